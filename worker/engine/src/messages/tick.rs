@@ -1,0 +1,58 @@
+//! Topic `market.tick`: one trade or quote of one market.
+
+use serde::{Deserialize, Serialize};
+
+use crate::instrument::Symbol;
+use crate::numbers::{Price, Quantity};
+use crate::time::Timestamp;
+
+/// One change of one market.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tick {
+    /// The market.
+    pub symbol: Symbol,
+    /// Last traded price, without trailing zeros.
+    pub price: Price,
+    /// What was traded, in base.
+    pub volume: Quantity,
+    /// Best price to sell at; the price itself where the source has no quotes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bid: Option<Price>,
+    /// Best price to buy at; the price itself where the source has no quotes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ask: Option<Price>,
+    /// Base on offer at `bid`; unlimited where absent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bid_size: Option<Quantity>,
+    /// Base on offer at `ask`; unlimited where absent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ask_size: Option<Quantity>,
+    /// The venue's time, where it gives one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub time: Option<Timestamp>,
+    /// When the feed had it.
+    pub received: Timestamp,
+    /// Dense per source and symbol, from 0: a hole is a gap.
+    pub sequence: u64,
+    /// The last tick of a replay that does not repeat.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub last: bool,
+}
+
+impl Tick {
+    /// The venue's time, else when it was received.
+    pub fn event_time(&self) -> Timestamp {
+        self.time.unwrap_or(self.received)
+    }
+
+    /// The price to buy at.
+    pub fn best_ask(&self) -> Price {
+        self.ask.unwrap_or(self.price)
+    }
+
+    /// The price to sell at.
+    pub fn best_bid(&self) -> Price {
+        self.bid.unwrap_or(self.price)
+    }
+}

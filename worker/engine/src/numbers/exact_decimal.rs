@@ -1,0 +1,126 @@
+//! A number as users write it in a manifest: an integer or a quoted string, never a float.
+
+use std::borrow::Cow;
+
+use rust_decimal::Decimal;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{NumberError, exact};
+
+/// A non-negative decimal with at most 15 digits before and 9 after the point, kept as written.
+///
+/// In a manifest it is an integer (`600`) or a quoted string (`"612.50"`): YAML readers disagree about
+/// everything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExactDecimal(Decimal);
+
+impl ExactDecimal {
+    /// What the schema and this type accept as text.
+    pub const PATTERN: &str = r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?$";
+    /// The longest text that [`Self::PATTERN`] accepts.
+    pub const LENGTH_MAX: usize = 25;
+
+    /// The whole number `value`.
+    pub const fn from_integer(value: u32) -> Self {
+        Self(Decimal::from_parts(value, 0, 0, false, 0))
+    }
+
+    /// `mantissa / 10^scale`, for defaults in code.
+    pub const fn from_scaled(mantissa: u32, scale: u32) -> Self {
+        Self(Decimal::from_parts(mantissa, 0, 0, false, scale))
+    }
+
+    /// The decimal itself.
+    pub const fn get(self) -> Decimal {
+        self.0
+    }
+}
+
+impl std::str::FromStr for ExactDecimal {
+    type Err = NumberError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || NumberError::NotDecimal { text: text.chars().take(40).collect() };
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let leading_zero = whole.len() > 1 && whole.starts_with('0');
+        if text.starts_with('-') || leading_zero || whole.len() > 15 || fraction.len() > 9 {
+            return Err(refuse());
+        }
+        exact::parse(text).map(Self)
+    }
+}
+
+impl std::fmt::Display for ExactDecimal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for ExactDecimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ExactDecimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = ExactDecimal;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an integer or a quoted decimal such as \"612.50\"")
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<ExactDecimal, E> {
+                self.visit_str(&value.to_string())
+            }
+
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<ExactDecimal, E> {
+                self.visit_str(&value.to_string())
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ExactDecimal, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for ExactDecimal {
+    fn schema_name() -> Cow<'static, str> {
+        "ExactDecimal".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "x-kubernetes-int-or-string": true,
+            "pattern": Self::PATTERN,
+            "maxLength": Self::LENGTH_MAX,
+            "minimum": 0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_integers_and_strings_alike() {
+        let read = |json: &str| serde_json::from_str::<ExactDecimal>(json);
+        assert_eq!(read("600").unwrap(), read("\"600\"").unwrap());
+        assert_eq!(read("\"612.50\"").unwrap().to_string(), "612.50");
+        for bad in ["2.5", "-1", "\"-1\"", "\"010\"", "\"1e3\"", "null", "\"0.0000000001\"", "true"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The grid strategy.
+
+mod parameters;
+
+pub use parameters::{GridParameters, OrderSize};

@@ -1,0 +1,177 @@
+//! The grid's parameters as a manifest gives them, with defaults and bounds.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::numbers::{ExactDecimal, Quantity, Ratio};
+use crate::validation::Violation;
+
+/// A trailing grid of one level on each side of a moving base price: it sells after a rise that turns down,
+/// buys after a fall that turns up, and moves its base to what it traded at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GridParameters {
+    /// The price the bands lie around at first, above 0, in quote. Default: the first tick's price. It moves
+    /// with each order that trades; editing it, and only that, recentres once. Quote decimals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_price: Option<ExactDecimal>,
+    /// How far the bands lie from the base price, in percent; 0.01 to 50. Default 2. Quote decimals.
+    #[serde(default = "GridParameters::default_grid_size_percent")]
+    pub grid_size_percent: ExactDecimal,
+    /// How far the price must turn before an order, as a share of the grid size: a sell fires after a fall of
+    /// factor x grid size from the high; 0 to 1. Default "0.2". Quote decimals.
+    #[serde(default = "GridParameters::default_flip_threshold_factor")]
+    pub flip_threshold_factor: ExactDecimal,
+    /// Worth of an order in percent of the strategy's equity; above 0, up to 100. Default 10, unless quantity
+    /// is set. Quote decimals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_percent: Option<ExactDecimal>,
+    /// Size of an order in base, above 0, instead of orderPercent. Quote decimals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<ExactDecimal>,
+    /// Seconds after a fill in which the grid tracks but triggers nothing; 0 to 86400. Default 30.
+    #[serde(default = "GridParameters::default_min_trade_interval_seconds")]
+    #[schemars(range(min = 0, max = 86400))]
+    pub min_trade_interval_seconds: u32,
+    /// How far the limit may lie from the tick's price, in percent, before the order is denied; 0 to 10.
+    /// Default "0.1". Quote decimals.
+    #[serde(default = "GridParameters::default_max_slippage_percent")]
+    pub max_slippage_percent: ExactDecimal,
+}
+
+/// How large an order is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderSize {
+    /// A share of the strategy's equity.
+    EquityShare(Ratio),
+    /// A fixed amount of base.
+    Fixed(Quantity),
+}
+
+impl Default for GridParameters {
+    fn default() -> Self {
+        Self {
+            base_price: None,
+            grid_size_percent: Self::default_grid_size_percent(),
+            flip_threshold_factor: Self::default_flip_threshold_factor(),
+            order_percent: None,
+            quantity: None,
+            min_trade_interval_seconds: Self::default_min_trade_interval_seconds(),
+            max_slippage_percent: Self::default_max_slippage_percent(),
+        }
+    }
+}
+
+impl GridParameters {
+    /// The default of `orderPercent` where neither it nor `quantity` is written.
+    pub const DEFAULT_ORDER_PERCENT: ExactDecimal = ExactDecimal::from_integer(10);
+
+    const fn default_grid_size_percent() -> ExactDecimal {
+        ExactDecimal::from_integer(2)
+    }
+
+    const fn default_flip_threshold_factor() -> ExactDecimal {
+        ExactDecimal::from_scaled(2, 1)
+    }
+
+    const fn default_min_trade_interval_seconds() -> u32 {
+        30
+    }
+
+    const fn default_max_slippage_percent() -> ExactDecimal {
+        ExactDecimal::from_scaled(1, 1)
+    }
+
+    /// The size of an order.
+    pub fn order_size(&self) -> OrderSize {
+        match self.quantity.map(|quantity| Quantity::new(quantity.get())) {
+            Some(Ok(quantity)) => OrderSize::Fixed(quantity),
+            Some(Err(_)) | None => {
+                OrderSize::EquityShare(Ratio::from_percent(self.order_percent.unwrap_or(Self::DEFAULT_ORDER_PERCENT)))
+            }
+        }
+    }
+
+    /// All that is wrong with these parameters.
+    pub fn validate(&self, path: &str) -> Vec<Violation> {
+        let zero = ExactDecimal::from_integer(0);
+        let mut violations = Vec::new();
+        let mut refuse = |name: &str, value: &dyn std::fmt::Display, remedy: &str| {
+            violations.push(Violation::new(format!("{path}.{name}"), value, remedy));
+        };
+        if let Some(base) = self.base_price
+            && (base == zero || base >= ExactDecimal::from_integer(1_000_000_000))
+        {
+            refuse(
+                "basePrice",
+                &base,
+                "is out of range; write a price above 0 and below 1000000000, or leave it out for the first tick's",
+            );
+        }
+        if self.grid_size_percent < ExactDecimal::from_scaled(1, 2)
+            || self.grid_size_percent > ExactDecimal::from_integer(50)
+        {
+            refuse(
+                "gridSizePercent",
+                &self.grid_size_percent,
+                "is out of range; write 0.01 to 50, in quotes if it has a point",
+            );
+        }
+        if self.flip_threshold_factor > ExactDecimal::from_integer(1) {
+            refuse(
+                "flipThresholdFactor",
+                &self.flip_threshold_factor,
+                "is out of range; write 0 to 1, in quotes if it has a point",
+            );
+        }
+        if let Some(percent) = self.order_percent
+            && (percent == zero || percent > ExactDecimal::from_integer(100))
+        {
+            refuse("orderPercent", &percent, "is out of range; write above 0, up to 100");
+        }
+        if let Some(quantity) = self.quantity {
+            if quantity == zero {
+                refuse("quantity", &quantity, "is zero; write an amount above 0, or orderPercent instead");
+            }
+            if self.order_percent.is_some() {
+                refuse("quantity", &quantity, "and orderPercent are both set; keep one");
+            }
+        }
+        if self.min_trade_interval_seconds > 86_400 {
+            refuse("minTradeIntervalSeconds", &self.min_trade_interval_seconds, "is out of range; write 0 to 86400");
+        }
+        if self.max_slippage_percent > ExactDecimal::from_integer(10) {
+            refuse(
+                "maxSlippagePercent",
+                &self.max_slippage_percent,
+                "is out of range; write 0 to 10, in quotes if it has a point",
+            );
+        }
+        violations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_every_bound_is_held() {
+        assert!(GridParameters::default().validate("grid").is_empty());
+        let cases = [
+            (r#"{"gridSizePercent": 0}"#, "gridSizePercent"),
+            (r#"{"gridSizePercent": 51}"#, "gridSizePercent"),
+            (r#"{"flipThresholdFactor": 2}"#, "flipThresholdFactor"),
+            (r#"{"orderPercent": 0}"#, "orderPercent"),
+            (r#"{"orderPercent": 10, "quantity": "0.1"}"#, "quantity"),
+            (r#"{"quantity": 0}"#, "quantity"),
+            (r#"{"basePrice": 0}"#, "basePrice"),
+            (r#"{"minTradeIntervalSeconds": 86401}"#, "minTradeIntervalSeconds"),
+            (r#"{"maxSlippagePercent": 11}"#, "maxSlippagePercent"),
+        ];
+        for (json, field) in cases {
+            let parameters: GridParameters = serde_json::from_str(json).unwrap();
+            assert_eq!(parameters.validate("grid")[0].path, format!("grid.{field}"), "{json}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Plug-in strategies: one folder each.
+
+pub mod grid;
