@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The message bus and the state store: two traits, implemented on Redis and in memory.
+//!
+//! Knows streams, records, fences and keys; knows no payload. A document is a string of JSON with
+//! a schema version, and nothing in this crate looks into it. It may not use Kubernetes, a venue,
+//! or any clock but the store's own.
+//!
+//! Everything an owner does goes through one atomic [`StateStore::commit`]: its cursors, its
+//! fields and its messages are stored together or not at all, and only for the newest lease.
+
+mod backoff;
+mod error;
+mod health;
+mod keys;
+mod memory;
+mod message_bus;
+mod state_store;
+mod stream;
+
+pub use backoff::Backoff;
+pub use error::{BusError, Failure};
+pub use health::{Finding, Health, Persistence};
+pub use keys::{KeyError, Keys, Owner, Scope, StreamKey, Topic};
+pub use memory::MemoryBus;
+pub use message_bus::{Batch, Message, MessageBus, Published, Retention};
+pub use state_store::{
+    AcquireOutcome, Acquired, Claim, CloseOutcome, Commit, CommitOutcome, CreateOutcome, Cursors, Desired,
+    DesiredOutcome, Fields, Lease, Record, StateStore,
+};
+pub use stream::{Body, Entry, ParseStreamIdError, StreamId};

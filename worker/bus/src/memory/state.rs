@@ -1,0 +1,96 @@
+//! What the memory bus holds, and its streams as commits see them. No locks, no waiting.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::streams::Stream;
+use crate::{Batch, Body, Claim, Desired, Entry, Keys, Message, Record, StreamId, StreamKey};
+
+/// Everything the memory bus holds.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) streams: HashMap<StreamKey, Stream>,
+    /// By state key.
+    pub(super) records: HashMap<Arc<str>, Record>,
+    /// By desired key.
+    pub(super) registers: HashMap<Arc<str>, Desired>,
+    /// By installation key.
+    installations: HashMap<String, String>,
+    /// Bytes of documents and fields, roughly.
+    pub(super) used: u64,
+    pub(super) limit: Option<u64>,
+    pub(super) tear_next_commit: bool,
+}
+
+impl State {
+    /// Redis looks before a script and then lets it finish; so does this.
+    pub(super) fn is_full(&self) -> bool {
+        self.limit.is_some_and(|limit| self.used > limit)
+    }
+
+    pub(super) fn read(&self, cursors: &[(StreamKey, StreamId)], count: usize) -> Batch {
+        let mut batch = Batch::new();
+        for (key, cursor) in cursors {
+            let entries = match self.streams.get(key) {
+                // The usual case of a quiet stream, without a search.
+                Some(stream) if stream.last_id() > *cursor => stream.range(cursor.next(), StreamId::MAX, count),
+                Some(_) | None => continue,
+            };
+            if !entries.is_empty() {
+                batch.push((key.clone(), entries));
+            }
+        }
+        batch
+    }
+
+    pub(super) fn range(&self, stream: &StreamKey, from: StreamId, to: StreamId, count: usize) -> Vec<Entry> {
+        self.streams.get(stream).map(|stream| stream.range(from, to, count)).unwrap_or_default()
+    }
+
+    pub(super) fn last_id(&self, stream: &StreamKey) -> Option<StreamId> {
+        self.streams.get(stream).map(Stream::last_id)
+    }
+
+    pub(super) fn is_at_bound(&self, message: &Message) -> bool {
+        message.bound.is_some_and(|bound| {
+            let held = self.streams.get(&message.stream).map_or(0, Stream::len);
+            held >= bound
+        })
+    }
+
+    pub(super) fn append(&mut self, message: &Message) -> StreamId {
+        let now = clock_ms();
+        let stream = self.streams.entry(message.stream.clone()).or_default();
+        let body = Body::Document { version: message.version, data: Arc::clone(&message.data) };
+        let (id, added) = stream.append(now, body);
+        let removed = stream.retain(message.retention, now);
+        self.used = (self.used + added).saturating_sub(removed);
+        id
+    }
+
+    pub(super) fn append_body(&mut self, stream: &StreamKey, body: Body) -> StreamId {
+        let stream = self.streams.entry(stream.clone()).or_default();
+        let (id, added) = stream.append(clock_ms(), body);
+        self.used += added;
+        id
+    }
+
+    pub(super) fn trim(&mut self, stream: &StreamKey, up_to: StreamId) {
+        if let Some(stream) = self.streams.get_mut(stream) {
+            self.used = self.used.saturating_sub(stream.trim(up_to));
+        }
+    }
+
+    pub(super) fn claim_installation(&mut self, keys: &Keys, id: &str) -> Claim {
+        let held = self.installations.entry(keys.installation()).or_insert_with(|| id.to_owned());
+        if held == id { Claim::Claimed } else { Claim::Other { id: held.clone() } }
+    }
+}
+
+/// The clock of this store; a clock before 1970 counts as 1970.
+pub(super) fn clock_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
+}
