@@ -87,13 +87,15 @@ impl Failure {
             // The one plain error that passes by itself.
             Some("ERR") if detail(error).contains("max number of clients") => Self::Unavailable,
             Some(_) => Self::Refused,
-            None => match error.kind() {
-                ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig | ErrorKind::RESP3NotSupported => {
-                    Self::Refused
-                }
-                // Without a code it is no answer of the server: the connection is lost or out of step.
-                _ => Self::Unavailable,
-            },
+            None if matches!(
+                error.kind(),
+                ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig | ErrorKind::RESP3NotSupported
+            ) =>
+            {
+                Self::Refused
+            }
+            // Without a code it is no answer of the server: the connection is lost or out of step.
+            None => Self::Unavailable,
         }
     }
 
@@ -173,7 +175,7 @@ mod tests {
         let error = match value {
             Ok(redis::Value::ServerError(error)) => RedisError::from(error),
             Ok(other) => panic!("{other:?}"),
-            Err(error) => RedisError::from(error),
+            Err(error) => error,
         };
         BusError::call("commit", "a/b", error)
     }

@@ -13,6 +13,7 @@ mod health;
 mod keys;
 mod memory;
 mod message_bus;
+mod redis;
 mod state_store;
 mod stream;
 
@@ -22,6 +23,7 @@ pub use health::{Finding, Health, Persistence};
 pub use keys::{KeyError, Keys, Owner, Scope, StreamKey, Topic};
 pub use memory::MemoryBus;
 pub use message_bus::{Batch, Message, MessageBus, Published, Retention};
+pub use redis::RedisBus;
 pub use state_store::{
     AcquireOutcome, Acquired, Claim, CloseOutcome, Commit, CommitOutcome, CreateOutcome, Cursors, Desired,
     DesiredOutcome, Fields, Lease, Record, StateStore,

@@ -73,7 +73,7 @@ pub enum Published {
 /// Streams: append, and read from a cursor. No groups and no acknowledgements; a reader keeps its
 /// own cursor, in its record.
 pub trait MessageBus {
-    /// Entries after each cursor, at most `count` per stream.
+    /// Entries after each cursor, at most `count` per stream (0 counts as 1).
     ///
     /// With `block`, waits up to that time for a first entry; an empty answer means the time is
     /// over. May be dropped at any point: nothing is consumed by reading.
@@ -84,7 +84,7 @@ pub trait MessageBus {
         block: Option<Duration>,
     ) -> impl Future<Output = Result<Batch, BusError>> + Send;
 
-    /// Entries from `from` to `to`, both included, at most `count`.
+    /// Entries from `from` to `to`, both included, at most `count` (0 counts as 1).
     fn range(
         &self,
         stream: &StreamKey,

@@ -64,11 +64,11 @@ impl MemoryBus {
     }
 }
 
-fn full(action: &'static str, subject: impl ToString) -> BusError {
+fn full(action: &'static str, subject: &impl ToString) -> BusError {
     failed(action, subject, Failure::MemoryFull)
 }
 
-fn failed(action: &'static str, subject: impl ToString, failure: Failure) -> BusError {
+fn failed(action: &'static str, subject: &impl ToString, failure: Failure) -> BusError {
     BusError::Call { action, subject: subject.to_string(), failure, source: None }
 }
 
@@ -89,7 +89,7 @@ impl MessageBus for MemoryBus {
             if deadline.is_some() {
                 appended.as_mut().enable();
             }
-            let batch = self.lock().read(cursors, count);
+            let batch = self.lock().read(cursors, count.max(1));
             let Some(deadline) = deadline.filter(|_| batch.is_empty()) else {
                 return Ok(batch);
             };
@@ -107,7 +107,7 @@ impl MessageBus for MemoryBus {
         count: usize,
     ) -> Result<Vec<Entry>, BusError> {
         coop::consume_budget().await;
-        Ok(self.lock().range(stream, from, to, count))
+        Ok(self.lock().range(stream, from, to, count.max(1)))
     }
 
     async fn last_id(&self, stream: &StreamKey) -> Result<Option<StreamId>, BusError> {

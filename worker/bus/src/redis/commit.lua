@@ -1,0 +1,94 @@
+#!lua
+-- Applies everything an owner does at once, or nothing. Never creates a record.
+-- KEYS: record, then each stream that is written or trimmed, once.
+-- ARGV: ledger, epoch, incarnation, expected version, next version, commit id,
+--   numbers of deletes, pairs, trims, messages; then
+--   deletes:  name
+--   pairs:    name, value
+--   trims:    index in KEYS, first id to keep
+--   messages: index in KEYS, length to keep, age to keep, bound (each empty for none), v, data
+-- No flag in the header: refused whole, before its first line, when memory is full. Lua has no
+-- rollback: everything that can be refused is looked at before the first write.
+
+local record = KEYS[1]
+local held = redis.call('HMGET', record,
+  '_ledger', '_closed', '_epoch', '_incarnation', '_version', '_commit')
+
+if not held[1] then
+  return {'missing'}
+end
+if held[1] ~= ARGV[1] then
+  return {'other_ledger', held[1]}
+end
+if held[2] then
+  return {'closed'}
+end
+if held[3] ~= ARGV[2] or held[4] ~= ARGV[3] then
+  return {'fenced', held[3], held[4]}
+end
+if held[5] == ARGV[5] and held[6] == ARGV[6] then
+  return {'duplicate'}
+end
+if held[5] ~= ARGV[4] then
+  return {'conflict', held[5]}
+end
+
+local deletes, pairs_, trims, messages =
+  tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local first_delete = 11
+local first_pair = first_delete + deletes
+local first_trim = first_pair + 2 * pairs_
+local first_message = first_trim + 2 * trims
+
+for i = 2, #KEYS do
+  local kind = redis.call('TYPE', KEYS[i]).ok
+  if kind ~= 'none' and kind ~= 'stream' then
+    return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. kind .. ', not a stream')
+  end
+end
+for m = 0, messages - 1 do
+  local at = first_message + 6 * m
+  local bound = ARGV[at + 3]
+  if bound ~= '' then
+    local stream = KEYS[tonumber(ARGV[at])]
+    if redis.call('XLEN', stream) >= tonumber(bound) then
+      return {'busy', stream}
+    end
+  end
+end
+
+for t = 0, trims - 1 do
+  local at = first_trim + 2 * t
+  redis.call('XTRIM', KEYS[tonumber(ARGV[at])], 'MINID', ARGV[at + 1])
+end
+
+-- In parts: Lua cannot unpack more than 8,000 values. The size is even, so pairs stay whole.
+local function in_parts(command, first, last)
+  while first <= last do
+    local till = math.min(first + 3999, last)
+    redis.call(command, record, unpack(ARGV, first, till))
+    first = till + 1
+  end
+end
+in_parts('HDEL', first_delete, first_pair - 1)
+in_parts('HSET', first_pair, first_trim - 1)
+redis.call('HSET', record, '_version', ARGV[5], '_commit', ARGV[6])
+
+local answer = {'committed'}
+for m = 0, messages - 1 do
+  local at = first_message + 6 * m
+  local stream, length, age = KEYS[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2]
+  local id
+  if length == '' then
+    id = redis.call('XADD', stream, '*', 'v', ARGV[at + 4], 'data', ARGV[at + 5])
+  else
+    id = redis.call('XADD', stream, 'MAXLEN', '~', length, '*', 'v', ARGV[at + 4], 'data', ARGV[at + 5])
+  end
+  if age ~= '' then
+    -- From the id just given: it is this server's clock.
+    local oldest = tonumber(string.match(id, '^%d+')) - tonumber(age)
+    redis.call('XTRIM', stream, 'MINID', '~', string.format('%.0f', math.max(oldest, 0)))
+  end
+  answer[#answer + 1] = id
+end
+return answer

@@ -1,0 +1,211 @@
+//! Connections to one Redis server: opened late, dropped at the first doubt, never shared with a
+//! blocked read. May not repeat a command: only the caller knows whether that is safe.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult,
+    ScriptInvocation, Value, aio::MultiplexedConnection, io::tcp::TcpSettings,
+};
+use tokio::time::Instant;
+
+use crate::{Backoff, BusError, Failure};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The library's own 500 ms is shorter than one slow fsync or snapshot fork of the server.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest pause between attempts; a caller waits at most this before its own attempt.
+const PAUSE_CAP: Duration = Duration::from_secs(2);
+/// Idle connections kept for blocking readers. A process has one or two.
+const IDLE_READERS: usize = 4;
+
+/// The connections of one process to one server.
+pub(super) struct Connections {
+    client: Client,
+    /// Host and port, for messages; never credentials.
+    server: String,
+    /// One connection for everything that is answered at once. Calls may overlap on it: the
+    /// library matches answers by order, also for a call whose future was dropped.
+    command: tokio::sync::Mutex<Slot>,
+    readers: Mutex<Vec<MultiplexedConnection>>,
+    pause: Mutex<Pause>,
+}
+
+#[derive(Default)]
+struct Slot {
+    /// Counts connections, so that a late failure on an old one does not drop its successor.
+    generation: u64,
+    connection: Option<MultiplexedConnection>,
+}
+
+struct Pause {
+    backoff: Backoff,
+    not_before: Option<Instant>,
+}
+
+impl Connections {
+    /// Reads the URL; connects at the first call.
+    pub(super) fn open(url: &str) -> Result<Self, BusError> {
+        let info = connection_info(url).map_err(|error| BusError::OpenUrl { message: error.to_string() })?;
+        let server = info.addr().to_string();
+        let client = Client::open(info).map_err(|error| BusError::OpenUrl { message: error.to_string() })?;
+        let pause = Pause { backoff: Backoff::new(Duration::from_millis(50), PAUSE_CAP), not_before: None };
+        Ok(Self {
+            client,
+            server,
+            command: tokio::sync::Mutex::default(),
+            readers: Mutex::default(),
+            pause: Mutex::new(pause),
+        })
+    }
+
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Sends a command that is answered at once.
+    pub(super) async fn query(
+        &self,
+        action: &'static str,
+        subject: &(impl ToString + Sync + ?Sized),
+        command: &Cmd,
+    ) -> Result<Value, BusError> {
+        let (generation, mut connection) = self.command().await?;
+        let answer = command.query_async(&mut connection).await;
+        self.settle(generation, action, subject, answer).await
+    }
+
+    /// Calls a script by its hash. When the server does not know it, the library loads it and
+    /// calls again; that is no hidden repetition, the first call did nothing.
+    pub(super) async fn invoke(
+        &self,
+        action: &'static str,
+        subject: &(impl ToString + Sync + ?Sized),
+        script: &ScriptInvocation<'_>,
+    ) -> Result<Value, BusError> {
+        let (generation, mut connection) = self.command().await?;
+        let answer = script.invoke_async(&mut connection).await;
+        self.settle(generation, action, subject, answer).await
+    }
+
+    /// Sends a command that may be answered only after `block`, on a connection of its own: on a
+    /// shared one every other command would wait behind it.
+    pub(super) async fn query_blocking(
+        &self,
+        action: &'static str,
+        subject: &(impl ToString + Sync + ?Sized),
+        command: &Cmd,
+        block: Duration,
+    ) -> Result<Value, BusError> {
+        let idle = lock(&self.readers).pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            // No time-out of the library's: ours below knows how long this read may block.
+            None => self.connect(None).await?,
+        };
+        // While this runs the connection belongs to this future alone: if the future is dropped,
+        // so is the connection, and nobody finds a stale answer on it.
+        let answer = match tokio::time::timeout(block + RESPONSE_TIMEOUT, command.query_async(&mut connection)).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))),
+        };
+        match answer {
+            Ok(value) => {
+                self.give_back(connection);
+                Ok(value)
+            }
+            Err(error) => {
+                let error = BusError::call(action, subject.to_string(), error);
+                if !error.failure().is_some_and(Failure::ends_connection) {
+                    self.give_back(connection);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn give_back(&self, connection: MultiplexedConnection) {
+        let mut idle = lock(&self.readers);
+        if idle.len() < IDLE_READERS {
+            idle.push(connection);
+        }
+    }
+
+    async fn command(&self) -> Result<(u64, MultiplexedConnection), BusError> {
+        // Held while connecting: one attempt serves everyone who waits.
+        let mut slot = self.command.lock().await;
+        let connection = if let Some(connection) = &slot.connection {
+            connection.clone()
+        } else {
+            let connection = self.connect(Some(RESPONSE_TIMEOUT)).await?;
+            slot.generation += 1;
+            slot.connection = Some(connection.clone());
+            connection
+        };
+        Ok((slot.generation, connection))
+    }
+
+    async fn settle(
+        &self,
+        generation: u64,
+        action: &'static str,
+        subject: &(impl ToString + Sync + ?Sized),
+        answer: RedisResult<Value>,
+    ) -> Result<Value, BusError> {
+        let error = match answer {
+            Ok(value) => return Ok(value),
+            Err(error) => BusError::call(action, subject.to_string(), error),
+        };
+        if error.failure().is_some_and(Failure::ends_connection) {
+            let mut slot = self.command.lock().await;
+            if slot.generation == generation {
+                slot.connection = None;
+                // They lead to the same server, and would say so only at their next use.
+                lock(&self.readers).clear();
+            }
+        }
+        Err(error)
+    }
+
+    /// One attempt, not before the pause after the last failed one is over.
+    async fn connect(&self, response_timeout: Option<Duration>) -> Result<MultiplexedConnection, BusError> {
+        let not_before = lock(&self.pause).not_before;
+        if let Some(instant) = not_before {
+            tokio::time::sleep_until(instant).await;
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(response_timeout);
+        let opened = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        let mut pause = lock(&self.pause);
+        match opened {
+            Ok(connection) => {
+                pause.backoff.reset();
+                pause.not_before = None;
+                tracing::debug!(server = self.server, "connected to Redis");
+                Ok(connection)
+            }
+            Err(error) => {
+                pause.not_before = Some(Instant::now() + pause.backoff.delay());
+                let failure = Failure::of(&error);
+                Err(BusError::Connect { server: self.server.clone(), failure, source: Some(Box::new(error)) })
+            }
+        }
+    }
+}
+
+fn connection_info(url: &str) -> RedisResult<ConnectionInfo> {
+    let info = url.into_connection_info()?;
+    // One shape of answers: the decoder reads lists of the older protocol.
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
+    // Without no-delay a small command can wait 40 ms for the acknowledgement of the last one.
+    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(settings))
+}
+
+/// Held for moments and never over an await; what it guards is whole at any point.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,21 @@
+#!lua
+-- Makes the record of an owner, unless an open one stands there.
+-- KEYS: record. ARGV: ledger, uid, then names and values of fields.
+-- No flag in the header: refused whole when memory is full.
+
+local held = redis.call('HMGET', KEYS[1], '_ledger', '_uid', '_closed')
+if held[1] and not held[3] then
+  return {'exists', held[2], held[1]}
+end
+-- A tombstone must keep refusing its own ledger: draw another one.
+if held[1] == ARGV[1] then
+  return {'taken'}
+end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1],
+  '_ledger', ARGV[1], '_uid', ARGV[2],
+  '_epoch', '0', '_incarnation', '0', '_version', '0', '_commit', '')
+for i = 3, #ARGV, 2 do
+  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+end
+return {'created'}

@@ -1,0 +1,103 @@
+//! How a record and a commit are laid out for Redis: names in the hash, arguments of the scripts.
+//!
+//! The record of an owner is one hash:
+//!
+//! | name in the hash | holds |
+//! |---|---|
+//! | `_ledger`, `_uid`, `_epoch`, `_incarnation`, `_version`, `_commit`, `_closed` | who may commit, and what was committed last |
+//! | `cursor:<stream>` | a stream id |
+//! | `field:<name>` | a field |
+//!
+//! May not talk to the server; the scripts' heads list the arguments in order.
+
+use redis::{Script, ScriptInvocation};
+
+use crate::{Commit, Lease, Message, StreamKey};
+
+pub(super) const CURSOR: &str = "cursor:";
+pub(super) const FIELD: &str = "field:";
+
+/// The scripts, each with its hash.
+pub(super) struct Scripts {
+    pub(super) create: Script,
+    pub(super) acquire: Script,
+    pub(super) commit: Script,
+    pub(super) publish: Script,
+    pub(super) close: Script,
+    pub(super) set_desired: Script,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        Self {
+            create: Script::new(include_str!("create.lua")),
+            acquire: Script::new(include_str!("acquire.lua")),
+            commit: Script::new(include_str!("commit.lua")),
+            publish: Script::new(include_str!("publish.lua")),
+            close: Script::new(include_str!("close.lua")),
+            set_desired: Script::new(include_str!("set_desired.lua")),
+        }
+    }
+
+    /// The call of `commit.lua`.
+    pub(super) fn commit<'a>(&'a self, lease: &Lease, commit: &Commit) -> ScriptInvocation<'a> {
+        let mut streams = Streams::default();
+        let mut call = self.commit.prepare_invoke();
+        call.arg(&lease.ledger).arg(lease.epoch).arg(lease.incarnation);
+        call.arg(commit.expected_version).arg(commit.expected_version.saturating_add(1)).arg(&commit.commit_id);
+        call.arg(commit.delete.len()).arg(commit.cursors.len() + commit.set.len());
+        call.arg(commit.trims.len()).arg(commit.messages.len());
+        for name in &commit.delete {
+            call.arg(format!("{FIELD}{name}"));
+        }
+        for (stream, id) in &commit.cursors {
+            call.arg(format!("{CURSOR}{stream}")).arg(id.to_string());
+        }
+        for (name, value) in &commit.set {
+            call.arg(format!("{FIELD}{name}")).arg(value.as_bytes());
+        }
+        for (stream, up_to) in &commit.trims {
+            call.arg(streams.index(stream)).arg(up_to.next().to_string());
+        }
+        for message in &commit.messages {
+            call.arg(streams.index(&message.stream));
+            message_arguments(&mut call, message);
+        }
+        call.key(lease.owner.state_key());
+        for stream in streams.0 {
+            call.key(stream.as_str());
+        }
+        call
+    }
+
+    /// The call of `publish.lua`.
+    pub(super) fn publish<'a>(&'a self, message: &Message) -> ScriptInvocation<'a> {
+        let mut call = self.publish.key(message.stream.as_str());
+        message_arguments(&mut call, message);
+        call
+    }
+}
+
+fn message_arguments(call: &mut ScriptInvocation<'_>, message: &Message) {
+    let optional = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    call.arg(optional(message.retention.max_len))
+        .arg(optional(message.retention.max_age_ms))
+        .arg(optional(message.bound))
+        .arg(message.version)
+        .arg(message.data.as_bytes());
+}
+
+/// Each stream once, in order of first use. A commit has a handful: a search is quick.
+#[derive(Default)]
+struct Streams<'a>(Vec<&'a StreamKey>);
+
+impl<'a> Streams<'a> {
+    /// The stream's place in KEYS: Lua counts from 1, and the record is the first.
+    fn index(&mut self, stream: &'a StreamKey) -> usize {
+        let place = self.0.iter().position(|held| *held == stream).unwrap_or_else(|| {
+            self.0.push(stream);
+            self.0.len() - 1
+        });
+        place + 2
+    }
+}

@@ -1,0 +1,21 @@
+#!lua
+-- Appends one message outside any commit.
+-- KEYS: stream. ARGV: length to keep, age to keep, bound (each empty for none), v, data.
+-- No flag in the header: refused whole when memory is full.
+
+local stream, length, age, bound = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+if bound ~= '' and redis.call('XLEN', stream) >= tonumber(bound) then
+  return {'busy'}
+end
+local id
+if length == '' then
+  id = redis.call('XADD', stream, '*', 'v', ARGV[4], 'data', ARGV[5])
+else
+  id = redis.call('XADD', stream, 'MAXLEN', '~', length, '*', 'v', ARGV[4], 'data', ARGV[5])
+end
+if age ~= '' then
+  -- From the id just given: it is this server's clock.
+  local oldest = tonumber(string.match(id, '^%d+')) - tonumber(age)
+  redis.call('XTRIM', stream, 'MINID', '~', string.format('%.0f', math.max(oldest, 0)))
+end
+return {'appended', id}
