@@ -1,0 +1,103 @@
+//! The kind `TradingAccount`: where orders go, where prices come from, and the money there.
+
+pub mod status;
+mod validate;
+
+use engine::fees::Fees;
+use engine::numbers::ExactDecimal;
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Amounts;
+use crate::name::FileName;
+
+pub use status::TradingAccountStatus;
+
+/// What a trading account is.
+#[derive(CustomResource, Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "glm.trading",
+    version = "v1alpha1",
+    kind = "TradingAccount",
+    plural = "tradingaccounts",
+    shortname = "tacct",
+    category = "glm",
+    namespaced,
+    status = "TradingAccountStatus",
+    derive = "PartialEq",
+    doc = "An account that trades for its strategies: a venue, its market data and the money there.",
+    printcolumn(name = "Venue", type_ = "string", json_path = ".status.summary.venue"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".status.summary.mode"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Strategies", type_ = "integer", json_path = ".status.summary.strategies"),
+    printcolumn(name = "Halted", type_ = "string", json_path = ".status.summary.halted"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct TradingAccountSpec {
+    /// Where orders go: exactly one member, paper. Cannot be changed later to another member: create a second
+    /// account instead.
+    pub venue: Venue,
+    /// Where prices come from: exactly one member, replay.
+    pub market_data: MarketData,
+}
+
+/// Where orders go. A struct of options, because the API server's schema of an enum with fields cannot be
+/// read by humans.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+pub struct Venue {
+    /// A simulated venue with simulated money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<PaperVenue>,
+}
+
+/// A simulated venue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PaperVenue {
+    /// The amount of each asset in the account, such as {USDT: 10000, BNB: 20}; 1 to 16 entries. The capital of
+    /// the account's strategies together must not exceed it. Quote decimals.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
+    pub balances: Amounts,
+    /// What the venue takes for a trade. Default: nothing.
+    #[serde(default)]
+    pub fees: Fees,
+    /// Milliseconds from an order's tick until it meets the market; 0 to 60000. Default 0: the same tick.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 60000))]
+    pub latency_ms: u32,
+}
+
+/// Where prices come from. A struct of options, as [`Venue`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+pub struct MarketData {
+    /// Prices from a file, in their own time. All strategies of the account must trade one symbol: the file's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
+}
+
+/// Prices from a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replay {
+    /// The bare name of a CSV file, a gzipped one or a recording, such as btcusdt-1h-2020q2.csv.gz; no folder.
+    /// It lies beside the manifest, or in the image's /replay.
+    pub file: FileName,
+    /// How much faster than it happened; above 0, up to 1000000. Default 1. Quote decimals.
+    #[serde(default = "Replay::default_speed")]
+    pub speed: ExactDecimal,
+    /// Whether the file starts again at its end. Default false: the replay ends there.
+    #[serde(default)]
+    pub repeat: bool,
+}
+
+impl Replay {
+    const fn default_speed() -> ExactDecimal {
+        ExactDecimal::from_integer(1)
+    }
+}

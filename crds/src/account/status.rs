@@ -1,0 +1,71 @@
+//! What an account's status shows.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::condition::Condition;
+use crate::strategy::status::{Ledger, Mode, StrategyState};
+
+/// What the account does and holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TradingAccountStatus {
+    /// The newest generation that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// What the account does now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<StrategyState>,
+    /// Counts the gateways that have traded for this account; only the newest can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub epoch: Option<u64>,
+    /// The account's own books.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Ledger>,
+    /// Accepted, Ready, Reconciling and Stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// The amount of each asset at the venue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balances: Option<BTreeMap<String, String>>,
+    /// The amount of each asset that no strategy owns. A negative amount denies openings in that asset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unassigned: Option<BTreeMap<String, String>>,
+    /// Orders at the venue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders: Option<AccountOrders>,
+    /// How many of the account's strategies are in each state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategies: Option<BTreeMap<String, u32>>,
+    /// Ready text for the columns of kubectl get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<AccountSummary>,
+}
+
+/// Orders at the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountOrders {
+    /// Orders that may still trade.
+    pub open: u32,
+    /// Orders of which nobody knows whether the venue has them.
+    pub unknown: u32,
+}
+
+/// Ready text for the columns of kubectl get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountSummary {
+    /// The venue, such as paper.
+    pub venue: String,
+    /// The money that is traded: Paper is simulated.
+    pub mode: Mode,
+    /// How many strategies use the account.
+    pub strategies: u32,
+    /// What halts the account; empty where nothing does.
+    pub halted: String,
+}

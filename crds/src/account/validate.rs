@@ -1,0 +1,58 @@
+//! What an account's schema cannot say. All faults are collected.
+
+use engine::numbers::ExactDecimal;
+use engine::validation::Violation;
+
+use super::{PaperVenue, Replay, TradingAccountSpec};
+use crate::ENTRIES_MAX;
+
+impl TradingAccountSpec {
+    /// All that is wrong with this spec, with paths from the document's root. An accepted spec has none.
+    pub fn validate(&self) -> Vec<Violation> {
+        let mut violations = match &self.venue.paper {
+            Some(paper) => paper.validate("spec.venue.paper"),
+            None => vec![Violation::new("spec.venue", "", "no member is set; write exactly one of: paper")],
+        };
+        match &self.market_data.replay {
+            Some(replay) => violations.extend(replay.validate("spec.marketData.replay")),
+            None => {
+                violations.push(Violation::new(
+                    "spec.marketData",
+                    "",
+                    "no member is set; write exactly one of: replay",
+                ));
+            }
+        }
+        violations
+    }
+}
+
+impl PaperVenue {
+    /// The highest `latencyMs`.
+    pub const LATENCY_MS_MAX: u32 = 60_000;
+
+    fn validate(&self, path: &str) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        let count = self.balances.len();
+        if count == 0 || count > ENTRIES_MAX {
+            let remedy = format!("{count} entries; write 1 to {ENTRIES_MAX}, such as {{USDT: 10000}}");
+            violations.push(Violation::new(format!("{path}.balances"), "", remedy));
+        }
+        violations.extend(self.fees.validate(&format!("{path}.fees")));
+        if self.latency_ms > Self::LATENCY_MS_MAX {
+            let remedy = format!("is out of range; write 0 to {}", Self::LATENCY_MS_MAX);
+            violations.push(Violation::new(format!("{path}.latencyMs"), self.latency_ms, remedy));
+        }
+        violations
+    }
+}
+
+impl Replay {
+    fn validate(&self, path: &str) -> Vec<Violation> {
+        if self.speed.get().is_zero() || self.speed > ExactDecimal::from_integer(1_000_000) {
+            let remedy = "is out of range; write above 0, up to 1000000";
+            return vec![Violation::new(format!("{path}.speed"), self.speed, remedy)];
+        }
+        Vec::new()
+    }
+}

@@ -1,0 +1,128 @@
+//! The kind `TradingStrategy`: what one strategy trades, with which money, by which rules.
+
+mod risk;
+pub mod status;
+mod validate;
+
+use engine::instrument::{InstrumentKind, Rules, Symbol};
+use engine::strategy::grid::GridParameters;
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Amounts;
+use crate::name::ResourceName;
+
+pub use risk::RiskLimits;
+pub use status::TradingStrategyStatus;
+
+/// What a trading strategy is asked to do.
+#[derive(CustomResource, Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "glm.trading",
+    version = "v1alpha1",
+    kind = "TradingStrategy",
+    plural = "tradingstrategies",
+    shortname = "ts",
+    category = "glm",
+    namespaced,
+    status = "TradingStrategyStatus",
+    derive = "PartialEq",
+    doc = "A trading strategy with its own money: it runs in one worker and its status shows what it did.",
+    printcolumn(name = "Mode", type_ = "string", json_path = ".status.mode"),
+    printcolumn(name = "Symbol", type_ = "string", json_path = ".status.summary.symbol"),
+    printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Trades", type_ = "integer", json_path = ".status.orders.filled"),
+    printcolumn(name = "Position", type_ = "string", json_path = ".status.summary.position"),
+    printcolumn(name = "Net-PnL", type_ = "string", json_path = ".status.summary.netPnl"),
+    printcolumn(name = "Alert", type_ = "string", json_path = ".status.summary.alert"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountRef.name", priority = 1),
+    printcolumn(name = "Strategy", type_ = "string", json_path = ".status.summary.strategy", priority = 1),
+    printcolumn(name = "Orders", type_ = "integer", json_path = ".status.orders.open", priority = 1),
+    printcolumn(name = "Epoch", type_ = "integer", json_path = ".status.epoch", priority = 1),
+    printcolumn(name = "Node", type_ = "string", json_path = ".status.worker.node", priority = 1),
+    printcolumn(name = "Last-Trade", type_ = "string", json_path = ".status.summary.lastTrade", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+pub struct TradingStrategySpec {
+    /// The account that trades for this strategy, in the same namespace. Cannot be changed later: create a
+    /// second strategy instead.
+    pub account_ref: AccountRef,
+    /// What is traded; 1 to 16 entries, each symbol and kind once. The grid trades exactly one. Symbols cannot
+    /// be changed later, their rules can.
+    #[schemars(
+        length(min = 1, max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["symbol", "kind"])
+    )]
+    pub instruments: Vec<InstrumentSpec>,
+    /// The opening amount of each asset, such as {USDT: 3000, BNB: 5}; only the instruments' base and quote,
+    /// more than 0 in all. Cannot be changed later: create a second strategy instead. Quote decimals.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
+    pub capital: Amounts,
+    /// The strategy and its parameters: exactly one member, grid. Write {grid: {}} for a grid with the default
+    /// parameters. The parameters can be changed at any time, the member cannot.
+    pub strategy: StrategyChoice,
+    /// Bounds that each order must keep. An order beyond one is denied, with the reason in status.
+    #[serde(default)]
+    pub risk: RiskLimits,
+    /// Running trades; Paused watches prices but sends no new order and cancels opening ones; Stopped cancels
+    /// all orders and ends the worker. Default Running.
+    #[serde(default)]
+    pub state: DesiredState,
+}
+
+/// A reference to a TradingAccount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountRef {
+    /// The name of a TradingAccount in the same namespace: small letters, digits and dashes, at most 45.
+    pub name: ResourceName,
+}
+
+/// One thing that is traded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InstrumentSpec {
+    /// Base and quote in capital letters and digits, such as BTC/USDT.
+    pub symbol: Symbol,
+    /// The kind of contract: Spot. Default Spot.
+    #[serde(default)]
+    pub kind: InstrumentKind,
+    /// The venue's rules for orders. Default: those that the market data's source gives; a replay gives none,
+    /// so write them here for a replay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Rules>,
+}
+
+/// The strategy and its parameters. A struct of options, because the API server's schema of an enum with
+/// fields cannot be read by humans.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+pub struct StrategyChoice {
+    /// A trailing grid around a moving base price: sells after a rise that turns down, buys after a fall that
+    /// turns up. Write {} for the default parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<GridParameters>,
+}
+
+impl StrategyChoice {
+    /// The name of the member that is set, as status shows it; empty where none is.
+    pub const fn name(&self) -> &'static str {
+        if self.grid.is_some() { "grid" } else { "" }
+    }
+}
+
+/// What the user wants the strategy to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum DesiredState {
+    /// Trade.
+    #[default]
+    Running,
+    /// Watch prices, send no new order.
+    Paused,
+    /// Cancel all orders and end.
+    Stopped,
+}

@@ -1,0 +1,91 @@
+//! What a strategy's status shows. The figures are the engine's report.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::condition::Condition;
+
+/// What the strategy does and did.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TradingStrategyStatus {
+    /// The newest generation that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The generation that trades.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_generation: Option<i64>,
+    /// What the strategy does now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<StrategyState>,
+    /// Whose money is traded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// Counts the workers that have traded for this strategy; only the newest can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub epoch: Option<u64>,
+    /// The strategy's own books.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Ledger>,
+    /// Where the worker runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<Worker>,
+    /// Accepted, Ready, Reconciling and Stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// What is going on: Pending, Starting, Running, Paused, Stopping, Stopped, Degraded (it may be trading, but
+/// nobody can say), Quarantined (a human must decide) or Deleting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum StrategyState {
+    /// It waits for what it needs.
+    Pending,
+    /// Its worker starts.
+    Starting,
+    /// It trades.
+    Running,
+    /// It watches prices and sends no new order.
+    Paused,
+    /// It cancels its orders.
+    Stopping,
+    /// It has ended.
+    Stopped,
+    /// It may be trading, but reports, prices or the store are missing.
+    Degraded,
+    /// It trades no more until a human decides.
+    Quarantined,
+    /// It is being deleted.
+    Deleting,
+}
+
+/// Whose money is traded: Paper is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Mode {
+    /// Simulated money.
+    Paper,
+}
+
+/// The books of an owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ledger {
+    /// The books' id; each client order id begins with it.
+    pub id: String,
+    /// When the books were opened, in UTC.
+    #[schemars(extend("format" = "date-time"))]
+    pub started_at: String,
+}
+
+/// Where a process runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Worker {
+    /// The pod's name.
+    pub pod: String,
+    /// The node's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+}

@@ -1,0 +1,89 @@
+//! What a strategy's schema cannot say: bounds and relations between fields. All faults are collected.
+
+use std::collections::BTreeSet;
+
+use engine::instrument::Asset;
+use engine::validation::Violation;
+
+use super::{StrategyChoice, TradingStrategySpec};
+use crate::ENTRIES_MAX;
+
+impl TradingStrategySpec {
+    /// All that is wrong with this spec, with paths from the document's root. An accepted spec has none.
+    pub fn validate(&self) -> Vec<Violation> {
+        let mut violations = self.validate_instruments();
+        violations.extend(self.validate_capital());
+        violations.extend(self.strategy.validate("spec.strategy"));
+        let quotes: BTreeSet<&Asset> = self.instruments.iter().map(|instrument| instrument.symbol.quote()).collect();
+        let quotes: Vec<&Asset> = quotes.into_iter().collect();
+        violations.extend(self.risk.validate("spec.risk", &quotes));
+        violations
+    }
+
+    fn validate_instruments(&self) -> Vec<Violation> {
+        let path = "spec.instruments";
+        let count = self.instruments.len();
+        let mut violations = Vec::new();
+        if count == 0 || count > ENTRIES_MAX {
+            violations.push(Violation::new(path, "", format!("{count} entries; write 1 to {ENTRIES_MAX}")));
+        } else if count > 1 && self.strategy.grid.is_some() {
+            let remedy = format!(
+                "{count} entries, but the grid trades exactly one; keep one and create a strategy for each other"
+            );
+            violations.push(Violation::new(path, "", remedy));
+        }
+        for (index, instrument) in self.instruments.iter().enumerate() {
+            let same =
+                |other: &&super::InstrumentSpec| (&other.symbol, other.kind) == (&instrument.symbol, instrument.kind);
+            if self.instruments.iter().take(index).find(same).is_some() {
+                violations.push(Violation::new(
+                    format!("{path}[{index}].symbol"),
+                    &instrument.symbol,
+                    "is written twice; keep one entry for each symbol and kind",
+                ));
+            }
+            if let Some(rules) = &instrument.rules {
+                violations.extend(rules.validate(&format!("{path}[{index}].rules")));
+            }
+        }
+        violations
+    }
+
+    fn validate_capital(&self) -> Vec<Violation> {
+        let path = "spec.capital";
+        let count = self.capital.len();
+        if count == 0 || count > ENTRIES_MAX {
+            let remedy = format!("{count} entries; write 1 to {ENTRIES_MAX}, such as {{USDT: 3000}}");
+            return vec![Violation::new(path, "", remedy)];
+        }
+        let assets: BTreeSet<&Asset> = self
+            .instruments
+            .iter()
+            .flat_map(|instrument| [instrument.symbol.base(), instrument.symbol.quote()])
+            .collect();
+        let names: Vec<&str> = assets.iter().map(|asset| asset.as_str()).collect();
+        let mut violations: Vec<Violation> = self
+            .capital
+            .keys()
+            .filter(|asset| !assets.contains(asset))
+            .map(|asset| {
+                let remedy = format!("is not traded by an instrument; write {}", names.join(" or "));
+                Violation::new(format!("{path}.{asset}"), asset, remedy)
+            })
+            .collect();
+        if self.capital.values().all(|amount| amount.get().is_zero()) {
+            violations.push(Violation::new(path, "", "all amounts are 0; give the strategy something to trade with"));
+        }
+        violations
+    }
+}
+
+impl StrategyChoice {
+    /// All that is wrong with the choice and its parameters.
+    pub fn validate(&self, path: &str) -> Vec<Violation> {
+        match &self.grid {
+            Some(grid) => grid.validate(&format!("{path}.grid")),
+            None => vec![Violation::new(path, "", "no member is set; write exactly one of: grid")],
+        }
+    }
+}
