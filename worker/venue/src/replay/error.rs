@@ -1,0 +1,257 @@
+//! What can be wrong with a file of market data, in words that name the place and the remedy.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use engine::numbers::Price;
+use engine::time::Timestamp;
+
+use super::format::Format;
+use super::lines::Lines;
+use crate::binance::stream::ParseError;
+pub use crate::data::ValueError;
+
+/// A line of a file, counted from 1 in the unpacked text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as it was named.
+    pub file: Arc<str>,
+    /// The line.
+    pub line: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// Why market data cannot be replayed. The text is whole: causes are in it, not behind it.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// Nothing to read.
+    #[error("no file of market data is named; name at least one")]
+    NoFile,
+    /// The file cannot be opened.
+    #[error("{file}: cannot be opened: {cause}; check its name and permissions")]
+    Open {
+        /// The file.
+        file: Arc<str>,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The system failed to read on.
+    #[error("{place}: cannot be read: {cause}; check that it is a file and its disk is well")]
+    Read {
+        /// The line after the last one that was read.
+        place: Place,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// Compressed data end early or are damaged.
+    #[error("{place}: the gzip data are torn or damaged: {cause}; copy the file again")]
+    Unpack {
+        /// The line after the last one that could be unpacked.
+        place: Place,
+        /// What the decompressor said.
+        cause: io::Error,
+    },
+    /// The name promises gzip, the content is something else.
+    #[error("{file}: is named .gz but is not gzip data; compress it or take .gz off its name")]
+    NotGzip {
+        /// The file.
+        file: Arc<str>,
+    },
+    /// A zip archive, as exchanges offer them for download.
+    #[error("{file}: is a zip archive; unpack it and name the CSV file inside")]
+    Zip {
+        /// The file.
+        file: Arc<str>,
+    },
+    /// Not one row.
+    #[error("{file}: holds no rows; name a file with data")]
+    NoRows {
+        /// The file.
+        file: Arc<str>,
+    },
+    /// Something that is no text of sensible lines.
+    #[error("{place}: the line is longer than {} bytes; is this a file of market data?", Lines::LENGTH_MAX)]
+    LineLength {
+        /// Where.
+        place: Place,
+    },
+    /// Bytes that are not text.
+    #[error("{place}: the line is not UTF-8 text; save the file as UTF-8")]
+    NotText {
+        /// Where.
+        place: Place,
+    },
+    /// The first line is of no known format.
+    #[error("{place}: header: {problem}; known are {}", Format::KNOWN)]
+    Header {
+        /// Where.
+        place: Place,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A row has too few or too many fields.
+    #[error("{place}: row: {found} columns where {expected} belong; write all columns in each row")]
+    Columns {
+        /// Where.
+        place: Place,
+        /// How many there are.
+        found: usize,
+        /// How many the first line promises.
+        expected: usize,
+    },
+    /// A field is not what it should be.
+    #[error("{place}: {column}: {problem}")]
+    Value {
+        /// Where.
+        place: Place,
+        /// The column's name.
+        column: &'static str,
+        /// What is wrong.
+        problem: ValueError,
+    },
+    /// Fields contradict each other or the rows before.
+    #[error("{place}: {column}: {problem}")]
+    Row {
+        /// Where.
+        place: Place,
+        /// The column's name.
+        column: &'static str,
+        /// What is wrong.
+        problem: Contradiction,
+    },
+    /// A line of a recording is not a message.
+    #[error("{place}: {problem}")]
+    Message {
+        /// Where.
+        place: Place,
+        /// What is wrong.
+        problem: ParseError,
+    },
+    /// Two formats in one file.
+    #[error("{place}: row: is {found}, but the file began as {began}; write each format to a file of its own")]
+    Mixed {
+        /// Where.
+        place: Place,
+        /// The format of the first line.
+        began: Format,
+        /// The format of this line.
+        found: Format,
+    },
+    /// One candle does not tell how long it is.
+    #[error("{file}: holds one candle, and its length shows only between two; name a file with at least two candles")]
+    OneCandle {
+        /// The file.
+        file: Arc<str>,
+    },
+    /// The recording is of other markets.
+    #[error("{file}: symbol: {symbol} is not in this recording; it has: {found}")]
+    NoSymbol {
+        /// The file.
+        file: Arc<str>,
+        /// What was asked for, in the exchange's spelling.
+        symbol: String,
+        /// What is there.
+        found: String,
+    },
+    /// The recording has the market, but no trade after a quote.
+    #[error(
+        "{file}: symbol: {symbol} has {trades} trades and {quotes} quotes, but no trade after a quote; \
+         record its trade and bookTicker streams together"
+    )]
+    NoTick {
+        /// The file.
+        file: Arc<str>,
+        /// What was asked for, in the exchange's spelling.
+        symbol: String,
+        /// Its trades.
+        trades: u64,
+        /// Its quotes.
+        quotes: u64,
+    },
+    /// Two files cover the same time.
+    #[error(
+        "{second}: begins at {begins} ms, but {first}, which begins before it, lasts until {ends} ms; \
+         name files of one symbol that do not overlap"
+    )]
+    Overlap {
+        /// The earlier file.
+        first: Arc<str>,
+        /// Where the earlier file ends, in ms.
+        ends: i64,
+        /// The later file.
+        second: Arc<str>,
+        /// Where the later file begins, in ms.
+        begins: i64,
+    },
+    /// A file is not what it was when it was scanned.
+    #[error("{file}: has changed since it was scanned; leave it alone and start again")]
+    Changed {
+        /// The file.
+        file: Arc<str>,
+    },
+}
+
+/// Fields that are fine each but not together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// A candle upside down.
+    #[error("{high} is below low {low}; check the order of the columns")]
+    HighBelowLow {
+        /// The candle's high.
+        high: Price,
+        /// The candle's low.
+        low: Price,
+    },
+    /// A candle's open or close that the candle cannot have seen.
+    #[error("{price} is not between low {low} and high {high}; check the order of the columns")]
+    OutsideCandle {
+        /// The open or the close.
+        price: Price,
+        /// The candle's low.
+        low: Price,
+        /// The candle's high.
+        high: Price,
+    },
+    /// A quote with which anyone would earn.
+    #[error("{bid} is above ask {ask}; check the order of the columns")]
+    Crossed {
+        /// Best price to sell at.
+        bid: Price,
+        /// Best price to buy at.
+        ask: Price,
+    },
+    /// A row from before the row above it.
+    #[error("{} comes after {}; sort the rows by time", .time.millis(), .previous.millis())]
+    Backwards {
+        /// This row's time.
+        time: Timestamp,
+        /// The time of the row above.
+        previous: Timestamp,
+    },
+    /// The same candle again.
+    #[error("{} is there twice; remove one of the two candles", .time.millis())]
+    Doubled {
+        /// The open time.
+        time: Timestamp,
+    },
+    /// A candle that begins inside another.
+    #[error(
+        "{} is not a multiple of the interval, {interval_ms} ms, after the first candle, {}; \
+         write candles of one interval to a file",
+        .time.millis(), .first.millis()
+    )]
+    OffGrid {
+        /// The open time.
+        time: Timestamp,
+        /// The first open time of the file.
+        first: Timestamp,
+        /// The smallest difference of successive open times.
+        interval_ms: i64,
+    },
+}

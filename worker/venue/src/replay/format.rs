@@ -1,0 +1,228 @@
+//! Tells the format of a file from its first line. May not read rows.
+
+use std::fmt;
+
+use super::error::DataError;
+use super::lines::Lines;
+
+/// The formats of market data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// CSV of ticks, with a header.
+    Ticks,
+    /// CSV of candles, with a header.
+    Candles,
+    /// Binance's own download of candles, 12 columns.
+    BinanceCandles,
+    /// Messages of Binance's combined streams as they came.
+    BinanceStream,
+}
+
+impl Format {
+    /// The first lines that are known, for messages.
+    pub(crate) const KNOWN: &str = "time,price[,bid,ask[,bidSize,askSize]][,volume] for ticks, \
+        open_time_ms,open,high,low,close,volume for candles, Binance's downloads of 12 columns \
+        and recordings of its combined streams";
+
+    /// What a row of this format is, in the plural.
+    pub const fn rows(self) -> &'static str {
+        match self {
+            Self::Ticks => "ticks",
+            Self::Candles | Self::BinanceCandles => "candles",
+            Self::BinanceStream => "trades",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ticks => "CSV of ticks",
+            Self::Candles => "CSV of candles",
+            Self::BinanceCandles => "Binance's CSV of candles",
+            Self::BinanceStream => "a recording of Binance's streams",
+        })
+    }
+}
+
+/// Columns of a row of fields that is split at commas.
+pub(crate) const COLUMNS_MAX: usize = 12;
+
+/// The fields of one row, not copied.
+pub(crate) struct Fields<'a> {
+    fields: [&'a str; COLUMNS_MAX],
+    count: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// Splits at commas. Quotes around a field are dropped: no number holds a comma.
+    pub(crate) fn split(line: &'a str) -> Self {
+        let (mut fields, mut count) = ([""; COLUMNS_MAX], 0);
+        for field in line.split(',') {
+            if let Some(slot) = fields.get_mut(count) {
+                *slot = field.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(field);
+            }
+            count += 1;
+        }
+        Self { fields, count }
+    }
+
+    /// How many fields the row has, even those past [`COLUMNS_MAX`].
+    pub(crate) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The field in `column`, empty where the row has none.
+    pub(crate) fn get(&self, column: usize) -> &'a str {
+        self.fields.get(column).copied().unwrap_or_default()
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.trim_ascii() == name)
+    }
+}
+
+/// Which column holds what in a CSV of ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TickColumns {
+    pub count: usize,
+    pub time: usize,
+    pub price: usize,
+    pub volume: Option<usize>,
+    /// Columns of bid and ask.
+    pub quote: Option<(usize, usize)>,
+    /// Columns of bidSize and askSize.
+    pub sizes: Option<(usize, usize)>,
+}
+
+/// Which column holds what in a CSV of candles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CandleColumns {
+    pub count: usize,
+    pub open_time: usize,
+    /// Columns of open, high, low and close.
+    pub prices: [usize; 4],
+    pub volume: usize,
+    /// Only in Binance's download.
+    pub close_time: Option<usize>,
+}
+
+impl CandleColumns {
+    const BINANCE: Self = Self { count: 12, open_time: 0, prices: [1, 2, 3, 4], volume: 5, close_time: Some(6) };
+}
+
+/// What the first line of a file says about the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    Ticks(TickColumns),
+    Candles(CandleColumns),
+    /// Binance's futures downloads have a header, its spot downloads have none.
+    BinanceCandles {
+        columns: CandleColumns,
+        header: bool,
+    },
+    Recording,
+}
+
+impl Layout {
+    /// Reads the layout from a first line, or says what is wrong with it.
+    pub(crate) fn detect(line: &str) -> Result<Self, String> {
+        if is_message(line) {
+            return Ok(Self::Recording);
+        }
+        let fields = Fields::split(line);
+        let columns = CandleColumns::BINANCE;
+        if fields.count() == columns.count {
+            match fields.get(0) {
+                "open_time" => return Ok(Self::BinanceCandles { columns, header: true }),
+                time if is_digits(time) => return Ok(Self::BinanceCandles { columns, header: false }),
+                _ => {}
+            }
+        }
+        if fields.position("open_time_ms").is_some() {
+            return candle_columns(&fields).map(Self::Candles);
+        }
+        if fields.position("time").is_some() {
+            return tick_columns(&fields).map(Self::Ticks);
+        }
+        Err(format!("{:?} is of no known format", crate::data::shown(line)))
+    }
+
+    /// The error for the current line of a file that began as `began`, if the line is fine in another format.
+    pub(crate) fn mixed(lines: &Lines, began: Format) -> Option<DataError> {
+        let found = Self::detect(lines.line()).ok()?.format();
+        (found != began).then(|| DataError::Mixed { place: lines.place(), began, found })
+    }
+
+    /// The format, for people.
+    pub(crate) const fn format(&self) -> Format {
+        match self {
+            Self::Ticks(_) => Format::Ticks,
+            Self::Candles(_) => Format::Candles,
+            Self::BinanceCandles { .. } => Format::BinanceCandles,
+            Self::Recording => Format::BinanceStream,
+        }
+    }
+
+    /// Whether the first line is a header and so no row.
+    pub(crate) const fn has_header(&self) -> bool {
+        match self {
+            Self::Ticks(_) | Self::Candles(_) => true,
+            Self::BinanceCandles { header, .. } => *header,
+            Self::Recording => false,
+        }
+    }
+}
+
+/// Whether a line is an object of JSON, with or without a receive time before it.
+pub(crate) fn is_message(line: &str) -> bool {
+    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let message = if rest.len() < line.len() { rest.strip_prefix(' ').unwrap_or("") } else { rest };
+    message.starts_with('{')
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn candle_columns(header: &Fields<'_>) -> Result<CandleColumns, String> {
+    check_names(header, &["open_time_ms", "open", "high", "low", "close", "volume"])?;
+    let position = |name| header.position(name).ok_or_else(|| format!("column {name} is missing"));
+    Ok(CandleColumns {
+        count: header.count(),
+        open_time: position("open_time_ms")?,
+        prices: [position("open")?, position("high")?, position("low")?, position("close")?],
+        volume: position("volume")?,
+        close_time: None,
+    })
+}
+
+fn tick_columns(header: &Fields<'_>) -> Result<TickColumns, String> {
+    check_names(header, &["time", "price", "bid", "ask", "bidSize", "askSize", "volume"])?;
+    let position = |name| header.position(name).ok_or_else(|| format!("column {name} is missing"));
+    let pair = |a, b| match (header.position(a), header.position(b)) {
+        (Some(a), Some(b)) => Ok(Some((a, b))),
+        (None, None) => Ok(None),
+        _ => Err(format!("one of the columns {a} and {b} is missing")),
+    };
+    let (quote, sizes) = (pair("bid", "ask")?, pair("bidSize", "askSize")?);
+    if sizes.is_some() && quote.is_none() {
+        return Err("the columns bidSize and askSize are there without bid and ask".to_owned());
+    }
+    let (time, price, volume) = (position("time")?, position("price")?, header.position("volume"));
+    Ok(TickColumns { count: header.count(), time, price, volume, quote, sizes })
+}
+
+/// Refuses names that are not known or there twice: a misspelt column would otherwise be left out in silence.
+fn check_names(header: &Fields<'_>, known: &[&str]) -> Result<(), String> {
+    for column in 0..header.count() {
+        let name = header.get(column).trim_ascii();
+        if !known.contains(&name) {
+            return Err(format!("column {:?} is not known", crate::data::shown(name)));
+        }
+        if header.position(name) != Some(column) {
+            return Err(format!("column {name} is there twice"));
+        }
+    }
+    Ok(())
+}

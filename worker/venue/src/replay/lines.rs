@@ -1,0 +1,116 @@
+//! A file as lines of text, unpacked on the way. May not know what the lines mean.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::error::{DataError, Place};
+
+/// What a gzip file begins with.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// What a zip archive begins with.
+const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
+/// What some editors put before UTF-8 text.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+/// Bytes to read from disk, or to unpack, at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// The lines of one file, one at a time, blank ones left out.
+pub struct Lines {
+    file: Arc<str>,
+    reader: Box<dyn BufRead + Send>,
+    gzip: bool,
+    text: String,
+    number: u64,
+    again: bool,
+}
+
+impl Lines {
+    /// The longest line that is read, in bytes.
+    pub const LENGTH_MAX: u64 = 1 << 20;
+
+    /// Opens `path` and finds out from its content whether it is compressed.
+    pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
+        let file: Arc<str> = path.display().to_string().into();
+        let refuse = |cause| DataError::Open { file: Arc::clone(&file), cause };
+        let mut packed = BufReader::with_capacity(CHUNK, File::open(path).map_err(refuse)?);
+        let start = packed.fill_buf().map_err(refuse)?;
+        let gzip = start.starts_with(&GZIP_MAGIC);
+        if start.starts_with(&ZIP_MAGIC) {
+            return Err(DataError::Zip { file });
+        }
+        if start.is_empty() {
+            return Err(DataError::NoRows { file });
+        }
+        if !gzip && path.extension().is_some_and(|extension| extension == "gz") {
+            return Err(DataError::NotGzip { file });
+        }
+        let reader: Box<dyn BufRead + Send> = if gzip {
+            Box::new(BufReader::with_capacity(CHUNK, MultiGzDecoder::new(packed)))
+        } else {
+            Box::new(packed)
+        };
+        Ok(Self { file, reader, gzip, text: String::new(), number: 0, again: false })
+    }
+
+    /// Goes to the next line that is not blank; `false` at the end of the file.
+    pub(crate) fn advance(&mut self) -> Result<bool, DataError> {
+        if std::mem::take(&mut self.again) {
+            return Ok(true);
+        }
+        loop {
+            if !self.read_line()? {
+                return Ok(false);
+            }
+            if !self.line().trim_ascii().is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The current line, without its end.
+    pub(crate) fn line(&self) -> &str {
+        let line = self.text.trim_end_matches(['\n', '\r']);
+        if self.number == 1 { line.trim_start_matches(BYTE_ORDER_MARK) } else { line }
+    }
+
+    /// Lets the next [`Self::advance`] give the current line again.
+    pub(crate) const fn step_back(&mut self) {
+        self.again = true;
+    }
+
+    /// Where the current line is.
+    pub(crate) fn place(&self) -> Place {
+        Place { file: Arc::clone(&self.file), line: self.number }
+    }
+
+    /// The file's name as it was given.
+    pub(crate) fn file(&self) -> Arc<str> {
+        Arc::clone(&self.file)
+    }
+
+    fn read_line(&mut self) -> Result<bool, DataError> {
+        // The buffer goes round as bytes and comes back as checked text, so no line is ever copied.
+        let mut bytes = std::mem::take(&mut self.text).into_bytes();
+        bytes.clear();
+        self.number += 1;
+        let read = (&mut self.reader).take(Self::LENGTH_MAX + 1).read_until(b'\n', &mut bytes);
+        let length = read.map_err(|cause| self.failed(cause))?;
+        if length == 0 {
+            return Ok(false);
+        }
+        if length as u64 > Self::LENGTH_MAX {
+            return Err(DataError::LineLength { place: self.place() });
+        }
+        self.text = String::from_utf8(bytes).map_err(|_| DataError::NotText { place: self.place() })?;
+        Ok(true)
+    }
+
+    fn failed(&self, cause: io::Error) -> DataError {
+        let place = self.place();
+        if self.gzip { DataError::Unpack { place, cause } } else { DataError::Read { place, cause } }
+    }
+}

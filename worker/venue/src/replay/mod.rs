@@ -1,0 +1,157 @@
+//! Recorded market data as a stream of ticks, read as it is needed. May not wait, and knows no clock.
+//!
+//! [`Replay::scan`] reads all files once and refuses what is wrong with them; [`Replay::open`] then gives the
+//! ticks. The same files give the same ticks, each time.
+
+mod candles;
+mod error;
+mod format;
+mod lines;
+mod observation;
+mod recording;
+mod summary;
+mod ticks;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine::instrument::Symbol;
+use engine::messages::Tick;
+
+use candles::{CandleReader, CandleTicks};
+pub use error::{Contradiction, DataError, Place, ValueError};
+pub use format::Format;
+use format::Layout;
+pub use lines::Lines;
+use observation::Observation;
+use recording::RecordingReader;
+pub use summary::{FileSummary, Summary};
+use ticks::TickReader;
+
+/// The ticks of scanned files, in order. After an error it gives nothing more.
+pub struct Replay {
+    summary: Arc<Summary>,
+    /// The file that the next tick is in.
+    file: usize,
+    /// That file, if it is open, and how many of its ticks are out.
+    current: Option<(FileTicks, u64)>,
+    /// The next tick's number.
+    sequence: u64,
+}
+
+impl Replay {
+    /// Reads `paths` once, checks every line, and says what they hold. Files are joined in time; they are replayed
+    /// as they are now, so leave them alone until the replay is over.
+    pub fn scan(paths: &[PathBuf], symbol: &Symbol) -> Result<Summary, DataError> {
+        summary::scan(paths, symbol)
+    }
+
+    /// Stands before the first tick.
+    pub fn open(summary: impl Into<Arc<Summary>>) -> Self {
+        Self { summary: summary.into(), file: 0, current: None, sequence: 0 }
+    }
+
+    /// Stands before the tick with number `sequence`, as [`Self::seek`].
+    pub fn open_at(summary: impl Into<Arc<Summary>>, sequence: u64) -> Result<Self, DataError> {
+        let mut replay = Self::open(summary);
+        replay.seek(sequence)?;
+        Ok(replay)
+    }
+
+    /// Goes to the tick with number `sequence`, forward or back; past the last tick there is none. Files before it
+    /// are not read, its own is read from the start.
+    pub fn seek(&mut self, sequence: u64) -> Result<(), DataError> {
+        self.current = None;
+        self.file = 0;
+        self.sequence = 0;
+        for file in &self.summary.files {
+            if self.sequence + file.ticks > sequence {
+                break;
+            }
+            self.sequence += file.ticks;
+            self.file += 1;
+        }
+        while self.sequence < sequence && self.observe()?.is_some() {}
+        Ok(())
+    }
+
+    /// What is replayed.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The number of the next tick.
+    pub const fn position(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The next observation; none after the last file. Holds each file to what it was when it was scanned.
+    fn observe(&mut self) -> Result<Option<Observation>, DataError> {
+        while let Some(file) = self.summary.files.get(self.file) {
+            let (ticks, given) = match &mut self.current {
+                Some(current) => current,
+                None => self.current.insert((FileTicks::open(file, &self.summary.symbol)?, 0)),
+            };
+            match ticks.next()? {
+                Some(observation) if *given < file.ticks => {
+                    *given += 1;
+                    self.sequence += 1;
+                    return Ok(Some(observation));
+                }
+                None if *given == file.ticks => {
+                    self.current = None;
+                    self.file += 1;
+                }
+                Some(_) | None => return Err(DataError::Changed { file: Arc::clone(&file.name) }),
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Replay {
+    type Item = Result<Tick, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let sequence = self.sequence;
+        let last = sequence + 1 == self.summary.ticks;
+        match self.observe() {
+            Ok(observation) => Some(Ok(observation?.into_tick(&self.summary.symbol, sequence, last))),
+            Err(error) => {
+                (self.current, self.file) = (None, self.summary.files.len());
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+/// The ticks of one file in any format.
+enum FileTicks {
+    Ticks(TickReader),
+    Candles(CandleTicks),
+    Recording(RecordingReader),
+}
+
+impl FileTicks {
+    fn open(file: &FileSummary, symbol: &Symbol) -> Result<Self, DataError> {
+        let (lines, layout) = summary::open(&file.path)?;
+        let format = layout.format();
+        match (layout, file.interval_ms) {
+            (Layout::Ticks(columns), None) => Ok(Self::Ticks(TickReader::new(lines, columns))),
+            (Layout::Candles(columns) | Layout::BinanceCandles { columns, .. }, Some(interval_ms)) => {
+                let reader = CandleReader::new(lines, format, columns, Some(interval_ms));
+                Ok(Self::Candles(CandleTicks::new(reader, interval_ms)))
+            }
+            (Layout::Recording, None) => Ok(Self::Recording(RecordingReader::new(lines, symbol))),
+            _ => Err(DataError::Changed { file: Arc::clone(&file.name) }),
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Observation>, DataError> {
+        match self {
+            Self::Ticks(reader) => reader.next(),
+            Self::Candles(candles) => candles.next(),
+            Self::Recording(reader) => reader.next(),
+        }
+    }
+}

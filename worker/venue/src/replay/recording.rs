@@ -1,0 +1,171 @@
+//! Recorded messages of Binance's combined streams as ticks: one a trade, with the quotes before it.
+
+use std::collections::BTreeSet;
+
+use engine::instrument::Symbol;
+use engine::time::Timestamp;
+
+use super::error::{Contradiction, DataError};
+use super::format::{Format, Layout, is_message};
+use super::lines::Lines;
+use super::observation::{Observation, Quote};
+use crate::binance::sequence::{BookOrder, SequenceCheck, TradeOrder};
+use crate::binance::stream::{self, BookTicker, ParseError, StreamEvent, Trade};
+use crate::data;
+
+/// Other markets that are remembered, to name them where the wanted one is not there.
+const MARKETS_MAX: usize = 10;
+
+/// Reads the ticks of one market.
+pub(crate) struct RecordingReader {
+    lines: Lines,
+    market: String,
+    quote: Option<Quote>,
+    previous: Option<Timestamp>,
+    seen: Seen,
+}
+
+/// What a recording holds, as far as it was read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    /// Trades of the market.
+    pub trades: u64,
+    /// Quotes of the market.
+    pub quotes: u64,
+    /// The first and the last trade's time.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// The order of the market's events.
+    pub sequence: SequenceCheck,
+    others: BTreeSet<String>,
+    more_others: bool,
+}
+
+impl Seen {
+    /// The other markets, for a message.
+    pub(crate) fn other_markets(&self) -> String {
+        let names: Vec<&str> = self.others.iter().map(String::as_str).collect();
+        match (names.is_empty(), self.more_others) {
+            (true, _) => "no trade and no bookTicker message at all".to_owned(),
+            (false, false) => names.join(", "),
+            (false, true) => format!("{} and more", names.join(", ")),
+        }
+    }
+
+    fn other(&mut self, market: &str) {
+        if self.others.contains(market) {
+            return;
+        }
+        if self.others.len() < MARKETS_MAX {
+            self.others.insert(market.to_owned());
+        } else {
+            self.more_others = true;
+        }
+    }
+}
+
+impl RecordingReader {
+    pub(crate) fn new(lines: Lines, symbol: &Symbol) -> Self {
+        Self { lines, market: symbol.joined(), quote: None, previous: None, seen: Seen::default() }
+    }
+
+    /// What was read so far.
+    pub(crate) const fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// The market in the exchange's spelling.
+    pub(crate) fn market(&self) -> &str {
+        &self.market
+    }
+
+    pub(crate) fn next(&mut self) -> Result<Option<Observation>, DataError> {
+        while self.lines.advance()? {
+            let Self { lines, market, quote, previous, seen } = self;
+            let (received, message) = split(lines)?;
+            let event =
+                stream::parse(message).map_err(|problem| DataError::Message { place: lines.place(), problem })?;
+            match event {
+                StreamEvent::Trade(trade) if trade.symbol == *market => {
+                    if let Some(observation) = seen.trade(&trade, received, *quote) {
+                        let time = observation.time;
+                        if let Some(previous) = *previous
+                            && time < previous
+                        {
+                            let (place, problem) = (lines.place(), Contradiction::Backwards { time, previous });
+                            return Err(DataError::Row { place, column: "data.T", problem });
+                        }
+                        *previous = Some(time);
+                        return Ok(Some(observation));
+                    }
+                }
+                StreamEvent::BookTicker(book) if book.symbol == *market => {
+                    if book.bid > book.ask {
+                        let problem = Contradiction::Crossed { bid: book.bid, ask: book.ask };
+                        return Err(DataError::Row { place: lines.place(), column: "data.b", problem });
+                    }
+                    if let Some(newer) = seen.book(&book) {
+                        *quote = Some(newer);
+                    }
+                }
+                StreamEvent::OffMarketTrade { symbol, id } if symbol == *market => {
+                    seen.sequence.trade(id);
+                }
+                StreamEvent::Trade(Trade { symbol, .. })
+                | StreamEvent::BookTicker(BookTicker { symbol, .. })
+                | StreamEvent::OffMarketTrade { symbol, .. } => seen.other(&symbol),
+                StreamEvent::Other => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Seen {
+    /// Counts a trade; an observation if it is new and there is a quote to go with it.
+    fn trade(&mut self, trade: &Trade<'_>, received: Option<Timestamp>, quote: Option<Quote>) -> Option<Observation> {
+        self.trades += 1;
+        match self.sequence.trade(trade.id) {
+            TradeOrder::Next | TradeOrder::AfterGap { .. } => {}
+            TradeOrder::Duplicate | TradeOrder::Regression => return None,
+        }
+        let first = self.span.map_or(trade.time, |(first, _)| first);
+        self.span = Some((first, trade.time));
+        Some(Observation {
+            time: trade.time,
+            received: received.unwrap_or(trade.time),
+            price: trade.price,
+            volume: trade.quantity,
+            quote: Some(quote?),
+        })
+    }
+
+    /// Counts a quote; gives it if no newer one was seen.
+    fn book(&mut self, book: &BookTicker<'_>) -> Option<Quote> {
+        self.quotes += 1;
+        match self.sequence.book(book.update_id) {
+            BookOrder::Current => Some(Quote {
+                bid: book.bid,
+                ask: book.ask,
+                bid_size: Some(book.bid_size),
+                ask_size: Some(book.ask_size),
+            }),
+            BookOrder::Stale => None,
+        }
+    }
+}
+
+/// Splits the current line into receive time and message.
+fn split(lines: &Lines) -> Result<(Option<Timestamp>, &str), DataError> {
+    let line = lines.line();
+    if line.starts_with('{') {
+        return Ok((None, line));
+    }
+    if !is_message(line) {
+        let problem = ParseError::Message { problem: "no object of JSON".to_owned(), column: 1 };
+        let refuse = || DataError::Message { place: lines.place(), problem };
+        return Err(Layout::mixed(lines, Format::BinanceStream).unwrap_or_else(refuse));
+    }
+    let (stamp, message) = line.split_once(' ').unwrap_or(("", line));
+    let refuse = |problem| DataError::Value { place: lines.place(), column: "receive time", problem };
+    Ok((Some(data::nanos(stamp).map_err(refuse)?), message))
+}
