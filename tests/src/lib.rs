@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What tests of more than one crate share. Not part of any product.
+
+pub mod redis_server;
