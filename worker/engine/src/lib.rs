@@ -1,12 +1,22 @@
 //! The trading engine: pure state machines, no clock, no randomness, no input or output.
 //!
 //! Time is an argument, money is exact, a refusal is an effect with a reason. The same code runs in
-//! `backtest`, in `run` and in the pods.
+//! `backtest`, in `run` and in the pods. [`Engine::step`] is the whole surface: an event in, effects out.
 
+#![cfg_attr(not(test), deny(clippy::float_arithmetic))]
+
+pub mod client_order_id;
+mod core;
 pub mod fees;
 pub mod instrument;
+pub mod ledger;
 pub mod messages;
 pub mod numbers;
+pub mod order;
+pub mod report;
+pub mod risk;
 pub mod strategy;
 pub mod time;
 pub mod validation;
+
+pub use self::core::{Config, Effect, Engine, Event, Performance, RestoreError};

@@ -2,6 +2,20 @@
 //!
 //! Decimals are strings, times milliseconds UTC. Unknown fields are ignored when reading.
 
+mod alert;
+mod command;
+mod fill;
+mod inbox;
+mod position;
+mod signal;
+mod snapshot;
 mod tick;
 
+pub use alert::{AlertKind, RiskAlert, Severity};
+pub use command::{CommandKind, NewOrder, OrderCommand, OrderType, Side, TimeInForce};
+pub use fill::{Fill, Liquidity};
+pub use inbox::{Inbox, OrderStatus, OrderUpdate};
+pub use position::PositionUpdate;
+pub use signal::{SignalSide, StrategySignal};
+pub use snapshot::StateSnapshot;
 pub use tick::Tick;

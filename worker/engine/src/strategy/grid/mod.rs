@@ -1,5 +1,273 @@
-//! The grid strategy.
+//! The grid strategy: one trailing level on each side of a moving base price.
+//!
+//! In the sell zone (price at or above `base × (1 + g)`) it tracks the high and sells once the price has
+//! fallen by `θ = factor × g` from it and still lies in the zone; the buy side mirrors it. The sides have
+//! separate memories. Leaving a zone forgets that side. The base moves once per order, to the average price
+//! of what really traded.
 
 mod parameters;
+#[cfg(test)]
+mod tests;
 
-pub use parameters::{GridParameters, OrderSize};
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Capability, ClosedOrder, Definition, Figures, Intent, Signal, Strategy, StrategyError, View, Warning};
+use crate::fees::Fees;
+use crate::instrument::InstrumentKind;
+use crate::messages::{AlertKind, Fill, Side, Tick};
+use crate::numbers::{ExactDecimal, Price, Ratio};
+use crate::risk::OrderRequest;
+use crate::time::Timestamp;
+
+pub use parameters::GridParameters;
+
+/// The grid in the registry.
+pub const DEFINITION: Definition = Definition {
+    name: "grid",
+    capability: Capability { kinds: &[InstrumentKind::Spot], instruments_max: 1 },
+    schema: || schemars::schema_for!(GridParameters),
+    start: |parameters, snapshot| Ok(Box::new(Grid::start(parameters, snapshot)?)),
+};
+
+const BETWEEN_BANDS: &str = "PriceBetweenBands";
+const WAITING_FOR_FALL: &str = "WaitingForFall";
+const WAITING_FOR_RISE: &str = "WaitingForRise";
+const TRADE_INTERVAL: &str = "MinTradeInterval";
+const ORDER_OPEN: &str = "OrderOpen";
+const SELL_BLOCKED: &str = "SellBlocked";
+const BUY_BLOCKED: &str = "BuyBlocked";
+
+/// A base price further than this many grid sizes from the first tick deserves a warning.
+const FAR_IN_GRIDS: u32 = 5;
+
+/// What a grid remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Memory {
+    /// The manifest's `basePrice` that was last followed.
+    configured: Option<ExactDecimal>,
+    /// The price the bands lie around; none before the first tick.
+    base: Option<Price>,
+    /// The highest price of the current stay in the sell zone; none outside it.
+    high: Option<Price>,
+    /// The lowest price of the current stay in the buy zone; none outside it.
+    low: Option<Price>,
+    /// When one of its orders last traded.
+    last_fill: Option<Timestamp>,
+}
+
+/// A running grid.
+#[derive(Debug)]
+struct Grid {
+    parameters: GridParameters,
+    above: Ratio,
+    below: Ratio,
+    turn: Ratio,
+    fallen: Ratio,
+    risen: Ratio,
+    memory: Memory,
+}
+
+impl Grid {
+    fn start(parameters: &Value, snapshot: Option<&Value>) -> Result<Self, StrategyError> {
+        let parameters = GridParameters::deserialize(parameters)
+            .map_err(|source| StrategyError::Parameters { name: DEFINITION.name, source })?;
+        let mut memory = snapshot
+            .map(Memory::deserialize)
+            .transpose()
+            .map_err(|source| StrategyError::Snapshot { name: DEFINITION.name, source })?
+            .unwrap_or_default();
+        // Editing basePrice, and only that, recentres once; taking it out keeps the base where it is.
+        if parameters.base_price != memory.configured {
+            if let Some(base) = parameters.base_price.and_then(|base| Price::new(base.get()).ok()) {
+                memory = Memory { base: Some(base.normalised()), high: None, low: None, ..memory };
+            }
+            memory.configured = parameters.base_price;
+        }
+        let grid = Ratio::from_percent(parameters.grid_size_percent);
+        // A share of at most 0.5 with 11 digits times a factor of at most 1 with 9 digits is exact.
+        let factor = Ratio::new(parameters.flip_threshold_factor.get()).unwrap_or_default();
+        let turn = grid.times(factor).unwrap_or_default();
+        Ok(Self {
+            above: grid.above_one(),
+            below: grid.below_one(),
+            turn,
+            fallen: turn.below_one(),
+            risen: turn.above_one(),
+            parameters,
+            memory,
+        })
+    }
+
+    fn in_sell_zone(&self, price: Price, base: Price) -> bool {
+        price.compare_with(base, self.above) != Ordering::Less
+    }
+
+    fn in_buy_zone(&self, price: Price, base: Price) -> bool {
+        price.compare_with(base, self.below) != Ordering::Greater
+    }
+
+    /// Follows the extremes; a blocked side and a side outside its zone remember nothing.
+    fn track(&mut self, price: Price, base: Price, view: &View<'_>) {
+        let sell = view.risk.allows(Side::Sell) && self.in_sell_zone(price, base);
+        let buy = view.risk.allows(Side::Buy) && self.in_buy_zone(price, base);
+        self.memory.high = sell.then(|| self.memory.high.map_or(price, |high| high.max(price)));
+        self.memory.low = buy.then(|| self.memory.low.map_or(price, |low| low.min(price)));
+    }
+
+    /// The turn that fires on this price, if one does. The sell side is looked at first.
+    fn turned(&self, price: Price) -> Option<(Side, Price)> {
+        if let Some(high) = self.memory.high
+            && price.compare_with(high, self.fallen) != Ordering::Greater
+        {
+            return Some((Side::Sell, high));
+        }
+        let low = self.memory.low?;
+        (price.compare_with(low, self.risen) != Ordering::Less).then_some((Side::Buy, low))
+    }
+
+    fn within_interval(&self, now: Timestamp) -> bool {
+        let interval = i64::from(self.parameters.min_trade_interval_seconds) * 1000;
+        self.memory.last_fill.is_some_and(|last| now.millis_since(last) < interval)
+    }
+
+    fn signal(&self, side: Side, extreme: Price) -> Signal {
+        let turn = self.turn.percent();
+        let (reason, message) = match side {
+            Side::Sell => ("TurnedDown", format!("high {extreme}, turned down {turn} %")),
+            Side::Buy => ("TurnedUp", format!("low {extreme}, turned up {turn} %")),
+        };
+        let request = OrderRequest {
+            side,
+            size: self.parameters.order_size(),
+            max_slippage: Ratio::from_percent(self.parameters.max_slippage_percent),
+        };
+        Signal { request, reason, message }
+    }
+
+    fn hold_reason(&self, price: Price, base: Price) -> &'static str {
+        match (self.memory.high, self.memory.low) {
+            (Some(_), _) => WAITING_FOR_FALL,
+            (None, Some(_)) => WAITING_FOR_RISE,
+            (None, None) if self.in_sell_zone(price, base) => SELL_BLOCKED,
+            (None, None) if self.in_buy_zone(price, base) => BUY_BLOCKED,
+            (None, None) => BETWEEN_BANDS,
+        }
+    }
+
+    fn band(&self, factor: Ratio) -> Option<Price> {
+        self.memory.base.and_then(|base| base.scaled(factor).ok())
+    }
+
+    fn band_text(&self, factor: Ratio) -> String {
+        self.band(factor).map_or_else(|| "the first band".to_owned(), |band| band.to_string())
+    }
+}
+
+impl Strategy for Grid {
+    fn on_tick(&mut self, tick: &Tick, view: &View<'_>) -> Intent {
+        let price = tick.price;
+        let base = *self.memory.base.get_or_insert(price);
+        self.track(price, base, view);
+        if view.order_open {
+            return Intent::Hold(ORDER_OPEN);
+        }
+        match self.turned(price) {
+            Some(_) if self.within_interval(view.now) => Intent::Hold(TRADE_INTERVAL),
+            Some((side, extreme)) => Intent::Trade(self.signal(side, extreme)),
+            None => Intent::Hold(self.hold_reason(price, base)),
+        }
+    }
+
+    fn on_fill(&mut self, fill: &Fill) {
+        self.memory.last_fill = self.memory.last_fill.max(Some(fill.time));
+    }
+
+    fn on_closed(&mut self, order: &ClosedOrder) {
+        // A failed order keeps the extreme: the chance stands while the price stays in the zone.
+        if let Some(average) = order.average_price {
+            self.memory = Memory { base: Some(average), high: None, low: None, ..self.memory.clone() };
+        }
+    }
+
+    fn on_gap(&mut self) {
+        (self.memory.high, self.memory.low) = (None, None);
+    }
+
+    fn explain(&self, reason: &str) -> String {
+        let extreme = |price: Option<Price>| price.map_or_else(String::new, |price| price.to_string());
+        let bound = |extreme: Option<Price>, factor| {
+            extreme.and_then(|price| price.scaled(factor).ok()).map_or_else(String::new, |price| price.to_string())
+        };
+        let (upper, lower) = (self.band_text(self.above), self.band_text(self.below));
+        match reason {
+            WAITING_FOR_FALL => {
+                let (high, at) = (extreme(self.memory.high), bound(self.memory.high, self.fallen));
+                format!("High {high}: sells at {at} or below, while at or above {upper}.")
+            }
+            WAITING_FOR_RISE => {
+                let (low, at) = (extreme(self.memory.low), bound(self.memory.low, self.risen));
+                format!("Low {low}: buys at {at} or above, while at or below {lower}.")
+            }
+            TRADE_INTERVAL => {
+                format!("Waits {} s after its last fill.", self.parameters.min_trade_interval_seconds)
+            }
+            ORDER_OPEN => "Waits for its order to be over.".to_owned(),
+            SELL_BLOCKED => format!("Above {upper}, but its position limit allows no sell."),
+            BUY_BLOCKED => format!("Below {lower}, but its position limit allows no buy."),
+            BETWEEN_BANDS => format!("Sells after a turn above {upper}, buys after a turn below {lower}."),
+            _ => String::new(),
+        }
+    }
+
+    fn warnings(&self, first: &Tick, fees: &Fees) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        let grid = self.parameters.grid_size_percent;
+        let round_trip = fees.taker().percent() + fees.taker().percent();
+        if grid.get() <= round_trip {
+            warnings.push(Warning {
+                kind: AlertKind::GridBelowFees,
+                message: format!(
+                    "A round trip costs {round_trip} % in fees and gains {grid} % at most: raise gridSizePercent."
+                ),
+                current_value: grid.to_string(),
+                threshold: round_trip.to_string(),
+            });
+        }
+        if let Some(base) = self.memory.base
+            && let Ok(distance) = base.distance_from(first.price)
+            && distance.percent() > grid.get() * rust_decimal::Decimal::from(FAR_IN_GRIDS)
+        {
+            let percent = distance.percent().round_dp(2);
+            warnings.push(Warning {
+                kind: AlertKind::BasePriceFar,
+                message: format!(
+                    "basePrice {base} lies {percent} % from the first price {}: correct it, or leave it out.",
+                    first.price
+                ),
+                current_value: percent.to_string(),
+                threshold: (grid.get() * rust_decimal::Decimal::from(FAR_IN_GRIDS)).to_string(),
+            });
+        }
+        warnings
+    }
+
+    fn snapshot(&self) -> Value {
+        serde_json::to_value(&self.memory).unwrap_or_default()
+    }
+
+    fn figures(&self) -> Figures {
+        let mut figures = self.outcome();
+        let bands = [("upperBand", self.band(self.above)), ("lowerBand", self.band(self.below))];
+        figures.extend(bands.into_iter().filter_map(|(name, band)| Some((name.to_owned(), band?.to_string()))));
+        figures.insert("gridSizePercent".to_owned(), self.parameters.grid_size_percent.to_string());
+        figures
+    }
+
+    fn outcome(&self) -> Figures {
+        self.memory.base.iter().map(|base| ("basePrice".to_owned(), base.to_string())).collect()
+    }
+}

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::numbers::{ExactDecimal, Quantity, Ratio};
+use crate::strategy::OrderSize;
 use crate::validation::Violation;
 
 /// A trailing grid of one level on each side of a moving base price: it sells after a rise that turns down,
@@ -37,15 +38,6 @@ pub struct GridParameters {
     /// Default "0.1". Quote decimals.
     #[serde(default = "GridParameters::default_max_slippage_percent")]
     pub max_slippage_percent: ExactDecimal,
-}
-
-/// How large an order is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrderSize {
-    /// A share of the strategy's equity.
-    EquityShare(Ratio),
-    /// A fixed amount of base.
-    Fixed(Quantity),
 }
 
 impl Default for GridParameters {

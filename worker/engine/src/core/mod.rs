@@ -1,0 +1,156 @@
+//! The engine: one strategy, its books, its orders, its limits. An event in, effects out.
+//!
+//! It may not read a clock, use chance, or do input and output; it never fails, it refuses with a reason.
+
+mod orders;
+mod state;
+#[cfg(test)]
+mod tests;
+mod ticks;
+mod view;
+
+use serde_json::Value;
+
+use crate::client_order_id::LedgerId;
+use crate::fees::Fees;
+use crate::instrument::Instrument;
+use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, StateSnapshot, StrategySignal, Tick};
+use crate::numbers::{Notional, Quantity};
+use crate::order::Order;
+use crate::report::Report;
+use crate::risk::{Approved, RiskParameters};
+use crate::strategy::{Definition, DesiredState, Strategy, StrategyError};
+use crate::time::Timestamp;
+
+pub use state::RestoreError;
+use state::State;
+pub use view::Performance;
+
+/// What an engine is made from.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The strategy's name.
+    pub name: String,
+    /// Its ledger's id.
+    pub ledger: LedgerId,
+    /// What it trades.
+    pub instrument: Instrument,
+    /// Opening amount of base.
+    pub base: Quantity,
+    /// Opening amount of quote.
+    pub quote: Notional,
+    /// The account's fees.
+    pub fees: Fees,
+    /// The strategy's limits.
+    pub risk: RiskParameters,
+    /// Where a human wants it to be.
+    pub desired: DesiredState,
+    /// The strategy's parameters, as JSON.
+    pub parameters: Value,
+}
+
+/// What happens to an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The market moved.
+    Tick(Tick),
+    /// News of an order.
+    OrderUpdate(OrderUpdate),
+    /// A human wants it elsewhere.
+    Control(DesiredState),
+    /// The store went back in time: order sequences up to this one are used.
+    Recovered {
+        /// The highest used sequence.
+        highest_sequence: u64,
+    },
+}
+
+/// What an engine wants done. All of it goes out in one commit, or nothing does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// For `strategy.signal`.
+    Signal(StrategySignal),
+    /// For `order.command`.
+    Command(Approved<OrderCommand>),
+    /// For `position.update`.
+    Position(PositionUpdate),
+    /// For `risk.alert`.
+    Alert(RiskAlert),
+    /// For `state.snapshot`.
+    Snapshot(StateSnapshot),
+}
+
+/// One strategy at work.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    strategy: Box<dyn Strategy>,
+    state: State,
+}
+
+impl Engine {
+    /// A strategy that has seen nothing yet.
+    pub fn new(config: Config, definition: &Definition) -> Result<Self, StrategyError> {
+        let strategy = (definition.start)(&config.parameters, None)?;
+        let state = State::new(&config);
+        Ok(Self { config, strategy, state })
+    }
+
+    /// A strategy as it was when `saved` was taken, under the parameters of `config`.
+    pub fn restore(config: Config, definition: &Definition, saved: &Value) -> Result<Self, RestoreError> {
+        let state = State::restore(saved)?;
+        let strategy = (definition.start)(&config.parameters, Some(&state.strategy))?;
+        Ok(Self { config, strategy, state })
+    }
+
+    /// All state, for [`Engine::restore`].
+    pub fn snapshot(&self) -> Value {
+        self.state.saved_with(self.strategy.snapshot())
+    }
+
+    /// Takes one event at `now`, which on a replay is the tick's own time.
+    pub fn step(&mut self, now: Timestamp, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Tick(tick) => self.on_tick(now, tick, &mut effects),
+            Event::OrderUpdate(update) => self.on_order_update(now, &update, &mut effects),
+            Event::Control(desired) => self.on_control(now, desired, &mut effects),
+            Event::Recovered { highest_sequence } => {
+                self.state.sequence = self.state.sequence.max(highest_sequence);
+            }
+        }
+        effects
+    }
+
+    /// Sequence of the last tick taken; `None` before the first.
+    pub fn last_sequence(&self) -> Option<u64> {
+        self.state.last_tick.as_ref().map(|tick| tick.sequence)
+    }
+
+    /// The orders that are not over.
+    pub fn open_orders(&self) -> &[Order] {
+        &self.state.orders
+    }
+
+    /// The last tick that may be taken now: on a simulated venue a tick is taken only once every open order
+    /// has been matched against the one before it. `None`: no bound.
+    pub fn ticks_allowed_to(&self) -> Option<u64> {
+        let taken = self.state.last_tick.as_ref().map_or(0, |tick| tick.sequence);
+        self.state.orders.iter().map(|order| order.matched.unwrap_or(taken).max(taken)).min()
+    }
+
+    /// Whether the last tick of a replay was taken.
+    pub fn data_ended(&self) -> bool {
+        self.state.last_tick.as_ref().is_some_and(|tick| tick.last)
+    }
+
+    /// What the resource's status shows.
+    pub fn report(&self) -> Report {
+        view::report(self)
+    }
+
+    /// Figures of the whole run; `None` before the first tick.
+    pub fn performance(&self) -> Option<Performance> {
+        view::performance(self)
+    }
+}

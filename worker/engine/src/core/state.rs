@@ -1,0 +1,114 @@
+//! All that an engine remembers, and its saved form. Readers accept this version and the one before.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Config;
+use crate::ledger::Ledger;
+use crate::messages::{AlertKind, Tick};
+use crate::numbers::{Notional, Ratio};
+use crate::order::Order;
+use crate::report::{Decision, OrderCounts, RecentTrade};
+use crate::risk::{OrderRate, RiskState};
+use crate::strategy::{DesiredState, StrategyError};
+use crate::time::Timestamp;
+
+/// The version of the saved form.
+pub(super) const VERSION: u32 = 1;
+
+/// Why saved state could not be taken up.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// It was written by a newer program.
+    #[error("the state has version {found}, this program reads up to {VERSION}; run the newer image")]
+    NewerVersion {
+        /// The state's version.
+        found: u64,
+    },
+    /// It does not read.
+    #[error("the saved state does not read: {0}")]
+    Broken(#[from] serde_json::Error),
+    /// The strategy's part does not read.
+    #[error(transparent)]
+    Strategy(#[from] StrategyError),
+}
+
+/// All that an engine remembers but what its strategy does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct State {
+    /// Version of this form.
+    pub version: u32,
+    /// The books.
+    pub ledger: Ledger,
+    /// Orders that are not over.
+    pub orders: Vec<Order>,
+    /// The highest order sequence used.
+    pub sequence: u64,
+    /// Orders of the last minute.
+    pub rate: OrderRate,
+    /// Which sides are allowed.
+    pub risk: RiskState,
+    /// Where a human wants it to be.
+    pub desired: DesiredState,
+    /// How many ticks were taken.
+    pub ticks: u64,
+    /// The last tick taken.
+    pub last_tick: Option<Tick>,
+    /// Event time of the last event.
+    pub as_of: Timestamp,
+    /// Ended orders by how they ended.
+    pub counts: OrderCounts,
+    /// Updates that could not be.
+    pub anomalies: u64,
+    /// The newest trades, newest first.
+    pub recent_trades: Vec<RecentTrade>,
+    /// Why it acted or did not, last.
+    pub decision: Decision,
+    /// Warnings about the parameters.
+    pub warnings: Vec<AlertKind>,
+    /// The highest equity so far.
+    pub peak: Notional,
+    /// The deepest fall from a peak, as a share of it.
+    pub deepest_fall: Ratio,
+    /// The strategy's own memory.
+    pub strategy: Value,
+}
+
+impl State {
+    pub fn new(config: &Config) -> Self {
+        Self {
+            version: VERSION,
+            ledger: Ledger::new(config.instrument.symbol.clone(), config.base, config.quote),
+            orders: Vec::new(),
+            sequence: 0,
+            rate: OrderRate::default(),
+            risk: RiskState::AllowAll,
+            desired: config.desired,
+            ticks: 0,
+            last_tick: None,
+            as_of: Timestamp::default(),
+            counts: OrderCounts::default(),
+            anomalies: 0,
+            recent_trades: Vec::new(),
+            decision: Decision::waiting(),
+            warnings: Vec::new(),
+            peak: Notional::ZERO,
+            deepest_fall: Ratio::ZERO,
+            strategy: Value::Null,
+        }
+    }
+
+    pub fn restore(saved: &Value) -> Result<Self, RestoreError> {
+        let found = saved.get("version").and_then(Value::as_u64).unwrap_or(0);
+        if found > u64::from(VERSION) {
+            return Err(RestoreError::NewerVersion { found });
+        }
+        Ok(Self::deserialize(saved)?)
+    }
+
+    pub fn saved_with(&self, strategy: Value) -> Value {
+        let state = Self { strategy, ..self.clone() };
+        serde_json::to_value(state).unwrap_or_default()
+    }
+}

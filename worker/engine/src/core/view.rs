@@ -1,0 +1,135 @@
+//! What an engine shows: the report, and the figures of a whole run. Reads only.
+
+use std::collections::BTreeMap;
+
+use super::Engine;
+use crate::ledger::Profit;
+use crate::numbers::{Notional, Price, Quantity, Ratio};
+use crate::order::OrderState;
+use crate::report::{Decision, Pnl, Report, RiskReport, Summary};
+use crate::risk::RiskState;
+use crate::strategy::{DesiredState, Figures};
+
+/// Figures of a whole run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Performance {
+    /// How many ticks were taken.
+    pub ticks: u64,
+    /// The first tick's price.
+    pub opening_price: Price,
+    /// What the opening amounts were worth.
+    pub opening_equity: Notional,
+    /// The last tick's price.
+    pub price: Price,
+    /// What all is worth now.
+    pub equity: Notional,
+    /// What the opening amounts would be worth now.
+    pub holding_equity: Notional,
+    /// The deepest fall of equity from a peak, as a share of it.
+    pub deepest_fall: Ratio,
+    /// Base held.
+    pub base: Quantity,
+    /// Quote held.
+    pub quote: Notional,
+    /// Profit so far.
+    pub profit: Profit,
+    /// What the strategy's outcome is.
+    pub outcome: Figures,
+}
+
+pub(super) fn performance(engine: &Engine) -> Option<Performance> {
+    let state = &engine.state;
+    let price = state.last_tick.as_ref()?.price;
+    let opening = state.ledger.opening()?;
+    Some(Performance {
+        ticks: state.ticks,
+        opening_price: opening.price,
+        opening_equity: opening.equity_at(opening.price).ok()?,
+        price,
+        equity: state.ledger.equity_at(price).ok()?,
+        holding_equity: opening.equity_at(price).ok()?,
+        deepest_fall: state.deepest_fall,
+        base: state.ledger.base(),
+        quote: state.ledger.quote(),
+        profit: state.ledger.profit_at(price).ok()?,
+        outcome: engine.strategy.outcome(),
+    })
+}
+
+pub(super) fn report(engine: &Engine) -> Report {
+    let state = &engine.state;
+    let symbol = &engine.config.instrument.symbol;
+    let price = state.last_tick.as_ref().map(|tick| tick.price);
+    let pnl = price.and_then(|price| state.ledger.profit_at(price).ok()).map(|profit| Pnl {
+        currency: symbol.quote().to_string(),
+        realized: profit.realized,
+        unrealized: profit.unrealized,
+        fees: profit.fees,
+        funding: Notional::ZERO,
+        net: profit.net,
+    });
+    let mut orders = state.counts;
+    orders.open = state.orders.len() as u64;
+    orders.unknown = state.orders.iter().filter(|order| order.state == OrderState::Unknown).count() as u64;
+    Report {
+        as_of: state.as_of,
+        price,
+        position: position(engine),
+        summary: summary(engine, pnl.as_ref()),
+        pnl,
+        orders,
+        risk: risk(state.risk),
+        decision: decision(engine),
+        recent_trades: state.recent_trades.clone(),
+        strategy: engine.strategy.figures(),
+    }
+}
+
+fn position(engine: &Engine) -> BTreeMap<String, Notional> {
+    let symbol = &engine.config.instrument.symbol;
+    let ledger = &engine.state.ledger;
+    // A quantity is a decimal within the range of money, so this cannot fail.
+    let base = Notional::new(ledger.base().get()).unwrap_or_default();
+    BTreeMap::from([(symbol.base().to_string(), base), (symbol.quote().to_string(), ledger.quote())])
+}
+
+fn risk(state: RiskState) -> RiskReport {
+    let reason = match state {
+        RiskState::AllowAll => "",
+        RiskState::BuyOnly => "BelowMinPosition",
+        RiskState::SellOnly => "AboveMaxPosition",
+        RiskState::Halted => "LedgerBroken",
+    };
+    RiskReport { state, reason: reason.to_owned() }
+}
+
+/// The last decision, in the words of now where it is a hold: bands move with each trade.
+fn decision(engine: &Engine) -> Decision {
+    let reason = &engine.state.decision.reason;
+    if engine.state.last_tick.is_none() || engine.state.desired != DesiredState::Running {
+        return engine.state.decision.clone();
+    }
+    let words = engine.strategy.explain(reason);
+    if words.is_empty() { engine.state.decision.clone() } else { Decision::new(reason.clone(), words) }
+}
+
+fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
+    let symbol = &engine.config.instrument.symbol;
+    let alerts: Vec<_> = engine.state.warnings.iter().map(|kind| kind.as_str()).collect();
+    Summary {
+        symbol: symbol.to_string(),
+        position: format!("{} {}", engine.state.ledger.base(), symbol.base()),
+        net_pnl: pnl.map_or_else(String::new, |pnl| signed(pnl.net, &pnl.currency)),
+        last_trade: engine
+            .state
+            .recent_trades
+            .first()
+            .map_or_else(String::new, |trade| format!("{} {} @ {}", trade.side, trade.quantity, trade.price)),
+        alert: alerts.join(", "),
+    }
+}
+
+/// Two digits with a sign, such as `+282.22 USDT`.
+fn signed(amount: Notional, currency: &str) -> String {
+    format!("{:+.2} {currency}", amount.get().round_dp(2))
+}

@@ -1,0 +1,70 @@
+//! Topic `risk.alert`: what a human should know.
+
+use serde::{Deserialize, Serialize};
+
+use crate::client_order_id::LedgerId;
+use crate::time::Timestamp;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Look at it.
+    Warning,
+    /// Act now.
+    Critical,
+}
+
+/// What happened, as a stable word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum AlertKind {
+    /// The grid is finer than the fees of a round trip: each round trip loses.
+    GridBelowFees,
+    /// The base price lies far from the market: it may never trade.
+    BasePriceFar,
+    /// The base coins' share of equity crossed a limit.
+    PositionLimit,
+    /// Ticks are missing: what was tracked is forgotten.
+    MarketDataGap,
+    /// An update that cannot be: it is counted and changes nothing.
+    OrderAnomaly,
+    /// A fill does not fit the ledger: nothing more is traded.
+    LedgerBroken,
+}
+
+impl AlertKind {
+    /// The word itself.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GridBelowFees => "GridBelowFees",
+            Self::BasePriceFar => "BasePriceFar",
+            Self::PositionLimit => "PositionLimit",
+            Self::MarketDataGap => "MarketDataGap",
+            Self::OrderAnomaly => "OrderAnomaly",
+            Self::LedgerBroken => "LedgerBroken",
+        }
+    }
+}
+
+/// One alert of one strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RiskAlert {
+    /// The strategy's name.
+    pub strategy: String,
+    /// The strategy's ledger.
+    pub ledger: LedgerId,
+    /// What happened.
+    pub kind: AlertKind,
+    /// How bad it is.
+    pub severity: Severity,
+    /// In words, with the remedy.
+    pub message: String,
+    /// The figure that crossed a threshold; empty where there is none.
+    pub current_value: String,
+    /// The threshold; empty where there is none.
+    pub threshold: String,
+    /// Event time.
+    pub time: Timestamp,
+}

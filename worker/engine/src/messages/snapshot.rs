@@ -1,0 +1,22 @@
+//! Topic `state.snapshot`: a strategy's whole state, for outsiders.
+
+use serde::{Deserialize, Serialize};
+
+use crate::client_order_id::LedgerId;
+use crate::time::Timestamp;
+
+/// The engine's state after an order was over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateSnapshot {
+    /// The strategy's name.
+    pub strategy: String,
+    /// The strategy's ledger.
+    pub ledger: LedgerId,
+    /// Version of the state's form.
+    pub version: u32,
+    /// The state.
+    pub state: serde_json::Value,
+    /// Event time.
+    pub time: Timestamp,
+}

@@ -1,0 +1,154 @@
+//! A strategy's report: the figures of its resource's status, in the form of the contract.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::messages::{Fill, Side};
+use crate::numbers::{Notional, Price, Quantity};
+use crate::risk::RiskState;
+use crate::strategy::Figures;
+use crate::time::Timestamp;
+
+/// Why the strategy acted or did not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// A stable word, such as PriceBetweenBands.
+    pub reason: String,
+    /// The same in words, with figures.
+    pub message: String,
+}
+
+impl Decision {
+    /// A decision for this reason.
+    pub fn new(reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { reason: reason.into(), message: message.into() }
+    }
+
+    /// Before the first tick.
+    pub fn waiting() -> Self {
+        Self::new("WaitingForMarketData", "No tick has arrived yet.")
+    }
+}
+
+/// Profit so far, in one currency. net = realized + unrealized - fees + funding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Pnl {
+    /// The quote asset all figures are in.
+    pub currency: String,
+    /// Proceeds of what was sold less its cost, before fees.
+    pub realized: Notional,
+    /// Worth of what is held less its cost.
+    pub unrealized: Notional,
+    /// Fees, valued in quote at each fill.
+    pub fees: Notional,
+    /// Funding received; 0 in spot markets.
+    pub funding: Notional,
+    /// All of it together.
+    pub net: Notional,
+}
+
+/// Orders by how they stand or ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderCounts {
+    /// Not over yet.
+    pub open: u64,
+    /// Open, and nobody knows whether the venue has it.
+    pub unknown: u64,
+    /// Over, and at least a part has traded.
+    pub filled: u64,
+    /// Refused by our own checks.
+    pub denied: u64,
+    /// Refused by the venue.
+    pub rejected: u64,
+}
+
+/// Which orders are allowed, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RiskReport {
+    /// AllowAll, BuyOnly, SellOnly or Halted.
+    pub state: RiskState,
+    /// Why it is not AllowAll; empty when it is.
+    pub reason: String,
+}
+
+/// One trade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecentTrade {
+    /// When, in milliseconds UTC.
+    pub time: Timestamp,
+    /// Buy or Sell.
+    pub side: Side,
+    /// At which price.
+    pub price: Price,
+    /// How much base.
+    pub quantity: Quantity,
+    /// The fee.
+    pub fee: Notional,
+    /// The asset the fee was taken from.
+    pub fee_asset: String,
+}
+
+impl RecentTrade {
+    /// The trade of a fill.
+    pub fn of(fill: &Fill) -> Self {
+        Self {
+            time: fill.time,
+            side: fill.side,
+            price: fill.price,
+            quantity: fill.quantity,
+            fee: fill.fee,
+            fee_asset: fill.fee_asset.to_string(),
+        }
+    }
+}
+
+/// Ready text for the columns of `kubectl get`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// The market.
+    pub symbol: String,
+    /// Base held, with its unit.
+    pub position: String,
+    /// Net profit, two digits, with its unit.
+    pub net_pnl: String,
+    /// The newest trade; empty before the first.
+    pub last_trade: String,
+    /// What a human should know; empty where nothing.
+    pub alert: String,
+}
+
+/// What a strategy tells of itself. Decimals are exact text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Event time of the figures, in milliseconds UTC.
+    pub as_of: Timestamp,
+    /// Last price; absent before the first tick.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub price: Option<Price>,
+    /// What is held, by asset.
+    pub position: BTreeMap<String, Notional>,
+    /// Profit so far; absent before the first tick.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pnl: Option<Pnl>,
+    /// Orders by how they stand or ended.
+    pub orders: OrderCounts,
+    /// Which orders are allowed.
+    pub risk: RiskReport,
+    /// Why the strategy acted or did not, last.
+    pub decision: Decision,
+    /// The newest five trades, newest first.
+    pub recent_trades: Vec<RecentTrade>,
+    /// What the strategy shows of itself.
+    pub strategy: Figures,
+    /// Ready text for columns.
+    pub summary: Summary,
+}

@@ -1,0 +1,231 @@
+//! From a signal to an order: sizing, then each check in turn; the first that fails is the denial.
+
+use serde::{Deserialize, Serialize};
+
+use crate::client_order_id::{ClientOrderId, LedgerId};
+use crate::fees::{Fees, PaidIn};
+use crate::instrument::Instrument;
+use crate::ledger::Ledger;
+use crate::messages::{CommandKind, NewOrder, OrderCommand, OrderType, Side, Tick, TimeInForce};
+use crate::numbers::{Notional, NumberError, Price, Quantity, Ratio};
+use crate::strategy::OrderSize;
+use crate::time::Timestamp;
+
+use super::{Approved, OrderRate, RiskParameters};
+
+/// Why an order was not sent, as a stable word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Denial {
+    /// The strategy is paused or stopping.
+    Paused,
+    /// The tick is too old to act on.
+    StaleTick,
+    /// The best price lies too far from the tick's price.
+    SlippageTooHigh,
+    /// The size is less than one lot.
+    BelowLotSize,
+    /// The worth is less than the venue's minimum.
+    BelowMinNotional,
+    /// The worth is more than `maxOrderNotional`.
+    MaxOrderNotional,
+    /// Not enough cash for amount and fee, or not enough coins.
+    InsufficientFunds,
+    /// More orders than `maxOrdersPerMinute`.
+    OrderRateExceeded,
+    /// A figure cannot be exact in 28 digits.
+    TooManyDigits,
+}
+
+impl Denial {
+    /// The word itself.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Paused => "Paused",
+            Self::StaleTick => "StaleTick",
+            Self::SlippageTooHigh => "SlippageTooHigh",
+            Self::BelowLotSize => "BelowLotSize",
+            Self::BelowMinNotional => "BelowMinNotional",
+            Self::MaxOrderNotional => "MaxOrderNotional",
+            Self::InsufficientFunds => "InsufficientFunds",
+            Self::OrderRateExceeded => "OrderRateExceeded",
+            Self::TooManyDigits => "TooManyDigits",
+        }
+    }
+}
+
+/// A denial with its figures in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which check failed.
+    pub denial: Denial,
+    /// The figures.
+    pub message: String,
+}
+
+impl Refusal {
+    fn new(denial: Denial, message: String) -> Self {
+        Self { denial, message }
+    }
+}
+
+impl From<NumberError> for Refusal {
+    fn from(error: NumberError) -> Self {
+        Self::new(Denial::TooManyDigits, error.to_string())
+    }
+}
+
+/// What a strategy asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderRequest {
+    /// Buy or Sell.
+    pub side: Side,
+    /// How large.
+    pub size: OrderSize,
+    /// How far the limit may lie from the tick's price.
+    pub max_slippage: Ratio,
+}
+
+/// All that a check may look at.
+#[derive(Debug)]
+pub struct OrderCheck<'a> {
+    /// The strategy's name.
+    pub strategy: &'a str,
+    /// Its ledger's id.
+    pub ledger_id: &'a LedgerId,
+    /// The sequence of the order to be made.
+    pub sequence: u64,
+    /// The market.
+    pub instrument: &'a Instrument,
+    /// The account's fees.
+    pub fees: &'a Fees,
+    /// The strategy's limits.
+    pub risk: &'a RiskParameters,
+    /// The strategy's books.
+    pub ledger: &'a Ledger,
+    /// The tick that caused the request.
+    pub tick: &'a Tick,
+    /// Event time.
+    pub now: Timestamp,
+}
+
+impl OrderCheck<'_> {
+    /// How long after its making a command may still be sent.
+    const COMMAND_LIFE_MS: i64 = 30_000;
+
+    /// Sizes the request and lets it through, or says which check denies it. Never shrinks an order.
+    pub fn approve(&self, request: &OrderRequest, rate: &mut OrderRate) -> Result<Approved<OrderCommand>, Refusal> {
+        let age = self.now.millis_since(self.tick.event_time());
+        if age > self.risk.max_tick_age_ms() {
+            return Err(Refusal::new(
+                Denial::StaleTick,
+                format!("the tick is {age} ms old; at most {} ms", self.risk.max_tick_age_ms()),
+            ));
+        }
+        let limit = self.limit(request)?;
+        let quantity = self.quantity(request.size, limit)?;
+        let notional = limit.times(quantity)?;
+        self.check_notional(notional)?;
+        self.check_funds(request.side, quantity, notional)?;
+        if !rate.allows(self.now, self.risk.max_orders_per_minute) {
+            return Err(Refusal::new(
+                Denial::OrderRateExceeded,
+                format!("{} orders were made within 60 s; at most {0}", self.risk.max_orders_per_minute),
+            ));
+        }
+        rate.count(self.now);
+        Ok(Approved::new(self.command(request.side, quantity, limit)))
+    }
+
+    /// The best ask to buy, the best bid to sell, on the tick size's grid so that it still crosses.
+    fn limit(&self, request: &OrderRequest) -> Result<Price, Refusal> {
+        let best = match request.side {
+            Side::Buy => self.tick.best_ask(),
+            Side::Sell => self.tick.best_bid(),
+        };
+        if best.is_further_than(request.max_slippage, self.tick.price) {
+            let message =
+                format!("{best} is further than {} % from {}", request.max_slippage.percent(), self.tick.price);
+            return Err(Refusal::new(Denial::SlippageTooHigh, message));
+        }
+        let tick_size = self.instrument.tick_size;
+        let limit = match request.side {
+            Side::Buy => best.rounded_up_to(tick_size)?,
+            Side::Sell => best.rounded_down_to(tick_size)?.unwrap_or(tick_size),
+        };
+        Ok(limit.shown_in(tick_size))
+    }
+
+    fn quantity(&self, size: OrderSize, limit: Price) -> Result<Quantity, Refusal> {
+        let lot = self.instrument.lot_size;
+        let quantity = match size {
+            OrderSize::EquityShare(share) => {
+                Quantity::bought_for(self.ledger.equity_at(self.tick.price)?, share, limit, lot)?
+            }
+            OrderSize::Fixed(quantity) => quantity.floored_to(lot)?,
+        };
+        if quantity.is_zero() {
+            return Err(Refusal::new(Denial::BelowLotSize, format!("the order would be less than one lot of {lot}")));
+        }
+        Ok(quantity)
+    }
+
+    fn check_notional(&self, notional: Notional) -> Result<(), Refusal> {
+        let least = self.instrument.min_notional;
+        if notional < least {
+            return Err(Refusal::new(
+                Denial::BelowMinNotional,
+                format!("the order is worth {notional}; at least {least}"),
+            ));
+        }
+        match self.risk.order_notional_limit(&self.instrument.symbol) {
+            Some(most) if notional > most => {
+                Err(Refusal::new(Denial::MaxOrderNotional, format!("the order is worth {notional}; at most {most}")))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_funds(&self, side: Side, quantity: Quantity, notional: Notional) -> Result<(), Refusal> {
+        let symbol = &self.instrument.symbol;
+        match side {
+            Side::Buy => {
+                let needed = match self.fees.paid_in {
+                    PaidIn::Quote => notional.plus(notional.share(self.fees.taker())?)?,
+                    PaidIn::Received => notional,
+                };
+                if needed > self.ledger.quote() {
+                    let message = format!("needs {needed} {}, has {}", symbol.quote(), self.ledger.quote());
+                    return Err(Refusal::new(Denial::InsufficientFunds, message));
+                }
+            }
+            Side::Sell => {
+                if quantity > self.ledger.base() {
+                    let message = format!("needs {quantity} {}, has {}", symbol.base(), self.ledger.base());
+                    return Err(Refusal::new(Denial::InsufficientFunds, message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn command(&self, side: Side, quantity: Quantity, limit: Price) -> OrderCommand {
+        OrderCommand {
+            client_order_id: ClientOrderId::new(self.ledger_id.clone(), self.sequence),
+            strategy: self.strategy.to_owned(),
+            ledger: self.ledger_id.clone(),
+            sequence: self.sequence,
+            kind: CommandKind::Create(NewOrder {
+                side,
+                order_type: OrderType::Limit,
+                time_in_force: TimeInForce::ImmediateOrCancel,
+                quantity,
+                price: Some(limit),
+                reduce_only: false,
+            }),
+            symbol: self.instrument.symbol.clone(),
+            tick: None,
+            time: self.now,
+            expires_at: self.now.plus_millis(Self::COMMAND_LIFE_MS),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What may be sent: position limits before signals, order checks after them. Only this module can make an
+//! [`Approved`] order, so an order that skipped it does not compile.
+
+mod approved;
+mod check;
+mod order_rate;
+mod parameters;
+mod position_limits;
+
+pub use approved::Approved;
+pub use check::{Denial, OrderCheck, OrderRequest, Refusal};
+pub use order_rate::OrderRate;
+pub use parameters::RiskParameters;
+pub use position_limits::{PositionLimits, RiskState};

@@ -1,0 +1,123 @@
+//! The limits of one strategy as a manifest gives them, with defaults and bounds.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::instrument::{Asset, Symbol};
+use crate::numbers::{ExactDecimal, Notional, Ratio};
+use crate::validation::Violation;
+
+use super::PositionLimits;
+
+/// Limits that every order passes before it is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RiskParameters {
+    /// With coins worth less than this share of equity, in percent, the strategy only buys; 0 to 100, below
+    /// maxPositionPercent. Default 10. Quote decimals.
+    #[serde(default = "RiskParameters::default_min_position_percent")]
+    pub min_position_percent: ExactDecimal,
+    /// With coins worth more than this share of equity, in percent, the strategy only sells; 0 to 100. Default
+    /// 90. Quote decimals.
+    #[serde(default = "RiskParameters::default_max_position_percent")]
+    pub max_position_percent: ExactDecimal,
+    /// The largest worth of one order, by quote asset, such as {USDT: 1000}. Default: no limit. Quote decimals.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    pub max_order_notional: BTreeMap<Asset, ExactDecimal>,
+    /// The most orders in any 60 seconds; 1 to 600. Default 10.
+    #[serde(default = "RiskParameters::default_max_orders_per_minute")]
+    #[schemars(range(min = 1, max = 600))]
+    pub max_orders_per_minute: u32,
+    /// A tick older than this many seconds is tracked but triggers no order; 1 to 3600. Default 5.
+    #[serde(default = "RiskParameters::default_max_tick_age_seconds")]
+    #[schemars(range(min = 1, max = 3600))]
+    pub max_tick_age_seconds: u32,
+}
+
+impl Default for RiskParameters {
+    fn default() -> Self {
+        Self {
+            min_position_percent: Self::default_min_position_percent(),
+            max_position_percent: Self::default_max_position_percent(),
+            max_order_notional: BTreeMap::new(),
+            max_orders_per_minute: Self::default_max_orders_per_minute(),
+            max_tick_age_seconds: Self::default_max_tick_age_seconds(),
+        }
+    }
+}
+
+impl RiskParameters {
+    const fn default_min_position_percent() -> ExactDecimal {
+        ExactDecimal::from_integer(10)
+    }
+
+    const fn default_max_position_percent() -> ExactDecimal {
+        ExactDecimal::from_integer(90)
+    }
+
+    const fn default_max_orders_per_minute() -> u32 {
+        10
+    }
+
+    const fn default_max_tick_age_seconds() -> u32 {
+        5
+    }
+
+    /// The position limits as shares.
+    pub fn position_limits(&self) -> PositionLimits {
+        PositionLimits {
+            least: Ratio::from_percent(self.min_position_percent),
+            largest: Ratio::from_percent(self.max_position_percent),
+        }
+    }
+
+    /// The largest worth of one order in `symbol`, if there is one.
+    pub fn order_notional_limit(&self, symbol: &Symbol) -> Option<Notional> {
+        self.max_order_notional.get(symbol.quote()).and_then(|limit| Notional::new(limit.get()).ok())
+    }
+
+    /// The age in milliseconds from which a tick triggers nothing.
+    pub fn max_tick_age_ms(&self) -> i64 {
+        i64::from(self.max_tick_age_seconds) * 1000
+    }
+
+    /// All that is wrong with these limits.
+    pub fn validate(&self, path: &str) -> Vec<Violation> {
+        let hundred = ExactDecimal::from_integer(100);
+        let mut violations = Vec::new();
+        let mut refuse = |name: &str, value: &dyn std::fmt::Display, remedy: String| {
+            violations.push(Violation::new(format!("{path}.{name}"), value, remedy));
+        };
+        for (name, value) in
+            [("minPositionPercent", self.min_position_percent), ("maxPositionPercent", self.max_position_percent)]
+        {
+            if value > hundred {
+                refuse(name, &value, "is out of range; write 0 to 100".to_owned());
+            }
+        }
+        if self.min_position_percent >= self.max_position_percent {
+            let remedy =
+                format!("is not below maxPositionPercent {}; lower one or raise the other", self.max_position_percent);
+            refuse("minPositionPercent", &self.min_position_percent, remedy);
+        }
+        for (asset, limit) in &self.max_order_notional {
+            if limit.get().is_zero() {
+                refuse(
+                    &format!("maxOrderNotional.{asset}"),
+                    limit,
+                    "would deny every order; write an amount above 0".to_owned(),
+                );
+            }
+        }
+        if !(1..=600).contains(&self.max_orders_per_minute) {
+            refuse("maxOrdersPerMinute", &self.max_orders_per_minute, "is out of range; write 1 to 600".to_owned());
+        }
+        if !(1..=3600).contains(&self.max_tick_age_seconds) {
+            refuse("maxTickAgeSeconds", &self.max_tick_age_seconds, "is out of range; write 1 to 3600".to_owned());
+        }
+        violations
+    }
+}
