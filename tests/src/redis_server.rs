@@ -2,7 +2,7 @@
 //!
 //! Nothing is shared between tests, so they may kill, fill and demote it. Stops the test at the
 //! first surprise: a test without its server proves nothing.
-#![allow(clippy::panic, clippy::expect_used, reason = "only tests call this")]
+#![allow(clippy::panic, clippy::expect_used, clippy::missing_panics_doc, reason = "only tests call this")]
 
 use std::{
     fs::{self, File},

@@ -63,7 +63,7 @@ async fn a_demoted_server_is_waited_for() {
     bus.commit(&lease, &change(0, "c1")).await.unwrap();
     let reader = tokio::spawn({
         let bus = bus.clone();
-        async move { bus.read(&[(stream(Topic::Report), StreamId::ZERO)], 1, Some(Duration::from_secs(60))).await }
+        async move { bus.read(&[(stream(Topic::Report), StreamId::ZERO)], 1, Some(Duration::from_mins(1))).await }
     });
     store.blocked_reader().await;
 

@@ -176,10 +176,9 @@ pub async fn created(bus: &impl StateStore) -> String {
 
 /// Takes the lease at an epoch.
 pub async fn acquired(bus: &impl StateStore, ledger: &str, epoch: u64) -> Acquired {
-    match bus.acquire(&owner(), ledger, epoch).await.unwrap() {
-        AcquireOutcome::Acquired(acquired) => acquired,
-        other => panic!("{other:?}"),
-    }
+    let outcome = bus.acquire(&owner(), ledger, epoch).await.unwrap();
+    let AcquireOutcome::Acquired(acquired) = outcome else { panic!("{outcome:?}") };
+    acquired
 }
 
 /// A commit with one field and one message that carry its id.

@@ -66,7 +66,7 @@ pub async fn a_blocked_read_wakes_up(store: &impl Store) {
         let bus = bus.clone();
         async move {
             let cursors = [(stream(Topic::RiskAlert), StreamId::ZERO), (stream(Topic::OrderCommand), StreamId::ZERO)];
-            bus.read(&cursors, 10, Some(Duration::from_secs(60))).await
+            bus.read(&cursors, 10, Some(Duration::from_mins(1))).await
         }
     });
     store.blocked_reader().await;
@@ -97,12 +97,12 @@ pub async fn a_dropped_read_loses_nothing(store: &impl Store) {
     let bus = store.bus();
     let cursors = [(stream(Topic::OrderCommand), StreamId::ZERO)];
     for number in 0..5 {
-        let read = bus.read(&cursors, 10, Some(Duration::from_secs(60)));
+        let read = bus.read(&cursors, 10, Some(Duration::from_mins(1)));
         let waited = tokio::time::timeout(Duration::from_millis(5), read).await;
         assert!(waited.is_err() || number > 0);
         publish(bus, &message(&number.to_string())).await;
     }
-    let batch = bus.read(&cursors, 10, Some(Duration::from_secs(60))).await.unwrap();
+    let batch = bus.read(&cursors, 10, Some(Duration::from_mins(1))).await.unwrap();
     let found: Vec<String> = batch[0].1.iter().map(|entry| text(&entry.body)).collect();
     assert_eq!(found, ["0", "1", "2", "3", "4"]);
 }
