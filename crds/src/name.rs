@@ -92,13 +92,29 @@ impl FromStr for ResourceName {
         if text.len() > Self::LENGTH_MAX {
             return Err(NameError::new(text, "is longer than 45 characters; write a shorter name"));
         }
-        let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if text.is_empty() || !letters || text.starts_with('-') || text.ends_with('-') {
-            let remedy = "is not a name; write small letters, digits and inner dashes, like grid-bnb-1";
-            return Err(NameError::new(text, remedy));
-        }
+        check_label(text)?;
         Ok(Self(text.to_owned()))
     }
+}
+
+/// What a manifest's namespace may look like.
+pub(crate) const NAMESPACE_PATTERN: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
+
+/// Refuses what is not a namespace: a label of at most 63 characters.
+pub(crate) fn check_namespace(text: &str) -> Result<(), NameError> {
+    if text.len() > 63 {
+        return Err(NameError::new(text, "is longer than 63 characters; write a shorter name"));
+    }
+    check_label(text)
+}
+
+fn check_label(text: &str) -> Result<(), NameError> {
+    let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if text.is_empty() || !letters || text.starts_with('-') || text.ends_with('-') {
+        let remedy = "is not a name; write small letters, digits and inner dashes, like grid-bnb-1";
+        return Err(NameError::new(text, remedy));
+    }
+    Ok(())
 }
 
 /// A file's name without a folder, so that a manifest cannot point outside its own.

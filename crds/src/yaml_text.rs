@@ -35,9 +35,9 @@ fn print_fields(text: &mut String, fields: &Fields, indent: usize) {
                 text.push('\n');
                 print_items(text, items, indent);
             }
-            leaf => {
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
                 text.push(' ');
-                text.push_str(&print_leaf(leaf));
+                text.push_str(&print_leaf(value));
                 text.push('\n');
             }
         }
@@ -55,8 +55,8 @@ fn print_items(text: &mut String, items: &[Value], indent: usize) {
                 text.push('\n');
                 print_items(text, inner, indent + 2);
             }
-            leaf => {
-                text.push_str(&print_leaf(leaf));
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                text.push_str(&print_leaf(item));
                 text.push('\n');
             }
         }
@@ -65,10 +65,7 @@ fn print_items(text: &mut String, items: &[Value], indent: usize) {
 
 /// A scalar, or an empty map or list, on one line.
 fn print_leaf(value: &Value) -> String {
-    match value {
-        Value::String(text) => print_text(text),
-        other => other.to_string(),
-    }
+    value.as_str().map_or_else(|| value.to_string(), print_text)
 }
 
 /// Text, quoted unless it is surely text.

@@ -15,6 +15,7 @@ use crate::name::FileName;
 pub use status::TradingAccountStatus;
 
 /// What a trading account is.
+#[allow(clippy::duplicated_attributes, reason = "the lint takes columns of one type for a repeated attribute")]
 #[derive(CustomResource, Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "glm.trading",

@@ -17,6 +17,7 @@ pub use risk::RiskLimits;
 pub use status::TradingStrategyStatus;
 
 /// What a trading strategy is asked to do.
+#[allow(clippy::duplicated_attributes, reason = "the lint takes columns of one type for a repeated attribute")]
 #[derive(CustomResource, Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "glm.trading",

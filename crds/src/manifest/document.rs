@@ -1,0 +1,172 @@
+//! One document: its kind, its name, its spec, and where each of them stands.
+
+use std::sync::Arc;
+
+use engine::validation::Violation;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::ManifestError;
+use super::schema::Kind;
+use super::suggestion::did_you_mean;
+use super::tree::Node;
+use super::walk::{Fault, walk};
+use super::{DEFAULT_NAMESPACE, Manifest};
+use crate::name::ResourceName;
+
+/// Where a document comes from: later faults can still name its lines.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    pub(super) file: Arc<str>,
+    pub(super) root: Node,
+}
+
+impl Source {
+    pub(super) fn error(&self, path: &str, message: impl Into<String>) -> ManifestError {
+        ManifestError {
+            file: self.file.to_string(),
+            line: self.root.line_of(path),
+            path: path.to_owned(),
+            message: message.into(),
+        }
+    }
+}
+
+/// A valid document with its spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document<S> {
+    /// `metadata.name`.
+    pub name: ResourceName,
+    /// `metadata.namespace`, or the default.
+    pub namespace: String,
+    /// The spec, with defaults filled in.
+    pub spec: S,
+    pub(super) source: Arc<Source>,
+}
+
+impl<S> Document<S> {
+    /// The file's name as it was given.
+    pub fn file(&self) -> &str {
+        &self.source.file
+    }
+
+    /// The line of `path`, or of the longest part of it that is written.
+    pub fn line_of(&self, path: &str) -> usize {
+        self.source.root.line_of(path)
+    }
+
+    /// An error at `path` of this document, with its line.
+    pub fn error(&self, path: &str, message: impl Into<String>) -> ManifestError {
+        self.source.error(path, message)
+    }
+}
+
+/// A document of a known kind, valid or not, as far as references need it.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) kind: Kind,
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) source: Arc<Source>,
+    pub(super) manifest: Option<Manifest>,
+}
+
+/// The schemas of all kinds, made once for a file.
+pub(super) struct Schemas([(Kind, Value); 2]);
+
+impl Schemas {
+    pub(super) fn new() -> Self {
+        Self(Kind::ALL.map(|kind| (kind, kind.document_schema())))
+    }
+}
+
+/// One document of `file`; nothing where its kind cannot be told.
+pub(super) fn read(file: Arc<str>, root: Node, schemas: &Schemas) -> (Option<Subject>, Vec<ManifestError>) {
+    let source = Arc::new(Source { file, root });
+    let (kind, schema) = match find_kind(&source, schemas) {
+        Ok(found) => found,
+        Err(error) => return (None, vec![error]),
+    };
+    let (json, faults) = walk(&source.root, schema);
+    let text = |path: &str| source.root.at(path).and_then(Node::text).map(str::to_owned);
+    let mut subject = Subject {
+        kind,
+        namespace: text("metadata.namespace").unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
+        name: text("metadata.name").unwrap_or_default(),
+        source: Arc::clone(&source),
+        manifest: None,
+    };
+    let violations = match kind {
+        Kind::Strategy => check(&subject, json, &faults, Manifest::Strategy, crate::TradingStrategySpec::validate),
+        Kind::Account => check(&subject, json, &faults, Manifest::Account, crate::TradingAccountSpec::validate),
+    };
+    let mut errors: Vec<ManifestError> = faults.into_iter().map(|fault| locate(&source, fault)).collect();
+    match violations {
+        Ok(manifest) => subject.manifest = manifest,
+        Err(violations) => errors.extend(violations.into_iter().map(|violation| explain(&source, violation))),
+    }
+    (Some(subject), errors)
+}
+
+fn find_kind<'a>(source: &Source, schemas: &'a Schemas) -> Result<(Kind, &'a Value), ManifestError> {
+    let kinds = Kind::ALL.map(Kind::name);
+    let root = &source.root;
+    if !matches!(root.content, super::tree::Content::Map(_)) {
+        return Err(source.error("", "not a map; write apiVersion, kind, metadata and spec"));
+    }
+    let Some(kind) = root.field("kind").and_then(Node::text) else {
+        return Err(source.error("kind", format!("missing; write one of: {}", kinds.join(", "))));
+    };
+    if kind == "List" {
+        return Err(source.error("kind", "List is not read; write its items as documents of their own, divided by ---"));
+    }
+    schemas.0.iter().find(|(known, _)| known.name() == kind).map(|(known, schema)| (*known, schema)).ok_or_else(|| {
+        source.error("kind", format!("{kind} is not known here; {}", did_you_mean(kind, &kinds, "write one of:")))
+    })
+}
+
+/// The manifest where nothing is wrong, else the violations that no fault of the walk explains.
+fn check<S: DeserializeOwned>(
+    subject: &Subject,
+    json: Option<Value>,
+    faults: &[Fault],
+    manifest: impl FnOnce(Document<S>) -> Manifest,
+    validate: impl FnOnce(&S) -> Vec<Violation>,
+) -> Result<Option<Manifest>, Vec<Violation>> {
+    let spec = json.and_then(|mut json| json.get_mut("spec").map(Value::take)).unwrap_or_default();
+    let spec: S = match serde_json::from_value(spec) {
+        Ok(spec) => spec,
+        // A refused field is left out, which may leave nothing to read.
+        Err(_) if !faults.is_empty() => return Ok(None),
+        Err(error) => return Err(vec![Violation::new("spec", "", error.to_string())]),
+    };
+    let violations: Vec<Violation> =
+        validate(&spec).into_iter().filter(|violation| !is_explained(violation, faults)).collect();
+    if !violations.is_empty() {
+        return Err(violations);
+    }
+    match subject.name.parse() {
+        Ok(name) if faults.is_empty() => {
+            let (namespace, source) = (subject.namespace.clone(), Arc::clone(&subject.source));
+            Ok(Some(manifest(Document { name, namespace, spec, source })))
+        }
+        Ok(_) | Err(_) => Ok(None),
+    }
+}
+
+/// Whether a fault stands beside the violation: its refused field counts as left out, and what compares the
+/// default of that field would only mislead.
+fn is_explained(violation: &Violation, faults: &[Fault]) -> bool {
+    let parent = |path: &str| path.rsplit_once('.').map_or(String::new(), |(parent, _)| parent.to_owned());
+    faults.iter().any(|fault| fault.path == violation.path || parent(&fault.path) == parent(&violation.path))
+}
+
+fn locate(source: &Source, fault: Fault) -> ManifestError {
+    ManifestError { file: source.file.to_string(), line: fault.line, path: fault.path, message: fault.message }
+}
+
+fn explain(source: &Source, violation: Violation) -> ManifestError {
+    let Violation { path, value, remedy } = violation;
+    let message = if value.is_empty() { remedy } else { format!("{value} {remedy}") };
+    source.error(&path, message)
+}

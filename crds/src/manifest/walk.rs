@@ -1,0 +1,315 @@
+//! A document's tree against its schema: all faults at once, and the JSON that the serde types read.
+//!
+//! A value that is refused is left out of the JSON, so that the rest can still be checked.
+
+use std::collections::BTreeMap;
+
+use engine::instrument::Asset;
+use engine::numbers::ExactDecimal;
+use serde_json::{Map, Value};
+
+use super::scalar::{self, Plain};
+use super::schema::{self, Shape};
+use super::suggestion::{did_you_mean, nearest};
+use super::tree::{Content, Node};
+
+/// A fault with its place in the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) line: usize,
+    pub(super) path: String,
+    pub(super) message: String,
+}
+
+/// Checks `node` against `schema`; the JSON is what could be read.
+pub(super) fn walk(node: &Node, schema: &Value) -> (Option<Value>, Vec<Fault>) {
+    let mut walk = Walk { faults: Vec::new() };
+    let json = walk.value(node, schema, "");
+    (json, walk.faults)
+}
+
+struct Walk {
+    faults: Vec<Fault>,
+}
+
+impl Walk {
+    fn refuse(&mut self, line: usize, path: &str, message: impl Into<String>) {
+        self.faults.push(Fault { line, path: path.to_owned(), message: message.into() });
+    }
+
+    fn value(&mut self, node: &Node, schema: &Value, path: &str) -> Option<Value> {
+        let shape = schema::shape(schema);
+        let read = match (&node.content, shape) {
+            (_, Shape::Anything) => return None,
+            (Content::Map(entries), Shape::Fields(fields)) => {
+                return Some(Value::Object(self.fields(node, entries, (schema, fields), path)));
+            }
+            (Content::Map(entries), Shape::Entries(inner)) => {
+                return self.entries(node, entries, (schema, inner), path);
+            }
+            (Content::List(items), Shape::List(inner)) => return self.items(node, items, (schema, inner), path),
+            (Content::Scalar { text, plain }, Shape::Decimal) => decimal(text, *plain),
+            (Content::Scalar { text, plain }, Shape::Integer) => integer(text, *plain, schema),
+            (Content::Scalar { text, plain }, Shape::Boolean) => boolean(text, *plain),
+            (Content::Scalar { text, plain }, Shape::Text) => words_or_text(text, *plain, schema),
+            (content, shape) => Err(wrong_shape(content, shape)),
+        };
+        match read {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.refuse(node.line, path, message);
+                None
+            }
+        }
+    }
+
+    fn fields(
+        &mut self,
+        node: &Node,
+        entries: &[(String, Node)],
+        (schema, fields): (&Value, &Map<String, Value>),
+        path: &str,
+    ) -> Map<String, Value> {
+        let known: Vec<&str> = fields.keys().map(String::as_str).filter(|name| *name != "status").collect();
+        let mut json = Map::new();
+        let mut meant = Vec::new();
+        self.refuse_duplicates(entries, path);
+        for (key, value) in entries {
+            let place = join(path, key);
+            if let Some(field) = fields.get(key) {
+                if let Some(read) = self.value(value, field, &place) {
+                    json.insert(key.clone(), read);
+                }
+            } else {
+                meant.push(nearest(key, &known).unwrap_or_default());
+                let remedy = did_you_mean(key, &known, "known here:");
+                self.refuse(value.line, &place, format!("unknown field; {remedy}"));
+            }
+        }
+        let has = |name: &str| entries.iter().any(|(key, _)| key == name);
+        for name in schema::required(schema) {
+            // Where a misspelt field was most likely this one, one message is enough.
+            if !has(name) && !meant.contains(&name) {
+                self.refuse(node.line, &join(path, name), "missing; this field must be written");
+            }
+        }
+        if schema::is_union(schema) && meant.is_empty() {
+            self.check_union(node, entries, &known, path);
+        }
+        json
+    }
+
+    fn check_union(&mut self, node: &Node, entries: &[(String, Node)], known: &[&str], path: &str) {
+        match entries {
+            [] => self.refuse(node.line, path, format!("no member is set; write exactly one of: {}", known.join(", "))),
+            [_] => {}
+            [first, rest @ ..] => {
+                for (key, value) in rest.iter().filter(|(key, _)| *key != first.0) {
+                    let message = format!("{key} stands beside {} of line {}; keep exactly one", first.0, first.1.line);
+                    self.refuse(value.line, path, message);
+                }
+            }
+        }
+    }
+
+    /// A map of free keys; its values are decimals by asset, or texts such as labels.
+    fn entries(
+        &mut self,
+        node: &Node,
+        entries: &[(String, Node)],
+        (schema, inner): (&Value, &Value),
+        path: &str,
+    ) -> Option<Value> {
+        let faults = self.faults.len();
+        self.refuse_duplicates(entries, path);
+        self.check_count(node, entries.len(), ("minProperties", "maxProperties"), (schema, path));
+        let by_asset = matches!(schema::shape(inner), Shape::Decimal);
+        let mut json = Map::new();
+        for (key, value) in entries {
+            let place = join(path, key);
+            if by_asset && key.parse::<Asset>().is_err() {
+                let message = format!("{key:?} is not an asset; write capital letters and digits, like USDT");
+                self.refuse(value.line, &place, message);
+            }
+            if let Some(read) = self.value(value, inner, &place) {
+                json.insert(key.clone(), read);
+            }
+        }
+        (self.faults.len() == faults).then_some(Value::Object(json))
+    }
+
+    fn items(&mut self, node: &Node, items: &[Node], (schema, inner): (&Value, &Value), path: &str) -> Option<Value> {
+        let faults = self.faults.len();
+        self.check_count(node, items.len(), ("minItems", "maxItems"), (schema, path));
+        let mut json = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            json.extend(self.value(item, inner, &format!("{path}[{index}]")));
+        }
+        // A list with a gap would move the entries behind it.
+        (self.faults.len() == faults).then_some(Value::Array(json))
+    }
+
+    fn check_count(&mut self, node: &Node, count: usize, (least, most): (&str, &str), (schema, path): (&Value, &str)) {
+        let count = count as u64;
+        let least = schema::bound(schema, least).unwrap_or(0);
+        let most = schema::bound(schema, most).unwrap_or(u64::MAX);
+        if count < least || count > most {
+            let range = if most == u64::MAX { format!("{least} or more") } else { format!("{least} to {most}") };
+            self.refuse(node.line, path, format!("{count} entries; write {range}"));
+        }
+    }
+
+    fn refuse_duplicates(&mut self, entries: &[(String, Node)], path: &str) {
+        let mut seen = BTreeMap::new();
+        for (key, value) in entries {
+            if let Some(first) = seen.get(key) {
+                let message = format!("written twice, first on line {first}; keep one");
+                self.refuse(value.line, &join(path, key), message);
+            } else {
+                seen.insert(key, value.line);
+            }
+        }
+    }
+}
+
+/// The path of `field` below `path`.
+pub(super) fn join(path: &str, field: &str) -> String {
+    if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
+}
+
+const NULL: &str = "has no value; write one, or leave the field out";
+
+fn wrong_shape(content: &Content, shape: Shape<'_>) -> String {
+    let found = match content {
+        Content::Map(_) => "a map".to_owned(),
+        Content::List(_) => "a list".to_owned(),
+        Content::Scalar { text, plain: true } if scalar::classify(text) == Plain::Null => {
+            return match shape {
+                Shape::Fields(_) => "has no value; write {} for the defaults, or leave the field out".to_owned(),
+                Shape::Entries(_)
+                | Shape::List(_)
+                | Shape::Decimal
+                | Shape::Integer
+                | Shape::Boolean
+                | Shape::Text
+                | Shape::Anything => NULL.to_owned(),
+            };
+        }
+        Content::Scalar { text, plain: true } => text.clone(),
+        Content::Scalar { text, plain: false } => format!("{text:?}"),
+    };
+    let wanted = match shape {
+        Shape::Fields(fields) => {
+            let names: Vec<&str> = fields.keys().map(String::as_str).filter(|name| *name != "status").collect();
+            format!("not a map; write fields: {}", names.join(", "))
+        }
+        Shape::Entries(_) => "not a map; write entries such as {USDT: 3000}".to_owned(),
+        Shape::List(_) => "not a list; begin each entry with a dash".to_owned(),
+        Shape::Decimal => "not a number; write it like 600 or \"612.50\"".to_owned(),
+        Shape::Integer => "not a whole number; write it like 10".to_owned(),
+        Shape::Boolean => "not true or false; write one of them".to_owned(),
+        Shape::Text | Shape::Anything => "not text; write a word, or text in quotes".to_owned(),
+    };
+    format!("{found} is {wanted}")
+}
+
+fn decimal(text: &str, plain: bool) -> Result<Value, String> {
+    match (plain, scalar::classify(text)) {
+        (true, Plain::Null) => return Err(NULL.to_owned()),
+        (true, Plain::Number) => return Err(scalar::refuse_number(text)),
+        (true, Plain::Bool(_) | Plain::Text) => {
+            return Err(format!("{text} is not a number; write it like 600 or \"612.50\""));
+        }
+        (false, _) if text.starts_with('-') => return Err(format!("{text:?} is negative; write 0 or more")),
+        (true, Plain::Natural) | (false, _) => {}
+    }
+    if text.parse::<ExactDecimal>().is_ok() {
+        return Ok(Value::from(text));
+    }
+    let shown = if plain { text.to_owned() } else { format!("{text:?}") };
+    Err(format!(
+        "{shown} is not a plain decimal; write it like 600 or \"612.50\", with at most 15 digits before and 9 after \
+         the point"
+    ))
+}
+
+fn integer(text: &str, plain: bool, schema: &Value) -> Result<Value, String> {
+    let least = schema::bound(schema, "minimum").unwrap_or(0);
+    let most = schema::bound(schema, "maximum").unwrap_or(u64::from(u32::MAX));
+    match (plain, scalar::classify(text)) {
+        (true, Plain::Null) => Err(NULL.to_owned()),
+        (true, Plain::Natural) => match text.parse::<u64>() {
+            Ok(number) if (least..=most).contains(&number) => Ok(Value::from(number)),
+            Ok(_) | Err(_) => Err(format!("{text} is out of range; write {least} to {most}")),
+        },
+        (true, Plain::Number) if text.starts_with('-') => {
+            Err(format!("{text} is negative; write a whole number from {least} to {most}"))
+        }
+        (true, Plain::Number | Plain::Bool(_) | Plain::Text) => {
+            Err(format!("{text} is not a plain whole number; write one from {least} to {most}"))
+        }
+        (false, Plain::Natural) => Err(format!("{text:?} is text; write {text} without quotes")),
+        (false, Plain::Null | Plain::Number | Plain::Bool(_) | Plain::Text) => {
+            Err(format!("{text:?} is text; write a whole number from {least} to {most}, without quotes"))
+        }
+    }
+}
+
+fn boolean(text: &str, plain: bool) -> Result<Value, String> {
+    match (plain, scalar::classify(text)) {
+        (true, Plain::Bool(value)) if text == value.to_string() => Ok(Value::from(value)),
+        (true, Plain::Null) => Err(NULL.to_owned()),
+        (true, Plain::Bool(value)) => Err(format!("{text} is not read alike by all programs; write {value}")),
+        (true, Plain::Natural | Plain::Number | Plain::Text) => {
+            Err(format!("{text} is not true or false; write one of them"))
+        }
+        (false, Plain::Bool(value)) => Err(format!("{text:?} is text; write {value} without quotes")),
+        (false, Plain::Null | Plain::Natural | Plain::Number | Plain::Text) => {
+            Err(format!("{text:?} is not true or false; write one of them, without quotes"))
+        }
+    }
+}
+
+fn words_or_text(text: &str, plain: bool, schema: &Value) -> Result<Value, String> {
+    let words = schema::words(schema);
+    if !words.is_empty() {
+        return if words.contains(&text) {
+            Ok(Value::from(text))
+        } else if plain && scalar::classify(text) == Plain::Null {
+            Err(NULL.to_owned())
+        } else {
+            Err(format!("{text} is not known here; {}", did_you_mean(text, &words, "write one of:")))
+        };
+    }
+    if plain {
+        match scalar::classify(text) {
+            Plain::Null => return Err(NULL.to_owned()),
+            Plain::Bool(_) => return Err(format!("{text} is true or false to some programs; write \"{text}\"")),
+            Plain::Natural | Plain::Number => return Err(format!("{text} is a number; write \"{text}\"")),
+            Plain::Text => {}
+        }
+    }
+    schema::check_form(schema, text).map(|()| Value::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::manifest::tree::parse;
+
+    #[test]
+    fn two_members_of_a_union_name_both_lines() {
+        let member = json!({"type": "object", "properties": {}});
+        let schema = json!({"type": "object", "maxProperties": 1, "minProperties": 1,
+            "properties": {"grid": member, "trend": member}});
+        let tree = parse("f", "grid: {}\n\ntrend: {}\n").unwrap().remove(0);
+        let (_, faults) = walk(&tree, &schema);
+        assert_eq!(faults.len(), 1);
+        assert_eq!(
+            (faults[0].line, faults[0].message.as_str()),
+            (3, "trend stands beside grid of line 1; keep exactly one")
+        );
+    }
+}
