@@ -2,4 +2,10 @@
 
 pub mod binance;
 mod data;
+mod market_data;
+pub mod paper;
 pub mod replay;
+mod venue;
+
+pub use market_data::MarketData;
+pub use venue::{Outcome, Residence, Venue, VenueError, VenueReport, VenueTrade};
