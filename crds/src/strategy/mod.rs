@@ -1,10 +1,10 @@
 //! The kind `TradingStrategy`: what one strategy trades, with which money, by which rules.
 
-mod risk;
 pub mod status;
 mod validate;
 
 use engine::instrument::{InstrumentKind, Rules, Symbol};
+use engine::risk::RiskParameters;
 use engine::strategy::grid::GridParameters;
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use crate::Amounts;
 use crate::name::ResourceName;
 
-pub use risk::RiskLimits;
 pub use status::TradingStrategyStatus;
 
 /// What a trading strategy is asked to do.
@@ -40,7 +39,6 @@ pub use status::TradingStrategyStatus;
     printcolumn(name = "Alert", type_ = "string", json_path = ".status.summary.alert"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountRef.name", priority = 1),
-    printcolumn(name = "Strategy", type_ = "string", json_path = ".status.summary.strategy", priority = 1),
     printcolumn(name = "Orders", type_ = "integer", json_path = ".status.orders.open", priority = 1),
     printcolumn(name = "Epoch", type_ = "integer", json_path = ".status.epoch", priority = 1),
     printcolumn(name = "Node", type_ = "string", json_path = ".status.worker.node", priority = 1),
@@ -67,7 +65,7 @@ pub struct TradingStrategySpec {
     pub strategy: StrategyChoice,
     /// Bounds that each order must keep. An order beyond one is denied, with the reason in status.
     #[serde(default)]
-    pub risk: RiskLimits,
+    pub risk: RiskParameters,
     /// Running trades; Paused watches prices but sends no new order and cancels opening ones; Stopped cancels
     /// all orders and ends the worker. Default Running.
     #[serde(default)]

@@ -1,5 +1,6 @@
 //! What a strategy's status shows. The figures are the engine's report.
 
+use engine::report::Report;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,9 @@ pub struct TradingStrategyStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+    /// The figures; absent before the first report.
+    #[serde(flatten)]
+    pub report: Option<Report>,
 }
 
 /// What is going on: Pending, Starting, Running, Paused, Stopping, Stopped, Degraded (it may be trading, but

@@ -14,9 +14,8 @@ impl TradingStrategySpec {
         let mut violations = self.validate_instruments();
         violations.extend(self.validate_capital());
         violations.extend(self.strategy.validate("spec.strategy"));
-        let quotes: BTreeSet<&Asset> = self.instruments.iter().map(|instrument| instrument.symbol.quote()).collect();
-        let quotes: Vec<&Asset> = quotes.into_iter().collect();
-        violations.extend(self.risk.validate("spec.risk", &quotes));
+        violations.extend(self.risk.validate("spec.risk"));
+        violations.extend(self.validate_order_notional());
         violations
     }
 
@@ -75,6 +74,19 @@ impl TradingStrategySpec {
             violations.push(Violation::new(path, "", "all amounts are 0; give the strategy something to trade with"));
         }
         violations
+    }
+
+    /// An order's worth is counted in quote, so a bound in another asset would bind nothing.
+    fn validate_order_notional(&self) -> Vec<Violation> {
+        let quotes: BTreeSet<&Asset> = self.instruments.iter().map(|instrument| instrument.symbol.quote()).collect();
+        let names: Vec<&str> = quotes.iter().map(|quote| quote.as_str()).collect();
+        let unknown = self.risk.max_order_notional.keys().filter(|asset| !quotes.contains(asset));
+        unknown
+            .map(|asset| {
+                let remedy = format!("is not the quote asset of an instrument; write {}", names.join(" or "));
+                Violation::new(format!("spec.risk.maxOrderNotional.{asset}"), asset, remedy)
+            })
+            .collect()
     }
 }
 
