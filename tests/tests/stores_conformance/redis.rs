@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bus::{
-    Backoff, Body, BusError, CommitOutcome, Message, MessageBus, Persistence, RedisBus, StateStore, StreamId, Topic,
+    Backoff, Body, BusError, Commit, CommitOutcome, Message, MessageBus, Persistence, RedisBus, Retention, StateStore,
+    StreamId, Topic,
 };
 use tests::redis_server::RedisServer;
 
@@ -53,6 +54,21 @@ async fn a_killed_server_comes_back_with_everything() {
     let health = bus.health().await.unwrap();
     assert_eq!(health.persistence, Persistence::AppendOnlyFile);
     assert_eq!((health.refusals(), health.warnings()), (vec![], vec![]));
+}
+
+/// No other call on the way that would drop the connections.
+#[tokio::test]
+async fn a_process_that_only_reads_comes_back_too() {
+    let mut server = RedisServer::start_with(&["--appendonly", "yes"]);
+    let bus = open(&server);
+    let cursors = [(stream(Topic::OrderCommand), StreamId::ZERO)];
+    let read = || bus.read(&cursors, 10, Some(Duration::from_millis(10)));
+    assert_eq!(read().await.unwrap(), []);
+    server.kill();
+    assert!(read().await.expect_err("the server is dead").is_retryable());
+    server.restart();
+    server.cli(&["XADD", cursors[0].0.as_str(), "*", "v", "1", "data", "x"]);
+    assert_eq!(in_the_end(read).await[0].1.len(), 1);
 }
 
 #[tokio::test]
@@ -159,6 +175,39 @@ async fn a_key_of_another_type_is_permanent_and_nothing_is_written() {
     assert_eq!(bus.acquire(&owner(), "abc123", 1).await.expect_err("no record").reason(), "RedisWrongType");
 }
 
+/// A script is not undone when a command in it is refused.
+#[tokio::test]
+async fn missing_rights_stop_a_commit_before_its_first_write() {
+    let server = RedisServer::start();
+    let bus = open(&server);
+    let lease = acquired(&bus, &created(&bus).await, 1).await.lease;
+    bus.publish(&message("old")).await.unwrap();
+    for (user, right) in [("a", "-xadd"), ("b", "-xtrim"), ("c", "-hset"), ("d", "-hdel")] {
+        server.cli(&["ACL", "SETUSER", user, "on", "nopass", "~*", "+@all", right]);
+        let url = server.url().replace("redis://", &format!("redis://{user}:x@"));
+        let mut commit = change(0, "c1");
+        commit.delete.push("gone".to_owned());
+        commit.trims.push((stream(Topic::OrderCommand), StreamId::MAX));
+        let error = RedisBus::open(&url).unwrap().commit(&lease, &commit).await.expect_err(right);
+        assert_eq!((error.reason(), error.is_retryable()), ("RedisRefused", false), "{right}");
+        assert_eq!(contents(&bus, &stream(Topic::OrderCommand)).await, ["old"], "{right}");
+        let record = bus.record(&owner()).await.unwrap().unwrap();
+        assert!(record.version == 0 && record.fields.is_empty(), "{right}");
+    }
+}
+
+/// Numbers that Redis' own options cannot hold must not stop a commit half-way.
+#[tokio::test]
+async fn extreme_retention_is_no_error() {
+    let server = RedisServer::start();
+    let bus = open(&server);
+    let lease = acquired(&bus, &created(&bus).await, 1).await.lease;
+    let extreme = Retention { max_len: Some(u64::MAX), max_age_ms: Some(u64::MAX) };
+    let messages = vec![message("m").with_retention(extreme).with_bound(u64::MAX)];
+    let outcome = bus.commit(&lease, &Commit { messages, ..change(0, "c1") }).await.unwrap();
+    assert!(matches!(outcome, CommitOutcome::Committed { version: 1, .. }), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn a_damaged_record_is_told_and_not_guessed() {
     let server = RedisServer::start();
@@ -180,6 +229,24 @@ async fn a_wrong_password_is_permanent_and_not_shown() {
     let error = open(&server).now_ms().await.expect_err("no password");
     assert_eq!((error.reason(), error.is_retryable()), ("RedisRefused", false));
     RedisBus::open(&with("geheim")).unwrap().now_ms().await.unwrap();
+    server.cli(&["-a", "geheim", "ACL", "SETUSER", "named", "on", ">geheim", "~*", "+@all"]);
+    let named = RedisBus::open(&format!("{}3", with("geheim").replace("redis://:", "redis://named:"))).unwrap();
+    named.publish(&message("x")).await.unwrap();
+    assert_eq!(server.cli(&["-a", "geheim", "-n", "3", "DBSIZE"]), "1", "the URL names the database");
+}
+
+/// With a password too: it must not look like a wrong one.
+#[tokio::test]
+async fn too_many_clients_pass_by_themselves() {
+    let server = RedisServer::start();
+    server.cli(&["CONFIG", "SET", "maxclients", "1", "requirepass", "geheim"]);
+    let bus = RedisBus::open(&server.url().replace("redis://", "redis://:geheim@")).unwrap();
+    bus.now_ms().await.unwrap();
+    let second = RedisBus::open(&server.url().replace("redis://", "redis://:geheim@")).unwrap();
+    let error = second.now_ms().await.expect_err("one client is the limit");
+    assert_eq!((error.reason(), error.is_retryable()), ("RedisUnavailable", true), "{error:?}");
+    drop(bus);
+    in_the_end(|| second.now_ms()).await;
 }
 
 #[tokio::test]
@@ -196,9 +263,18 @@ async fn forgotten_scripts_are_loaded_again() {
 /// A server that accepts and says nothing must not hold a caller for ever.
 #[tokio::test]
 async fn a_silent_server_is_given_up() {
+    let started = Instant::now();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://{}/", listener.local_addr().unwrap());
     let bus = RedisBus::open(&url).unwrap();
-    let error = bus.now_ms().await.expect_err("no answer");
-    assert_eq!((error.reason(), error.is_retryable()), ("RedisUnavailable", true));
+    // However many call at once: they share one attempt.
+    let calls = [(); 5].map(|()| {
+        let bus = bus.clone();
+        tokio::spawn(async move { bus.now_ms().await })
+    });
+    for call in calls {
+        let error = call.await.unwrap().expect_err("no answer");
+        assert_eq!((error.reason(), error.is_retryable()), ("RedisUnavailable", true));
+    }
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
 }

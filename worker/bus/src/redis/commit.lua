@@ -46,6 +46,15 @@ for i = 2, #KEYS do
     return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. kind .. ', not a stream')
   end
 end
+-- Rights too: a user that may HSET but not XADD would otherwise be stopped half-way.
+local allowed = redis.acl_check_cmd
+local may = allowed('HSET', record, 'f', 'v') and allowed('HDEL', record, 'f')
+for i = 2, #KEYS do
+  may = may and allowed('XADD', KEYS[i], '*', 'v', '1', 'data', '') and allowed('XTRIM', KEYS[i], 'MINID', '0')
+end
+if not may then
+  return redis.error_reply('NOPERM the user needs HSET, HDEL, XADD and XTRIM on every key of a commit')
+end
 for m = 0, messages - 1 do
   local at = first_message + 6 * m
   local bound = ARGV[at + 3]

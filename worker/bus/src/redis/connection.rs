@@ -7,8 +7,8 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult,
-    ScriptInvocation, Value, aio::MultiplexedConnection, io::tcp::TcpSettings,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
+    RedisError, RedisResult, ScriptInvocation, Value, aio::MultiplexedConnection, io::tcp::TcpSettings,
 };
 use tokio::time::Instant;
 
@@ -27,6 +27,7 @@ pub(super) struct Connections {
     client: Client,
     /// Host and port, for messages; never credentials.
     server: String,
+    login: Login,
     /// One connection for everything that is answered at once. Calls may overlap on it: the
     /// library matches answers by order, also for a call whose future was dropped.
     command: tokio::sync::Mutex<Slot>,
@@ -44,18 +45,22 @@ struct Slot {
 struct Pause {
     backoff: Backoff,
     not_before: Option<Instant>,
+    /// Counts failed attempts.
+    failures: u64,
 }
 
 impl Connections {
     /// Reads the URL; connects at the first call.
     pub(super) fn open(url: &str) -> Result<Self, BusError> {
-        let info = connection_info(url).map_err(|error| BusError::OpenUrl { message: error.to_string() })?;
+        let (info, login) = read_url(url).map_err(|error| BusError::OpenUrl { message: error.to_string() })?;
         let server = info.addr().to_string();
         let client = Client::open(info).map_err(|error| BusError::OpenUrl { message: error.to_string() })?;
-        let pause = Pause { backoff: Backoff::new(Duration::from_millis(50), PAUSE_CAP), not_before: None };
+        let pause =
+            Pause { backoff: Backoff::new(Duration::from_millis(50), PAUSE_CAP), not_before: None, failures: 0 };
         Ok(Self {
             client,
             server,
+            login,
             command: tokio::sync::Mutex::default(),
             readers: Mutex::default(),
             pause: Mutex::new(pause),
@@ -110,7 +115,7 @@ impl Connections {
         // so is the connection, and nobody finds a stale answer on it.
         let answer = match tokio::time::timeout(block + RESPONSE_TIMEOUT, command.query_async(&mut connection)).await {
             Ok(answer) => answer,
-            Err(_elapsed) => Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))),
+            Err(_elapsed) => Err(timed_out()),
         };
         match answer {
             Ok(value) => {
@@ -119,7 +124,10 @@ impl Connections {
             }
             Err(error) => {
                 let error = BusError::call(action, subject.to_string(), error);
-                if !error.failure().is_some_and(Failure::ends_connection) {
+                if error.failure().is_some_and(Failure::ends_connection) {
+                    // Idle ones lead to the same server, and would say so only at their next use.
+                    lock(&self.readers).clear();
+                } else {
                     self.give_back(connection);
                 }
                 Err(error)
@@ -135,10 +143,15 @@ impl Connections {
     }
 
     async fn command(&self) -> Result<(u64, MultiplexedConnection), BusError> {
-        // Held while connecting: one attempt serves everyone who waits.
+        let failures = lock(&self.pause).failures;
+        // Held while connecting: one attempt serves everyone who waits, if it fails too. Without
+        // that each would wait for all attempts before its own.
         let mut slot = self.command.lock().await;
         let connection = if let Some(connection) = &slot.connection {
             connection.clone()
+        } else if lock(&self.pause).failures != failures {
+            let server = self.server.clone();
+            return Err(BusError::Connect { server, failure: Failure::Unavailable, source: None });
         } else {
             let connection = self.connect(Some(RESPONSE_TIMEOUT)).await?;
             slot.generation += 1;
@@ -163,7 +176,7 @@ impl Connections {
             let mut slot = self.command.lock().await;
             if slot.generation == generation {
                 slot.connection = None;
-                // They lead to the same server, and would say so only at their next use.
+                // As above: idle ones lead to the same server.
                 lock(&self.readers).clear();
             }
         }
@@ -176,10 +189,14 @@ impl Connections {
         if let Some(instant) = not_before {
             tokio::time::sleep_until(instant).await;
         }
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(response_timeout);
-        let opened = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        // One time-out around everything, below, in place of the library's for its part.
+        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(response_timeout);
+        let opened = async {
+            let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+            self.login.send(&mut connection).await?;
+            Ok(connection)
+        };
+        let opened = tokio::time::timeout(CONNECT_TIMEOUT, opened).await.unwrap_or_else(|_elapsed| Err(timed_out()));
         let mut pause = lock(&self.pause);
         match opened {
             Ok(connection) => {
@@ -190,6 +207,7 @@ impl Connections {
             }
             Err(error) => {
                 pause.not_before = Some(Instant::now() + pause.backoff.delay());
+                pause.failures += 1;
                 let failure = Failure::of(&error);
                 Err(BusError::Connect { server: self.server.clone(), failure, source: Some(Box::new(error)) })
             }
@@ -197,12 +215,50 @@ impl Connections {
     }
 }
 
-fn connection_info(url: &str) -> RedisResult<ConnectionInfo> {
+/// What a new connection sends first.
+///
+/// The library could send it, but turns any answer to a password into "authentication failed": a
+/// server with too many clients for a moment would look like a wrong password, which is permanent.
+struct Login {
+    username: Option<String>,
+    password: Option<String>,
+    db: i64,
+}
+
+impl Login {
+    async fn send(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+        if let Some(password) = &self.password {
+            let mut auth = redis::cmd("AUTH");
+            if let Some(username) = &self.username {
+                auth.arg(username);
+            }
+            auth.arg(password).exec_async(connection).await?;
+        }
+        if self.db != 0 {
+            redis::cmd("SELECT").arg(self.db).exec_async(connection).await?;
+        }
+        // A server that loads its file takes connections, but answers nothing yet.
+        redis::cmd("PING").exec_async(connection).await
+    }
+}
+
+fn read_url(url: &str) -> RedisResult<(ConnectionInfo, Login)> {
     let info = url.into_connection_info()?;
+    let given = info.redis_settings();
+    let login = Login {
+        username: given.username().map(str::to_owned),
+        password: given.password().map(str::to_owned),
+        db: given.db(),
+    };
     // One shape of answers: the decoder reads lists of the older protocol.
-    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
+    let settings = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
     // Without no-delay a small command can wait 40 ms for the acknowledgement of the last one.
-    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(settings))
+    let tcp = TcpSettings::default().set_nodelay(true);
+    Ok((info.set_tcp_settings(tcp).set_redis_settings(settings), login))
+}
+
+fn timed_out() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
 
 /// Held for moments and never over an await; what it guards is whole at any point.

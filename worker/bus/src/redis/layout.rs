@@ -80,7 +80,9 @@ impl Scripts {
 
 fn message_arguments(call: &mut ScriptInvocation<'_>, message: &Message) {
     let optional = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
-    call.arg(optional(message.retention.max_len))
+    // Redis reads a length as a signed number, and would refuse a larger one half-way through a commit.
+    let max_len = message.retention.max_len.map(|length| length.min(i64::MAX.unsigned_abs()));
+    call.arg(optional(max_len))
         .arg(optional(message.retention.max_age_ms))
         .arg(optional(message.bound))
         .arg(message.version)
