@@ -172,3 +172,31 @@ impl CandleTicks {
         Ok(Some(candle.tick(quarter, self.interval_ms)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticks(prices: [&str; 4]) -> Vec<(i64, String, String)> {
+        let candle = Candle {
+            open_time: Timestamp::from_millis(1_000),
+            prices: prices.map(|price| price.parse().unwrap()),
+            volume: "7".parse().unwrap(),
+            close_time: None,
+        };
+        let ticks = (0..4).map(|quarter| candle.tick(quarter, 60_000));
+        ticks.map(|tick| (tick.time.millis(), tick.price.to_string(), tick.volume.to_string())).collect()
+    }
+
+    fn expected(prices: [&str; 4]) -> Vec<(i64, String, String)> {
+        let rows = [1_000, 16_000, 31_000, 46_000].into_iter().zip(prices).zip(["0", "0", "0", "7"]);
+        rows.map(|((time, price), volume)| (time, price.to_owned(), volume.to_owned())).collect()
+    }
+
+    #[test]
+    fn the_price_goes_against_the_candle_first() {
+        assert_eq!(ticks(["5", "9", "2", "6"]), expected(["5", "2", "9", "6"]));
+        assert_eq!(ticks(["6", "9", "2", "5"]), expected(["6", "9", "2", "5"]));
+        assert_eq!(ticks(["5", "9", "2", "5"]), expected(["5", "2", "9", "5"]), "a close at the open is no fall");
+    }
+}

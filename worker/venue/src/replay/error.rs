@@ -8,7 +8,7 @@ use engine::numbers::Price;
 use engine::time::Timestamp;
 
 use super::format::Format;
-use super::lines::Lines;
+use super::lines::LINE_MAX;
 use crate::binance::stream::ParseError;
 pub use crate::data::ValueError;
 
@@ -76,7 +76,7 @@ pub enum DataError {
         file: Arc<str>,
     },
     /// Something that is no text of sensible lines.
-    #[error("{place}: the line is longer than {} bytes; is this a file of market data?", Lines::LENGTH_MAX)]
+    #[error("{place}: the line is longer than {LINE_MAX} bytes; name a file of market data")]
     LineLength {
         /// Where.
         place: Place,

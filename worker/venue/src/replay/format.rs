@@ -226,3 +226,58 @@ fn check_names(header: &Fields<'_>, known: &[&str]) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_the_format_from_the_first_line() {
+        let kline = "1593259200000,1,2,1,2,5,1593262799999,8,9,4,3,0";
+        let futures = "open_time,open,high,low,close,volume,close_time,quote_volume,count,a,b,ignore";
+        let cases = [
+            ("time,price", Format::Ticks, true),
+            ("time,price,bid,ask,volume", Format::Ticks, true),
+            ("askSize,bidSize,ask,bid,price,time", Format::Ticks, true),
+            ("open_time_ms,open,high,low,close,volume", Format::Candles, true),
+            ("\"open_time_ms\",\"open\",\"high\",\"low\",\"close\",\"volume\"", Format::Candles, true),
+            (kline, Format::BinanceCandles, false),
+            (futures, Format::BinanceCandles, true),
+            ("{\"stream\":", Format::BinanceStream, false),
+            ("1723161254087896568 {", Format::BinanceStream, false),
+        ];
+        for (line, format, header) in cases {
+            let layout = Layout::detect(line).unwrap();
+            assert_eq!((layout.format(), layout.has_header()), (format, header), "{line}");
+        }
+    }
+
+    #[test]
+    fn finds_columns_in_any_order() {
+        let expected = TickColumns { count: 5, time: 4, price: 3, volume: Some(0), quote: Some((2, 1)), sizes: None };
+        assert_eq!(Layout::detect("volume,ask,bid,price,time"), Ok(Layout::Ticks(expected)));
+        let expected = CandleColumns { count: 6, open_time: 5, prices: [1, 2, 3, 4], volume: 0, close_time: None };
+        assert_eq!(Layout::detect("volume,open,high,low,close,open_time_ms"), Ok(Layout::Candles(expected)));
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_header() {
+        let cases = [
+            ("date,close", "\"date,close\" is of no known format"),
+            ("1593259200000,1,2,1,2,5", "\"1593259200000,1,2,1,2,5\" is of no known format"),
+            ("12a{", "\"12a{\" is of no known format"),
+            ("time,bid,ask", "column price is missing"),
+            ("time,price,bid", "one of the columns bid and ask is missing"),
+            ("time,price,bid,ask,bidSize", "one of the columns bidSize and askSize is missing"),
+            ("time,price,bidSize,askSize", "the columns bidSize and askSize are there without bid and ask"),
+            ("time,price,bid,ask,bid_size", "column \"bid_size\" is not known"),
+            ("time,price,price", "column price is there twice"),
+            ("time,price,", "column \"\" is not known"),
+            ("open_time_ms,open,high,low,close", "column volume is missing"),
+            ("open_time_ms,open,high,low,close,volume,trades", "column \"trades\" is not known"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(Layout::detect(line), Err(expected.to_owned()), "{line}");
+        }
+    }
+}

@@ -15,11 +15,13 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
 /// What some editors put before UTF-8 text.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
+/// The longest line that is read, in bytes with its end.
+pub(crate) const LINE_MAX: u64 = 1 << 20;
 /// Bytes to read from disk, or to unpack, at a time.
 const CHUNK: usize = 64 * 1024;
 
 /// The lines of one file, one at a time, blank ones left out.
-pub struct Lines {
+pub(crate) struct Lines {
     file: Arc<str>,
     reader: Box<dyn BufRead + Send>,
     gzip: bool,
@@ -29,9 +31,6 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// The longest line that is read, in bytes.
-    pub const LENGTH_MAX: u64 = 1 << 20;
-
     /// Opens `path` and finds out from its content whether it is compressed.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let file: Arc<str> = path.display().to_string().into();
@@ -97,12 +96,12 @@ impl Lines {
         let mut bytes = std::mem::take(&mut self.text).into_bytes();
         bytes.clear();
         self.number += 1;
-        let read = (&mut self.reader).take(Self::LENGTH_MAX + 1).read_until(b'\n', &mut bytes);
+        let read = (&mut self.reader).take(LINE_MAX + 1).read_until(b'\n', &mut bytes);
         let length = read.map_err(|cause| self.failed(cause))?;
         if length == 0 {
             return Ok(false);
         }
-        if length as u64 > Self::LENGTH_MAX {
+        if length as u64 > LINE_MAX {
             return Err(DataError::LineLength { place: self.place() });
         }
         self.text = String::from_utf8(bytes).map_err(|_| DataError::NotText { place: self.place() })?;
@@ -112,5 +111,76 @@ impl Lines {
     fn failed(&self, cause: io::Error) -> DataError {
         let place = self.place();
         if self.gzip { DataError::Unpack { place, cause } } else { DataError::Read { place, cause } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use tempfile::NamedTempFile;
+
+    use super::*;
+
+    fn file(bytes: &[u8]) -> NamedTempFile {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn read(bytes: &[u8]) -> Vec<(u64, String)> {
+        let mut lines = Lines::open(file(bytes).path()).unwrap();
+        let mut read = Vec::new();
+        while lines.advance().unwrap() {
+            read.push((lines.place().line, lines.line().to_owned()));
+        }
+        read
+    }
+
+    #[test]
+    fn numbers_lines_and_leaves_out_blank_ones() {
+        let expected = vec![(1, "a".to_owned()), (2, "b".to_owned()), (5, "c".to_owned())];
+        assert_eq!(read(b"a\nb\n\n \nc\n"), expected);
+        assert_eq!(read("\u{feff}a\r\nb\r\n\r\n\r\nc".as_bytes()), expected);
+    }
+
+    #[test]
+    fn unpacks_all_members_whatever_the_name() {
+        let packed = [gzip(b"a\nb"), gzip(b"\nc\n")].concat();
+        let expected: Vec<_> = [(1, "a"), (2, "b"), (3, "c")].map(|(n, text)| (n, text.to_owned())).into();
+        assert_eq!(read(&packed), expected);
+    }
+
+    #[test]
+    fn a_line_at_the_bound_is_read_and_a_longer_one_refused() {
+        let mut line = vec![b'x'; usize::try_from(LINE_MAX).unwrap() - 1];
+        line.push(b'\n');
+        assert_eq!(read(&line).len(), 1);
+        line.insert(0, b'x');
+        let file = file(&line);
+        let error = Lines::open(file.path()).unwrap().advance().unwrap_err();
+        let expected =
+            format!("{}:1: the line is longer than 1048576 bytes; name a file of market data", file.path().display());
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_line_can_be_read_again() {
+        let mut lines = Lines::open(file(b"a\nb\n").path()).unwrap();
+        assert!(lines.advance().unwrap());
+        lines.step_back();
+        assert!(lines.advance().unwrap());
+        assert_eq!(lines.line(), "a");
+        assert!(lines.advance().unwrap());
+        assert_eq!(lines.line(), "b");
+        assert!(!lines.advance().unwrap());
     }
 }

@@ -41,6 +41,38 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// Counts a trade; an observation if it is new and there is a quote to go with it.
+    fn trade(&mut self, trade: &Trade<'_>, received: Option<Timestamp>, quote: Option<Quote>) -> Option<Observation> {
+        self.trades += 1;
+        match self.sequence.trade(trade.id) {
+            TradeOrder::Next | TradeOrder::AfterGap { .. } => {}
+            TradeOrder::Duplicate | TradeOrder::Regression => return None,
+        }
+        let first = self.span.map_or(trade.time, |(first, _)| first);
+        self.span = Some((first, trade.time));
+        Some(Observation {
+            time: trade.time,
+            received: received.unwrap_or(trade.time),
+            price: trade.price,
+            volume: trade.quantity,
+            quote: Some(quote?),
+        })
+    }
+
+    /// Counts a quote; gives it if no newer one was seen.
+    fn book(&mut self, book: &BookTicker<'_>) -> Option<Quote> {
+        self.quotes += 1;
+        match self.sequence.book(book.update_id) {
+            BookOrder::Current => Some(Quote {
+                bid: book.bid,
+                ask: book.ask,
+                bid_size: Some(book.bid_size),
+                ask_size: Some(book.ask_size),
+            }),
+            BookOrder::Stale => None,
+        }
+    }
+
     /// The other markets, for a message.
     pub(crate) fn other_markets(&self) -> String {
         let names: Vec<&str> = self.others.iter().map(String::as_str).collect();
@@ -117,40 +149,6 @@ impl RecordingReader {
             }
         }
         Ok(None)
-    }
-}
-
-impl Seen {
-    /// Counts a trade; an observation if it is new and there is a quote to go with it.
-    fn trade(&mut self, trade: &Trade<'_>, received: Option<Timestamp>, quote: Option<Quote>) -> Option<Observation> {
-        self.trades += 1;
-        match self.sequence.trade(trade.id) {
-            TradeOrder::Next | TradeOrder::AfterGap { .. } => {}
-            TradeOrder::Duplicate | TradeOrder::Regression => return None,
-        }
-        let first = self.span.map_or(trade.time, |(first, _)| first);
-        self.span = Some((first, trade.time));
-        Some(Observation {
-            time: trade.time,
-            received: received.unwrap_or(trade.time),
-            price: trade.price,
-            volume: trade.quantity,
-            quote: Some(quote?),
-        })
-    }
-
-    /// Counts a quote; gives it if no newer one was seen.
-    fn book(&mut self, book: &BookTicker<'_>) -> Option<Quote> {
-        self.quotes += 1;
-        match self.sequence.book(book.update_id) {
-            BookOrder::Current => Some(Quote {
-                bid: book.bid,
-                ask: book.ask,
-                bid_size: Some(book.bid_size),
-                ask_size: Some(book.ask_size),
-            }),
-            BookOrder::Stale => None,
-        }
     }
 }
 

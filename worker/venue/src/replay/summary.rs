@@ -256,3 +256,26 @@ fn scan_recording(path: &Path, mut reader: RecordingReader, file: Arc<str>) -> R
         ..blank(path, file, Format::BinanceStream)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_step_is_the_interval_and_larger_ones_are_gaps() {
+        let mut steps = Steps::default();
+        for step in [120, 60, 60, 180, 60] {
+            steps.add(step);
+        }
+        assert_eq!((steps.smallest, steps.smallest_count, steps.count, steps.divisor), (Some(60), 3, 5, 60));
+    }
+
+    #[test]
+    fn a_step_off_the_grid_shows_in_the_divisor() {
+        let mut steps = Steps::default();
+        for step in [60, 60, 90] {
+            steps.add(step);
+        }
+        assert_eq!((steps.smallest, steps.divisor), (Some(60), 30));
+    }
+}
