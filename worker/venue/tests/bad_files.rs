@@ -6,7 +6,10 @@ mod files;
 use std::fs;
 use std::path::Path;
 
-use files::{Folder, gzip};
+use engine::messages::Tick;
+use files::{Folder, gzip, symbol, testdata};
+use proptest::prelude::*;
+use venue::replay::Replay;
 
 const TICKS: &str = "time,price,bid,ask,volume\n1000,600,599,601,1\n";
 const CANDLES: &str = "open_time_ms,open,high,low,close,volume\n";
@@ -230,4 +233,32 @@ fn files_that_are_not_there() {
     fs::create_dir(folder.path("sub")).unwrap();
     assert!(folder.error(&[folder.path("sub")]).starts_with("sub: cannot be opened: "));
     assert!(!Path::new("no.csv").exists());
+}
+
+proptest! {
+    /// Whatever happened to a file, reading it ends with ticks in order or with words, never with a panic.
+    #[test]
+    fn a_damaged_file_is_read_or_refused(
+        source in prop::sample::select(&["candles-btcusdt-1h.csv.gz", "binance-candles-btcusdt-1h.csv"][..]),
+        damage in prop::collection::vec((0_usize..4_000, prop::sample::select(&b"0,.-{}\n\xff9"[..])), 0..4),
+        length in 0_usize..4_000,
+    ) {
+        let mut bytes = fs::read(testdata(source)).unwrap();
+        for (at, byte) in damage {
+            if let Some(slot) = bytes.get_mut(at) {
+                *slot = byte;
+            }
+        }
+        bytes.truncate(length);
+        let folder = Folder::new();
+        let path = folder.write("damaged.csv", bytes);
+        match Replay::scan(&[path], &symbol()) {
+            Ok(summary) => {
+                let ticks = Replay::open(summary.clone()).collect::<Result<Vec<_>, _>>().unwrap();
+                prop_assert_eq!(ticks.len() as u64, summary.ticks);
+                prop_assert!(ticks.is_sorted_by_key(Tick::event_time));
+            }
+            Err(error) => prop_assert!(folder.shortened(&error.to_string()).starts_with("damaged.csv:")),
+        }
+    }
 }
