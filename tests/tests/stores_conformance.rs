@@ -42,7 +42,7 @@ macro_rules! on_both {
 
 on_both! {
     streams: entries_keep_their_order, reading_replays_from_a_cursor, one_read_covers_several_streams,
-        a_blocked_read_wakes_up, a_blocked_read_ends_empty, a_dropped_read_loses_nothing,
+        a_blocked_read_wakes_up, a_blocked_read_ends_empty, a_dropped_read_loses_nothing, a_busy_reader_lets_others_run,
         a_range_includes_both_ends, trimming_keeps_the_last_id, retention_drops_the_old_end,
         a_bounded_publish_is_busy, the_clock_is_the_one_of_the_ids;
     records: a_created_record_starts_empty, an_open_record_exists, a_commit_changes_everything_at_once,

@@ -107,6 +107,21 @@ pub async fn a_dropped_read_loses_nothing(store: &impl Store) {
     assert_eq!(found, ["0", "1", "2", "3", "4"]);
 }
 
+/// On one thread: a reader that always finds something must not starve the rest.
+pub async fn a_busy_reader_lets_others_run(store: &impl Store) {
+    let bus = store.bus();
+    publish(bus, &message("x")).await;
+    let other = tokio::spawn(async {});
+    let cursors = [(stream(Topic::OrderCommand), StreamId::ZERO)];
+    for _ in 0..10_000 {
+        if other.is_finished() {
+            return;
+        }
+        bus.read(&cursors, 1, Some(Duration::MAX)).await.unwrap();
+    }
+    panic!("the other task never ran");
+}
+
 pub async fn a_range_includes_both_ends(store: &impl Store) {
     let bus = store.bus();
     let key = stream(Topic::OrderCommand);

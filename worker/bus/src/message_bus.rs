@@ -4,6 +4,9 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{BusError, Entry, StreamId, StreamKey};
 
+/// No read waits longer; far above any use, and below what clocks and Redis can count.
+pub(crate) const LONGEST_BLOCK: Duration = Duration::from_hours(24);
+
 /// What one read found: streams with new entries only, in the order they were asked for.
 pub type Batch = Vec<(StreamKey, Vec<Entry>)>;
 
@@ -75,7 +78,7 @@ pub enum Published {
 pub trait MessageBus {
     /// Entries after each cursor, at most `count` per stream (0 counts as 1).
     ///
-    /// With `block`, waits up to that time for a first entry; an empty answer means the time is
+    /// With `block`, waits up to that time (at most a day) for a first entry; an empty answer means the time is
     /// over. May be dropped at any point: nothing is consumed by reading.
     fn read(
         &self,

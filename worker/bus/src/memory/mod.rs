@@ -17,7 +17,7 @@ use tokio::{sync::Notify, task::coop, time::Instant};
 use crate::{
     AcquireOutcome, Batch, Body, BusError, Claim, CloseOutcome, Commit, CommitOutcome, CreateOutcome, Desired,
     DesiredOutcome, Entry, Failure, Fields, Health, Keys, Lease, Message, MessageBus, Owner, Persistence, Published,
-    Record, StateStore, StreamId, StreamKey,
+    Record, StateStore, StreamId, StreamKey, message_bus::LONGEST_BLOCK,
 };
 use state::{State, clock_ms};
 
@@ -44,6 +44,13 @@ impl MemoryBus {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic in another holder is a failed assertion of a test; the maps are still whole.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, in turn: without it a task that always finds something to do would never let
+    /// another one run.
+    async fn turn(&self) -> MutexGuard<'_, State> {
+        coop::consume_budget().await;
+        self.lock()
     }
 
     /// For tests: writes are refused while more than this many bytes are held.
@@ -79,17 +86,11 @@ impl MessageBus for MemoryBus {
         count: usize,
         block: Option<Duration>,
     ) -> Result<Batch, BusError> {
-        // Without it a reader that always finds something would never let another task run.
-        coop::consume_budget().await;
-        let deadline = block.map(|time| Instant::now() + time);
+        let deadline = block.map(|time| Instant::now() + time.min(LONGEST_BLOCK));
         loop {
-            // Listening starts before looking: an append in between is not missed.
+            // Made before looking: it is woken by every append from here on, polled or not.
             let appended = self.shared.appended.notified();
-            let mut appended = std::pin::pin!(appended);
-            if deadline.is_some() {
-                appended.as_mut().enable();
-            }
-            let batch = self.lock().read(cursors, count.max(1));
+            let batch = self.turn().await.read(cursors, count.max(1));
             let Some(deadline) = deadline.filter(|_| batch.is_empty()) else {
                 return Ok(batch);
             };
@@ -106,18 +107,16 @@ impl MessageBus for MemoryBus {
         to: StreamId,
         count: usize,
     ) -> Result<Vec<Entry>, BusError> {
-        coop::consume_budget().await;
-        Ok(self.lock().range(stream, from, to, count.max(1)))
+        Ok(self.turn().await.range(stream, from, to, count.max(1)))
     }
 
     async fn last_id(&self, stream: &StreamKey) -> Result<Option<StreamId>, BusError> {
-        Ok(self.lock().last_id(stream))
+        Ok(self.turn().await.last_id(stream))
     }
 
     async fn publish(&self, message: &Message) -> Result<Published, BusError> {
-        coop::consume_budget().await;
         let published = {
-            let mut state = self.lock();
+            let mut state = self.turn().await;
             if state.is_full() {
                 return Err(full("publish to", &message.stream));
             }
@@ -134,7 +133,7 @@ impl MessageBus for MemoryBus {
 
 impl StateStore for MemoryBus {
     async fn create(&self, owner: &Owner, uid: &str, fields: &Fields) -> Result<CreateOutcome, BusError> {
-        let mut state = self.lock();
+        let mut state = self.turn().await;
         if state.is_full() {
             return Err(full("create the record of", owner));
         }
@@ -142,13 +141,12 @@ impl StateStore for MemoryBus {
     }
 
     async fn acquire(&self, owner: &Owner, ledger: &str, epoch: u64) -> Result<AcquireOutcome, BusError> {
-        Ok(self.lock().acquire(owner, ledger, epoch))
+        Ok(self.turn().await.acquire(owner, ledger, epoch))
     }
 
     async fn commit(&self, lease: &Lease, commit: &Commit) -> Result<CommitOutcome, BusError> {
-        coop::consume_budget().await;
         let (outcome, torn) = {
-            let mut state = self.lock();
+            let mut state = self.turn().await;
             if state.is_full() {
                 return Err(full("commit for", &lease.owner));
             }
@@ -165,32 +163,32 @@ impl StateStore for MemoryBus {
     }
 
     async fn close(&self, owner: &Owner, ledger: &str) -> Result<CloseOutcome, BusError> {
-        Ok(self.lock().close(owner, ledger))
+        Ok(self.turn().await.close(owner, ledger))
     }
 
     async fn record(&self, owner: &Owner) -> Result<Option<Record>, BusError> {
-        Ok(self.lock().record(owner))
+        Ok(self.turn().await.record(owner))
     }
 
     async fn set_desired(&self, owner: &Owner, desired: &Desired) -> Result<DesiredOutcome, BusError> {
-        Ok(self.lock().set_desired(owner, desired))
+        Ok(self.turn().await.set_desired(owner, desired))
     }
 
     async fn desired(&self, owner: &Owner) -> Result<Option<Desired>, BusError> {
-        Ok(self.lock().desired(owner))
+        Ok(self.turn().await.desired(owner))
     }
 
     async fn trim(&self, stream: &StreamKey, up_to: StreamId) -> Result<(), BusError> {
-        self.lock().trim(stream, up_to);
+        self.turn().await.trim(stream, up_to);
         Ok(())
     }
 
     async fn claim_installation(&self, keys: &Keys, id: &str) -> Result<Claim, BusError> {
-        Ok(self.lock().claim_installation(keys, id))
+        Ok(self.turn().await.claim_installation(keys, id))
     }
 
     async fn health(&self) -> Result<Health, BusError> {
-        let state = self.lock();
+        let state = self.turn().await;
         Ok(Health {
             version: String::new(),
             is_master: true,

@@ -9,7 +9,7 @@ local function older(a, b)
   return #a < #b or (#a == #b and a < b)
 end
 
-local held = redis.call('HMGET', KEYS[1], '_ledger', '_closed', '_epoch')
+local held = redis.call('HMGET', KEYS[1], '_ledger', '_closed', '_epoch', '_incarnation')
 if not held[1] then
   return {'missing'}
 end
@@ -22,6 +22,6 @@ end
 if older(ARGV[2], held[3]) then
   return {'fenced', held[3]}
 end
-redis.call('HSET', KEYS[1], '_epoch', ARGV[2])
-redis.call('HINCRBY', KEYS[1], '_incarnation', 1)
+-- One command for both: they change together or not at all. The incarnation is exact to 2^53.
+redis.call('HSET', KEYS[1], '_epoch', ARGV[2], '_incarnation', string.format('%.0f', held[4] + 1))
 return {'acquired', redis.call('HGETALL', KEYS[1])}

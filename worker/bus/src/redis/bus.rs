@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{Cmd, cmd};
 
 use super::{RedisBus, decode};
-use crate::{Batch, BusError, Entry, Message, MessageBus, Published, StreamId, StreamKey};
+use crate::{Batch, BusError, Entry, Message, MessageBus, Published, StreamId, StreamKey, message_bus::LONGEST_BLOCK};
 
 impl MessageBus for RedisBus {
     async fn read(
@@ -16,7 +16,7 @@ impl MessageBus for RedisBus {
     ) -> Result<Batch, BusError> {
         const ACTION: &str = "read";
         // To Redis a block of 0 is for ever; here it is no block at all.
-        let block = block.filter(|block| !block.is_zero());
+        let block = block.filter(|block| !block.is_zero()).map(|block| block.min(LONGEST_BLOCK));
         if cursors.is_empty() {
             tokio::time::sleep(block.unwrap_or_default()).await;
             return Ok(Batch::new());

@@ -11,6 +11,10 @@ end
 if held[1] == ARGV[1] then
   return {'taken'}
 end
+-- Before the first write: a user that may DEL but not HSET would lose the tombstone.
+if not redis.acl_check_cmd('HSET', KEYS[1], 'f', 'v') then
+  return redis.error_reply('NOPERM the user needs DEL and HSET to create a record')
+end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1],
   '_ledger', ARGV[1], '_uid', ARGV[2],

@@ -7,6 +7,10 @@ local stream, length, age, bound = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 if bound ~= '' and redis.call('XLEN', stream) >= tonumber(bound) then
   return {'busy'}
 end
+-- Before the first write: a script is not undone when a command in it is refused.
+if age ~= '' and not redis.acl_check_cmd('XTRIM', stream, 'MINID', '0') then
+  return redis.error_reply('NOPERM the user needs XADD and XTRIM to publish')
+end
 local id
 if length == '' then
   id = redis.call('XADD', stream, '*', 'v', ARGV[4], 'data', ARGV[5])
