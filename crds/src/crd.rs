@@ -15,13 +15,18 @@ pub struct CrdFile {
     pub text: String,
 }
 
+/// All definitions, in the order in which to apply them.
+pub fn definitions() -> Vec<Value> {
+    [TradingAccount::crd(), TradingStrategy::crd()].into_iter().map(definition).collect()
+}
+
 /// All definitions as YAML files, in the order in which to apply them.
 pub fn yaml() -> Vec<CrdFile> {
-    [TradingAccount::crd(), TradingStrategy::crd()]
-        .into_iter()
-        .map(|crd| {
-            let name = format!("{}.yaml", crd.spec.names.plural);
-            CrdFile { name, text: yaml_text::print(&definition(crd)) }
+    definitions()
+        .iter()
+        .map(|definition| {
+            let plural = definition.pointer("/spec/names/plural").and_then(Value::as_str).unwrap_or_default();
+            CrdFile { name: format!("{plural}.yaml"), text: yaml_text::print(definition) }
         })
         .collect()
 }

@@ -2,6 +2,8 @@
 //!
 //! `UPDATE=1` writes them anew; the difference is then read by a human.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests may stop at the first surprise")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! One document: its kind, its name, its spec, and where each of them stands.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use engine::validation::Violation;
 use serde::de::DeserializeOwned;
@@ -71,19 +71,13 @@ pub(super) struct Subject {
     pub(super) manifest: Option<Manifest>,
 }
 
-/// The schemas of all kinds, made once for a file.
-pub(super) struct Schemas([(Kind, Value); 2]);
-
-impl Schemas {
-    pub(super) fn new() -> Self {
-        Self(Kind::ALL.map(|kind| (kind, kind.document_schema())))
-    }
-}
+/// The schemas of all kinds, made once: a fleet has many files.
+static SCHEMAS: LazyLock<[(Kind, Value); 2]> = LazyLock::new(|| Kind::ALL.map(|kind| (kind, kind.document_schema())));
 
 /// One document of `file`; nothing where its kind cannot be told.
-pub(super) fn read(file: Arc<str>, root: Node, schemas: &Schemas) -> (Option<Subject>, Vec<ManifestError>) {
+pub(super) fn read(file: Arc<str>, root: Node) -> (Option<Subject>, Vec<ManifestError>) {
     let source = Arc::new(Source { file, root });
-    let (kind, schema) = match find_kind(&source, schemas) {
+    let (kind, schema) = match find_kind(&source) {
         Ok(found) => found,
         Err(error) => return (None, vec![error]),
     };
@@ -108,7 +102,7 @@ pub(super) fn read(file: Arc<str>, root: Node, schemas: &Schemas) -> (Option<Sub
     (Some(subject), errors)
 }
 
-fn find_kind<'a>(source: &Source, schemas: &'a Schemas) -> Result<(Kind, &'a Value), ManifestError> {
+fn find_kind(source: &Source) -> Result<(Kind, &'static Value), ManifestError> {
     let kinds = Kind::ALL.map(Kind::name);
     let root = &source.root;
     if !matches!(root.content, super::tree::Content::Map(_)) {
@@ -120,7 +114,7 @@ fn find_kind<'a>(source: &Source, schemas: &'a Schemas) -> Result<(Kind, &'a Val
     if kind == "List" {
         return Err(source.error("kind", "List is not read; write its items as documents of their own, divided by ---"));
     }
-    schemas.0.iter().find(|(known, _)| known.name() == kind).map(|(known, schema)| (*known, schema)).ok_or_else(|| {
+    SCHEMAS.iter().find(|(known, _)| known.name() == kind).map(|(known, schema)| (*known, schema)).ok_or_else(|| {
         source.error("kind", format!("{kind} is not known here; {}", did_you_mean(kind, &kinds, "write one of:")))
     })
 }
@@ -154,11 +148,18 @@ fn check<S: DeserializeOwned>(
     }
 }
 
-/// Whether a fault stands beside the violation: its refused field counts as left out, and what compares the
-/// default of that field would only mislead.
+/// Whether a fault stands within the violation or beside it: a refused field counts as left out, and what
+/// compares its default would only mislead. The fields of the spec itself are compared with nothing optional.
 fn is_explained(violation: &Violation, faults: &[Fault]) -> bool {
-    let parent = |path: &str| path.rsplit_once('.').map_or(String::new(), |(parent, _)| parent.to_owned());
-    faults.iter().any(|fault| fault.path == violation.path || parent(&fault.path) == parent(&violation.path))
+    let parent = violation.path.rsplit_once('.').map_or("", |(parent, _)| parent);
+    faults.iter().any(|fault| {
+        let within = fault
+            .path
+            .strip_prefix(&violation.path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        let beside = parent != "spec" && fault.path.rsplit_once('.').is_some_and(|(other, _)| other == parent);
+        within || beside
+    })
 }
 
 fn locate(source: &Source, fault: Fault) -> ManifestError {

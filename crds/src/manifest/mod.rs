@@ -147,9 +147,8 @@ fn read_subjects(file: &str, text: &str) -> (Vec<document::Subject>, Vec<Manifes
     let mut subjects = Vec::new();
     let mut errors = Vec::new();
     let file: Arc<str> = file.into();
-    let schemas = document::Schemas::new();
     for root in documents {
-        let (subject, faults) = document::read(Arc::clone(&file), root, &schemas);
+        let (subject, faults) = document::read(Arc::clone(&file), root);
         subjects.extend(subject);
         errors.extend(faults);
     }
