@@ -94,6 +94,16 @@ fn decimals_are_integers_or_quoted() {
              the point",
         ),
         (
+            "\"5.\"",
+            "\"5.\" is not a plain decimal; write it like 600 or \"612.50\", with at most 15 digits before and 9 after the \
+             point",
+        ),
+        (
+            "\" 5\"",
+            "\" 5\" is not a plain decimal; write it like 600 or \"612.50\", with at most 15 digits before and 9 after the \
+             point",
+        ),
+        (
             "1234567890123456",
             "1234567890123456 is not a plain decimal; write it like 600 or \"612.50\", with at most 15 digits before and \
              9 after the point",
@@ -218,6 +228,13 @@ fn what_a_strategy_trades_and_with_what() {
             ),
         ],
     );
+}
+
+#[test]
+fn a_long_value_is_not_told_in_full() {
+    let text = with_line(STRATEGY, 18, &format!("  state: {}\n", "x".repeat(100_000)));
+    let error = errors(&text);
+    assert!(error.starts_with("bad.yaml:18: spec.state: xxx") && error.len() < 700, "{}", error.len());
 }
 
 #[test]

@@ -97,3 +97,18 @@ fn good_files_are_read_with_their_lines_and_what_programs_added() {
     assert_eq!(manifests[1].kind(), "TradingAccount");
     assert_eq!(read_files([("a.yaml", text.as_str())]).complete().unwrap(), manifests);
 }
+
+#[test]
+fn line_ends_and_marks_of_other_systems_do_not_matter() {
+    let text = account("paper", "USDT: 10000");
+    let plain = read("a.yaml", &text).unwrap();
+    for other in [
+        text.replace('\n', "\r\n"),
+        format!("\u{feff}{text}"),
+        format!("{text}...\n"),
+        format!("%YAML 1.2\n---\n{text}"),
+    ] {
+        let read = read("a.yaml", &other).unwrap();
+        assert_eq!((read[0].name(), read.len()), (plain[0].name(), 1), "{other:?}");
+    }
+}

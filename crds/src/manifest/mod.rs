@@ -9,6 +9,7 @@
 
 mod document;
 mod error;
+mod leaf;
 mod references;
 mod scalar;
 mod schema;

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use engine::instrument::Asset;
-use engine::numbers::ExactDecimal;
 use serde_json::{Map, Value};
 
+use super::leaf;
 use super::scalar::{self, Plain};
 use super::schema::{self, Shape};
 use super::suggestion::{did_you_mean, nearest};
@@ -34,7 +34,8 @@ struct Walk {
 
 impl Walk {
     fn refuse(&mut self, line: usize, path: &str, message: impl Into<String>) {
-        self.faults.push(Fault { line, path: path.to_owned(), message: message.into() });
+        let (path, message) = (clip(path, PATH_MAX), clip(&message.into(), MESSAGE_MAX));
+        self.faults.push(Fault { line, path, message });
     }
 
     fn value(&mut self, node: &Node, schema: &Value, path: &str) -> Option<Value> {
@@ -48,10 +49,10 @@ impl Walk {
                 return self.entries(node, entries, (schema, inner), path);
             }
             (Content::List(items), Shape::List(inner)) => return self.items(node, items, (schema, inner), path),
-            (Content::Scalar { text, plain }, Shape::Decimal) => decimal(text, *plain),
-            (Content::Scalar { text, plain }, Shape::Integer) => integer(text, *plain, schema),
-            (Content::Scalar { text, plain }, Shape::Boolean) => boolean(text, *plain),
-            (Content::Scalar { text, plain }, Shape::Text) => words_or_text(text, *plain, schema),
+            (Content::Scalar { text, plain }, Shape::Decimal) => leaf::decimal(text, *plain),
+            (Content::Scalar { text, plain }, Shape::Integer) => leaf::integer(text, *plain, schema),
+            (Content::Scalar { text, plain }, Shape::Boolean) => leaf::boolean(text, *plain),
+            (Content::Scalar { text, plain }, Shape::Text) => leaf::text(text, *plain, schema),
             (content, shape) => Err(wrong_shape(content, shape)),
         };
         match read {
@@ -172,12 +173,18 @@ impl Walk {
     }
 }
 
+/// The longest path and message that are told: a value may be as long as its file.
+const PATH_MAX: usize = 200;
+const MESSAGE_MAX: usize = 600;
+
+fn clip(text: &str, most: usize) -> String {
+    if text.len() <= most { text.to_owned() } else { text.chars().take(most).chain("...".chars()).collect() }
+}
+
 /// The path of `field` below `path`.
 pub(super) fn join(path: &str, field: &str) -> String {
     if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
 }
-
-const NULL: &str = "has no value; write one, or leave the field out";
 
 fn wrong_shape(content: &Content, shape: Shape<'_>) -> String {
     let found = match content {
@@ -192,7 +199,7 @@ fn wrong_shape(content: &Content, shape: Shape<'_>) -> String {
                 | Shape::Integer
                 | Shape::Boolean
                 | Shape::Text
-                | Shape::Anything => NULL.to_owned(),
+                | Shape::Anything => leaf::NO_VALUE.to_owned(),
             };
         }
         Content::Scalar { text, plain: true } => text.clone(),
@@ -211,85 +218,6 @@ fn wrong_shape(content: &Content, shape: Shape<'_>) -> String {
         Shape::Text | Shape::Anything => "not text; write a word, or text in quotes".to_owned(),
     };
     format!("{found} is {wanted}")
-}
-
-fn decimal(text: &str, plain: bool) -> Result<Value, String> {
-    match (plain, scalar::classify(text)) {
-        (true, Plain::Null) => return Err(NULL.to_owned()),
-        (true, Plain::Number) => return Err(scalar::refuse_number(text)),
-        (true, Plain::Bool(_) | Plain::Text) => {
-            return Err(format!("{text} is not a number; write it like 600 or \"612.50\""));
-        }
-        (false, _) if text.starts_with('-') => return Err(format!("{text:?} is negative; write 0 or more")),
-        (true, Plain::Natural) | (false, _) => {}
-    }
-    if text.parse::<ExactDecimal>().is_ok() {
-        return Ok(Value::from(text));
-    }
-    let shown = if plain { text.to_owned() } else { format!("{text:?}") };
-    Err(format!(
-        "{shown} is not a plain decimal; write it like 600 or \"612.50\", with at most 15 digits before and 9 after \
-         the point"
-    ))
-}
-
-fn integer(text: &str, plain: bool, schema: &Value) -> Result<Value, String> {
-    let least = schema::bound(schema, "minimum").unwrap_or(0);
-    let most = schema::bound(schema, "maximum").unwrap_or(u64::from(u32::MAX));
-    match (plain, scalar::classify(text)) {
-        (true, Plain::Null) => Err(NULL.to_owned()),
-        (true, Plain::Natural) => match text.parse::<u64>() {
-            Ok(number) if (least..=most).contains(&number) => Ok(Value::from(number)),
-            Ok(_) | Err(_) => Err(format!("{text} is out of range; write {least} to {most}")),
-        },
-        (true, Plain::Number) if text.starts_with('-') => {
-            Err(format!("{text} is negative; write a whole number from {least} to {most}"))
-        }
-        (true, Plain::Number | Plain::Bool(_) | Plain::Text) => {
-            Err(format!("{text} is not a plain whole number; write one from {least} to {most}"))
-        }
-        (false, Plain::Natural) => Err(format!("{text:?} is text; write {text} without quotes")),
-        (false, Plain::Null | Plain::Number | Plain::Bool(_) | Plain::Text) => {
-            Err(format!("{text:?} is text; write a whole number from {least} to {most}, without quotes"))
-        }
-    }
-}
-
-fn boolean(text: &str, plain: bool) -> Result<Value, String> {
-    match (plain, scalar::classify(text)) {
-        (true, Plain::Bool(value)) if text == value.to_string() => Ok(Value::from(value)),
-        (true, Plain::Null) => Err(NULL.to_owned()),
-        (true, Plain::Bool(value)) => Err(format!("{text} is not read alike by all programs; write {value}")),
-        (true, Plain::Natural | Plain::Number | Plain::Text) => {
-            Err(format!("{text} is not true or false; write one of them"))
-        }
-        (false, Plain::Bool(value)) => Err(format!("{text:?} is text; write {value} without quotes")),
-        (false, Plain::Null | Plain::Natural | Plain::Number | Plain::Text) => {
-            Err(format!("{text:?} is not true or false; write one of them, without quotes"))
-        }
-    }
-}
-
-fn words_or_text(text: &str, plain: bool, schema: &Value) -> Result<Value, String> {
-    let words = schema::words(schema);
-    if !words.is_empty() {
-        return if words.contains(&text) {
-            Ok(Value::from(text))
-        } else if plain && scalar::classify(text) == Plain::Null {
-            Err(NULL.to_owned())
-        } else {
-            Err(format!("{text} is not known here; {}", did_you_mean(text, &words, "write one of:")))
-        };
-    }
-    if plain {
-        match scalar::classify(text) {
-            Plain::Null => return Err(NULL.to_owned()),
-            Plain::Bool(_) => return Err(format!("{text} is true or false to some programs; write \"{text}\"")),
-            Plain::Natural | Plain::Number => return Err(format!("{text} is a number; write \"{text}\"")),
-            Plain::Text => {}
-        }
-    }
-    schema::check_form(schema, text).map(|()| Value::from(text))
 }
 
 #[cfg(test)]

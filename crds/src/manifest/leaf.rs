@@ -1,0 +1,94 @@
+//! Scalars of a tree as the values that a schema asks for, or why they are refused.
+
+use engine::numbers::ExactDecimal;
+use serde_json::Value;
+
+use super::scalar::{self, Plain};
+use super::schema;
+use super::suggestion::did_you_mean;
+
+/// Why an empty value is refused: stored as null, it would lose the default.
+pub(super) const NO_VALUE: &str = "has no value; write one, or leave the field out";
+
+/// A decimal as text, so that no reader makes a float of it.
+pub(super) fn decimal(text: &str, plain: bool) -> Result<Value, String> {
+    match (plain, scalar::classify(text)) {
+        (true, Plain::Null) => return Err(NO_VALUE.to_owned()),
+        (true, Plain::Number) => return Err(scalar::refuse_number(text)),
+        (true, Plain::Bool(_) | Plain::Text) => {
+            return Err(format!("{text} is not a number; write it like 600 or \"612.50\""));
+        }
+        (false, _) if text.starts_with('-') => return Err(format!("{text:?} is negative; write 0 or more")),
+        (true, Plain::Natural) | (false, _) => {}
+    }
+    if text.parse::<ExactDecimal>().is_ok() {
+        return Ok(Value::from(text));
+    }
+    let shown = if plain { text.to_owned() } else { format!("{text:?}") };
+    Err(format!(
+        "{shown} is not a plain decimal; write it like 600 or \"612.50\", with at most 15 digits before and 9 after \
+         the point"
+    ))
+}
+
+/// A whole number within the schema's bounds.
+pub(super) fn integer(text: &str, plain: bool, schema: &Value) -> Result<Value, String> {
+    let least = schema::bound(schema, "minimum").unwrap_or(0);
+    let most = schema::bound(schema, "maximum").unwrap_or(u64::from(u32::MAX));
+    match (plain, scalar::classify(text)) {
+        (true, Plain::Null) => Err(NO_VALUE.to_owned()),
+        (true, Plain::Natural) => match text.parse::<u64>() {
+            Ok(number) if (least..=most).contains(&number) => Ok(Value::from(number)),
+            Ok(_) | Err(_) => Err(format!("{text} is out of range; write {least} to {most}")),
+        },
+        (true, Plain::Number) if text.starts_with('-') => {
+            Err(format!("{text} is negative; write a whole number from {least} to {most}"))
+        }
+        (true, Plain::Number | Plain::Bool(_) | Plain::Text) => {
+            Err(format!("{text} is not a plain whole number; write one from {least} to {most}"))
+        }
+        (false, Plain::Natural) => Err(format!("{text:?} is text; write {text} without quotes")),
+        (false, Plain::Null | Plain::Number | Plain::Bool(_) | Plain::Text) => {
+            Err(format!("{text:?} is text; write a whole number from {least} to {most}, without quotes"))
+        }
+    }
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(text: &str, plain: bool) -> Result<Value, String> {
+    match (plain, scalar::classify(text)) {
+        (true, Plain::Bool(value)) if text == value.to_string() => Ok(Value::from(value)),
+        (true, Plain::Null) => Err(NO_VALUE.to_owned()),
+        (true, Plain::Bool(value)) => Err(format!("{text} is not read alike by all programs; write {value}")),
+        (true, Plain::Natural | Plain::Number | Plain::Text) => {
+            Err(format!("{text} is not true or false; write one of them"))
+        }
+        (false, Plain::Bool(value)) => Err(format!("{text:?} is text; write {value} without quotes")),
+        (false, Plain::Null | Plain::Natural | Plain::Number | Plain::Text) => {
+            Err(format!("{text:?} is not true or false; write one of them, without quotes"))
+        }
+    }
+}
+
+/// One of the schema's words, or text of the schema's form.
+pub(super) fn text(text: &str, plain: bool, schema: &Value) -> Result<Value, String> {
+    let words = schema::words(schema);
+    if !words.is_empty() {
+        return if words.contains(&text) {
+            Ok(Value::from(text))
+        } else if plain && scalar::classify(text) == Plain::Null {
+            Err(NO_VALUE.to_owned())
+        } else {
+            Err(format!("{text} is not known here; {}", did_you_mean(text, &words, "write one of:")))
+        };
+    }
+    if plain {
+        match scalar::classify(text) {
+            Plain::Null => return Err(NO_VALUE.to_owned()),
+            Plain::Bool(_) => return Err(format!("{text} is true or false to some programs; write \"{text}\"")),
+            Plain::Natural | Plain::Number => return Err(format!("{text} is a number; write \"{text}\"")),
+            Plain::Text => {}
+        }
+    }
+    schema::check_form(schema, text).map(|()| Value::from(text))
+}
