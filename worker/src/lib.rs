@@ -1,1 +1,26 @@
-//! Placeholder.
+//! Runs trading strategies: the pods' roles (`strategy`, `gateway`, `feed`), all of them in one process
+//! (`run`), the engine alone on recorded data (`backtest`), and the commands around them.
+//!
+//! To run strategies of your own, make a binary that registers them and calls [`main`]. May not use the
+//! Kubernetes client: what a role needs comes with its arguments.
+
+mod admin;
+mod backtest;
+mod cli;
+mod exit;
+mod feed;
+mod fleet;
+mod gateway;
+mod launch;
+mod ledger;
+mod outcome;
+mod provision;
+mod role;
+mod run;
+mod session;
+mod spec;
+mod strategy;
+mod telemetry;
+mod validate;
+
+pub use cli::main;

@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! The stock worker: every strategy of the engine crate.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    worker::main(&engine::strategy::Registry::standard())
+}

@@ -97,6 +97,14 @@ pub struct Replay {
     pub repeat: bool,
 }
 
+impl TradingAccountSpec {
+    /// A paper account without fees that holds `balances`: for a strategy whose own account is in no file.
+    pub fn free_paper(balances: Amounts) -> Self {
+        let paper = PaperVenue { balances, fees: Fees::default(), latency_ms: 0 };
+        Self { venue: Venue { paper: Some(paper) }, market_data: MarketData::default() }
+    }
+}
+
 impl Replay {
     const fn default_speed() -> ExactDecimal {
         ExactDecimal::from_integer(1)

@@ -5,6 +5,7 @@ mod validate;
 
 use engine::instrument::{InstrumentKind, Rules, Symbol};
 use engine::risk::RiskParameters;
+use engine::strategy::DesiredState;
 use engine::strategy::grid::GridParameters;
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -112,16 +113,4 @@ impl StrategyChoice {
     pub const fn name(&self) -> &'static str {
         if self.grid.is_some() { "grid" } else { "" }
     }
-}
-
-/// What the user wants the strategy to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub enum DesiredState {
-    /// Trade.
-    #[default]
-    Running,
-    /// Watch prices, send no new order.
-    Paused,
-    /// Cancel all orders and end.
-    Stopped,
 }

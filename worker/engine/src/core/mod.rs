@@ -139,6 +139,11 @@ impl Engine {
         self.state.orders.iter().map(|order| order.matched.unwrap_or(taken).max(taken)).min()
     }
 
+    /// Where a human wants it to be.
+    pub const fn desired(&self) -> DesiredState {
+        self.state.desired
+    }
+
     /// Whether the last tick of a replay was taken.
     pub fn data_ended(&self) -> bool {
         self.state.last_tick.as_ref().is_some_and(|tick| tick.last)

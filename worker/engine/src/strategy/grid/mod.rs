@@ -134,7 +134,8 @@ impl Grid {
         self.memory.last_fill.is_some_and(|last| now.millis_since(last) < interval)
     }
 
-    fn signal(&self, side: Side, extreme: Price) -> Signal {
+    fn signal(&self, side: Side, extreme: Price, tick_size: Price) -> Signal {
+        let extreme = extreme.shown_in(tick_size);
         let turn = self.turn.percent();
         let (reason, message) = match side {
             Side::Sell => ("TurnedDown", format!("high {extreme}, turned down {turn} %")),
@@ -177,7 +178,7 @@ impl Strategy for Grid {
         }
         match self.turned(price) {
             Some(_) if self.within_interval(view.now) => Intent::Hold(TRADE_INTERVAL),
-            Some((side, extreme)) => Intent::Trade(self.signal(side, extreme)),
+            Some((side, extreme)) => Intent::Trade(self.signal(side, extreme, view.instrument.tick_size)),
             None => Intent::Hold(self.hold_reason(price, base)),
         }
     }

@@ -1,0 +1,161 @@
+//! The command `backtest`: the same engine, the same paper venue, the same gateway's desk, no bus.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crds::TradingAccountSpec;
+use crds::manifest::{Document, Manifest};
+use engine::instrument::Symbol;
+use engine::messages::{Fill, Tick};
+use engine::strategy::Registry;
+use engine::{Effect, Engine, Event};
+use venue::paper::PaperVenue;
+use venue::replay::{Replay, Summary};
+
+use crate::exit::Failure;
+use crate::fleet;
+use crate::gateway::Counter;
+use crate::outcome::Outcome;
+use crate::spec::{AccountSpec, BookSpec, StrategySpec};
+
+/// The ledger of a backtest: it is in no store, so its name means nothing.
+const LEDGER: &str = "backtest";
+
+/// One `[SYMBOL=]FILE`.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// The market; all of them if absent.
+    symbol: Option<Symbol>,
+    file: PathBuf,
+}
+
+impl std::str::FromStr for Data {
+    type Err = engine::instrument::SymbolError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A file name may hold an equals sign; a symbol before it must read as one.
+        match text.split_once('=') {
+            Some((symbol, file)) if !symbol.contains(['.', '\\']) && symbol.contains('/') && !text.starts_with('/') => {
+                Ok(Self { symbol: Some(symbol.parse()?), file: file.into() })
+            }
+            Some(_) | None => Ok(Self { symbol: None, file: text.into() }),
+        }
+    }
+}
+
+/// Runs every strategy of the file on the data.
+pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Vec<Outcome>, Failure> {
+    let reading = fleet::read(std::slice::from_ref(file))?;
+    if !reading.errors.is_empty() {
+        return Err(Failure::refused(reading.errors.to_string()));
+    }
+    let specs = specs(&reading.manifests)?;
+    if specs.is_empty() {
+        return Err(Failure::refused(format!("{}: no TradingStrategy in it", file.display())));
+    }
+    let mut summaries: BTreeMap<Symbol, Arc<Summary>> = BTreeMap::new();
+    for spec in &specs {
+        let symbol = &spec.spec.instruments[0].symbol;
+        if !summaries.contains_key(symbol) {
+            summaries.insert(symbol.clone(), Arc::new(scan(symbol, data)?));
+        }
+    }
+    specs.iter().map(|spec| simulate(spec, &summaries[&spec.spec.instruments[0].symbol], registry)).collect()
+}
+
+/// Every strategy with its account, or with a free paper account where no file holds its own.
+fn specs(manifests: &[Manifest]) -> Result<Vec<StrategySpec>, Failure> {
+    let accounts: Vec<&Document<TradingAccountSpec>> = manifests
+        .iter()
+        .filter_map(|manifest| match manifest {
+            Manifest::Account(document) => Some(document),
+            Manifest::Strategy(_) => None,
+        })
+        .collect();
+    let mut missing = BTreeSet::new();
+    let mut specs = Vec::new();
+    for manifest in manifests {
+        let Manifest::Strategy(document) = manifest else { continue };
+        let name = &document.spec.account_ref.name;
+        let found = accounts.iter().find(|account| account.namespace == document.namespace && account.name == *name);
+        let account = match found {
+            Some(account) => account.spec.clone(),
+            None => {
+                missing.insert(name.to_string());
+                TradingAccountSpec::free_paper(document.spec.capital.clone())
+            }
+        };
+        let account = AccountSpec { name: name.to_string(), spec: account };
+        specs.push(fleet::strategy_spec(document, &account)?);
+    }
+    for name in missing {
+        eprintln!("account {name} is not in this file: paper, fee 0");
+    }
+    Ok(specs)
+}
+
+fn scan(symbol: &Symbol, data: &[Data]) -> Result<Summary, Failure> {
+    let files: Vec<_> = data
+        .iter()
+        .filter(|data| data.symbol.as_ref().is_none_or(|named| named == symbol))
+        .map(|data| data.file.clone())
+        .collect();
+    if files.is_empty() {
+        return Err(Failure::not_found(format!("no --data for {symbol}; write --data {symbol}=FILE")));
+    }
+    Replay::scan(&files, symbol).map_err(|error| Failure::refused(error.to_string()))
+}
+
+fn simulate(spec: &StrategySpec, summary: &Arc<Summary>, registry: &Registry) -> Result<Outcome, Failure> {
+    let refuse = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
+    let mut simulation = Simulation::new(spec, registry).map_err(|error| refuse(&error))?;
+    for tick in Replay::open(Arc::clone(summary)) {
+        simulation.tick(tick.map_err(|error| refuse(&error))?);
+    }
+    Outcome::of(&spec.name, &simulation.engine, &simulation.fills)
+        .ok_or_else(|| Failure::refused(format!("{}: the data holds no tick", spec.name)))
+}
+
+/// An engine, a gateway's counter and a paper venue, with nothing between them.
+struct Simulation {
+    engine: Engine,
+    counter: Counter,
+    venue: PaperVenue,
+    fills: Vec<Fill>,
+}
+
+impl Simulation {
+    fn new(spec: &StrategySpec, registry: &Registry) -> Result<Self, Box<dyn std::error::Error>> {
+        let config = spec.engine_config(LEDGER.parse()?)?;
+        let instrument = &config.instrument;
+        let tick_sizes = BTreeMap::from([(instrument.symbol.clone(), instrument.tick_size)]);
+        let venue = PaperVenue::new(config.fees.clone(), spec.account.latency_ms(), tick_sizes.clone());
+        let book = BookSpec {
+            strategy: spec.name.clone(),
+            ledger: config.ledger.clone(),
+            capital: spec.spec.capital.clone(),
+            tick_sizes,
+        };
+        let counter = Counter::new(&config.fees, book)?;
+        let (name, _) = spec.strategy()?;
+        let engine = Engine::new(config, registry.get(name)?)?;
+        Ok(Self { engine, counter, venue, fills: Vec::new() })
+    }
+
+    /// One tick: the engine first, then orders that wait, then the orders it made; each update is applied
+    /// right after the tick it is as of, as a worker does.
+    fn tick(&mut self, tick: Tick) {
+        let effects = self.engine.step(tick.event_time(), Event::Tick(tick.clone()));
+        let mut news = self.counter.tick(&mut self.venue, &tick);
+        for effect in effects {
+            if let Effect::Command(command) = effect {
+                news.extend(self.counter.command(&mut self.venue, &command.into_message(None), &tick));
+            }
+        }
+        for update in news {
+            self.fills.extend(update.fill.clone());
+            self.engine.step(update.time, Event::OrderUpdate(update));
+        }
+    }
+}

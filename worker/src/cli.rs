@@ -1,0 +1,136 @@
+//! The command line: what can be asked, and who does it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine::strategy::Registry;
+
+use crate::backtest::{self, Data};
+use crate::exit::Failure;
+use crate::{launch, ledger, run, telemetry, validate};
+
+/// Runs crypto trading strategies: on a laptop, on recorded data, or as the pods of an operator.
+#[derive(Debug, Parser)]
+#[command(name = "worker", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the accounts and strategies of manifests in this process, on paper.
+    Run(run::Options),
+    /// Run strategies on recorded data, without any bus, and print their trades and profit.
+    Backtest {
+        /// A manifest with strategies, and their account if its fees matter.
+        file: PathBuf,
+        /// Recorded data, [SYMBOL=]FILE: CSV of ticks or candles, gzipped or not, or a recorded stream.
+        #[arg(long, required = true, num_args = 1.., value_name = "[SYMBOL=]FILE")]
+        data: Vec<Data>,
+        /// How to print; default: table on a terminal, json off it.
+        #[arg(long, value_enum)]
+        output: Option<BacktestOutput>,
+    },
+    /// Check manifests offline and print all errors at once.
+    Validate {
+        /// Manifests.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Create, show or close ledgers by hand, as the operator does.
+    #[command(subcommand)]
+    Ledger(ledger::Command),
+    /// The role of a strategy's pod: one engine on the bus.
+    Strategy(Role),
+    /// The role of an account's pod: its orders, at most once.
+    Gateway(Role),
+    /// The role of a market data source's pod.
+    Feed(Role),
+}
+
+/// How `backtest` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BacktestOutput {
+    /// For people.
+    Table,
+    /// One object a line.
+    Json,
+}
+
+/// Where the store is and whose it is.
+#[derive(Debug, Clone, Args)]
+pub struct Store {
+    /// Redis, such as redis://localhost:6379.
+    #[arg(long, env = "GLM_REDIS", value_name = "URL")]
+    pub redis: String,
+    /// What all keys start with.
+    #[arg(long, env = "GLM_PREFIX", default_value = "glm")]
+    pub prefix: String,
+    /// The installation the prefix belongs to; another's is refused.
+    #[arg(long, env = "GLM_INSTALLATION", default_value = "run")]
+    pub installation: String,
+}
+
+/// What a role is started with.
+#[derive(Debug, Clone, Args)]
+pub struct Role {
+    /// The store.
+    #[command(flatten)]
+    pub store: Store,
+    /// The namespace of the account.
+    #[arg(long, env = "GLM_NAMESPACE", default_value = "default")]
+    pub namespace: String,
+    /// The owner of the record: strategy-<name>, gateway or feed.
+    #[arg(long, env = "GLM_OWNER")]
+    pub owner: String,
+    /// The ledger that `worker ledger create` or the operator made.
+    #[arg(long, env = "GLM_LEDGER")]
+    pub ledger: String,
+    /// Counted up by who places the process: a higher one fences this one.
+    #[arg(long, env = "GLM_EPOCH")]
+    pub epoch: u64,
+    /// What to run, as one JSON document.
+    #[arg(long, env = "GLM_SPEC", value_name = "JSON")]
+    pub spec: String,
+    /// Where to serve /healthz, /readyz and /metrics, such as 127.0.0.1:9090.
+    #[arg(long, env = "GLM_ADMIN", value_name = "ADDR")]
+    pub admin: Option<SocketAddr>,
+}
+
+/// Reads the command line and does what it says. `registry` holds the strategies this binary knows.
+pub fn main(registry: &Registry) -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Run(options) => run::run(&options, registry),
+        Command::Backtest { file, data, output } => backtest(&file, &data, output, registry),
+        Command::Validate { files } => validate::run(&files),
+        Command::Ledger(command) => ledger::run(&command, registry),
+        Command::Strategy(role) => launch::strategy(&role, registry),
+        Command::Gateway(role) => launch::gateway(&role),
+        Command::Feed(role) => launch::feed(&role),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn backtest(file: &PathBuf, data: &[Data], output: Option<BacktestOutput>, registry: &Registry) -> Result<(), Failure> {
+    use std::io::IsTerminal as _;
+
+    telemetry::start("warn");
+    let terminal = std::io::stdout().is_terminal();
+    let outcomes = backtest::run(file, data, registry)?;
+    match output.unwrap_or(if terminal { BacktestOutput::Table } else { BacktestOutput::Json }) {
+        BacktestOutput::Table => run::print_outcomes(&outcomes),
+        BacktestOutput::Json => {
+            for outcome in &outcomes {
+                println!("{}", serde_json::to_string(outcome).map_err(|error| Failure::error(error.to_string()))?);
+            }
+        }
+    }
+    Ok(())
+}

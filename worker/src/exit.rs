@@ -1,0 +1,76 @@
+//! Exit codes, and which failure has which.
+
+use std::process::ExitCode;
+
+use crate::fleet::FleetError;
+use crate::role::Stop;
+
+/// How a command failed: said on stderr, told by the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    message: String,
+}
+
+/// Something went wrong that is nobody's fault here.
+const ERROR: u8 = 1;
+/// What was asked for does not exist.
+const NOT_FOUND: u8 = 3;
+/// Refused: an invalid manifest, or a policy.
+const REFUSED: u8 = 4;
+/// A newer process has taken over.
+const FENCED: u8 = 70;
+
+impl Failure {
+    /// A failure with exit code 1.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self { code: ERROR, message: message.into() }
+    }
+
+    /// A failure with exit code 3.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self { code: NOT_FOUND, message: message.into() }
+    }
+
+    /// A failure with exit code 4.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { code: REFUSED, message: message.into() }
+    }
+
+    /// Says it and gives the code.
+    pub fn report(&self) -> ExitCode {
+        if !self.message.is_empty() {
+            eprintln!("{}", self.message);
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<FleetError> for Failure {
+    fn from(error: FleetError) -> Self {
+        let message = error.to_string();
+        match error {
+            FleetError::Read { .. } => Self::not_found(message),
+            FleetError::Invalid(_) | FleetError::NoStrategy { .. } => Self::refused(message),
+        }
+    }
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        let message = stop.to_string();
+        match stop {
+            Stop::Fenced { .. } => Self { code: FENCED, message },
+            Stop::LedgerLost { .. }
+            | Stop::LedgerFound { .. }
+            | Stop::LedgerClosed { .. }
+            | Stop::Record { .. }
+            | Stop::Bus(_)
+            | Stop::Spec(_)
+            | Stop::Name(_)
+            | Stop::Store(_)
+            | Stop::MarketData(_) => Self::refused(message),
+            Stop::Conflict | Stop::Interrupted { .. } => Self::error(message),
+        }
+    }
+}

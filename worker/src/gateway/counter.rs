@@ -1,0 +1,45 @@
+//! A gateway's desk and a paper venue face to face, without a bus: what `backtest` trades through.
+
+use engine::fees::Fees;
+use engine::messages::{OrderCommand, Tick};
+use engine::numbers::NumberError;
+use engine::time::Timestamp;
+use venue::Venue;
+use venue::paper::PaperVenue;
+
+use super::desk::{Desk, Verdict};
+use super::order::News;
+use crate::spec::{BookSpec, GatewayDesired};
+
+/// The same judgement, the same books and the same news as the role's.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    desk: Desk,
+    fees: Fees,
+}
+
+impl Counter {
+    /// A counter with one book.
+    pub fn new(fees: &Fees, book: BookSpec) -> Result<Self, NumberError> {
+        let mut desk = Desk::default();
+        desk.register(&GatewayDesired { books: vec![book] })?;
+        Ok(Self { desk, fees: fees.clone() })
+    }
+
+    /// A command on the tick that caused it.
+    pub fn command(&mut self, venue: &mut PaperVenue, command: &OrderCommand, tick: &Tick) -> News {
+        match self.desk.judge(command, &self.fees, Timestamp::default()) {
+            Verdict::Send | Verdict::Cancel => {
+                let outcome = venue.execute(command, tick);
+                self.desk.settle(&command.client_order_id, &outcome, command.time)
+            }
+            Verdict::Tell(news) | Verdict::Reissued(news, _) => news,
+        }
+    }
+
+    /// A tick for the orders that wait.
+    pub fn tick(&mut self, venue: &mut PaperVenue, tick: &Tick) -> News {
+        venue.observe(tick);
+        venue.take_reports().iter().flat_map(|report| self.desk.hear(report)).collect()
+    }
+}

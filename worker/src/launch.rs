@@ -1,0 +1,137 @@
+//! Starting the roles of the pods: the runtime, the store, signals, the admin address.
+
+use bus::{Keys, RedisBus};
+use engine::strategy::Registry;
+use serde::de::DeserializeOwned;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::admin::{self, Health};
+use crate::cli::{Role, Store};
+use crate::exit::Failure;
+use crate::role::{Bus, Identity, Runtime, Shutdown, Stop};
+use crate::session::patiently;
+use crate::spec::StrategySpec;
+use crate::{feed, gateway, strategy, telemetry};
+
+/// Runs the role `strategy`.
+pub fn strategy(role: &Role, registry: &Registry) -> Result<(), Failure> {
+    launch(role, "strategy", |runtime, spec: StrategySpec| strategy::run(runtime, spec, registry.clone()))
+}
+
+/// Runs the role `gateway`.
+pub fn gateway(role: &Role) -> Result<(), Failure> {
+    launch(role, "gateway", gateway::run)
+}
+
+/// Runs the role `feed`.
+pub fn feed(role: &Role) -> Result<(), Failure> {
+    launch(role, "feed", feed::run)
+}
+
+fn launch<S, F>(role: &Role, name: &'static str, work: impl FnOnce(Runtime<RedisBus>, S) -> F) -> Result<(), Failure>
+where
+    S: DeserializeOwned,
+    F: Future<Output = Result<(), Stop>>,
+{
+    telemetry::start("info");
+    let expected = match name {
+        "strategy" => role.owner.starts_with("strategy-"),
+        _ => role.owner == name,
+    };
+    if !expected {
+        return Err(Failure::refused(format!("--owner {:?} is not the owner of a {name}", role.owner)));
+    }
+    let spec =
+        serde_json::from_str(&role.spec).map_err(|error| Failure::refused(format!("--spec does not read: {error}")))?;
+    in_runtime(async {
+        let shutdown = on_signals()?;
+        let health = Health::new(name);
+        let runtime = Runtime {
+            bus: open(&role.store)?,
+            identity: Identity {
+                keys: keys(&role.store)?,
+                namespace: role.namespace.clone(),
+                ledger: role.ledger.clone(),
+                epoch: role.epoch,
+            },
+            health: health.clone(),
+            shutdown: shutdown.clone(),
+        };
+        let served = role.admin.map(|address| tokio::spawn(admin::serve(address, health, shutdown.clone())));
+        let work = async {
+            admit(&runtime, &role.store).await?;
+            work(runtime.clone(), spec).await
+        };
+        let done = work.await.map_err(Failure::from);
+        if let Some(served) = served {
+            served.abort();
+        }
+        done
+    })
+}
+
+/// One thread is enough for every role, and cheaper than two.
+pub fn in_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(work)
+}
+
+/// Asked to stop by SIGTERM or SIGINT.
+pub fn on_signals() -> Result<Shutdown, Failure> {
+    let (sender, shutdown) = Shutdown::channel();
+    let listen = |kind| signal(kind).map_err(|error| Failure::error(format!("cannot listen for signals: {error}")));
+    let (mut term, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        let _ = sender.send(true);
+    });
+    Ok(shutdown)
+}
+
+/// The store of the options.
+pub fn open(store: &Store) -> Result<RedisBus, Failure> {
+    RedisBus::open(&store.redis).map_err(|error| Failure::refused(error.to_string()))
+}
+
+/// The key names of the options.
+pub fn keys(store: &Store) -> Result<Keys, Failure> {
+    Keys::new(&store.prefix).map_err(|error| Failure::refused(format!("--prefix: {error}")))
+}
+
+/// Waits until the store is fit for use, and refuses what can never be.
+pub async fn admit<B: Bus>(runtime: &Runtime<B>, store: &Store) -> Result<(), Stop> {
+    loop {
+        let health = patiently(runtime, || runtime.bus.health()).await?;
+        let refusals = health.refusals();
+        if refusals.is_empty() {
+            for warning in health.warnings() {
+                tracing::warn!("{}: {}", warning.problem, warning.remedy);
+            }
+            break;
+        }
+        // Not ready until it is mended: who mends it need not restart anything.
+        let text =
+            refusals.iter().map(|finding| format!("{}: {}", finding.problem, finding.remedy)).collect::<Vec<_>>();
+        runtime.health.blocked("StoreUnfit", &text.join("; "));
+        let mut shutdown = runtime.shutdown.clone();
+        shutdown.sleep(std::time::Duration::from_secs(1)).await;
+        if shutdown.asked() {
+            return Err(Stop::Store(text.join("; ")));
+        }
+    }
+    let claim =
+        patiently(runtime, || runtime.bus.claim_installation(&runtime.identity.keys, &store.installation)).await?;
+    match claim {
+        bus::Claim::Claimed => Ok(()),
+        bus::Claim::Other { id } => Err(Stop::Store(format!(
+            "the prefix {:?} belongs to installation {id:?}, not {:?}; choose another --prefix, or another Redis",
+            store.prefix, store.installation
+        ))),
+    }
+}

@@ -1,0 +1,213 @@
+//! The command `ledger`: does by hand what the operator does.
+
+use std::path::PathBuf;
+
+use bus::{CloseOutcome, MessageBus, Owner, RedisBus, Scope, StateStore, StreamId, Topic};
+use clap::{Args, Subcommand};
+use engine::Engine;
+use engine::messages::Fill;
+use engine::strategy::Registry;
+use serde::Serialize;
+
+use crate::admin::Health;
+use crate::cli::Store;
+use crate::exit::Failure;
+use crate::fleet::{AccountGroup, Fleet};
+use crate::launch::{admit, in_runtime, keys, on_signals, open};
+use crate::outcome::Outcome;
+use crate::provision::{Place, Provisioner};
+use crate::role::{Identity, Runtime};
+use crate::session::patiently;
+use crate::strategy::ENGINE;
+use crate::telemetry;
+
+/// What to do with ledgers.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create the records of a manifest's accounts and strategies; prints the command of each role.
+    Create(Target),
+    /// Print a strategy's result from its record and its trades, in the JSON of backtest.
+    Show(Target),
+    /// Close ledgers for good: no process can take them again.
+    Close(Target),
+}
+
+/// Which ledgers.
+#[derive(Debug, Clone, Args)]
+pub struct Target {
+    /// The manifest.
+    file: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    store: Store,
+    /// Only this account, with its gateway and its feed.
+    #[arg(long, conflicts_with = "strategy")]
+    account: Option<String>,
+    /// Only this strategy.
+    #[arg(long)]
+    strategy: Option<String>,
+}
+
+/// Does what the command says.
+pub fn run(command: &Command, registry: &Registry) -> Result<(), Failure> {
+    telemetry::start("warn");
+    let (Command::Create(target) | Command::Show(target) | Command::Close(target)) = command;
+    let fleet = Fleet::from_files(std::slice::from_ref(&target.file))?;
+    let groups: Vec<_> = fleet.accounts.into_iter().filter(|group| target.names_account(group)).collect();
+    if groups.is_empty() {
+        return Err(Failure::not_found(format!("{}: nothing of that name in it", target.file.display())));
+    }
+    in_runtime(async {
+        let runtime = Runtime {
+            bus: open(&target.store)?,
+            identity: Identity {
+                keys: keys(&target.store)?,
+                namespace: String::new(),
+                ledger: String::new(),
+                epoch: 0,
+            },
+            health: Health::new("ledger"),
+            shutdown: on_signals()?,
+        };
+        admit(&runtime, &target.store).await?;
+        for group in &groups {
+            match command {
+                Command::Create(_) => create(&runtime, target, group).await?,
+                Command::Show(_) => show(&runtime, target, group, registry).await?,
+                Command::Close(_) => close(&runtime, target, group).await?,
+            }
+        }
+        Ok(())
+    })
+}
+
+impl Target {
+    fn names_account(&self, group: &AccountGroup) -> bool {
+        let account = self.account.as_ref().is_none_or(|name| *name == group.gateway.account.name);
+        let strategy = self.strategy.as_ref().is_none_or(|name| group.strategies.iter().any(|spec| spec.name == *name));
+        account && strategy
+    }
+
+    fn names_strategy(&self, name: &str) -> bool {
+        self.strategy.as_ref().is_none_or(|named| named == name)
+    }
+}
+
+async fn create(runtime: &Runtime<RedisBus>, target: &Target, group: &AccountGroup) -> Result<(), Failure> {
+    let provisioner = Provisioner { runtime: runtime.clone(), uid: "hand", new_ledger: false };
+    let places = provisioner.provision(group).await?;
+    for strategy in &places.strategies {
+        print_command("strategy", target, group, strategy)?;
+    }
+    print_command("gateway", target, group, &places.gateway)?;
+    if let Some(feed) = &places.feed {
+        print_command("feed", target, group, feed)?;
+    }
+    Ok(())
+}
+
+/// The command of a role, as a shell takes it.
+fn print_command<S: Serialize>(
+    role: &str,
+    target: &Target,
+    group: &AccountGroup,
+    place: &Place<S>,
+) -> Result<(), Failure> {
+    let spec = serde_json::to_string(&place.spec).map_err(|error| Failure::error(error.to_string()))?;
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    println!(
+        "worker {role} --redis {} --prefix {} --installation {} --namespace {} --owner {} --ledger {} --epoch {} --spec {}",
+        quoted(&target.store.redis),
+        target.store.prefix,
+        target.store.installation,
+        group.namespace,
+        place.owner.name(),
+        place.ledger,
+        place.epoch,
+        quoted(&spec),
+    );
+    Ok(())
+}
+
+async fn show(
+    runtime: &Runtime<RedisBus>,
+    target: &Target,
+    group: &AccountGroup,
+    registry: &Registry,
+) -> Result<(), Failure> {
+    let scope = scope(group)?;
+    for spec in group.strategies.iter().filter(|spec| target.names_strategy(&spec.name)) {
+        let owner = runtime.identity.keys.strategy(&scope, &spec.name);
+        let record = patiently(runtime, || runtime.bus.record(&owner))
+            .await?
+            .ok_or_else(|| Failure::not_found(format!("no ledger of strategy {}; create one first", spec.name)))?;
+        let saved = record
+            .fields
+            .get(ENGINE)
+            .ok_or_else(|| Failure::not_found(format!("strategy {} has not run yet", spec.name)))?;
+        let refuse = |error: &dyn std::fmt::Display| Failure::refused(format!("the record of {}: {error}", spec.name));
+        let saved = serde_json::from_str(saved).map_err(|error| refuse(&error))?;
+        let config = spec
+            .engine_config(record.ledger.parse().map_err(|error| refuse(&error))?)
+            .map_err(|error| refuse(&error))?;
+        let (name, _) = spec.strategy().map_err(|error| refuse(&error))?;
+        let definition = registry.get(name).map_err(|error| refuse(&error))?;
+        let engine = Engine::restore(config, definition, &saved).map_err(|error| refuse(&error))?;
+        let fills = fills(runtime, &scope, &record.ledger).await?;
+        let outcome = Outcome::of(&spec.name, &engine, &fills)
+            .ok_or_else(|| Failure::not_found(format!("strategy {} has seen no tick yet", spec.name)))?;
+        println!("{}", serde_json::to_string(&outcome).map_err(|error| refuse(&error))?);
+    }
+    Ok(())
+}
+
+/// The trades of a ledger, from the topic for outsiders.
+async fn fills(runtime: &Runtime<RedisBus>, scope: &Scope, ledger: &str) -> Result<Vec<Fill>, Failure> {
+    let stream = runtime.identity.keys.topic(scope, Topic::OrderFill);
+    let mut fills = Vec::new();
+    let mut from = StreamId::ZERO;
+    loop {
+        let entries = patiently(runtime, || runtime.bus.range(&stream, from, StreamId::MAX, 1_000)).await?;
+        let Some(last) = entries.last() else { return Ok(fills) };
+        from = last.id.next();
+        for entry in &entries {
+            if let bus::Body::Document { data, .. } = &entry.body
+                && let Ok(fill) = serde_json::from_str::<Fill>(data)
+                && fill.ledger.as_str() == ledger
+            {
+                fills.push(fill);
+            }
+        }
+    }
+}
+
+async fn close(runtime: &Runtime<RedisBus>, target: &Target, group: &AccountGroup) -> Result<(), Failure> {
+    let keys = &runtime.identity.keys;
+    let scope = scope(group)?;
+    let mut owners: Vec<Owner> = Vec::new();
+    for spec in group.strategies.iter().filter(|spec| target.names_strategy(&spec.name)) {
+        owners.push(keys.strategy(&scope, &spec.name));
+    }
+    if target.strategy.is_none() {
+        owners.push(keys.gateway(&scope));
+        let source = Scope::source(&group.namespace, &group.gateway.account.source());
+        owners.push(keys.feed(&source.map_err(|error| Failure::refused(error.to_string()))?));
+    }
+    for owner in owners {
+        let Some(record) = patiently(runtime, || runtime.bus.record(&owner)).await? else {
+            println!("{}: no ledger", owner.name());
+            continue;
+        };
+        match patiently(runtime, || runtime.bus.close(&owner, &record.ledger)).await? {
+            CloseOutcome::Closed => println!("{}: ledger {} is closed", owner.name(), record.ledger),
+            CloseOutcome::Missing | CloseOutcome::OtherLedger { .. } => {
+                return Err(Failure::error(format!("{} changed meanwhile; try again", owner.name())));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn scope(group: &AccountGroup) -> Result<Scope, Failure> {
+    Scope::account(&group.namespace, &group.gateway.account.name).map_err(|error| Failure::refused(error.to_string()))
+}

@@ -1,0 +1,218 @@
+//! Making and finding the records of a fleet, as the operator does: created only here, and never silently
+//! remade. Also the registers: which books a gateway keeps, which readers a feed has.
+
+use std::sync::Arc;
+
+use bus::{CreateOutcome, Desired, Fields, Keys, Owner, Scope};
+use engine::client_order_id::LedgerId;
+use serde::Serialize;
+
+use crate::exit::Failure;
+use crate::fleet::AccountGroup;
+use crate::role::{Bus, Runtime};
+use crate::session::patiently;
+use crate::spec::{BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, StrategySpec};
+
+/// The field that holds what may never change under a ledger.
+const IMMUTABLE: &str = "immutable";
+/// The field that tells when the ledger was opened, in milliseconds UTC.
+pub const STARTED_AT: &str = "startedAt";
+
+/// A record that is ready for a process.
+#[derive(Debug, Clone)]
+pub struct Place<S> {
+    /// Whose.
+    pub owner: Owner,
+    /// Its ledger.
+    pub ledger: String,
+    /// The epoch of the next process.
+    pub epoch: u64,
+    /// When the ledger was opened.
+    pub started_at: i64,
+    /// What the process is told.
+    pub spec: S,
+}
+
+/// An account's records.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The namespace.
+    pub namespace: String,
+    /// The gateway.
+    pub gateway: Place<GatewaySpec>,
+    /// The feed; absent without strategies.
+    pub feed: Option<Place<FeedSpec>>,
+    /// The strategies.
+    pub strategies: Vec<Place<StrategySpec>>,
+}
+
+/// Who makes records, and how.
+#[derive(Debug, Clone)]
+pub struct Provisioner<B> {
+    /// Where; its health and its wish to stop are followed.
+    pub runtime: Runtime<B>,
+    /// The first part of uids: who holds the records.
+    pub uid: &'static str,
+    /// Close what is there and start afresh.
+    pub new_ledger: bool,
+}
+
+impl<B: Bus> Provisioner<B> {
+    /// Makes or finds all records of an account and sets its registers.
+    pub async fn provision(&self, group: &AccountGroup) -> Result<Places, Failure> {
+        let keys = &self.runtime.identity.keys;
+        let name = |error: bus::KeyError| Failure::refused(error.to_string());
+        let account = &group.gateway.account;
+        let scope = Scope::account(&group.namespace, &account.name).map_err(name)?;
+        let gateway =
+            self.place(group, keys.gateway(&scope), &gateway_identity(&group.gateway), group.gateway.clone()).await?;
+        let mut strategies = Vec::new();
+        for spec in &group.strategies {
+            let owner = keys.strategy(&scope, &spec.name);
+            strategies.push(self.place(group, owner, &strategy_identity(spec), spec.clone()).await?);
+        }
+        let mut feed = None;
+        if let Some(spec) = &group.feed {
+            let source = Scope::source(&group.namespace, &spec.source).map_err(name)?;
+            feed = Some(self.place(group, keys.feed(&source), &feed_identity(spec), spec.clone()).await?);
+        }
+        let places = Places { namespace: group.namespace.clone(), gateway, feed, strategies };
+        self.register(&places).await?;
+        Ok(places)
+    }
+
+    async fn place<S>(
+        &self,
+        group: &AccountGroup,
+        owner: Owner,
+        identity: &impl Serialize,
+        spec: S,
+    ) -> Result<Place<S>, Failure> {
+        let runtime = &self.runtime;
+        let uid = format!("{}/{}/{}", self.uid, group.namespace, owner.name());
+        let immutable = serde_json::to_string(identity).map_err(|error| Failure::error(error.to_string()))?;
+        let now = patiently(runtime, || runtime.bus.now_ms()).await?;
+        let fields = Fields::from([
+            (IMMUTABLE.to_owned(), Arc::from(immutable.as_str())),
+            (STARTED_AT.to_owned(), Arc::from(now.to_string())),
+        ]);
+        if self.new_ledger
+            && let Some(record) = patiently(runtime, || runtime.bus.record(&owner)).await?
+            && record.uid == uid
+        {
+            patiently(runtime, || runtime.bus.close(&owner, &record.ledger)).await?;
+        }
+        match patiently(runtime, || runtime.bus.create(&owner, &uid, &fields)).await? {
+            CreateOutcome::Created { ledger } => {
+                let started_at = i64::try_from(now).unwrap_or_default();
+                Ok(Place { owner, ledger, epoch: 1, started_at, spec })
+            }
+            CreateOutcome::Exists { uid: found, .. } if found != uid => Err(Failure::refused(format!(
+                "{} in {} belongs to {found:?}, not {uid:?}; use another --prefix, or close it with what made it",
+                owner.name(),
+                owner.scope().tag()
+            ))),
+            CreateOutcome::Exists { .. } => self.resume(owner, &immutable, spec).await,
+        }
+    }
+
+    async fn resume<S>(&self, owner: Owner, immutable: &str, spec: S) -> Result<Place<S>, Failure> {
+        let runtime = &self.runtime;
+        let record = patiently(runtime, || runtime.bus.record(&owner))
+            .await?
+            .ok_or_else(|| Failure::error(format!("the record of {} vanished", owner.name())))?;
+        let before = record.fields.get(IMMUTABLE).map_or("", |text| &**text);
+        if before != immutable {
+            return Err(Failure::refused(format!(
+                "{}: a field that cannot change was changed. Its ledger was opened with {before}; the file now says \
+                 {immutable}. Take the change back, use another name, or start afresh with --new-ledger",
+                owner.name()
+            )));
+        }
+        let started_at = record.fields.get(STARTED_AT).and_then(|text| text.parse().ok()).unwrap_or_default();
+        Ok(Place { owner, ledger: record.ledger, epoch: record.epoch + 1, started_at, spec })
+    }
+
+    async fn register(&self, places: &Places) -> Result<(), Failure> {
+        let mut books = Vec::new();
+        for strategy in &places.strategies {
+            let instrument = strategy.spec.instrument().map_err(|error| Failure::refused(error.to_string()))?;
+            let ledger: LedgerId = strategy.ledger.parse().map_err(|error| Failure::error(format!("{error}")))?;
+            books.push(BookSpec {
+                strategy: strategy.spec.name.clone(),
+                ledger,
+                capital: strategy.spec.spec.capital.clone(),
+                tick_sizes: [(instrument.symbol, instrument.tick_size)].into(),
+            });
+        }
+        self.set(&places.gateway, &GatewayDesired { books }).await?;
+        if let Some(feed) = &places.feed {
+            let readers = places.strategies.iter().map(|strategy| strategy.spec.name.clone()).collect();
+            self.set(feed, &FeedDesired { readers }).await?;
+        }
+        for strategy in &places.strategies {
+            self.set(strategy, &crate::spec::StrategyDesired { state: strategy.spec.spec.state }).await?;
+        }
+        Ok(())
+    }
+
+    async fn set<S>(&self, place: &Place<S>, value: &impl Serialize) -> Result<(), Failure> {
+        let value = serde_json::to_string(value).map_err(|error| Failure::error(error.to_string()))?;
+        // The epoch orders writers: each start sets its registers anew.
+        let desired = Desired { generation: 1, token: token(place), value: value.into() };
+        patiently(&self.runtime, || self.runtime.bus.set_desired(&place.owner, &desired)).await?;
+        Ok(())
+    }
+}
+
+/// Newer than any register of an earlier ledger, and than one of an earlier epoch of this one.
+fn token<S>(place: &Place<S>) -> u64 {
+    u64::try_from(place.started_at).unwrap_or_default().saturating_mul(1_000).saturating_add(place.epoch)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StrategyIdentity<'a> {
+    account_ref: &'a str,
+    instruments: Vec<String>,
+    capital: Vec<String>,
+    strategy: &'a str,
+}
+
+/// What may never change under a strategy's ledger. Amounts are compared as numbers.
+fn strategy_identity(spec: &StrategySpec) -> impl Serialize {
+    let instrument = |spec: &crds::strategy::InstrumentSpec| format!("{} {:?}", spec.symbol, spec.kind);
+    StrategyIdentity {
+        account_ref: &spec.account.name,
+        instruments: spec.spec.instruments.iter().map(instrument).collect(),
+        capital: spec
+            .spec
+            .capital
+            .iter()
+            .map(|(asset, amount)| format!("{} {asset}", amount.get().normalize()))
+            .collect(),
+        strategy: spec.spec.strategy.name(),
+    }
+}
+
+/// What may never change under an account's ledger: which venue it is.
+fn gateway_identity(spec: &GatewaySpec) -> impl Serialize {
+    let venue = if spec.account.spec.venue.paper.is_some() { "paper" } else { "" };
+    std::collections::BTreeMap::from([("venue", venue)])
+}
+
+/// What may never change under a replay's ledger: the data, and so the meaning of its position.
+fn feed_identity(spec: &FeedSpec) -> impl Serialize {
+    let file = spec.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    std::collections::BTreeMap::from([("file", file), ("symbol", spec.symbol.to_string())])
+}
+
+/// The identity of a process at a place.
+pub fn identity<S>(keys: &Keys, namespace: &str, place: &Place<S>) -> crate::role::Identity {
+    crate::role::Identity {
+        keys: keys.clone(),
+        namespace: namespace.to_owned(),
+        ledger: place.ledger.clone(),
+        epoch: place.epoch,
+    }
+}

@@ -1,0 +1,169 @@
+//! Each resource with its final status, in the shape that the operator gives it.
+
+use std::collections::BTreeMap;
+
+use bus::Record;
+use crds::condition::{self, Condition, ConditionStatus};
+use crds::strategy::status::{Ledger, Mode, StrategyState, TradingStrategyStatus};
+use crds::yaml_text;
+use engine::Engine;
+use engine::report::Report;
+use engine::strategy::Registry;
+use serde_json::{Value, json};
+
+use super::observe::Observer;
+use super::{Output, figures};
+use crate::exit::Failure;
+use crate::provision::{Place, Places};
+use crate::role::Bus;
+use crate::spec::{GatewaySpec, StrategySpec};
+use crate::strategy::{ENGINE, PHASE, REPORT};
+
+/// One strategy at the end of a run.
+pub(super) struct Ended {
+    /// Its place.
+    pub place: Place<StrategySpec>,
+    /// Its status.
+    pub status: TradingStrategyStatus,
+    /// Its engine, for the figures of the whole run; absent before its first commit.
+    pub engine: Option<Engine>,
+}
+
+/// Prints every resource.
+pub(super) async fn print<B: Bus>(
+    observer: &Observer<B>,
+    accounts: &[Places],
+    output: Output,
+    registry: &Registry,
+) -> Result<(), Failure> {
+    let mut strategies = Vec::new();
+    let mut objects = Vec::new();
+    for places in accounts {
+        let mut ended = Vec::new();
+        for place in &places.strategies {
+            let record = observer.record(&place.owner).await?;
+            ended.push(strategy(place, record.as_ref(), registry)?);
+        }
+        objects.push(account(&places.gateway, &places.namespace, &ended));
+        for strategy in &ended {
+            objects.push(object("TradingStrategy", &strategy.place.spec.name, &places.namespace, &strategy.status));
+        }
+        strategies.extend(ended);
+    }
+    match output {
+        Output::Table => observer.screen.table(&strategies),
+        Output::Json => objects.iter().for_each(|object| println!("{object}")),
+        Output::Yaml => objects.iter().for_each(|object| print!("---\n{}", yaml_text::print(object))),
+    }
+    Ok(())
+}
+
+fn object(kind: &str, name: &str, namespace: &str, status: &impl serde::Serialize) -> Value {
+    json!({
+        "apiVersion": crds::API_VERSION,
+        "kind": kind,
+        "metadata": { "name": name, "namespace": namespace },
+        "status": status,
+    })
+}
+
+fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Registry) -> Result<Ended, Failure> {
+    let field = |name: &str| record.and_then(|record| record.fields.get(name));
+    let broken = |error: &dyn std::fmt::Display| Failure::error(format!("the record of {}: {error}", place.spec.name));
+    let mut report: Option<Report> =
+        field(REPORT).map(|text| serde_json::from_str(text)).transpose().map_err(|error| broken(&error))?;
+    let phase: Value = field(PHASE).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let reason = phase.get("reason").and_then(Value::as_str).unwrap_or("Starting").to_owned();
+    let message = phase.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(report) = &mut report
+        && report.summary.alert.is_empty()
+        && matches!(reason.as_str(), "MarketDataEnded" | "PoisonInbox")
+    {
+        report.summary.alert.clone_from(&reason);
+    }
+    let state = match phase.get("state").and_then(Value::as_str) {
+        Some("Running") => StrategyState::Running,
+        Some("Paused") => StrategyState::Paused,
+        Some("Stopped") => StrategyState::Stopped,
+        Some("Quarantined") => StrategyState::Quarantined,
+        Some(_) | None => StrategyState::Starting,
+    };
+    let generation = i64::try_from(place.spec.generation).ok();
+    let time = report.as_ref().map(|report| figures::rfc3339(report.as_of.millis())).unwrap_or_default();
+    let status = TradingStrategyStatus {
+        observed_generation: generation,
+        applied_generation: generation,
+        state: Some(state),
+        mode: Some(Mode::Paper),
+        epoch: Some(place.epoch),
+        ledger: Some(Ledger { id: place.ledger.clone(), started_at: figures::rfc3339(place.started_at) }),
+        worker: None,
+        conditions: conditions(state, &reason, &message, generation, &time),
+        report,
+    };
+    Ok(Ended { engine: engine(place, field(ENGINE), registry)?, place: place.clone(), status })
+}
+
+fn engine(
+    place: &Place<StrategySpec>,
+    saved: Option<&std::sync::Arc<str>>,
+    registry: &Registry,
+) -> Result<Option<Engine>, Failure> {
+    let Some(saved) = saved else { return Ok(None) };
+    let refuse = |error: &dyn std::fmt::Display| Failure::error(format!("the record of {}: {error}", place.spec.name));
+    let saved = serde_json::from_str(saved).map_err(|error| refuse(&error))?;
+    let ledger = place.ledger.parse().map_err(|error| refuse(&error))?;
+    let config = place.spec.engine_config(ledger).map_err(|error| refuse(&error))?;
+    let (name, _) = place.spec.strategy().map_err(|error| refuse(&error))?;
+    let definition = registry.get(name).map_err(|error| refuse(&error))?;
+    Engine::restore(config, definition, &saved).map(Some).map_err(|error| refuse(&error))
+}
+
+fn conditions(
+    state: StrategyState,
+    reason: &str,
+    message: &str,
+    generation: Option<i64>,
+    time: &str,
+) -> Vec<Condition> {
+    let ready = match state {
+        StrategyState::Running => ConditionStatus::True,
+        StrategyState::Paused => ConditionStatus::True,
+        StrategyState::Stopped if reason == "Stopped" => ConditionStatus::True,
+        _ => ConditionStatus::False,
+    };
+    let condition = |type_: &str, status, reason: &str, message: &str| Condition {
+        type_: type_.to_owned(),
+        status,
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        observed_generation: generation,
+        last_transition_time: time.to_owned(),
+    };
+    let mut conditions = vec![
+        condition(condition::ACCEPTED, ConditionStatus::True, "Valid", "The manifest is valid."),
+        condition(condition::READY, ready, reason, message),
+    ];
+    if state == StrategyState::Quarantined {
+        conditions.push(condition(condition::STALLED, ConditionStatus::True, reason, message));
+    }
+    conditions
+}
+
+fn account(place: &Place<GatewaySpec>, namespace: &str, strategies: &[Ended]) -> Value {
+    let mut states: BTreeMap<String, u32> = BTreeMap::new();
+    for strategy in strategies {
+        if let Some(state) = strategy.status.state {
+            *states.entry(format!("{state:?}")).or_default() += 1;
+        }
+    }
+    let status = json!({
+        "observedGeneration": place.spec.generation,
+        "state": "Stopped",
+        "epoch": place.epoch,
+        "ledger": { "id": place.ledger, "startedAt": figures::rfc3339(place.started_at) },
+        "strategies": states,
+        "summary": { "venue": "paper", "mode": "Paper", "strategies": strategies.len(), "halted": "" },
+    });
+    object("TradingAccount", &place.spec.account.name, namespace, &status)
+}

@@ -1,0 +1,187 @@
+//! What each role is told, as one JSON document: the accepted spec, the resolved account and the generation.
+//! Read leniently, so that an older image runs under a newer operator.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crds::{Amounts, TradingAccountSpec, TradingStrategySpec};
+use engine::client_order_id::LedgerId;
+use engine::fees::Fees;
+use engine::instrument::{Instrument, Symbol};
+use engine::numbers::{ExactDecimal, Notional, Price, Quantity};
+use engine::{Config, strategy::DesiredState};
+use serde::{Deserialize, Serialize};
+
+/// The account a strategy trades on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountSpec {
+    /// Its name.
+    pub name: String,
+    /// Its accepted spec.
+    pub spec: TradingAccountSpec,
+}
+
+/// For the role `strategy`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StrategySpec {
+    /// The strategy's name.
+    pub name: String,
+    /// The generation of its accepted spec.
+    pub generation: u64,
+    /// The accepted spec.
+    pub spec: TradingStrategySpec,
+    /// The account it trades on.
+    pub account: AccountSpec,
+}
+
+/// For the role `gateway`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewaySpec {
+    /// The generation of the account's accepted spec.
+    pub generation: u64,
+    /// The account.
+    pub account: AccountSpec,
+}
+
+/// For the role `feed`: one replay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedSpec {
+    /// The account it belongs to.
+    pub account: String,
+    /// The source's name in keys.
+    pub source: String,
+    /// The market.
+    pub symbol: Symbol,
+    /// The file; a bare name lies in the image's /replay.
+    pub file: PathBuf,
+    /// How much faster than it happened; absent: as fast as the readers are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub speed: Option<ExactDecimal>,
+    /// Whether it starts again at its end.
+    pub repeat: bool,
+    /// The account's latency: the feed stays so far ahead that orders meet their tick.
+    pub latency_ms: u32,
+}
+
+/// A gateway's register: the books it keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayDesired {
+    /// One for each strategy of the account.
+    pub books: Vec<BookSpec>,
+}
+
+/// One strategy's book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BookSpec {
+    /// The strategy's name.
+    pub strategy: String,
+    /// Its ledger.
+    pub ledger: LedgerId,
+    /// Its declared capital.
+    pub capital: Amounts,
+    /// Its markets with their tick sizes.
+    pub tick_sizes: BTreeMap<Symbol, Price>,
+}
+
+/// A feed's register: who reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedDesired {
+    /// Names of strategies of the account.
+    pub readers: Vec<String>,
+}
+
+/// A strategy's register: what must not wait for a new pod.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StrategyDesired {
+    /// Where a human wants it to be.
+    pub state: DesiredState,
+}
+
+/// Why a spec cannot be run, though it is valid in itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// Neither the spec nor the source gives rules.
+    #[error(
+        "{symbol} has no rules and a replay gives none; write rules: {{tickSize: \"0.01\", lotSize: \"0.00001\"}} (NoInstrumentRules)"
+    )]
+    NoInstrumentRules {
+        /// The market.
+        symbol: String,
+    },
+    /// A union has no member this program knows.
+    #[error("{path}: none of its members is known to this program; run a newer image")]
+    NoMember {
+        /// The union.
+        path: &'static str,
+    },
+    /// A number is out of the engine's range.
+    #[error("{path}: {source}")]
+    Number {
+        /// Where.
+        path: String,
+        /// Why.
+        source: engine::numbers::NumberError,
+    },
+}
+
+impl StrategySpec {
+    /// The name of the strategy in the registry, and its parameters.
+    pub fn strategy(&self) -> Result<(&'static str, serde_json::Value), SpecError> {
+        let missing = SpecError::NoMember { path: "spec.strategy" };
+        let grid = self.spec.strategy.grid.as_ref().ok_or(missing.clone())?;
+        Ok((self.spec.strategy.name(), serde_json::to_value(grid).map_err(|_| missing)?))
+    }
+
+    /// The market with its rules.
+    pub fn instrument(&self) -> Result<Instrument, SpecError> {
+        let spec = self.spec.instruments.first().ok_or(SpecError::NoMember { path: "spec.instruments" })?;
+        let rules =
+            spec.rules.as_ref().ok_or_else(|| SpecError::NoInstrumentRules { symbol: spec.symbol.to_string() })?;
+        Instrument::new(spec.symbol.clone(), spec.kind, rules)
+            .map_err(|source| SpecError::Number { path: "spec.instruments[0].rules".to_owned(), source })
+    }
+
+    /// What the engine is made from.
+    pub fn engine_config(&self, ledger: LedgerId) -> Result<Config, SpecError> {
+        let instrument = self.instrument()?;
+        let (_, parameters) = self.strategy()?;
+        let amount = |asset| self.spec.capital.get(asset).map_or(ExactDecimal::from_integer(0), |amount| *amount);
+        let number = |source| SpecError::Number { path: "spec.capital".to_owned(), source };
+        Ok(Config {
+            name: self.name.clone(),
+            ledger,
+            base: Quantity::new(amount(instrument.symbol.base()).get()).map_err(number)?,
+            quote: Notional::new(amount(instrument.symbol.quote()).get()).map_err(number)?,
+            fees: self.account.fees(),
+            risk: self.spec.risk.clone(),
+            desired: self.spec.state,
+            parameters,
+            instrument,
+        })
+    }
+}
+
+impl AccountSpec {
+    /// The venue's fees.
+    pub fn fees(&self) -> Fees {
+        self.spec.venue.paper.as_ref().map_or_else(Fees::default, |paper| paper.fees.clone())
+    }
+
+    /// The venue's latency.
+    pub fn latency_ms(&self) -> u32 {
+        self.spec.venue.paper.as_ref().map_or(0, |paper| paper.latency_ms)
+    }
+
+    /// The name of the account's market data in keys: a replay belongs to one account.
+    pub fn source(&self) -> String {
+        format!("replay-{}", self.name)
+    }
+}

@@ -1,0 +1,213 @@
+//! The role `strategy`: one engine on the bus. Takes what can be read, steps the engine through it, commits
+//! once: state, cursors and messages together.
+//!
+//! With an order open it takes ticks only as far as the gateway has matched that order, and applies an update
+//! right after the tick it is as of: so a replay gives the trades of `backtest`, whatever the speed and
+//! whatever dies on the way.
+
+mod batch;
+mod inbox;
+mod publish;
+
+pub(crate) use publish::{FOR_OUTSIDERS, NUDGES, dead_letter, message};
+
+use std::time::{Duration, Instant};
+
+use bus::{Acquired, Owner, StreamId, StreamKey};
+use engine::Engine;
+use engine::client_order_id::LedgerId;
+use engine::strategy::{DesiredState, Registry};
+
+use crate::role::{Bus, IDLE, Runtime, Stop};
+use crate::session::{Session, patiently};
+use crate::spec::{StrategyDesired, StrategySpec};
+
+use batch::Batch;
+use inbox::Pending;
+
+/// The field that holds the engine's state.
+pub const ENGINE: &str = "engine";
+/// The field that holds the report, for who writes the status.
+pub const REPORT: &str = "report";
+/// The field that tells how far the strategy has taken the ticks: `<sequence>` of the last one.
+pub const POSITION: &str = "position";
+/// The field that tells what the strategy is doing.
+pub const PHASE: &str = "phase";
+/// Fields that hold the command of each open order, so that it can be asked again.
+pub const COMMAND: &str = "command:";
+
+/// Ticks at most in one read, and at most uncommitted.
+const TICKS_MAX: usize = 500;
+/// How long ticks without output may stay uncommitted.
+const UNCOMMITTED_MAX: Duration = Duration::from_secs(1);
+/// How long an order may be without any news before its command is published again.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
+
+/// A strategy's worker.
+pub(crate) struct Worker<'a, B> {
+    runtime: Runtime<B>,
+    spec: &'a StrategySpec,
+    owner: Owner,
+    ticks: StreamKey,
+    session: Session<B>,
+    engine: Engine,
+    pending: Pending,
+    tick_cursor: StreamId,
+    inbox_cursor: StreamId,
+    batch: Batch,
+    last_news: Instant,
+}
+
+/// Runs until asked to stop. After a conflict it starts again from the record.
+pub async fn run<B: Bus>(runtime: Runtime<B>, spec: StrategySpec, registry: Registry) -> Result<(), Stop> {
+    loop {
+        match Worker::start(&runtime, &spec, &registry).await {
+            Ok(mut worker) => match worker.work().await {
+                Err(Stop::Conflict) => tracing::warn!("{}", Stop::Conflict),
+                ended => return ended,
+            },
+            Err(Stop::Conflict) => tracing::warn!("{}", Stop::Conflict),
+            Err(stop) => return Err(stop),
+        }
+    }
+}
+
+impl<'a, B: Bus> Worker<'a, B> {
+    async fn start(runtime: &Runtime<B>, spec: &'a StrategySpec, registry: &Registry) -> Result<Self, Stop> {
+        let account = runtime.account_scope(&spec.account.name)?;
+        let source = runtime.source_scope(&spec.account.source())?;
+        let owner = runtime.identity.keys.strategy(&account, &spec.name);
+        let instrument = spec.instrument()?;
+        let ticks = runtime.identity.keys.market_tick(&source, &instrument.symbol.to_string());
+        let (session, acquired) = Session::acquire(runtime, &owner).await?;
+        let engine = engine(runtime, spec, registry, &acquired)?;
+        let tick_cursor = match acquired.cursors.get(&ticks) {
+            Some(cursor) => *cursor,
+            // A strategy that comes later joins at the feed's position.
+            None => patiently(runtime, || runtime.bus.last_id(&ticks)).await?.unwrap_or(StreamId::ZERO),
+        };
+        let inbox_cursor = acquired.cursors.get(owner.inbox()).copied().unwrap_or(StreamId::ZERO);
+        let mut worker = Self {
+            runtime: runtime.clone(),
+            spec,
+            owner,
+            ticks,
+            session,
+            engine,
+            pending: Pending::default(),
+            tick_cursor,
+            inbox_cursor,
+            batch: Batch::default(),
+            last_news: Instant::now(),
+        };
+        worker.follow_register().await?;
+        worker.batch.touch();
+        worker.store().await?;
+        runtime.health.ready();
+        tracing::info!(
+            strategy = spec.name,
+            epoch = runtime.identity.epoch,
+            version = worker.session.version(),
+            cursor = %worker.tick_cursor,
+            "the strategy trades",
+        );
+        Ok(worker)
+    }
+
+    async fn work(&mut self) -> Result<(), Stop> {
+        while !self.runtime.shutdown.asked() {
+            let Some(read) = self.read().await? else { break };
+            self.take_inbox(read.inbox).await?;
+            self.take_ticks(read.ticks);
+            if self.batch.is_due(TICKS_MAX, UNCOMMITTED_MAX) {
+                self.store().await?;
+            }
+            self.ask_again().await?;
+        }
+        if self.batch.is_dirty() {
+            self.store().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether ticks may be taken now: with an order open, only up to what it has been matched against.
+    fn may_take_ticks(&self) -> bool {
+        match (self.pending.front_matched(), self.engine.ticks_allowed_to(), self.engine.last_sequence()) {
+            (Some(matched), _, Some(taken)) => taken < matched,
+            (None, Some(allowed), Some(taken)) => taken < allowed,
+            (Some(_) | None, _, None) | (None, None, Some(_)) => true,
+        }
+    }
+
+    async fn read(&mut self) -> Result<Option<Read>, Stop> {
+        let mut cursors = vec![(self.owner.inbox().clone(), self.inbox_read_cursor())];
+        if self.may_take_ticks() && !self.engine.data_ended() {
+            cursors.push((self.ticks.clone(), self.tick_cursor));
+        }
+        let block = if self.batch.is_dirty() { UNCOMMITTED_MAX } else { IDLE };
+        let bus = self.runtime.bus.clone();
+        let runtime = self.runtime.clone();
+        let reading = patiently(&runtime, || bus.read(&cursors, TICKS_MAX, Some(block)));
+        let Some(found) = self.runtime.shutdown.or(reading).await else { return Ok(None) };
+        let mut read = Read::default();
+        for (stream, entries) in found? {
+            if stream == self.ticks { read.ticks = entries } else { read.inbox = entries }
+        }
+        Ok(Some(read))
+    }
+
+    /// Follows the register of what must not wait for a new pod; without one, the spec.
+    async fn follow_register(&mut self) -> Result<(), Stop> {
+        let register = patiently(&self.runtime, || self.runtime.bus.desired(&self.owner)).await?;
+        let desired = match register {
+            Some(desired) => match serde_json::from_str::<StrategyDesired>(&desired.value) {
+                Ok(desired) => desired.state,
+                Err(error) => {
+                    tracing::error!(%error, "the register does not read; it is not followed");
+                    return Ok(());
+                }
+            },
+            None => self.spec.spec.state,
+        };
+        self.control(desired);
+        Ok(())
+    }
+
+    fn control(&mut self, desired: DesiredState) {
+        if self.engine.desired() != desired {
+            let now = self.engine.report().as_of;
+            let effects = self.engine.step(now, engine::Event::Control(desired));
+            self.absorb(effects, None);
+            self.batch.touch();
+        }
+    }
+}
+
+/// What one read gave.
+#[derive(Debug, Default)]
+struct Read {
+    inbox: Vec<bus::Entry>,
+    ticks: Vec<bus::Entry>,
+}
+
+/// The engine as the record has it, or a new one.
+fn engine<B>(
+    runtime: &Runtime<B>,
+    spec: &StrategySpec,
+    registry: &Registry,
+    acquired: &Acquired,
+) -> Result<Engine, Stop> {
+    let owner = || acquired.lease.owner.name().to_owned();
+    let broken = |problem: String| Stop::Record { owner: owner(), problem };
+    let ledger: LedgerId = runtime.identity.ledger.parse().map_err(|error| broken(format!("{error}")))?;
+    let config = spec.engine_config(ledger)?;
+    let (name, _) = spec.strategy()?;
+    let definition = registry.get(name).map_err(|error| broken(error.to_string()))?;
+    match acquired.fields.get(ENGINE) {
+        Some(saved) => {
+            let saved = serde_json::from_str(saved).map_err(|error| broken(error.to_string()))?;
+            Engine::restore(config, definition, &saved).map_err(|error| broken(error.to_string()))
+        }
+        None => Engine::new(config, definition).map_err(|error| broken(error.to_string())),
+    }
+}

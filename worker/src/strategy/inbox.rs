@@ -1,0 +1,130 @@
+//! What the gateway and the operator tell a strategy, applied in order and at the right tick.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bus::{Body, Entry, StreamId};
+use engine::messages::{Inbox, OrderUpdate};
+use engine::order::OrderState;
+
+use super::{ASK_AGAIN, PHASE, Worker};
+use crate::role::{Bus, Stop};
+
+/// Updates that were read but belong after a tick that was not taken yet.
+#[derive(Debug, Default)]
+pub(super) struct Pending(VecDeque<(StreamId, Box<OrderUpdate>)>);
+
+impl Pending {
+    /// The tick after which the next update belongs.
+    pub fn front_matched(&self) -> Option<u64> {
+        self.0.front().and_then(|(_, update)| update.matched)
+    }
+
+    /// The id of the last update read.
+    fn last_id(&self) -> Option<StreamId> {
+        self.0.back().map(|(id, _)| *id)
+    }
+}
+
+impl<B: Bus> Worker<'_, B> {
+    /// Where the next read of the inbox starts: after what was read, applied or not.
+    pub(super) fn inbox_read_cursor(&self) -> StreamId {
+        self.pending.last_id().unwrap_or(self.inbox_cursor)
+    }
+
+    pub(super) async fn take_inbox(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
+        for entry in entries {
+            let message = match &entry.body {
+                Body::Document { data, .. } => serde_json::from_str::<Inbox>(data).map_err(|error| error.to_string()),
+                Body::Poison { reason, .. } => Err(reason.clone()),
+            };
+            self.last_news = Instant::now();
+            match message {
+                Ok(Inbox::OrderUpdate(update)) => self.pending.0.push_back((entry.id, update)),
+                Ok(Inbox::Recovered { highest_sequence }) => {
+                    let now = self.engine.report().as_of;
+                    self.engine.step(now, engine::Event::Recovered { highest_sequence });
+                    self.consumed(entry.id);
+                }
+                Ok(Inbox::Control) => {
+                    self.follow_register().await?;
+                    self.consumed(entry.id);
+                }
+                Err(problem) => return self.quarantine(entry.id, &problem).await,
+            }
+        }
+        self.apply_pending();
+        Ok(())
+    }
+
+    /// Applies the updates whose tick was taken.
+    pub(super) fn apply_pending(&mut self) {
+        while let Some((id, update)) = self.pending.0.front() {
+            let reached = match (update.matched, self.engine.last_sequence()) {
+                (Some(matched), Some(taken)) => taken >= matched,
+                (Some(_), None) => false,
+                (None, _) => true,
+            };
+            if !reached {
+                return;
+            }
+            let id = *id;
+            let Some((_, update)) = self.pending.0.pop_front() else { return };
+            if update.fill.is_some() {
+                self.runtime.health.fill();
+            }
+            let order = update.client_order_id.clone();
+            let effects = self.engine.step(update.time, engine::Event::OrderUpdate(*update));
+            self.absorb(effects, None);
+            if !self.engine.open_orders().iter().any(|open| open.client_order_id == order) {
+                self.batch.delete.push(format!("{}{order}", super::COMMAND));
+            }
+            self.consumed(id);
+        }
+    }
+
+    /// The inbox is consumed up to `id`; the commit moves the cursor and trims.
+    fn consumed(&mut self, id: StreamId) {
+        self.inbox_cursor = id;
+        self.batch.touch();
+    }
+
+    /// A lost fill is never traded past: the cursor stays, nothing more is done until a human has looked.
+    async fn quarantine(&mut self, id: StreamId, problem: &str) -> Result<(), Stop> {
+        self.apply_pending();
+        self.runtime.health.poison();
+        let message = format!(
+            "entry {id} of {} does not read: {problem}. Nothing is traded past it. Look at it with XRANGE; what it told \
+             can be seen in order.fill; remove it with XDEL and restart the worker",
+            self.owner.inbox()
+        );
+        tracing::error!("{message}");
+        let phase = serde_json::json!({ "state": "Quarantined", "reason": "PoisonInbox", "message": message });
+        self.batch.set.push((PHASE.to_owned(), phase.to_string()));
+        self.batch.touch();
+        self.store().await?;
+        self.runtime.health.blocked("PoisonInbox", &message);
+        self.runtime.shutdown.wait().await;
+        Ok(())
+    }
+
+    /// An order without any news for long may have been lost before the gateway read it: the same command,
+    /// under the same id, is published again. The gateway knows a repetition by the id.
+    pub(super) async fn ask_again(&mut self) -> Result<(), Stop> {
+        if self.last_news.elapsed() < ASK_AGAIN {
+            return Ok(());
+        }
+        self.last_news = Instant::now();
+        let silent: Vec<_> = self
+            .engine
+            .open_orders()
+            .iter()
+            .filter(|order| order.state == OrderState::Committed)
+            .map(|order| order.client_order_id.clone())
+            .collect();
+        for id in silent {
+            self.republish(&id).await?;
+        }
+        Ok(())
+    }
+}

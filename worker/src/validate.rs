@@ -1,0 +1,21 @@
+//! The command `validate`: all errors of all files at once, offline.
+
+use std::path::PathBuf;
+
+use crate::exit::Failure;
+use crate::fleet;
+
+/// Checks files. Notes go to stderr and fail nothing: an account may exist elsewhere.
+pub fn run(files: &[PathBuf]) -> Result<(), Failure> {
+    let reading = fleet::read(files)?;
+    for note in reading.unknown_accounts.iter() {
+        eprintln!("note: {note}");
+    }
+    if !reading.errors.is_empty() {
+        return Err(Failure::refused(reading.errors.to_string()));
+    }
+    for manifest in &reading.manifests {
+        println!("{} {} is valid", manifest.kind(), manifest.name());
+    }
+    Ok(())
+}
