@@ -79,12 +79,11 @@ fn specs(manifests: &[Manifest]) -> Result<Vec<StrategySpec>, Failure> {
         let Manifest::Strategy(document) = manifest else { continue };
         let name = &document.spec.account_ref.name;
         let found = accounts.iter().find(|account| account.namespace == document.namespace && account.name == *name);
-        let account = match found {
-            Some(account) => account.spec.clone(),
-            None => {
-                missing.insert(name.to_string());
-                TradingAccountSpec::free_paper(document.spec.capital.clone())
-            }
+        let account = if let Some(account) = found {
+            account.spec.clone()
+        } else {
+            missing.insert(name.to_string());
+            TradingAccountSpec::free_paper(document.spec.capital.clone())
         };
         let account = AccountSpec { name: name.to_string(), spec: account };
         specs.push(fleet::strategy_spec(document, &account)?);
@@ -111,7 +110,7 @@ fn simulate(spec: &StrategySpec, summary: &Arc<Summary>, registry: &Registry) ->
     let refuse = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
     let mut simulation = Simulation::new(spec, registry).map_err(|error| refuse(&error))?;
     for tick in Replay::open(Arc::clone(summary)) {
-        simulation.tick(tick.map_err(|error| refuse(&error))?);
+        simulation.tick(&tick.map_err(|error| refuse(&error))?);
     }
     Outcome::of(&spec.name, &simulation.engine, &simulation.fills)
         .ok_or_else(|| Failure::refused(format!("{}: the data holds no tick", spec.name)))
@@ -145,12 +144,12 @@ impl Simulation {
 
     /// One tick: the engine first, then orders that wait, then the orders it made; each update is applied
     /// right after the tick it is as of, as a worker does.
-    fn tick(&mut self, tick: Tick) {
+    fn tick(&mut self, tick: &Tick) {
         let effects = self.engine.step(tick.event_time(), Event::Tick(tick.clone()));
-        let mut news = self.counter.tick(&mut self.venue, &tick);
+        let mut news = self.counter.tick(&mut self.venue, tick);
         for effect in effects {
             if let Effect::Command(command) = effect {
-                news.extend(self.counter.command(&mut self.venue, &command.into_message(None), &tick));
+                news.extend(self.counter.command(&mut self.venue, &command.into_message(None), tick));
             }
         }
         for update in news {

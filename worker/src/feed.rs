@@ -160,7 +160,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             let mut waiting = self.readers.is_empty();
             for reader in &self.readers {
                 let record = patiently(&self.runtime, || self.runtime.bus.record(reader)).await?;
-                waiting |= !record.is_some_and(|record| record.version > 0);
+                waiting |= record.is_none_or(|record| record.version == 0);
             }
             if !waiting {
                 return Ok(true);

@@ -8,7 +8,7 @@ use crate::fleet;
 /// Checks files. Notes go to stderr and fail nothing: an account may exist elsewhere.
 pub fn run(files: &[PathBuf]) -> Result<(), Failure> {
     let reading = fleet::read(files)?;
-    for note in reading.unknown_accounts.iter() {
+    for note in &reading.unknown_accounts {
         eprintln!("note: {note}");
     }
     if !reading.errors.is_empty() {

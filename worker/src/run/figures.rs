@@ -12,7 +12,7 @@ use venue::replay::{Replay, Summary};
 use super::status::Ended;
 use crate::exit::Failure;
 use crate::fleet::AccountGroup;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Trade};
 use crate::spec::StrategySpec;
 
 /// Rounded half to even to `places` digits, all of them shown.
@@ -202,13 +202,13 @@ pub(super) fn performance(spec: &StrategySpec, performance: &Performance, figure
     );
     let band =
         |name: &str| figures.get(name).and_then(|text| text.parse::<Decimal>().ok()).map(|band| fixed(band, places));
-    let next = match (band("upperBand"), band("lowerBand")) {
+    let bands = match (band("upperBand"), band("lowerBand")) {
         (Some(upper), Some(lower)) => format!("; would sell above {upper}, buy below {lower}"),
         _ => String::new(),
     };
     let held = fixed(performance.base.get(), lots.max(performance.base.get().scale()));
     format!(
-        "{equity}{net}  holds     {held} {base} at {} + {} {quote}{next}\n",
+        "{equity}{net}  holds     {held} {base} at {} + {} {quote}{bands}\n",
         fixed(performance.price.get(), places),
         money(performance.quote)
     )
@@ -223,34 +223,29 @@ fn percent_change(before: Notional, after: Notional) -> String {
 
 /// The results of a backtest, each with its trades.
 pub(super) fn outcomes(outcomes: &[Outcome]) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for outcome in outcomes {
-        text.push_str(&format!(
-            "{}: {} ticks, {} trades\n",
-            outcome.strategy,
-            grouped(outcome.ticks),
-            outcome.trades.len()
-        ));
+        let (ticks, trades) = (grouped(outcome.ticks), outcome.trades.len());
+        lines.push(format!("{}: {ticks} ticks, {trades} trades", outcome.strategy));
         for trade in &outcome.trades {
-            let (when, fee) = (time(trade.time.millis(), "%Y-%m-%d %H:%M:%S"), trade.fee);
-            text.push_str(&format!(
-                "  {:>6}  {when}  {:<4}  {} @ {}  fee {fee} {}\n",
-                trade.index, trade.side, trade.quantity, trade.price, trade.fee_asset
-            ));
+            let when = time(trade.time.millis(), "%Y-%m-%d %H:%M:%S");
+            let fee = format!("fee {} {}", trade.fee, trade.fee_asset);
+            let Trade { index, side, quantity, price, .. } = trade;
+            lines.push(format!("  {index:>6}  {when}  {side:<4}  {quantity} @ {price}  {fee}"));
         }
         let held: Vec<_> = outcome.end.position.iter().map(|(asset, amount)| format!("{amount} {asset}")).collect();
         let pnl = &outcome.pnl;
-        text.push_str(&format!(
-            "  holds   {} = {} {} at {}\n",
+        lines.push(format!(
+            "  holds   {} = {} {} at {}",
             held.join(" + "),
             outcome.end.equity,
             pnl.currency,
             outcome.end.price
         ));
-        text.push_str(&format!(
-            "  net     {} {} = realized {} + unrealized {} - fees {}\n",
+        lines.push(format!(
+            "  net     {} {} = realized {} + unrealized {} - fees {}",
             pnl.net, pnl.currency, pnl.realized, pnl.unrealized, pnl.fees
         ));
     }
-    text
+    lines.join("\n") + "\n"
 }

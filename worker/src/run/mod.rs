@@ -83,19 +83,15 @@ pub fn run(options: &Options, registry: &Registry) -> Result<(), Failure> {
         summaries.push((feed.account.clone(), Arc::new(feed::scan(feed)?)));
     }
     in_runtime(async {
-        match &options.redis {
-            Some(url) => {
-                let store =
-                    Store { redis: url.clone(), prefix: options.prefix.clone(), installation: "run".to_owned() };
-                let runtime = runtime(open(&store)?, &store)?;
-                admit(&runtime, &store).await?;
-                Session { options, registry, runtime }.run(fleet, &summaries).await
-            }
-            None => {
-                let store = Store { redis: String::new(), prefix: "glm".to_owned(), installation: "run".to_owned() };
-                let runtime = runtime(MemoryBus::new(), &store)?;
-                Session { options, registry, runtime }.run(fleet, &summaries).await
-            }
+        if let Some(url) = &options.redis {
+            let store = Store { redis: url.clone(), prefix: options.prefix.clone(), installation: "run".to_owned() };
+            let runtime = runtime(open(&store)?, &store)?;
+            admit(&runtime, &store).await?;
+            Session { options, registry, runtime }.run(fleet, &summaries).await
+        } else {
+            let store = Store { redis: String::new(), prefix: "glm".to_owned(), installation: "run".to_owned() };
+            let runtime = runtime(MemoryBus::new(), &store)?;
+            Session { options, registry, runtime }.run(fleet, &summaries).await
         }
     })
 }

@@ -162,7 +162,7 @@ impl Screen {
     }
 
     /// The table of `kubectl get`, and the figures of the whole run.
-    pub fn table(&self, strategies: &[Ended]) {
+    pub fn table(strategies: &[Ended]) {
         println!("{}", columns(strategies));
         for ended in strategies {
             if strategies.len() > 1 {

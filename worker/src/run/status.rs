@@ -51,7 +51,7 @@ pub(super) async fn print<B: Bus>(
         strategies.extend(ended);
     }
     match output {
-        Output::Table => observer.screen.table(&strategies),
+        Output::Table => super::Screen::table(&strategies),
         Output::Json => objects.iter().for_each(|object| println!("{object}")),
         Output::Yaml => objects.iter().for_each(|object| print!("---\n{}", yaml_text::print(object))),
     }
@@ -127,10 +127,15 @@ fn conditions(
     time: &str,
 ) -> Vec<Condition> {
     let ready = match state {
-        StrategyState::Running => ConditionStatus::True,
-        StrategyState::Paused => ConditionStatus::True,
+        StrategyState::Running | StrategyState::Paused => ConditionStatus::True,
         StrategyState::Stopped if reason == "Stopped" => ConditionStatus::True,
-        _ => ConditionStatus::False,
+        StrategyState::Stopped
+        | StrategyState::Pending
+        | StrategyState::Starting
+        | StrategyState::Stopping
+        | StrategyState::Degraded
+        | StrategyState::Quarantined
+        | StrategyState::Deleting => ConditionStatus::False,
     };
     let condition = |type_: &str, status, reason: &str, message: &str| Condition {
         type_: type_.to_owned(),
@@ -157,7 +162,7 @@ fn account(place: &Place<GatewaySpec>, namespace: &str, strategies: &[Ended]) ->
             *states.entry(format!("{state:?}")).or_default() += 1;
         }
     }
-    let status = json!({
+    let figures = json!({
         "observedGeneration": place.spec.generation,
         "state": "Stopped",
         "epoch": place.epoch,
@@ -165,5 +170,5 @@ fn account(place: &Place<GatewaySpec>, namespace: &str, strategies: &[Ended]) ->
         "strategies": states,
         "summary": { "venue": "paper", "mode": "Paper", "strategies": strategies.len(), "halted": "" },
     });
-    object("TradingAccount", &place.spec.account.name, namespace, &status)
+    object("TradingAccount", &place.spec.account.name, namespace, &figures)
 }

@@ -7,6 +7,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod ticks;
+mod turn;
 mod view;
 
 use serde_json::Value;
@@ -24,6 +25,7 @@ use crate::time::Timestamp;
 
 pub use state::RestoreError;
 use state::State;
+use turn::Turn;
 pub use view::Performance;
 
 /// What an engine is made from.
@@ -51,6 +53,7 @@ pub struct Config {
 
 /// What happens to an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "an event is made, stepped and dropped; none is stored")]
 pub enum Event {
     /// The market moved.
     Tick(Tick),
@@ -110,16 +113,16 @@ impl Engine {
 
     /// Takes one event at `now`, which on a replay is the tick's own time.
     pub fn step(&mut self, now: Timestamp, event: Event) -> Vec<Effect> {
-        let mut effects = Vec::new();
+        let mut turn = Turn::new(now);
         match event {
-            Event::Tick(tick) => self.on_tick(now, tick, &mut effects),
-            Event::OrderUpdate(update) => self.on_order_update(now, &update, &mut effects),
-            Event::Control(desired) => self.on_control(now, desired, &mut effects),
+            Event::Tick(tick) => self.on_tick(&mut turn, tick),
+            Event::OrderUpdate(update) => self.on_order_update(&mut turn, &update),
+            Event::Control(desired) => self.on_control(&mut turn, desired),
             Event::Recovered { highest_sequence } => {
                 self.state.sequence = self.state.sequence.max(highest_sequence);
             }
         }
-        effects
+        turn.effects
     }
 
     /// Sequence of the last tick taken; `None` before the first.

@@ -112,10 +112,10 @@ impl Grid {
 
     /// Follows the extremes; a blocked side and a side outside its zone remember nothing.
     fn track(&mut self, price: Price, base: Price, view: &View<'_>) {
-        let sell = view.risk.allows(Side::Sell) && self.in_sell_zone(price, base);
-        let buy = view.risk.allows(Side::Buy) && self.in_buy_zone(price, base);
-        self.memory.high = sell.then(|| self.memory.high.map_or(price, |high| high.max(price)));
-        self.memory.low = buy.then(|| self.memory.low.map_or(price, |low| low.min(price)));
+        let selling = view.risk.allows(Side::Sell) && self.in_sell_zone(price, base);
+        let buying = view.risk.allows(Side::Buy) && self.in_buy_zone(price, base);
+        self.memory.high = selling.then(|| self.memory.high.map_or(price, |high| high.max(price)));
+        self.memory.low = buying.then(|| self.memory.low.map_or(price, |low| low.min(price)));
     }
 
     /// The turn that fires on this price, if one does. The sell side is looked at first.

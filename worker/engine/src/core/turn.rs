@@ -1,0 +1,65 @@
+//! One step of the engine: when it happens and what it wants done. Makes the documents that carry the
+//! strategy's name.
+
+use super::{Config, Effect};
+use crate::messages::{AlertKind, RiskAlert, Severity, SignalSide, StrategySignal};
+use crate::numbers::{Price, Ratio};
+use crate::report::Decision;
+use crate::strategy::Warning;
+use crate::time::Timestamp;
+
+/// A step under way.
+pub(super) struct Turn {
+    /// Event time.
+    pub now: Timestamp,
+    /// What is wanted so far.
+    pub effects: Vec<Effect>,
+}
+
+impl Turn {
+    pub const fn new(now: Timestamp) -> Self {
+        Self { now, effects: Vec::new() }
+    }
+
+    /// A signal, or with `Hold` the reason why there is none.
+    pub fn signal(&mut self, config: &Config, side: SignalSide, target: Option<Price>, decision: &Decision) {
+        self.effects.push(Effect::Signal(StrategySignal {
+            strategy: config.name.clone(),
+            ledger: config.ledger.clone(),
+            side,
+            symbol: config.instrument.symbol.clone(),
+            confidence: Ratio::ONE,
+            target_price: target,
+            reason: decision.reason.clone(),
+            message: decision.message.clone(),
+            time: self.now,
+        }));
+    }
+
+    /// An alert.
+    pub fn alert(&mut self, config: &Config, severity: Severity, warning: Warning) {
+        self.effects.push(Effect::Alert(RiskAlert {
+            strategy: config.name.clone(),
+            ledger: config.ledger.clone(),
+            kind: warning.kind,
+            severity,
+            message: warning.message,
+            current_value: warning.current_value,
+            threshold: warning.threshold,
+            time: self.now,
+        }));
+    }
+
+    /// An alert about one figure that grew past its threshold.
+    pub fn alarm(&mut self, config: &Config, kind: AlertKind, message: String, count: u64) {
+        let warning = Warning { kind, message, current_value: count.to_string(), threshold: "0".to_owned() };
+        let severity = match kind {
+            AlertKind::OrderAnomaly | AlertKind::LedgerBroken => Severity::Critical,
+            AlertKind::GridBelowFees
+            | AlertKind::BasePriceFar
+            | AlertKind::PositionLimit
+            | AlertKind::MarketDataGap => Severity::Warning,
+        };
+        self.alert(config, severity, warning);
+    }
+}
