@@ -12,6 +12,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
 
 use crate::role::Shutdown;
 
@@ -138,10 +139,15 @@ impl Health {
     }
 }
 
-/// Serves until asked to stop.
-pub async fn serve(address: SocketAddr, health: Health, mut shutdown: Shutdown) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::bind(address).await?;
+/// Opens the address; a process that cannot be watched does not start.
+pub async fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await?;
     tracing::info!(address = %listener.local_addr()?, "admin address open");
+    Ok(listener)
+}
+
+/// Serves until asked to stop.
+pub async fn serve(listener: TcpListener, health: Health, mut shutdown: Shutdown) -> std::io::Result<()> {
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))

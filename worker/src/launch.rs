@@ -57,7 +57,14 @@ where
             health: health.clone(),
             shutdown: shutdown.clone(),
         };
-        let served = role.admin.map(|address| tokio::spawn(admin::serve(address, health, shutdown.clone())));
+        let served = match role.admin {
+            Some(address) => {
+                let refuse = |error| Failure::error(format!("--admin {address}: {error}; choose a free address"));
+                let listener = admin::open(address).await.map_err(refuse)?;
+                Some(tokio::spawn(admin::serve(listener, health, shutdown.clone())))
+            }
+            None => None,
+        };
         let work = async {
             admit(&runtime, &role.store).await?;
             work(runtime.clone(), spec).await

@@ -14,6 +14,7 @@ mod gateway;
 mod launch;
 mod ledger;
 mod outcome;
+mod phase;
 mod provision;
 mod role;
 mod run;

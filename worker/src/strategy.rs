@@ -17,6 +17,7 @@ use bus::{Acquired, Owner, StreamId, StreamKey};
 use engine::Engine;
 use engine::client_order_id::LedgerId;
 use engine::strategy::{DesiredState, Registry};
+use tracing::Instrument;
 
 use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::session::{Session, patiently};
@@ -31,8 +32,6 @@ pub const ENGINE: &str = "engine";
 pub const REPORT: &str = "report";
 /// The field that tells how far the strategy has taken the ticks: `<sequence>` of the last one.
 pub const POSITION: &str = "position";
-/// The field that tells what the strategy is doing.
-pub const PHASE: &str = "phase";
 /// Fields that hold the command of each open order, so that it can be asked again.
 pub const COMMAND: &str = "command:";
 
@@ -58,10 +57,17 @@ pub(crate) struct Worker<'a, B> {
     last_news: Instant,
 }
 
-/// Runs until asked to stop. After a conflict it starts again from the record.
+/// Runs until asked to stop. Every line it logs carries strategy, epoch and cursor.
 pub async fn run<B: Bus>(runtime: Runtime<B>, spec: StrategySpec, registry: Registry) -> Result<(), Stop> {
+    let epoch = runtime.identity.epoch;
+    let span = tracing::info_span!("worker", strategy = spec.name, epoch, cursor = tracing::field::Empty);
+    live(&runtime, &spec, &registry).instrument(span).await
+}
+
+/// After a conflict it starts again from the record.
+async fn live<B: Bus>(runtime: &Runtime<B>, spec: &StrategySpec, registry: &Registry) -> Result<(), Stop> {
     loop {
-        match Worker::start(&runtime, &spec, &registry).await {
+        match Worker::start(runtime, spec, registry).await {
             Ok(mut worker) => match worker.work().await {
                 Err(Stop::Conflict) => tracing::warn!("{}", Stop::Conflict),
                 ended => return ended,
@@ -104,13 +110,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         worker.batch.touch();
         worker.store().await?;
         runtime.health.ready();
-        tracing::info!(
-            strategy = spec.name,
-            epoch = runtime.identity.epoch,
-            version = worker.session.version(),
-            cursor = %worker.tick_cursor,
-            "the strategy trades",
-        );
+        tracing::info!(version = worker.session.version(), "the strategy trades");
         Ok(worker)
     }
 

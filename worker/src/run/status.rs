@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use super::observe::Observer;
 use super::{Output, figures};
 use crate::exit::Failure;
+use crate::phase::{Phase, PhaseState};
 use crate::provision::{Place, Places};
 use crate::role::Bus;
 use crate::spec::{GatewaySpec, StrategySpec};
-use crate::strategy::{ENGINE, PHASE, REPORT};
+use crate::strategy::{ENGINE, REPORT};
 
 /// One strategy at the end of a run.
 pub(super) struct Ended {
@@ -72,21 +73,20 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
     let broken = |error: &dyn std::fmt::Display| Failure::error(format!("the record of {}: {error}", place.spec.name));
     let mut report: Option<Report> =
         field(REPORT).map(|text| serde_json::from_str(text)).transpose().map_err(|error| broken(&error))?;
-    let phase: Value = field(PHASE).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let reason = phase.get("reason").and_then(Value::as_str).unwrap_or("Starting").to_owned();
-    let message = phase.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let phase = record.and_then(Phase::of);
+    let (reason, message) = phase.as_ref().map_or(("Starting", ""), |phase| (&phase.reason, &phase.message));
     if let Some(report) = &mut report
         && report.summary.alert.is_empty()
-        && matches!(reason.as_str(), "MarketDataEnded" | "PoisonInbox")
+        && matches!(reason, "MarketDataEnded" | "PoisonInbox")
     {
-        report.summary.alert.clone_from(&reason);
+        reason.clone_into(&mut report.summary.alert);
     }
-    let state = match phase.get("state").and_then(Value::as_str) {
-        Some("Running") => StrategyState::Running,
-        Some("Paused") => StrategyState::Paused,
-        Some("Stopped") => StrategyState::Stopped,
-        Some("Quarantined") => StrategyState::Quarantined,
-        Some(_) | None => StrategyState::Starting,
+    let state = match phase.as_ref().map(|phase| phase.state) {
+        Some(PhaseState::Running) => StrategyState::Running,
+        Some(PhaseState::Paused) => StrategyState::Paused,
+        Some(PhaseState::Stopped) => StrategyState::Stopped,
+        Some(PhaseState::Quarantined) => StrategyState::Quarantined,
+        None => StrategyState::Starting,
     };
     let generation = i64::try_from(place.spec.generation).ok();
     let time = report.as_ref().map(|report| figures::rfc3339(report.as_of.millis())).unwrap_or_default();
@@ -98,7 +98,7 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
         epoch: Some(place.epoch),
         ledger: Some(Ledger { id: place.ledger.clone(), started_at: figures::rfc3339(place.started_at) }),
         worker: None,
-        conditions: conditions(state, &reason, &message, generation, &time),
+        conditions: conditions(state, reason, message, generation, &time),
         report,
     };
     Ok(Ended { engine: engine(place, field(ENGINE), registry)?, place: place.clone(), status })

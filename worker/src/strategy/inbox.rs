@@ -7,7 +7,8 @@ use bus::{Body, Entry, StreamId};
 use engine::messages::{Inbox, OrderUpdate};
 use engine::order::OrderState;
 
-use super::{ASK_AGAIN, PHASE, Worker};
+use super::{ASK_AGAIN, Worker};
+use crate::phase::{Phase, PhaseState};
 use crate::role::{Bus, Stop};
 
 /// Updates that were read but belong after a tick that was not taken yet.
@@ -99,8 +100,13 @@ impl<B: Bus> Worker<'_, B> {
             self.owner.inbox()
         );
         tracing::error!("{message}");
-        let phase = serde_json::json!({ "state": "Quarantined", "reason": "PoisonInbox", "message": message });
-        self.batch.set.push((PHASE.to_owned(), phase.to_string()));
+        let phase = Phase {
+            state: PhaseState::Quarantined,
+            reason: "PoisonInbox".to_owned(),
+            message: message.clone(),
+            generation: self.spec.generation,
+        };
+        self.batch.set.push(phase.to_field());
         self.batch.touch();
         self.store().await?;
         self.runtime.health.blocked("PoisonInbox", &message);

@@ -10,7 +10,8 @@ use engine::strategy::DesiredState;
 use engine::{Effect, Event};
 use serde::Serialize;
 
-use super::{COMMAND, ENGINE, PHASE, POSITION, REPORT, Worker};
+use super::{COMMAND, ENGINE, POSITION, REPORT, Worker};
+use crate::phase::{PHASE, Phase, PhaseState};
 use crate::role::{Bus, Stop};
 use crate::session::{Change, Done};
 
@@ -122,6 +123,7 @@ impl<B: Bus> Worker<'_, B> {
     /// Commits everything since the last commit.
     pub(super) async fn store(&mut self) -> Result<(), Stop> {
         let mut batch = std::mem::take(&mut self.batch);
+        tracing::Span::current().record("cursor", tracing::field::display(self.tick_cursor));
         loop {
             let change = self.change(&mut batch);
             match self.session.commit(change).await? {
@@ -140,7 +142,7 @@ impl<B: Bus> Worker<'_, B> {
             set.push((POSITION.to_owned(), sequence.to_string()));
         }
         if !batch.set.iter().any(|(name, _)| name == PHASE) {
-            set.push((PHASE.to_owned(), self.phase().to_string()));
+            set.push(self.phase().to_field());
         }
         let inbox = self.owner.inbox().clone();
         let nudge = BTreeMap::from([("owner", self.owner.name())]);
@@ -154,14 +156,17 @@ impl<B: Bus> Worker<'_, B> {
         }
     }
 
-    fn phase(&self) -> serde_json::Value {
+    fn phase(&self) -> Phase {
         let (state, reason) = match self.engine.desired() {
-            DesiredState::Stopped => ("Stopped", "Stopped"),
-            DesiredState::Running | DesiredState::Paused if self.engine.data_ended() => ("Stopped", "MarketDataEnded"),
-            DesiredState::Paused => ("Paused", "Paused"),
-            DesiredState::Running => ("Running", "Trading"),
+            DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),
+            DesiredState::Running | DesiredState::Paused if self.engine.data_ended() => {
+                (PhaseState::Stopped, "MarketDataEnded")
+            }
+            DesiredState::Paused => (PhaseState::Paused, "Paused"),
+            DesiredState::Running => (PhaseState::Running, "Trading"),
         };
-        serde_json::json!({ "state": state, "reason": reason, "generation": self.spec.generation })
+        let (reason, message, generation) = (reason.to_owned(), String::new(), self.spec.generation);
+        Phase { state, reason, message, generation }
     }
 
     fn deny_openings(&mut self, batch: &mut super::Batch) {
