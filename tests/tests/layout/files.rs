@@ -1,0 +1,184 @@
+//! What every file keeps to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The most lines of a source, tests apart.
+const LINES_MAX: usize = 500;
+/// Names under which anything could lie; a thing lies with its noun.
+const NO_NOUNS: [&str; 7] = ["common", "helper", "helpers", "misc", "types", "util", "utils"];
+/// Calls that end the program or were never meant to stay.
+const UNFINISHED: [&str; 4] = [".unwrap()", "todo!(", "dbg!(", "unimplemented!("];
+
+/// The root of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate lies in the repository").to_owned()
+}
+
+/// One file of the repository.
+struct File {
+    /// From the root, with slashes.
+    path: String,
+    bytes: Vec<u8>,
+}
+
+impl File {
+    fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    fn folder(&self) -> &str {
+        self.path.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+
+    fn is_source(&self) -> bool {
+        Path::new(&self.path).extension().is_some_and(|end| end == "rs")
+    }
+
+    /// Whether all of it is only for tests.
+    fn is_test(&self) -> bool {
+        self.path.split('/').any(|part| part == "tests" || part == "tests.rs")
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap_or_default()
+    }
+}
+
+/// Every file but what is built and what git keeps for itself.
+fn files() -> Vec<File> {
+    let root = repository();
+    let mut files = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder can be listed") {
+            let path = entry.expect("a folder can be listed").path();
+            let name = path.strip_prefix(&root).expect("it lies below the root").to_string_lossy().into_owned();
+            if path.is_symlink() || ["target", ".git"].contains(&name.as_str()) {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(File { path: name, bytes: fs::read(&path).expect("a file can be read") });
+            }
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+/// Runs `find` on every file and expects nothing to be found.
+fn nothing(find: impl Fn(&File) -> Vec<String>) {
+    let files = files();
+    assert!(files.len() > 100, "the files were not found");
+    let found: Vec<String> = files.iter().flat_map(find).collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+fn found(condition: bool, message: String) -> Vec<String> {
+    if condition { vec![message] } else { Vec::new() }
+}
+
+#[test]
+fn every_source_begins_by_saying_what_it_is() {
+    nothing(|file| {
+        let says = file.text().lines().next().is_some_and(|line| line.starts_with("//! ") && line.len() > 10);
+        found(file.is_source() && !says, format!("{}: its first line is no //!", file.path))
+    });
+}
+
+#[test]
+fn no_source_is_too_long() {
+    nothing(|file| {
+        let lines = file.text().lines().count();
+        let long = file.is_source() && !file.is_test() && lines > LINES_MAX;
+        found(long, format!("{}: {lines} lines; divide it by its nouns, at most {LINES_MAX}", file.path))
+    });
+}
+
+#[test]
+fn no_module_is_named_for_nothing() {
+    nothing(|file| {
+        let path = file.path.trim_end_matches(".rs");
+        let named = path.split('/').find(|part| NO_NOUNS.contains(part)).map(str::to_owned);
+        let inner = file.text().lines().find_map(|line| {
+            let name = line.trim().trim_start_matches("pub ").strip_prefix("mod ")?.trim_end_matches([';', '{', ' ']);
+            NO_NOUNS.contains(&name).then(|| name.to_owned())
+        });
+        let name = named.or(inner).filter(|_| file.is_source());
+        name.into_iter().map(|name| format!("{}: {name} says nothing; name the noun", file.path)).collect()
+    });
+}
+
+/// The lines of a source that reach the product, numbered from 1: without what is only for tests and without
+/// comments.
+fn product_lines(text: &str) -> Vec<(usize, &str)> {
+    let mut lines = text.lines().zip(1..).map(|(line, number)| (number, line));
+    let mut kept = Vec::new();
+    while let Some((number, line)) = lines.next() {
+        if line.trim() == "#[cfg(test)]" {
+            // As rustfmt lays it out, an item ends on its first line or with a brace as far in as it began.
+            let end = format!("{}}}", &line[..line.len() - line.trim_start().len()]);
+            let item = lines.by_ref().find(|(_, line)| !line.trim_start().starts_with("#["));
+            if item.is_some_and(|(_, line)| line.ends_with('{')) {
+                lines.by_ref().find(|(_, line)| *line == end);
+            }
+        } else if !line.trim_start().starts_with("//") {
+            kept.push((number, line));
+        }
+    }
+    kept
+}
+
+#[test]
+fn nothing_unfinished_reaches_the_product() {
+    let only = "a\n#[cfg(test)]\nmod tests;\nb\n#[cfg(test)]\n#[allow(x)]\nmod tests {\n    {\n    }\n}\n// c\nd\n";
+    assert_eq!(product_lines(only), [(1, "a"), (4, "b"), (12, "d")]);
+    nothing(|file| {
+        let text = if file.is_source() && !file.is_test() { file.text() } else { "" };
+        let lines = product_lines(text).into_iter();
+        let hits =
+            lines.filter_map(|(number, line)| Some((number, UNFINISHED.iter().find(|word| line.contains(**word))?)));
+        hits.map(|(number, word)| format!("{}:{number}: {word}", file.path)).collect()
+    });
+}
+
+#[test]
+fn all_data_has_its_source_beside_it() {
+    let files = files();
+    let is_data = |file: &&File| {
+        let folder = file.folder();
+        let described = ["md", "yaml"].iter().any(|end| file.name().ends_with(&format!(".{end}")));
+        (folder == "examples" || folder.ends_with("/testdata")) && !described && !file.name().starts_with("LICENSE")
+    };
+    let data: Vec<&File> = files.iter().filter(is_data).collect();
+    assert!(data.len() >= 7, "the data were not found");
+    for file in data {
+        let sources = format!("{}/SOURCES.md", file.folder());
+        let sources = files.iter().find(|file| file.path == sources).unwrap_or_else(|| panic!("{sources} is missing"));
+        // A line that tells of several files may shorten their names; the whole name must stand somewhere.
+        assert!(sources.text().contains(&format!("`{}`", file.name())), "{} is not in {}", file.path, sources.path);
+    }
+}
+
+#[test]
+fn nothing_points_out_of_the_repository() {
+    // In pieces, so that this file does not find itself.
+    let machine = concat!("/wo", "rk");
+    let outside = concat!("../sha", "red");
+    nothing(|file| {
+        let points = |line: &str| {
+            let mut rest = line;
+            while let Some((_, after)) = rest.split_once(machine) {
+                if !after.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '-' || next == '_') {
+                    return true;
+                }
+                rest = after;
+            }
+            line.contains(outside)
+        };
+        let lines = file.text().lines().zip(1..).filter(|(line, _)| points(line));
+        lines.map(|(line, number)| format!("{}:{number}: {line}", file.path)).collect()
+    });
+}
