@@ -9,6 +9,8 @@ pub mod condition;
 pub mod crd;
 pub mod manifest;
 pub mod name;
+pub mod record;
+pub mod roles;
 pub mod strategy;
 pub mod yaml_text;
 

@@ -17,7 +17,7 @@ use crate::exit::Failure;
 use crate::fleet;
 use crate::gateway::Counter;
 use crate::outcome::Outcome;
-use crate::spec::{AccountSpec, BookSpec, StrategySpec};
+use crds::roles::{AccountSpec, BookSpec, StrategySpec};
 
 /// The ledger of a backtest: it is in no store, so its name means nothing.
 const LEDGER: &str = "backtest";

@@ -14,11 +14,11 @@ use engine::time::Timestamp;
 use venue::MarketData;
 use venue::replay::{Replay, Summary};
 
-use crate::phase::Phase;
 use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::session::{Change, Done, Session, patiently};
-use crate::spec::{FeedDesired, FeedSpec};
-use crate::strategy::{POSITION, message};
+use crate::strategy::message;
+use crds::record::{PHASE, POSITION, Phase};
+use crds::roles::{FeedDesired, FeedSpec};
 
 /// The field that holds the sequence of the next tick.
 const NEXT: &str = "next";
@@ -206,7 +206,8 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         let mut slowest = None;
         for reader in &self.readers {
             let Some(record) = patiently(&self.runtime, || self.runtime.bus.record(reader)).await? else { continue };
-            let stopped = record.closed || Phase::of(&record).is_some_and(|phase| !phase.takes_ticks());
+            let stopped =
+                record.closed || Phase::of(record.fields.get(PHASE)).is_some_and(|phase| !phase.takes_ticks());
             if !stopped {
                 let position = record.fields.get(POSITION).and_then(|position| position.parse::<u64>().ok());
                 slowest = Some(slowest.map_or(position, |slowest: Option<u64>| slowest.min(position)));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crds::manifest::{self, Manifest, ManifestErrors, Reading};
 
-use crate::spec::{AccountSpec, FeedSpec, GatewaySpec, SpecError, StrategySpec};
+use crds::roles::{AccountSpec, FeedSpec, GatewaySpec, SpecError, StrategySpec};
 
 /// Why manifests cannot be run.
 #[derive(Debug, thiserror::Error)]

@@ -10,8 +10,8 @@ use crate::cli::{Role, Store};
 use crate::exit::Failure;
 use crate::role::{Bus, Identity, Runtime, Shutdown, Stop};
 use crate::session::patiently;
-use crate::spec::StrategySpec;
 use crate::{feed, gateway, strategy, telemetry};
+use crds::roles::StrategySpec;
 
 /// Runs the role `strategy`.
 pub fn strategy(role: &Role, registry: &Registry) -> Result<(), Failure> {

@@ -11,12 +11,11 @@ use crate::exit::Failure;
 use crate::fleet::AccountGroup;
 use crate::role::{Bus, Runtime};
 use crate::session::patiently;
-use crate::spec::{BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, StrategySpec};
+use crds::record::STARTED_AT;
+use crds::roles::{BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, StrategySpec};
 
 /// The field that holds what may never change under a ledger.
 const IMMUTABLE: &str = "immutable";
-/// The field that tells when the ledger was opened, in milliseconds UTC.
-pub const STARTED_AT: &str = "startedAt";
 
 /// A record that is ready for a process.
 #[derive(Debug, Clone)]
@@ -151,7 +150,7 @@ impl<B: Bus> Provisioner<B> {
             self.set(feed, &FeedDesired { readers }).await?;
         }
         for strategy in &places.strategies {
-            self.set(strategy, &crate::spec::StrategyDesired { state: strategy.spec.spec.state }).await?;
+            self.set(strategy, &crds::roles::StrategyDesired { state: strategy.spec.spec.state }).await?;
         }
         Ok(())
     }

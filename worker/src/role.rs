@@ -7,7 +7,7 @@ use bus::{BusError, KeyError, Keys, MessageBus, Scope, StateStore};
 use tokio::sync::watch;
 
 use crate::admin::Health;
-use crate::spec::SpecError;
+use crds::roles::SpecError;
 
 /// A bus with a store, as every role needs both.
 pub trait Bus: MessageBus + StateStore + Clone + Send + Sync + 'static {}

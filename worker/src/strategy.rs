@@ -21,17 +21,13 @@ use tracing::Instrument;
 
 use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::session::{Session, patiently};
-use crate::spec::{StrategyDesired, StrategySpec};
+use crds::roles::{StrategyDesired, StrategySpec};
 
 use batch::Batch;
 use inbox::Pending;
 
 /// The field that holds the engine's state.
 pub const ENGINE: &str = "engine";
-/// The field that holds the report, for who writes the status.
-pub const REPORT: &str = "report";
-/// The field that tells how far the strategy has taken the ticks: `<sequence>` of the last one.
-pub const POSITION: &str = "position";
 /// Fields that hold the command of each open order, so that it can be asked again.
 pub const COMMAND: &str = "command:";
 

@@ -9,7 +9,7 @@ use engine::messages::{CommandKind, Fill, OrderCommand, Side};
 use engine::numbers::{Notional, NumberError};
 use serde::{Deserialize, Serialize};
 
-use crate::spec::BookSpec;
+use crds::roles::BookSpec;
 
 /// What one strategy owns at the account, by asset.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use venue::paper::PaperVenue;
 
 use super::desk::{Desk, Verdict};
 use super::order::News;
-use crate::spec::{BookSpec, GatewayDesired};
+use crds::roles::{BookSpec, GatewayDesired};
 
 /// The same judgement, the same books and the same news as the role's.
 #[derive(Debug)]

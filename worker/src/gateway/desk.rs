@@ -16,7 +16,8 @@ use venue::{Outcome, Residence, VenueReport};
 
 use super::books::Book;
 use super::order::{GatewayOrder, News, Stage};
-use crate::spec::GatewayDesired;
+use crds::record::ORDER;
+use crds::roles::GatewayDesired;
 
 /// Ended orders that are remembered, so that a fill told again is known again.
 const REMEMBERED: usize = 256;
@@ -66,7 +67,6 @@ pub(super) struct Changes {
     pub delete: Vec<String>,
 }
 
-const ORDER: &str = "order:";
 const BOOK: &str = "book:";
 const HIGHEST: &str = "highest:";
 

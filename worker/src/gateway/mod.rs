@@ -25,8 +25,8 @@ use venue::{Outcome, Residence, Venue};
 
 use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::session::{Change, Done, Session, patiently};
-use crate::spec::{GatewayDesired, GatewaySpec};
 use crate::strategy::{FOR_OUTSIDERS, NUDGES, dead_letter, message};
+use crds::roles::{GatewayDesired, GatewaySpec};
 
 pub(crate) use counter::Counter;
 use desk::{Desk, Found, Verdict};

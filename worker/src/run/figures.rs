@@ -13,7 +13,7 @@ use super::status::Ended;
 use crate::exit::Failure;
 use crate::fleet::AccountGroup;
 use crate::outcome::{Outcome, Trade};
-use crate::spec::StrategySpec;
+use crds::roles::StrategySpec;
 
 /// Rounded half to even to `places` digits, all of them shown.
 pub(super) fn fixed(value: Decimal, places: u32) -> String {

@@ -8,11 +8,10 @@ use engine::messages::{Fill, RiskAlert, StrategySignal};
 
 use super::screen::Screen;
 use crate::exit::Failure;
-use crate::phase::Phase;
 use crate::provision::Places;
 use crate::role::{Bus, IDLE, Runtime};
 use crate::session::patiently;
-use crate::strategy::POSITION;
+use crds::record::{PHASE, POSITION, Phase};
 
 /// Entries at most in one read.
 const ENTRIES_MAX: usize = 1_000;
@@ -71,7 +70,7 @@ impl<B: Bus> Observer<B> {
             let Some(record) = self.record(owner).await? else { continue };
             let position = record.fields.get(POSITION).and_then(|text| text.parse::<u64>().ok());
             ticks += position.map_or(0, |position| position + 1);
-            ended &= Phase::of(&record).is_some_and(|phase| !phase.takes_ticks());
+            ended &= Phase::of(record.fields.get(PHASE)).is_some_and(|phase| !phase.takes_ticks());
         }
         self.screen.progress(ticks);
         Ok(ended)

@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use super::observe::Observer;
 use super::{Output, figures};
 use crate::exit::Failure;
-use crate::phase::{Phase, PhaseState};
 use crate::provision::{Place, Places};
 use crate::role::Bus;
-use crate::spec::{GatewaySpec, StrategySpec};
-use crate::strategy::{ENGINE, REPORT};
+use crate::strategy::ENGINE;
+use crds::record::{PHASE, Phase, PhaseState, REPORT};
+use crds::roles::{GatewaySpec, StrategySpec};
 
 /// One strategy at the end of a run.
 pub(super) struct Ended {
@@ -73,7 +73,7 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
     let broken = |error: &dyn std::fmt::Display| Failure::error(format!("the record of {}: {error}", place.spec.name));
     let mut report: Option<Report> =
         field(REPORT).map(|text| serde_json::from_str(text)).transpose().map_err(|error| broken(&error))?;
-    let phase = record.and_then(Phase::of);
+    let phase = Phase::of(field(PHASE));
     let (reason, message) = phase.as_ref().map_or(("Starting", ""), |phase| (&phase.reason, &phase.message));
     if let Some(report) = &mut report
         && report.summary.alert.is_empty()

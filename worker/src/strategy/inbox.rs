@@ -8,8 +8,8 @@ use engine::messages::{Inbox, OrderUpdate};
 use engine::order::OrderState;
 
 use super::{ASK_AGAIN, Worker};
-use crate::phase::{Phase, PhaseState};
 use crate::role::{Bus, Stop};
+use crds::record::{Phase, PhaseState};
 
 /// Updates that were read but belong after a tick that was not taken yet.
 #[derive(Debug, Default)]

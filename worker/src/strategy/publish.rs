@@ -10,10 +10,10 @@ use engine::strategy::DesiredState;
 use engine::{Effect, Event};
 use serde::Serialize;
 
-use super::{COMMAND, ENGINE, POSITION, REPORT, Worker};
-use crate::phase::{PHASE, Phase, PhaseState};
+use super::{COMMAND, ENGINE, Worker};
 use crate::role::{Bus, Stop};
 use crate::session::{Change, Done};
+use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
 
 /// The version of every document this program writes.
 pub const DOCUMENT_VERSION: u32 = 1;

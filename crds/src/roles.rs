@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crds::{Amounts, TradingAccountSpec, TradingStrategySpec};
 use engine::client_order_id::LedgerId;
 use engine::fees::Fees;
 use engine::instrument::{Instrument, Symbol};
 use engine::numbers::{ExactDecimal, Notional, Price, Quantity};
 use engine::{Config, strategy::DesiredState};
 use serde::{Deserialize, Serialize};
+
+use crate::{Amounts, TradingAccountSpec, TradingStrategySpec};
 
 /// The account a strategy trades on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

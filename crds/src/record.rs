@@ -1,8 +1,17 @@
-//! What a strategy's worker is doing, as its record tells it to who writes the status, and to its feed.
+//! The fields of records that more than one program reads: what a worker tells to who writes the status, and
+//! to its feed.
 
 use serde::{Deserialize, Serialize};
 
-/// The field of the record that holds it.
+/// The field that holds the report, for who writes the status.
+pub const REPORT: &str = "report";
+/// The field that tells how far a strategy has taken the ticks: the sequence of the last one.
+pub const POSITION: &str = "position";
+/// The field that tells when the ledger was opened, in milliseconds UTC.
+pub const STARTED_AT: &str = "startedAt";
+/// What the name of a field begins with that holds an order at a gateway.
+pub const ORDER: &str = "order:";
+/// The field that tells what a strategy's worker is doing.
 pub const PHASE: &str = "phase";
 
 /// What a strategy's worker is doing.
@@ -34,9 +43,9 @@ pub enum PhaseState {
 }
 
 impl Phase {
-    /// The phase that a record holds; `None` before the first commit.
-    pub fn of(record: &bus::Record) -> Option<Self> {
-        serde_json::from_str(record.fields.get(PHASE)?).ok()
+    /// The phase in a record's field; `None` before the first commit.
+    pub fn of(field: Option<impl AsRef<str>>) -> Option<Self> {
+        serde_json::from_str(field?.as_ref()).ok()
     }
 
     /// Whether the strategy takes ticks: a feed waits for those that do.
