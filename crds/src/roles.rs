@@ -88,6 +88,9 @@ pub struct BookSpec {
     pub capital: Amounts,
     /// Its markets with their tick sizes.
     pub tick_sizes: BTreeMap<Symbol, Price>,
+    /// The strategy is being deleted: its open orders are cancelled and new ones denied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closing: bool,
 }
 
 /// A feed's register: who reads it.

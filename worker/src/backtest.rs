@@ -135,6 +135,7 @@ impl Simulation {
             ledger: config.ledger.clone(),
             capital: spec.spec.capital.clone(),
             tick_sizes,
+            closing: false,
         };
         let counter = Counter::new(&config.fees, book)?;
         let (name, _) = spec.strategy()?;

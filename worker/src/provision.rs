@@ -142,6 +142,7 @@ impl<B: Bus> Provisioner<B> {
                 ledger,
                 capital: strategy.spec.spec.capital.clone(),
                 tick_sizes: [(instrument.symbol, instrument.tick_size)].into(),
+                closing: false,
             });
         }
         self.set(&places.gateway, &GatewayDesired { books }).await?;

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
-use crate::strategy::status::{Ledger, Mode, StrategyState};
+use crate::strategy::status::{Ledger, Mode, StrategyState, Worker};
 
 /// What the account does and holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +25,12 @@ pub struct TradingAccountStatus {
     /// The account's own books.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<Ledger>,
+    /// Where the account's gateway runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<Worker>,
+    /// The market data of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<FeedStatus>,
     /// Accepted, Ready, Reconciling and Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
@@ -44,6 +50,24 @@ pub struct TradingAccountStatus {
     /// Ready text for the columns of kubectl get.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<AccountSummary>,
+}
+
+/// Where prices come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedStatus {
+    /// The source's name in keys.
+    pub source: String,
+    /// Counts the feeds that have run; only the newest can.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub epoch: u64,
+    /// The feed's own position in the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Ledger>,
+    /// The feed's pod; empty before the first.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pod: String,
 }
 
 /// Orders at the venue.

@@ -76,8 +76,12 @@ pub enum Mode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ledger {
-    /// The books' id; each client order id begins with it.
+    /// The books' id; it stands in each client order id.
     pub id: String,
+    /// The uid of the resource when the books were taken up: under another uid (a restored backup, a moved
+    /// cluster) nothing trades until the annotation glm.trading/ledger says resume or discard.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub resource_uid: String,
     /// When the books were opened, in UTC.
     #[schemars(extend("format" = "date-time"))]
     pub started_at: String,

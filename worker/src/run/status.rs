@@ -96,7 +96,11 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
         state: Some(state),
         mode: Some(Mode::Paper),
         epoch: Some(place.epoch),
-        ledger: Some(Ledger { id: place.ledger.clone(), started_at: figures::rfc3339(place.started_at) }),
+        ledger: Some(Ledger {
+            id: place.ledger.clone(),
+            resource_uid: String::new(),
+            started_at: figures::rfc3339(place.started_at),
+        }),
         worker: None,
         conditions: conditions(state, reason, message, generation, &time),
         report,

@@ -1,0 +1,97 @@
+//! The reconcile of a TradingAccount: `observe → validate → plan → apply → status`. It places the account's
+//! gateway and feed and tells them which strategies they serve.
+
+pub mod observe;
+pub mod plan;
+pub mod status;
+pub mod validate;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::TradingAccount;
+use kube::core::{ApiResource, DeserializeGuard};
+use kube::runtime::controller::Action;
+
+use crate::apply::{Placed, Process, Target};
+use crate::context::{Context, Shared};
+use crate::names::Role;
+use crate::{Error, GuardedAccount, event};
+
+use observe::Observed;
+use plan::Move;
+
+/// How long until a settled account is looked at again, without any news.
+const SETTLED: Duration = Duration::from_secs(120);
+/// How long until one on its way is looked at again.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
+/// One look at one account.
+pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<Action, Error> {
+    context.metrics.reconciles.inc();
+    let seen = match &*object {
+        DeserializeGuard(Ok(account)) => account,
+        DeserializeGuard(Err(invalid)) => {
+            context.metrics.unreadable.inc();
+            tracing::error!(account = invalid.metadata.name, error = invalid.error, "the object does not read");
+            return Ok(Action::await_change());
+        }
+    };
+    // client: needed
+    let Some(observed) = observe::observe(&context, seen).await? else { return Ok(Action::await_change()) };
+    // client: not needed
+    let accepted = validate::validate(&observed);
+    let plan = plan::plan(&observed, accepted.as_ref(), &context.image);
+    // client: needed
+    apply(&context, &observed, &plan).await?;
+    if plan.is_release() {
+        return Ok(Action::await_change());
+    }
+    // client: not needed
+    let now = k8s_openapi::jiff::Timestamp::now();
+    let status = status::status(&observed, accepted.as_ref().err(), &plan, now);
+    // client: needed
+    if status::is_due(&observed.status, &status) {
+        status::write(&context, &observed, &status).await?;
+        event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
+    }
+    Ok(Action::requeue(if plan.is_settled() { SETTLED } else { UNDER_WAY }))
+}
+
+async fn apply(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
+    let gateway = Placed { ledger: observed.status.ledger.clone(), epoch: observed.status.epoch.unwrap_or(0) };
+    let mut placed = BTreeMap::from([(Role::Gateway, gateway)]);
+    if let Some(feed) = &observed.status.feed {
+        placed.insert(Role::Feed, Placed { ledger: feed.ledger.clone(), epoch: feed.epoch });
+    }
+    let mut target = Target {
+        context,
+        kind: ApiResource::erase::<TradingAccount>(&()),
+        namespace: observed.namespace.clone(),
+        name: observed.name.clone(),
+        uid: observed.uid.clone(),
+        resource_version: observed.resource_version.clone(),
+        placed,
+        source: Some(observed.source.clone()),
+    };
+    for next in &plan.moves {
+        match next {
+            Move::Finalizers(finalizers) => target.set_finalizer(finalizers).await?,
+            Move::Register(role, value) => {
+                target.set_register(observed.owner(*role), observed.generation, value).await?;
+            }
+            Move::Place(request, steps) => {
+                let role = request.role;
+                let process = Process { role, owner: observed.owner(role).clone(), request: (**request).clone() };
+                target.apply(&process, steps).await?;
+            }
+            Move::CloseLedger(role, id) => target.close_ledger(observed.owner(*role), id).await?,
+            Move::CountRelease => {
+                context.metrics.released.inc();
+                tracing::warn!(account = observed.name, "released at once: its namespace is being deleted");
+            }
+        }
+    }
+    Ok(())
+}

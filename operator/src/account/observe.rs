@@ -1,0 +1,128 @@
+//! What there is of an account: itself, its strategies, its pods, its records. Reads only.
+
+use std::collections::BTreeMap;
+
+use bus::{Owner, Scope};
+use crds::roles::AccountSpec;
+use crds::{TradingAccount, TradingAccountSpec, TradingAccountStatus, TradingStrategy};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Api, Resource, ResourceExt};
+
+use crate::context::Context;
+use crate::names::Role;
+use crate::placement::{PodFacts, Stored};
+use crate::strategy::observe::owner_reference;
+use crate::{Error, observe};
+
+/// All that a reconcile of an account looks at.
+pub struct Observed {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its uid.
+    pub uid: String,
+    /// As it was read.
+    pub resource_version: String,
+    /// The generation of its spec.
+    pub generation: u64,
+    /// Since when it is being deleted.
+    pub deleting_since: Option<k8s_openapi::jiff::Timestamp>,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Its spec.
+    pub spec: TradingAccountSpec,
+    /// Its status.
+    pub status: TradingAccountStatus,
+    /// A reference for what it owns.
+    pub owner_reference: OwnerReference,
+    /// A reference for Events.
+    pub reference: ObjectReference,
+    /// The name of its market data in keys.
+    pub source: String,
+    /// Whose record the gateway's is.
+    pub gateway: Owner,
+    /// Whose record the feed's is.
+    pub feed: Owner,
+    /// The gateway's record.
+    pub gateway_stored: Stored,
+    /// The feed's record.
+    pub feed_stored: Stored,
+    /// The gateway's pods.
+    pub gateway_pods: Vec<PodFacts>,
+    /// The feed's pods.
+    pub feed_pods: Vec<PodFacts>,
+    /// Its strategies, those being deleted included, by name.
+    pub strategies: Vec<TradingStrategy>,
+    /// Whether its namespace is being deleted.
+    pub namespace_terminating: bool,
+}
+
+impl Observed {
+    /// Whose record a role's is.
+    pub const fn owner(&self, role: Role) -> &Owner {
+        match role {
+            Role::Gateway | Role::Strategy => &self.gateway,
+            Role::Feed => &self.feed,
+        }
+    }
+}
+
+/// Looks, freshly. `None` if it is gone.
+pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<Observed>, Error> {
+    let (name, namespace) = (seen.name_any(), seen.namespace().unwrap_or_default());
+    let api: Api<TradingAccount> = Api::namespaced(context.client.clone(), &namespace);
+    let Some(account) = api.get_opt(&name).await.map_err(Error::api("get account", name.clone()))? else {
+        return Ok(None);
+    };
+    let uid = account.uid().unwrap_or_default();
+    let source = AccountSpec { name: name.clone(), spec: account.spec.clone() }.source();
+    let gateway = context.keys.gateway(&Scope::account(&namespace, &name)?);
+    let feed = context.keys.feed(&Scope::source(&namespace, &source)?);
+    let status = account.status.clone().unwrap_or_default();
+    let feed_epoch = status.feed.as_ref().map_or(0, |feed| feed.epoch);
+    let gateway_epoch = status.epoch.unwrap_or(0);
+    let deleting_since = account.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+    let client = &context.client;
+    Ok(Some(Observed {
+        gateway_pods: observe::pods(client, &namespace, &name, &uid, Role::Gateway, gateway_epoch).await?,
+        feed_pods: observe::pods(client, &namespace, &name, &uid, Role::Feed, feed_epoch).await?,
+        gateway_stored: context.stored(&gateway).await,
+        feed_stored: context.stored(&feed).await,
+        namespace_terminating: deleting_since.is_some() && observe::is_terminating(client, &namespace).await?,
+        strategies: strategies(context, &namespace, &name),
+        resource_version: account.resource_version().unwrap_or_default(),
+        generation: account.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
+        deleting_since,
+        finalizers: account.finalizers().to_vec(),
+        annotations: account.annotations().clone(),
+        owner_reference: owner_reference(&account),
+        reference: account.object_ref(&()),
+        spec: account.spec,
+        status,
+        source,
+        gateway,
+        feed,
+        name,
+        namespace,
+        uid,
+    }))
+}
+
+/// The account's strategies as last seen; each change of one wakes its account.
+fn strategies(context: &Context, namespace: &str, account: &str) -> Vec<TradingStrategy> {
+    let mut found: Vec<TradingStrategy> = context
+        .strategies
+        .state()
+        .iter()
+        .filter_map(|object| object.0.as_ref().ok())
+        .filter(|strategy| strategy.namespace().as_deref() == Some(namespace))
+        .filter(|strategy| strategy.spec.account_ref.name.as_str() == account)
+        .cloned()
+        .collect();
+    found.sort_by_key(ResourceExt::name_any);
+    found
+}

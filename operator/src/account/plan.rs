@@ -1,0 +1,208 @@
+//! What must happen next for an account. Pure: no client, no clock.
+
+use kube::ResourceExt;
+use serde_json::Value;
+
+use super::observe::Observed;
+use super::validate::Accepted;
+use crate::build::{Image, PodRequest};
+use crate::names::{FINALIZER, LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
+use crate::placement::{LedgerStatus, PodFacts, Situation, Standing, Step, Stored, place};
+use crate::strategy::plan::answer;
+use crate::strategy::validate::Invalid;
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Move {
+    /// Set the list of finalizers.
+    Finalizers(Vec<String>),
+    /// Set a process's register.
+    Register(Role, Value),
+    /// Steps of a process's placement.
+    Place(Box<PodRequest>, Vec<Step>),
+    /// Close a ledger for good.
+    CloseLedger(Role, String),
+    /// Count a release without orderly end.
+    CountRelease,
+}
+
+/// What to do, in order, and where the processes stand.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// What to do, in order.
+    pub moves: Vec<Move>,
+    /// Where the gateway stands.
+    pub gateway: Standing,
+    /// Where the feed stands.
+    pub feed: Standing,
+    /// Strategies that hold back a deletion.
+    pub in_use_by: Vec<String>,
+}
+
+impl Plan {
+    fn new(moves: Vec<Move>, gateway: Standing, feed: Standing) -> Self {
+        Self { moves, gateway, feed, in_use_by: Vec::new() }
+    }
+
+    /// Whether the account is let go.
+    pub fn is_release(&self) -> bool {
+        self.moves.iter().any(
+            |next| matches!(next, Move::Finalizers(finalizers) if !finalizers.iter().any(|name| name == FINALIZER)),
+        )
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_settled(&self) -> bool {
+        let resting = |standing: &Standing| {
+            matches!(
+                standing,
+                Standing::Ready { .. } | Standing::Absent | Standing::LedgerLost | Standing::LedgerFound { .. }
+            )
+        };
+        let quiet = self.moves.iter().all(|next| match next {
+            Move::Register(_, _) => true,
+            Move::Place(_, steps) => steps.is_empty(),
+            Move::Finalizers(_) | Move::CloseLedger(_, _) | Move::CountRelease => false,
+        });
+        quiet && resting(&self.gateway) && resting(&self.feed)
+    }
+}
+
+/// The next moves.
+pub fn plan(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &Image) -> Plan {
+    if observed.deleting_since.is_some() {
+        return ending(observed);
+    }
+    let setting = || Standing::Starting { why: "the finalizer is being set".to_owned() };
+    if !observed.finalizers.iter().any(|name| name == FINALIZER) {
+        let finalizers = observed.finalizers.iter().cloned().chain([FINALIZER.to_owned()]).collect();
+        return Plan::new(vec![Move::Finalizers(finalizers)], setting(), Standing::Absent);
+    }
+    let Ok(accepted) = accepted else {
+        return Plan::new(Vec::new(), standing_of(&observed.gateway_pods), standing_of(&observed.feed_pods));
+    };
+    let mut moves = Vec::new();
+    let told = |value: Result<String, serde_json::Error>| value.unwrap_or_default();
+    if matches!(observed.gateway_stored, Stored::Found(_)) {
+        moves.push(Move::Register(Role::Gateway, serde_json::to_value(&accepted.books).unwrap_or_default()));
+    }
+    let request = request(observed, Role::Gateway, told(serde_json::to_string(&accepted.gateway)));
+    let (steps, gateway) = place(&situation(observed, Role::Gateway, Some(request.digest(image))));
+    moves.push(Move::Place(Box::new(request), steps));
+    if matches!(observed.feed_stored, Stored::Found(_)) {
+        moves.push(Move::Register(Role::Feed, serde_json::to_value(&accepted.readers).unwrap_or_default()));
+    }
+    let spec = accepted.feed.as_ref().map(|feed| told(serde_json::to_string(feed)));
+    let request = self::request(observed, Role::Feed, spec.clone().unwrap_or_default());
+    let wanted = spec.map(|_| request.digest(image));
+    let (steps, feed) = place(&situation(observed, Role::Feed, wanted));
+    moves.push(Move::Place(Box::new(request), steps));
+    Plan::new(moves, gateway, feed)
+}
+
+fn pods(observed: &Observed, role: Role) -> &[PodFacts] {
+    if role == Role::Feed { &observed.feed_pods } else { &observed.gateway_pods }
+}
+
+fn standing_of(pods: &[PodFacts]) -> Standing {
+    match pods.iter().find(|pod| pod.owned && pod.ready) {
+        Some(pod) => Standing::Ready { pod: pod.name.clone(), node: pod.node.clone() },
+        None => Standing::Absent,
+    }
+}
+
+fn situation(observed: &Observed, role: Role, wanted: Option<String>) -> Situation {
+    let status = &observed.status;
+    let feed = status.feed.as_ref();
+    let (ledger, epoch, known_pod, stored) = match role {
+        Role::Feed => (
+            feed.and_then(|feed| feed.ledger.as_ref()),
+            feed.map_or(0, |feed| feed.epoch),
+            feed.map(|feed| feed.pod.clone()).filter(|pod| !pod.is_empty()),
+            &observed.feed_stored,
+        ),
+        Role::Gateway | Role::Strategy => (
+            status.ledger.as_ref(),
+            status.epoch.unwrap_or(0),
+            status.gateway.as_ref().map(|gateway| gateway.pod.clone()),
+            &observed.gateway_stored,
+        ),
+    };
+    Situation {
+        role,
+        name: observed.name.clone(),
+        uid: observed.uid.clone(),
+        ledger: ledger.map(|ledger| LedgerStatus { id: ledger.id.clone(), accepted_by: ledger.resource_uid.clone() }),
+        epoch,
+        known_pod,
+        stored: stored.clone(),
+        pods: pods(observed, role).to_vec(),
+        wanted,
+        answer: answer(observed.annotations.get(LEDGER_ANNOTATION).map(String::as_str)),
+    }
+}
+
+fn request(observed: &Observed, role: Role, spec: String) -> PodRequest {
+    let ledger = match role {
+        Role::Feed => observed.status.feed.as_ref().and_then(|feed| feed.ledger.as_ref()),
+        Role::Gateway | Role::Strategy => observed.status.ledger.as_ref(),
+    };
+    PodRequest {
+        role,
+        name: observed.name.clone(),
+        namespace: observed.namespace.clone(),
+        owner: observed.owner_reference.clone(),
+        record: observed.owner(role).name().to_owned(),
+        ledger: ledger.map(|ledger| ledger.id.clone()).unwrap_or_default(),
+        spec,
+    }
+}
+
+/// An account in use is held; then its processes end, their ledgers are closed, and it is let go.
+fn ending(observed: &Observed) -> Plan {
+    let (gateway, feed) = (standing_of(&observed.gateway_pods), standing_of(&observed.feed_pods));
+    if !observed.finalizers.iter().any(|name| name == FINALIZER) {
+        return Plan::new(Vec::new(), gateway, feed);
+    }
+    let rest: Vec<_> = observed.finalizers.iter().filter(|name| *name != FINALIZER).cloned().collect();
+    let release = Move::Finalizers(rest);
+    if observed.namespace_terminating {
+        return Plan::new(vec![Move::CountRelease, release], gateway, feed);
+    }
+    if observed.annotations.get(RELEASE_ANNOTATION).is_some_and(|answer| answer == "now") {
+        return Plan::new(vec![release], gateway, feed);
+    }
+    let in_use_by: Vec<String> = observed.strategies.iter().map(ResourceExt::name_any).collect();
+    if !in_use_by.is_empty() {
+        // The gateway still cancels for strategies that are being deleted.
+        let books = super::validate::validate(observed).map(|accepted| accepted.books).unwrap_or_default();
+        let mut moves = Vec::new();
+        if matches!(observed.gateway_stored, Stored::Found(_)) {
+            moves.push(Move::Register(Role::Gateway, serde_json::to_value(&books).unwrap_or_default()));
+        }
+        return Plan { in_use_by, ..Plan::new(moves, gateway, feed) };
+    }
+    let mut moves = Vec::new();
+    let mut open = false;
+    for role in [Role::Gateway, Role::Feed] {
+        let situation = situation(observed, role, None);
+        let steps = situation
+            .pods
+            .iter()
+            .filter(|pod| pod.owned && !pod.deleting)
+            .map(|pod| Step::DeletePod { name: pod.name.clone(), uid: pod.uid.clone() })
+            .collect();
+        moves.push(Move::Place(Box::new(request(observed, role, String::new())), steps));
+        match (&situation.stored, situation.ledger) {
+            (Stored::Away(_), Some(_)) => open = true,
+            (Stored::Found(record), Some(ledger)) if record.ledger == ledger.id && !record.closed => {
+                moves.push(Move::CloseLedger(role, ledger.id));
+            }
+            (Stored::Found(_) | Stored::Missing, _) | (Stored::Away(_), None) => {}
+        }
+    }
+    if !open {
+        moves.push(release);
+    }
+    Plan::new(moves, gateway, feed)
+}

@@ -1,0 +1,210 @@
+//! What an account's status says. Pure but for the write itself.
+
+use std::collections::BTreeMap;
+
+use crds::account::status::{AccountOrders, AccountSummary, FeedStatus};
+use crds::condition::ConditionStatus;
+use crds::record::ORDER;
+use crds::strategy::status::{Mode, StrategyState, Worker};
+use crds::{TradingAccount, TradingAccountStatus};
+use k8s_openapi::jiff::Timestamp;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::observe::Observed;
+use super::plan::Plan;
+use crate::Error;
+use crate::condition::Verdict;
+use crate::context::Context;
+use crate::names::STATUS_MANAGER;
+use crate::placement::{PodFacts, Standing, Stored};
+use crate::reason::Reason;
+use crate::strategy::validate::Invalid;
+
+/// How long a deletion that nothing holds may take before a human is asked.
+const DEADLINE_SECONDS: i64 = 60;
+
+/// The status that a reader should see now.
+pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> TradingAccountStatus {
+    let before = &observed.status;
+    let (state, verdict) = judge(observed, invalid, plan, now);
+    let generation = i64::try_from(observed.generation).ok();
+    let written = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let mut strategies: BTreeMap<String, u32> = BTreeMap::new();
+    for strategy in &observed.strategies {
+        let state = strategy.status.as_ref().and_then(|status| status.state).unwrap_or(StrategyState::Pending);
+        *strategies.entry(format!("{state:?}")).or_default() += 1;
+    }
+    TradingAccountStatus {
+        observed_generation: generation,
+        state: Some(state),
+        epoch: before.epoch,
+        ledger: before.ledger.clone(),
+        gateway: worker(&plan.gateway, &observed.gateway_pods, before.epoch).or_else(|| before.gateway.clone()),
+        feed: feed(observed, plan),
+        conditions: verdict.conditions(&before.conditions, generation, &written),
+        balances: None,
+        unassigned: None,
+        orders: orders(&observed.gateway_stored).or(before.orders),
+        strategies: Some(strategies),
+        summary: Some(AccountSummary {
+            venue: "paper".to_owned(),
+            mode: Mode::Paper,
+            strategies: u32::try_from(observed.strategies.len()).unwrap_or(u32::MAX),
+            halted: String::new(),
+        }),
+    }
+}
+
+fn worker(standing: &Standing, pods: &[PodFacts], epoch: Option<u64>) -> Option<Worker> {
+    if let Standing::Ready { pod, node } = standing {
+        return Some(Worker { pod: pod.clone(), node: node.clone() });
+    }
+    let seen = pods.iter().find(|pod| pod.owned && Some(pod.epoch) == epoch)?;
+    Some(Worker { pod: seen.name.clone(), node: seen.node.clone() })
+}
+
+fn feed(observed: &Observed, plan: &Plan) -> Option<FeedStatus> {
+    let before = observed.status.feed.clone()?;
+    let seen = worker(&plan.feed, &observed.feed_pods, Some(before.epoch));
+    Some(FeedStatus { pod: seen.map_or(before.pod.clone(), |worker| worker.pod), ..before })
+}
+
+/// Orders that the gateway's record holds open.
+fn orders(stored: &Stored) -> Option<AccountOrders> {
+    let Stored::Found(record) = stored else { return None };
+    let (mut open, mut unknown) = (0, 0);
+    for (_, text) in record.fields.iter().filter(|(name, _)| name.starts_with(ORDER)) {
+        let order: Value = serde_json::from_str(text).unwrap_or_default();
+        match order["stage"]["at"].as_str() {
+            Some("over") | None => {}
+            Some("unknown") => (open, unknown) = (open + 1, unknown + 1),
+            Some(_) => open += 1,
+        }
+    }
+    Some(AccountOrders { open, unknown })
+}
+
+fn judge(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> (StrategyState, Verdict) {
+    let valid = (ConditionStatus::True, Reason::Valid, "The spec is valid.".to_owned());
+    if let Some(since) = observed.deleting_since {
+        return deleting(plan, now.duration_since(since).as_secs(), valid);
+    }
+    if let Some(invalid) = invalid {
+        let accepted = (ConditionStatus::False, invalid.reason, invalid.message.clone());
+        let verdict = Verdict { ready: accepted.clone(), accepted, reconciling: false, stalled: true };
+        return (StrategyState::Pending, verdict);
+    }
+    let (state, ready, reconciling, stalled) = standing(plan);
+    (state, Verdict { accepted: valid, ready, reconciling, stalled })
+}
+
+fn deleting(plan: &Plan, seconds: i64, accepted: (ConditionStatus, Reason, String)) -> (StrategyState, Verdict) {
+    let (reason, message, late) = if plan.in_use_by.is_empty() {
+        let late = seconds > DEADLINE_SECONDS;
+        let reason = if late { Reason::DeadlineExceeded } else { Reason::Stopping };
+        let message = if late {
+            "The deletion waits for Redis. Mend it, or annotate glm.trading/release: now to let go.".to_owned()
+        } else {
+            "The gateway and the feed end, then their ledgers are closed.".to_owned()
+        };
+        (reason, message, late)
+    } else {
+        let message = format!("Held by its strategies: {}. Delete them first.", plan.in_use_by.join(", "));
+        (Reason::InUse, message, false)
+    };
+    let ready = (ConditionStatus::False, reason, message);
+    (StrategyState::Deleting, Verdict { accepted, ready, reconciling: true, stalled: late })
+}
+
+type Ready = (ConditionStatus, Reason, String);
+
+fn standing(plan: &Plan) -> (StrategyState, Ready, bool, bool) {
+    let no = |reason, message: String| (ConditionStatus::False, reason, message);
+    for (what, standing) in [("gateway", &plan.gateway), ("feed", &plan.feed)] {
+        match standing {
+            Standing::Ready { .. } => {}
+            Standing::Absent if what == "feed" => {}
+            Standing::Absent | Standing::Stopping => {
+                return (
+                    StrategyState::Stopping,
+                    no(Reason::Stopping, format!("The {what}'s pod is ending.")),
+                    true,
+                    false,
+                );
+            }
+            Standing::Starting { why } => {
+                return (
+                    StrategyState::Starting,
+                    no(Reason::Starting, format!("The {what} is on its way: {why}.")),
+                    true,
+                    false,
+                );
+            }
+            Standing::Blocked { why } => {
+                let message = format!("The {what}'s pod cannot start: {why}. Look with kubectl describe pod.");
+                return (StrategyState::Starting, no(Reason::PodBlocked, message), true, false);
+            }
+            Standing::LedgerLost => {
+                let message = format!(
+                    "Redis has no record of the {what}'s ledger. Restore Redis from its backup, or annotate \
+                     glm.trading/ledger: discard to start a new one."
+                );
+                return (StrategyState::Quarantined, no(Reason::LedgerLost, message), false, true);
+            }
+            Standing::LedgerFound { found, uid } => {
+                let message = format!(
+                    "Redis has ledger {found} of the {what}, made for resource {uid}. Annotate glm.trading/ledger: \
+                     resume to go on with it, or discard to start a new one."
+                );
+                return (StrategyState::Quarantined, no(Reason::LedgerFound, message), false, true);
+            }
+            Standing::StoreAway { why } => {
+                let ready = (
+                    ConditionStatus::Unknown,
+                    Reason::RedisUnavailable,
+                    format!("The {what}'s record cannot be read: {why}."),
+                );
+                return (StrategyState::Degraded, ready, false, false);
+            }
+        }
+    }
+    let message = match plan.feed {
+        Standing::Absent => "The gateway is up; no strategy reads prices yet.",
+        _ => "The gateway and the feed are up.",
+    };
+    (StrategyState::Running, (ConditionStatus::True, Reason::Available, message.to_owned()), false, false)
+}
+
+/// Whether a status must be written: it has no figures that move with prices.
+pub fn is_due(before: &TradingAccountStatus, next: &TradingAccountStatus) -> bool {
+    before != next
+}
+
+/// Writes it under its own manager; epochs and ledgers are not touched.
+pub async fn write(context: &Context, observed: &Observed, status: &TradingAccountStatus) -> Result<(), Error> {
+    let mut body =
+        serde_json::to_value(status).map_err(|source| Error::Json { subject: observed.name.clone(), source })?;
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("epoch");
+        fields.remove("ledger");
+        if let Some(feed) = fields.get_mut("feed").and_then(Value::as_object_mut) {
+            feed.retain(|name, _| name == "pod");
+        }
+    }
+    let body = json!({
+        "apiVersion": crds::API_VERSION,
+        "kind": "TradingAccount",
+        "metadata": { "name": observed.name },
+        "status": body,
+    });
+    let api: Api<TradingAccount> = Api::namespaced(context.client.clone(), &observed.namespace);
+    let params = PatchParams::apply(STATUS_MANAGER).force();
+    context.metrics.writes.inc();
+    match api.patch_status(&observed.name, &params, &Patch::Apply(&body)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(()),
+        Err(error) => Err(Error::api("write the status of", observed.name.clone())(error)),
+    }
+}

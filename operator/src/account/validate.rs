@@ -1,0 +1,82 @@
+//! Whether an account can be run as it is, and what its gateway and feed are told. Pure: no client, no clock.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crds::TradingStrategy;
+use crds::roles::{AccountSpec, BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, StrategySpec};
+use engine::strategy::DesiredState;
+use kube::ResourceExt;
+
+use super::observe::Observed;
+use crate::reason::Reason;
+use crate::strategy::validate::Invalid;
+
+/// What the account's processes are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// For the gateway.
+    pub gateway: GatewaySpec,
+    /// The gateway's register.
+    pub books: GatewayDesired,
+    /// For the feed; absent while nobody reads.
+    pub feed: Option<FeedSpec>,
+    /// The feed's register.
+    pub readers: FeedDesired,
+}
+
+/// What the processes are told, or why not.
+pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
+    let violations: Vec<_> = observed.spec.validate().iter().map(ToString::to_string).collect();
+    if !violations.is_empty() {
+        return Err(Invalid { reason: Reason::InvalidSpec, message: violations.join("; ") });
+    }
+    let account = AccountSpec { name: observed.name.clone(), spec: observed.spec.clone() };
+    let books = observed.strategies.iter().filter_map(|strategy| book(strategy, &account)).collect();
+    let reading: Vec<&TradingStrategy> = observed.strategies.iter().filter(|strategy| reads(strategy)).collect();
+    Ok(Accepted {
+        feed: feed(observed, &account, &reading),
+        readers: FeedDesired { readers: reading.iter().map(|strategy| strategy.name_any()).collect() },
+        gateway: GatewaySpec { generation: 0, account },
+        books: GatewayDesired { books },
+    })
+}
+
+/// A strategy with a ledger has a book; one without instrument rules trades nothing.
+fn book(strategy: &TradingStrategy, account: &AccountSpec) -> Option<BookSpec> {
+    let ledger = strategy.status.as_ref()?.ledger.as_ref()?.id.parse().ok()?;
+    let spec = StrategySpec {
+        name: strategy.name_any(),
+        generation: 0,
+        spec: strategy.spec.clone(),
+        account: account.clone(),
+    };
+    let instrument = spec.instrument().ok()?;
+    Some(BookSpec {
+        strategy: spec.name,
+        ledger,
+        capital: strategy.spec.capital.clone(),
+        tick_sizes: BTreeMap::from([(instrument.symbol, instrument.tick_size)]),
+        closing: strategy.metadata.deletion_timestamp.is_some(),
+    })
+}
+
+/// Whether a strategy reads the feed.
+fn reads(strategy: &TradingStrategy) -> bool {
+    strategy.metadata.deletion_timestamp.is_none()
+        && strategy.spec.state != DesiredState::Stopped
+        && strategy.status.as_ref().is_some_and(|status| status.ledger.is_some())
+}
+
+fn feed(observed: &Observed, account: &AccountSpec, reading: &[&TradingStrategy]) -> Option<FeedSpec> {
+    let replay = observed.spec.market_data.replay.as_ref()?;
+    Some(FeedSpec {
+        account: observed.name.clone(),
+        source: observed.source.clone(),
+        symbol: reading.first()?.spec.instruments.first()?.symbol.clone(),
+        file: PathBuf::from(replay.file.as_str()),
+        speed: Some(replay.speed),
+        repeat: replay.repeat,
+        latency_ms: account.latency_ms(),
+    })
+}

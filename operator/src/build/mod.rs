@@ -1,0 +1,5 @@
+//! The Kubernetes objects that the operator makes. Pure.
+
+mod pod;
+
+pub use pod::{Image, PodRequest, pod};

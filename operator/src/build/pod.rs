@@ -1,0 +1,267 @@
+//! The one pod builder: worker, gateway and feed differ in their role and what they are told.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, Pod, PodSecurityContext, PodSpec,
+    Probe, ResourceRequirements, SeccompProfile, SecretKeySelector, SecurityContext,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::names::{DIGEST_ANNOTATION, EPOCH_LABEL, OPERATOR, OWNER_LABEL, Role};
+
+/// Where processes serve their health and metrics.
+const ADMIN_PORT: i32 = 9090;
+/// The user of the image.
+const USER: i64 = 65_532;
+
+/// What all pods are made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The image's name.
+    pub name: String,
+    /// When it is pulled.
+    pub pull_policy: String,
+    /// The pods' service account, which has no rights.
+    pub service_account: String,
+    /// The store's address; absent where it comes from a Secret.
+    pub redis_url: Option<String>,
+    /// Name and key of the Secret that holds the store's address.
+    pub redis_secret: Option<(String, String)>,
+    /// The prefix of all keys.
+    pub prefix: String,
+    /// The installation the prefix belongs to.
+    pub installation: String,
+}
+
+/// What one pod is made from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodRequest {
+    /// Which process.
+    pub role: Role,
+    /// The name of the resource it runs for.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The resource that owns it.
+    pub owner: OwnerReference,
+    /// The owner of the record in the store.
+    pub record: String,
+    /// The ledger.
+    pub ledger: String,
+    /// What the role is told, as one JSON document.
+    pub spec: String,
+}
+
+impl PodRequest {
+    /// A digest of all that a pod is made from, but its epoch.
+    pub fn digest(&self, image: &Image) -> String {
+        let parts = [
+            self.role.name(),
+            &self.name,
+            &self.record,
+            &self.ledger,
+            &self.spec,
+            &image.name,
+            &image.service_account,
+            image.redis_url.as_deref().unwrap_or(""),
+            &image.prefix,
+        ];
+        format!("{:016x}", fnv(parts.join("\n").as_bytes()))
+    }
+}
+
+/// FNV-1a: stable over versions of this program, unlike the standard library's hasher. Not for security.
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The pod of a request under an epoch.
+pub fn pod(request: &PodRequest, image: &Image, epoch: u64) -> Pod {
+    let labels = BTreeMap::from([
+        ("app.kubernetes.io/name".to_owned(), "glm".to_owned()),
+        ("app.kubernetes.io/component".to_owned(), request.role.name().to_owned()),
+        ("app.kubernetes.io/instance".to_owned(), request.name.clone()),
+        ("app.kubernetes.io/managed-by".to_owned(), OPERATOR.to_owned()),
+        (EPOCH_LABEL.to_owned(), epoch.to_string()),
+        (OWNER_LABEL.to_owned(), request.owner.uid.clone()),
+    ]);
+    let annotations = BTreeMap::from([
+        (DIGEST_ANNOTATION.to_owned(), request.digest(image)),
+        // A bare pod would hold back a node's scale-down; this one is replaced from its record.
+        ("cluster-autoscaler.kubernetes.io/safe-to-evict".to_owned(), "true".to_owned()),
+    ]);
+    Pod {
+        metadata: ObjectMeta {
+            name: Some(request.role.pod(&request.name, epoch)),
+            namespace: Some(request.namespace.clone()),
+            labels: Some(labels),
+            annotations: Some(annotations),
+            owner_references: Some(vec![request.owner.clone()]),
+            ..ObjectMeta::default()
+        },
+        spec: Some(spec(request, image, epoch)),
+        status: None,
+    }
+}
+
+fn spec(request: &PodRequest, image: &Image, epoch: u64) -> PodSpec {
+    PodSpec {
+        automount_service_account_token: Some(false),
+        containers: vec![container(request, image, epoch)],
+        enable_service_links: Some(false),
+        restart_policy: Some("OnFailure".to_owned()),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(USER),
+            run_as_group: Some(USER),
+            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
+            ..PodSecurityContext::default()
+        }),
+        service_account_name: Some(image.service_account.clone()),
+        termination_grace_period_seconds: Some(30),
+        ..PodSpec::default()
+    }
+}
+
+fn container(request: &PodRequest, image: &Image, epoch: u64) -> Container {
+    Container {
+        name: request.role.name().to_owned(),
+        image: Some(image.name.clone()),
+        image_pull_policy: Some(image.pull_policy.clone()),
+        args: Some(vec![request.role.name().to_owned()]),
+        env: Some(environment(request, image, epoch)),
+        ports: Some(vec![ContainerPort {
+            name: Some("admin".to_owned()),
+            container_port: ADMIN_PORT,
+            ..ContainerPort::default()
+        }]),
+        readiness_probe: Some(probe("/readyz", 2)),
+        liveness_probe: Some(probe("/healthz", 10)),
+        resources: Some(resources()),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            read_only_root_filesystem: Some(true),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
+            ..SecurityContext::default()
+        }),
+        ..Container::default()
+    }
+}
+
+fn environment(request: &PodRequest, image: &Image, epoch: u64) -> Vec<EnvVar> {
+    let plain =
+        |name: &str, value: &str| EnvVar { name: name.to_owned(), value: Some(value.to_owned()), ..EnvVar::default() };
+    let redis = match (&image.redis_secret, &image.redis_url) {
+        (Some((name, key)), _) => EnvVar {
+            name: "GLM_REDIS".to_owned(),
+            value_from: Some(EnvVarSource {
+                secret_key_ref: Some(SecretKeySelector { name: name.clone(), key: key.clone(), optional: None }),
+                ..EnvVarSource::default()
+            }),
+            ..EnvVar::default()
+        },
+        (None, url) => plain("GLM_REDIS", url.as_deref().unwrap_or_default()),
+    };
+    vec![
+        redis,
+        plain("GLM_PREFIX", &image.prefix),
+        plain("GLM_INSTALLATION", &image.installation),
+        plain("GLM_NAMESPACE", &request.namespace),
+        plain("GLM_OWNER", &request.record),
+        plain("GLM_LEDGER", &request.ledger),
+        plain("GLM_EPOCH", &epoch.to_string()),
+        plain("GLM_ADMIN", &format!("0.0.0.0:{ADMIN_PORT}")),
+        plain("GLM_SPEC", &request.spec),
+    ]
+}
+
+fn probe(path: &str, period_seconds: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: IntOrString::String("admin".to_owned()),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period_seconds),
+        timeout_seconds: Some(2),
+        ..Probe::default()
+    }
+}
+
+/// A worker holds about 8 MiB; the limit leaves room for a burst of ticks.
+fn resources() -> ResourceRequirements {
+    let amounts = |cpu: Option<&str>, memory: &str| {
+        let mut amounts = BTreeMap::from([("memory".to_owned(), Quantity(memory.to_owned()))]);
+        if let Some(cpu) = cpu {
+            amounts.insert("cpu".to_owned(), Quantity(cpu.to_owned()));
+        }
+        Some(amounts)
+    };
+    ResourceRequirements {
+        requests: amounts(Some("10m"), "16Mi"),
+        limits: amounts(None, "64Mi"),
+        ..ResourceRequirements::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> PodRequest {
+        PodRequest {
+            role: Role::Strategy,
+            name: "grid".to_owned(),
+            namespace: "ns".to_owned(),
+            owner: OwnerReference { uid: "u1".to_owned(), ..OwnerReference::default() },
+            record: "strategy-grid".to_owned(),
+            ledger: "abc".to_owned(),
+            spec: "{}".to_owned(),
+        }
+    }
+
+    fn image() -> Image {
+        Image {
+            name: "glm:1".to_owned(),
+            pull_policy: "IfNotPresent".to_owned(),
+            service_account: "glm-worker".to_owned(),
+            redis_url: Some("redis://redis:6379".to_owned()),
+            redis_secret: None,
+            prefix: "glm".to_owned(),
+            installation: "i".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_digest_changes_with_what_the_pod_is_made_from_and_not_with_its_epoch() {
+        let digest = request().digest(&image());
+        assert_eq!(digest, request().digest(&image()));
+        assert_ne!(digest, PodRequest { spec: "{\"a\":1}".to_owned(), ..request() }.digest(&image()));
+        assert_ne!(digest, request().digest(&Image { name: "glm:2".to_owned(), ..image() }));
+        let annotation =
+            |epoch| pod(&request(), &image(), epoch).metadata.annotations.unwrap()[DIGEST_ANNOTATION].clone();
+        assert_eq!(annotation(1), annotation(2));
+    }
+
+    #[test]
+    fn the_pod_meets_the_restricted_profile_and_has_no_token() {
+        let spec = pod(&request(), &image(), 7).spec.unwrap();
+        assert_eq!(spec.automount_service_account_token, Some(false));
+        assert_eq!(spec.enable_service_links, Some(false));
+        assert_eq!(spec.security_context.as_ref().unwrap().run_as_non_root, Some(true));
+        let security = spec.containers[0].security_context.as_ref().unwrap();
+        assert_eq!(security.allow_privilege_escalation, Some(false));
+        assert_eq!(security.capabilities.as_ref().unwrap().drop, Some(vec!["ALL".to_owned()]));
+    }
+
+    #[test]
+    fn a_secret_is_referred_to_and_never_read() {
+        let image = Image { redis_secret: Some(("redis".to_owned(), "url".to_owned())), redis_url: None, ..image() };
+        let spec = pod(&request(), &image, 7).spec.unwrap();
+        let redis = spec.containers[0].env.as_ref().unwrap().iter().find(|env| env.name == "GLM_REDIS").unwrap();
+        assert!(redis.value.is_none() && redis.value_from.is_some());
+    }
+}

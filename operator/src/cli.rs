@@ -1,0 +1,186 @@
+//! The command line: run, or print the definitions of the kinds.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use bus::{Claim, Keys, RedisBus, StateStore};
+use clap::{Args, Parser, Subcommand};
+use futures::FutureExt;
+use kube::Client;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector;
+use operator::build::Image;
+use operator::context::Context;
+use operator::controller::{self, Sources};
+use operator::metrics::{self, Metrics};
+use operator::names::OPERATOR;
+use operator::pace::Pace;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::reports::Reports;
+
+/// Runs one worker pod for each TradingStrategy and tells in its status what it does.
+#[derive(Debug, Parser)]
+#[command(name = "operator", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the operator.
+    Run(Box<Options>),
+    /// Print the definitions of the kinds.
+    Crds,
+}
+
+#[derive(Debug, Args)]
+struct Options {
+    /// Redis, as the operator reaches it.
+    #[arg(long, env = "GLM_REDIS", value_name = "URL")]
+    redis: String,
+    /// Redis, as pods reach it; default: the same.
+    #[arg(long, env = "GLM_POD_REDIS", value_name = "URL")]
+    pod_redis: Option<String>,
+    /// The Secret that holds Redis' address for pods, NAME/KEY. It is only referred to.
+    #[arg(long, env = "GLM_POD_REDIS_SECRET", value_name = "NAME/KEY")]
+    pod_redis_secret: Option<String>,
+    /// What all keys start with.
+    #[arg(long, env = "GLM_PREFIX", default_value = "glm")]
+    prefix: String,
+    /// The installation the prefix belongs to.
+    #[arg(long, env = "GLM_INSTALLATION", default_value = "glm")]
+    installation: String,
+    /// The namespaces to watch.
+    #[arg(long, env = "GLM_NAMESPACES", value_delimiter = ',', required = true)]
+    namespaces: Vec<String>,
+    /// The image of pods.
+    #[arg(long, env = "GLM_IMAGE")]
+    image: String,
+    /// When the image is pulled.
+    #[arg(long, env = "GLM_IMAGE_PULL_POLICY", default_value = "IfNotPresent")]
+    image_pull_policy: String,
+    /// The pods' service account.
+    #[arg(long, env = "GLM_WORKER_SERVICE_ACCOUNT", default_value = "glm-worker")]
+    worker_service_account: String,
+    /// Where to serve /healthz, /readyz and /metrics.
+    #[arg(long, env = "GLM_ADMIN", default_value = "0.0.0.0:9090")]
+    admin: SocketAddr,
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Crds => {
+            for file in crds::yaml() {
+                print!("---\n{}", file.text);
+            }
+            Ok(())
+        }
+        Command::Run(options) => start(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(options: &Options) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_env("GLM_LOG").unwrap_or_else(|_| EnvFilter::new("info,kube=warn"));
+    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    runtime.block_on(run(options))
+}
+
+fn image(options: &Options) -> anyhow::Result<Image> {
+    let secret = options
+        .pod_redis_secret
+        .as_ref()
+        .map(|text| {
+            text.split_once('/')
+                .map(|(name, key)| (name.to_owned(), key.to_owned()))
+                .context("--pod-redis-secret: write NAME/KEY")
+        })
+        .transpose()?;
+    let url = options.pod_redis.clone().unwrap_or_else(|| options.redis.clone());
+    Ok(Image {
+        name: options.image.clone(),
+        pull_policy: options.image_pull_policy.clone(),
+        service_account: options.worker_service_account.clone(),
+        redis_url: secret.is_none().then_some(url),
+        redis_secret: secret,
+        prefix: options.prefix.clone(),
+        installation: options.installation.clone(),
+    })
+}
+
+async fn run(options: &Options) -> anyhow::Result<()> {
+    let client = Client::try_default().await.context("find the API server")?;
+    let bus = RedisBus::open(&options.redis).context("open Redis")?;
+    let keys = Keys::new(&options.prefix).context("--prefix")?;
+    let metrics = Metrics::default();
+    let served = tokio::spawn(metrics::serve(options.admin, metrics.clone()));
+    claim(&bus, &keys, &options.installation).await?;
+    let stop = stop()?.shared();
+    let mut running = Vec::new();
+    for namespace in &options.namespaces {
+        let (strategies, strategy_writer) = reflector::store();
+        let (accounts, account_writer) = reflector::store();
+        let context = Arc::new(Context {
+            client: client.clone(),
+            bus: bus.clone(),
+            keys: keys.clone(),
+            image: image(options)?,
+            recorder: Recorder::new(client.clone(), Reporter { controller: OPERATOR.to_owned(), instance: None }),
+            pace: Pace::default(),
+            metrics: metrics.clone(),
+            strategies,
+            accounts: accounts.clone(),
+        });
+        let sources = Sources {
+            client: client.clone(),
+            namespace: namespace.clone(),
+            strategies: strategy_writer,
+            accounts: account_writer,
+            reports: Reports::new(bus.clone(), keys.clone(), accounts).stream(),
+        };
+        tracing::info!(namespace, "watching");
+        running.push(controller::run(sources, context, stop.clone()));
+    }
+    futures::future::join_all(running).await;
+    served.abort();
+    Ok(())
+}
+
+/// Another installation's prefix is refused; a store that is away is not waited for.
+async fn claim(bus: &RedisBus, keys: &Keys, installation: &str) -> anyhow::Result<()> {
+    match bus.claim_installation(keys, installation).await {
+        Ok(Claim::Claimed) => Ok(()),
+        Ok(Claim::Other { id }) => anyhow::bail!(
+            "the prefix {:?} belongs to installation {id:?}, not {installation:?}; choose another prefix or another Redis",
+            keys.prefix()
+        ),
+        Err(error) => {
+            tracing::warn!(%error, "Redis is away; strategies say so until it is back");
+            Ok(())
+        }
+    }
+}
+
+fn stop() -> anyhow::Result<impl Future<Output = ()> + Send> {
+    let mut term = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,72 @@
+//! What every reconcile works with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{BusError, Keys, Owner, RedisBus, StateStore};
+use crds::record::STARTED_AT;
+use kube::Client;
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector::Store;
+
+use crate::build::Image;
+use crate::metrics::Metrics;
+use crate::pace::Pace;
+use crate::placement::{RecordFacts, Stored};
+use crate::{GuardedAccount, GuardedStrategy};
+
+/// Shared by all reconciles.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// The store.
+    pub bus: RedisBus,
+    /// Names of keys.
+    pub keys: Keys,
+    /// What pods are made from.
+    pub image: Image,
+    /// Kubernetes Events.
+    pub recorder: Recorder,
+    /// When figures may be written.
+    pub pace: Pace,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// All strategies, as last seen.
+    pub strategies: Store<GuardedStrategy>,
+    /// All accounts, as last seen.
+    pub accounts: Store<GuardedAccount>,
+}
+
+/// How long one look into the store may take before it counts as away.
+const STORE_PATIENCE: Duration = Duration::from_secs(3);
+
+impl Context {
+    /// An owner's record, or that the store is away.
+    pub async fn stored(&self, owner: &Owner) -> Stored {
+        match self.within(self.bus.record(owner)).await {
+            Ok(None) => Stored::Missing,
+            Ok(Some(record)) => Stored::Found(Box::new(RecordFacts {
+                uid: record.uid,
+                ledger: record.ledger,
+                epoch: record.epoch,
+                version: record.version,
+                closed: record.closed,
+                started_at: record.fields.get(STARTED_AT).and_then(|text| text.parse().ok()).unwrap_or_default(),
+                fields: record.fields.into_iter().map(|(name, value)| (name, value.to_string())).collect(),
+            })),
+            Err(why) => Stored::Away(why),
+        }
+    }
+
+    /// A call to the store, bounded in time.
+    pub async fn within<T>(&self, call: impl Future<Output = Result<T, BusError>>) -> Result<T, String> {
+        match tokio::time::timeout(STORE_PATIENCE, call).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("Redis gave no answer within 3 s".to_owned()),
+        }
+    }
+}
+
+/// Shared by reference count, as the controllers want it.
+pub type Shared = Arc<Context>;

@@ -1,0 +1,139 @@
+//! The wiring: watches, queues, and who wakes whom. No decisions here.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::{TradingAccount, TradingStrategy};
+use futures::{Stream, StreamExt};
+use k8s_openapi::api::core::v1::Pod;
+use kube::core::PartialObjectMeta;
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::store::Writer;
+
+use kube::runtime::{Controller, Predicate as _, WatchStreamExt, predicates, reflector, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use crate::context::Shared;
+use crate::{Error, GuardedAccount, GuardedStrategy, account, strategy};
+
+/// Reconciles at once, each kind.
+const CONCURRENCY: u16 = 16;
+/// How long a failed reconcile waits.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What the controllers of one namespace read from.
+pub struct Sources<R> {
+    /// The API server.
+    pub client: Client,
+    /// The namespace.
+    pub namespace: String,
+    /// Where strategies are kept as last seen.
+    pub strategies: Writer<GuardedStrategy>,
+    /// Where accounts are kept as last seen.
+    pub accounts: Writer<GuardedAccount>,
+    /// Strategies whose workers have told something.
+    pub reports: R,
+}
+
+/// Runs both controllers until asked to stop.
+pub async fn run<R>(
+    sources: Sources<R>,
+    context: Shared,
+    stop: impl Future<Output = ()> + Send + Sync + Clone + 'static,
+) where
+    R: Stream<Item = (String, String)> + Send + 'static,
+{
+    let Sources { client, namespace, strategies, accounts, reports } = sources;
+    let strategy_store = strategies.as_reader();
+    let account_store = accounts.as_reader();
+    let api = |client: &Client| Api::<GuardedStrategy>::namespaced(client.clone(), &namespace);
+    let pods = Api::<PartialObjectMeta<Pod>>::namespaced(client.clone(), &namespace);
+
+    let own = reflector(strategies, lean(watcher(api(&client), watcher::Config::default())))
+        .applied_objects()
+        .predicate_filter(
+            predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
+            Default::default(),
+        );
+    let of_account = {
+        let store = strategy_store.clone();
+        move |changed: GuardedAccount| dependents(&store.state(), &changed)
+    };
+    let strategies = Controller::for_stream(own, strategy_store)
+        .with_config(Config::default().concurrency(CONCURRENCY).debounce(Duration::from_millis(200)))
+        .owns_stream(lean(watcher(pods.clone(), managed())).touched_objects())
+        .watches(Api::<GuardedAccount>::namespaced(client.clone(), &namespace), watcher::Config::default(), of_account)
+        .reconcile_on(reports.map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)))
+        .graceful_shutdown_on(stop.clone())
+        .run(strategy::reconcile, retry_strategy, Arc::clone(&context))
+        .for_each(|_| std::future::ready(()));
+
+    let own = reflector(
+        accounts,
+        lean(watcher(Api::<GuardedAccount>::namespaced(client.clone(), &namespace), watcher::Config::default())),
+    )
+    .applied_objects()
+    .predicate_filter(
+        predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
+        Default::default(),
+    );
+    let accounts = Controller::for_stream(own, account_store)
+        .with_config(Config::default().concurrency(CONCURRENCY).debounce(Duration::from_millis(200)))
+        .owns_stream(lean(watcher(pods, managed())).touched_objects())
+        .watches(api(&client), watcher::Config::default(), |changed: GuardedStrategy| {
+            strategy::account_of(&changed).map(|(namespace, name)| ObjectRef::new(&name).within(&namespace))
+        })
+        .graceful_shutdown_on(stop)
+        .run(account::reconcile, retry_account, context)
+        .for_each(|_| std::future::ready(()));
+
+    futures::future::join(pin!(strategies), pin!(accounts)).await;
+}
+
+/// Pods of this operator.
+fn managed() -> watcher::Config {
+    watcher::Config::default().labels(&format!("app.kubernetes.io/managed-by={}", crate::names::OPERATOR))
+}
+
+/// Without what fills memory and is never read, and with a back-off: a watch without one spins on errors.
+fn lean<K>(
+    stream: impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send,
+) -> impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send
+where
+    K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+{
+    stream.default_backoff().modify(|object| object.managed_fields_mut().clear())
+}
+
+/// The strategies of a changed account.
+fn dependents(strategies: &[Arc<GuardedStrategy>], account: &GuardedAccount) -> Vec<ObjectRef<GuardedStrategy>> {
+    let wanted = (account.namespace().unwrap_or_default(), account.name_any());
+    strategies
+        .iter()
+        .filter(|strategy| strategy::account_of(strategy).is_some_and(|account| account == wanted))
+        .map(|strategy| ObjectRef::from_obj(&**strategy))
+        .collect()
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]
+fn retry_strategy(object: Arc<GuardedStrategy>, error: &Error, context: Shared) -> Action {
+    retry::<TradingStrategy>(&object.name_any(), error, &context)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]
+fn retry_account(object: Arc<GuardedAccount>, error: &Error, context: Shared) -> Action {
+    retry::<TradingAccount>(&object.name_any(), error, &context)
+}
+
+fn retry<K: Resource<DynamicType = ()>>(name: &str, error: &Error, context: &Shared) -> Action {
+    if matches!(error, Error::Changed { .. }) {
+        // Somebody else wrote first: look again at once.
+        return Action::requeue(Duration::from_millis(100));
+    }
+    context.metrics.errors.inc();
+    tracing::warn!(kind = %K::kind(&()), name, reason = error.reason(), %error, "a reconcile failed; it is tried again");
+    Action::requeue(RETRY)
+}

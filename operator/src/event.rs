@@ -1,0 +1,45 @@
+//! Kubernetes Events: on transitions only.
+
+use crds::condition::{ACCEPTED, Condition, ConditionStatus, READY};
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::{Event, EventType};
+
+use crate::context::Context;
+
+/// The longest note the API server takes.
+const NOTE_MAX: usize = 1000;
+
+/// Tells the transitions between two sets of conditions. A lost Event is only logged: the conditions tell the
+/// same.
+pub async fn tell(context: &Context, object: &ObjectReference, before: &[Condition], after: &[Condition]) {
+    for condition in after.iter().filter(|condition| condition.type_ == READY || condition.type_ == ACCEPTED) {
+        let old = before.iter().find(|old| old.type_ == condition.type_);
+        if old.is_some_and(|old| old.status == condition.status && old.reason == condition.reason) {
+            continue;
+        }
+        if condition.type_ == ACCEPTED && old.is_none() && condition.status == ConditionStatus::True {
+            continue;
+        }
+        let type_ = match condition.status {
+            ConditionStatus::True => EventType::Normal,
+            ConditionStatus::False | ConditionStatus::Unknown if is_usual(&condition.reason) => EventType::Normal,
+            ConditionStatus::False | ConditionStatus::Unknown => EventType::Warning,
+        };
+        let note: String = condition.message.chars().take(NOTE_MAX).collect();
+        let event = Event {
+            type_,
+            reason: condition.reason.clone(),
+            note: Some(if note.is_empty() { condition.reason.clone() } else { note }),
+            action: condition.type_.clone(),
+            secondary: None,
+        };
+        context.metrics.writes.inc();
+        if let Err(error) = context.recorder.publish(&event, object).await {
+            tracing::warn!(%error, reason = event.reason, "an Event was lost");
+        }
+    }
+}
+
+fn is_usual(reason: &str) -> bool {
+    matches!(reason, "Starting" | "Stopping" | "MarketDataEnded" | "Stopped" | "Paused")
+}

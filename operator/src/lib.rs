@@ -1,0 +1,93 @@
+//! The operator: runs one worker pod for each TradingStrategy, one gateway for each TradingAccount, one feed
+//! for each source in use, and writes what happens to the resources' status.
+//!
+//! Each reconcile goes `observe → validate → plan → apply → status`. Observing and applying have a client;
+//! validating, planning, building and the status are pure. It holds no exchange key and reads no Secret.
+
+pub mod account;
+pub mod apply;
+pub mod build;
+mod condition;
+pub mod context;
+pub mod controller;
+mod event;
+pub mod metrics;
+pub mod names;
+pub mod observe;
+pub mod pace;
+pub mod placement;
+pub mod reason;
+mod report;
+pub mod strategy;
+
+use crds::{TradingAccount, TradingStrategy};
+use kube::core::DeserializeGuard;
+
+/// A strategy that may not read: one broken object is that object's fault, not a dead watch.
+pub type GuardedStrategy = DeserializeGuard<TradingStrategy>;
+/// An account that may not read.
+pub type GuardedAccount = DeserializeGuard<TradingAccount>;
+
+/// Why a reconcile failed; it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server did not do what was asked.
+    #[error("cannot {action} {subject}: {source}")]
+    Api {
+        /// What was tried.
+        action: &'static str,
+        /// With what.
+        subject: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// The store did not do what was asked.
+    #[error("cannot {action} {subject}: {why}")]
+    Store {
+        /// What was tried.
+        action: &'static str,
+        /// With what.
+        subject: String,
+        /// Why.
+        why: String,
+    },
+    /// The resource changed meanwhile: look again.
+    #[error("{subject} changed meanwhile")]
+    Changed {
+        /// What.
+        subject: String,
+    },
+    /// A name cannot stand in a key.
+    #[error(transparent)]
+    Name(#[from] bus::KeyError),
+    /// A document of ours does not serialise.
+    #[error("cannot write {subject} as JSON: {source}")]
+    Json {
+        /// What.
+        subject: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl Error {
+    /// An API call that failed.
+    pub fn api(action: &'static str, subject: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
+        let subject = subject.into();
+        move |source| match &source {
+            kube::Error::Api(status) if status.code == 409 && status.reason == "Conflict" => Self::Changed { subject },
+            _ => Self::Api { action, subject, source: Box::new(source) },
+        }
+    }
+
+    /// A stable word for metrics and logs.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Api { .. } => "ApiServer",
+            Self::Store { .. } => "RedisUnavailable",
+            Self::Changed { .. } => "Changed",
+            Self::Name(_) => "Name",
+            Self::Json { .. } => "Json",
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Reading pods: from the API server, whatever their labels say now. Needs a client.
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, Pod};
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+
+use crate::Error;
+use crate::names::{DIGEST_ANNOTATION, OWNER_LABEL, Role};
+use crate::placement::PodFacts;
+
+/// All pods of a resource in a role, and foreign ones that hold the names of its present and next epoch.
+pub async fn pods(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    uid: &str,
+    role: Role,
+    epoch: u64,
+) -> Result<Vec<PodFacts>, Error> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let params = ListParams::default().labels(&format!("{OWNER_LABEL}={uid}"));
+    let mut pods = api.list(&params).await.map_err(Error::api("list pods of", name))?.items;
+    // A pod whose labels were edited is still ours: its name and its owner reference tell.
+    for epoch in [epoch, epoch + 1] {
+        let wanted = role.pod(name, epoch);
+        if !pods.iter().any(|pod| pod.name_any() == wanted) {
+            pods.extend(api.get_opt(&wanted).await.map_err(Error::api("get pod", wanted.clone()))?);
+        }
+    }
+    Ok(pods.iter().filter_map(|pod| facts(pod, name, uid, role)).collect())
+}
+
+/// Whether a namespace is being deleted: nothing can be made in it any more.
+pub async fn is_terminating(client: &Client, namespace: &str) -> Result<bool, Error> {
+    let api: Api<Namespace> = Api::all(client.clone());
+    let found = api.get_opt(namespace).await.map_err(Error::api("get namespace", namespace))?;
+    Ok(found.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()))
+}
+
+/// What a placement needs of a pod; `None` for pods of other names.
+fn facts(pod: &Pod, name: &str, uid: &str, role: Role) -> Option<PodFacts> {
+    let pod_name = pod.name_any();
+    let epoch = pod_name.strip_prefix(&format!("{}-{name}-", role.name()))?.parse().ok()?;
+    let owned = pod.owner_references().iter().any(|owner| owner.uid == uid && owner.controller == Some(true));
+    let status = pod.status.as_ref();
+    let container = status.and_then(|status| status.container_statuses.as_ref()?.first());
+    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
+    Some(PodFacts {
+        uid: pod.uid().unwrap_or_default(),
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
+        epoch,
+        owned,
+        digest: pod.annotations().get(DIGEST_ANNOTATION).cloned().unwrap_or_default(),
+        deleting: pod.metadata.deletion_timestamp.is_some(),
+        ended: matches!(phase, "Succeeded" | "Failed"),
+        last_exit: container.and_then(last_exit),
+        ready: phase == "Running" && container.is_some_and(|container| container.ready),
+        waiting: container.and_then(waiting),
+        name: pod_name,
+    })
+}
+
+fn last_exit(container: &ContainerStatus) -> Option<i32> {
+    let ended = |state: &Option<k8s_openapi::api::core::v1::ContainerState>| {
+        state.as_ref()?.terminated.as_ref().map(|ended| ended.exit_code)
+    };
+    ended(&container.state).or_else(|| ended(&container.last_state))
+}
+
+/// Why a container cannot start; a container that is only being made is no reason.
+fn waiting(container: &ContainerStatus) -> Option<String> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    let reason = waiting.reason.clone().unwrap_or_default();
+    if matches!(reason.as_str(), "" | "ContainerCreating" | "PodInitializing") {
+        return None;
+    }
+    let message = waiting.message.clone().unwrap_or_default();
+    Some(format!("{reason}: {message}").trim_end_matches([':', ' ']).to_owned())
+}

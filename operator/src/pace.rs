@@ -1,0 +1,64 @@
+//! When figures may be written to the API server: at once on a transition or a fill, else seldom.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Figures that move by less than this share of capital are not worth a write: 0.5 %.
+pub const WORTH_A_WRITE: (i64, u32) = (5, 3);
+/// Figures of one object are written at most this often.
+const EACH: Duration = Duration::from_secs(60);
+/// Figures of all objects together: at most this many a second.
+const ALL_PER_SECOND: u32 = 20;
+
+/// Remembers when figures were written.
+#[derive(Debug, Default)]
+pub struct Pace(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    last: HashMap<String, Instant>,
+    second: Option<Instant>,
+    in_second: u32,
+}
+
+impl Pace {
+    /// Whether figures of this object may be written now; counts it if so.
+    pub fn allows(&self, uid: &str, now: Instant) -> bool {
+        // A panic while this short lock is held leaves a whole state behind.
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.last.get(uid).is_some_and(|last| now.duration_since(*last) < EACH) {
+            return false;
+        }
+        if state.second.is_none_or(|second| now.duration_since(second) >= Duration::from_secs(1)) {
+            (state.second, state.in_second) = (Some(now), 0);
+        }
+        if state.in_second >= ALL_PER_SECOND {
+            return false;
+        }
+        state.in_second += 1;
+        state.last.insert(uid.to_owned(), now);
+        true
+    }
+
+    /// An object is gone.
+    pub fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).last.remove(uid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_object_is_written_once_a_minute_and_all_twenty_times_a_second() {
+        let (pace, start) = (Pace::default(), Instant::now());
+        assert!(pace.allows("a", start));
+        assert!(!pace.allows("a", start + Duration::from_secs(59)));
+        assert!(pace.allows("a", start + Duration::from_secs(60)));
+        let later = start + Duration::from_secs(120);
+        let written = (0..30).filter(|n| pace.allows(&n.to_string(), later)).count();
+        assert_eq!(written, 20);
+    }
+}

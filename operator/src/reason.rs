@@ -1,0 +1,106 @@
+//! Every reason that a condition or an Event of the operator can give. Stable words: scripts match them.
+
+/// A reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The spec is valid and its references exist.
+    Valid,
+    /// A field is wrong.
+    InvalidSpec,
+    /// The object does not read as this version's kind.
+    Unreadable,
+    /// The account does not exist.
+    AccountNotFound,
+    /// No rules for the instrument.
+    NoInstrumentRules,
+    /// The account does not have the declared capital.
+    CapitalExceedsAccount,
+    /// The strategy trades.
+    Trading,
+    /// The account's gateway and feed are up.
+    Available,
+    /// Something is on its way.
+    Starting,
+    /// Paused on request.
+    Paused,
+    /// Stopped on request.
+    Stopped,
+    /// On its way out.
+    Stopping,
+    /// The replay has ended.
+    MarketDataEnded,
+    /// The image cannot be started, or the like.
+    PodBlocked,
+    /// The store does not answer.
+    RedisUnavailable,
+    /// The store has no record of the ledger.
+    LedgerLost,
+    /// The store has another ledger, or one made for another resource.
+    LedgerFound,
+    /// An entry of the inbox does not read.
+    PoisonInbox,
+    /// Strategies use the account.
+    InUse,
+    /// A deletion waits past its deadline.
+    DeadlineExceeded,
+    /// The namespace is being deleted: released at once.
+    NamespaceTerminating,
+    /// Nothing is under way.
+    Settled,
+}
+
+impl Reason {
+    /// Every reason, in the order of the document about them.
+    pub const ALL: [Self; 22] = [
+        Self::Valid,
+        Self::InvalidSpec,
+        Self::Unreadable,
+        Self::AccountNotFound,
+        Self::NoInstrumentRules,
+        Self::CapitalExceedsAccount,
+        Self::Trading,
+        Self::Available,
+        Self::Starting,
+        Self::Paused,
+        Self::Stopped,
+        Self::Stopping,
+        Self::MarketDataEnded,
+        Self::PodBlocked,
+        Self::RedisUnavailable,
+        Self::LedgerLost,
+        Self::LedgerFound,
+        Self::PoisonInbox,
+        Self::InUse,
+        Self::DeadlineExceeded,
+        Self::NamespaceTerminating,
+        Self::Settled,
+    ];
+
+    /// The word itself.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "Valid",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::Unreadable => "Unreadable",
+            Self::AccountNotFound => "AccountNotFound",
+            Self::NoInstrumentRules => "NoInstrumentRules",
+            Self::CapitalExceedsAccount => "CapitalExceedsAccount",
+            Self::Trading => "Trading",
+            Self::Available => "Available",
+            Self::Starting => "Starting",
+            Self::Paused => "Paused",
+            Self::Stopped => "Stopped",
+            Self::Stopping => "Stopping",
+            Self::MarketDataEnded => "MarketDataEnded",
+            Self::PodBlocked => "PodBlocked",
+            Self::RedisUnavailable => "RedisUnavailable",
+            Self::LedgerLost => "LedgerLost",
+            Self::LedgerFound => "LedgerFound",
+            Self::PoisonInbox => "PoisonInbox",
+            Self::InUse => "InUse",
+            Self::DeadlineExceeded => "DeadlineExceeded",
+            Self::NamespaceTerminating => "NamespaceTerminating",
+            Self::Settled => "Settled",
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Which workers have told something: nudges on the accounts' `report` streams. Level-triggered: a lost nudge
+//! costs time, never truth.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bus::{Body, Keys, MessageBus, RedisBus, Scope, StreamId, StreamKey, Topic};
+use futures::{Stream, stream};
+use kube::ResourceExt;
+use kube::runtime::reflector::Store;
+use operator::GuardedAccount;
+
+/// Nudges at most in one read.
+const ENTRIES_MAX: usize = 1_000;
+/// Streams at most in one read: more make each wake-up dear.
+const STREAMS_MAX: usize = 64;
+/// How long one read waits.
+const WAIT: Duration = Duration::from_secs(2);
+/// How long a store that is away is left alone.
+const AWAY: Duration = Duration::from_secs(2);
+
+/// Reads the nudges of every known account.
+pub struct Reports {
+    bus: RedisBus,
+    keys: Keys,
+    accounts: Store<GuardedAccount>,
+    cursors: BTreeMap<StreamKey, StreamId>,
+    pending: Vec<(String, String)>,
+}
+
+impl Reports {
+    pub fn new(bus: RedisBus, keys: Keys, accounts: Store<GuardedAccount>) -> Self {
+        Self { bus, keys, accounts, cursors: BTreeMap::new(), pending: Vec::new() }
+    }
+
+    /// Namespace and name of each strategy that has told something, for ever.
+    pub fn stream(self) -> impl Stream<Item = (String, String)> + Send {
+        stream::unfold(self, |mut reports| async move {
+            loop {
+                if let Some(next) = reports.pending.pop() {
+                    return Some((next, reports));
+                }
+                reports.read().await;
+            }
+        })
+    }
+
+    /// The accounts' streams, in turns of at most [`STREAMS_MAX`].
+    async fn read(&mut self) {
+        let mut streams: BTreeMap<StreamKey, String> = BTreeMap::new();
+        for account in self.accounts.state() {
+            let namespace = account.namespace().unwrap_or_default();
+            if let Ok(scope) = Scope::account(&namespace, &account.name_any()) {
+                streams.insert(self.keys.topic(&scope, Topic::Report), namespace);
+            }
+        }
+        self.cursors.retain(|stream, _| streams.contains_key(stream));
+        if streams.is_empty() {
+            tokio::time::sleep(WAIT).await;
+            return;
+        }
+        let names: Vec<StreamKey> = streams.keys().cloned().collect();
+        let turns = names.chunks(STREAMS_MAX);
+        let wait = WAIT / u32::try_from(turns.len()).unwrap_or(1);
+        for turn in turns {
+            let cursors: Vec<_> = turn
+                .iter()
+                .map(|stream| (stream.clone(), self.cursors.get(stream).copied().unwrap_or(StreamId::ZERO)))
+                .collect();
+            match self.bus.read(&cursors, ENTRIES_MAX, Some(wait)).await {
+                Ok(found) => self.take(found, &streams),
+                Err(error) => {
+                    tracing::warn!(%error, "reports cannot be read");
+                    tokio::time::sleep(AWAY).await;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, found: bus::Batch, streams: &BTreeMap<StreamKey, String>) {
+        for (stream, entries) in found {
+            let Some(namespace) = streams.get(&stream) else { continue };
+            for entry in entries {
+                self.cursors.insert(stream.clone(), entry.id);
+                let Body::Document { data, .. } = &entry.body else { continue };
+                let Ok(nudge) = serde_json::from_str::<BTreeMap<String, String>>(data) else { continue };
+                if let Some(name) = nudge.get("owner").and_then(|owner| owner.strip_prefix("strategy-")) {
+                    let told = (namespace.clone(), name.to_owned());
+                    if !self.pending.contains(&told) {
+                        self.pending.push(told);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The reconcile of a TradingStrategy: `observe → validate → plan → apply → status`.
+
+pub mod observe;
+pub mod plan;
+pub mod status;
+pub mod validate;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::TradingStrategy;
+use kube::ResourceExt;
+use kube::core::{ApiResource, DeserializeGuard};
+use kube::runtime::controller::Action;
+
+use crate::apply::{Placed, Process, Target};
+use crate::context::{Context, Shared};
+use crate::names::Role;
+use crate::{Error, GuardedStrategy, event};
+
+use observe::Observed;
+use plan::Move;
+
+/// How long until a settled strategy is looked at again, without any news.
+const SETTLED: Duration = Duration::from_secs(120);
+/// How long until one on its way is looked at again.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
+/// One look at one strategy.
+pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<Action, Error> {
+    context.metrics.reconciles.inc();
+    let seen = match &*object {
+        DeserializeGuard(Ok(strategy)) => strategy,
+        DeserializeGuard(Err(invalid)) => {
+            context.metrics.unreadable.inc();
+            tracing::error!(strategy = invalid.metadata.name, error = invalid.error, "the object does not read");
+            return Ok(Action::await_change());
+        }
+    };
+    // client: needed
+    let Some(observed) = observe::observe(&context, seen).await? else { return Ok(Action::await_change()) };
+    // client: not needed
+    let accepted = validate::validate(&observed);
+    let plan = plan::plan(&observed, accepted.as_ref(), &context.image);
+    // client: needed
+    apply(&context, &observed, &plan).await?;
+    if plan.is_release() {
+        context.pace.forget(&observed.uid);
+        return Ok(Action::await_change());
+    }
+    // client: not needed
+    let now = k8s_openapi::jiff::Timestamp::now();
+    let status = status::status(&observed, accepted.as_ref().err(), &plan, now);
+    // client: needed
+    if status::is_due(&observed, &status, &context.pace) {
+        status::write(&context, &observed, &status).await?;
+        event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
+    }
+    Ok(Action::requeue(if plan.is_settled() { SETTLED } else { UNDER_WAY }))
+}
+
+async fn apply(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
+    let placed = Placed { ledger: observed.status.ledger.clone(), epoch: observed.status.epoch.unwrap_or(0) };
+    let mut target = Target {
+        context,
+        kind: ApiResource::erase::<TradingStrategy>(&()),
+        namespace: observed.namespace.clone(),
+        name: observed.name.clone(),
+        uid: observed.uid.clone(),
+        resource_version: observed.resource_version.clone(),
+        placed: BTreeMap::from([(Role::Strategy, placed)]),
+        source: None,
+    };
+    for next in &plan.moves {
+        match next {
+            Move::Finalizers(finalizers) => target.set_finalizer(finalizers).await?,
+            Move::Register(value) => target.set_register(&observed.owner, observed.generation, value).await?,
+            Move::Place(request, steps) => {
+                let process =
+                    Process { role: Role::Strategy, owner: observed.owner.clone(), request: (**request).clone() };
+                target.apply(&process, steps).await?;
+            }
+            Move::CloseLedger(id) => target.close_ledger(&observed.owner, id).await?,
+            Move::CountRelease => {
+                context.metrics.released.inc();
+                tracing::warn!(strategy = observed.name, "released at once: its namespace is being deleted");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The names of a strategy's account and of itself, for who looks for it.
+pub fn account_of(object: &GuardedStrategy) -> Option<(String, String)> {
+    let strategy = object.0.as_ref().ok()?;
+    Some((strategy.namespace()?, strategy.spec.account_ref.name.to_string()))
+}

@@ -1,0 +1,121 @@
+//! What there is of a strategy: itself, its account, its neighbours, its pods, its record. Reads only.
+
+use std::collections::BTreeMap;
+
+use bus::{Owner, Scope};
+use crds::{TradingAccount, TradingStrategy, TradingStrategySpec, TradingStrategyStatus};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Api, Resource, ResourceExt};
+
+use crate::context::Context;
+use crate::names::Role;
+use crate::placement::{PodFacts, Stored};
+use crate::{Error, observe};
+
+/// All that a reconcile of a strategy looks at.
+pub struct Observed {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its uid.
+    pub uid: String,
+    /// As it was read.
+    pub resource_version: String,
+    /// The generation of its spec.
+    pub generation: u64,
+    /// Since when it is being deleted.
+    pub deleting_since: Option<k8s_openapi::jiff::Timestamp>,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Its spec.
+    pub spec: TradingStrategySpec,
+    /// Its status.
+    pub status: TradingStrategyStatus,
+    /// A reference for what it owns: a foreground deletion does not wait for it, so that a replacement made
+    /// meanwhile lives.
+    pub owner_reference: OwnerReference,
+    /// A reference for Events.
+    pub reference: ObjectReference,
+    /// Whose record.
+    pub owner: Owner,
+    /// Its account, if it exists.
+    pub account: Option<TradingAccount>,
+    /// Other strategies of the account.
+    pub neighbours: Vec<TradingStrategy>,
+    /// Its pods, and foreign ones of its names.
+    pub pods: Vec<PodFacts>,
+    /// Its record.
+    pub stored: Stored,
+    /// The gateway's record; looked at when it is being deleted.
+    pub gateway: Stored,
+    /// Whether its namespace is being deleted.
+    pub namespace_terminating: bool,
+}
+
+/// Looks, freshly: what is decided on must not be a cache's past. `None` if it is gone.
+pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option<Observed>, Error> {
+    let (name, namespace) = (seen.name_any(), seen.namespace().unwrap_or_default());
+    let api: Api<TradingStrategy> = Api::namespaced(context.client.clone(), &namespace);
+    let Some(strategy) = api.get_opt(&name).await.map_err(Error::api("get strategy", name.clone()))? else {
+        return Ok(None);
+    };
+    let uid = strategy.uid().unwrap_or_default();
+    let account_name = strategy.spec.account_ref.name.to_string();
+    let accounts: Api<TradingAccount> = Api::namespaced(context.client.clone(), &namespace);
+    let account = accounts.get_opt(&account_name).await.map_err(Error::api("get account", account_name.clone()))?;
+    let scope = Scope::account(&namespace, &account_name)?;
+    let owner = context.keys.strategy(&scope, &name);
+    let status = strategy.status.clone().unwrap_or_default();
+    let epoch = status.epoch.unwrap_or(0);
+    let deleting_since = strategy.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+    let gateway = match deleting_since {
+        Some(_) => context.stored(&context.keys.gateway(&scope)).await,
+        None => Stored::Missing,
+    };
+    Ok(Some(Observed {
+        pods: observe::pods(&context.client, &namespace, &name, &uid, Role::Strategy, epoch).await?,
+        stored: context.stored(&owner).await,
+        gateway,
+        namespace_terminating: deleting_since.is_some() && observe::is_terminating(&context.client, &namespace).await?,
+        neighbours: neighbours(context, &namespace, &account_name, &name),
+        resource_version: strategy.resource_version().unwrap_or_default(),
+        generation: strategy.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
+        deleting_since,
+        finalizers: strategy.finalizers().to_vec(),
+        annotations: strategy.annotations().clone(),
+        owner_reference: owner_reference(&strategy),
+        reference: strategy.object_ref(&()),
+        spec: strategy.spec,
+        status,
+        name,
+        namespace,
+        uid,
+        owner,
+        account,
+    }))
+}
+
+fn neighbours(context: &Context, namespace: &str, account: &str, name: &str) -> Vec<TradingStrategy> {
+    let same = |strategy: &TradingStrategy| {
+        strategy.namespace().as_deref() == Some(namespace)
+            && strategy.spec.account_ref.name.as_str() == account
+            && strategy.name_any() != name
+    };
+    context
+        .strategies
+        .state()
+        .iter()
+        .filter_map(|object| object.0.as_ref().ok())
+        .filter(|other| same(other))
+        .cloned()
+        .collect()
+}
+
+/// A controller reference that never blocks its owner's deletion.
+pub fn owner_reference<K: Resource<DynamicType = ()>>(object: &K) -> OwnerReference {
+    OwnerReference { block_owner_deletion: Some(false), ..object.controller_owner_ref(&()).unwrap_or_default() }
+}
