@@ -1,0 +1,13 @@
+# The image of the platform. What it holds is listed in image/contents, which `image/build` reads too: the tests run on
+# the same files as this file makes.
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /source
+COPY . .
+RUN cargo build --release --locked --workspace --exclude tests --bins
+RUN image/rootfs --contents image/contents --binaries target/release --into /rootfs
+
+FROM scratch
+COPY --from=build /rootfs/ /
+ENV PATH=/usr/local/bin:/usr/bin:/bin
+USER 65532:65532
+CMD ["worker", "--help"]
