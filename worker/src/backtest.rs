@@ -1,6 +1,7 @@
 //! The command `backtest`: the same engine, the same paper venue, the same gateway's desk, no bus.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use engine::messages::{Fill, Tick};
 use engine::strategy::Registry;
 use engine::{Effect, Engine, Event};
 use venue::paper::PaperVenue;
-use venue::replay::{Replay, Summary};
+use venue::replay::{DataError, Replay, Summary};
 
 use crate::exit::Failure;
 use crate::fleet;
@@ -103,7 +104,11 @@ fn scan(symbol: &Symbol, data: &[Data]) -> Result<Summary, Failure> {
     if files.is_empty() {
         return Err(Failure::not_found(format!("no --data for {symbol}; write --data {symbol}=FILE")));
     }
-    Replay::scan(&files, symbol).map_err(|error| Failure::refused(error.to_string()))
+    Replay::scan(&files, symbol).map_err(|error| {
+        let missing = matches!(&error, DataError::Open { cause, .. } if cause.kind() == ErrorKind::NotFound);
+        let failure = if missing { Failure::not_found } else { Failure::refused };
+        failure(error.to_string())
+    })
 }
 
 fn simulate(spec: &StrategySpec, summary: &Arc<Summary>, registry: &Registry) -> Result<Outcome, Failure> {

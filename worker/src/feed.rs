@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Owner, Retention, StreamId, StreamKey, Topic};
+use bus::{Body, Owner, Record, Retention, StreamId, StreamKey, Topic};
 use engine::messages::Tick;
 use engine::time::Timestamp;
 use venue::MarketData;
@@ -138,15 +138,29 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             }
             let wait = self.wait_for_pace();
             match (&self.held, wait) {
-                (None, _) => {
-                    tracing::info!(ticks = self.next, "the market data has ended");
-                    self.runtime.shutdown.wait().await;
+                (None, _) => self.rest().await?,
+                (Some(_), Some(wait)) => {
+                    self.runtime.shutdown.sleep(wait.min(IDLE)).await;
+                    if wait > IDLE {
+                        self.session.confirm().await?;
+                    }
                 }
-                (Some(_), Some(wait)) => self.runtime.shutdown.sleep(wait).await,
                 (Some(_), None) => self.wait_for_slowest().await?,
             }
         }
         Ok(())
+    }
+
+    /// After the last tick: nothing is left but to hear of a successor, or of the end of the ledger.
+    async fn rest(&mut self) -> Result<(), Stop> {
+        tracing::info!(ticks = self.next, "the market data has ended");
+        loop {
+            self.runtime.shutdown.sleep(IDLE).await;
+            if self.runtime.shutdown.asked() {
+                return Ok(());
+            }
+            self.session.confirm().await?;
+        }
     }
 
     async fn seek(&mut self) -> Result<(), Stop> {
@@ -154,10 +168,14 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         self.data.seek(within).await.map_err(|error| Stop::MarketData(error.to_string()))
     }
 
-    /// Waits until every registered reader has committed once. `false` if asked to stop first.
+    /// Waits until every registered reader has committed once, before the first tick. `false` if asked to stop first.
     async fn wait_for_readers(&mut self) -> Result<bool, Stop> {
         loop {
             self.follow_register().await?;
+            if self.next > 0 {
+                // Who comes later joins at the feed's position, and is not waited for.
+                return Ok(true);
+            }
             let mut waiting = self.readers.is_empty();
             for reader in &self.readers {
                 let record = patiently(&self.runtime, || self.runtime.bus.record(reader)).await?;
@@ -193,7 +211,11 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         let (bus, runtime) = (self.runtime.bus.clone(), self.runtime.clone());
         let reading = patiently(&runtime, || bus.read(&cursors, 1_000, Some(IDLE / 5)));
         if let Some(found) = self.runtime.shutdown.or(reading).await {
-            for (_, entries) in found? {
+            let found = found?;
+            if found.is_empty() {
+                self.session.confirm().await?;
+            }
+            for (_, entries) in found {
                 self.report_cursor = entries.last().map_or(self.report_cursor, |entry| entry.id);
             }
         }
@@ -208,8 +230,13 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             let Some(record) = patiently(&self.runtime, || self.runtime.bus.record(reader)).await? else { continue };
             let stopped =
                 record.closed || Phase::of(record.fields.get(PHASE)).is_some_and(|phase| !phase.takes_ticks());
-            if !stopped {
-                let position = record.fields.get(POSITION).and_then(|position| position.parse::<u64>().ok());
+            // At version 0 it has not joined yet; when it does, it is at the feed's position.
+            if !stopped && record.version > 0 {
+                let position = match place(&self.runtime, &self.ticks, &record).await? {
+                    Place::First => None,
+                    Place::After(sequence) => Some(sequence),
+                    Place::Gone => self.next.checked_sub(1),
+                };
                 slowest = Some(slowest.map_or(position, |slowest: Option<u64>| slowest.min(position)));
             }
         }
@@ -313,4 +340,28 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             Done::Stored | Done::Busy => Ok(()),
         }
     }
+}
+
+/// Where a reader stands.
+enum Place {
+    /// Before the first tick.
+    First,
+    /// It has taken the tick of this sequence, or joined right after it.
+    After(u64),
+    /// The tick it joined at is long gone: it was not waited for, and is not now.
+    Gone,
+}
+
+async fn place<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey, record: &Record) -> Result<Place, Stop> {
+    if let Some(position) = record.fields.get(POSITION).and_then(|position| position.parse().ok()) {
+        return Ok(Place::After(position));
+    }
+    let joined = record.cursors.get(ticks).copied().filter(|cursor| *cursor != StreamId::ZERO);
+    let Some(id) = joined else { return Ok(Place::First) };
+    let found = patiently(runtime, || runtime.bus.range(ticks, id, id, 1)).await?;
+    let tick = found.first().and_then(|entry| match &entry.body {
+        Body::Document { data, .. } => serde_json::from_str::<Tick>(data).ok(),
+        Body::Poison { .. } => None,
+    });
+    Ok(tick.map_or(Place::Gone, |tick| Place::After(tick.sequence)))
 }

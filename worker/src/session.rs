@@ -98,6 +98,26 @@ impl<B: Bus> Session<B> {
         self.judge(outcome, commit)
     }
 
+    /// Whether the record is still this owner's, asked by who has nothing to commit: a commit would be told the same.
+    pub async fn confirm(&self) -> Result<(), Stop> {
+        let owner = &self.lease.owner;
+        let name = owner.name().to_owned();
+        let Some(record) = patiently(&self.runtime, || self.runtime.bus.record(owner)).await? else {
+            return Err(Stop::LedgerLost { owner: name });
+        };
+        if record.ledger != self.lease.ledger {
+            return Err(Stop::LedgerFound { owner: name, found: record.ledger, expected: self.lease.ledger.clone() });
+        }
+        if record.closed {
+            return Err(Stop::LedgerClosed { owner: name, ledger: record.ledger });
+        }
+        if (record.epoch, record.incarnation) != (self.lease.epoch, self.lease.incarnation) {
+            let (epoch, incarnation) = (record.epoch, record.incarnation);
+            return Err(Stop::Fenced { newer: format!("epoch {epoch}, incarnation {incarnation} of {name}") });
+        }
+        if record.version == self.version { Ok(()) } else { Err(Stop::Conflict) }
+    }
+
     fn judge(&mut self, outcome: CommitOutcome, commit: Commit) -> Result<Done, Stop> {
         let owner = self.lease.owner.name().to_owned();
         match outcome {

@@ -113,7 +113,15 @@ impl<'a, B: Bus> Worker<'a, B> {
     async fn work(&mut self) -> Result<(), Stop> {
         while !self.runtime.shutdown.asked() {
             let Some(read) = self.read().await? else { break };
+            if read.inbox.is_empty() && read.ticks.is_empty() && !self.batch.is_dirty() {
+                // With nothing to commit nobody else would say that this process is replaced, or its record gone.
+                self.session.confirm().await?;
+            }
             self.take_inbox(read.inbox).await?;
+            if self.runtime.shutdown.asked() {
+                // Asked while an inbox entry did not read: nothing is traded past it, not even on the way out.
+                break;
+            }
             self.take_ticks(read.ticks);
             if self.batch.is_due(TICKS_MAX, UNCOMMITTED_MAX) {
                 self.store().await?;

@@ -146,6 +146,10 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         while !self.runtime.shutdown.asked() {
             self.ask_about_doubts().await?;
             let Some(found) = self.read().await? else { break };
+            if found.is_empty() {
+                // With nothing to commit nobody else would say that this process is replaced, or its record gone.
+                self.session.confirm().await?;
+            }
             for (stream, entries) in found {
                 if stream == self.commands {
                     self.take_commands(entries).await?;
@@ -165,11 +169,13 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     /// Commands, nudges, and the ticks that the venue needs for orders that wait.
     async fn read(&mut self) -> Result<Option<bus::Batch>, Stop> {
         let inbox = self.owner.inbox().clone();
-        let mut cursors = vec![(self.commands.clone(), self.cursor), (inbox, self.nudge_cursor)];
+        let mut cursors = Vec::new();
+        // Ticks first: a command of the same read may need ticks from before them, and turns the cursor back.
         for (symbol, _) in self.venue.wanted_ticks() {
             let stream = self.runtime.identity.keys.market_tick(&self.source, &symbol.to_string());
             cursors.push((stream, self.tick_cursors.get(&symbol).copied().unwrap_or(StreamId::ZERO)));
         }
+        cursors.extend([(self.commands.clone(), self.cursor), (inbox, self.nudge_cursor)]);
         let block = if self.desk.questions().is_empty() { IDLE } else { QUESTION_INTERVAL };
         let (bus, runtime) = (self.runtime.bus.clone(), self.runtime.clone());
         let reading = patiently(&runtime, || bus.read(&cursors, ENTRIES_MAX, Some(block)));
@@ -242,8 +248,9 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         let cause = self.cause(command).await?;
         if let (Some(tick), CommandKind::Create(_)) = (&cause, &command.kind) {
             let from = command.tick.as_deref().and_then(|id| id.parse().ok()).unwrap_or(StreamId::ZERO);
-            let cursor = self.tick_cursors.entry(tick.symbol.clone()).or_insert(from);
-            *cursor = (*cursor).min(from);
+            let others_wait = self.venue.wanted_ticks().iter().any(|(symbol, _)| *symbol == tick.symbol);
+            let read = self.tick_cursors.get(&tick.symbol).copied().unwrap_or(StreamId::ZERO);
+            self.tick_cursors.insert(tick.symbol.clone(), if others_wait { read.min(from) } else { from });
         }
         let outcome = self.venue.submit(command, cause.as_ref()).await;
         let news = self.desk.settle(&command.client_order_id, &outcome, now);

@@ -8,7 +8,7 @@ use engine::messages::{Inbox, OrderUpdate};
 use engine::order::OrderState;
 
 use super::{ASK_AGAIN, Worker};
-use crate::role::{Bus, Stop};
+use crate::role::{Bus, IDLE, Stop};
 use crds::record::{Phase, PhaseState};
 
 /// Updates that were read but belong after a tick that was not taken yet.
@@ -109,9 +109,14 @@ impl<B: Bus> Worker<'_, B> {
         self.batch.set.push(phase.to_field());
         self.batch.touch();
         self.store().await?;
-        self.runtime.health.blocked("PoisonInbox", &message);
-        self.runtime.shutdown.wait().await;
-        Ok(())
+        loop {
+            self.runtime.health.blocked("PoisonInbox", &message);
+            self.runtime.shutdown.sleep(IDLE).await;
+            if self.runtime.shutdown.asked() {
+                return Ok(());
+            }
+            self.session.confirm().await?;
+        }
     }
 
     /// An order without any news for long may have been lost before the gateway read it: the same command,

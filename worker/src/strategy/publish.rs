@@ -156,10 +156,17 @@ impl<B: Bus> Worker<'_, B> {
         }
     }
 
+    /// The last tick was taken, and every open order was held against it: nothing can trade any more.
+    fn has_ended(&self) -> bool {
+        let last = self.engine.last_sequence();
+        self.engine.data_ended()
+            && self.engine.open_orders().iter().all(|order| order.matched.is_some() && order.matched >= last)
+    }
+
     fn phase(&self) -> Phase {
         let (state, reason) = match self.engine.desired() {
             DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),
-            DesiredState::Running | DesiredState::Paused if self.engine.data_ended() => {
+            DesiredState::Running | DesiredState::Paused if self.has_ended() => {
                 (PhaseState::Stopped, "MarketDataEnded")
             }
             DesiredState::Paused => (PhaseState::Paused, "Paused"),

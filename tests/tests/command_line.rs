@@ -1,0 +1,24 @@
+//! The real program on its command line: what it prints, byte for byte, what it refuses in which words, and its exit
+//! codes.
+//!
+//! Figures were made apart from the product: by hand, or by a simulation written only from the rules.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+#[path = "command_line/data.rs"]
+mod data;
+#[path = "command_line/fills.rs"]
+mod fills;
+#[path = "command_line/folder.rs"]
+mod folder;
+#[path = "command_line/outcome.rs"]
+mod outcome;
+#[path = "command_line/output.rs"]
+mod output;
+#[path = "command_line/refused_data.rs"]
+mod refused_data;
+#[path = "command_line/refused_manifests.rs"]
+mod refused_manifests;
+#[path = "command_line/stopping.rs"]
+mod stopping;
+#[path = "command_line/vectors.rs"]
+mod vectors;

@@ -1,0 +1,90 @@
+//! Market data that is missing or wrong: the file, the line, the remedy, and the exit code; nothing is traded on it.
+
+use super::folder::{Folder, MANIFEST, gzip, prices};
+
+const QUOTE: &str =
+    r#"{"stream":"bnbusdt@bookTicker","data":{"u":5,"s":"BNBUSDT","b":"599","B":"1","a":"601","A":"2"}}"#;
+const TRADE: &str = r#"{"stream":"bnbusdt@trade","data":{"s":"BNBUSDT","t":1,"p":"600","q":"1","T":1000,"m":true}}"#;
+
+#[test]
+fn wrong_data_are_refused_with_their_line_by_backtest_and_run() {
+    let candles = |rows: &str| format!("open_time_ms,open,high,low,close,volume\n{rows}");
+    let cases = [
+        (
+            "time,price\n1700000000000,600\n1700000060000,abc\n".to_owned(),
+            "prices.csv:3: price: \"abc\" is not a plain decimal; write it like 600 or 0.25",
+        ),
+        (
+            "time,price\n1700000060000,600\n1700000000000,601\n".to_owned(),
+            "prices.csv:3: time: 1700000000000 comes after 1700000060000; sort the rows by time",
+        ),
+        (
+            "time,price\n1700000060000\n".to_owned(),
+            "prices.csv:2: row: 1 columns where 2 belong; write all columns in each row",
+        ),
+        ("time,price\n".to_owned(), "prices.csv: holds no rows; name a file with data"),
+        (
+            candles("60000,600,601,599,600,1\n0,600,601,599,600,1\n"),
+            "prices.csv:3: open_time_ms: 0 comes after 60000; sort the rows by time",
+        ),
+        (
+            candles("0,600,601,599,600,1\n60000,600,601,599,600,1\n60000,600,601,599,600,1\n"),
+            "prices.csv:4: open_time_ms: 60000 is there twice; remove one of the two candles",
+        ),
+        (
+            candles("0,600,599,601,600,1\n60000,600,601,599,600,1\n"),
+            "prices.csv:2: high: 599 is below low 601; check the order of the columns",
+        ),
+        (
+            format!("{QUOTE}\n{TRADE}\n{}\n", &TRADE[..22]),
+            "prices.csv:3: message: EOF while parsing a string at byte 22; remove the line, or record again",
+        ),
+        (
+            format!("{QUOTE}\n{}\n", TRADE.replace("600", "six")),
+            "prices.csv:2: data.p: \"six\" is not a plain decimal; write it like 600 or 0.25",
+        ),
+        (
+            format!("{QUOTE}\n{TRADE}\n").replace("BNB", "ETH").replace("bnb", "eth"),
+            "prices.csv: symbol: BNBUSDT is not in this recording; it has: ETHUSDT",
+        ),
+    ];
+    for (data, words) in cases {
+        let folder = Folder::of(MANIFEST, &data);
+        folder.refuses("backtest grid.yaml --data prices.csv", 4, words);
+        folder.refuses("run grid.yaml", 4, words);
+    }
+}
+
+#[test]
+fn a_header_that_is_not_known_says_which_are() {
+    let finished = Folder::of(MANIFEST, "date,close\n").worker("backtest grid.yaml --data prices.csv");
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(4), ""));
+    let words = "prices.csv:1: header: \"date,close\" is of no known format; known are time,price[,bid,ask";
+    assert!(finished.stderr.starts_with(words), "{}", finished.stderr);
+}
+
+#[test]
+fn torn_gzip_is_refused() {
+    let folder = Folder::with(&[("grid.yaml", MANIFEST)]);
+    let whole = gzip(&prices("600 601 602"));
+    folder.write("prices.csv.gz", &whole[..whole.len() - 9]);
+    let finished = folder.worker("backtest grid.yaml --data prices.csv.gz");
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(4), ""));
+    assert!(finished.stderr.contains("the gzip data are torn or damaged"), "{}", finished.stderr);
+}
+
+#[test]
+fn what_is_not_there_is_another_failure() {
+    let folder = Folder::of(MANIFEST, &prices("600 601"));
+    let nowhere =
+        "nowhere.csv: cannot be opened: No such file or directory (os error 2); check its name and permissions";
+    folder.refuses("backtest grid.yaml --data nowhere.csv", 3, nowhere);
+    folder.refuses(
+        "backtest grid.yaml --data ETH/USDT=prices.csv",
+        3,
+        "no --data for BNB/USDT; write --data BNB/USDT=FILE",
+    );
+    for command in ["validate nowhere.yaml", "run nowhere.yaml", "backtest nowhere.yaml --data prices.csv"] {
+        folder.refuses(command, 3, "nowhere.yaml: No such file or directory (os error 2)");
+    }
+}

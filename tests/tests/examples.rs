@@ -1,0 +1,167 @@
+//! Every manifest in examples/ runs as a reader of it would run it, and trades as it always did.
+//!
+//! The figures of all three were also made apart from the product, by a simulation written only from the rules.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tests::worker_binary::{Finished, run_worker};
+
+/// Where an example ends.
+struct Example {
+    file: &'static str,
+    data: &'static str,
+    ticks: u64,
+    trades: usize,
+    position: (&'static str, &'static str, &'static str),
+    net: &'static str,
+}
+
+const EXAMPLES: [Example; 3] = [
+    Example {
+        file: "quickstart.yaml",
+        data: "btcusdt-1h-2020q2.csv.gz",
+        ticks: 5872,
+        trades: 28,
+        position: ("BTC", "0.08514", "5502.6704577611"),
+        net: "282.2190103611",
+    },
+    Example {
+        file: "recording.yaml",
+        data: "binance-spot-btcusdt-20240808.gz",
+        ticks: 9757,
+        trades: 4,
+        position: ("BTC", "0.06818", "1879.3370622"),
+        net: "-6.7936396",
+    },
+    Example {
+        file: "seed-bnb.yaml",
+        data: "seed-bnb-synthetic.csv",
+        ticks: 22,
+        trades: 3,
+        position: ("BNB", "6.027", "2411.5441"),
+        net: "-20.4719",
+    },
+];
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Runs the worker where a reader stands: at the root of the repository.
+#[track_caller]
+fn worker(arguments: &[&str]) -> Finished {
+    let finished = run_worker(&repository(), arguments);
+    assert_eq!(finished.code, Some(0), "worker {arguments:?}: {}", finished.stderr);
+    finished
+}
+
+#[test]
+fn no_example_is_forgotten() {
+    let files = fs::read_dir(repository().join("examples")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> =
+        names.filter(|name| Path::new(name).extension().is_some_and(|end| end == "yaml")).collect();
+    names.sort();
+    assert_eq!(names, EXAMPLES.map(|example| example.file), "each example has its figures in this file");
+}
+
+#[test]
+fn each_example_is_valid_and_trades_as_it_always_did() {
+    for example in &EXAMPLES {
+        let file = format!("examples/{}", example.file);
+        let valid = worker(&["validate", &file]);
+        assert_eq!((valid.stdout.lines().count(), valid.stderr.as_str()), (2, ""), "{file}");
+
+        let run = worker(&["run", &file, "--output", "json"]);
+        let strategy: Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+        let status = &strategy["status"];
+        let (base, held, cash) = example.position;
+        let orders = json!({"open": 0, "unknown": 0, "filled": example.trades, "denied": 0, "rejected": 0});
+        assert_eq!(status["orders"], orders, "{file}");
+        assert_eq!(status["position"], json!({base: held, "USDT": cash}), "{file}");
+        assert_eq!(status["pnl"]["net"], example.net, "{file}");
+        // Nothing to be warned of: an example shows how it is done.
+        assert_eq!(status["summary"]["alert"], "MarketDataEnded", "{file}");
+    }
+}
+
+#[test]
+fn backtest_and_run_agree_on_each_example() {
+    for example in &EXAMPLES {
+        let (file, data) = (format!("examples/{}", example.file), format!("examples/{}", example.data));
+        let backtest = worker(&["backtest", &file, "--data", &data]);
+        assert_eq!(backtest.stderr, "", "{file}");
+        let outcome: Value = serde_json::from_str(&backtest.stdout).unwrap();
+        let run = worker(&["run", &file, "--output", "json"]);
+        let strategy: Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+        let status = &strategy["status"];
+        assert_eq!(outcome["ticks"], example.ticks, "{file}");
+        assert_eq!(outcome["pnl"], status["pnl"], "{file}");
+        assert_eq!(outcome["final"]["position"], status["position"], "{file}");
+        let trades = outcome["trades"].as_array().unwrap();
+        assert_eq!(trades.len(), example.trades, "{file}");
+        let newest = status["recentTrades"].as_array().unwrap();
+        for (trade, recent) in trades.iter().rev().zip(newest) {
+            for field in ["time", "side", "price", "quantity", "fee", "feeAsset"] {
+                assert_eq!(trade[field], recent[field], "{file}: {field}");
+            }
+        }
+        assert_eq!(newest.len(), trades.len().min(5), "{file}");
+    }
+}
+
+/// What a reader's first command shows on stdout.
+const QUICKSTART: &str = "\
+NAME         MODE    SYMBOL     STATE     READY   TRADES   POSITION      NET-PNL        ALERT
+grid-btc-1   Paper   BTC/USDT   Stopped   False   28       0.08514 BTC   +282.22 USDT   MarketDataEnded
+
+  equity    5998.51 -> 6280.73 USDT, +4.70 % (only holding: +1.81 %); deepest fall 4.22 %
+  net       282.22 = realized 296.59 + unrealized 2.87 - fees 17.24
+  holds     0.08514 BTC at 9138.59 + 5502.67 USDT; would sell above 9282.37, buy below 8918.35
+";
+
+/// And on stderr, but for the seconds it took.
+const QUICKSTART_TALK: [&str; 2] = [
+    "\
+Paper trading: no exchange, no key, no server. State is in memory and forgotten at exit (keep it: --redis URL).
+
+  account   paper       10000 USDT, 1 BTC; fees 0.1 %, paid in USDT
+  strategy  grid-btc-1  BTC/USDT, grid 2 %, 10 % of equity per order; capital 3000 USDT + 0.34 BTC = 5998.51 USDT
+  data      btcusdt-1h-2020q2.csv.gz: 1,468 real candles, 2020-04-30 21:00 to 2020-07-01 03:00 UTC, 3 missing
+
+  start 8819.15: sells after a turn above 8995.53, buys after a turn below 8642.77
+  04-30 23:45  Buy   0.06880 @ 8620.00  fee 0.59   low 8573.98, turned up 0.4 %
+  05-01 10:15  Sell  0.06817 @ 8815.82  fee 0.60   high 8860.00, turned down 0.4 %
+  ...          26 more (-v shows all, and each order not sent, with why)
+  data ended: 5,872 ticks in ",
+    " s
+
+
+Next: change gridSizePercent, run again | worker backtest ... --data FILE | kubectl apply -f examples/quickstart.yaml
+",
+];
+
+#[test]
+fn the_first_command_shows_this() {
+    let finished = worker(&["run", "examples/quickstart.yaml"]);
+    assert_eq!(finished.stdout, QUICKSTART);
+    let [before, after] = QUICKSTART_TALK;
+    let seconds = finished.stderr.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    let seconds = seconds.unwrap_or_else(|| panic!("other words:\n{}", finished.stderr));
+    assert!(seconds.parse::<f64>().is_ok_and(|seconds| seconds < 60.0), "{seconds}");
+}
+
+#[test]
+fn the_readme_shows_the_same_screen() {
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let [before, after] = QUICKSTART_TALK;
+    let (ended, next) = after.split_once("\n\n").unwrap();
+    let shown = readme.split_once(before).unwrap_or_else(|| panic!("README.md does not hold:\n{before}")).1;
+    // On a terminal, the table stands between the two halves of the talk.
+    let end = format!("{ended}\n\n{QUICKSTART}{next}```\n");
+    let (seconds, _) = shown.split_once(&end).unwrap_or_else(|| panic!("README.md does not hold:\n{end}"));
+    assert!(seconds.parse::<f64>().is_ok(), "{seconds}");
+}
