@@ -131,7 +131,7 @@ fn container(request: &PodRequest, image: &Image, epoch: u64) -> Container {
         name: request.role.name().to_owned(),
         image: Some(image.name.clone()),
         image_pull_policy: Some(image.pull_policy.clone()),
-        args: Some(vec![request.role.name().to_owned()]),
+        command: Some(vec!["worker".to_owned(), request.role.name().to_owned()]),
         env: Some(environment(request, image, epoch)),
         ports: Some(vec![ContainerPort {
             name: Some("admin".to_owned()),
