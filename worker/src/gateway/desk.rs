@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::fees::Fees;
+use engine::instrument::Symbol;
 use engine::messages::{CommandKind, NewOrder, OrderCommand, OrderStatus, OrderUpdate};
 use engine::numbers::{NumberError, Quantity};
 use engine::time::Timestamp;
@@ -48,14 +49,18 @@ pub(super) struct Desk {
     ended: VecDeque<ClientOrderId>,
     books: BTreeMap<LedgerId, Book>,
     strategies: BTreeMap<LedgerId, String>,
+    closing: BTreeSet<LedgerId>,
     highest: BTreeMap<LedgerId, u64>,
     dirty_orders: BTreeSet<ClientOrderId>,
     dirty_ledgers: BTreeSet<LedgerId>,
 }
 
 impl Desk {
-    /// Opens books for the registered strategies that have none.
+    /// Opens books for the registered strategies that have none. Those that are no longer registered are known
+    /// while an order of theirs is open: its news must find them.
     pub fn register(&mut self, desired: &GatewayDesired) -> Result<(), NumberError> {
+        let closing = desired.books.iter().filter(|spec| spec.closing);
+        self.closing = closing.map(|spec| spec.ledger.clone()).collect();
         for spec in &desired.books {
             self.strategies.insert(spec.ledger.clone(), spec.strategy.clone());
             if !self.books.contains_key(&spec.ledger) {
@@ -63,7 +68,29 @@ impl Desk {
                 self.dirty_ledgers.insert(spec.ledger.clone());
             }
         }
+        let open: BTreeSet<LedgerId> = self.open_commands().map(|command| command.ledger.clone()).collect();
+        let registered = |ledger: &LedgerId| desired.books.iter().any(|spec| spec.ledger == *ledger);
+        self.strategies.retain(|ledger, _| registered(ledger) || open.contains(ledger));
+        let gone: Vec<_> =
+            self.books.keys().filter(|ledger| !registered(ledger) && !open.contains(ledger)).cloned().collect();
+        for ledger in gone {
+            self.books.remove(&ledger);
+            self.dirty_ledgers.insert(ledger);
+        }
         Ok(())
+    }
+
+    /// Marks the open orders of strategies that are being deleted as to be cancelled.
+    pub fn cancel_closing(&mut self) -> Vec<(ClientOrderId, Symbol)> {
+        let mut cancelled = Vec::new();
+        for (id, order) in &mut self.orders {
+            if !order.is_over() && self.closing.contains(id.ledger()) {
+                (order.cancel, order.asked) = (true, Timestamp::default());
+                self.dirty_orders.insert(id.clone());
+                cancelled.push((id.clone(), order.command.symbol.clone()));
+            }
+        }
+        cancelled
     }
 
     /// The order of this id, while it is remembered.
@@ -101,6 +128,9 @@ impl Desk {
         // Used up, sent or denied: the same id can never mean a second try.
         self.highest.insert(id.ledger().clone(), id.sequence());
         self.dirty_ledgers.insert(id.ledger().clone());
+        if self.closing.contains(id.ledger()) {
+            return Verdict::Tell(denied(command, "StrategyClosing"));
+        }
         if now > command.expires_at {
             return Verdict::Tell(denied(command, "CommandExpired"));
         }

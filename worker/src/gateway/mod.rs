@@ -19,7 +19,6 @@ use bus::{Acquired, Body, Entry, Message, Owner, StreamId, StreamKey, Topic};
 use engine::fees::Fees;
 use engine::instrument::Symbol;
 use engine::messages::{OrderCommand, Tick};
-use engine::numbers::Price;
 use engine::time::Timestamp;
 use venue::paper::PaperVenue;
 use venue::{Residence, Venue};
@@ -58,12 +57,7 @@ struct Gateway<B, V> {
 
 /// Runs a paper account's gateway until asked to stop. After a conflict it starts again from the record.
 pub async fn run<B: Bus>(runtime: Runtime<B>, spec: GatewaySpec) -> Result<(), Stop> {
-    run_with(runtime, &spec, |desired| {
-        let tick_sizes: BTreeMap<Symbol, Price> =
-            desired.books.iter().flat_map(|book| book.tick_sizes.clone()).collect();
-        PaperVenue::new(spec.account.fees(), spec.account.latency_ms(), tick_sizes)
-    })
-    .await
+    run_with(runtime, &spec, || PaperVenue::new(spec.account.fees(), spec.account.latency_ms())).await
 }
 
 /// What the gateway needs of a venue beside trading.
@@ -82,11 +76,11 @@ impl Restore for PaperVenue {
     }
 }
 
-/// Runs a gateway of any venue; `open` makes the venue from the register.
+/// Runs a gateway of any venue; `open` makes the venue.
 pub(crate) async fn run_with<B: Bus, V: Restore>(
     runtime: Runtime<B>,
     spec: &GatewaySpec,
-    open: impl Fn(&GatewayDesired) -> V,
+    open: impl Fn() -> V,
 ) -> Result<(), Stop> {
     loop {
         let ended = match Gateway::start(&runtime, spec, &open).await {
@@ -101,18 +95,14 @@ pub(crate) async fn run_with<B: Bus, V: Restore>(
 }
 
 impl<B: Bus, V: Restore> Gateway<B, V> {
-    async fn start(
-        runtime: &Runtime<B>,
-        spec: &GatewaySpec,
-        open: impl Fn(&GatewayDesired) -> V,
-    ) -> Result<Self, Stop> {
+    async fn start(runtime: &Runtime<B>, spec: &GatewaySpec, open: impl Fn() -> V) -> Result<Self, Stop> {
         let scope = runtime.account_scope(&spec.account.name)?;
         let owner = runtime.identity.keys.gateway(&scope);
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
         let desired = register(runtime, &owner).await?;
         let broken =
             |error: serde_json::Error| Stop::Record { owner: owner.name().to_owned(), problem: error.to_string() };
-        let mut venue = open(&desired);
+        let mut venue = open();
         if let Some(saved) = acquired.fields.get(VENUE) {
             let saved = serde_json::from_str(saved).map_err(broken)?;
             venue.restore(&saved).map_err(broken)?;
@@ -138,6 +128,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         let now = gateway.now().await?;
         let news = gateway.desk.doubt_sending(now);
         gateway.tell(&news);
+        gateway.cancel_closing().await;
         gateway.store().await?;
         runtime.health.ready();
         tracing::info!(account = spec.account.name, epoch = runtime.identity.epoch, cursor = %gateway.cursor, "the gateway trades");
@@ -202,9 +193,17 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             self.nudge_cursor = last.id;
             let desired = register(&self.runtime, &self.owner).await?;
             self.open_books(&desired)?;
+            self.cancel_closing().await;
             self.dirty = true;
         }
         Ok(())
+    }
+
+    /// Orders of strategies that are being deleted end here, also with their workers dead.
+    async fn cancel_closing(&mut self) {
+        for (id, symbol) in self.desk.cancel_closing() {
+            self.cancel(&id, &symbol).await;
+        }
     }
 
     fn open_books(&mut self, desired: &GatewayDesired) -> Result<(), Stop> {

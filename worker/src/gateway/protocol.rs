@@ -100,7 +100,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         Ok(())
     }
 
-    async fn cancel(&mut self, id: &ClientOrderId, symbol: &Symbol) {
+    pub(super) async fn cancel(&mut self, id: &ClientOrderId, symbol: &Symbol) {
         // Without a definite yes the order stays as it is: the venue is asked, and asked to cancel again.
         if let Outcome::Done(report) = self.venue.cancel(id, symbol).await {
             let news = self.desk.hear(&report);

@@ -77,12 +77,11 @@ impl Account {
         let exchange = Exchange::on(&bus);
         let mut account =
             Self { bus, exchange, gateway, strategy, ledger, gateway_ledger, keys, scope, spec, token: 0 };
-        let instrument = account.spec.instrument().unwrap();
         let book = BookSpec {
             strategy: NAME.to_owned(),
             ledger: account.ledger.parse().unwrap(),
             capital: account.spec.spec.capital.clone(),
-            tick_sizes: [(instrument.symbol, instrument.tick_size)].into(),
+            closing: false,
         };
         account.register(&account.gateway.clone(), &GatewayDesired { books: vec![book] });
         account
@@ -136,7 +135,7 @@ impl Account {
         let (alive, runtime) = self.runtime("gateway", &self.gateway_ledger, epoch);
         let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
         let exchange = self.exchange.clone();
-        let future = Box::pin(async move { gateway::run_with(runtime, &spec, |_| exchange.clone()).await });
+        let future = Box::pin(async move { gateway::run_with(runtime, &spec, || exchange.clone()).await });
         Role { future, _alive: alive, epoch }
     }
 

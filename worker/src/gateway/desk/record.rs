@@ -50,8 +50,9 @@ impl Desk {
             }
         }
         for ledger in std::mem::take(&mut self.dirty_ledgers) {
-            if let Some(Ok(json)) = self.books.get(&ledger).map(serde_json::to_string) {
-                changes.set.push((format!("{BOOK}{ledger}"), json));
+            match self.books.get(&ledger).map(serde_json::to_string) {
+                Some(Ok(json)) => changes.set.push((format!("{BOOK}{ledger}"), json)),
+                Some(Err(_)) | None => changes.delete.push(format!("{BOOK}{ledger}")),
             }
             if let Some(highest) = self.highest.get(&ledger) {
                 changes.set.push((format!("{HIGHEST}{ledger}"), highest.to_string()));

@@ -319,3 +319,27 @@ fn registered_books() -> GatewayDesired {
     let book = json!({"strategy": "grid", "ledger": "abc", "capital": {"USDT": 3000, "BNB": 5}, "tickSizes": {}});
     serde_json::from_value(json!({"books": [book]})).unwrap()
 }
+
+#[test]
+fn a_strategy_that_is_being_deleted_is_cancelled_and_orders_no_more() {
+    let mut desk = sent();
+    let mut books = registered_books();
+    books.books.iter_mut().for_each(|book| book.closing = true);
+    desk.register(&books).unwrap();
+    let cancelled: Vec<_> = desk.cancel_closing().into_iter().map(|(id, _)| id).collect();
+    assert_eq!(cancelled, [buy(1).client_order_id]);
+    assert!(desk.order(&cancelled[0]).unwrap().cancel, "the cancel is on record");
+    let Verdict::Tell(news) = judge(&mut desk, &buy(2), 0) else { panic!("it was not denied") };
+    assert_eq!((brief(&news), news[0].reason.as_str()), (vec!["Denied".to_owned()], "StrategyClosing"));
+}
+
+#[test]
+fn a_book_goes_with_its_strategy_but_not_before_its_orders() {
+    let mut desk = sent();
+    desk.register(&GatewayDesired::default()).unwrap();
+    assert!(desk.strategy_of(buy(1).client_order_id.ledger()).is_some(), "news of the open order must find it");
+    let _ = desk.settle(&buy(1).client_order_id, &Outcome::Refused("PriceFilter".into()), at(1));
+    desk.register(&GatewayDesired::default()).unwrap();
+    assert_eq!(desk.strategy_of(buy(1).client_order_id.ledger()), None);
+    assert!(desk.take_changes().delete.contains(&"book:abc".to_owned()));
+}
