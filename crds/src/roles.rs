@@ -1,13 +1,12 @@
 //! What each role is told, as one JSON document: the accepted spec, the resolved account and the generation.
 //! Read leniently, so that an older image runs under a newer operator.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use engine::client_order_id::LedgerId;
 use engine::fees::Fees;
 use engine::instrument::{Instrument, Symbol};
-use engine::numbers::{ExactDecimal, Notional, Price, Quantity};
+use engine::numbers::{ExactDecimal, Notional, Quantity};
 use engine::{Config, strategy::DesiredState};
 use serde::{Deserialize, Serialize};
 
@@ -86,8 +85,6 @@ pub struct BookSpec {
     pub ledger: LedgerId,
     /// Its declared capital.
     pub capital: Amounts,
-    /// Its markets with their tick sizes.
-    pub tick_sizes: BTreeMap<Symbol, Price>,
     /// The strategy is being deleted: its open orders are cancelled and new ones denied.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closing: bool,

@@ -1,4 +1,6 @@
 //! What tests of more than one crate share. Not part of any product.
 
+pub mod proxy;
 pub mod redis_server;
+pub mod roles;
 pub mod worker_binary;

@@ -132,14 +132,11 @@ struct Simulation {
 impl Simulation {
     fn new(spec: &StrategySpec, registry: &Registry) -> Result<Self, Box<dyn std::error::Error>> {
         let config = spec.engine_config(LEDGER.parse()?)?;
-        let instrument = &config.instrument;
-        let tick_sizes = BTreeMap::from([(instrument.symbol.clone(), instrument.tick_size)]);
-        let venue = PaperVenue::new(config.fees.clone(), spec.account.latency_ms(), tick_sizes.clone());
+        let venue = PaperVenue::new(config.fees.clone(), spec.account.latency_ms());
         let book = BookSpec {
             strategy: spec.name.clone(),
             ledger: config.ledger.clone(),
             capital: spec.spec.capital.clone(),
-            tick_sizes,
             closing: false,
         };
         let counter = Counter::new(&config.fees, book)?;

@@ -18,6 +18,8 @@ mod provision;
 mod role;
 mod run;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod strategy;
 mod telemetry;
 mod validate;

@@ -135,13 +135,11 @@ impl<B: Bus> Provisioner<B> {
     async fn register(&self, places: &Places) -> Result<(), Failure> {
         let mut books = Vec::new();
         for strategy in &places.strategies {
-            let instrument = strategy.spec.instrument().map_err(|error| Failure::refused(error.to_string()))?;
             let ledger: LedgerId = strategy.ledger.parse().map_err(|error| Failure::error(format!("{error}")))?;
             books.push(BookSpec {
                 strategy: strategy.spec.name.clone(),
                 ledger,
                 capital: strategy.spec.spec.capital.clone(),
-                tick_sizes: [(instrument.symbol, instrument.tick_size)].into(),
                 closing: false,
             });
         }

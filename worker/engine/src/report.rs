@@ -81,7 +81,9 @@ pub struct RiskReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecentTrade {
-    /// When, in milliseconds UTC.
+    /// When, in UTC.
+    #[serde(with = "crate::time::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
     /// Buy or Sell.
     pub side: Side,
@@ -129,7 +131,9 @@ pub struct Summary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Event time of the figures, in milliseconds UTC.
+    /// Event time of the figures, in UTC.
+    #[serde(with = "crate::time::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub as_of: Timestamp,
     /// Last price; absent before the first tick.
     #[serde(skip_serializing_if = "Option::is_none", default)]

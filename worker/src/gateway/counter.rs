@@ -34,6 +34,7 @@ impl Counter {
                 self.desk.settle(&command.client_order_id, &outcome, command.time)
             }
             Verdict::Tell(news) | Verdict::Reissued(news, _) => news,
+            Verdict::NotRegistered => self.desk.deny_unregistered(command),
         }
     }
 

@@ -5,18 +5,23 @@
 //! `Unknown` until the venue tells, and is sent again only when it can no longer arrive and two full look-ups,
 //! one visibility window apart, did not find it.
 
+mod doubts;
+mod record;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::fees::Fees;
-use engine::messages::{OrderCommand, OrderStatus, OrderUpdate};
-use engine::numbers::NumberError;
+use engine::instrument::Symbol;
+use engine::messages::{CommandKind, NewOrder, OrderCommand, OrderStatus, OrderUpdate};
+use engine::numbers::{NumberError, Quantity};
 use engine::time::Timestamp;
-use venue::{Outcome, Residence, VenueReport};
+use venue::{Outcome, VenueReport};
 
-use super::books::Book;
+pub(super) use doubts::Found;
+
+use super::books::{Book, Need};
 use super::order::{GatewayOrder, News, Stage};
-use crds::record::ORDER;
 use crds::roles::GatewayDesired;
 
 /// Ended orders that are remembered, so that a fill told again is known again.
@@ -31,19 +36,10 @@ pub(super) enum Verdict {
     Cancel,
     /// Nothing; tell the strategy this.
     Tell(News),
+    /// The register, as far as it is known here, does not name its strategy for its ledger.
+    NotRegistered,
     /// Its sequence was used before the store went back in time: tell the strategy the highest.
     Reissued(News, u64),
-}
-
-/// What a look-up leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Found {
-    /// The venue told.
-    News(News),
-    /// It may still arrive or become visible: ask again later.
-    Wait,
-    /// It never arrived: it may be sent again, under a new stamp.
-    Resend,
 }
 
 /// The account's orders and books.
@@ -53,44 +49,18 @@ pub(super) struct Desk {
     ended: VecDeque<ClientOrderId>,
     books: BTreeMap<LedgerId, Book>,
     strategies: BTreeMap<LedgerId, String>,
+    closing: BTreeSet<LedgerId>,
     highest: BTreeMap<LedgerId, u64>,
     dirty_orders: BTreeSet<ClientOrderId>,
     dirty_ledgers: BTreeSet<LedgerId>,
 }
 
-/// What of the desk must be committed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Changes {
-    /// Fields to set.
-    pub set: Vec<(String, String)>,
-    /// Fields to remove.
-    pub delete: Vec<String>,
-}
-
-const BOOK: &str = "book:";
-const HIGHEST: &str = "highest:";
-
 impl Desk {
-    /// The desk as its record holds it.
-    pub fn restore<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, serde_json::Error> {
-        let mut desk = Self::default();
-        for (name, value) in fields {
-            let ledger = |text: &str| text.parse::<LedgerId>().map_err(serde::de::Error::custom);
-            if name.starts_with(ORDER) {
-                let order: GatewayOrder = serde_json::from_str(value)?;
-                desk.orders.insert(order.command.client_order_id.clone(), order);
-            } else if let Some(id) = name.strip_prefix(BOOK) {
-                desk.books.insert(ledger(id)?, serde_json::from_str(value)?);
-            } else if let Some(id) = name.strip_prefix(HIGHEST) {
-                desk.highest.insert(ledger(id)?, serde_json::from_str(value)?);
-            }
-        }
-        desk.ended = desk.orders.iter().filter(|(_, order)| order.is_over()).map(|(id, _)| id.clone()).collect();
-        Ok(desk)
-    }
-
-    /// Opens books for the registered strategies that have none.
+    /// Opens books for the registered strategies that have none. Those that are no longer registered are known
+    /// while an order of theirs is open: its news must find them.
     pub fn register(&mut self, desired: &GatewayDesired) -> Result<(), NumberError> {
+        let closing = desired.books.iter().filter(|spec| spec.closing);
+        self.closing = closing.map(|spec| spec.ledger.clone()).collect();
         for spec in &desired.books {
             self.strategies.insert(spec.ledger.clone(), spec.strategy.clone());
             if !self.books.contains_key(&spec.ledger) {
@@ -98,27 +68,29 @@ impl Desk {
                 self.dirty_ledgers.insert(spec.ledger.clone());
             }
         }
+        let open: BTreeSet<LedgerId> = self.open_commands().map(|command| command.ledger.clone()).collect();
+        let registered = |ledger: &LedgerId| desired.books.iter().any(|spec| spec.ledger == *ledger);
+        self.strategies.retain(|ledger, _| registered(ledger) || open.contains(ledger));
+        let gone: Vec<_> =
+            self.books.keys().filter(|ledger| !registered(ledger) && !open.contains(ledger)).cloned().collect();
+        for ledger in gone {
+            self.books.remove(&ledger);
+            self.dirty_ledgers.insert(ledger);
+        }
         Ok(())
     }
 
-    /// What has changed since the last call, for the record.
-    pub fn take_changes(&mut self) -> Changes {
-        let mut changes = Changes::default();
-        for id in std::mem::take(&mut self.dirty_orders) {
-            match self.orders.get(&id).map(serde_json::to_string) {
-                Some(Ok(json)) => changes.set.push((format!("{ORDER}{id}"), json)),
-                Some(Err(_)) | None => changes.delete.push(format!("{ORDER}{id}")),
+    /// Marks the open orders of strategies that are being deleted as to be cancelled.
+    pub fn cancel_closing(&mut self) -> Vec<(ClientOrderId, Symbol)> {
+        let mut cancelled = Vec::new();
+        for (id, order) in &mut self.orders {
+            if !order.is_over() && self.closing.contains(id.ledger()) {
+                (order.cancel, order.asked) = (true, Timestamp::default());
+                self.dirty_orders.insert(id.clone());
+                cancelled.push((id.clone(), order.command.symbol.clone()));
             }
         }
-        for ledger in std::mem::take(&mut self.dirty_ledgers) {
-            if let Some(Ok(json)) = self.books.get(&ledger).map(serde_json::to_string) {
-                changes.set.push((format!("{BOOK}{ledger}"), json));
-            }
-            if let Some(highest) = self.highest.get(&ledger) {
-                changes.set.push((format!("{HIGHEST}{ledger}"), highest.to_string()));
-            }
-        }
-        changes
+        cancelled
     }
 
     /// The order of this id, while it is remembered.
@@ -134,36 +106,81 @@ impl Desk {
     /// Judges a command. `Send` has recorded it as being sent with the stamp `now`.
     pub fn judge(&mut self, command: &OrderCommand, fees: &Fees, now: Timestamp) -> Verdict {
         let id = &command.client_order_id;
-        if command.kind == engine::messages::CommandKind::Cancel {
-            return match self.orders.get(id) {
-                Some(order) if order.is_over() => Verdict::Tell(order.repeat(command.time)),
-                Some(_) => Verdict::Cancel,
-                None => Verdict::Tell(denied(command, "UnknownOrder")),
-            };
-        }
-        if let Some(order) = self.orders.get(id) {
+        let order = match &command.kind {
+            CommandKind::Create(order) => order,
+            CommandKind::Cancel => return self.judge_cancel(command),
+        };
+        if let Some(known) = self.orders.get(id) {
             // Asked again: the same id is the same order, never a second one.
-            return Verdict::Tell(order.repeat(command.time));
+            return Verdict::Tell(known.repeat(command.time));
         }
-        let highest = self.highest.get(&command.ledger).copied().unwrap_or(0);
-        if command.sequence <= highest {
+        if command.sequence != id.sequence() || command.ledger != *id.ledger() {
+            return Verdict::Tell(denied(command, "IdMismatch"));
+        }
+        let highest = self.highest.get(id.ledger()).copied().unwrap_or(0);
+        if id.sequence() <= highest {
             return Verdict::Reissued(denied(command, "SequenceUsed"), highest);
         }
-        let Some(book) = self.books.get(&command.ledger) else {
-            return Verdict::Tell(denied(command, "StrategyNotRegistered"));
-        };
-        let affordable = book.check(command, fees);
-        self.highest.insert(command.ledger.clone(), command.sequence);
-        self.dirty_ledgers.insert(command.ledger.clone());
-        if affordable.is_err() {
-            return Verdict::Tell(denied(command, "InsufficientBook"));
+        if self.strategies.get(id.ledger()) != Some(&command.strategy) {
+            // The register may be newer than what is known here, so the sequence is not used up yet.
+            return Verdict::NotRegistered;
+        }
+        // Used up, sent or denied: the same id can never mean a second try.
+        self.highest.insert(id.ledger().clone(), id.sequence());
+        self.dirty_ledgers.insert(id.ledger().clone());
+        if self.closing.contains(id.ledger()) {
+            return Verdict::Tell(denied(command, "StrategyClosing"));
+        }
+        if now > command.expires_at {
+            return Verdict::Tell(denied(command, "CommandExpired"));
+        }
+        if let Err(reason) = self.check_book(command, order, fees) {
+            return Verdict::Tell(denied(command, reason));
         }
         self.dirty_orders.insert(id.clone());
         self.orders.insert(id.clone(), GatewayOrder::new(command.clone(), now));
         Verdict::Send
     }
 
-    /// Takes the outcome of a request to make an order.
+    fn judge_cancel(&mut self, command: &OrderCommand) -> Verdict {
+        let id = &command.client_order_id;
+        match self.orders.get_mut(id) {
+            Some(order) if order.is_over() => Verdict::Tell(order.repeat(command.time)),
+            Some(order) => {
+                // Remembered, because the answer can be lost, or the order not be at the venue yet.
+                (order.cancel, order.asked) = (true, Timestamp::default());
+                self.dirty_orders.insert(id.clone());
+                Verdict::Cancel
+            }
+            None => Verdict::Tell(denied(command, "UnknownOrder")),
+        }
+    }
+
+    /// Denies for good a command of a strategy that the register does not name.
+    pub fn deny_unregistered(&mut self, command: &OrderCommand) -> News {
+        let id = &command.client_order_id;
+        self.highest.insert(id.ledger().clone(), id.sequence());
+        self.dirty_ledgers.insert(id.ledger().clone());
+        denied(command, "StrategyNotRegistered")
+    }
+
+    /// What the strategy's open orders can still take is not there for another one.
+    fn check_book(&self, command: &OrderCommand, order: &NewOrder, fees: &Fees) -> Result<(), &'static str> {
+        let book = self.books.get(&command.ledger).ok_or("StrategyNotRegistered")?;
+        let need = |command: &OrderCommand, order: &NewOrder, quantity: Quantity| {
+            Need::of(&command.symbol, order, quantity, fees).map_err(|_| "TooManyDigits")
+        };
+        let mut open = Vec::new();
+        for other in self.orders.values().filter(|other| !other.is_over() && other.command.ledger == command.ledger) {
+            if let CommandKind::Create(ordered) = &other.command.kind {
+                let rest = ordered.quantity.minus(other.filled).unwrap_or_default();
+                open.extend(need(&other.command, ordered, rest)?);
+            }
+        }
+        book.check(need(command, order, order.quantity)?.as_ref(), &open)
+    }
+
+    /// Takes the outcome of a request, to make an order or (on a venue in the record) to cancel one.
     pub fn settle(&mut self, id: &ClientOrderId, outcome: &Outcome, now: Timestamp) -> News {
         match outcome {
             Outcome::Done(report) => self.hear(report),
@@ -172,8 +189,13 @@ impl Desk {
                 self.forget_old(id);
                 news
             }
-            Outcome::Unknown(reason) => self.change(id, |order| order.doubt(reason, now)),
+            Outcome::Unknown(reason) => self.doubt(id, reason, now),
         }
+    }
+
+    /// Nobody knows what became of a request.
+    pub fn doubt(&mut self, id: &ClientOrderId, reason: &str, now: Timestamp) -> News {
+        self.change(id, |order| order.doubt(reason, now))
     }
 
     /// Takes news from the venue. Orders that are not ours are reported nowhere and touched never.
@@ -183,8 +205,8 @@ impl Desk {
         for update in &news {
             if let Some(fill) = &update.fill
                 && let Some(book) = self.books.get_mut(&fill.ledger)
-                && book.apply(fill).is_ok()
             {
+                book.apply(fill);
                 self.dirty_ledgers.insert(fill.ledger.clone());
             }
         }
@@ -192,61 +214,22 @@ impl Desk {
         news
     }
 
-    /// After a restart: requests that were on their way are in doubt.
-    pub fn doubt_sending(&mut self, now: Timestamp) -> News {
-        let sending: Vec<_> = self
-            .orders
-            .iter()
-            .filter(|(_, order)| matches!(order.stage, Stage::Sending { .. }))
-            .map(|(id, _)| id.clone())
-            .collect();
-        sending.iter().flat_map(|id| self.change(id, |order| order.doubt("GatewayRestarted", now))).collect()
+    /// The commands of orders that are not over.
+    pub fn open_commands(&self) -> impl Iterator<Item = &OrderCommand> {
+        self.orders.values().filter(|order| !order.is_over()).map(|order| &order.command)
     }
 
-    /// Orders to ask the venue about: in doubt, or live with trades missing.
-    pub fn questions(&self) -> Vec<ClientOrderId> {
-        let open = |order: &GatewayOrder| match order.stage {
-            Stage::Unknown { .. } => true,
-            Stage::Live => order.filled < order.cumulative,
-            Stage::Sending { .. } | Stage::Over => false,
-        };
-        self.orders.iter().filter(|(_, order)| open(order)).map(|(id, _)| id.clone()).collect()
+    /// Whether any order is not over.
+    pub fn has_open_orders(&self) -> bool {
+        self.orders.values().any(|order| !order.is_over())
     }
 
-    /// Takes the answer of a full look-up.
-    pub fn found(
-        &mut self,
-        id: &ClientOrderId,
-        answer: Option<&VenueReport>,
-        residence: Residence,
-        now: Timestamp,
-    ) -> Found {
-        if let Some(report) = answer {
-            return Found::News(self.hear(report));
+    /// The stamp of a request that is to be sent.
+    pub fn stamp(&self, id: &ClientOrderId) -> Option<Timestamp> {
+        match self.orders.get(id)?.stage {
+            Stage::Sending { signed_at } => Some(signed_at),
+            Stage::Unknown { .. } | Stage::Live | Stage::Over => None,
         }
-        let Some(order) = self.orders.get_mut(id) else { return Found::Wait };
-        let Stage::Unknown { signed_at, absent_since } = order.stage else { return Found::Wait };
-        let Residence::External { receive_window_ms, visibility_ms } = residence else {
-            return Found::Wait;
-        };
-        if now.millis_since(signed_at) <= receive_window_ms {
-            return Found::Wait;
-        }
-        self.dirty_orders.insert(id.clone());
-        match absent_since {
-            None => order.stage = Stage::Unknown { signed_at, absent_since: Some(now) },
-            Some(since) if now.millis_since(since) >= visibility_ms => {
-                if now < order.command.expires_at {
-                    order.stage = Stage::Sending { signed_at: now };
-                    return Found::Resend;
-                }
-                let news = order.end_unsent(OrderStatus::Expired, "NeverArrived", now);
-                self.forget_old(id);
-                return Found::News(news);
-            }
-            Some(_) => {}
-        }
-        Found::Wait
     }
 
     fn change(&mut self, id: &ClientOrderId, change: impl FnOnce(&mut GatewayOrder) -> News) -> News {
@@ -284,7 +267,7 @@ fn denial(client_order_id: ClientOrderId, reason: &str, time: Timestamp) -> Orde
         client_order_id,
         status: OrderStatus::Denied,
         reason: reason.to_owned(),
-        cumulative_quantity: engine::numbers::Quantity::ZERO,
+        cumulative_quantity: Quantity::ZERO,
         fill: None,
         matched: None,
         time,

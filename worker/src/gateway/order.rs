@@ -50,6 +50,12 @@ pub(super) struct GatewayOrder {
     pub trades: Vec<String>,
     /// Sequence of the last tick it was matched against, on a simulated venue.
     pub matched: Option<u64>,
+    /// A cancel was asked for: it is never sent again, and once the venue shows it, it is cancelled there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel: bool,
+    /// When the venue was last asked about it. Not stored: a restart asks at once.
+    #[serde(skip)]
+    pub asked: Timestamp,
 }
 
 /// What is told on: each is an inbox entry, and an `order.fill` where it has a fill.
@@ -67,6 +73,8 @@ impl GatewayOrder {
             filled: Quantity::ZERO,
             trades: Vec::new(),
             matched: None,
+            cancel: false,
+            asked: signed_at,
         }
     }
 
@@ -84,48 +92,59 @@ impl GatewayOrder {
     }
 
     /// The news of a report: one update for each trade not told yet, or one for a new status.
+    ///
+    /// Reports overtake each other and are told twice: an end is never left, older news changes nothing, and
+    /// a trade counts once, also within one report.
     pub fn hear(&mut self, report: &VenueReport) -> News {
-        let fresh: Vec<_> = report.trades.iter().filter(|trade| !self.trades.contains(&trade.trade_id)).collect();
-        let known = self.status == report.status && self.matched == report.matched && fresh.is_empty();
-        self.cumulative = self.cumulative.max(report.cumulative_quantity);
+        let before = (self.status, self.matched, self.cumulative);
+        if rank(report.status) > rank(self.status) {
+            (self.status, self.reason) = (report.status, report.reason.clone());
+        }
         self.matched = self.matched.max(report.matched);
-        (self.status, self.reason) = (report.status, report.reason.clone());
-        let mut news = News::new();
-        for (index, trade) in fresh.iter().enumerate() {
-            self.trades.push(trade.trade_id.clone());
+        let mut fresh = Vec::new();
+        for trade in &report.trades {
+            if !self.trades.contains(&trade.trade_id) {
+                self.trades.push(trade.trade_id.clone());
+                fresh.push(trade);
+            }
+        }
+        let mut fills = Vec::new();
+        for trade in fresh {
             self.filled = self.filled.plus(trade.quantity).unwrap_or(self.filled);
-            let last = index + 1 == fresh.len();
-            let status = if last { report.status } else { OrderStatus::PartiallyFilled };
-            let fill = self.fill(report, trade);
+            fills.push(self.fill(report, trade));
+        }
+        self.cumulative = self.cumulative.max(report.cumulative_quantity).max(self.filled);
+        let mut news = News::new();
+        let count = fills.len();
+        for (index, fill) in fills.into_iter().enumerate() {
+            let status = if index + 1 == count { self.status } else { OrderStatus::PartiallyFilled };
             news.push(OrderUpdate { fill, ..self.update(status, report.time) });
         }
-        if news.is_empty() && !known {
-            news.push(self.update(report.status, report.time));
+        if news.is_empty() && before != (self.status, self.matched, self.cumulative) {
+            news.push(self.update(self.status, report.time));
         }
-        let ended = matches!(
-            report.status,
-            OrderStatus::Filled
-                | OrderStatus::Canceled
-                | OrderStatus::Expired
-                | OrderStatus::Rejected
-                | OrderStatus::Denied
-        );
         // A cancel's answer can overtake the last trade: over means that the trades add up.
-        self.stage = if ended && self.filled >= self.cumulative { Stage::Over } else { Stage::Live };
+        let over = rank(self.status) == RANK_OF_ENDS && self.filled >= self.cumulative;
+        self.stage = if over { Stage::Over } else { Stage::Live };
         news
     }
 
-    /// The order ends without the venue ever having had it.
+    /// The order ends without the venue ever having had it. What the venue has told of outweighs a refusal,
+    /// which then is that of a request that came twice.
     pub fn end_unsent(&mut self, status: OrderStatus, reason: &str, time: Timestamp) -> News {
-        (self.stage, self.status, self.reason) = (Stage::Over, status, reason.to_owned());
-        vec![self.update(status, time)]
+        match self.stage {
+            Stage::Sending { .. } | Stage::Unknown { .. } => {
+                (self.stage, self.status, self.reason) = (Stage::Over, status, reason.to_owned());
+                vec![self.update(status, time)]
+            }
+            Stage::Live | Stage::Over => News::new(),
+        }
     }
 
-    /// Nobody knows whether the venue has it.
+    /// Nobody knows whether the venue has it; nothing new where the venue has told of it already.
     pub fn doubt(&mut self, reason: &str, time: Timestamp) -> News {
-        if let Stage::Sending { signed_at } = self.stage {
-            self.stage = Stage::Unknown { signed_at, absent_since: None };
-        }
+        let Stage::Sending { signed_at } = self.stage else { return News::new() };
+        self.stage = Stage::Unknown { signed_at, absent_since: None };
         (self.status, self.reason) = (OrderStatus::Unknown, reason.to_owned());
         vec![self.update(OrderStatus::Unknown, time)]
     }
@@ -166,5 +185,21 @@ impl GatewayOrder {
             time: trade.time,
             tick_sequence: report.matched,
         })
+    }
+}
+
+const RANK_OF_ENDS: u8 = 3;
+
+/// How far along an order is: a report of no higher rank brings no new status.
+const fn rank(status: OrderStatus) -> u8 {
+    match status {
+        OrderStatus::Sent | OrderStatus::Unknown => 0,
+        OrderStatus::Accepted => 1,
+        OrderStatus::PartiallyFilled => 2,
+        OrderStatus::Filled
+        | OrderStatus::Canceled
+        | OrderStatus::Expired
+        | OrderStatus::Rejected
+        | OrderStatus::Denied => RANK_OF_ENDS,
     }
 }

@@ -1,1 +1,29 @@
+//! The order protocol under everything a venue can do: the desk alone, then the whole role with a crash at
+//! each of its commits. The scripted venue is `crate::simulation::exchange`.
 
+mod books;
+mod cases;
+mod desk;
+mod role;
+
+use engine::messages::OrderCommand;
+use serde_json::{Value, json};
+
+/// A command to buy (or sell) at 600, as a strategy `grid` gives it at `time`.
+fn command(ledger: &str, sequence: u64, time: i64, changes: &Value) -> OrderCommand {
+    let mut command = json!({
+        "clientOrderId": format!("glm-{ledger}-{sequence}"), "strategy": "grid", "ledger": ledger,
+        "sequence": sequence, "command": "Create", "side": "Buy", "orderType": "Limit",
+        "timeInForce": "ImmediateOrCancel", "quantity": "1", "price": "600.00", "reduceOnly": false,
+        "symbol": "BNB/USDT", "time": time, "expiresAt": time + 30_000,
+    });
+    for (name, value) in changes.as_object().into_iter().flatten() {
+        command[name] = value.clone();
+    }
+    serde_json::from_value(command).unwrap()
+}
+
+/// The command to cancel that order.
+fn cancel(ledger: &str, sequence: u64, time: i64) -> OrderCommand {
+    command(ledger, sequence, time, &json!({"command": "Cancel"}))
+}

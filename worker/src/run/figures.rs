@@ -45,11 +45,6 @@ pub(super) fn clock(milliseconds: i64) -> String {
     time(milliseconds, "%m-%d %H:%M")
 }
 
-/// As Kubernetes writes times.
-pub(super) fn rfc3339(milliseconds: i64) -> String {
-    time(milliseconds, "%Y-%m-%dT%H:%M:%SZ")
-}
-
 /// The first tick's price.
 pub(super) fn first_price(summary: &std::sync::Arc<Summary>) -> Result<Price, Failure> {
     let first = Replay::open(std::sync::Arc::clone(summary)).next();

@@ -9,10 +9,11 @@ use crds::yaml_text;
 use engine::Engine;
 use engine::report::Report;
 use engine::strategy::Registry;
+use engine::time::{Timestamp, rfc3339};
 use serde_json::{Value, json};
 
+use super::Output;
 use super::observe::Observer;
-use super::{Output, figures};
 use crate::exit::Failure;
 use crate::provision::{Place, Places};
 use crate::role::Bus;
@@ -89,7 +90,7 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
         None => StrategyState::Starting,
     };
     let generation = i64::try_from(place.spec.generation).ok();
-    let time = report.as_ref().map(|report| figures::rfc3339(report.as_of.millis())).unwrap_or_default();
+    let time = report.as_ref().map(|report| rfc3339::text(report.as_of)).unwrap_or_default();
     let status = TradingStrategyStatus {
         observed_generation: generation,
         applied_generation: generation,
@@ -98,8 +99,7 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
         epoch: Some(place.epoch),
         ledger: Some(Ledger {
             id: place.ledger.clone(),
-            resource_uid: String::new(),
-            started_at: figures::rfc3339(place.started_at),
+            started_at: rfc3339::text(Timestamp::from_millis(place.started_at)),
         }),
         worker: None,
         conditions: conditions(state, reason, message, generation, &time),
@@ -170,7 +170,7 @@ fn account(place: &Place<GatewaySpec>, namespace: &str, strategies: &[Ended]) ->
         "observedGeneration": place.spec.generation,
         "state": "Stopped",
         "epoch": place.epoch,
-        "ledger": { "id": place.ledger, "startedAt": figures::rfc3339(place.started_at) },
+        "ledger": { "id": place.ledger, "startedAt": rfc3339::text(Timestamp::from_millis(place.started_at)) },
         "strategies": states,
         "summary": { "venue": "paper", "mode": "Paper", "strategies": strategies.len(), "halted": "" },
     });

@@ -11,8 +11,6 @@ use crate::venue::{VenueReport, VenueTrade};
 /// How orders of one market trade.
 pub(super) struct Matching<'a> {
     pub fees: &'a Fees,
-    /// A fill's price has its digits; unknown markets show the price without trailing zeros.
-    pub tick_size: Option<Price>,
 }
 
 impl Matching<'_> {
@@ -35,7 +33,8 @@ impl Matching<'_> {
             let reason = if crosses { "NoSize" } else { "NotMarketable" }.to_owned();
             return Ok(VenueReport { reason, ..waiting(order, OrderStatus::Expired, time) });
         }
-        let price = self.tick_size.map_or(best.normalised(), |tick_size| best.shown_in(tick_size));
+        // The limit carries the tick size's digits, and so does the trade.
+        let price = order.order.price.map_or(best.normalised(), |limit| best.shown_in(limit));
         let filled = available == order.order.quantity;
         Ok(VenueReport {
             cumulative_quantity: available,

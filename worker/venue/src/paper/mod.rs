@@ -14,7 +14,7 @@ use engine::client_order_id::ClientOrderId;
 use engine::fees::Fees;
 use engine::instrument::Symbol;
 use engine::messages::{CommandKind, NewOrder, OrderCommand, OrderStatus, Tick};
-use engine::numbers::{Price, Quantity};
+use engine::numbers::Quantity;
 use engine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -38,15 +38,14 @@ struct PaperOrder {
 pub struct PaperVenue {
     fees: Fees,
     latency_ms: i64,
-    tick_sizes: BTreeMap<Symbol, Price>,
     orders: BTreeMap<ClientOrderId, PaperOrder>,
     reports: Vec<VenueReport>,
 }
 
 impl PaperVenue {
-    /// A venue with these fees and this latency. A fill's price shows its market's tick size's digits.
-    pub const fn new(fees: Fees, latency_ms: u32, tick_sizes: BTreeMap<Symbol, Price>) -> Self {
-        Self { fees, latency_ms: latency_ms as i64, tick_sizes, orders: BTreeMap::new(), reports: Vec::new() }
+    /// A venue with these fees and this latency.
+    pub const fn new(fees: Fees, latency_ms: u32) -> Self {
+        Self { fees, latency_ms: latency_ms as i64, orders: BTreeMap::new(), reports: Vec::new() }
     }
 
     /// Takes up the orders that [`Venue::save`] gave.
@@ -104,7 +103,7 @@ impl PaperVenue {
     }
 
     fn trade(&self, order: &PaperOrder, tick: &Tick) -> Result<VenueReport, engine::numbers::NumberError> {
-        let matching = matching::Matching { fees: &self.fees, tick_size: self.tick_sizes.get(&order.symbol).copied() };
+        let matching = matching::Matching { fees: &self.fees };
         matching.trade(order, tick)
     }
 

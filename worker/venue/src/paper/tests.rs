@@ -43,8 +43,7 @@ fn order(side: Side, quantity: &str, limit: Option<&str>, at: &Tick) -> OrderCom
 }
 
 fn venue(fees: &str, latency_ms: u32) -> PaperVenue {
-    let tick_sizes = BTreeMap::from([("BNB/USDT".parse().unwrap(), "0.01".parse().unwrap())]);
-    PaperVenue::new(serde_json::from_str(fees).unwrap(), latency_ms, tick_sizes)
+    PaperVenue::new(serde_json::from_str(fees).unwrap(), latency_ms)
 }
 
 fn report(outcome: Outcome) -> VenueReport {
@@ -62,7 +61,7 @@ fn a_buy_trades_at_the_ask_and_a_sell_at_the_bid() {
         (buy.status, buy.trades[0].price.to_string().as_str(), buy.matched),
         (OrderStatus::Filled, "600.50", Some(5))
     );
-    let sell = report(venue("{}", 0).execute(&order(Side::Sell, "1", Some("600"), &at), &at));
+    let sell = report(venue("{}", 0).execute(&order(Side::Sell, "1", Some("600.00"), &at), &at));
     assert_eq!(sell.trades[0].price.to_string(), "600.00");
     let market = report(venue("{}", 0).execute(&order(Side::Buy, "1", None, &at), &at));
     assert_eq!(market.status, OrderStatus::Filled);
@@ -83,7 +82,7 @@ fn the_size_on_offer_bounds_the_trade() {
     let at = tick(5, ("600", Some("0")), ("600.5", Some("0.4")));
     let buy = report(venue("{}", 0).execute(&order(Side::Buy, "1", Some("600.50"), &at), &at));
     assert_eq!((buy.status, buy.cumulative_quantity.to_string().as_str()), (OrderStatus::Expired, "0.4"));
-    let sell = report(venue("{}", 0).execute(&order(Side::Sell, "1", Some("600"), &at), &at));
+    let sell = report(venue("{}", 0).execute(&order(Side::Sell, "1", Some("600.00"), &at), &at));
     assert_eq!((sell.reason.as_str(), sell.trades.len()), ("NoSize", 0));
 }
 

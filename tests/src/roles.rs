@@ -1,0 +1,210 @@
+//! The roles of the worker as separate processes on a real Redis, as pods run them: made by `worker ledger create`,
+//! started from the commands it prints, watched from outside.
+#![allow(clippy::panic, clippy::expect_used, clippy::missing_panics_doc, reason = "only tests call this")]
+
+mod market;
+mod process;
+mod stage;
+mod store;
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub use market::{ACCOUNT, Wave, manifest, strategy, wave};
+pub use process::RoleProcess;
+pub use stage::{Actor, Stage};
+pub use store::{Entry, Store};
+
+use crate::worker_binary::worker_binary;
+
+/// Long enough for a slow machine; nothing is expected to take so long.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(5);
+
+/// Asks until there is an answer; past the deadline the test fails and says what it waited for.
+pub fn until<T>(what: &str, within: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {within:?} in vain: {what}");
+        thread::sleep(POLL);
+    }
+}
+
+/// A directory with a manifest and its data, where processes keep their logs.
+#[derive(Debug)]
+pub struct Scene {
+    directory: TempDir,
+    manifest: PathBuf,
+    data: PathBuf,
+}
+
+/// How a role is started: a line that `worker ledger create` prints.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    role: String,
+    options: Vec<(String, String)>,
+}
+
+impl Scene {
+    /// A scene with this manifest, whose replay names the data file `data.csv`.
+    pub fn new(manifest: &str, data: &str) -> Self {
+        Self::with_file(manifest, "data.csv", data.as_bytes())
+    }
+
+    /// A scene whose replay names the data file `name`.
+    pub fn with_file(manifest: &str, name: &str, data: &[u8]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let scene =
+            Self { manifest: directory.path().join("manifest.yaml"), data: directory.path().join(name), directory };
+        fs::write(&scene.manifest, manifest).expect("the manifest can be written");
+        fs::write(&scene.data, data).expect("the data can be written");
+        scene
+    }
+
+    /// The manifest's path.
+    pub fn manifest(&self) -> &Path {
+        &self.manifest
+    }
+
+    /// Another manifest beside the first.
+    pub fn other_manifest(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.directory.path().join(name);
+        fs::write(&path, text).expect("the manifest can be written");
+        path
+    }
+
+    /// The result without any bus, a line for each strategy.
+    pub fn backtest(&self) -> String {
+        let output = self.worker(&["backtest", &text(&self.manifest), "--data", &text(&self.data), "--output", "json"]);
+        stdout_of(&output, "backtest")
+    }
+
+    /// Makes the ledgers of a manifest; the roles in the order of their start.
+    pub fn create(&self, manifest: &Path, redis: &str) -> Vec<Launch> {
+        let lines = stdout_of(&self.worker(&["ledger", "create", &text(manifest), "--redis", redis]), "ledger create");
+        lines.lines().map(Launch::read).collect()
+    }
+
+    /// What `worker ledger show` prints, a line for each strategy.
+    pub fn show(&self, redis: &str) -> String {
+        stdout_of(&self.worker(&["ledger", "show", &text(&self.manifest), "--redis", redis]), "ledger show")
+    }
+
+    /// Runs the worker to its end.
+    pub fn worker(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(worker_binary());
+        command.args(arguments).current_dir(self.directory.path()).stdin(Stdio::null());
+        command.output().expect("the worker starts")
+    }
+
+    /// Starts a role. Each start of one owner writes on in the same log.
+    pub fn start(&self, launch: &Launch) -> RoleProcess {
+        let mut arguments = vec![launch.role.clone()];
+        arguments.extend(launch.options.iter().flat_map(|(name, value)| [name.clone(), value.clone()]));
+        self.spawn(&launch.owner(), &arguments)
+    }
+
+    /// Starts the worker with its log in a file of that name, and its stdout in another.
+    pub fn spawn(&self, name: &str, arguments: &[String]) -> RoleProcess {
+        let path = |ending: &str| self.directory.path().join(format!("{name}.{ending}"));
+        let open = |path: PathBuf| File::options().create(true).append(true).open(path).expect("a log can be opened");
+        let mut command = Command::new(worker_binary());
+        command.args(arguments).current_dir(self.directory.path()).stdin(Stdio::null());
+        command.stdout(open(path("out"))).stderr(open(path("log")));
+        RoleProcess::new(name, command.spawn().expect("the worker starts"), path("log"), path("out"))
+    }
+}
+
+impl Launch {
+    /// Reads a printed line as a shell takes it: a shell splits it.
+    fn read(line: &str) -> Self {
+        let script = format!("worker() {{ printf '%s\\n' \"$@\"; }}\n{line}");
+        let output = Command::new("sh").args(["-c", &script]).output().expect("sh starts");
+        let words = stdout_of(&output, "a printed command");
+        let mut words = words.lines().map(str::to_owned);
+        let role = words.next().expect("the role comes first");
+        let mut options = Vec::new();
+        while let Some(name) = words.next() {
+            options.push((name, words.next().expect("each option has a value")));
+        }
+        Self { role, options }
+    }
+
+    /// The role: strategy, gateway or feed.
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    /// The owner of its record.
+    pub fn owner(&self) -> String {
+        self.option("--owner")
+    }
+
+    /// Its epoch.
+    pub fn epoch(&self) -> u64 {
+        self.option("--epoch").parse().expect("the epoch is a number")
+    }
+
+    /// The value of an option.
+    pub fn option(&self, name: &str) -> String {
+        let found = self.options.iter().find(|(option, _)| option == name);
+        found.unwrap_or_else(|| panic!("{name} is printed")).1.clone()
+    }
+
+    /// The same with another value of an option.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut launch = self.clone();
+        launch.options.retain(|(option, _)| option != name);
+        launch.options.push((name.to_owned(), value.to_owned()));
+        launch
+    }
+
+    /// The same at another epoch.
+    #[must_use]
+    pub fn at_epoch(&self, epoch: u64) -> Self {
+        self.with("--epoch", &epoch.to_string())
+    }
+
+    /// The same with an admin address.
+    #[must_use]
+    pub fn with_admin(&self) -> Self {
+        self.with("--admin", "127.0.0.1:0")
+    }
+
+    /// The same feed at another speed; `None`: as fast as its readers. Other roles have no speed.
+    #[must_use]
+    pub fn at_speed(&self, speed: Option<u64>) -> Self {
+        if self.role != "feed" {
+            return self.clone();
+        }
+        let mut spec: Value = serde_json::from_str(&self.option("--spec")).expect("the spec is JSON");
+        let fields = spec.as_object_mut().expect("the spec is an object");
+        match speed {
+            Some(speed) => fields.insert("speed".to_owned(), speed.into()),
+            None => fields.remove("speed"),
+        };
+        self.with("--spec", &spec.to_string())
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().expect("temporary paths are text").to_owned()
+}
+
+fn stdout_of(output: &Output, what: &str) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{what} fails with {:?}: {errors}", output.status.code());
+    String::from_utf8(output.stdout.clone()).expect("output is text")
+}

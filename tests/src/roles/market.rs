@@ -1,0 +1,76 @@
+//! Manifests and made-up prices for tests: the same arguments give the same bytes.
+
+use std::fmt::Write as _;
+
+/// The account's name in all of these manifests.
+pub const ACCOUNT: &str = "paper";
+
+/// A price path that rises and falls around 600, with some noise: a grid trades at most of its turns.
+#[derive(Debug, Clone, Copy)]
+pub struct Wave {
+    /// How many ticks, one a second.
+    pub ticks: u64,
+    /// Ticks from low to low.
+    pub period: u64,
+    /// How much a price strays at most, in cents.
+    pub noise_cents: u64,
+    /// Draws the noise.
+    pub seed: u64,
+}
+
+/// The data file of a wave: `time,price`.
+pub fn wave(wave: Wave) -> String {
+    const START_MS: u64 = 1_700_000_000_000;
+    const MIDDLE_CENTS: u64 = 60_000;
+    /// Three per cent.
+    const SWING_CENTS: u64 = 1_800;
+    let mut text = "time,price\n".to_owned();
+    let mut random = wave.seed;
+    for tick in 0..wave.ticks {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let noise = (random >> 33) % wave.noise_cents.max(1);
+        let half = wave.period / 2;
+        let place = (tick + half / 2) % wave.period;
+        let height = if place < half { place } else { wave.period - place };
+        let cents = MIDDLE_CENTS - SWING_CENTS + 2 * SWING_CENTS * height / half + noise;
+        let _ = writeln!(text, "{},{}.{:02}", START_MS + 1_000 * tick, cents / 100, cents % 100);
+    }
+    text
+}
+
+/// A manifest of one paper account with a fee, a latency and these strategies.
+pub fn manifest(file: &str, latency_ms: u32, strategies: &[String]) -> String {
+    let mut text = format!(
+        "apiVersion: glm.trading/v1alpha1
+kind: TradingAccount
+metadata: {{name: {ACCOUNT}}}
+spec:
+  venue:
+    paper:
+      balances: {{USDT: 20000, BNB: 40, BTC: 2}}
+      fees: {{makerPercent: \"0.1\", takerPercent: \"0.1\"}}
+      latencyMs: {latency_ms}
+  marketData: {{replay: {{file: {file}, speed: 1000000}}}}
+"
+    );
+    for strategy in strategies {
+        text.push_str("---\n");
+        text.push_str(strategy);
+    }
+    text
+}
+
+/// A grid on the wave.
+pub fn strategy(name: &str, grid_size_percent: &str) -> String {
+    format!(
+        "apiVersion: glm.trading/v1alpha1
+kind: TradingStrategy
+metadata: {{name: {name}}}
+spec:
+  accountRef: {{name: {ACCOUNT}}}
+  instruments: [{{symbol: BNB/USDT, rules: {{tickSize: \"0.01\", lotSize: \"0.001\"}}}}]
+  capital: {{USDT: 3000, BNB: 5}}
+  strategy: {{grid: {{gridSizePercent: \"{grid_size_percent}\", orderPercent: 10}}}}
+"
+    )
+}

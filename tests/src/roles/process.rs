@@ -1,0 +1,171 @@
+//! One process of the worker: its end, its log, its readiness and the processor time it has used.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::PathBuf,
+    process::{Child, Command},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{DEADLINE, until};
+
+/// A started process, killed on drop.
+#[derive(Debug)]
+pub struct RoleProcess {
+    name: String,
+    pid: u32,
+    child: Arc<Mutex<Child>>,
+    log: PathBuf,
+    /// How much of the log was there before this start.
+    log_start: usize,
+    out: PathBuf,
+}
+
+impl RoleProcess {
+    pub(super) fn new(name: &str, child: Child, log: PathBuf, out: PathBuf) -> Self {
+        let log_start = 0;
+        Self { name: name.to_owned(), pid: child.id(), child: Arc::new(Mutex::new(child)), log, log_start, out }
+    }
+
+    /// The same with the log of earlier starts left out.
+    #[must_use]
+    pub fn from_log_length(mut self, length: usize) -> Self {
+        self.log_start = length;
+        self
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        lock(&self.child)
+    }
+
+    /// Ends it with SIGKILL and waits until it is dead; callable from another thread.
+    pub fn killer(&self) -> impl FnOnce() + Send + use<> {
+        let child = Arc::clone(&self.child);
+        move || {
+            let mut child = lock(&child);
+            child.kill().and_then(|()| child.wait()).expect("our own child can be killed");
+        }
+    }
+
+    /// Ends it with SIGKILL.
+    pub fn kill(&self) {
+        self.killer()();
+    }
+
+    /// Sends a signal by name, such as TERM.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.pid.to_string()]).status();
+        assert!(sent.expect("kill is there").success(), "{} takes the signal {name}", self.name);
+    }
+
+    /// Its exit code if it has ended; -1 if a signal ended it.
+    pub fn ended(&self) -> Option<i32> {
+        let status = self.child().try_wait().expect("our own child can be asked")?;
+        Some(status.code().unwrap_or(-1))
+    }
+
+    /// Waits for its end and gives the exit code.
+    pub fn exit_code(&self) -> i32 {
+        self.exit_code_within(DEADLINE)
+    }
+
+    /// Waits so long for its end and gives the exit code.
+    pub fn exit_code_within(&self, within: Duration) -> i32 {
+        until(&format!("the end of {}; its log: {}", self.name, self.log()), within, || self.ended())
+    }
+
+    /// Asks it to stop; it must do so cleanly and soon.
+    pub fn stop(&self) {
+        self.signal("TERM");
+        assert_eq!(self.exit_code_within(Duration::from_secs(10)), 0, "{} stops; its log: {}", self.name, self.log());
+    }
+
+    /// What it has said.
+    pub fn log(&self) -> String {
+        let log = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(log.get(self.log_start..).unwrap_or_default()).into_owned()
+    }
+
+    /// What it has printed.
+    pub fn out(&self) -> String {
+        fs::read_to_string(&self.out).unwrap_or_default()
+    }
+
+    /// Waits until its log holds the text.
+    pub fn says(&self, text: &str) {
+        let what = format!("{} to say {text:?}", self.name);
+        until(&what, DEADLINE, || self.log().contains(text).then_some(()));
+    }
+
+    /// Whether /readyz says yes, and its text.
+    pub fn readiness(&self) -> (bool, String) {
+        let answer = self.get("/readyz");
+        let ready = answer.starts_with("HTTP/1.1 200");
+        (ready, answer.split_once("\r\n\r\n").map(|(_, body)| body.trim().to_owned()).unwrap_or_default())
+    }
+
+    /// Waits until /readyz says no with this text in it, and gives the whole.
+    pub fn not_ready(&self, reason: &str) -> String {
+        until(&format!("{} not ready for {reason}", self.name), DEADLINE, || {
+            assert_eq!(self.ended(), None, "{} runs on; its log: {}", self.name, self.log());
+            let (ready, text) = self.readiness();
+            (!ready && text.contains(reason)).then_some(text)
+        })
+    }
+
+    /// Waits until /readyz says yes.
+    pub fn ready(&self) {
+        until(&format!("{} ready", self.name), DEADLINE, || {
+            assert_eq!(self.ended(), None, "{} runs; its log: {}", self.name, self.log());
+            self.readiness().0.then_some(())
+        });
+    }
+
+    fn get(&self, path: &str) -> String {
+        let address = self.admin();
+        let ask = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect(address)?;
+            stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        ask().unwrap_or_default()
+    }
+
+    /// The admin address, from the log: the port was the system's choice.
+    fn admin(&self) -> SocketAddr {
+        until(&format!("the admin address of {}", self.name), DEADLINE, || {
+            let log = self.log();
+            let (_, rest) = log.split_once("\"address\":\"")?;
+            rest.split_once('"')?.0.parse().ok()
+        })
+    }
+
+    /// The processor time used so far.
+    pub fn cpu_time(&self) -> Duration {
+        /// What the kernel counts in, in /proc: always 100 a second for programs.
+        const TICK: Duration = Duration::from_millis(10);
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).expect("the process is there");
+        // After the name in parentheses: fields 14 and 15 of the whole are time in user and in kernel mode.
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks: u32 = fields[11..13].iter().map(|field| field.parse::<u32>().expect("a number")).sum();
+        TICK * ticks
+    }
+}
+
+impl Drop for RoleProcess {
+    fn drop(&mut self) {
+        let mut child = self.child();
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+    child.lock().unwrap_or_else(PoisonError::into_inner)
+}

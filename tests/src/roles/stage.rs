@@ -1,0 +1,215 @@
+//! One replay as pods would run it: a Redis, the ledgers, each role behind its own proxy, and an auditor.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{ACCOUNT, DEADLINE, Launch, RoleProcess, Scene, Store, until};
+use crate::{proxy::Proxy, redis_server::RedisServer};
+
+/// A replay and its processes.
+#[derive(Debug)]
+pub struct Stage {
+    /// The store.
+    pub redis: RedisServer,
+    /// An outsider's look into it.
+    pub store: Store,
+    /// Manifest, data and logs.
+    pub scene: Scene,
+    /// The strategies, the gateway and the feed, as the ledgers were made.
+    pub actors: Vec<Actor>,
+    /// How many ticks the data has.
+    pub total: u64,
+    /// What `backtest` says.
+    pub expected: String,
+}
+
+/// One role.
+#[derive(Debug)]
+pub struct Actor {
+    /// How it is started; its epoch goes up with it.
+    pub launch: Launch,
+    /// Between it and Redis.
+    pub proxy: Proxy,
+    /// Its newest process.
+    pub process: Option<RoleProcess>,
+}
+
+impl Actor {
+    /// Starts it and forgets an earlier process, which must be dead by now.
+    pub fn start(&mut self, scene: &Scene) {
+        self.process = Some(scene.start(&self.launch));
+    }
+
+    /// Its process.
+    pub fn process(&self) -> &RoleProcess {
+        self.process.as_ref().unwrap_or_else(|| panic!("{} was started", self.launch.owner()))
+    }
+}
+
+impl Stage {
+    /// Makes the ledgers on a new Redis; starts no role.
+    pub fn new(scene: Scene, redis_arguments: &[&str]) -> Self {
+        let redis = RedisServer::start_with(redis_arguments);
+        let expected = scene.backtest();
+        let first: Value = expected.lines().next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+        let total = first["ticks"].as_u64().unwrap_or_else(|| panic!("a backtest has ticks: {expected}"));
+        let launches = scene.create(scene.manifest(), &redis.url());
+        let mut stage = Self { store: Store::of(&redis), redis, scene, actors: Vec::new(), total, expected };
+        stage.add(launches);
+        stage
+    }
+
+    /// Puts each launch behind a proxy.
+    pub fn add(&mut self, launches: Vec<Launch>) {
+        for launch in launches {
+            let proxy = Proxy::start(self.redis.address());
+            let launch = launch.with("--redis", &proxy.url()).at_speed(None);
+            self.actors.push(Actor { launch, proxy, process: None });
+        }
+    }
+
+    /// Starts every role; the feed at this speed, `None` for as fast as its readers.
+    pub fn start(&mut self, speed: Option<u64>) {
+        for actor in &mut self.actors {
+            actor.launch = actor.launch.at_speed(speed);
+            actor.start(&self.scene);
+        }
+    }
+
+    /// Starts the first actor of a role.
+    pub fn start_role(&mut self, role: &str) {
+        let index = self.actors.iter().position(|actor| actor.launch.role() == role);
+        self.actors[index.unwrap_or_else(|| panic!("there is a {role}"))].start(&self.scene);
+    }
+
+    /// The first actor of a role.
+    pub fn actor(&mut self, role: &str) -> &mut Actor {
+        let found = self.actors.iter_mut().find(|actor| actor.launch.role() == role);
+        found.unwrap_or_else(|| panic!("there is a {role}"))
+    }
+
+    /// The key of an owner's record.
+    pub fn record(owner: &str) -> String {
+        if owner == "feed" {
+            format!("glm:{{default/replay-{ACCOUNT}}}:state:feed")
+        } else {
+            format!("glm:{{default/{ACCOUNT}}}:state:{owner}")
+        }
+    }
+
+    /// The key of one of the account's topics.
+    pub fn topic(name: &str) -> String {
+        format!("glm:{{default/{ACCOUNT}}}:{name}")
+    }
+
+    /// The key of the market data.
+    pub fn ticks(symbol: &str) -> String {
+        format!("glm:{{default/replay-{ACCOUNT}}}:market.tick:{symbol}")
+    }
+
+    fn strategies(&self) -> Vec<String> {
+        let strategies = self.actors.iter().filter(|actor| actor.launch.role() == "strategy");
+        strategies.map(|actor| Self::record(&actor.launch.owner())).collect()
+    }
+
+    /// How many ticks the slowest strategy has taken.
+    pub fn progress(&mut self) -> u64 {
+        let records = self.strategies();
+        records.iter().map(|record| self.store.ticks_taken(record)).min().unwrap_or_default()
+    }
+
+    /// Waits until the slowest strategy has taken so many ticks.
+    pub fn wait_for_ticks(&mut self, ticks: u64) {
+        until(&format!("{ticks} of {} ticks; {}", self.total, self.logs()), DEADLINE, || {
+            (self.progress() >= ticks).then_some(())
+        });
+    }
+
+    /// Waits until every strategy has said that its data has ended.
+    pub fn wait_for_end(&mut self) {
+        let records = self.strategies();
+        until(&format!("the end of the data; {}", self.logs()), DEADLINE, || {
+            records.iter().all(|record| self.store.has_ended(record)).then_some(())
+        });
+    }
+
+    /// Waits for the end, and asks every role to stop.
+    pub fn finish(&mut self) {
+        self.wait_for_end();
+        self.stop();
+    }
+
+    /// Asks every role to stop.
+    pub fn stop(&mut self) {
+        for actor in &mut self.actors {
+            if let Some(process) = actor.process.take() {
+                process.stop();
+            }
+        }
+    }
+
+    /// The last lines of every log.
+    pub fn logs(&self) -> String {
+        let mut text = String::new();
+        for actor in &self.actors {
+            let log = actor.process.as_ref().map(RoleProcess::log).unwrap_or_default();
+            let lines: Vec<_> = log.lines().rev().take(3).collect();
+            text.push_str(&format!("\n{}: {}", actor.launch.owner(), lines.join("\n  ")));
+        }
+        text
+    }
+
+    /// Compares the final ledger with the undisturbed one, byte by byte, and looks for anything doubled or left out.
+    pub fn audit(&mut self) -> Result<(), String> {
+        let shown = self.scene.show(&self.redis.url());
+        if shown != self.expected {
+            return Err(format!("the result differs from backtest.\nshown:    {shown}\nbacktest: {}", self.expected));
+        }
+        self.audit_orders()?;
+        self.audit_ticks()
+    }
+
+    /// No order traded twice, none asked for twice, no sequence left out.
+    fn audit_orders(&mut self) -> Result<(), String> {
+        let fills = self.store.entries(&Self::topic("order.fill"));
+        let mut ids = BTreeSet::new();
+        for fill in &fills {
+            let id = fill.data["clientOrderId"].as_str().unwrap_or_default().to_owned();
+            if !ids.insert(id.clone()) {
+                return Err(format!("order {id} stands twice in order.fill"));
+            }
+        }
+        let fields = self.store.ask(&["HGETALL", &Self::record("gateway")]);
+        let fields: Vec<_> = fields.items().iter().filter_map(crate::proxy::resp::Frame::text).collect();
+        let highest = fields.chunks(2).filter(|pair| pair[0].starts_with("field:highest:"));
+        let highest: u64 = highest.filter_map(|pair| pair[1].parse::<u64>().ok()).sum();
+        let commands = self.store.ever_added(&Self::topic("order.command"));
+        if commands != highest {
+            return Err(format!("{commands} commands were written for {highest} orders"));
+        }
+        if (ids.len() as u64) > highest {
+            return Err(format!("{} orders traded of {highest}", ids.len()));
+        }
+        Ok(())
+    }
+
+    /// Every tick was published, once, in order.
+    fn audit_ticks(&mut self) -> Result<(), String> {
+        let streams = self.store.ask(&["KEYS", &Self::ticks("*")]);
+        for stream in streams.items().iter().filter_map(crate::proxy::resp::Frame::text) {
+            let published = self.store.ever_added(&stream);
+            if published != self.total {
+                return Err(format!("{published} ticks were published of {}", self.total));
+            }
+            let entries = self.store.entries(&stream);
+            let first = self.total - entries.len() as u64;
+            for (expected, entry) in (first..).zip(&entries) {
+                if entry.data["sequence"].as_u64() != Some(expected) {
+                    return Err(format!("tick {expected} is not where it belongs: {}", entry.data));
+                }
+            }
+        }
+        Ok(())
+    }
+}

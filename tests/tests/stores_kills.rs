@@ -1,0 +1,17 @@
+//! Separate processes on a real Redis, killed, doubled, frozen and robbed of their store: the trades stay those of
+//! `backtest`, or nobody trades on.
+//!
+//! `replays` is the undisturbed ground, `kills` the random kills, `fencing` two processes of one record, `lost` a
+//! Redis that was emptied.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+#[path = "stores_kills/fencing.rs"]
+mod fencing;
+#[path = "stores_kills/kills.rs"]
+mod kills;
+#[path = "stores_kills/lost.rs"]
+mod lost;
+#[path = "stores_kills/random.rs"]
+mod random;
+#[path = "stores_kills/replays.rs"]
+mod replays;

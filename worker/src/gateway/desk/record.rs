@@ -1,0 +1,68 @@
+//! The desk as fields of its record: one for each order, book and highest sequence, and only what changed.
+
+use engine::client_order_id::LedgerId;
+
+use crds::record::ORDER;
+
+use super::{Desk, GatewayOrder};
+
+/// What of the desk must be committed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::gateway) struct Changes {
+    /// Fields to set.
+    pub set: Vec<(String, String)>,
+    /// Fields to remove.
+    pub delete: Vec<String>,
+}
+
+const BOOK: &str = "book:";
+const HIGHEST: &str = "highest:";
+
+impl Desk {
+    /// The desk as its record holds it.
+    pub fn restore<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, serde_json::Error> {
+        let mut desk = Self::default();
+        for (name, value) in fields {
+            let ledger = |text: &str| text.parse::<LedgerId>().map_err(serde::de::Error::custom);
+            if name.starts_with(ORDER) {
+                let order: GatewayOrder = serde_json::from_str(value)?;
+                desk.orders.insert(order.command.client_order_id.clone(), order);
+            } else if let Some(id) = name.strip_prefix(BOOK) {
+                desk.books.insert(ledger(id)?, serde_json::from_str(value)?);
+            } else if let Some(id) = name.strip_prefix(HIGHEST) {
+                desk.highest.insert(ledger(id)?, serde_json::from_str(value)?);
+            }
+        }
+        let mut ended: Vec<_> = desk.orders.iter().filter(|(_, order)| order.is_over()).collect();
+        // The oldest is forgotten first, whosoever it is.
+        ended.sort_by_key(|(_, order)| order.command.time);
+        desk.ended = ended.into_iter().map(|(id, _)| id.clone()).collect();
+        Ok(desk)
+    }
+
+    /// What has changed since the last call, for the record.
+    pub fn take_changes(&mut self) -> Changes {
+        let mut changes = Changes::default();
+        for id in std::mem::take(&mut self.dirty_orders) {
+            match self.orders.get(&id).map(serde_json::to_string) {
+                Some(Ok(json)) => changes.set.push((format!("{ORDER}{id}"), json)),
+                Some(Err(_)) | None => changes.delete.push(format!("{ORDER}{id}")),
+            }
+        }
+        for ledger in std::mem::take(&mut self.dirty_ledgers) {
+            match self.books.get(&ledger).map(serde_json::to_string) {
+                Some(Ok(json)) => changes.set.push((format!("{BOOK}{ledger}"), json)),
+                Some(Err(_)) | None => changes.delete.push(format!("{BOOK}{ledger}")),
+            }
+            if let Some(highest) = self.highest.get(&ledger) {
+                changes.set.push((format!("{HIGHEST}{ledger}"), highest.to_string()));
+            }
+        }
+        changes
+    }
+
+    /// Whether anything must be committed.
+    pub fn has_changes(&self) -> bool {
+        !self.dirty_orders.is_empty() || !self.dirty_ledgers.is_empty()
+    }
+}

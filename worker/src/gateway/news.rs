@@ -1,0 +1,68 @@
+//! What the gateway tells: news into the strategies' inboxes, trades for outsiders. Collects messages for the
+//! next commit; sends nothing by itself.
+
+use bus::Topic;
+use engine::client_order_id::ClientOrderId;
+use engine::messages::{Inbox, OrderUpdate};
+
+use super::order::News;
+use super::{Gateway, Restore};
+use crate::role::Bus;
+use crate::strategy::{FOR_OUTSIDERS, message};
+
+/// News that may wait in one inbox; past it the gateway waits for the strategy.
+const INBOX_MAX: u64 = 10_000;
+
+impl<B: Bus, V: Restore> Gateway<B, V> {
+    /// What the venue has told since; of orders that only wait, the newest word is enough.
+    pub(super) fn hear_reports(&mut self) {
+        let mut news = News::new();
+        for report in self.venue.take_reports() {
+            news.extend(self.desk.hear(&report));
+        }
+        let newest = |index: usize, update: &OrderUpdate| {
+            update.fill.is_some()
+                || !news[index + 1..]
+                    .iter()
+                    .any(|later| later.client_order_id == update.client_order_id && later.status == update.status)
+        };
+        let kept: News = news
+            .iter()
+            .enumerate()
+            .filter(|(index, update)| newest(*index, update))
+            .map(|(_, update)| update.clone())
+            .collect();
+        self.tell(&kept);
+    }
+
+    /// Puts news into inboxes, and trades on the topic for outsiders.
+    pub(super) fn tell(&mut self, news: &[OrderUpdate]) {
+        for update in news {
+            let Some(strategy) = self.strategy_of(&update.client_order_id) else {
+                tracing::error!(order = %update.client_order_id, "news of an order of no known strategy");
+                continue;
+            };
+            if let Some(fill) = &update.fill {
+                self.runtime.health.fill();
+                self.publish(Topic::OrderFill, fill);
+            }
+            self.tell_owner(&strategy, &Inbox::OrderUpdate(Box::new(update.clone())));
+        }
+    }
+
+    fn strategy_of(&self, id: &ClientOrderId) -> Option<String> {
+        self.desk.order(id).map(|order| order.command.strategy.clone()).or_else(|| self.desk.strategy_of(id.ledger()))
+    }
+
+    /// Puts one entry into a strategy's inbox.
+    pub(super) fn tell_owner(&mut self, strategy: &str, entry: &Inbox) {
+        let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
+        self.messages.push(message(owner.inbox().clone(), entry).with_bound(INBOX_MAX));
+    }
+
+    /// Publishes a document for outsiders.
+    pub(super) fn publish(&mut self, topic: Topic, document: &impl serde::Serialize) {
+        let stream = self.runtime.identity.keys.topic(self.owner.scope(), topic);
+        self.messages.push(message(stream, document).with_retention(FOR_OUTSIDERS));
+    }
+}

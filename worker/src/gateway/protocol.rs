@@ -1,0 +1,170 @@
+//! From commands to requests, and from doubts to answers: at each step what is about to happen is on record
+//! first. What is right to do is the desk's to say; this only does it.
+
+use bus::{Body, Entry, StreamId, Topic};
+use engine::client_order_id::ClientOrderId;
+use engine::instrument::Symbol;
+use engine::messages::{Inbox, OrderCommand, OrderUpdate, Tick};
+use engine::time::Timestamp;
+use venue::{Outcome, Residence};
+
+use super::desk::{self, Found, Verdict};
+use super::{Gateway, Restore, caused_by, register, tick};
+use crate::role::{Bus, Stop};
+use crate::session::patiently;
+use crate::strategy::dead_letter;
+
+impl<B: Bus, V: Restore> Gateway<B, V> {
+    pub(super) async fn take_commands(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
+        for entry in entries {
+            let command = match &entry.body {
+                Body::Document { data, .. } => {
+                    serde_json::from_str::<OrderCommand>(data).map_err(|error| (error.to_string(), denial(data)))
+                }
+                Body::Poison { reason, .. } => Err((reason.clone(), None)),
+            };
+            self.cursor = entry.id;
+            self.dirty = true;
+            match command {
+                Ok(command) => self.take_command(&command).await?,
+                Err((problem, denial)) => {
+                    self.runtime.health.poison();
+                    tracing::error!(stream = %self.commands, id = %entry.id, problem, "a command does not read");
+                    let letter = dead_letter(&self.commands, &entry, &problem);
+                    self.publish(Topic::DeadLetter, &letter);
+                    if let Some((owner, update)) = denial {
+                        self.tell_owner(&owner, &Inbox::OrderUpdate(Box::new(update)));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_command(&mut self, command: &OrderCommand) -> Result<(), Stop> {
+        self.runtime.health.order();
+        let now = self.now().await?;
+        let mut verdict = self.desk.judge(command, &self.fees, now);
+        if verdict == Verdict::NotRegistered {
+            // The register may be newer than the last nudge that was read.
+            let desired = register(&self.runtime, &self.owner).await?;
+            self.open_books(&desired)?;
+            verdict = self.desk.judge(command, &self.fees, now);
+        }
+        let news = match verdict {
+            Verdict::Send => return self.send(command).await,
+            Verdict::Cancel => {
+                self.cancel(&command.client_order_id, &command.symbol).await;
+                return Ok(());
+            }
+            Verdict::Tell(news) => news,
+            Verdict::NotRegistered => self.desk.deny_unregistered(command),
+            Verdict::Reissued(news, highest_sequence) => {
+                self.tell_owner(&command.strategy, &Inbox::Recovered { highest_sequence });
+                news
+            }
+        };
+        for update in news {
+            self.tell_owner(&command.strategy, &Inbox::OrderUpdate(Box::new(update)));
+        }
+        Ok(())
+    }
+
+    /// Sends an order that the desk holds as being sent.
+    async fn send(&mut self, command: &OrderCommand) -> Result<(), Stop> {
+        let id = &command.client_order_id;
+        let mut cause = None;
+        if let Residence::External { receive_window_ms, .. } = self.venue.residence() {
+            // The order is on record as being sent before the venue can hear of it.
+            self.store().await?;
+            let Some(signed_at) = self.desk.stamp(id) else { return Ok(()) };
+            let now = self.now().await?;
+            if now.millis_since(signed_at) > receive_window_ms || now > command.expires_at {
+                // The commit took so long that the request would be dead on arrival.
+                let news = self.desk.doubt(id, "NotSentInTime", now);
+                self.tell(&news);
+                return Ok(());
+            }
+            self.venue.stamp(signed_at);
+        } else {
+            cause = self.cause(command).await?;
+            if cause.is_some() {
+                self.wait_from(command);
+            }
+        }
+        let outcome = self.venue.submit(command, cause.as_ref()).await;
+        let now = self.now().await?;
+        let news = self.desk.settle(id, &outcome, now);
+        self.tell(&news);
+        self.hear_reports();
+        Ok(())
+    }
+
+    pub(super) async fn cancel(&mut self, id: &ClientOrderId, symbol: &Symbol) {
+        // Without a definite yes the order stays as it is: the venue is asked, and asked to cancel again.
+        if let Outcome::Done(report) = self.venue.cancel(id, symbol).await {
+            let news = self.desk.hear(&report);
+            self.tell(&news);
+        }
+    }
+
+    /// Ticks are read from the order's own onward; orders that wait already have seen some of them.
+    fn wait_from(&mut self, command: &OrderCommand) {
+        let from = caused_by(command).unwrap_or(StreamId::ZERO);
+        let waiting = self.venue.wanted_ticks().iter().any(|(symbol, _)| *symbol == command.symbol);
+        let cursor = self.tick_cursors.entry(command.symbol.clone()).or_insert(from);
+        *cursor = if waiting { from.min(*cursor) } else { from };
+    }
+
+    /// The tick that caused a command, as it stands in its stream.
+    async fn cause(&self, command: &OrderCommand) -> Result<Option<Tick>, Stop> {
+        let Some(id) = caused_by(command) else { return Ok(None) };
+        let stream = self.runtime.identity.keys.market_tick(&self.source, &command.symbol.to_string());
+        let found = patiently(&self.runtime, || self.runtime.bus.range(&stream, id, id, 1)).await?;
+        Ok(found.first().and_then(tick))
+    }
+
+    /// Takes the venue's reports, and asks it about orders that are in doubt or silent.
+    pub(super) async fn ask_about_doubts(&mut self) -> Result<(), Stop> {
+        self.hear_reports();
+        // A venue in the record has no doubts: what was not committed never happened.
+        if self.is_elsewhere() && self.desk.has_open_orders() {
+            let now = self.now().await?;
+            for id in self.desk.questions(now) {
+                self.ask(&id).await?;
+            }
+        }
+        if self.dirty || self.desk.has_changes() || !self.messages.is_empty() { self.store().await } else { Ok(()) }
+    }
+
+    async fn ask(&mut self, id: &ClientOrderId) -> Result<(), Stop> {
+        let Some(command) = self.desk.order(id).map(|order| order.command.clone()) else { return Ok(()) };
+        // Taken before the question: the answer is as of some moment after it.
+        let asked = self.now().await?;
+        let answer = match self.venue.lookup(id, &command.symbol).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::warn!(order = %id, %error, "still in doubt");
+                return Ok(());
+            }
+        };
+        match self.desk.found(id, answer.as_ref(), self.venue.residence(), asked) {
+            Found::News(news) => self.tell(&news),
+            Found::Wait => {}
+            Found::Resend => return self.send(&command).await,
+        }
+        if self.desk.must_cancel(id) {
+            self.cancel(id, &command.symbol).await;
+        }
+        Ok(())
+    }
+}
+
+/// The denial of a command that does not read but names its order and its strategy.
+fn denial(data: &str) -> Option<(String, OrderUpdate)> {
+    let value: serde_json::Value = serde_json::from_str(data).ok()?;
+    let id: ClientOrderId = value.get("clientOrderId")?.as_str()?.parse().ok()?;
+    let strategy = value.get("strategy")?.as_str()?.to_owned();
+    let time = value.get("time").and_then(serde_json::Value::as_i64).unwrap_or(0);
+    Some((strategy, desk::denied_unread(id, Timestamp::from_millis(time))))
+}

@@ -1,0 +1,66 @@
+//! The books: exact in every asset a fee can be in, and closed for good once they cannot be.
+
+use engine::messages::Fill;
+use serde_json::{Value, json};
+
+use super::super::books::{Book, Need};
+use super::command;
+use crds::roles::BookSpec;
+
+fn opening() -> Book {
+    let spec = json!({"strategy": "grid", "ledger": "abc", "capital": {"USDT": 3000, "BNB": 5}, "tickSizes": {}});
+    Book::opening(&serde_json::from_value::<BookSpec>(spec).unwrap()).unwrap()
+}
+
+fn fill(changes: &Value) -> Fill {
+    let mut fill = json!({
+        "strategy": "grid", "ledger": "abc", "clientOrderId": "glm-abc-1", "venueOrderId": "1", "tradeId": "t1",
+        "symbol": "BNB/USDT", "side": "Buy", "quantity": "0.333", "price": "600.50", "cumulativeQuantity": "0.333",
+        "fee": "0", "feeAsset": "USDT", "feeQuote": "0", "liquidity": "Taker", "time": 0,
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        fill[name] = value.clone();
+    }
+    serde_json::from_value(fill).unwrap()
+}
+
+#[test]
+fn a_fee_leaves_the_asset_it_is_paid_in_and_one_in_a_third_asset_is_owed_in_quote() {
+    let cases = [
+        (json!({"side": "Buy"}), "5.333", "2800.0335"),
+        (json!({"side": "Sell"}), "4.667", "3199.9665"),
+        (json!({"fee": "0.2", "feeAsset": "USDT", "feeQuote": "0.2"}), "5.333", "2799.8335"),
+        (json!({"fee": "0.000333", "feeAsset": "BNB", "feeQuote": "0.2"}), "5.332667", "2800.0335"),
+        (json!({"fee": "0.01", "feeAsset": "ETH", "feeQuote": "0.2"}), "5.333", "2799.8335"),
+    ];
+    for (changes, coins, cash) in cases {
+        let mut book = opening();
+        book.apply(&fill(&changes));
+        let saved = serde_json::to_value(&book).unwrap();
+        assert_eq!(saved, json!({"amounts": {"BNB": coins, "USDT": cash}}), "{changes}");
+        assert_eq!(serde_json::from_value::<Book>(saved).unwrap(), book);
+    }
+}
+
+#[test]
+fn a_trade_that_cannot_be_exact_closes_the_book_and_changes_no_amount() {
+    let mut book = opening();
+    let long =
+        json!({"price": "0.123456789", "quantity": "123456.123456789", "feeQuote": "0.1234567890123456789012345678"});
+    book.apply(&fill(&long));
+    let saved = serde_json::to_value(&book).unwrap();
+    assert_eq!(saved["amounts"], json!({"BNB": "5", "USDT": "3000"}));
+    assert!(saved["broken"].as_str().unwrap().starts_with("trade t1 cannot be booked: "), "{saved}");
+    let book: Book = serde_json::from_value(saved).unwrap();
+    assert_eq!(book.check(None, &[]), Err("BookBroken"));
+}
+
+#[test]
+fn a_market_buy_is_not_bounded_by_a_price() {
+    let engine::messages::CommandKind::Create(order) = command("abc", 1, 0, &json!({"price": null})).kind else {
+        panic!("not an order");
+    };
+    let need = Need::of(&"BNB/USDT".parse().unwrap(), &order, order.quantity, &engine::fees::Fees::default()).unwrap();
+    assert!(need.is_none());
+    assert_eq!(opening().check(need.as_ref(), &[]), Ok(()));
+}

@@ -1,0 +1,345 @@
+//! The desk alone: what it does with each command, outcome, report and answer; time is an argument.
+
+use engine::fees::Fees;
+use engine::messages::{Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate};
+use engine::time::Timestamp;
+use serde_json::{Value, json};
+use venue::{Outcome, Residence, VenueReport, VenueTrade};
+
+use super::super::desk::{Desk, Found, Verdict};
+use super::{cancel, command};
+use crds::roles::GatewayDesired;
+
+const WINDOW: i64 = 5_000;
+const VISIBILITY: i64 = 2_000;
+const ELSEWHERE: Residence = Residence::External { receive_window_ms: WINDOW, visibility_ms: VISIBILITY };
+
+fn at(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millis(milliseconds)
+}
+
+fn registered() -> Desk {
+    let mut desk = Desk::default();
+    desk.register(&registered_books()).unwrap();
+    desk
+}
+
+fn buy(sequence: u64) -> OrderCommand {
+    command("abc", sequence, 0, &json!({}))
+}
+
+fn judge(desk: &mut Desk, command: &OrderCommand, now: i64) -> Verdict {
+    desk.judge(command, &Fees::default(), at(now))
+}
+
+/// A desk that has sent order 1 at time 0.
+fn sent() -> Desk {
+    let mut desk = registered();
+    assert_eq!(judge(&mut desk, &buy(1), 0), Verdict::Send);
+    desk
+}
+
+/// A desk that does not know whether order 1 arrived.
+fn doubting() -> Desk {
+    let mut desk = sent();
+    assert_eq!(brief(&desk.settle(&buy(1).client_order_id, &Outcome::Unknown("TimedOut".into()), at(0))), ["Unknown"]);
+    desk
+}
+
+/// The desk as its record would give it after a restart.
+fn restarted(desk: &mut Desk) -> Desk {
+    let changes = desk.take_changes();
+    let fields = changes.set.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Desk::restore(fields).unwrap()
+}
+
+fn trade(id: &str, quantity: &str) -> VenueTrade {
+    VenueTrade {
+        trade_id: id.to_owned(),
+        quantity: quantity.parse().unwrap(),
+        price: "600.00".parse().unwrap(),
+        fee: "0".parse().unwrap(),
+        fee_asset: "USDT".parse().unwrap(),
+        fee_quote: "0".parse().unwrap(),
+        liquidity: Liquidity::Taker,
+        time: at(0),
+    }
+}
+
+/// A report of order 1.
+fn report(status: OrderStatus, cumulative: &str, trades: &[(&str, &str)]) -> VenueReport {
+    VenueReport {
+        client_order_id: buy(1).client_order_id,
+        venue_order_id: "7".to_owned(),
+        status,
+        reason: String::new(),
+        cumulative_quantity: cumulative.parse().unwrap(),
+        trades: trades.iter().map(|(id, quantity)| trade(id, quantity)).collect(),
+        matched: None,
+        time: at(0),
+    }
+}
+
+/// News in a few letters: `Filled 1+0.4` is a status with a trade.
+fn brief(news: &[OrderUpdate]) -> Vec<String> {
+    let line = |update: &OrderUpdate| {
+        let fill = update.fill.as_ref().map(|fill: &Fill| format!(" {}+{}", fill.trade_id, fill.quantity));
+        format!("{:?}{}", update.status, fill.unwrap_or_default())
+    };
+    news.iter().map(line).collect()
+}
+
+fn reasons(verdict: Verdict) -> (Vec<String>, Option<u64>) {
+    let (news, highest) = match verdict {
+        Verdict::Tell(news) => (news, None),
+        Verdict::Reissued(news, highest) => (news, Some(highest)),
+        Verdict::Send | Verdict::Cancel | Verdict::NotRegistered => panic!("{verdict:?}"),
+    };
+    (news.iter().map(|update| format!("{:?} {}", update.status, update.reason)).collect(), highest)
+}
+
+fn book(desk: &mut Desk) -> Value {
+    let changes = desk.take_changes();
+    let found = changes.set.iter().rfind(|(name, _)| name == "book:abc").expect("a book that changed");
+    serde_json::from_str(&found.1).unwrap()
+}
+
+#[test]
+fn commands_that_are_never_sent() {
+    let cases = [
+        (buy(1), 30_001, "Denied CommandExpired"),
+        (command("abc", 1, 0, &json!({"quantity": "5.001"})), 0, "Denied InsufficientBook"),
+        (command("abc", 1, 0, &json!({"side": "Sell", "quantity": "5.001"})), 0, "Denied InsufficientBook"),
+        (command("abc", 1, 0, &json!({"sequence": 2})), 0, "Denied IdMismatch"),
+        (command("abc", 1, 0, &json!({"ledger": "xyz"})), 0, "Denied IdMismatch"),
+        (cancel("abc", 9, 0), 0, "Denied UnknownOrder"),
+    ];
+    for (command, now, told) in cases {
+        assert_eq!(reasons(judge(&mut registered(), &command, now)), (vec![told.to_owned()], None), "{command:?}");
+    }
+    for name in [json!({"strategy": "other"}), json!({"clientOrderId": "glm-xyz-1", "ledger": "xyz"})] {
+        let command = command("abc", 1, 0, &name);
+        assert_eq!(judge(&mut registered(), &command, 0), Verdict::NotRegistered, "{command:?}");
+    }
+}
+
+#[test]
+fn an_id_never_means_a_second_try() {
+    // Denied first: also after a restart, and whatever has become possible since.
+    let mut desk = registered();
+    assert_eq!(reasons(judge(&mut desk, &buy(1), 30_001)).0, ["Denied CommandExpired"]);
+    let mut desk = restarted(&mut desk);
+    assert_eq!(reasons(judge(&mut desk, &buy(1), 0)), (vec!["Denied SequenceUsed".to_owned()], Some(1)));
+    // Denied while not registered.
+    let mut desk = Desk::default();
+    assert_eq!(brief(&desk.deny_unregistered(&buy(4))), ["Denied"]);
+    assert_eq!(reasons(judge(&mut desk, &buy(4), 0)).1, Some(4));
+    // Sent first: only told again.
+    let mut desk = sent();
+    assert_eq!(reasons(judge(&mut desk, &buy(1), 0)).0, ["Sent "]);
+    desk.hear(&report(OrderStatus::Filled, "1", &[("1", "1")]));
+    assert_eq!(reasons(judge(&mut desk, &buy(1), 0)).0, ["Filled "]);
+    assert_eq!(reasons(judge(&mut desk, &cancel("abc", 1, 0), 0)).0, ["Filled "]);
+}
+
+#[test]
+fn what_an_open_order_can_still_take_is_not_there_for_another() {
+    let big = |sequence| command("abc", sequence, 0, &json!({"quantity": "3"}));
+    let mut desk = registered();
+    assert_eq!(judge(&mut desk, &big(1), 0), Verdict::Send);
+    assert_eq!(reasons(judge(&mut desk, &big(2), 0)).0, ["Denied InsufficientBook"]);
+    // Only the rest is held back once a part has traded, and nothing once it is over.
+    desk.hear(&report(OrderStatus::PartiallyFilled, "1", &[("1", "1")]));
+    assert_eq!(reasons(judge(&mut desk, &big(3), 0)).0, ["Denied InsufficientBook"]);
+    desk.hear(&report(OrderStatus::Expired, "1", &[]));
+    assert_eq!(judge(&mut desk, &big(4), 0), Verdict::Send);
+}
+
+/// Reports in any order and number: what is told of them, and what the book holds at the end.
+#[test]
+fn reports() {
+    use OrderStatus::{Accepted, Canceled, Expired, Filled, PartiallyFilled, Unknown};
+    type Report = (OrderStatus, &'static str, &'static [(&'static str, &'static str)]);
+    let cases: [(&str, &[Report], &[&str], &str); 8] = [
+        ("twice", &[(Filled, "1", &[("1", "1")]), (Filled, "1", &[("1", "1")])], &["Filled 1+1"], "6"),
+        ("one trade twice in a report", &[(Filled, "0.5", &[("1", "0.5"), ("1", "0.5")])], &["Filled 1+0.5"], "5.5"),
+        (
+            "the end first, trades later and mixed up",
+            &[
+                (Canceled, "0.9", &[]),
+                (PartiallyFilled, "0.9", &[("2", "0.5")]),
+                (PartiallyFilled, "0.4", &[("1", "0.4")]),
+            ],
+            &["Canceled", "Canceled 2+0.5", "Canceled 1+0.4"],
+            "5.9",
+        ),
+        ("old news after the end", &[(Expired, "0", &[]), (Accepted, "0", &[])], &["Expired"], "5"),
+        ("another end", &[(Filled, "1", &[("1", "1")]), (Canceled, "1", &[])], &["Filled 1+1"], "6"),
+        (
+            "a trade after the end",
+            &[(Canceled, "0", &[]), (PartiallyFilled, "0.4", &[("1", "0.4")])],
+            &["Canceled", "Canceled 1+0.4"],
+            "5.4",
+        ),
+        (
+            "a total that grows without its trade",
+            &[(PartiallyFilled, "0.1", &[]), (PartiallyFilled, "0.2", &[])],
+            &["PartiallyFilled", "PartiallyFilled"],
+            "5",
+        ),
+        ("nothing known", &[(Accepted, "0", &[]), (Unknown, "0", &[])], &["Accepted"], "5"),
+    ];
+    for (name, reports, told, coins) in cases {
+        let mut desk = sent();
+        let news: Vec<_> =
+            reports.iter().flat_map(|(status, sum, trades)| desk.hear(&report(*status, sum, trades))).collect();
+        assert_eq!(brief(&news), told, "{name}");
+        assert_eq!(book(&mut desk)["amounts"]["BNB"], coins, "{name}");
+        // The same again, after a restart and all at once: nothing is new.
+        let mut desk = sent();
+        for (status, sum, trades) in reports {
+            desk.hear(&report(*status, sum, trades));
+        }
+        let mut desk = restarted(&mut desk);
+        for (status, sum, trades) in reports {
+            assert_eq!(brief(&desk.hear(&report(*status, sum, trades))), Vec::<String>::new(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_ends_only_what_the_venue_has_not_told_of() {
+    let refused = Outcome::Refused("DuplicateClientOrderId".into());
+    let id = buy(1).client_order_id;
+    assert_eq!(brief(&sent().settle(&id, &refused, at(0))), ["Rejected"]);
+    let mut desk = sent();
+    desk.hear(&report(OrderStatus::PartiallyFilled, "0.4", &[("1", "0.4")]));
+    assert_eq!(brief(&desk.settle(&id, &refused, at(0))), Vec::<String>::new());
+    assert!(desk.has_open_orders());
+    assert_eq!(brief(&desk.settle(&id, &Outcome::Unknown("TimedOut".into()), at(0))), Vec::<String>::new());
+}
+
+/// Look-ups that find nothing: when asked, and what follows.
+#[test]
+fn absence() {
+    let id = buy(1).client_order_id;
+    let first = WINDOW + 1;
+    for (asked, end) in [
+        (vec![0, WINDOW], Found::Wait),
+        (vec![first], Found::Wait),
+        (vec![WINDOW, first, first + VISIBILITY - 1], Found::Wait),
+        (vec![first, first + VISIBILITY], Found::Resend),
+        (vec![first, 29_999], Found::Resend),
+    ] {
+        let mut desk = doubting();
+        let answers: Vec<_> = asked.iter().map(|time| desk.found(&id, None, ELSEWHERE, at(*time))).collect();
+        assert_eq!(answers.last(), Some(&end), "{asked:?}");
+        assert!(answers[..asked.len() - 1].iter().all(|answer| *answer == Found::Wait), "{asked:?}");
+        let stamp = (end == Found::Resend).then(|| at(*asked.last().unwrap()));
+        assert_eq!(desk.stamp(&id), stamp, "{asked:?}");
+    }
+    let ended = |desk: &mut Desk, last: i64| {
+        assert_eq!(desk.found(&id, None, ELSEWHERE, at(first)), Found::Wait);
+        match desk.found(&id, None, ELSEWHERE, at(last)) {
+            Found::News(news) => (brief(&news), desk.has_open_orders()),
+            other @ (Found::Wait | Found::Resend) => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(ended(&mut doubting(), 30_000), (vec!["Expired".to_owned()], false));
+    let mut cancelled = doubting();
+    assert_eq!(judge(&mut cancelled, &cancel("abc", 1, 0), 0), Verdict::Cancel);
+    assert_eq!(ended(&mut cancelled, first + VISIBILITY), (vec!["Canceled".to_owned()], false));
+    // A venue in the record is never in doubt, so an absence there means nothing.
+    assert_eq!(doubting().found(&id, None, Residence::Record, at(i64::MAX)), Found::Wait);
+}
+
+#[test]
+fn what_appears_after_all_is_booked() {
+    let id = buy(1).client_order_id;
+    let mut desk = doubting();
+    desk.found(&id, None, ELSEWHERE, at(WINDOW + 1));
+    let late = report(OrderStatus::Filled, "1", &[("1", "1")]);
+    match desk.found(&id, Some(&late), ELSEWHERE, at(WINDOW + 2)) {
+        Found::News(news) => assert_eq!(brief(&news), ["Filled 1+1"]),
+        other @ (Found::Wait | Found::Resend) => panic!("{other:?}"),
+    }
+    assert_eq!(book(&mut desk)["amounts"], json!({"BNB": "6", "USDT": "2400"}));
+}
+
+#[test]
+fn a_restart_doubts_only_what_was_on_its_way() {
+    let mut desk = restarted(&mut sent());
+    assert_eq!(brief(&desk.doubt_sending(at(9))), ["Unknown"]);
+    assert_eq!(desk.stamp(&buy(1).client_order_id), None);
+    let mut desk = sent();
+    desk.hear(&report(OrderStatus::Accepted, "0", &[]));
+    assert_eq!(brief(&restarted(&mut desk).doubt_sending(at(9))), Vec::<String>::new());
+}
+
+#[test]
+fn doubts_are_asked_about_soon_and_silent_orders_now_and_then() {
+    let asked =
+        |desk: &mut Desk| (0..=20_000).step_by(100).filter(|time| !desk.questions(at(*time)).is_empty()).count();
+    assert_eq!(asked(&mut sent()), 0);
+    assert_eq!(asked(&mut doubting()), 40);
+    let with = |status, cumulative, trades| {
+        let mut desk = sent();
+        desk.hear(&report(status, cumulative, trades));
+        desk
+    };
+    assert_eq!(asked(&mut with(OrderStatus::Accepted, "0", &[])), 4);
+    assert_eq!(asked(&mut with(OrderStatus::Canceled, "0.4", &[])), 40);
+    assert_eq!(asked(&mut with(OrderStatus::Filled, "1", &[("1", "1")])), 0);
+    let mut cancelled = with(OrderStatus::Accepted, "0", &[]);
+    judge(&mut cancelled, &cancel("abc", 1, 0), 0);
+    assert_eq!(asked(&mut cancelled), 40);
+    assert!(cancelled.must_cancel(&buy(1).client_order_id));
+}
+
+#[test]
+fn ended_orders_are_forgotten_oldest_first_and_open_ones_never() {
+    let mut desk = sent();
+    let small =
+        |sequence: u64| command("abc", sequence, i64::try_from(sequence).unwrap(), &json!({"quantity": "0.001"}));
+    for sequence in 2..=300 {
+        let command = small(sequence);
+        assert_eq!(judge(&mut desk, &command, 0), Verdict::Send);
+        desk.settle(&command.client_order_id, &Outcome::Refused("Full".into()), at(0));
+        if sequence == 280 {
+            desk = restarted(&mut desk);
+            desk.register(&registered_books()).unwrap();
+        }
+    }
+    let known = |sequence: u64| desk.order(&small(sequence).client_order_id).is_some();
+    assert!(known(1) && known(300) && known(45));
+    assert!(!known(44) && !known(2));
+}
+
+fn registered_books() -> GatewayDesired {
+    let book = json!({"strategy": "grid", "ledger": "abc", "capital": {"USDT": 3000, "BNB": 5}, "tickSizes": {}});
+    serde_json::from_value(json!({"books": [book]})).unwrap()
+}
+
+#[test]
+fn a_strategy_that_is_being_deleted_is_cancelled_and_orders_no_more() {
+    let mut desk = sent();
+    let mut books = registered_books();
+    books.books.iter_mut().for_each(|book| book.closing = true);
+    desk.register(&books).unwrap();
+    let cancelled: Vec<_> = desk.cancel_closing().into_iter().map(|(id, _)| id).collect();
+    assert_eq!(cancelled, [buy(1).client_order_id]);
+    assert!(desk.order(&cancelled[0]).unwrap().cancel, "the cancel is on record");
+    let Verdict::Tell(news) = judge(&mut desk, &buy(2), 0) else { panic!("it was not denied") };
+    assert_eq!((brief(&news), news[0].reason.as_str()), (vec!["Denied".to_owned()], "StrategyClosing"));
+}
+
+#[test]
+fn a_book_goes_with_its_strategy_but_not_before_its_orders() {
+    let mut desk = sent();
+    desk.register(&GatewayDesired::default()).unwrap();
+    assert!(desk.strategy_of(buy(1).client_order_id.ledger()).is_some(), "news of the open order must find it");
+    let _ = desk.settle(&buy(1).client_order_id, &Outcome::Refused("PriceFilter".into()), at(1));
+    desk.register(&GatewayDesired::default()).unwrap();
+    assert_eq!(desk.strategy_of(buy(1).client_order_id.ledger()), None);
+    assert!(desk.take_changes().delete.contains(&"book:abc".to_owned()));
+}

@@ -1,0 +1,162 @@
+//! What a scripted exchange does with one request, and chance from a seed.
+
+use engine::messages::OrderStatus;
+
+/// How long after its stamp a request can still arrive.
+pub(crate) const RECEIVE_WINDOW_MS: i64 = 5_000;
+/// How long after its arrival an order may be missing in answers.
+pub(crate) const VISIBILITY_MS: i64 = 2_000;
+
+/// When a request arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// At once.
+    Now,
+    /// So many milliseconds later; refused if its receive window is over by then.
+    Late(i64),
+    /// Never.
+    Never,
+}
+
+/// What the exchange does with one request to make an order.
+#[derive(Debug, Clone)]
+pub(crate) struct Script {
+    pub arrival: Arrival,
+    /// It refuses the order, for this reason.
+    pub refusal: Option<&'static str>,
+    /// Whether its answer reaches the gateway. A late request has none.
+    pub answered: bool,
+    /// Trades: after so many milliseconds, so many percent of the order.
+    pub trades: Vec<(i64, u8)>,
+    /// When the rest is dropped; `None`: it stays open until it is cancelled.
+    pub ends_after: Option<i64>,
+    /// How long look-ups do not show it after its arrival.
+    pub hidden_ms: i64,
+    /// How long after its time a trade is missing in reports, while the total already shows it.
+    pub trade_lag_ms: i64,
+    /// For each event in turn (the last stands for all after it), the delays of the reports of it: none is a
+    /// lost report, two are a doubled one.
+    pub reports: Vec<Vec<i64>>,
+    /// Whether the answer of a cancel reaches the gateway.
+    pub cancel_answered: bool,
+    /// How many cancels do not reach the exchange before one does.
+    pub cancels_lost: u64,
+}
+
+/// What kind of day it is at the exchange.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Weather {
+    /// Most requests never arrive.
+    pub is_dark: bool,
+    /// Some orders stay open until they are cancelled.
+    pub orders_stay: bool,
+}
+
+impl Default for Script {
+    /// Accepted and filled at once, and everything told once.
+    fn default() -> Self {
+        Self {
+            arrival: Arrival::Now,
+            refusal: None,
+            answered: true,
+            trades: vec![(0, 100)],
+            ends_after: Some(0),
+            hidden_ms: 0,
+            trade_lag_ms: 0,
+            reports: vec![vec![0]],
+            cancel_answered: true,
+            cancels_lost: 0,
+        }
+    }
+}
+
+impl Script {
+    /// One with every kind of trouble in it, drawn from `chance`.
+    pub fn drawn(chance: &mut Chance, weather: Weather) -> Self {
+        let arrival = match chance.below(if weather.is_dark { 400 } else { 100 }) {
+            0..75 => Arrival::Now,
+            75..85 => Arrival::Late(1 + chance.below_i64(RECEIVE_WINDOW_MS)),
+            85..90 => Arrival::Late(RECEIVE_WINDOW_MS + chance.below_i64(RECEIVE_WINDOW_MS)),
+            _ => Arrival::Never,
+        };
+        let mut trades = Vec::new();
+        let mut left = 100;
+        for _ in 0..chance.below(4) {
+            let share = u8::try_from(1 + chance.below(left)).unwrap_or(1);
+            trades.push((chance.below_i64(3_000) * chance.below_i64(2), share));
+            left = (left - u64::from(share)).max(1);
+        }
+        if left > 1 && chance.one_in(2) {
+            trades.push((chance.below_i64(3_000), 100));
+        }
+        let mut reports = Vec::new();
+        for _ in 0..6 {
+            let copies = match chance.below(100) {
+                0..20 => 0,
+                20..40 => 2,
+                _ => 1,
+            };
+            reports.push((0..copies).map(|_| chance.below_i64(2_000) * chance.below_i64(2)).collect());
+        }
+        Self {
+            arrival,
+            refusal: chance.one_in(10).then_some("PriceFilter"),
+            answered: !chance.one_in(4),
+            trades,
+            ends_after: if weather.orders_stay && chance.one_in(8) {
+                None
+            } else {
+                Some(chance.below_i64(4_000) * chance.below_i64(2))
+            },
+            hidden_ms: chance.below_i64(VISIBILITY_MS) * chance.below_i64(2),
+            trade_lag_ms: chance.below_i64(1_500) * chance.below_i64(2),
+            reports,
+            cancel_answered: !chance.one_in(3),
+            cancels_lost: chance.below(3),
+        }
+    }
+}
+
+/// Whether an order with this status is closed at the exchange.
+pub(crate) const fn is_closed(status: OrderStatus) -> bool {
+    match status {
+        OrderStatus::Sent | OrderStatus::Accepted | OrderStatus::PartiallyFilled | OrderStatus::Unknown => false,
+        OrderStatus::Filled
+        | OrderStatus::Canceled
+        | OrderStatus::Expired
+        | OrderStatus::Rejected
+        | OrderStatus::Denied => true,
+    }
+}
+
+/// A stream of numbers that is the same for the same seed (SplitMix64).
+#[derive(Debug, Clone)]
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub const fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// 0 to below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+
+    /// 0 to below `bound`.
+    pub fn below_i64(&mut self, bound: i64) -> i64 {
+        i64::try_from(self.below(u64::try_from(bound).unwrap_or(1))).unwrap_or(0)
+    }
+
+    pub fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
