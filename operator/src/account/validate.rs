@@ -1,10 +1,9 @@
 //! Whether an account can be run as it is, and what its gateway and feed are told. Pure: no client, no clock.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crds::TradingStrategy;
-use crds::roles::{AccountSpec, BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, StrategySpec};
+use crds::roles::{AccountSpec, BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec};
 use engine::strategy::DesiredState;
 use kube::ResourceExt;
 
@@ -32,7 +31,7 @@ pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
         return Err(Invalid { reason: Reason::InvalidSpec, message: violations.join("; ") });
     }
     let account = AccountSpec { name: observed.name.clone(), spec: observed.spec.clone() };
-    let books = observed.strategies.iter().filter_map(|strategy| book(strategy, &account)).collect();
+    let books = observed.strategies.iter().filter_map(book).collect();
     let reading: Vec<&TradingStrategy> = observed.strategies.iter().filter(|strategy| reads(strategy)).collect();
     Ok(Accepted {
         feed: feed(observed, &account, &reading),
@@ -42,21 +41,13 @@ pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
     })
 }
 
-/// A strategy with a ledger has a book; one without instrument rules trades nothing.
-fn book(strategy: &TradingStrategy, account: &AccountSpec) -> Option<BookSpec> {
+/// A strategy with a ledger has a book.
+fn book(strategy: &TradingStrategy) -> Option<BookSpec> {
     let ledger = strategy.status.as_ref()?.ledger.as_ref()?.id.parse().ok()?;
-    let spec = StrategySpec {
-        name: strategy.name_any(),
-        generation: 0,
-        spec: strategy.spec.clone(),
-        account: account.clone(),
-    };
-    let instrument = spec.instrument().ok()?;
     Some(BookSpec {
-        strategy: spec.name,
+        strategy: strategy.name_any(),
         ledger,
         capital: strategy.spec.capital.clone(),
-        tick_sizes: BTreeMap::from([(instrument.symbol, instrument.tick_size)]),
         closing: strategy.metadata.deletion_timestamp.is_some(),
     })
 }

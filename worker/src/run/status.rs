@@ -99,6 +99,7 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
         epoch: Some(place.epoch),
         ledger: Some(Ledger {
             id: place.ledger.clone(),
+            resource_uid: String::new(),
             started_at: rfc3339::text(Timestamp::from_millis(place.started_at)),
         }),
         worker: None,
