@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use crate::{TradingAccount, TradingStrategy, yaml_text};
+use crate::{TradingAccount, TradingStrategy, rules, yaml_text};
 
 /// One generated file of `yaml/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,9 +40,11 @@ pub(crate) fn schema<K: CustomResourceExt>() -> Value {
 /// What the derive makes, corrected for the API server.
 fn definition(crd: CustomResourceDefinition) -> Value {
     // A definition is plain data, which always serialises; the golden files would show an empty one.
+    let kind = crd.spec.names.kind.clone();
     let mut value = serde_json::to_value(crd).unwrap_or_default();
     if let Some(schema) = value.pointer_mut("/spec/versions/0/schema/openAPIV3Schema") {
         correct(schema);
+        rules::add(&kind, schema);
     }
     value
 }

@@ -11,6 +11,7 @@ pub mod manifest;
 pub mod name;
 pub mod record;
 pub mod roles;
+mod rules;
 pub mod strategy;
 pub mod yaml_text;
 

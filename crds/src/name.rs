@@ -78,6 +78,11 @@ pub struct ResourceName(String);
 
 name_text!(ResourceName);
 
+/// What is wrong with a name that is too long.
+pub(crate) const TOO_LONG: &str = "is longer than 45 characters; write a shorter name";
+/// What is wrong with what is no label.
+pub(crate) const NOT_A_NAME: &str = "is not a name; write small letters, digits and inner dashes, like grid-bnb-1";
+
 impl ResourceName {
     /// What a manifest's schema accepts.
     pub const PATTERN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
@@ -90,7 +95,7 @@ impl FromStr for ResourceName {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         if text.len() > Self::LENGTH_MAX {
-            return Err(NameError::new(text, "is longer than 45 characters; write a shorter name"));
+            return Err(NameError::new(text, TOO_LONG));
         }
         check_label(text)?;
         Ok(Self(text.to_owned()))
@@ -111,8 +116,7 @@ pub(crate) fn check_namespace(text: &str) -> Result<(), NameError> {
 fn check_label(text: &str) -> Result<(), NameError> {
     let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if text.is_empty() || !letters || text.starts_with('-') || text.ends_with('-') {
-        let remedy = "is not a name; write small letters, digits and inner dashes, like grid-bnb-1";
-        return Err(NameError::new(text, remedy));
+        return Err(NameError::new(text, NOT_A_NAME));
     }
     Ok(())
 }

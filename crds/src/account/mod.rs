@@ -48,7 +48,6 @@ pub struct TradingAccountSpec {
 /// read by humans.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct Venue {
     /// A simulated venue with simulated money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,7 +74,6 @@ pub struct PaperVenue {
 /// Where prices come from. A struct of options, as [`Venue`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct MarketData {
     /// Prices from a file, in their own time. All strategies of the account must trade one symbol: the file's.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -61,11 +61,6 @@ pub(super) fn required(schema: &Value) -> Vec<&str> {
     schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// Whether `schema` is a union: exactly one of its fields must be written.
-pub(super) fn is_union(schema: &Value) -> bool {
-    bound(schema, "maxProperties") == Some(1) && bound(schema, "minProperties") == Some(1)
-}
-
 /// Refuses text that has not the form `schema` asks for, with what to write.
 ///
 /// The forms are known by name, because a pattern alone could not say what to write instead.

@@ -94,7 +94,7 @@ impl Walk {
                 self.refuse(node.line, &join(path, name), "missing; this field must be written");
             }
         }
-        if schema::is_union(schema) && meant.is_empty() {
+        if crate::rules::is_union(schema) && meant.is_empty() {
             self.check_union(node, entries, &known, path);
         }
         json
@@ -230,8 +230,9 @@ mod tests {
     #[test]
     fn two_members_of_a_union_name_both_lines() {
         let member = json!({"type": "object", "properties": {}});
-        let schema = json!({"type": "object", "maxProperties": 1, "minProperties": 1,
-            "properties": {"grid": member, "trend": member}});
+        let one = crate::rules::exactly_one(&["grid", "trend"]);
+        let schema = json!({"type": "object", "properties": {"grid": member, "trend": member},
+            "x-kubernetes-validations": [{"rule": one}]});
         let tree = parse("f", "grid: {}\n\ntrend: {}\n").unwrap().remove(0);
         let (_, faults) = walk(&tree, &schema);
         assert_eq!(faults.len(), 1);

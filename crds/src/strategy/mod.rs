@@ -29,6 +29,7 @@ pub use status::TradingStrategyStatus;
     namespaced,
     status = "TradingStrategyStatus",
     derive = "PartialEq",
+    selectable = ".spec.accountRef.name",
     doc = "A trading strategy with its own money: it runs in one worker and its status shows what it did.",
     printcolumn(name = "Mode", type_ = "string", json_path = ".status.mode"),
     printcolumn(name = "Symbol", type_ = "string", json_path = ".status.summary.symbol"),
@@ -100,7 +101,6 @@ pub struct InstrumentSpec {
 /// fields cannot be read by humans.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct StrategyChoice {
     /// A trailing grid around a moving base price: sells after a rise that turns down, buys after a fall that
     /// turns up. Write {} for the default parameters.
