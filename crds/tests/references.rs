@@ -5,7 +5,7 @@ use crds::manifest::{Manifest, check_references, read, read_files};
 fn strategy(name: &str, account: &str, symbol: &str, capital: &str) -> String {
     format!(
         "apiVersion: glm.trading/v1alpha1\nkind: TradingStrategy\nmetadata: {{name: {name}}}\nspec:\n  accountRef: \
-         {{name: {account}}}\n  instruments: [{{symbol: {symbol}}}]\n  capital: {{{capital}}}\n  strategy: {{grid: {{}}}}\n"
+         {{name: {account}}}\n  instruments: [{{symbol: {symbol}, rules: {{tickSize: \"0.01\", lotSize: \"0.001\"}}}}]\n  capital: {{{capital}}}\n  strategy: {{grid: {{}}}}\n"
     )
 }
 
@@ -18,7 +18,7 @@ fn account(name: &str, balances: &str) -> String {
 
 fn texts(files: &[(&str, String)]) -> (String, String) {
     let reading = read_files(files.iter().map(|(name, text)| (*name, text.as_str())));
-    (reading.errors.to_string(), reading.unknown_accounts.to_string())
+    (reading.errors.to_string(), reading.unresolved.to_string())
 }
 
 #[test]
@@ -66,6 +66,18 @@ c.yaml:7: spec.capital.USDT: 3000 exceeds what account \"paper\" has left: 2000 
     let manifests: Vec<Manifest> = files.iter().flat_map(|(name, text)| read(name, text).unwrap()).collect();
     let found: Vec<String> = check_references(&manifests).errors.iter().map(ToString::to_string).collect();
     assert_eq!(found.join("\n"), expected);
+}
+
+#[test]
+fn rules_that_nobody_gives_are_told_apart_from_errors() {
+    let bare = |name: &str| {
+        strategy(name, "paper", "BNB/USDT", "USDT: 1").replace(", rules: {tickSize: \"0.01\", lotSize: \"0.001\"}", "")
+    };
+    let files = [("a.yaml", account("paper", "USDT: 10000")), ("b.yaml", bare("g-1")), ("c.yaml", bare("g-2"))];
+    let (errors, unresolved) = texts(&files);
+    let told: Vec<_> = unresolved.lines().map(|line| line.split(" has no rules").next().unwrap()).collect();
+    let expected = ["b.yaml:6: spec.instruments[0].rules: BNB/USDT", "c.yaml:6: spec.instruments[0].rules: BNB/USDT"];
+    assert_eq!((errors, told), (String::new(), expected.to_vec()));
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub use store::{Entry, Store};
 use crate::worker_binary::worker_binary;
 
 /// Long enough for a slow machine; nothing is expected to take so long.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(5);
 
 /// Asks until there is an answer; past the deadline the test fails and says what it waited for.
@@ -122,7 +122,7 @@ impl Scene {
         let mut command = Command::new(worker_binary());
         command.args(arguments).current_dir(self.directory.path()).stdin(Stdio::null());
         command.stdout(open(path("out"))).stderr(open(path("log")));
-        RoleProcess::new(name, command.spawn().expect("the worker starts"), path("log"), path("out"))
+        RoleProcess::start(name, &mut command, path("log"), path("out"))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The command `backtest`: the same engine, the same paper venue, the same gateway's desk, no bus.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,12 +11,13 @@ use engine::messages::{Fill, Tick};
 use engine::strategy::Registry;
 use engine::{Effect, Engine, Event};
 use venue::paper::PaperVenue;
-use venue::replay::{DataError, Replay, Summary};
+use venue::replay::{Replay, Summary};
 
 use crate::exit::Failure;
 use crate::fleet;
 use crate::gateway::Counter;
 use crate::outcome::Outcome;
+use crate::role::Stop;
 use crds::roles::{AccountSpec, BookSpec, StrategySpec};
 
 /// The ledger of a backtest: it is in no store, so its name means nothing.
@@ -104,11 +104,7 @@ fn scan(symbol: &Symbol, data: &[Data]) -> Result<Summary, Failure> {
     if files.is_empty() {
         return Err(Failure::not_found(format!("no --data for {symbol}; write --data {symbol}=FILE")));
     }
-    Replay::scan(&files, symbol).map_err(|error| {
-        let missing = matches!(&error, DataError::Open { cause, .. } if cause.kind() == ErrorKind::NotFound);
-        let failure = if missing { Failure::not_found } else { Failure::refused };
-        failure(error.to_string())
-    })
+    Ok(Replay::scan(&files, symbol).map_err(Stop::from)?)
 }
 
 fn simulate(spec: &StrategySpec, summary: &Arc<Summary>, registry: &Registry) -> Result<Outcome, Failure> {

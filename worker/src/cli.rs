@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::strategy::Registry;
 
 use crate::backtest::{self, Data};
-use crate::exit::Failure;
+use crate::exit::{Failure, print};
 use crate::{launch, ledger, run, telemetry, validate};
 
 /// Runs crypto trading strategies: on a laptop, on recorded data, or as the pods of an operator.
@@ -125,10 +125,11 @@ fn backtest(file: &PathBuf, data: &[Data], output: Option<BacktestOutput>, regis
     let terminal = std::io::stdout().is_terminal();
     let outcomes = backtest::run(file, data, registry)?;
     match output.unwrap_or(if terminal { BacktestOutput::Table } else { BacktestOutput::Json }) {
-        BacktestOutput::Table => run::print_outcomes(&outcomes),
+        BacktestOutput::Table => run::print_outcomes(&outcomes)?,
         BacktestOutput::Json => {
             for outcome in &outcomes {
-                println!("{}", serde_json::to_string(outcome).map_err(|error| Failure::error(error.to_string()))?);
+                let line = serde_json::to_string(outcome).map_err(|error| Failure::error(error.to_string()))?;
+                print(&format!("{line}\n"))?;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Exit codes, and which failure has which.
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use crate::fleet::FleetError;
@@ -70,7 +71,17 @@ impl From<Stop> for Failure {
             | Stop::Name(_)
             | Stop::Store(_)
             | Stop::MarketData(_) => Self::refused(message),
+            Stop::NoMarketData(_) => Self::not_found(message),
             Stop::Conflict | Stop::Interrupted { .. } => Self::error(message),
         }
+    }
+}
+
+/// Prints data to stdout. A reader that has gone away is no failure: it has what it wanted.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::error(format!("cannot print: {error}"))),
+        Ok(()) | Err(_) => Ok(()),
     }
 }

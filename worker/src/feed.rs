@@ -74,7 +74,7 @@ pub fn file_of(spec: &FeedSpec) -> PathBuf {
 
 /// Reads a replay's file once, so that what is wrong with it comes out before anything trades.
 pub fn scan(spec: &FeedSpec) -> Result<Summary, Stop> {
-    Replay::scan(&[file_of(spec)], &spec.symbol).map_err(|error| Stop::MarketData(error.to_string()))
+    Ok(Replay::scan(&[file_of(spec)], &spec.symbol)?)
 }
 
 /// Runs until asked to stop, also after the end of the data. After a conflict it starts again from the record.

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::admin::Health;
 use crate::cli::Store;
-use crate::exit::Failure;
+use crate::exit::{Failure, print};
 use crate::fleet::{AccountGroup, Fleet};
 use crate::launch::{admit, in_runtime, keys, on_signals, open};
 use crate::outcome::Outcome;
@@ -115,8 +115,8 @@ fn print_command<S: Serialize>(
 ) -> Result<(), Failure> {
     let spec = serde_json::to_string(&place.spec).map_err(|error| Failure::error(error.to_string()))?;
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
-    println!(
-        "worker {role} --redis {} --prefix {} --installation {} --namespace {} --owner {} --ledger {} --epoch {} --spec {}",
+    print(&format!(
+        "worker {role} --redis {} --prefix {} --installation {} --namespace {} --owner {} --ledger {} --epoch {} --spec {}\n",
         quoted(&target.store.redis),
         target.store.prefix,
         target.store.installation,
@@ -125,8 +125,7 @@ fn print_command<S: Serialize>(
         place.ledger,
         place.epoch,
         quoted(&spec),
-    );
-    Ok(())
+    ))
 }
 
 async fn show(
@@ -156,7 +155,7 @@ async fn show(
         let fills = fills(runtime, &scope, &record.ledger).await?;
         let outcome = Outcome::of(&spec.name, &engine, &fills)
             .ok_or_else(|| Failure::not_found(format!("strategy {} has seen no tick yet", spec.name)))?;
-        println!("{}", serde_json::to_string(&outcome).map_err(|error| refuse(&error))?);
+        print(&format!("{}\n", serde_json::to_string(&outcome).map_err(|error| refuse(&error))?))?;
     }
     Ok(())
 }
@@ -195,11 +194,11 @@ async fn close(runtime: &Runtime<RedisBus>, target: &Target, group: &AccountGrou
     }
     for owner in owners {
         let Some(record) = patiently(runtime, || runtime.bus.record(&owner)).await? else {
-            println!("{}: no ledger", owner.name());
+            print(&format!("{}: no ledger\n", owner.name()))?;
             continue;
         };
         match patiently(runtime, || runtime.bus.close(&owner, &record.ledger)).await? {
-            CloseOutcome::Closed => println!("{}: ledger {} is closed", owner.name(), record.ledger),
+            CloseOutcome::Closed => print(&format!("{}: ledger {} is closed\n", owner.name(), record.ledger))?,
             CloseOutcome::Missing | CloseOutcome::OtherLedger { .. } => {
                 return Err(Failure::error(format!("{} changed meanwhile; try again", owner.name())));
             }

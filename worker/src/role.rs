@@ -1,10 +1,12 @@
 //! What all roles share: who they are, how they stop, and how they tell their health.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{BusError, KeyError, Keys, MessageBus, Scope, StateStore};
 use tokio::sync::watch;
+use venue::replay::DataError;
 
 use crate::admin::Health;
 use crds::roles::SpecError;
@@ -89,12 +91,24 @@ pub enum Stop {
     /// The market data cannot be read.
     #[error("{0}")]
     MarketData(String),
+    /// The market data is not there.
+    #[error("{0}")]
+    NoMarketData(String),
     /// Asked to stop while the store could not be reached.
     #[error("asked to stop while {what}; nothing half-done was stored")]
     Interrupted {
         /// What was under way.
         what: String,
     },
+}
+
+impl From<DataError> for Stop {
+    fn from(error: DataError) -> Self {
+        if matches!(&error, DataError::Open { cause, .. } if cause.kind() == ErrorKind::NotFound) {
+            return Self::NoMarketData(error.to_string());
+        }
+        Self::MarketData(error.to_string())
+    }
 }
 
 impl From<BusError> for Stop {

@@ -2,20 +2,20 @@
 
 use std::path::PathBuf;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, print};
 use crate::fleet;
 
 /// Checks files. Notes go to stderr and fail nothing: an account may exist elsewhere.
 pub fn run(files: &[PathBuf]) -> Result<(), Failure> {
     let reading = fleet::read(files)?;
-    for note in &reading.unknown_accounts {
+    for note in &reading.unresolved {
         eprintln!("note: {note}");
     }
     if !reading.errors.is_empty() {
         return Err(Failure::refused(reading.errors.to_string()));
     }
     for manifest in &reading.manifests {
-        println!("{} {} is valid", manifest.kind(), manifest.name());
+        print(&format!("{} {} is valid\n", manifest.kind(), manifest.name()))?;
     }
     Ok(())
 }

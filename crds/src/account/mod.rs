@@ -1,5 +1,6 @@
 //! The kind `TradingAccount`: where orders go, where prices come from, and the money there.
 
+pub mod balances;
 pub mod status;
 mod validate;
 

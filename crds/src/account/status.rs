@@ -80,6 +80,22 @@ pub struct AccountOrders {
     pub unknown: u32,
 }
 
+impl AccountOrders {
+    /// Counts the orders that a gateway's record holds, each as the JSON of one `order:` field.
+    pub fn of<'a>(orders: impl Iterator<Item = &'a str>) -> Self {
+        let (mut open, mut unknown) = (0, 0);
+        for text in orders {
+            let order: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+            match order["stage"]["at"].as_str() {
+                Some("over") | None => {}
+                Some("unknown") => (open, unknown) = (open + 1, unknown + 1),
+                Some(_) => open += 1,
+            }
+        }
+        Self { open, unknown }
+    }
+}
+
 /// Ready text for the columns of kubectl get.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

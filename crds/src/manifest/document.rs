@@ -148,8 +148,8 @@ fn check<S: DeserializeOwned>(
     }
 }
 
-/// Whether a fault stands within the violation or beside it: a refused field counts as left out, and what
-/// compares its default would only mislead. The fields of the spec itself are compared with nothing optional.
+/// Whether a fault stands within the violation, or beside it and in its words: a refused field counts as left
+/// out, and what compares its default would only mislead.
 fn is_explained(violation: &Violation, faults: &[Fault]) -> bool {
     let parent = violation.path.rsplit_once('.').map_or("", |(parent, _)| parent);
     faults.iter().any(|fault| {
@@ -157,7 +157,10 @@ fn is_explained(violation: &Violation, faults: &[Fault]) -> bool {
             .path
             .strip_prefix(&violation.path)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
-        let beside = parent != "spec" && fault.path.rsplit_once('.').is_some_and(|(other, _)| other == parent);
+        let beside = fault
+            .path
+            .rsplit_once('.')
+            .is_some_and(|(other, field)| other == parent && violation.remedy.contains(field));
         within || beside
     })
 }

@@ -78,20 +78,20 @@ impl Manifest {
 pub struct Reading {
     /// The documents that are valid in themselves, in the order of files and lines.
     pub manifests: Vec<Manifest>,
-    /// All that is wrong, but unknown accounts.
+    /// All that is wrong in itself.
     pub errors: ManifestErrors,
-    /// Accounts that no file holds: a note where they may exist elsewhere, an error where they cannot.
-    pub unknown_accounts: ManifestErrors,
+    /// Accounts that no file holds, rules that no source gives: a note to who only reads, an error to who runs.
+    pub unresolved: ManifestErrors,
 }
 
 impl Reading {
     /// The manifests, where nothing is wrong and every account is in a file.
     pub fn complete(self) -> Result<Vec<Manifest>, ManifestErrors> {
-        if self.errors.is_empty() && self.unknown_accounts.is_empty() {
+        if self.errors.is_empty() && self.unresolved.is_empty() {
             return Ok(self.manifests);
         }
         let mut errors = self.errors.0;
-        errors.extend(self.unknown_accounts.0);
+        errors.extend(self.unresolved.0);
         // Stable, so files stay in the order in which they were given.
         let order: Vec<String> = errors.iter().map(|error| error.file.clone()).collect();
         let place = |file: &str| order.iter().position(|other| other == file);
@@ -130,7 +130,7 @@ pub fn read_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Re
     };
     Reading {
         errors: sorted(errors),
-        unknown_accounts: sorted(references.unknown_accounts),
+        unresolved: sorted(references.unresolved),
         manifests: subjects.into_iter().filter_map(|subject| subject.manifest).collect(),
     }
 }

@@ -10,13 +10,14 @@ use super::schema::Kind;
 use super::tree::Node;
 use super::{Manifest, document};
 use crate::account::TradingAccountSpec;
+use crate::roles::SpecError;
 use crate::strategy::TradingStrategySpec;
 
 /// What is wrong between documents.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct References {
-    /// Accounts that no file holds: a note where they may exist elsewhere, an error where they cannot.
-    pub unknown_accounts: Vec<ManifestError>,
+    /// Accounts that no file holds, rules that no source gives: a note to who only reads, an error to who runs.
+    pub unresolved: Vec<ManifestError>,
     /// Duplicate names, capital above the account, several symbols on one replay.
     pub errors: Vec<ManifestError>,
 }
@@ -43,14 +44,18 @@ fn subject(manifest: &Manifest) -> Subject {
 
 pub(super) fn check(subjects: &[Subject]) -> References {
     let mut errors = duplicates(subjects);
-    for subject in subjects {
+    let mut unresolved = unknown_accounts(subjects);
+    // With a name twice nobody knows whose money and whose prices are meant: more errors would only mislead.
+    let accounts = if errors.is_empty() { subjects } else { &[] };
+    for subject in accounts {
         if let Some(Manifest::Account(account)) = &subject.manifest {
             let strategies = strategies_of(account, subjects);
             errors.extend(check_capital(account, &strategies));
             errors.extend(check_symbols(account, &strategies));
+            unresolved.extend(missing_rules(account, &strategies));
         }
     }
-    References { unknown_accounts: unknown_accounts(subjects), errors }
+    References { unresolved, errors }
 }
 
 /// Documents with the kind, namespace and name of an earlier one.
@@ -128,6 +133,23 @@ fn check_capital(account: &Document<TradingAccountSpec>, strategies: &[&Strategy
                 errors.push(strategy.error(&format!("spec.capital.{asset}"), message));
             } else {
                 *left -= amount.get();
+            }
+        }
+    }
+    errors
+}
+
+/// A replay gives no rules, so the spec must before anything runs.
+fn missing_rules(account: &Document<TradingAccountSpec>, strategies: &[&Strategy]) -> Vec<ManifestError> {
+    if account.spec.market_data.replay.is_none() {
+        return Vec::new();
+    }
+    let mut errors = Vec::new();
+    for strategy in strategies {
+        for (index, instrument) in strategy.spec.instruments.iter().enumerate() {
+            if instrument.rules.is_none() {
+                let error = SpecError::NoInstrumentRules { symbol: instrument.symbol.to_string() };
+                errors.push(strategy.error(&format!("spec.instruments[{index}].rules"), error.to_string()));
             }
         }
     }

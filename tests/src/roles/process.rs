@@ -25,16 +25,10 @@ pub struct RoleProcess {
 }
 
 impl RoleProcess {
-    pub(super) fn new(name: &str, child: Child, log: PathBuf, out: PathBuf) -> Self {
-        let log_start = 0;
+    pub(super) fn start(name: &str, command: &mut Command, log: PathBuf, out: PathBuf) -> Self {
+        let log_start = fs::metadata(&log).map_or(0, |data| usize::try_from(data.len()).unwrap_or_default());
+        let child = command.spawn().expect("the worker starts");
         Self { name: name.to_owned(), pid: child.id(), child: Arc::new(Mutex::new(child)), log, log_start, out }
-    }
-
-    /// The same with the log of earlier starts left out.
-    #[must_use]
-    pub fn from_log_length(mut self, length: usize) -> Self {
-        self.log_start = length;
-        self
     }
 
     fn child(&self) -> MutexGuard<'_, Child> {
@@ -83,7 +77,7 @@ impl RoleProcess {
         assert_eq!(self.exit_code_within(Duration::from_secs(10)), 0, "{} stops; its log: {}", self.name, self.log());
     }
 
-    /// What it has said.
+    /// What it has said, and whoever was started under its name since.
     pub fn log(&self) -> String {
         let log = fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(log.get(self.log_start..).unwrap_or_default()).into_owned()

@@ -1,6 +1,6 @@
 //! One replay as pods would run it: a Redis, the ledgers, each role behind its own proxy, and an auditor.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::Value;
 
@@ -155,23 +155,29 @@ impl Stage {
         for actor in &self.actors {
             let log = actor.process.as_ref().map(RoleProcess::log).unwrap_or_default();
             let lines: Vec<_> = log.lines().rev().take(3).collect();
-            text.push_str(&format!("\n{}: {}", actor.launch.owner(), lines.join("\n  ")));
+            let _ = write!(text, "\n{}: {}", actor.launch.owner(), lines.join("\n  "));
         }
         text
     }
 
-    /// Compares the final ledger with the undisturbed one, byte by byte, and looks for anything doubled or left out.
+    /// Compares the final ledger with the undisturbed one, and looks for anything doubled or left out.
     pub fn audit(&mut self) -> Result<(), String> {
-        let shown = self.scene.show(&self.redis.url());
-        if shown != self.expected {
-            return Err(format!("the result differs from backtest.\nshown:    {shown}\nbacktest: {}", self.expected));
-        }
+        self.audit_result()?;
         self.audit_orders()?;
         self.audit_ticks()
     }
 
+    /// The final ledger equals the undisturbed one, byte by byte.
+    pub fn audit_result(&self) -> Result<(), String> {
+        let shown = self.scene.show(&self.redis.url());
+        if shown == self.expected {
+            return Ok(());
+        }
+        Err(format!("the result differs from backtest.\nshown:    {shown}\nbacktest: {}", self.expected))
+    }
+
     /// No order traded twice, none asked for twice, no sequence left out.
-    fn audit_orders(&mut self) -> Result<(), String> {
+    pub fn audit_orders(&mut self) -> Result<(), String> {
         let fills = self.store.entries(&Self::topic("order.fill"));
         let mut ids = BTreeSet::new();
         for fill in &fills {

@@ -20,6 +20,8 @@ struct File {
     /// From the root, with slashes.
     path: String,
     bytes: Vec<u8>,
+    /// Whether all of it is only for tests.
+    is_test: bool,
 }
 
 impl File {
@@ -35,9 +37,20 @@ impl File {
         Path::new(&self.path).extension().is_some_and(|end| end == "rs")
     }
 
-    /// Whether all of it is only for tests.
-    fn is_test(&self) -> bool {
-        self.path.split('/').any(|part| part == "tests" || part == "tests.rs")
+    /// Where the modules lie that it declares only for tests.
+    fn test_modules(&self) -> Vec<String> {
+        let path = self.path.trim_end_matches(".rs");
+        let inside = path.rsplit_once('/').filter(|(_, name)| ["lib", "main", "mod"].contains(name));
+        let folder = inside.map_or(path, |(folder, _)| folder);
+        let mut declared = Vec::new();
+        for (attribute, item) in self.text().lines().zip(self.text().lines().skip(1)) {
+            if attribute == "#[cfg(test)]"
+                && let Some((_, name)) = item.trim_end_matches(';').rsplit_once("mod ")
+            {
+                declared.push(format!("{folder}/{name}"));
+            }
+        }
+        declared
     }
 
     fn text(&self) -> &str {
@@ -60,9 +73,16 @@ fn files() -> Vec<File> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                files.push(File { path: name, bytes: fs::read(&path).expect("a file can be read") });
+                let bytes = fs::read(&path).expect("a file can be read");
+                files.push(File { path: name, bytes, is_test: false });
             }
         }
+    }
+    let sources = files.iter().filter(|file| file.is_source());
+    let modules: Vec<String> = sources.flat_map(File::test_modules).collect();
+    for file in &mut files {
+        let below = |module: &String| file.path.strip_prefix(module).is_some_and(|rest| rest.starts_with(['.', '/']));
+        file.is_test = file.path.split('/').any(|part| part == "tests") || modules.iter().any(below);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
@@ -92,7 +112,7 @@ fn every_source_begins_by_saying_what_it_is() {
 fn no_source_is_too_long() {
     nothing(|file| {
         let lines = file.text().lines().count();
-        let long = file.is_source() && !file.is_test() && lines > LINES_MAX;
+        let long = file.is_source() && !file.is_test && lines > LINES_MAX;
         found(long, format!("{}: {lines} lines; divide it by its nouns, at most {LINES_MAX}", file.path))
     });
 }
@@ -136,7 +156,7 @@ fn nothing_unfinished_reaches_the_product() {
     let only = "a\n#[cfg(test)]\nmod tests;\nb\n#[cfg(test)]\n#[allow(x)]\nmod tests {\n    {\n    }\n}\n// c\nd\n";
     assert_eq!(product_lines(only), [(1, "a"), (4, "b"), (12, "d")]);
     nothing(|file| {
-        let text = if file.is_source() && !file.is_test() { file.text() } else { "" };
+        let text = if file.is_source() && !file.is_test { file.text() } else { "" };
         let lines = product_lines(text).into_iter();
         let hits =
             lines.filter_map(|(number, line)| Some((number, UNFINISHED.iter().find(|word| line.contains(**word))?)));

@@ -77,8 +77,8 @@ impl Run<'_> {
         assert!(sprung, "{owner} never came to {phase:?}, the {nth} from {taken} ticks on: {}", self.stage.logs());
 
         let taken = self.stage.progress();
-        let percent = 100.0 * taken as f64 / self.stage.total as f64;
-        assert!((1.0..=99.0).contains(&percent), "{owner} was killed at {percent:.1} %");
+        let percent = 100 * taken / self.stage.total;
+        assert!((1..99).contains(&percent), "{owner} was killed at {percent} %");
         let actor = &mut self.stage.actors[index];
         let role = actor.launch.role().to_owned();
         actor.launch = actor.launch.at_epoch(epoch);
@@ -114,7 +114,7 @@ fn replays(kills: usize) -> Vec<(&'static str, Scene, Option<u64>, usize)> {
     vec![
         ("one strategy", one_strategy(22_000, 0), None, kills * 32 / 100),
         ("latency", one_strategy(18_000, 2_500), None, kills * 32 / 100),
-        ("two strategies", two_strategies(18_000, 0), None, kills * 32 / 100),
+        ("two strategies with latency", two_strategies(14_000, 1_500), None, kills * 32 / 100),
         ("candles of BTC", candles(), Some(1_300_000), rest),
     ]
 }

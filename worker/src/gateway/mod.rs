@@ -99,7 +99,6 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         let scope = runtime.account_scope(&spec.account.name)?;
         let owner = runtime.identity.keys.gateway(&scope);
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
-        let desired = register(runtime, &owner).await?;
         let broken =
             |error: serde_json::Error| Stop::Record { owner: owner.name().to_owned(), problem: error.to_string() };
         let mut venue = open();
@@ -124,7 +123,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             messages: Vec::new(),
             dirty: true,
         };
-        gateway.open_books(&desired)?;
+        gateway.follow_books().await?;
         let now = gateway.now().await?;
         let news = gateway.desk.doubt_sending(now);
         gateway.tell(&news);
@@ -191,8 +190,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     async fn follow_register(&mut self, nudges: &[Entry]) -> Result<(), Stop> {
         if let Some(last) = nudges.last() {
             self.nudge_cursor = last.id;
-            let desired = register(&self.runtime, &self.owner).await?;
-            self.open_books(&desired)?;
+            self.follow_books().await?;
             self.cancel_closing().await;
             self.dirty = true;
         }
@@ -206,9 +204,11 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         }
     }
 
-    fn open_books(&mut self, desired: &GatewayDesired) -> Result<(), Stop> {
+    /// Opens and closes books as the register says.
+    pub(super) async fn follow_books(&mut self) -> Result<(), Stop> {
+        let Some(desired) = register(&self.runtime, &self.owner).await? else { return Ok(()) };
         let owner = self.owner.name().to_owned();
-        self.desk.register(desired).map_err(|error| Stop::Record { owner, problem: error.to_string() })
+        self.desk.register(&desired).map_err(|error| Stop::Record { owner, problem: error.to_string() })
     }
 
     /// Whether the venue keeps its orders elsewhere, so that a request can arrive without an answer.
@@ -250,11 +250,11 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 }
 
-async fn register<B: Bus>(runtime: &Runtime<B>, owner: &Owner) -> Result<GatewayDesired, Stop> {
-    let Some(desired) = patiently(runtime, || runtime.bus.desired(owner)).await? else {
-        return Ok(GatewayDesired::default());
-    };
+/// The register; `None` where there is none, which says nothing about any book.
+async fn register<B: Bus>(runtime: &Runtime<B>, owner: &Owner) -> Result<Option<GatewayDesired>, Stop> {
+    let Some(desired) = patiently(runtime, || runtime.bus.desired(owner)).await? else { return Ok(None) };
     serde_json::from_str(&desired.value)
+        .map(Some)
         .map_err(|error| Stop::Record { owner: owner.name().to_owned(), problem: format!("the register: {error}") })
 }
 

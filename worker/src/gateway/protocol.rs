@@ -9,7 +9,7 @@ use engine::time::Timestamp;
 use venue::{Outcome, Residence};
 
 use super::desk::{self, Found, Verdict};
-use super::{Gateway, Restore, caused_by, register, tick};
+use super::{Gateway, Restore, caused_by, tick};
 use crate::role::{Bus, Stop};
 use crate::session::patiently;
 use crate::strategy::dead_letter;
@@ -47,8 +47,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         let mut verdict = self.desk.judge(command, &self.fees, now);
         if verdict == Verdict::NotRegistered {
             // The register may be newer than the last nudge that was read.
-            let desired = register(&self.runtime, &self.owner).await?;
-            self.open_books(&desired)?;
+            self.follow_books().await?;
             verdict = self.desk.judge(command, &self.fees, now);
         }
         let news = match verdict {

@@ -4,6 +4,7 @@
 mod books;
 mod cases;
 mod desk;
+mod paper;
 mod role;
 
 use engine::messages::OrderCommand;

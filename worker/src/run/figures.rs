@@ -11,8 +11,8 @@ use venue::replay::{Replay, Summary};
 
 use super::status::Ended;
 use crate::exit::Failure;
-use crate::fleet::AccountGroup;
 use crate::outcome::{Outcome, Trade};
+use crate::provision::Places;
 use crds::roles::StrategySpec;
 
 /// Rounded half to even to `places` digits, all of them shown.
@@ -56,10 +56,10 @@ pub(super) fn first_price(summary: &std::sync::Arc<Summary>) -> Result<Price, Fa
 }
 
 /// `10000 USDT, 1 BTC; fees 0.1 %, paid in USDT`
-pub(super) fn account_line(group: &AccountGroup) -> String {
-    let account = &group.gateway.account;
+pub(super) fn account_line(places: &Places) -> String {
+    let account = &places.gateway.spec.account;
     let Some(paper) = &account.spec.venue.paper else { return String::new() };
-    let quote = group.strategies.first().map(|spec| spec.spec.instruments[0].symbol.quote());
+    let quote = places.strategies.first().map(|place| place.spec.spec.instruments[0].symbol.quote());
     let mut balances: Vec<_> = paper.balances.iter().collect();
     // The quote asset first: it is what people count in.
     balances.sort_by_key(|(asset, _)| Some(*asset) != quote);
@@ -100,6 +100,7 @@ pub(super) fn start_line(spec: &StrategySpec, first: Price) -> Option<String> {
     let share = Ratio::from_percent(grid.grid_size_percent);
     let band = |factor: Ratio| base.scaled(factor).ok().map(|band| fixed(band.get(), places));
     let (upper, lower) = (band(share.above_one())?, band(share.below_one())?);
+    let base = fixed(base.get(), places.max(base.normalised().get().scale()));
     Some(format!("start {base}: sells after a turn above {upper}, buys after a turn below {lower}"))
 }
 

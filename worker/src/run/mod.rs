@@ -20,7 +20,7 @@ use venue::replay::Summary;
 
 use crate::admin::Health;
 use crate::cli::Store;
-use crate::exit::Failure;
+use crate::exit::{Failure, print};
 use crate::fleet::Fleet;
 use crate::launch::{admit, in_runtime, keys, on_signals, open};
 use crate::outcome::Outcome;
@@ -77,10 +77,13 @@ pub fn run(options: &Options, registry: &Registry) -> Result<(), Failure> {
     let mut fleet = Fleet::from_files(&options.files)?;
     let mut summaries = Vec::new();
     for group in &mut fleet.accounts {
-        let Some(feed) = &mut group.feed else { continue };
-        // A run replays once, and at its own speed.
-        (feed.speed, feed.repeat) = (options.speed, false);
-        summaries.push((feed.account.clone(), Arc::new(feed::scan(feed)?)));
+        let mut summary = None;
+        if let Some(feed) = &mut group.feed {
+            // A run replays once, and at its own speed.
+            (feed.speed, feed.repeat) = (options.speed, false);
+            summary = Some(Arc::new(feed::scan(feed)?));
+        }
+        summaries.push(summary);
     }
     in_runtime(async {
         if let Some(url) = &options.redis {
@@ -109,7 +112,7 @@ struct Session<'a, B> {
 }
 
 impl<B: Bus> Session<'_, B> {
-    async fn run(&self, fleet: Fleet, summaries: &[(String, Arc<Summary>)]) -> Result<(), Failure> {
+    async fn run(&self, fleet: Fleet, summaries: &[Option<Arc<Summary>>]) -> Result<(), Failure> {
         let provisioner =
             Provisioner { runtime: self.runtime.clone(), uid: "run", new_ledger: self.options.new_ledger };
         let mut accounts = Vec::new();
@@ -117,10 +120,11 @@ impl<B: Bus> Session<'_, B> {
             accounts.push(provisioner.provision(group).await?);
         }
         let mut screen = Screen::new(self.options.verbose, self.options.speed.is_some(), self.options.redis.as_deref());
-        screen.head(&fleet, summaries)?;
+        screen.head(&accounts, summaries)?;
         let (stop, shutdown) = Shutdown::channel();
-        let mut roles = self.start(&accounts, &shutdown);
+        // Before the roles start, so that nothing is missed.
         let mut observer = Observer::new(self.runtime.clone(), &accounts, screen).await?;
+        let mut roles = self.start(&accounts, &shutdown);
         let ended = self.watch(&mut roles, &mut observer).await;
         let finished = finish(roles, &stop).await;
         ended?;
@@ -187,6 +191,6 @@ fn flatten(ended: Result<Result<(), Stop>, tokio::task::JoinError>) -> Result<()
 }
 
 /// The result of a backtest, for people.
-pub fn print_outcomes(outcomes: &[Outcome]) {
-    print!("{}", figures::outcomes(outcomes));
+pub fn print_outcomes(outcomes: &[Outcome]) -> Result<(), Failure> {
+    print(&figures::outcomes(outcomes))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use bus::{Body, Owner, Record, Scope, StreamId, StreamKey, Topic};
 use engine::messages::{Fill, RiskAlert, StrategySignal};
+use engine::time::Timestamp;
 
 use super::screen::Screen;
 use crate::exit::Failure;
@@ -51,10 +52,11 @@ impl<B: Bus> Observer<B> {
         }
     }
 
-    /// Shows what is still unread.
+    /// Shows what is still unread, and how it ended.
     pub async fn catch_up(&mut self) -> Result<(), Failure> {
         while self.read(None).await? {}
-        self.screen.end();
+        let ended = self.all_ended().await?;
+        self.screen.end(ended);
         Ok(())
     }
 
@@ -84,37 +86,55 @@ impl<B: Bus> Observer<B> {
         for (stream, entries) in found {
             let Some((topic, cursor)) = self.cursors.get_mut(&stream) else { continue };
             *cursor = entries.last().map_or(*cursor, |entry| entry.id);
-            news.extend(entries.into_iter().map(|entry| (*topic, entry)));
+            news.extend(entries.iter().filter_map(|entry| News::read(*topic, &entry.body)));
         }
-        // A signal comes before the trade that it causes.
-        news.sort_by_key(|(topic, entry)| (*topic != Topic::StrategySignal, entry.id.ms));
-        for (topic, entry) in news {
-            if let Body::Document { data, .. } = &entry.body {
-                show(&mut self.screen, topic, data);
+        // In the order of events; a signal comes before the trade that it causes.
+        news.sort_by_key(|news| (news.time(), news.rank()));
+        for news in news {
+            match news {
+                News::Alert(alert) => self.screen.alert(&alert),
+                News::Signal(signal) => self.screen.signal(signal),
+                News::Fill(fill) => self.screen.fill(&fill),
             }
         }
         Ok(any)
     }
 }
 
-/// What does not read is somebody else's: outsiders' topics are ours to write, not to judge.
-fn show(screen: &mut Screen, topic: Topic, data: &str) {
-    match topic {
-        Topic::StrategySignal => {
-            if let Ok(signal) = serde_json::from_str::<StrategySignal>(data) {
-                screen.signal(signal);
+/// One thing to show.
+enum News {
+    Alert(RiskAlert),
+    Signal(StrategySignal),
+    Fill(Box<Fill>),
+}
+
+impl News {
+    /// What does not read is somebody else's: outsiders' topics are ours to write, not to judge.
+    fn read(topic: Topic, body: &Body) -> Option<Self> {
+        let Body::Document { data, .. } = body else { return None };
+        match topic {
+            Topic::StrategySignal => serde_json::from_str(data).map(Self::Signal).ok(),
+            Topic::OrderFill => serde_json::from_str(data).map(|fill| Self::Fill(Box::new(fill))).ok(),
+            Topic::RiskAlert => serde_json::from_str(data).map(Self::Alert).ok(),
+            Topic::OrderCommand | Topic::PositionUpdate | Topic::StateSnapshot | Topic::Report | Topic::DeadLetter => {
+                None
             }
         }
-        Topic::OrderFill => {
-            if let Ok(fill) = serde_json::from_str::<Fill>(data) {
-                screen.fill(&fill);
-            }
+    }
+
+    const fn time(&self) -> Timestamp {
+        match self {
+            Self::Alert(alert) => alert.time,
+            Self::Signal(signal) => signal.time,
+            Self::Fill(fill) => fill.time,
         }
-        Topic::RiskAlert => {
-            if let Ok(alert) = serde_json::from_str::<RiskAlert>(data) {
-                screen.alert(&alert);
-            }
+    }
+
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Alert(_) => 0,
+            Self::Signal(_) => 1,
+            Self::Fill(_) => 2,
         }
-        Topic::OrderCommand | Topic::PositionUpdate | Topic::StateSnapshot | Topic::Report | Topic::DeadLetter => {}
     }
 }

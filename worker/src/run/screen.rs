@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
+use engine::client_order_id::LedgerId;
 use engine::messages::{AlertKind, Fill, RiskAlert, SignalSide, StrategySignal};
 use engine::time::Timestamp;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -15,7 +16,8 @@ use super::figures::{
 };
 use super::status::Ended;
 use crate::exit::Failure;
-use crate::fleet::Fleet;
+use crate::provision::{Place, Places};
+use crds::roles::StrategySpec;
 
 /// Trades that a fast replay shows before it only counts.
 const TRADES_SHOWN: u64 = 2;
@@ -29,10 +31,18 @@ pub(super) struct Screen {
     bar: ProgressBar,
     ticks: u64,
     trades: u64,
-    /// Signals by strategy, oldest first, until a trade has shown them.
-    reasons: BTreeMap<String, VecDeque<(Timestamp, String)>>,
-    /// The digits of each strategy's lots.
-    lot_places: BTreeMap<String, u32>,
+    strategies: BTreeMap<LedgerId, Shown>,
+}
+
+/// A strategy on the screen.
+#[derive(Debug, Default)]
+struct Shown {
+    /// What its lines begin with: its name where there are several.
+    prefix: String,
+    /// The digits of its lots.
+    lot_places: u32,
+    /// Its signals, oldest first, until a trade has shown them.
+    signals: VecDeque<(Timestamp, String)>,
 }
 
 impl Screen {
@@ -51,13 +61,12 @@ impl Screen {
             bar,
             ticks: 0,
             trades: 0,
-            reasons: BTreeMap::new(),
-            lot_places: BTreeMap::new(),
+            strategies: BTreeMap::new(),
         }
     }
 
     /// What is about to run.
-    pub fn head(&mut self, fleet: &Fleet, summaries: &[(String, Arc<Summary>)]) -> Result<(), Failure> {
+    pub fn head(&mut self, accounts: &[Places], summaries: &[Option<Arc<Summary>>]) -> Result<(), Failure> {
         match &self.redis {
             None => eprintln!(
                 "Paper trading: no exchange, no key, no server. State is in memory and forgotten at exit (keep it: --redis URL)."
@@ -65,32 +74,39 @@ impl Screen {
             Some(_) => eprintln!("Paper trading: no exchange, no key. State is kept in Redis; start again to go on."),
         }
         eprintln!();
-        let mut total = 0;
-        let names = fleet.accounts.iter().flat_map(|group| {
-            group.strategies.iter().map(|spec| spec.name.len()).chain([group.gateway.account.name.len()])
+        let names = accounts.iter().flat_map(|places| {
+            let strategies = places.strategies.iter().map(|place| place.spec.name.len());
+            strategies.chain([places.gateway.spec.account.name.len()])
         });
         let width = names.max().unwrap_or(0);
-        let mut starts = String::new();
-        for group in &fleet.accounts {
-            eprintln!("  account   {:width$}  {}", group.gateway.account.name, account_line(group));
-            let summary = summaries.iter().find(|(account, _)| *account == group.gateway.account.name);
-            let Some((_, summary)) = summary else { continue };
-            total += summary.ticks * group.strategies.len() as u64;
+        let several = accounts.iter().map(|places| places.strategies.len()).sum::<usize>() > 1;
+        let (mut total, mut starts) = (0, String::new());
+        for (places, summary) in accounts.iter().zip(summaries) {
+            eprintln!("  account   {:width$}  {}", places.gateway.spec.account.name, account_line(places));
+            let Some(summary) = summary else { continue };
+            total += summary.ticks * places.strategies.len() as u64;
             let first = first_price(summary)?;
-            for spec in &group.strategies {
+            for place in &places.strategies {
+                let spec = &place.spec;
                 eprintln!("  strategy  {:width$}  {}", spec.name, strategy_line(spec, first));
-                if let Ok(instrument) = spec.instrument() {
-                    self.lot_places.insert(spec.name.clone(), instrument.lot_size.get().scale());
-                }
+                let prefix = if several { format!("{:width$}  ", spec.name) } else { String::new() };
                 if let Some(line) = start_line(spec, first) {
-                    let _ = writeln!(starts, "  {line}");
+                    let _ = writeln!(starts, "  {prefix}{line}");
                 }
+                self.know(place, prefix);
             }
             eprintln!("  data      {}", data_line(summary));
         }
         eprintln!("\n{}", starts.trim_end());
         self.bar.set_length(total);
         Ok(())
+    }
+
+    fn know(&mut self, place: &Place<StrategySpec>, prefix: String) {
+        if let (Ok(ledger), Ok(instrument)) = (place.ledger.parse(), place.spec.instrument()) {
+            let lot_places = instrument.lot_size.get().scale();
+            self.strategies.insert(ledger, Shown { prefix, lot_places, signals: VecDeque::new() });
+        }
     }
 
     pub fn progress(&mut self, ticks: u64) {
@@ -100,38 +116,37 @@ impl Screen {
 
     /// A signal explains the next trade; a hold is shown when everything is.
     pub fn signal(&mut self, signal: StrategySignal) {
-        if signal.side == SignalSide::Hold {
-            if self.verbose {
-                self.line(&format!("{}  Hold  {}: {}", clock(signal.time.millis()), signal.reason, signal.message));
-            }
-        } else {
-            self.reasons.entry(signal.strategy).or_default().push_back((signal.time, signal.message));
+        let Some(shown) = self.strategies.get_mut(&signal.ledger) else { return };
+        if signal.side != SignalSide::Hold {
+            shown.signals.push_back((signal.time, signal.message));
+        } else if self.verbose {
+            let (when, prefix) = (clock(signal.time.millis()), &shown.prefix);
+            let text = format!("{when}  {prefix}Hold  {}: {}", signal.reason, signal.message);
+            self.line(&text);
         }
     }
 
     pub fn fill(&mut self, fill: &Fill) {
+        let Some(shown) = self.strategies.get_mut(&fill.ledger) else { return };
         self.trades += 1;
+        // The last signal before a trade is what caused it.
+        while shown.signals.get(1).is_some_and(|(time, _)| *time <= fill.time) {
+            shown.signals.pop_front();
+        }
         if self.verbose || self.paced || self.trades <= TRADES_SHOWN {
-            let reason = self.reason_of(fill);
-            let places = self.lot_places.get(&fill.strategy).copied().unwrap_or(8);
-            self.line(&format!(
-                "{}  {:<4}  {} @ {}  fee {}   {reason}",
+            let signal = shown.signals.front().filter(|(time, _)| *time <= fill.time);
+            let text = format!(
+                "{}  {}{:<4}  {} @ {}  fee {}   {}",
                 clock(fill.time.millis()),
+                shown.prefix,
                 fill.side,
-                fixed(fill.quantity.get(), places),
+                fixed(fill.quantity.get(), shown.lot_places),
                 fill.price,
                 fixed(fill.fee_quote.get(), 2),
-            ));
+                signal.map_or("", |(_, message)| message),
+            );
+            self.line(&text);
         }
-    }
-
-    /// The last signal before a trade is what caused it.
-    fn reason_of(&mut self, fill: &Fill) -> String {
-        let Some(signals) = self.reasons.get_mut(&fill.strategy) else { return String::new() };
-        while signals.get(1).is_some_and(|(time, _)| *time <= fill.time) {
-            signals.pop_front();
-        }
-        signals.front().filter(|(time, _)| *time <= fill.time).map_or_else(String::new, |(_, message)| message.clone())
     }
 
     /// A limit that comes and goes is part of trading; the rest wants a human.
@@ -139,8 +154,9 @@ impl Screen {
         if alert.kind == AlertKind::PositionLimit && !self.verbose {
             return;
         }
+        let prefix = self.strategies.get(&alert.ledger).map_or("", |shown| &shown.prefix);
         self.line(&format!(
-            "{}  {:?}  {}: {}",
+            "{}  {prefix}{:?}  {}: {}",
             clock(alert.time.millis()),
             alert.severity,
             alert.kind.as_str(),
@@ -152,29 +168,36 @@ impl Screen {
         self.bar.suspend(|| eprintln!("  {text}"));
     }
 
-    pub fn end(&mut self) {
+    pub fn end(&mut self, data_ended: bool) {
         self.bar.finish_and_clear();
         if !self.verbose && !self.paced && self.trades > TRADES_SHOWN {
             let more = self.trades - TRADES_SHOWN;
             eprintln!("  ...          {more} more (-v shows all, and each order not sent, with why)");
         }
-        eprintln!("  data ended: {} ticks in {:.2} s\n", grouped(self.ticks), self.started.elapsed().as_secs_f64());
+        let what = if data_ended { "data ended" } else { "stopped" };
+        let ticks = if self.ticks == 1 { "1 tick".to_owned() } else { format!("{} ticks", grouped(self.ticks)) };
+        eprintln!("  {what}: {ticks} in {:.2} s\n", self.started.elapsed().as_secs_f64());
     }
 
     /// The table of `kubectl get`, and the figures of the whole run.
-    pub fn table(strategies: &[Ended]) {
-        println!("{}", columns(strategies));
+    pub fn table(strategies: &[Ended]) -> String {
+        let mut text = format!("{}\n", columns(strategies));
         for ended in strategies {
             if strategies.len() > 1 {
-                println!("  {}", ended.place.spec.name);
+                let _ = writeln!(text, "  {}", ended.place.spec.name);
             }
             if let Some(engine) = &ended.engine
                 && let Some(run) = engine.performance()
             {
                 let figures = ended.status.report.as_ref().map(|report| report.strategy.clone()).unwrap_or_default();
-                print!("{}", performance(&ended.place.spec, &run, &figures));
+                text.push_str(&performance(&ended.place.spec, &run, &figures));
             }
         }
+        text
+    }
+
+    /// What to try next.
+    pub fn next() {
         eprintln!(
             "\nNext: change gridSizePercent, run again | worker backtest ... --data FILE | kubectl apply -f examples/quickstart.yaml"
         );

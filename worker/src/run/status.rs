@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use bus::Record;
+use crds::account::balances::{BOOK, Balances, BookReport, balances};
+use crds::account::status::{AccountOrders, AccountSummary, TradingAccountStatus};
 use crds::condition::{self, Condition, ConditionStatus};
 use crds::strategy::status::{Ledger, Mode, StrategyState, TradingStrategyStatus};
 use crds::yaml_text;
@@ -14,11 +16,11 @@ use serde_json::{Value, json};
 
 use super::Output;
 use super::observe::Observer;
-use crate::exit::Failure;
+use crate::exit::{Failure, print as print_out};
 use crate::provision::{Place, Places};
 use crate::role::Bus;
 use crate::strategy::ENGINE;
-use crds::record::{PHASE, Phase, PhaseState, REPORT};
+use crds::record::{ORDER, PHASE, Phase, PhaseState, REPORT};
 use crds::roles::{GatewaySpec, StrategySpec};
 
 /// One strategy at the end of a run.
@@ -46,18 +48,26 @@ pub(super) async fn print<B: Bus>(
             let record = observer.record(&place.owner).await?;
             ended.push(strategy(place, record.as_ref(), registry)?);
         }
-        objects.push(account(&places.gateway, &places.namespace, &ended));
+        let record = observer.record(&places.gateway.owner).await?;
+        objects.push(account(&places.gateway, &places.namespace, &ended, record.as_ref()));
         for strategy in &ended {
             objects.push(object("TradingStrategy", &strategy.place.spec.name, &places.namespace, &strategy.status));
         }
         strategies.extend(ended);
     }
     match output {
-        Output::Table => super::Screen::table(&strategies),
-        Output::Json => objects.iter().for_each(|object| println!("{object}")),
-        Output::Yaml => objects.iter().for_each(|object| print!("---\n{}", yaml_text::print(object))),
+        Output::Table => {
+            print_out(&super::Screen::table(&strategies))?;
+            super::Screen::next();
+            Ok(())
+        }
+        Output::Json => print_out(&lines(&objects, Value::to_string)),
+        Output::Yaml => print_out(&lines(&objects, |object| format!("---\n{}", yaml_text::print(object).trim_end()))),
     }
-    Ok(())
+}
+
+fn lines(objects: &[Value], line: impl Fn(&Value) -> String) -> String {
+    objects.iter().map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn object(kind: &str, name: &str, namespace: &str, status: &impl serde::Serialize) -> Value {
@@ -160,20 +170,49 @@ fn conditions(
     conditions
 }
 
-fn account(place: &Place<GatewaySpec>, namespace: &str, strategies: &[Ended]) -> Value {
+/// An account at the end of a run, as its gateway's record tells it.
+fn account(place: &Place<GatewaySpec>, namespace: &str, strategies: &[Ended], record: Option<&Record>) -> Value {
     let mut states: BTreeMap<String, u32> = BTreeMap::new();
-    for strategy in strategies {
-        if let Some(state) = strategy.status.state {
-            *states.entry(format!("{state:?}")).or_default() += 1;
-        }
+    for state in strategies.iter().filter_map(|strategy| strategy.status.state) {
+        *states.entry(format!("{state:?}")).or_default() += 1;
     }
-    let figures = json!({
-        "observedGeneration": place.spec.generation,
-        "state": "Stopped",
-        "epoch": place.epoch,
-        "ledger": { "id": place.ledger, "startedAt": rfc3339::text(Timestamp::from_millis(place.started_at)) },
-        "strategies": states,
-        "summary": { "venue": "paper", "mode": "Paper", "strategies": strategies.len(), "halted": "" },
-    });
-    object("TradingAccount", &place.spec.account.name, namespace, &figures)
+    let fields = record.map(|record| &record.fields);
+    let held = |prefix: &str| {
+        let prefix = prefix.to_owned();
+        fields.into_iter().flatten().filter(move |(name, _)| name.starts_with(&prefix)).map(|(_, text)| &**text)
+    };
+    let books: Vec<BookReport> = held(BOOK).filter_map(|text| serde_json::from_str(text).ok()).collect();
+    let capitals: Vec<_> = strategies.iter().map(|strategy| &strategy.place.spec.spec.capital).collect();
+    let opening = place.spec.account.spec.venue.paper.as_ref().map(|paper| paper.balances.clone()).unwrap_or_default();
+    let Balances { total, unassigned } = balances(&opening, &capitals, &books);
+    let orders = AccountOrders::of(held(ORDER));
+    let reason = if strategies.iter().all(|ended| ended.status.state == Some(StrategyState::Stopped)) {
+        "MarketDataEnded"
+    } else {
+        "Stopped"
+    };
+    let generation = i64::try_from(place.spec.generation).ok();
+    let asof = strategies.iter().filter_map(|ended| ended.status.report.as_ref()).map(|report| report.as_of).max();
+    let time = rfc3339::text(asof.unwrap_or_default());
+    let told = TradingAccountStatus {
+        observed_generation: generation,
+        state: Some(StrategyState::Stopped),
+        epoch: Some(place.epoch),
+        ledger: Some(Ledger {
+            id: place.ledger.clone(),
+            started_at: rfc3339::text(Timestamp::from_millis(place.started_at)),
+        }),
+        conditions: conditions(StrategyState::Stopped, reason, "", generation, &time),
+        balances: Some(total),
+        unassigned: Some(unassigned),
+        orders: Some(orders),
+        strategies: Some(states),
+        summary: Some(AccountSummary {
+            venue: "paper".to_owned(),
+            mode: Mode::Paper,
+            strategies: u32::try_from(strategies.len()).unwrap_or(u32::MAX),
+            halted: String::new(),
+        }),
+    };
+    object("TradingAccount", &place.spec.account.name, namespace, &told)
 }

@@ -3,7 +3,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use bus::{CreateOutcome, Desired, Fields, Keys, Message, MessageBus, Owner, Scope, StateStore, StreamKey, Topic};
+use bus::{
+    CreateOutcome, Desired, Fields, Keys, Message, MessageBus, Owner, Published, Scope, StateStore, StreamId,
+    StreamKey, Topic,
+};
 use engine::messages::{Inbox, Tick};
 use engine::strategy::{DesiredState, Registry};
 use serde_json::{Value, json};
@@ -64,9 +67,14 @@ pub(crate) struct Account {
 
 impl Account {
     pub fn open() -> Self {
+        Self::with_latency(0)
+    }
+
+    /// An account whose paper venue takes its time; the exchange has its own.
+    pub fn with_latency(milliseconds: u32) -> Self {
         let bus = VirtualBus::starting_at(1_700_000_000_000);
         let keys = Keys::new("glm").unwrap();
-        let spec = spec();
+        let spec = spec(milliseconds);
         let scope = Scope::account(NAMESPACE, &spec.account.name).unwrap();
         let (gateway, strategy) = (keys.gateway(&scope), keys.strategy(&scope, NAME));
         let create = |owner: &Owner| match at_once(bus.create(owner, "test", &Fields::new())).unwrap() {
@@ -99,14 +107,17 @@ impl Account {
         self.register(&self.strategy.clone(), &StrategyDesired { state });
     }
 
-    fn publish(&self, stream: StreamKey, document: &impl serde::Serialize) {
+    fn publish(&self, stream: StreamKey, document: &impl serde::Serialize) -> StreamId {
         let message = Message::new(stream, 1, serde_json::to_string(document).unwrap());
-        at_once(self.bus.publish(&message)).unwrap();
+        match at_once(self.bus.publish(&message)).unwrap() {
+            Published::Appended(id) => id,
+            Published::Busy => panic!("it has no bound"),
+        }
     }
 
-    pub fn tick(&self, tick: &Tick) {
+    pub fn tick(&self, tick: &Tick) -> StreamId {
         let source = Scope::source(NAMESPACE, &self.spec.account.source()).unwrap();
-        self.publish(self.keys.market_tick(&source, &tick.symbol.to_string()), tick);
+        self.publish(self.keys.market_tick(&source, &tick.symbol.to_string()), tick)
     }
 
     /// A command as a worker gives it.
@@ -139,6 +150,13 @@ impl Account {
         Role { future, _alive: alive, epoch }
     }
 
+    /// The gateway of the paper venue, which keeps its orders in the gateway's record.
+    pub fn start_paper_gateway(&self, epoch: u64) -> Role {
+        let (alive, runtime) = self.runtime("gateway", &self.gateway_ledger, epoch);
+        let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
+        Role { future: Box::pin(gateway::run(runtime, spec)), _alive: alive, epoch }
+    }
+
     pub fn start_worker(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("strategy", &self.ledger, epoch);
         let future = Box::pin(strategy::run(runtime, self.spec.clone(), Registry::standard()));
@@ -147,10 +165,12 @@ impl Account {
 }
 
 /// A nervous grid: it trades on nearly every turn of the price.
-fn spec() -> StrategySpec {
+fn spec(latency_ms: u32) -> StrategySpec {
     let capital = json!({"BNB": CAPITAL.0, "USDT": CAPITAL.1});
     let account = json!({
-        "venue": {"paper": {"balances": capital, "fees": {"makerPercent": "0.1", "takerPercent": "0.1"}}},
+        "venue": {"paper": {
+            "balances": capital, "fees": {"makerPercent": "0.1", "takerPercent": "0.1"}, "latencyMs": latency_ms,
+        }},
         "marketData": {"replay": {"file": "none.csv"}},
     });
     let spec = json!({

@@ -96,13 +96,13 @@ impl Engine {
     }
 
     fn hold(&mut self, turn: &mut Turn, reason: &'static str) {
-        let reason = match self.state.desired {
-            DesiredState::Running => reason,
-            DesiredState::Paused => "Paused",
-            DesiredState::Stopped => "Stopped",
+        let (reason, message) = match self.state.desired {
+            DesiredState::Running => (reason, None),
+            DesiredState::Paused => ("Paused", Some("Paused on request: follows prices, sends no order.")),
+            DesiredState::Stopped => ("Stopped", Some("Stopped on request.")),
         };
         if self.state.decision.reason != reason {
-            let message = self.strategy.explain(reason);
+            let message = message.map_or_else(|| self.strategy.explain(reason), str::to_owned);
             self.decide(turn, Decision::new(reason, message));
         }
     }

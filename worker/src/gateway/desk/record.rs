@@ -2,6 +2,7 @@
 
 use engine::client_order_id::LedgerId;
 
+use crds::account::balances::BOOK;
 use crds::record::ORDER;
 
 use super::{Desk, GatewayOrder};
@@ -15,7 +16,6 @@ pub(in crate::gateway) struct Changes {
     pub delete: Vec<String>,
 }
 
-const BOOK: &str = "book:";
 const HIGHEST: &str = "highest:";
 
 impl Desk {

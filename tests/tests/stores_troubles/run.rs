@@ -1,0 +1,160 @@
+//! `worker run --redis`: twice at once, interrupted, killed, changed and finished.
+
+use tests::{
+    redis_server::RedisServer,
+    roles::{DEADLINE, RoleProcess, Scene, Stage, Store, manifest, strategy, until},
+};
+
+use crate::scenes::{FENCED, REFUSED, prices, scene};
+
+/// A run on a Redis of its own.
+struct Runs {
+    redis: RedisServer,
+    store: Store,
+    scene: Scene,
+    count: usize,
+}
+
+impl Runs {
+    fn new(scene: Scene) -> Self {
+        let redis = RedisServer::start_with(&["--appendonly", "yes"]);
+        Self { store: Store::of(&redis), redis, scene, count: 0 }
+    }
+
+    fn start(&mut self, options: &[&str]) -> RoleProcess {
+        self.count += 1;
+        let mut arguments = vec!["run", self.scene.manifest().to_str().unwrap(), "--redis"];
+        let url = self.redis.url();
+        arguments.push(&url);
+        arguments.extend(options);
+        let arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
+        self.scene.spawn(&format!("run-{}", self.count), &arguments)
+    }
+
+    fn finish(&mut self, options: &[&str]) -> String {
+        let run = self.start(options);
+        assert_eq!(run.exit_code(), 0, "{}", run.log());
+        run.out()
+    }
+
+    fn taken(&mut self) -> u64 {
+        self.store.ticks_taken(&Stage::record("strategy-grid-1"))
+    }
+
+    fn wait_for_ticks(&mut self, ticks: u64) {
+        until(&format!("{ticks} ticks"), DEADLINE, || (self.taken() >= ticks).then_some(()));
+    }
+
+    fn ledger(&mut self) -> String {
+        self.store.field(&Stage::record("strategy-grid-1"), "_ledger").unwrap()
+    }
+
+    fn equals_backtest(&self) {
+        assert_eq!(self.scene.show(&self.redis.url()), self.scene.backtest());
+    }
+}
+
+#[test]
+fn the_first_of_two_exits_70() {
+    let mut runs = Runs::new(scene(4_000));
+    let first = runs.start(&["--speed", "1000"]);
+    runs.wait_for_ticks(500);
+    let second = runs.start(&["--speed", "2000"]);
+    assert_eq!(first.exit_code(), FENCED, "{}", first.log());
+    assert!(first.log().contains("fenced"), "{}", first.log());
+    assert_eq!(second.exit_code(), 0, "{}", second.log());
+    runs.equals_backtest();
+}
+
+#[test]
+fn interrupted_it_resumes_and_ends_with_the_same_result() {
+    let mut runs = Runs::new(scene(4_000));
+    for (step, signal) in ["TERM", "INT", "KILL", "TERM"].into_iter().enumerate() {
+        let run = runs.start(&["--speed", "1000"]);
+        runs.wait_for_ticks(500 * (step as u64 + 1));
+        run.signal(signal);
+        let code = run.exit_code();
+        assert_eq!(code, if signal == "KILL" { -1 } else { 0 }, "{}", run.log());
+        assert!(runs.taken() < 4_000, "it was in the middle");
+    }
+    runs.finish(&[]);
+    runs.equals_backtest();
+}
+
+#[test]
+fn a_finished_replay_prints_its_table_again() {
+    let mut runs = Runs::new(scene(1_000));
+    let first = runs.finish(&[]);
+    let ledger = runs.ledger();
+    assert!(first.contains("grid-1"), "{first}");
+    assert_eq!(runs.finish(&[]), first);
+    assert_eq!(runs.finish(&["--speed", "1"]), first, "there is nothing left to wait for");
+    assert_eq!(runs.ledger(), ledger);
+    runs.equals_backtest();
+}
+
+#[test]
+fn an_immutable_field_cannot_change() {
+    let mut runs = Runs::new(scene(1_000));
+    runs.finish(&[]);
+    let ledger = runs.ledger();
+    let capital = |grid: &str| strategy("grid-1", grid).replace("USDT: 3000", "USDT: 3001");
+    std::fs::write(runs.scene.manifest(), manifest("data.csv", 0, &[capital("1")])).unwrap();
+    let refused = runs.start(&[]);
+    assert_eq!(refused.exit_code(), REFUSED, "{}", refused.log());
+    for word in ["strategy-grid-1", "3000 USDT", "3001 USDT", "--new-ledger"] {
+        assert!(refused.log().contains(word), "{word:?} is said: {}", refused.log());
+    }
+    assert_eq!(runs.ledger(), ledger);
+
+    runs.finish(&["--new-ledger"]);
+    assert_ne!(runs.ledger(), ledger);
+    runs.equals_backtest();
+}
+
+#[test]
+fn a_new_ledger_starts_afresh_from_the_middle() {
+    let mut runs = Runs::new(scene(3_000));
+    let run = runs.start(&["--speed", "1000"]);
+    runs.wait_for_ticks(1_000);
+    run.stop();
+    let ledger = runs.ledger();
+    runs.finish(&["--new-ledger"]);
+    assert_ne!(runs.ledger(), ledger);
+    runs.equals_backtest();
+}
+
+/// A field that may change takes effect where the replay stands.
+#[test]
+fn a_parameter_can_change_in_the_middle() {
+    let mut runs = Runs::new(scene(3_000));
+    let run = runs.start(&["--speed", "1000"]);
+    runs.wait_for_ticks(1_000);
+    run.stop();
+    let ledger = runs.ledger();
+    std::fs::write(runs.scene.manifest(), manifest("data.csv", 0, &[strategy("grid-1", "2")])).unwrap();
+    runs.finish(&[]);
+    assert_eq!(runs.ledger(), ledger);
+    assert_eq!(runs.taken(), 3_000);
+}
+
+#[test]
+fn other_data_under_the_same_name_of_a_ledger_is_refused() {
+    let mut runs = Runs::new(scene(1_000));
+    runs.finish(&[]);
+    std::fs::write(runs.scene.manifest().with_file_name("other.csv"), prices(500)).unwrap();
+    std::fs::write(runs.scene.manifest(), manifest("other.csv", 0, &[strategy("grid-1", "1")])).unwrap();
+    let refused = runs.start(&[]);
+    assert_eq!(refused.exit_code(), REFUSED, "{}", refused.log());
+    assert!(refused.log().contains("other.csv"), "{}", refused.log());
+}
+
+#[test]
+fn emptied_in_the_middle_it_ends() {
+    let mut runs = Runs::new(scene(4_000));
+    let run = runs.start(&["--speed", "1000"]);
+    runs.wait_for_ticks(500);
+    runs.store.ask(&["FLUSHALL"]);
+    assert_eq!(run.exit_code(), REFUSED, "{}", run.log());
+    assert!(run.log().contains("LedgerLost"), "{}", run.log());
+}

@@ -1,0 +1,29 @@
+//! The replay that the troubles befall.
+
+use tests::roles::{Scene, Stage, Wave, manifest, strategy, wave};
+
+/// Exit code: refused.
+pub const REFUSED: i32 = 4;
+/// Exit code: a newer process has taken over.
+pub const FENCED: i32 = 70;
+/// A speed at which these replays take some seconds.
+pub const PACED: Option<u64> = Some(1_000);
+
+/// Prices for so many seconds.
+pub fn prices(ticks: u64) -> String {
+    wave(Wave { ticks, period: 120, noise_cents: 60, seed: 11 })
+}
+
+/// One grid on them.
+pub fn scene(ticks: u64) -> Scene {
+    Scene::new(&manifest("data.csv", 0, &[strategy("grid-1", "1")]), &prices(ticks))
+}
+
+/// The ledgers of such a scene on a Redis that forgets nothing at its death, with every role's admin address open.
+pub fn stage(ticks: u64) -> Stage {
+    let mut stage = Stage::new(scene(ticks), &["--appendonly", "yes", "--appendfsync", "always"]);
+    for actor in &mut stage.actors {
+        actor.launch = actor.launch.with_admin();
+    }
+    stage
+}

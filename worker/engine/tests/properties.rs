@@ -1,0 +1,19 @@
+//! Any list of events keeps the engine's invariants.
+//!
+//! `events` mixes everything; `delivery` delivers one order's news in every order and number; `grid` holds that
+//! no failed order loses a chance; `numbers` recomputes in integers what long decimals must give.
+//! A failing case is printed, and kept in `properties/*.regressions`, which always run first.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+#[path = "properties/bench.rs"]
+mod bench;
+#[path = "properties/delivery.rs"]
+mod delivery;
+#[path = "properties/events.rs"]
+mod events;
+#[path = "properties/grid.rs"]
+mod grid;
+#[path = "properties/numbers.rs"]
+mod numbers;
+#[path = "properties/partial_fills.rs"]
+mod partial_fills;

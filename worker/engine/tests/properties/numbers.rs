@@ -1,0 +1,93 @@
+//! Prices with 8 digits after the point, quantities with 5 and fees with 6 stay exact: everything is recomputed
+//! in integers of 10^-24, without any decimal type.
+
+use engine::Effect;
+use engine::fees::PaidIn;
+use engine::messages::{Fill, Side};
+use ethnum::I256;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+use serde_json::json;
+
+use crate::bench::{Market, cases, commands, config, decimal, news, start, step_tick, step_update, tick};
+
+const SCALE: u32 = 24;
+
+fn integer(value: Decimal) -> I256 {
+    I256::from(value.mantissa()) * I256::from(10).pow(SCALE - value.scale())
+}
+
+fn product(a: I256, b: I256) -> I256 {
+    let unit = I256::from(10).pow(SCALE);
+    // 10^-24 twice needs more room than 256 bits have for large figures, so the whole units go apart.
+    let (whole, rest) = (a.div_euclid(unit), a.rem_euclid(unit));
+    let exact = rest * b;
+    assert_eq!(exact.rem_euclid(unit), I256::ZERO, "a digit was lost");
+    whole * b + exact.div_euclid(unit)
+}
+
+/// Coins, cash and fees, in integers.
+struct Books {
+    coins: I256,
+    cash: I256,
+    fees: I256,
+}
+
+impl Books {
+    fn take(&mut self, fill: &Fill) {
+        let (quantity, price) = (integer(fill.quantity.get()), integer(fill.price.get()));
+        let worth = product(quantity, price);
+        let sign = if fill.side == Side::Buy { I256::ONE } else { -I256::ONE };
+        self.coins += sign * quantity;
+        self.cash -= sign * worth;
+        // 0.0375 % of the worth, whatever the fill says.
+        let share = integer(Decimal::new(375, 6));
+        self.fees += product(worth, share);
+        if fill.fee_asset == *fill.symbol.base() {
+            self.coins -= product(quantity, share);
+        } else {
+            self.cash -= product(worth, share);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(100))]
+
+    #[test]
+    fn long_decimals_stay_exact(
+        paid_in in prop::sample::select(vec![PaidIn::Quote, PaidIn::Received]),
+        first in 10_000_000_000_i64..90_000_000_000,
+        moves in prop::collection::vec(-25_000_000_i64..25_000_000, 30..120),
+        parts in prop::collection::vec(1_u8..=60, 1..4),
+    ) {
+        let market = Market { tick_size: "0.00000001", lot_size: "0.00001", taker_percent: "0.0375", paid_in };
+        let mut engine = start(&config(&market, &json!({})));
+        let mut books = Books { coins: integer(5.into()), cash: integer(3000.into()), fees: I256::ZERO };
+        let mut price = first;
+        for (sequence, step) in (0..).zip(moves) {
+            // Up to 2.5 % a tick, on a price of 100 to 900 with 8 digits.
+            price = (price + i64::try_from(i128::from(price) * i128::from(step) / 1_000_000_000).unwrap())
+                .clamp(5_000_000_000, 200_000_000_000);
+            let tick = tick(sequence, Decimal::new(price, 8));
+            let effects = step_tick(&mut engine, &tick);
+            for command in commands(&effects) {
+                for update in news(&command, &parts, &market) {
+                    step_update(&mut engine, &update);
+                    update.fill.iter().for_each(|fill| books.take(fill));
+                }
+            }
+            let ledger = &engine.snapshot()["ledger"];
+            prop_assert_eq!(integer(decimal(&ledger["base"])), books.coins);
+            prop_assert_eq!(integer(decimal(&ledger["quote"])), books.cash);
+            prop_assert_eq!(integer(decimal(&ledger["fees"])), books.fees);
+            let halted = effects.iter().any(|effect| matches!(effect, Effect::Alert(alert) if alert.severity == engine::messages::Severity::Critical));
+            prop_assert!(!halted, "nothing here needs more than 28 digits");
+            let performance = engine.performance().unwrap();
+            let equity = product(integer(performance.price.get()), books.coins) + books.cash;
+            prop_assert_eq!(integer(performance.equity.get()), equity);
+            let opening = integer(performance.opening_equity.get());
+            prop_assert_eq!(integer(performance.profit.net.get()), equity - opening);
+        }
+    }
+}
