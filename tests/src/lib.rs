@@ -1,5 +1,6 @@
 //! What tests of more than one crate share. Not part of any product.
 
+pub mod apiserver;
 pub mod proxy;
 pub mod redis_server;
 pub mod roles;

@@ -1,0 +1,96 @@
+//! A real API server for tests, without nodes: the one that `KUBECONFIG` names. Inside the box that
+//! `tests/cluster/up --apiserver-only --controllers` starts, cargo's runner `DIR/enter` sets it.
+#![allow(clippy::panic, clippy::expect_used, clippy::missing_panics_doc, reason = "only tests call this")]
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
+
+const REMEDY: &str = "start one with tests/cluster/up --dir DIR --apiserver-only --controllers and run the test with \
+                      CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=DIR/enter";
+const POLL: Duration = Duration::from_millis(50);
+
+/// A client of the administrator.
+pub async fn client() -> Client {
+    assert!(std::env::var_os("KUBECONFIG").is_some(), "no API server; {REMEDY}");
+    Client::try_default().await.expect(REMEDY)
+}
+
+/// Applies the definitions as they are now, and waits until the API server serves them.
+pub async fn install(client: &Client) {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for definition in crds::crd::definitions() {
+        let name = definition["metadata"]["name"].as_str().expect("a definition has a name").to_owned();
+        let params = PatchParams::apply("tests").force();
+        api.patch(&name, &params, &Patch::Apply(&definition)).await.expect("the definitions are valid");
+        await_that(&format!("{name} is established"), || async {
+            let crd = api.get(&name).await.expect("the definition is there");
+            let conditions = crd.status.and_then(|status| status.conditions).unwrap_or_default();
+            conditions
+                .iter()
+                .any(|condition| condition.type_ == "Established" && condition.status == "True")
+                .then_some(())
+        })
+        .await;
+    }
+}
+
+/// A namespace of its own, with the service account that pods run under.
+pub async fn namespace(client: &Client, hint: &str) -> String {
+    let api: Api<Namespace> = Api::all(client.clone());
+    let wanted = json!({"metadata": {"generateName": format!("{hint}-")}});
+    let wanted: Namespace = serde_json::from_value(wanted).expect("a namespace");
+    let name = api.create(&PostParams::default(), &wanted).await.expect("a namespace can be made").name_any();
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), &name);
+    let account: ServiceAccount =
+        serde_json::from_value(json!({"metadata": {"name": "glm-worker"}})).expect("a service account");
+    accounts.create(&PostParams::default(), &account).await.expect("a service account can be made");
+    name
+}
+
+/// Waits until `probe` gives something; fails past a deadline that nothing healthy comes near.
+pub async fn await_that<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// What kubectl said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Whether it ended well.
+    pub ok: bool,
+    /// Its data.
+    pub stdout: String,
+    /// Its talk.
+    pub stderr: String,
+}
+
+/// Runs kubectl as a user would.
+pub fn kubectl(arguments: &[&str], input: &str) -> Said {
+    let mut command = Command::new("kubectl");
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("kubectl is in the box");
+    child.stdin.take().expect("stdin is piped").write_all(input.as_bytes()).expect("kubectl reads");
+    let output = child.wait_with_output().expect("kubectl ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("kubectl writes text");
+    Said { ok: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// The same, and its data as JSON.
+pub fn kubectl_json(arguments: &[&str]) -> Value {
+    let said = kubectl(&[arguments, &["-o", "json"]].concat(), "");
+    assert!(said.ok, "kubectl {arguments:?}: {}", said.stderr);
+    serde_json::from_str(&said.stdout).expect("kubectl writes JSON")
+}

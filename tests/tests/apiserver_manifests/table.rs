@@ -1,0 +1,509 @@
+//! Bad and good manifests, each through the reader of files and through the API server.
+
+use std::sync::Mutex;
+use std::thread;
+
+use tests::apiserver::{Said, client, install, kubectl, namespace};
+
+/// A valid strategy, one field to a line, so that a case can replace a line.
+const STRATEGY: &str = "\
+apiVersion: glm.trading/v1alpha1
+kind: TradingStrategy
+metadata:
+  name: grid-1
+spec:
+  accountRef:
+    name: paper
+  instruments:
+  - symbol: BNB/USDT
+    rules: {tickSize: \"0.01\", lotSize: \"0.001\"}
+  capital:
+    USDT: 3000
+  strategy:
+    grid:
+      gridSizePercent: 2
+      minTradeIntervalSeconds: 30
+  risk:
+    maxOrdersPerMinute: 10
+  state: Running
+";
+
+/// A valid account in the same form.
+const ACCOUNT: &str = "\
+apiVersion: glm.trading/v1alpha1
+kind: TradingAccount
+metadata:
+  name: paper
+spec:
+  venue:
+    paper:
+      balances:
+        USDT: 10000
+      fees:
+        takerPercent: \"0.1\"
+        paidIn: Quote
+      latencyMs: 0
+  marketData:
+    replay:
+      file: prices.csv
+      speed: 1
+      repeat: false
+";
+
+/// Who refuses a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Nobody.
+    Nobody,
+    /// Both, in these words of ours.
+    BothAlike(&'static str),
+    /// Both: the reader of files in these words, the API server in its own, naming this.
+    Both(&'static str, &'static str),
+    /// Only the reader of files, in these words: the API server never sees the difference.
+    File(&'static str),
+}
+use By::{Both, BothAlike, File, Nobody};
+
+/// A line of the manifest, what stands there instead, the refused field, who refuses it.
+type Case = (usize, &'static str, &'static str, By);
+
+const MATCH: &str = "in body should match";
+const TYPE: &str = "must be of type integer,string";
+const RANGE: &str = "is out of range; write 0.01 to 50, in quotes if it has a point";
+
+const SIZE: &str = "spec.strategy.grid.gridSizePercent";
+
+const STRATEGIES: &[Case] = &[
+    (15, "      gridSizePercent: 2", "", Nobody),
+    (15, "      gridSizePercent: \"2\"", "", Nobody),
+    (15, "      gridSizePercent: \"0.01\"", "", Nobody),
+    (15, "      gridSizePercent: 50", "", Nobody),
+    (15, "      basePrice: \"999999999.999999999\"", "", Nobody),
+    (12, "    USDT: 0\n    BNB: \"0.000000001\"", "", Nobody),
+    (18, "    maxOrderNotional: {USDT: 100}", "", Nobody),
+    (10, "    rules: {tickSize: \"0.0000010\", lotSize: \"0.00000100\"}", "", Nobody),
+    // Decimals in other forms.
+    (15, "      gridSizePercent: 2.5", SIZE, Both("2.5 is a float; write \"2.5\"", TYPE)),
+    (15, "      gridSizePercent: -2", SIZE, Both("-2 is negative; write 0 or more", "greater than or equal to 0")),
+    (15, "      gridSizePercent: \"-2\"", SIZE, Both("\"-2\" is negative; write 0 or more", MATCH)),
+    (15, "      gridSizePercent: \"2.\"", SIZE, Both("is not a plain decimal", MATCH)),
+    (15, "      gridSizePercent: \"1e1\"", SIZE, Both("is not a plain decimal", MATCH)),
+    (15, "      gridSizePercent: two", SIZE, Both("two is not a number", MATCH)),
+    (15, "      gridSizePercent: true", SIZE, Both("true is not a number", TYPE)),
+    (15, "      gridSizePercent: [2]", SIZE, Both("a list is not a number", TYPE)),
+    // kubectl sends these as other numbers before the API server sees them.
+    (15, "      gridSizePercent: 2.0", SIZE, File("2.0 is a float; write \"2.0\"")),
+    (15, "      gridSizePercent: 1e1", SIZE, File("1e1 is a float; write \"10\"")),
+    (15, "      gridSizePercent: 010", SIZE, File("010 is not a plain number; write \"10\"")),
+    // A null is dropped, and its field gets its default.
+    (15, "      gridSizePercent: null", SIZE, File("has no value; write one, or leave the field out")),
+    (19, "  state: ~", "spec.state", File("has no value; write one, or leave the field out")),
+    // Ranges.
+    (15, "      gridSizePercent: 51", SIZE, BothAlike(RANGE)),
+    (15, "      gridSizePercent: \"50.000000001\"", SIZE, BothAlike(RANGE)),
+    (15, "      gridSizePercent: \"0.009999999\"", SIZE, BothAlike(RANGE)),
+    (15, "      gridSizePercent: 0", SIZE, BothAlike(RANGE)),
+    (
+        15,
+        "      basePrice: 0",
+        "spec.strategy.grid.basePrice",
+        BothAlike(
+            "0 is out of range; write a price above 0 and below 1000000000, or leave it out for the first tick's",
+        ),
+    ),
+    (
+        15,
+        "      basePrice: 1000000000",
+        "spec.strategy.grid.basePrice",
+        BothAlike("1000000000 is out of range; write a price above 0 and below 1000000000"),
+    ),
+    (
+        15,
+        "      flipThresholdFactor: \"1.1\"",
+        "spec.strategy.grid.flipThresholdFactor",
+        BothAlike("1.1 is out of range; write 0 to 1, in quotes if it has a point"),
+    ),
+    (
+        15,
+        "      orderPercent: 101",
+        "spec.strategy.grid.orderPercent",
+        BothAlike("101 is out of range; write above 0, up to 100"),
+    ),
+    (
+        15,
+        "      quantity: 0",
+        "spec.strategy.grid.quantity",
+        BothAlike("0 is zero; write an amount above 0, or orderPercent instead"),
+    ),
+    (
+        15,
+        "      quantity: \"0.1\"\n      orderPercent: 10",
+        "spec.strategy.grid.quantity",
+        BothAlike("0.1 and orderPercent are both set; keep one"),
+    ),
+    (
+        15,
+        "      maxSlippagePercent: 11",
+        "spec.strategy.grid.maxSlippagePercent",
+        BothAlike("11 is out of range; write 0 to 10, in quotes if it has a point"),
+    ),
+    (
+        16,
+        "      minTradeIntervalSeconds: 86401",
+        "spec.strategy.grid.minTradeIntervalSeconds",
+        Both("86401 is out of range; write 0 to 86400", "less than or equal to 86400"),
+    ),
+    (
+        16,
+        "      minTradeIntervalSeconds: \"30\"",
+        "spec.strategy.grid.minTradeIntervalSeconds",
+        Both("\"30\" is text; write 30 without quotes", "must be of type integer"),
+    ),
+    (
+        18,
+        "    minPositionPercent: 101",
+        "spec.risk.minPositionPercent",
+        BothAlike("101 is out of range; write 0 to 100"),
+    ),
+    (
+        18,
+        "    maxPositionPercent: \"100.1\"",
+        "spec.risk.maxPositionPercent",
+        BothAlike("100.1 is out of range; write 0 to 100"),
+    ),
+    (
+        18,
+        "    minPositionPercent: 90",
+        "spec.risk.minPositionPercent",
+        BothAlike("90 is not below maxPositionPercent 90; lower one or raise the other"),
+    ),
+    (
+        18,
+        "    minPositionPercent: 50\n    maxPositionPercent: \"49.5\"",
+        "spec.risk.minPositionPercent",
+        BothAlike("50 is not below maxPositionPercent 49.5; lower one or raise the other"),
+    ),
+    (
+        18,
+        "    maxOrderNotional: {USDT: 0}",
+        "spec.risk.maxOrderNotional.USDT",
+        BothAlike("0 would deny every order; write an amount above 0"),
+    ),
+    (
+        18,
+        "    maxOrderNotional: {BNB: 5}",
+        "spec.risk.maxOrderNotional.BNB",
+        BothAlike("BNB is not the quote asset of an instrument; write USDT"),
+    ),
+    (
+        18,
+        "    maxOrdersPerMinute: 0",
+        "spec.risk.maxOrdersPerMinute",
+        Both("0 is out of range; write 1 to 600", "greater than or equal to 1"),
+    ),
+    (
+        18,
+        "    maxTickAgeSeconds: 3601",
+        "spec.risk.maxTickAgeSeconds",
+        Both("3601 is out of range; write 1 to 3600", "less than or equal to 3600"),
+    ),
+    // Instruments.
+    (
+        9,
+        "  - symbol: BNB/BNB",
+        "spec.instruments[0].symbol",
+        BothAlike("\"BNB/BNB\" is not BASE/QUOTE in capital letters and digits; write it like BTC/USDT"),
+    ),
+    (9, "  - symbol: bnb/usdt", "spec.instruments[0].symbol", Both("is not BASE/QUOTE in capital letters", MATCH)),
+    (
+        9,
+        "  - symbol: ETH/USDT\n  - symbol: BNB/USDT",
+        "spec.instruments",
+        BothAlike("2 entries, but the grid trades exactly one; keep one and create a strategy for each other"),
+    ),
+    (
+        9,
+        "  - symbol: BNB/USDT\n  - symbol: BNB/USDT",
+        "spec.instruments[1]",
+        Both("BNB/USDT is written twice; keep one entry", "Duplicate value"),
+    ),
+    (
+        10,
+        "    rules: {tickSize: 0, lotSize: \"0.001\"}",
+        "spec.instruments[0].rules.tickSize",
+        BothAlike("0 is zero; write the venue's step, such as \"0.01\""),
+    ),
+    (
+        10,
+        "    rules: {tickSize: \"0.01\", lotSize: \"0.000\"}",
+        "spec.instruments[0].rules.lotSize",
+        BothAlike("is zero; write the venue's step, such as \"0.01\""),
+    ),
+    (
+        10,
+        "    rules: {tickSize: \"0.00000001\", lotSize: \"0.000010\"}",
+        "spec.instruments[0].rules.lotSize",
+        BothAlike("0.000010 and tickSize have 13 digits after the point together; at most 12 stay exact"),
+    ),
+    (
+        10,
+        "    rules: {tickSize: \"0.000000001\", lotSize: \"0.000000001\"}",
+        "spec.instruments[0].rules.lotSize",
+        BothAlike("0.000000001 and tickSize have 18 digits after the point together; at most 12 stay exact"),
+    ),
+    (
+        10,
+        "    rules: {tickSize: \"0.01\"}",
+        "spec.instruments[0].rules.lotSize",
+        Both("missing; this field must be written", "Required value"),
+    ),
+    (10, "    kind: Future", "spec.instruments[0].kind", Both("Future is not known here", "Unsupported value")),
+    // Capital.
+    (12, "    XRP: 1", "spec.capital.XRP", BothAlike("XRP is not traded by an instrument; write BNB or USDT")),
+    (
+        12,
+        "    usdt: 1",
+        "spec.capital.usdt",
+        Both("\"usdt\" is not an asset; write capital letters", "usdt is not traded by an instrument"),
+    ),
+    (
+        12,
+        "    USDT: 0\n    BNB: \"0.000\"",
+        "spec.capital",
+        BothAlike("all amounts are 0; give the strategy something to trade with"),
+    ),
+    (12, "    USDT: \"1234567890123456\"", "spec.capital.USDT", Both("is not a plain decimal", MATCH)),
+    (12, "    USDT: \"0.0000000001\"", "spec.capital.USDT", Both("is not a plain decimal", MATCH)),
+    // The union, names, references, fields.
+    (
+        4,
+        "  name: grid.1",
+        "metadata.name",
+        BothAlike("\"grid.1\" is not a name; write small letters, digits and inner dashes, like grid-bnb-1"),
+    ),
+    (
+        4,
+        "  name: a123456789-123456789-123456789-123456789-12345",
+        "metadata.name",
+        BothAlike("is longer than 45 characters; write a shorter name"),
+    ),
+    (4, "  name: Grid", "metadata.name", Both("\"Grid\" is not a name", "RFC 1123")),
+    (7, "    name: pa_per", "spec.accountRef.name", Both("\"pa_per\" is not a name", MATCH)),
+    (7, "    name: a.b", "spec.accountRef.name", Both("\"a.b\" is not a name", MATCH)),
+    (19, "  state: Halted", "spec.state", Both("Halted is not known here", "Unsupported value")),
+    (19, "  sate: Running", "spec.sate", Both("unknown field; did you mean state?", "unknown field")),
+    (15, "      gridSize: 2", "spec.strategy.grid.gridSize", Both("did you mean gridSizePercent?", "unknown field")),
+    (16, "      gridSizePercent: 3", SIZE, File("written twice, first on line 15; keep one")),
+];
+
+const ACCOUNTS: &[Case] = &[
+    (17, "      speed: \"0.5\"", "", Nobody),
+    (17, "      speed: 1000000", "", Nobody),
+    (13, "      latencyMs: 60000", "", Nobody),
+    (11, "        takerPercent: \"0.10000\"", "", Nobody),
+    (
+        11,
+        "        takerPercent: \"10.1\"",
+        "spec.venue.paper.fees.takerPercent",
+        BothAlike("10.1 is out of range; write 0 to 10"),
+    ),
+    (
+        11,
+        "        makerPercent: \"0.00001\"",
+        "spec.venue.paper.fees.makerPercent",
+        BothAlike("0.00001 has more than 4 digits after the point; fees are never rounded"),
+    ),
+    (12, "        paidIn: Base", "spec.venue.paper.fees.paidIn", Both("Base is not known here", "Unsupported value")),
+    (
+        9,
+        "        usdt: 1",
+        "spec.venue.paper.balances.usdt",
+        BothAlike("\"usdt\" is not an asset; write capital letters and digits, like USDT"),
+    ),
+    (
+        13,
+        "      latencyMs: 60001",
+        "spec.venue.paper.latencyMs",
+        Both("60001 is out of range; write 0 to 60000", "less than or equal to 60000"),
+    ),
+    (
+        17,
+        "      speed: 0",
+        "spec.marketData.replay.speed",
+        BothAlike("0 is out of range; write above 0, up to 1000000"),
+    ),
+    (
+        17,
+        "      speed: \"1000000.1\"",
+        "spec.marketData.replay.speed",
+        BothAlike("1000000.1 is out of range; write above 0, up to 1000000"),
+    ),
+    (16, "      file: data/prices.csv", "spec.marketData.replay.file", Both("has a folder; write the bare", MATCH)),
+    (16, "      file: ../prices.csv", "spec.marketData.replay.file", Both("has a folder; write the bare", MATCH)),
+    (
+        18,
+        "      repeat: \"no\"",
+        "spec.marketData.replay.repeat",
+        Both("is text; write false", "must be of type boolean"),
+    ),
+    (
+        18,
+        "      repeat: yes",
+        "spec.marketData.replay.repeat",
+        File("yes is not read alike by all programs; write true"),
+    ),
+    (17, "      speed: null", "spec.marketData.replay.speed", File("has no value; write one, or leave the field out")),
+    (4, "  name: a.b", "metadata.name", BothAlike("\"a.b\" is not a name; write small letters")),
+];
+
+/// Whole specs, where a line is not enough.
+const WHOLE: &[(&str, &str, &str, By)] = &[
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, strategy: {grid: {}}}",
+        "",
+        Nobody,
+    ),
+    ("TradingAccount", "{venue: {paper: {balances: {USDT: 0}}}, marketData: {replay: {file: a.csv}}}", "", Nobody),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, strategy: {}}",
+        "spec.strategy",
+        BothAlike("no member is set; write exactly one of: grid"),
+    ),
+    (
+        "TradingAccount",
+        "{venue: {}, marketData: {replay: {file: a.csv}}}",
+        "spec.venue",
+        BothAlike("no member is set; write exactly one of: paper"),
+    ),
+    (
+        "TradingAccount",
+        "{venue: {paper: {balances: {USDT: 1}}}, marketData: {}}",
+        "spec.marketData",
+        BothAlike("no member is set; write exactly one of: replay"),
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [], capital: {USDT: 1}, strategy: {grid: {}}}",
+        "spec.instruments",
+        Both("0 entries; write 1 to 16", "should have at least 1 items"),
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {}, strategy: {grid: {}}}",
+        "spec.capital",
+        Both("0 entries; write 1 to 16", "should have at least 1 properties"),
+    ),
+    (
+        "TradingStrategy",
+        "{instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, strategy: {grid: {}}}",
+        "spec.accountRef",
+        Both("missing; this field must be written", "Required value"),
+    ),
+    (
+        "TradingAccount",
+        "{venue: {paper: {}}, marketData: {replay: {file: a.csv}}}",
+        "spec.venue.paper.balances",
+        Both("missing; this field must be written", "Required value"),
+    ),
+];
+
+fn with_line(text: &str, number: usize, replacement: &str) -> String {
+    let line = |(index, line)| if index + 1 == number { replacement } else { line };
+    text.lines().enumerate().map(|(index, text)| format!("{}\n", line((index, text)))).collect()
+}
+
+/// What the reader of files says, an error to a line, without the file's name and the line.
+fn file_says(text: &str) -> Vec<String> {
+    match crds::manifest::read("f", text) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(|error| format!("{}: {}", error.path, error.message)).collect(),
+    }
+}
+
+fn server_says(text: &str, namespace: &str) -> Said {
+    kubectl(&["create", "--namespace", namespace, "--dry-run=server", "-f", "-"], text)
+}
+
+/// The words of a refusal at `path`: of the place itself, of an entry of a map, or of the map that has the entry.
+fn names_field(said: &str, path: &str, words: &str) -> bool {
+    let (parent, last) = path.rsplit_once('.').unwrap_or_default();
+    let entry = format!("{parent}[{last}]");
+    let told = said.split("Invalid value: ").collect::<Vec<_>>();
+    let place =
+        |before: &str| [path, parent, &entry].iter().any(|place| before.trim_end_matches([':', ' ']).ends_with(place));
+    told.windows(2).any(|pair| pair[1].contains(words) && (place(pair[0]) || pair[1].contains(&format!("{path}: "))))
+}
+
+/// One manifest, what is wrong with it, and who says so.
+struct Question {
+    text: String,
+    field: &'static str,
+    by: By,
+}
+
+fn questions() -> Vec<Question> {
+    let line = |base: &'static str| {
+        move |case: &'static Case| Question { text: with_line(base, case.0, case.1), field: case.2, by: case.3 }
+    };
+    let whole = WHOLE.iter().map(|(kind, spec, field, by)| {
+        let text = format!("apiVersion: glm.trading/v1alpha1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {spec}\n");
+        Question { text, field, by: *by }
+    });
+    STRATEGIES.iter().map(line(STRATEGY)).chain(ACCOUNTS.iter().map(line(ACCOUNT))).chain(whole).collect()
+}
+
+fn check(question: &Question, namespace: &str) -> Result<(), String> {
+    let Question { text, field, by } = question;
+    let file = file_says(text);
+    let server = server_says(text, namespace);
+    let file_tells = |words: &str| file.iter().any(|error| error.starts_with(*field) && error.contains(words));
+    let holds = match by {
+        Nobody => file.is_empty() && server.ok,
+        BothAlike(words) => {
+            // All of our words, with the value before them.
+            let whole = file.iter().find(|error| error.contains(words)).and_then(|error| error.split_once(": "));
+            file_tells(words)
+                && !server.ok
+                && whole.is_some_and(|(path, message)| names_field(&server.stderr, path, message))
+        }
+        Both(ours, theirs) => file_tells(ours) && !server.ok && server.stderr.contains(theirs),
+        File(words) => file_tells(words) && server.ok,
+    };
+    let told = format!("{text}\n  {by:?}\n  file: {file:?}\n  server: {} {}", server.ok, server.stderr);
+    if holds { Ok(()) } else { Err(told) }
+}
+
+/// Several at once: each is a process that mostly waits.
+fn check_all(questions: Vec<Question>, namespace: &str) -> Vec<String> {
+    let (todo, faults) = (Mutex::new(questions), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let next = todo.lock().unwrap().pop();
+            let Some(question) = next else { return };
+            faults.lock().unwrap().extend(check(&question, namespace).err());
+        }
+    };
+    thread::scope(|scope| (0..6).for_each(|_| drop(scope.spawn(work))));
+    faults.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn file_and_server_refuse_the_same_manifests() {
+    let client = client().await;
+    install(&client).await;
+    let namespace = namespace(&client, "table").await;
+    let questions = questions();
+    let count = |wanted: fn(&By) -> bool| questions.iter().filter(|question| wanted(&question.by)).count();
+    println!(
+        "{} manifests: {} good, {} refused alike, {} refused by both, {} only in files",
+        questions.len(),
+        count(|by| matches!(by, Nobody)),
+        count(|by| matches!(by, BothAlike(_))),
+        count(|by| matches!(by, Both(_, _))),
+        count(|by| matches!(by, File(_))),
+    );
+    let faults = check_all(questions, &namespace);
+    assert!(faults.is_empty(), "{} cases:\n{}", faults.len(), faults.join("\n"));
+}
