@@ -10,16 +10,19 @@ use bus::{
 };
 use crds::record::STARTED_AT;
 use crds::strategy::status::Ledger;
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::ApiResource;
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::Error;
 use crate::build::{PodRequest, pod};
 use crate::context::Context;
-use crate::names::{LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, Role};
+use crate::names::{FINALIZER, LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, Role};
+use crate::observe;
 use crate::placement::Step;
 
 /// Epoch and ledger of one process, as they stand in the status.
@@ -180,6 +183,10 @@ impl Target<'_> {
             }
             // Made before a crash, or a foreign one: the next look tells which.
             Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 403 => {
+                tracing::warn!(resource = self.subject(), pod = name, why = status.message, "the pod is refused");
+                Err(Error::PodRefused { role: process.role, why: status.message })
+            }
             Err(error) => Err(Error::api("make pod", name)(error)),
         }
     }
@@ -246,5 +253,34 @@ impl Target<'_> {
         }
         context.within(context.bus.publish(&nudge)).await.map_err(failed)?;
         Ok(())
+    }
+}
+
+/// A resource in a namespace that is being deleted is let go at once: nothing can be made there any more, not
+/// even an Event, and what the chart granted there may be gone already.
+pub async fn release_with_namespace<K>(context: &Context, object: &K) -> Result<bool, Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let held = object.finalizers().iter().any(|name| name == FINALIZER);
+    if object.meta().deletion_timestamp.is_none() || !held {
+        return Ok(false);
+    }
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    if !observe::is_terminating(&context.client, &namespace).await? {
+        return Ok(false);
+    }
+    let rest: Vec<_> = object.finalizers().iter().filter(|name| *name != FINALIZER).collect();
+    let patch = json!({ "metadata": { "finalizers": rest } });
+    let api: Api<K> = Api::namespaced(context.client.clone(), &namespace);
+    context.metrics.writes.inc();
+    match api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+        Ok(_) => {
+            context.metrics.released.inc();
+            tracing::warn!(kind = %K::kind(&()), namespace, name, "released at once: its namespace is being deleted");
+            Ok(true)
+        }
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
+        Err(error) => Err(Error::api("release", name)(error)),
     }
 }

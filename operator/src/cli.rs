@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use bus::{Claim, Keys, RedisBus, StateStore};
+use bus::{Backoff, Claim, Keys, RedisBus, StateStore};
 use clap::{Args, Parser, Subcommand};
 use futures::FutureExt;
 use kube::Client;
@@ -127,7 +127,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     let keys = Keys::new(&options.prefix).context("--prefix")?;
     let metrics = Metrics::default();
     let served = tokio::spawn(metrics::serve(options.admin, metrics.clone()));
-    claim(&bus, &keys, &options.installation).await?;
+    let claimed = claim(bus.clone(), keys.clone(), options.installation.clone());
     let stop = stop()?.shared();
     let mut running = Vec::new();
     for namespace in &options.namespaces {
@@ -154,22 +154,29 @@ async fn run(options: &Options) -> anyhow::Result<()> {
         tracing::info!(namespace, "watching");
         running.push(controller::run(sources, context, stop.clone()));
     }
-    futures::future::join_all(running).await;
+    let done = tokio::select! {
+        _ = futures::future::join_all(running) => Ok(()),
+        refused = claimed => refused,
+    };
     served.abort();
-    Ok(())
+    done
 }
 
-/// Another installation's prefix is refused; a store that is away is not waited for.
-async fn claim(bus: &RedisBus, keys: &Keys, installation: &str) -> anyhow::Result<()> {
-    match bus.claim_installation(keys, installation).await {
-        Ok(Claim::Claimed) => Ok(()),
-        Ok(Claim::Other { id }) => anyhow::bail!(
-            "the prefix {:?} belongs to installation {id:?}, not {installation:?}; choose another prefix or another Redis",
-            keys.prefix()
-        ),
-        Err(error) => {
-            tracing::warn!(%error, "Redis is away; strategies say so until it is back");
-            Ok(())
+/// Waits until the prefix is ours; ends with an error if it is another installation's. A store that is away
+/// holds nothing up: strategies say so until it is back.
+async fn claim(bus: RedisBus, keys: Keys, installation: String) -> anyhow::Result<()> {
+    let mut backoff = Backoff::default();
+    loop {
+        match bus.claim_installation(&keys, &installation).await {
+            Ok(Claim::Claimed) => return std::future::pending().await,
+            Ok(Claim::Other { id }) => anyhow::bail!(
+                "the prefix {:?} belongs to installation {id:?}, not {installation:?}; choose another prefix or another Redis",
+                keys.prefix()
+            ),
+            Err(error) => {
+                tracing::warn!(%error, "Redis is away");
+                tokio::time::sleep(backoff.delay()).await;
+            }
         }
     }
 }

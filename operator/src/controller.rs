@@ -12,7 +12,7 @@ use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
 
-use kube::runtime::{Controller, Predicate as _, WatchStreamExt, predicates, reflector, watcher};
+use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt, predicates, reflector, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
@@ -56,7 +56,7 @@ pub async fn run<R>(
         .applied_objects()
         .predicate_filter(
             predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
-            Default::default(),
+            PredicateConfig::default(),
         );
     let of_account = {
         let store = strategy_store.clone();
@@ -78,7 +78,7 @@ pub async fn run<R>(
     .applied_objects()
     .predicate_filter(
         predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
-        Default::default(),
+        PredicateConfig::default(),
     );
     let accounts = Controller::for_stream(own, account_store)
         .with_config(Config::default().concurrency(CONCURRENCY).debounce(Duration::from_millis(200)))

@@ -57,6 +57,14 @@ pub enum Error {
         /// What.
         subject: String,
     },
+    /// The API server admits no such pod now: a quota, a policy.
+    #[error("{why}")]
+    PodRefused {
+        /// Whose pod.
+        role: names::Role,
+        /// What the API server says.
+        why: String,
+    },
     /// A name cannot stand in a key.
     #[error(transparent)]
     Name(#[from] bus::KeyError),
@@ -74,9 +82,13 @@ impl Error {
     /// An API call that failed.
     pub fn api(action: &'static str, subject: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let subject = subject.into();
-        move |source| match &source {
-            kube::Error::Api(status) if status.code == 409 && status.reason == "Conflict" => Self::Changed { subject },
-            _ => Self::Api { action, subject, source: Box::new(source) },
+        move |source| {
+            let conflict =
+                matches!(&source, kube::Error::Api(status) if status.code == 409 && status.reason == "Conflict");
+            if conflict {
+                return Self::Changed { subject };
+            }
+            Self::Api { action, subject, source: Box::new(source) }
         }
     }
 
@@ -86,6 +98,7 @@ impl Error {
             Self::Api { .. } => "ApiServer",
             Self::Store { .. } => "RedisUnavailable",
             Self::Changed { .. } => "Changed",
+            Self::PodRefused { .. } => "PodBlocked",
             Self::Name(_) => "Name",
             Self::Json { .. } => "Json",
         }

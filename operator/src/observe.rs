@@ -8,15 +8,20 @@ use crate::Error;
 use crate::names::{DIGEST_ANNOTATION, OWNER_LABEL, Role};
 use crate::placement::PodFacts;
 
+/// Whose pods are looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    /// The resource's namespace.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its uid.
+    pub uid: &'a str,
+}
+
 /// All pods of a resource in a role, and foreign ones that hold the names of its present and next epoch.
-pub async fn pods(
-    client: &Client,
-    namespace: &str,
-    name: &str,
-    uid: &str,
-    role: Role,
-    epoch: u64,
-) -> Result<Vec<PodFacts>, Error> {
+pub async fn pods(client: &Client, owner: Owner<'_>, role: Role, epoch: u64) -> Result<Vec<PodFacts>, Error> {
+    let Owner { namespace, name, uid } = owner;
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let params = ListParams::default().labels(&format!("{OWNER_LABEL}={uid}"));
     let mut pods = api.list(&params).await.map_err(Error::api("list pods of", name))?.items;

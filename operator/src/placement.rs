@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::names::Role;
 
 /// A pod as it was seen.
+#[allow(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PodFacts {
     /// Its name.
@@ -319,7 +320,7 @@ fn is_spent(pod: &PodFacts, wanted: &str) -> bool {
 fn standing_of(pod: &PodFacts) -> Standing {
     match (&pod.waiting, pod.ready) {
         (_, true) => Standing::Ready { pod: pod.name.clone(), node: pod.node.clone() },
-        (Some(why), false) => Standing::Blocked { why: why.clone() },
+        (Some(why), false) => Standing::Blocked { why: format!("{why}; look with kubectl describe pod {}", pod.name) },
         (None, false) => Standing::Starting { why: format!("pod {} is not ready yet", pod.name) },
     }
 }

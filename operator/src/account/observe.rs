@@ -57,8 +57,6 @@ pub struct Observed {
     pub feed_pods: Vec<PodFacts>,
     /// Its strategies, those being deleted included, by name.
     pub strategies: Vec<TradingStrategy>,
-    /// Whether its namespace is being deleted.
-    pub namespace_terminating: bool,
 }
 
 impl Observed {
@@ -87,12 +85,12 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
     let gateway_epoch = status.epoch.unwrap_or(0);
     let deleting_since = account.metadata.deletion_timestamp.as_ref().map(|time| time.0);
     let client = &context.client;
+    let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     Ok(Some(Observed {
-        gateway_pods: observe::pods(client, &namespace, &name, &uid, Role::Gateway, gateway_epoch).await?,
-        feed_pods: observe::pods(client, &namespace, &name, &uid, Role::Feed, feed_epoch).await?,
+        gateway_pods: observe::pods(client, pods_of, Role::Gateway, gateway_epoch).await?,
+        feed_pods: observe::pods(client, pods_of, Role::Feed, feed_epoch).await?,
         gateway_stored: context.stored(&gateway).await,
         feed_stored: context.stored(&feed).await,
-        namespace_terminating: deleting_since.is_some() && observe::is_terminating(client, &namespace).await?,
         strategies: strategies(context, &namespace, &name),
         resource_version: account.resource_version().unwrap_or_default(),
         generation: account.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),

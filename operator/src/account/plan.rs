@@ -22,8 +22,6 @@ pub enum Move {
     Place(Box<PodRequest>, Vec<Step>),
     /// Close a ledger for good.
     CloseLedger(Role, String),
-    /// Count a release without orderly end.
-    CountRelease,
 }
 
 /// What to do, in order, and where the processes stand.
@@ -62,7 +60,7 @@ impl Plan {
         let quiet = self.moves.iter().all(|next| match next {
             Move::Register(_, _) => true,
             Move::Place(_, steps) => steps.is_empty(),
-            Move::Finalizers(_) | Move::CloseLedger(_, _) | Move::CountRelease => false,
+            Move::Finalizers(_) | Move::CloseLedger(_, _) => false,
         });
         quiet && resting(&self.gateway) && resting(&self.feed)
     }
@@ -166,9 +164,6 @@ fn ending(observed: &Observed) -> Plan {
     }
     let rest: Vec<_> = observed.finalizers.iter().filter(|name| *name != FINALIZER).cloned().collect();
     let release = Move::Finalizers(rest);
-    if observed.namespace_terminating {
-        return Plan::new(vec![Move::CountRelease, release], gateway, feed);
-    }
     if observed.annotations.get(RELEASE_ANNOTATION).is_some_and(|answer| answer == "now") {
         return Plan::new(vec![release], gateway, feed);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crds::account::balances::{BOOK, Balances, BookReport, balances};
 use crds::account::status::{AccountOrders, AccountSummary, FeedStatus};
 use crds::condition::ConditionStatus;
 use crds::record::ORDER;
@@ -31,6 +32,7 @@ pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: 
     let (state, verdict) = judge(observed, invalid, plan, now);
     let generation = i64::try_from(observed.generation).ok();
     let written = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let (orders, held) = holdings(observed);
     let mut strategies: BTreeMap<String, u32> = BTreeMap::new();
     for strategy in &observed.strategies {
         let state = strategy.status.as_ref().and_then(|status| status.state).unwrap_or(StrategyState::Pending);
@@ -44,10 +46,11 @@ pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: 
         gateway: worker(&plan.gateway, &observed.gateway_pods, before.epoch).or_else(|| before.gateway.clone()),
         feed: feed(observed, plan),
         conditions: verdict.conditions(&before.conditions, generation, &written),
-        balances: None,
-        unassigned: None,
-        orders: orders(&observed.gateway_stored).or(before.orders),
-        strategies: Some(strategies),
+        balances: held.as_ref().map(|held| held.total.clone()).or_else(|| before.balances.clone()),
+        unassigned: held.map(|held| held.unassigned).or_else(|| before.unassigned.clone()),
+        orders: orders.or(before.orders),
+        // An empty map where there was one would be merged to null, which the definition refuses.
+        strategies: (!strategies.is_empty()).then_some(strategies),
         summary: Some(AccountSummary {
             venue: "paper".to_owned(),
             mode: Mode::Paper,
@@ -71,19 +74,24 @@ fn feed(observed: &Observed, plan: &Plan) -> Option<FeedStatus> {
     Some(FeedStatus { pod: seen.map_or(before.pod.clone(), |worker| worker.pod), ..before })
 }
 
-/// Orders that the gateway's record holds open.
-fn orders(stored: &Stored) -> Option<AccountOrders> {
-    let Stored::Found(record) = stored else { return None };
-    let (mut open, mut unknown) = (0, 0);
-    for (_, text) in record.fields.iter().filter(|(name, _)| name.starts_with(ORDER)) {
-        let order: Value = serde_json::from_str(text).unwrap_or_default();
-        match order["stage"]["at"].as_str() {
-            Some("over") | None => {}
-            Some("unknown") => (open, unknown) = (open + 1, unknown + 1),
-            Some(_) => open += 1,
-        }
-    }
-    Some(AccountOrders { open, unknown })
+/// What the gateway's record says of orders and money; as before while the store is away.
+fn holdings(observed: &Observed) -> (Option<AccountOrders>, Option<Balances>) {
+    let Stored::Found(record) = &observed.gateway_stored else { return (None, None) };
+    let held = |prefix: &'static str| {
+        record.fields.iter().filter(move |(name, _)| name.starts_with(prefix)).map(|(_, text)| text.as_str())
+    };
+    let books: Vec<BookReport> = held(BOOK).filter_map(|text| serde_json::from_str(text).ok()).collect();
+    let capitals: Vec<_> = observed
+        .strategies
+        .iter()
+        .filter(|strategy| strategy.status.as_ref().is_some_and(|status| status.ledger.is_some()))
+        .map(|strategy| &strategy.spec.capital)
+        .collect();
+    let paper = observed.spec.venue.paper.as_ref();
+    // Books and capitals belong together: between a registration and its book the figures would lie.
+    let balances =
+        paper.filter(|_| books.len() == capitals.len()).map(|paper| balances(&paper.balances, &capitals, &books));
+    (Some(AccountOrders::of(held(ORDER))), balances)
 }
 
 fn judge(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> (StrategyState, Verdict) {
@@ -143,7 +151,7 @@ fn standing(plan: &Plan) -> (StrategyState, Ready, bool, bool) {
                 );
             }
             Standing::Blocked { why } => {
-                let message = format!("The {what}'s pod cannot start: {why}. Look with kubectl describe pod.");
+                let message = format!("The {what}'s pod cannot start: {why}.");
                 return (StrategyState::Starting, no(Reason::PodBlocked, message), true, false);
             }
             Standing::LedgerLost => {
@@ -170,9 +178,10 @@ fn standing(plan: &Plan) -> (StrategyState, Ready, bool, bool) {
             }
         }
     }
-    let message = match plan.feed {
-        Standing::Absent => "The gateway is up; no strategy reads prices yet.",
-        _ => "The gateway and the feed are up.",
+    let message = if plan.feed == Standing::Absent {
+        "The gateway is up; no strategy reads prices yet."
+    } else {
+        "The gateway and the feed are up."
     };
     (StrategyState::Running, (ConditionStatus::True, Reason::Available, message.to_owned()), false, false)
 }

@@ -67,7 +67,10 @@ impl PodRequest {
             &image.name,
             &image.service_account,
             image.redis_url.as_deref().unwrap_or(""),
+            image.redis_secret.as_ref().map_or("", |(name, _)| name),
+            image.redis_secret.as_ref().map_or("", |(_, key)| key),
             &image.prefix,
+            &image.installation,
         ];
         format!("{:016x}", fnv(parts.join("\n").as_bytes()))
     }

@@ -14,18 +14,21 @@ use kube::ResourceExt;
 use kube::core::{ApiResource, DeserializeGuard};
 use kube::runtime::controller::Action;
 
-use crate::apply::{Placed, Process, Target};
+use crate::apply::{self, Placed, Process, Target};
 use crate::context::{Context, Shared};
 use crate::names::Role;
+use crate::placement::Standing;
 use crate::{Error, GuardedStrategy, event};
 
 use observe::Observed;
 use plan::Move;
 
 /// How long until a settled strategy is looked at again, without any news.
-const SETTLED: Duration = Duration::from_secs(120);
+const SETTLED: Duration = Duration::from_mins(2);
 /// How long until one on its way is looked at again.
 const UNDER_WAY: Duration = Duration::from_secs(1);
+/// How long until a pod that was refused is tried again.
+const REFUSED: Duration = Duration::from_secs(5);
 
 /// One look at one strategy.
 pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<Action, Error> {
@@ -39,12 +42,22 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
         }
     };
     // client: needed
+    if apply::release_with_namespace(&context, seen).await? {
+        return Ok(Action::await_change());
+    }
     let Some(observed) = observe::observe(&context, seen).await? else { return Ok(Action::await_change()) };
     // client: not needed
     let accepted = validate::validate(&observed);
-    let plan = plan::plan(&observed, accepted.as_ref(), &context.image);
+    let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image);
     // client: needed
-    apply(&context, &observed, &plan).await?;
+    let refused = match carry_out(&context, &observed, &plan).await {
+        // Nothing tells when a quota has room again: it is tried now and then, and the status says why it waits.
+        Err(Error::PodRefused { why, .. }) => {
+            plan.standing = Standing::Blocked { why };
+            true
+        }
+        done => done.map(|()| false)?,
+    };
     if plan.is_release() {
         context.pace.forget(&observed.uid);
         return Ok(Action::await_change());
@@ -57,10 +70,14 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
         status::write(&context, &observed, &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
     }
-    Ok(Action::requeue(if plan.is_settled() { SETTLED } else { UNDER_WAY }))
+    Ok(Action::requeue(match (refused, plan.is_settled()) {
+        (true, _) => REFUSED,
+        (false, true) => SETTLED,
+        (false, false) => UNDER_WAY,
+    }))
 }
 
-async fn apply(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
+async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
     let placed = Placed { ledger: observed.status.ledger.clone(), epoch: observed.status.epoch.unwrap_or(0) };
     let mut target = Target {
         context,
@@ -82,10 +99,6 @@ async fn apply(context: &Context, observed: &Observed, plan: &plan::Plan) -> Res
                 target.apply(&process, steps).await?;
             }
             Move::CloseLedger(id) => target.close_ledger(&observed.owner, id).await?,
-            Move::CountRelease => {
-                context.metrics.released.inc();
-                tracing::warn!(strategy = observed.name, "released at once: its namespace is being deleted");
-            }
         }
     }
     Ok(())

@@ -52,8 +52,6 @@ pub struct Observed {
     pub stored: Stored,
     /// The gateway's record; looked at when it is being deleted.
     pub gateway: Stored,
-    /// Whether its namespace is being deleted.
-    pub namespace_terminating: bool,
 }
 
 /// Looks, freshly: what is decided on must not be a cache's past. `None` if it is gone.
@@ -76,11 +74,11 @@ pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option
         Some(_) => context.stored(&context.keys.gateway(&scope)).await,
         None => Stored::Missing,
     };
+    let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     Ok(Some(Observed {
-        pods: observe::pods(&context.client, &namespace, &name, &uid, Role::Strategy, epoch).await?,
+        pods: observe::pods(&context.client, pods_of, Role::Strategy, epoch).await?,
         stored: context.stored(&owner).await,
         gateway,
-        namespace_terminating: deleting_since.is_some() && observe::is_terminating(&context.client, &namespace).await?,
         neighbours: neighbours(context, &namespace, &account_name, &name),
         resource_version: strategy.resource_version().unwrap_or_default(),
         generation: strategy.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),

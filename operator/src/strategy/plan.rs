@@ -22,8 +22,6 @@ pub enum Move {
     Place(Box<PodRequest>, Vec<Step>),
     /// Close the ledger for good.
     CloseLedger(String),
-    /// Count a release without orderly end.
-    CountRelease,
 }
 
 /// What to do, in order, and where the worker stands.
@@ -166,9 +164,6 @@ fn ending(observed: &Observed) -> Plan {
     }
     let rest: Vec<_> = observed.finalizers.iter().filter(|name| *name != FINALIZER).cloned().collect();
     let release = Move::Finalizers(rest);
-    if observed.namespace_terminating {
-        return Plan { moves: vec![Move::CountRelease, release], standing };
-    }
     if observed.annotations.get(RELEASE_ANNOTATION).is_some_and(|answer| answer == "now") {
         return Plan { moves: vec![release], standing };
     }

@@ -70,7 +70,7 @@ fn is_applied(observed: &Observed, plan: &Plan) -> bool {
     let settled = plan.moves.iter().all(|next| match next {
         Move::Place(_, steps) => steps.is_empty(),
         Move::Register(_) => true,
-        Move::Finalizers(_) | Move::CloseLedger(_) | Move::CountRelease => false,
+        Move::Finalizers(_) | Move::CloseLedger(_) => false,
     });
     let placed = plan.moves.iter().any(|next| matches!(next, Move::Place(_, _)));
     settled
@@ -148,7 +148,7 @@ fn standing(observed: &Observed, plan: &Plan, word: Option<&Word>) -> (StrategyS
             (state, not_ready(Reason::Starting, format!("On its way: {why}.")), true, false)
         }
         Standing::Blocked { why } => {
-            let message = format!("The pod cannot start: {why}. Look with kubectl describe pod.");
+            let message = format!("The pod cannot start: {why}.");
             (StrategyState::Starting, not_ready(Reason::PodBlocked, message), true, false)
         }
         Standing::Absent => (
@@ -218,8 +218,8 @@ pub fn is_due(observed: &Observed, next: &TradingStrategyStatus, pace: &Pace) ->
     if hard(before) != hard(next) {
         return true;
     }
-    let net = |status: &TradingStrategyStatus| status.report.as_ref()?.pnl.as_ref().map(|pnl| pnl.net.get());
-    let moved = match (net(before), net(next)) {
+    let net_of = |status: &TradingStrategyStatus| status.report.as_ref()?.pnl.as_ref().map(|pnl| pnl.net.get());
+    let moved = match (net_of(before), net_of(next)) {
         (Some(before), Some(after)) => {
             (after - before).abs() >= capital(next) * Decimal::new(WORTH_A_WRITE.0, WORTH_A_WRITE.1)
         }
@@ -232,7 +232,7 @@ pub fn is_due(observed: &Observed, next: &TradingStrategyStatus, pace: &Pace) ->
 /// What the position is worth in all: near enough to capital to judge half a percent.
 fn capital(status: &TradingStrategyStatus) -> Decimal {
     let Some(report) = &status.report else { return Decimal::ZERO };
-    let price = report.price.map(|price| price.get()).unwrap_or_default();
+    let price = report.price.map(engine::numbers::Price::get).unwrap_or_default();
     let quote = report.pnl.as_ref().map(|pnl| pnl.currency.clone()).unwrap_or_default();
     report
         .position

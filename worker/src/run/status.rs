@@ -200,8 +200,11 @@ fn account(place: &Place<GatewaySpec>, namespace: &str, strategies: &[Ended], re
         epoch: Some(place.epoch),
         ledger: Some(Ledger {
             id: place.ledger.clone(),
+            resource_uid: String::new(),
             started_at: rfc3339::text(Timestamp::from_millis(place.started_at)),
         }),
+        gateway: None,
+        feed: None,
         conditions: conditions(StrategyState::Stopped, reason, "", generation, &time),
         balances: Some(total),
         unassigned: Some(unassigned),
