@@ -1,6 +1,7 @@
 //! What tests of more than one crate share. Not part of any product.
 
 pub mod apiserver;
+pub mod cluster;
 pub mod proxy;
 pub mod redis_server;
 pub mod roles;

@@ -1,0 +1,123 @@
+//! Every pod that a namespace ever had while it was watched.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+/// A pod that came, and whether it has gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodSeen {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Whether it is gone for good.
+    pub gone: bool,
+    /// The pod of the same process that was still there when it came.
+    pub beside: Option<String>,
+}
+
+/// A watch that writes down what comes and goes.
+#[derive(Debug)]
+pub struct PodHistory {
+    child: Child,
+    seen: Arc<Mutex<Vec<PodSeen>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl PodHistory {
+    /// Begins to watch; pods that are there already are seen first.
+    pub fn begin(namespace: &str) -> Self {
+        let columns = r#"-o=jsonpath={.type} {.object.metadata.name} {.object.metadata.uid}{"\n"}"#;
+        let arguments = ["-n", namespace, "get", "pods", "--watch", "--output-watch-events"];
+        let mut command = Command::new("kubectl");
+        command.args(arguments).arg(columns).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("kubectl starts");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&seen);
+        let reader = thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                note(&mut into.lock().unwrap_or_else(PoisonError::into_inner), &line);
+            }
+        });
+        Self { child, seen, reader: Some(reader) }
+    }
+
+    /// Whether that came so far.
+    pub fn seen(&self) -> Vec<PodSeen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many pods a process has had, such as `strategy-grid-btc-1`.
+    pub fn pods_of(&self, process: &str) -> usize {
+        self.seen().iter().filter(|pod| self::process(&pod.name) == process).count()
+    }
+
+    /// Fails where two pods of one process were there at once, or one epoch had two pods.
+    pub fn expect_one_at_a_time(&self) {
+        let seen = self.seen();
+        let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
+        for pod in &seen {
+            *by_name.entry(&pod.name).or_default() += 1;
+            assert!(pod.beside.is_none(), "{} came while {:?} was there: {seen:#?}", pod.name, pod.beside);
+        }
+        assert!(by_name.values().all(|count| *count == 1), "an epoch had two pods: {seen:#?}");
+        assert!(!seen.is_empty(), "the watch saw nothing");
+    }
+}
+
+impl Drop for PodHistory {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if let Some(reader) = self.reader.take() {
+            reader.join().ok();
+        }
+    }
+}
+
+/// The name of a pod without its epoch; other pods have none and are not looked at.
+fn process(pod: &str) -> &str {
+    match pod.rsplit_once('-') {
+        Some((process, epoch)) if epoch.parse::<u64>().is_ok() => process,
+        Some(_) | None => "",
+    }
+}
+
+/// One line of the watch: what happened, name, uid.
+fn note(seen: &mut Vec<PodSeen>, line: &str) {
+    let mut words = line.split_whitespace();
+    let (Some(event), Some(name), Some(uid)) = (words.next(), words.next(), words.next()) else { return };
+    let known = seen.iter().position(|pod| pod.uid == uid);
+    match (event, known) {
+        ("DELETED", Some(known)) => seen[known].gone = true,
+        ("ADDED", None) if !process(name).is_empty() => {
+            let beside = seen.iter().find(|other| !other.gone && process(&other.name) == process(name));
+            let beside = beside.map(|other| other.name.clone());
+            seen.push(PodSeen { name: name.to_owned(), uid: uid.to_owned(), gone: false, beside });
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_at_once_are_told_from_one_after_the_other() {
+        let mut seen = Vec::new();
+        for line in
+            ["ADDED a-1 u1", "MODIFIED a-1 u1", "ADDED b-1 u2", "DELETED a-1 u1", "ADDED a-2 u3", "ADDED a-3 u4"]
+        {
+            note(&mut seen, line);
+        }
+        let beside: Vec<_> = seen.iter().map(|pod| pod.beside.as_deref()).collect();
+        assert_eq!(beside, [None, None, None, Some("a-2")]);
+        note(&mut seen, "ADDED glm-operator-5d8dcf6d89-mkvmq u5");
+        assert_eq!(seen.len(), 4);
+    }
+}

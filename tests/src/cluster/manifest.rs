@@ -1,0 +1,46 @@
+//! Manifests, made from the quickstart: what users copy is what is tested.
+
+use std::fs;
+
+use super::repository;
+
+/// The example, word for word.
+pub const QUICKSTART: &str = "examples/quickstart.yaml";
+/// The data that it replays.
+pub const DATA: &str = "examples/btcusdt-1h-2020q2.csv.gz";
+
+/// The example's text.
+pub fn quickstart() -> String {
+    fs::read_to_string(repository().join(QUICKSTART)).expect("the example is there")
+}
+
+/// `text` with one part of it replaced; a part that is not there would make the test say nothing.
+#[must_use]
+pub fn edit(text: &str, part: &str, by: &str) -> String {
+    assert!(text.contains(part), "{part:?} is not in: {text}");
+    text.replace(part, by)
+}
+
+/// The example at another speed of its replay.
+pub fn at_speed(speed: u32) -> String {
+    edit(&quickstart(), "speed: 3600", &format!("speed: {speed}"))
+}
+
+/// The account alone, or the strategy alone.
+pub fn part(manifest: &str, kind: &str) -> String {
+    let mut parts = manifest.split("\n---\n").filter(|part| part.contains(&format!("kind: {kind}\n")));
+    parts.next().expect("the example has that kind").to_owned()
+}
+
+/// A strategy of the example's account under a name, that watches and never trades: its bands are out of reach.
+pub fn watcher(name: &str) -> String {
+    let strategy = part(&quickstart(), "TradingStrategy");
+    let strategy = edit(&strategy, "grid-btc-1", name);
+    let strategy = edit(&strategy, "{USDT: 3000, BTC: \"0.34\"}", "{USDT: 100, BTC: \"0.01\"}");
+    edit(&strategy, "gridSizePercent: 2 ", "gridSizePercent: 50 ")
+}
+
+/// The example in a namespace, for programs that know of no cluster.
+pub fn in_namespace(manifest: &str, namespace: &str) -> String {
+    edit(manifest, "metadata:\n", &format!("metadata:\n  namespace: {namespace}\n"))
+}

@@ -1,0 +1,144 @@
+//! The platform, installed by its chart.
+
+use std::os::unix::fs::chown;
+use std::{fs, process};
+
+use serde_json::Value;
+
+use super::{await_that, kubectl, run, text};
+
+/// The name of every release here; each is in a namespace of its own.
+pub const RELEASE: &str = "glm";
+/// The user of the chart's Redis.
+const REDIS_USER: u32 = 999;
+
+/// An installation: an operator and a Redis of its own, and the namespaces that it watches.
+#[derive(Debug)]
+pub struct Platform {
+    /// The release's namespace.
+    pub namespace: String,
+}
+
+impl Platform {
+    /// Installs into a new namespace and waits until all of it is ready. Watches one namespace for each scenario,
+    /// `<namespace>-<scenario>`, all of which admit restricted pods only.
+    pub fn install(namespace: &str, scenarios: &[&str], more: &[&str]) -> Self {
+        // One release of a cluster brings the definitions; here they are there before any.
+        run("kubectl", &["apply", "--server-side", "--force-conflicts", "-f", "charts/glm/definitions"], "");
+        let watched: Vec<String> = scenarios.iter().map(|scenario| format!("{namespace}-{scenario}")).collect();
+        for namespace in watched.iter().map(String::as_str).chain([namespace]) {
+            Self::make_namespace(namespace);
+        }
+        let watched = format!("watchNamespaces={{{}}}", watched.join(","));
+        let platform = Self { namespace: namespace.to_owned() };
+        let values = ["--set", "crds.install=false", "--set", &watched];
+        platform.helm("install", &values.into_iter().chain(more.iter().copied()).collect::<Vec<_>>());
+        platform.await_ready();
+        platform
+    }
+
+    /// A namespace that admits restricted pods only.
+    pub fn make_namespace(name: &str) {
+        kubectl(&["create", "namespace", name]);
+        kubectl(&["label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"]);
+    }
+
+    /// `helm install` or `helm upgrade` with the images that the nodes have.
+    pub fn helm(&self, verb: &str, more: &[&str]) -> String {
+        let images = "image.repository=localhost/glm,image.tag=dev,redis.builtin.image.repository=localhost/redis";
+        let arguments = [verb, RELEASE, "charts/glm", "--namespace", &self.namespace, "--set", images];
+        run("helm", &arguments.into_iter().chain(more.iter().copied()).collect::<Vec<_>>(), "")
+    }
+
+    /// A volume for its Redis, bound to the claim that the chart will make; gone with the box.
+    pub fn make_volume(namespace: &str) {
+        // The box's own memory: its end is the volume's.
+        let folder = format!("/run/volume-{namespace}-{}", process::id());
+        fs::create_dir_all(&folder).expect("the box has a /run");
+        chown(&folder, Some(REDIS_USER), Some(REDIS_USER)).expect("tests in the box run as root");
+        let volume = format!(
+            "{{apiVersion: v1, kind: PersistentVolume, metadata: {{name: {namespace}}}, spec: {{capacity: {{storage: 1Gi}}, \
+             accessModes: [ReadWriteOnce], hostPath: {{path: {folder}}}, claimRef: {{namespace: {namespace}, name: {RELEASE}-redis}}}}}}"
+        );
+        run("kubectl", &["apply", "-f", "-"], &volume);
+    }
+
+    /// Until operator and Redis are ready.
+    pub fn await_ready(&self) {
+        for (kind, name) in [("statefulset", "redis"), ("deployment", "operator")] {
+            let name = format!("{kind}/{RELEASE}-{name}");
+            await_that(&format!("{name} in {} is ready", self.namespace), 60, || {
+                super::try_run("kubectl", &["-n", &self.namespace, "rollout", "status", &name, "--timeout=10s"], "")
+            });
+        }
+    }
+
+    /// Pods of a component, `operator` or `redis`.
+    pub fn pods(&self, component: &str) -> Vec<Value> {
+        let selector = format!("app.kubernetes.io/component={component}");
+        let list = kubectl(&["-n", &self.namespace, "get", "pods", "-l", &selector, "-o", "json"]);
+        let list: Value = serde_json::from_str(&list).expect("kubectl prints JSON");
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Kills the operator's or Redis' container where it stands, if it runs just now.
+    pub fn kill(&self, component: &str) {
+        for pod in self.pods(component) {
+            if !text(&pod, "/status/containerStatuses/0/state/running/startedAt").is_empty() {
+                super::signal_container(&pod, "SIGKILL");
+            }
+        }
+    }
+
+    /// How many pods Redis is to have: 0 takes it away.
+    pub fn scale_redis(&self, replicas: u8) {
+        let (name, replicas) = (format!("statefulset/{RELEASE}-redis"), format!("--replicas={replicas}"));
+        kubectl(&["-n", &self.namespace, "scale", &name, &replicas]);
+    }
+
+    /// Redis' address, for programs in the box.
+    pub fn redis_host(&self) -> String {
+        format!("{RELEASE}-redis.{}.svc.cluster.local", self.namespace)
+    }
+
+    /// redis-cli's answer.
+    pub fn redis(&self, arguments: &[&str]) -> String {
+        let host = self.redis_host();
+        run("redis-cli", &["-h", &host].into_iter().chain(arguments.iter().copied()).collect::<Vec<_>>(), "")
+            .trim_end()
+            .to_owned()
+    }
+
+    /// A sum that the operator counts, such as `writes`.
+    pub fn counted(&self, name: &str) -> u64 {
+        let pod = self.pods("operator").into_iter().next().expect("there is an operator");
+        let address =
+            format!("/api/v1/namespaces/{}/pods/{}:9090/proxy/metrics", self.namespace, text(&pod, "/metadata/name"));
+        let metrics = kubectl(&["get", "--raw", &address]);
+        let line = format!("glm_operator_{name}_total ");
+        let value = metrics.lines().find_map(|found| found.strip_prefix(&line));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {line}in {metrics}"))
+    }
+
+    /// What `worker ledger show` prints for a manifest in a namespace.
+    pub fn ledger(&self, manifest: &str) -> String {
+        let url = format!("redis://{}:6379", self.redis_host());
+        let installation = format!("{}/{RELEASE}", self.namespace);
+        worker(manifest, &["ledger", "show"], &["--redis", &url, "--installation", &installation])
+    }
+}
+
+/// What `worker backtest` prints for a manifest.
+pub fn backtest(manifest: &str) -> String {
+    worker(manifest, &["backtest"], &["--data", super::manifest::DATA, "--output", "json"])
+}
+
+/// The worker with a manifest, from the root of the repository.
+fn worker(manifest: &str, command: &[&str], options: &[&str]) -> String {
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile().expect("a temporary file can be made");
+    fs::write(file.path(), manifest).expect("a temporary file can be written");
+    let path = file.path().to_str().expect("temporary files have plain names");
+    let program = crate::worker_binary::worker_binary();
+    let arguments: Vec<&str> = command.iter().copied().chain([path]).chain(options.iter().copied()).collect();
+    run(program.to_str().expect("the worker has a plain name"), &arguments, "")
+}

@@ -1,0 +1,163 @@
+//! Processes killed while they trade: what follows goes on from the same state, at the next epoch or incarnation,
+//! and a replay ends with the bytes of `backtest`.
+#![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
+
+use std::sync::LazyLock;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::cluster::manifest::{at_speed, in_namespace, quickstart};
+use tests::cluster::{
+    Kind, Platform, PodHistory, Scenario, await_that, backtest, condition, number, signal_container, text,
+};
+
+const STRATEGY: &str = "grid-btc-1";
+const PERSISTENT: [&str; 2] = ["--set", "redis.builtin.persistence.enabled=true"];
+
+static PLATFORM: LazyLock<Platform> =
+    LazyLock::new(|| Platform::install("kills", &["pod", "container", "operator"], &[]));
+
+fn trades(strategy: &Value) -> u64 {
+    number(strategy, "/status/orders/filled")
+}
+
+/// Applies the quickstart and waits for its first trades.
+fn trading(scenario: &Scenario) -> Value {
+    scenario.apply(&at_speed(14_400));
+    scenario.await_trading(STRATEGY);
+    scenario.await_strategy(STRATEGY, "first trades", 60, |strategy| trades(strategy) >= 2)
+}
+
+/// A field of the strategy's record in the store.
+fn record(platform: &Platform, scenario: &Scenario, field: &str) -> String {
+    let key = format!("glm:{{{}/paper}}:state:strategy-{STRATEGY}", scenario.namespace);
+    platform.redis(&["hget", &key, field])
+}
+
+/// Trades go on from those that were there, in the same ledger.
+fn goes_on(scenario: &Scenario, before: &Value, epoch: u64) -> Value {
+    let after = scenario.await_strategy(STRATEGY, "trades on", 60, |strategy| {
+        trades(strategy) > trades(before)
+            && number(strategy, "/status/epoch") == epoch
+            && condition(strategy, "Ready").starts_with("True Trading")
+    });
+    assert_eq!(text(&after, "/status/ledger"), text(before, "/status/ledger"));
+    after
+}
+
+#[test]
+fn a_deleted_pod_is_replaced_at_the_next_epoch() {
+    let scenario = Scenario::of(&PLATFORM, "pod");
+    let history = PodHistory::begin(&scenario.namespace);
+    let before = trading(&scenario);
+    scenario.kubectl(&["delete", "pod", &format!("strategy-{STRATEGY}-1"), "--wait=false"]);
+    let after = goes_on(&scenario, &before, 2);
+    assert_eq!(text(&after, "/status/worker/pod"), format!("strategy-{STRATEGY}-2"));
+    // The account's pods are placed by the same rules.
+    scenario.kubectl(&["delete", "pod", "gateway-paper-1", "feed-paper-1", "--wait=false"]);
+    scenario.await_object(Kind::Account, "paper", "gateway and feed at epoch 2", 60, |account| {
+        number(account, "/status/epoch") == 2
+            && number(account, "/status/feed/epoch") == 2
+            && condition(account, "Ready").starts_with("True")
+    });
+    goes_on(&scenario, &after, 2);
+    history.expect_one_at_a_time();
+    assert_eq!(history.pods_of(&format!("strategy-{STRATEGY}")), 2);
+}
+
+#[test]
+fn a_killed_container_goes_on_as_the_next_incarnation_of_its_epoch() {
+    let scenario = Scenario::of(&PLATFORM, "container");
+    let history = PodHistory::begin(&scenario.namespace);
+    let before = trading(&scenario);
+    let incarnation = record(&PLATFORM, &scenario, "_incarnation");
+    signal_container(&scenario.pod_of("strategy", STRATEGY).expect("there is a worker"), "SIGKILL");
+    await_that("the container runs again", 60, || {
+        let pod = scenario.pod_of("strategy", STRATEGY).ok_or("no pod")?;
+        let restarts = number(&pod, "/status/containerStatuses/0/restartCount");
+        if restarts == 1 { Ok(()) } else { Err(format!("{restarts} restarts")) }
+    });
+    goes_on(&scenario, &before, 1);
+    let next: u64 = incarnation.parse().map(|incarnation: u64| incarnation + 1).expect("incarnations are numbers");
+    assert_eq!(record(&PLATFORM, &scenario, "_incarnation"), next.to_string());
+    assert_eq!(record(&PLATFORM, &scenario, "_epoch"), "1");
+    history.expect_one_at_a_time();
+    assert_eq!(history.pods_of(&format!("strategy-{STRATEGY}")), 1);
+}
+
+#[test]
+fn the_operator_killed_again_and_again_makes_neither_two_pods_nor_a_new_one() {
+    let scenario = Scenario::of(&PLATFORM, "operator");
+    let history = PodHistory::begin(&scenario.namespace);
+    scenario.apply(&at_speed(14_400));
+    // At moments that no test could name: while it makes ledgers, epochs and pods.
+    for pause in [150, 300, 700] {
+        thread::sleep(Duration::from_millis(pause));
+        PLATFORM.kill("operator");
+        await_that("the operator runs again", 90, || {
+            let pod = PLATFORM.pods("operator").into_iter().next().ok_or("no operator")?;
+            let running = text(&pod, "/status/containerStatuses/0/state/running/startedAt");
+            if running.is_empty() { Err("not running".to_owned()) } else { Ok(()) }
+        });
+    }
+    scenario.await_trading(STRATEGY);
+    PLATFORM.kill("operator");
+    let before = scenario.get(Kind::Strategy, STRATEGY).expect("it is there");
+    goes_on(&scenario, &before, number(&before, "/status/epoch"));
+    history.expect_one_at_a_time();
+    assert_eq!(history.pods_of(&format!("strategy-{STRATEGY}")), 1, "{:#?}", history.seen());
+}
+
+/// What a round of the long story does to the processes.
+fn blow(round: usize, platform: &Platform, scenario: &Scenario) -> &'static str {
+    let container = |component: &str, instance: &str| {
+        if let Some(pod) = scenario.pod_of(component, instance)
+            && !text(&pod, "/status/containerStatuses/0/state/running/startedAt").is_empty()
+        {
+            signal_container(&pod, "SIGKILL");
+        }
+    };
+    let delete = |component: &str, now: &[&str]| {
+        let selector = format!("app.kubernetes.io/component={component}");
+        let arguments = ["delete", "pods", "--wait=false", "-l", &selector];
+        scenario.kubectl(&arguments.into_iter().chain(now.iter().copied()).collect::<Vec<_>>());
+    };
+    match round % 8 {
+        0 => (delete("strategy", &[]), "worker's pod deleted").1,
+        1 => (container("gateway", "paper"), "gateway's container killed").1,
+        2 => (platform.kill("redis"), "Redis' container killed").1,
+        3 => (delete("feed", &["--grace-period=1"]), "feed's pod deleted").1,
+        4 => (platform.kill("operator"), "operator's container killed").1,
+        5 => (container("strategy", STRATEGY), "worker's container killed").1,
+        6 => {
+            platform.scale_redis(0);
+            platform.scale_redis(1);
+            "Redis' pod replaced"
+        }
+        _ => (delete("gateway", &[]), "gateway's pod deleted").1,
+    }
+}
+
+#[test]
+fn a_replay_under_blows_ends_with_the_bytes_of_backtest() {
+    Platform::make_volume("blows");
+    let platform = Platform::install("blows", &["replay"], &PERSISTENT);
+    let scenario = Scenario::of(&platform, "replay");
+    let history = PodHistory::begin(&scenario.namespace);
+    // Half a minute of trading, had it peace.
+    let manifest = in_namespace(&at_speed(180_000), &scenario.namespace);
+    scenario.apply(&manifest);
+    scenario.await_strategy(STRATEGY, "trades", 60, |strategy| trades(strategy) > 0);
+    for round in 0..8 {
+        let strategy = scenario.get(Kind::Strategy, STRATEGY).expect("it is there");
+        let told = format!("{} trades, {}", trades(&strategy), condition(&strategy, "Ready"));
+        println!("{} at {told}", blow(round, &platform, &scenario));
+        thread::sleep(Duration::from_secs(3));
+    }
+    scenario.await_strategy(STRATEGY, "the replay has ended", 180, |strategy| {
+        condition(strategy, "Ready").starts_with("False MarketDataEnded")
+    });
+    history.expect_one_at_a_time();
+    assert_eq!(platform.ledger(&manifest), backtest(&quickstart()));
+}
