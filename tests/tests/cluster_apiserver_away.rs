@@ -39,6 +39,7 @@ fn fills(platform: &Platform, host: &str) -> u64 {
 fn trading_goes_on_without_the_api_server_and_the_status_catches_up() {
     let platform = Platform::install("apiserver", &["away"], &[]);
     let scenario = Scenario::of(&platform, "away");
+    let history = PodHistory::begin(&scenario.namespace);
     scenario.apply(&at_speed(14_400));
     scenario.await_trading(STRATEGY);
     let before =
@@ -54,7 +55,6 @@ fn trading_goes_on_without_the_api_server_and_the_status_catches_up() {
     println!("{} trades in {:.0} s without an API server", last - first, begun.elapsed().as_secs_f64());
     assert!(last > first, "nothing was traded meanwhile");
     drop(frozen);
-    let history = PodHistory::begin(&scenario.namespace);
     let after = scenario.await_strategy(STRATEGY, "the status has caught up", 30, |strategy| {
         number(strategy, "/status/orders/filled") >= last && condition(strategy, "Ready").starts_with("True Trading")
     });
