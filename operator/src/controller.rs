@@ -21,6 +21,8 @@ use crate::{Error, GuardedAccount, GuardedStrategy, account, strategy};
 
 /// Reconciles at once, each kind.
 const CONCURRENCY: u16 = 16;
+/// How long one reconcile may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a failed reconcile waits.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -68,7 +70,7 @@ pub async fn run<R>(
         .watches(Api::<GuardedAccount>::namespaced(client.clone(), &namespace), watcher::Config::default(), of_account)
         .reconcile_on(reports.map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)))
         .graceful_shutdown_on(stop.clone())
-        .run(strategy::reconcile, retry_strategy, Arc::clone(&context))
+        .run(|object, context| bounded(strategy::reconcile(object, context)), retry_strategy, Arc::clone(&context))
         .for_each(|_| std::future::ready(()));
 
     let own = reflector(
@@ -87,10 +89,18 @@ pub async fn run<R>(
             strategy::account_of(&changed).map(|(namespace, name)| ObjectRef::new(&name).within(&namespace))
         })
         .graceful_shutdown_on(stop)
-        .run(account::reconcile, retry_account, context)
+        .run(|object, context| bounded(account::reconcile(object, context)), retry_account, context)
         .for_each(|_| std::future::ready(()));
 
     futures::future::join(pin!(strategies), pin!(accounts)).await;
+}
+
+/// One reconcile, bounded: an API server that hangs must not hold a place for ever.
+async fn bounded(reconcile: impl Future<Output = Result<Action, Error>>) -> Result<Action, Error> {
+    match tokio::time::timeout(PATIENCE, reconcile).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::TimedOut { seconds: PATIENCE.as_secs() }),
+    }
 }
 
 /// Pods of this operator.

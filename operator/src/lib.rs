@@ -19,6 +19,7 @@ pub mod placement;
 pub mod reason;
 mod report;
 pub mod strategy;
+mod unreadable;
 
 use crds::{TradingAccount, TradingStrategy};
 use kube::core::DeserializeGuard;
@@ -65,6 +66,12 @@ pub enum Error {
         /// What the API server says.
         why: String,
     },
+    /// The API server or the store took too long.
+    #[error("no end within {seconds} s")]
+    TimedOut {
+        /// How long it took.
+        seconds: u64,
+    },
     /// A name cannot stand in a key.
     #[error(transparent)]
     Name(#[from] bus::KeyError),
@@ -99,6 +106,7 @@ impl Error {
             Self::Store { .. } => "RedisUnavailable",
             Self::Changed { .. } => "Changed",
             Self::PodRefused { .. } => "PodBlocked",
+            Self::TimedOut { .. } => "TimedOut",
             Self::Name(_) => "Name",
             Self::Json { .. } => "Json",
         }

@@ -18,7 +18,7 @@ use crate::apply::{self, Placed, Process, Target};
 use crate::context::{Context, Shared};
 use crate::names::Role;
 use crate::placement::Standing;
-use crate::{Error, GuardedStrategy, event};
+use crate::{Error, GuardedStrategy, event, unreadable};
 
 use observe::Observed;
 use plan::Move;
@@ -36,8 +36,7 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     let seen = match &*object {
         DeserializeGuard(Ok(strategy)) => strategy,
         DeserializeGuard(Err(invalid)) => {
-            context.metrics.unreadable.inc();
-            tracing::error!(strategy = invalid.metadata.name, error = invalid.error, "the object does not read");
+            unreadable::tell::<TradingStrategy>(&context, &invalid.metadata, &invalid.error).await?;
             return Ok(Action::await_change());
         }
     };
