@@ -25,7 +25,7 @@ fn pods_of(scenario: &Scenario) -> Vec<Value> {
 #[test]
 fn an_edited_spec_makes_exactly_one_new_pod_and_a_bad_one_none() {
     let scenario = Scenario::of(&PLATFORM, "spec");
-    let history = PodHistory::begin(&scenario.namespace);
+    let mut history = PodHistory::begin(&scenario.namespace);
     scenario.apply(&quickstart());
     let before = scenario.await_trading(STRATEGY);
     scenario.apply(&edit(&quickstart(), "gridSizePercent: 2 ", "gridSizePercent: 1 "));
@@ -51,7 +51,7 @@ fn an_edited_spec_makes_exactly_one_new_pod_and_a_bad_one_none() {
 #[test]
 fn the_state_is_paused_stopped_and_running_as_asked() {
     let scenario = Scenario::of(&PLATFORM, "state");
-    let history = PodHistory::begin(&scenario.namespace);
+    let mut history = PodHistory::begin(&scenario.namespace);
     scenario.apply(&quickstart());
     scenario.await_trading(STRATEGY);
     scenario.patch(RESOURCE, r#"{"spec":{"state":"Paused"}}"#);
@@ -125,7 +125,7 @@ fn a_missing_image_is_named_and_a_new_one_taken() {
 #[test]
 fn pods_that_others_edit_are_still_found_and_never_doubled() {
     let scenario = Scenario::of(&PLATFORM, "labels");
-    let history = PodHistory::begin(&scenario.namespace);
+    let mut history = PodHistory::begin(&scenario.namespace);
     scenario.apply(&quickstart());
     scenario.await_trading(STRATEGY);
     let pod = format!("pod/strategy-{STRATEGY}-1");

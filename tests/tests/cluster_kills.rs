@@ -49,7 +49,7 @@ fn goes_on(scenario: &Scenario, before: &Value, epoch: u64) -> Value {
 #[test]
 fn a_deleted_pod_is_replaced_at_the_next_epoch() {
     let scenario = Scenario::of(&PLATFORM, "pod");
-    let history = PodHistory::begin(&scenario.namespace);
+    let mut history = PodHistory::begin(&scenario.namespace);
     let before = trading(&scenario);
     scenario.kubectl(&["delete", "pod", &format!("strategy-{STRATEGY}-1"), "--wait=false"]);
     let after = goes_on(&scenario, &before, 2);
@@ -69,7 +69,7 @@ fn a_deleted_pod_is_replaced_at_the_next_epoch() {
 #[test]
 fn a_killed_container_goes_on_as_the_next_incarnation_of_its_epoch() {
     let scenario = Scenario::of(&PLATFORM, "container");
-    let history = PodHistory::begin(&scenario.namespace);
+    let mut history = PodHistory::begin(&scenario.namespace);
     let before = trading(&scenario);
     let incarnation = record(&PLATFORM, &scenario, "_incarnation");
     signal_container(&scenario.pod_of("strategy", STRATEGY).expect("there is a worker"), "SIGKILL");
@@ -89,7 +89,7 @@ fn a_killed_container_goes_on_as_the_next_incarnation_of_its_epoch() {
 #[test]
 fn the_operator_killed_again_and_again_makes_neither_two_pods_nor_a_new_one() {
     let scenario = Scenario::of(&PLATFORM, "operator");
-    let history = PodHistory::begin(&scenario.namespace);
+    let mut history = PodHistory::begin(&scenario.namespace);
     scenario.apply(&at_speed(14_400));
     // At moments that no test could name: while it makes ledgers, epochs and pods.
     for pause in [150, 300, 700] {
@@ -144,7 +144,7 @@ fn a_replay_under_blows_ends_with_the_bytes_of_backtest() {
     Platform::make_volume("blows");
     let platform = Platform::install("blows", &["replay"], &PERSISTENT);
     let scenario = Scenario::of(&platform, "replay");
-    let history = PodHistory::begin(&scenario.namespace);
+    let mut history = PodHistory::begin(&scenario.namespace);
     // Half a minute of trading, had it peace.
     let manifest = in_namespace(&at_speed(180_000), &scenario.namespace);
     scenario.apply(&manifest);

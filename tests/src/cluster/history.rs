@@ -57,7 +57,9 @@ impl PodHistory {
     }
 
     /// Fails where two pods of one process were there at once, or one epoch had two pods.
-    pub fn expect_one_at_a_time(&self) {
+    pub fn expect_one_at_a_time(&mut self) {
+        let ended = self.child.try_wait().expect("our own child can be asked");
+        assert!(ended.is_none(), "the watch ended before the test: {ended:?}");
         let seen = self.seen();
         let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
         for pod in &seen {

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tests::cluster::manifest::at_speed;
-use tests::cluster::{Kind, Platform, PodHistory, Scenario, condition, number, run, text};
+use tests::cluster::{Kind, Platform, Scenario, condition, number, run, text};
 
 const STRATEGY: &str = "grid-btc-1";
 const AWAY: Duration = Duration::from_secs(60);
@@ -39,7 +39,6 @@ fn fills(platform: &Platform, host: &str) -> u64 {
 fn trading_goes_on_without_the_api_server_and_the_status_catches_up() {
     let platform = Platform::install("apiserver", &["away"], &[]);
     let scenario = Scenario::of(&platform, "away");
-    let history = PodHistory::begin(&scenario.namespace);
     scenario.apply(&at_speed(14_400));
     scenario.await_trading(STRATEGY);
     let before =
@@ -62,5 +61,4 @@ fn trading_goes_on_without_the_api_server_and_the_status_catches_up() {
     assert_eq!(number(&after, "/status/epoch"), 1, "a pod was replaced");
     let now: Vec<_> = scenario.list(Kind::Pod).iter().map(|pod| text(pod, "/metadata/uid")).collect();
     assert_eq!(now, pods, "a pod was replaced");
-    history.expect_one_at_a_time();
 }

@@ -1,5 +1,5 @@
 //! The platform as its README says: installed by helm, a strategy applied, looked at, upgraded, uninstalled, and
-//! installed again. One story, because each part stands on the one before.
+//! installed again. One story, because each part stands on the one before; and the first in a new cluster, by its name.
 #![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
 use std::time::Instant;
