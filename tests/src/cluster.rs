@@ -95,9 +95,14 @@ pub fn condition(document: &Value, kind: &str) -> String {
     })
 }
 
-/// Sends a signal to the first process of a container, whatever the container says to it.
-pub fn signal_container(pod: &Value, signal: &str) {
+/// Sends a signal to the first process of a pod's container, if there is one: a pod's status may be a moment old.
+pub fn try_signal_container(pod: &Value, signal: &str) -> Result<(), String> {
     let id = text(pod, "/status/containerStatuses/0/containerID");
-    let id = id.strip_prefix("containerd://").expect("the pod has a container");
-    run("ctr", &["-n", "k8s.io", "tasks", "kill", "--signal", signal, id], "");
+    let id = id.strip_prefix("containerd://").ok_or("no container yet")?;
+    try_run("ctr", &["-n", "k8s.io", "tasks", "kill", "--signal", signal, id], "").map(|_| ())
+}
+
+/// The same where it must be there.
+pub fn signal_container(pod: &Value, signal: &str) {
+    try_signal_container(pod, signal).unwrap_or_else(|refusal| panic!("{refusal}"));
 }

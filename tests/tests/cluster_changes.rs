@@ -80,7 +80,7 @@ fn an_account_is_held_by_its_strategies_and_names_them() {
     scenario.apply(&quickstart());
     scenario.await_trading(STRATEGY);
     scenario.kubectl(&["delete", "tacct/paper", "--wait=false"]);
-    let held = scenario.await_object(Kind::Account, "paper", "InUse", 30, |account| ready(account, "False InUse"));
+    let held = scenario.await_object((Kind::Account, "paper"), "InUse", 30, |account| ready(account, "False InUse"));
     assert!(condition(&held, "Ready").contains(STRATEGY), "{}", condition(&held, "Ready"));
     scenario.kubectl(&["delete", RESOURCE, "--wait=false"]);
     scenario.await_gone(Kind::Strategy, STRATEGY, 60);
@@ -98,7 +98,7 @@ fn a_quota_that_is_exceeded_is_named_and_lifted() {
     scenario.apply(&quickstart());
     let blocked = scenario.await_strategy(STRATEGY, "PodBlocked", 60, |strategy| ready(strategy, "False PodBlocked"));
     assert!(condition(&blocked, "Ready").contains("exceeded quota"), "{}", condition(&blocked, "Ready"));
-    scenario.await_object(Kind::Account, "paper", "PodBlocked", 60, |account| {
+    scenario.await_object((Kind::Account, "paper"), "PodBlocked", 60, |account| {
         ready(account, "False PodBlocked") && condition(account, "Ready").contains("exceeded quota")
     });
     scenario.kubectl(&["delete", "quota", "none"]);

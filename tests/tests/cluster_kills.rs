@@ -10,6 +10,7 @@ use serde_json::Value;
 use tests::cluster::manifest::{at_speed, in_namespace, quickstart};
 use tests::cluster::{
     Kind, Platform, PodHistory, Scenario, await_that, backtest, condition, number, signal_container, text,
+    try_signal_container,
 };
 
 const STRATEGY: &str = "grid-btc-1";
@@ -56,7 +57,7 @@ fn a_deleted_pod_is_replaced_at_the_next_epoch() {
     assert_eq!(text(&after, "/status/worker/pod"), format!("strategy-{STRATEGY}-2"));
     // The account's pods are placed by the same rules.
     scenario.kubectl(&["delete", "pod", "gateway-paper-1", "feed-paper-1", "--wait=false"]);
-    scenario.await_object(Kind::Account, "paper", "gateway and feed at epoch 2", 60, |account| {
+    scenario.await_object((Kind::Account, "paper"), "gateway and feed at epoch 2", 60, |account| {
         number(account, "/status/epoch") == 2
             && number(account, "/status/feed/epoch") == 2
             && condition(account, "Ready").starts_with("True")
@@ -95,11 +96,6 @@ fn the_operator_killed_again_and_again_makes_neither_two_pods_nor_a_new_one() {
     for pause in [150, 300, 700] {
         thread::sleep(Duration::from_millis(pause));
         PLATFORM.kill("operator");
-        await_that("the operator runs again", 90, || {
-            let pod = PLATFORM.pods("operator").into_iter().next().ok_or("no operator")?;
-            let running = text(&pod, "/status/containerStatuses/0/state/running/startedAt");
-            if running.is_empty() { Err("not running".to_owned()) } else { Ok(()) }
-        });
     }
     scenario.await_trading(STRATEGY);
     PLATFORM.kill("operator");
@@ -112,10 +108,9 @@ fn the_operator_killed_again_and_again_makes_neither_two_pods_nor_a_new_one() {
 /// What a round of the long story does to the processes.
 fn blow(round: usize, platform: &Platform, scenario: &Scenario) -> &'static str {
     let container = |component: &str, instance: &str| {
-        if let Some(pod) = scenario.pod_of(component, instance)
-            && !text(&pod, "/status/containerStatuses/0/state/running/startedAt").is_empty()
-        {
-            signal_container(&pod, "SIGKILL");
+        // Where the last blow still shows, there may be none.
+        if let Some(pod) = scenario.pod_of(component, instance) {
+            try_signal_container(&pod, "SIGKILL").ok();
         }
     };
     let delete = |component: &str, now: &[&str]| {

@@ -9,7 +9,7 @@ use tests::cluster::manifest::{at_speed, edit, part, watcher};
 use tests::cluster::{Kind, Platform, Scenario, condition, number, text};
 
 const STRATEGY: &str = "grid-btc-1";
-const AWAY: Duration = Duration::from_secs(60);
+const AWAY: Duration = Duration::from_mins(1);
 /// Within this, a status tells that Redis went or came.
 const TOLD_SECONDS: u64 = 30;
 
@@ -36,7 +36,7 @@ fn redis_away_for_a_minute_costs_no_pod_and_no_trade() {
     });
     assert!(text(&away, "/status/summary/alert").contains("RedisUnavailable"), "the table does not tell");
     assert_eq!(away["status"]["position"], before["status"]["position"].clone(), "unless it traded before it was away");
-    scenario.await_object(Kind::Account, "paper", "Degraded", TOLD_SECONDS, |account| {
+    scenario.await_object((Kind::Account, "paper"), "Degraded", TOLD_SECONDS, |account| {
         condition(account, "Ready").starts_with("Unknown RedisUnavailable")
     });
     thread::sleep(AWAY);
@@ -72,7 +72,7 @@ fn a_fleet_without_trades_writes_nothing() {
             .await_strategy(name, "Ready", 180, |strategy| condition(strategy, "Ready").starts_with("True Trading"));
     }
     scenario
-        .await_object(Kind::Account, "paper", "Ready", 60, |account| condition(account, "Ready").starts_with("True"));
+        .await_object((Kind::Account, "paper"), "Ready", 60, |account| condition(account, "Ready").starts_with("True"));
     // The first figures may still be on their way.
     let mut before = (versions(&scenario), platform.counted("writes"));
     tests::cluster::await_that("it has settled", 90, || {
@@ -82,7 +82,7 @@ fn a_fleet_without_trades_writes_nothing() {
         before = now;
         if settled { Ok(()) } else { Err("it still writes".to_owned()) }
     });
-    thread::sleep(Duration::from_secs(60));
+    thread::sleep(Duration::from_mins(1));
     assert_eq!(platform.counted("writes"), before.1, "the operator wrote");
     assert_eq!(versions(&scenario), before.0, "objects changed");
 }

@@ -9,7 +9,7 @@ use tests::cluster::manifest::at_speed;
 use tests::cluster::{Kind, Platform, Scenario, condition, number, run, text};
 
 const STRATEGY: &str = "grid-btc-1";
-const AWAY: Duration = Duration::from_secs(60);
+const AWAY: Duration = Duration::from_mins(1);
 
 /// The API server, frozen; goes on when this is dropped, however the test ends.
 struct Frozen;

@@ -81,13 +81,12 @@ impl Platform {
         list["items"].as_array().cloned().unwrap_or_default()
     }
 
-    /// Kills the operator's or Redis' container where it stands, if it runs just now.
+    /// Kills the operator's or Redis' container, as soon as one runs.
     pub fn kill(&self, component: &str) {
-        for pod in self.pods(component) {
-            if !text(&pod, "/status/containerStatuses/0/state/running/startedAt").is_empty() {
-                super::signal_container(&pod, "SIGKILL");
-            }
-        }
+        await_that(&format!("{component} in {} is killed", self.namespace), 90, || {
+            let pod = self.pods(component).into_iter().next().ok_or("no pod")?;
+            super::try_signal_container(&pod, "SIGKILL")
+        });
     }
 
     /// How many pods Redis is to have: 0 takes it away.

@@ -113,8 +113,7 @@ impl Scenario {
     /// Until an object is as wanted.
     pub fn await_object(
         &self,
-        kind: Kind,
-        name: &str,
+        (kind, name): (Kind, &str),
         what: &str,
         seconds: u64,
         wanted: impl Fn(&Value) -> bool,
@@ -127,7 +126,7 @@ impl Scenario {
 
     /// Until a strategy is as wanted.
     pub fn await_strategy(&self, name: &str, what: &str, seconds: u64, wanted: impl Fn(&Value) -> bool) -> Value {
-        self.await_object(Kind::Strategy, name, what, seconds, wanted)
+        self.await_object((Kind::Strategy, name), what, seconds, wanted)
     }
 
     /// Until an object is gone.
