@@ -34,6 +34,16 @@ pub enum AlertKind {
 }
 
 impl AlertKind {
+    /// Every kind, in the order of the document about them.
+    pub const ALL: [Self; 6] = [
+        Self::GridBelowFees,
+        Self::BasePriceFar,
+        Self::PositionLimit,
+        Self::MarketDataGap,
+        Self::OrderAnomaly,
+        Self::LedgerBroken,
+    ];
+
     /// The word itself.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -37,6 +37,19 @@ pub enum Denial {
 }
 
 impl Denial {
+    /// Every denial, in the order of the document about them.
+    pub const ALL: [Self; 9] = [
+        Self::Paused,
+        Self::StaleTick,
+        Self::SlippageTooHigh,
+        Self::BelowLotSize,
+        Self::BelowMinNotional,
+        Self::MaxOrderNotional,
+        Self::InsufficientFunds,
+        Self::OrderRateExceeded,
+        Self::TooManyDigits,
+    ];
+
     /// The word itself.
     pub const fn as_str(self) -> &'static str {
         match self {
