@@ -16,8 +16,7 @@ use tests::cluster::{
 const STRATEGY: &str = "grid-btc-1";
 const PERSISTENT: [&str; 2] = ["--set", "redis.builtin.persistence.enabled=true"];
 
-static PLATFORM: LazyLock<Platform> =
-    LazyLock::new(|| Platform::install("kills", &["pod", "container", "operator"], &[]));
+static PLATFORM: LazyLock<Platform> = LazyLock::new(|| Platform::install("kills", &["pod", "container"], &[]));
 
 fn trades(strategy: &Value) -> u64 {
     number(strategy, "/status/orders/filled")
@@ -89,16 +88,18 @@ fn a_killed_container_goes_on_as_the_next_incarnation_of_its_epoch() {
 
 #[test]
 fn the_operator_killed_again_and_again_makes_neither_two_pods_nor_a_new_one() {
-    let scenario = Scenario::of(&PLATFORM, "operator");
+    // Others would wait for it.
+    let platform = Platform::install("killed", &["operator"], &[]);
+    let scenario = Scenario::of(&platform, "operator");
     let mut history = PodHistory::begin(&scenario.namespace);
     scenario.apply(&at_speed(14_400));
     // At moments that no test could name: while it makes ledgers, epochs and pods.
     for pause in [150, 300, 700] {
         thread::sleep(Duration::from_millis(pause));
-        PLATFORM.kill("operator");
+        platform.kill_with_pod("operator");
     }
     scenario.await_trading(STRATEGY);
-    PLATFORM.kill("operator");
+    platform.kill_with_pod("operator");
     let before = scenario.get(Kind::Strategy, STRATEGY).expect("it is there");
     goes_on(&scenario, &before, number(&before, "/status/epoch"));
     history.expect_one_at_a_time();

@@ -89,6 +89,14 @@ impl Platform {
         });
     }
 
+    /// Kills it and its pod, so that the next one does not wait as one that crashes again and again does.
+    pub fn kill_with_pod(&self, component: &str) {
+        self.kill(component);
+        let selector = format!("app.kubernetes.io/component={component}");
+        let delete = ["delete", "pod", "-l", &selector, "--grace-period=1", "--wait=false"];
+        kubectl(&["-n", &self.namespace].into_iter().chain(delete).collect::<Vec<_>>());
+    }
+
     /// How many pods Redis is to have: 0 takes it away.
     pub fn scale_redis(&self, replicas: u8) {
         let (name, replicas) = (format!("statefulset/{RELEASE}-redis"), format!("--replicas={replicas}"));
