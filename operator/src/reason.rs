@@ -43,15 +43,13 @@ pub enum Reason {
     InUse,
     /// A deletion waits past its deadline.
     DeadlineExceeded,
-    /// The namespace is being deleted: released at once.
-    NamespaceTerminating,
     /// Nothing is under way.
     Settled,
 }
 
 impl Reason {
     /// Every reason, in the order of the document about them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 21] = [
         Self::Valid,
         Self::InvalidSpec,
         Self::Unreadable,
@@ -72,7 +70,6 @@ impl Reason {
         Self::PoisonInbox,
         Self::InUse,
         Self::DeadlineExceeded,
-        Self::NamespaceTerminating,
         Self::Settled,
     ];
 
@@ -99,7 +96,6 @@ impl Reason {
             Self::PoisonInbox => "PoisonInbox",
             Self::InUse => "InUse",
             Self::DeadlineExceeded => "DeadlineExceeded",
-            Self::NamespaceTerminating => "NamespaceTerminating",
             Self::Settled => "Settled",
         }
     }

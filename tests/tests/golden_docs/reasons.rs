@@ -53,9 +53,6 @@ const READINESS: [(&str, &str); 4] = [
 ];
 const BUSY: (&str, &str) = ("CommandsBusy", "worker/src/strategy/publish.rs");
 
-/// Reasons of the operator that it has a word for but never gives. None may join them.
-const NEVER_GIVEN: [&str; 1] = ["NamespaceTerminating"];
-
 /// What the sections of the pages tell of, in order.
 fn expected() -> [BTreeSet<String>; 10] {
     let found = |(word, path): (&str, &str)| {
@@ -179,8 +176,8 @@ fn each_reason_of_the_operator_is_given_somewhere() {
     let sources = files("operator/src", ".rs").into_iter().filter(|path| !path.ends_with("/reason.rs"));
     let text: String = sources.map(|path| read(&path)).collect();
     let given = |reason: &Reason| text.contains(&format!("Reason::{reason:?}"));
-    let never = Reason::ALL.iter().filter(|reason| !given(reason)).map(|reason| reason.as_str());
-    assert_eq!(never.collect::<Vec<_>>(), NEVER_GIVEN);
+    let never: Vec<_> = Reason::ALL.iter().filter(|reason| !given(reason)).map(|reason| reason.as_str()).collect();
+    assert!(never.is_empty(), "{never:?}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 6] = [
+const RULES: [Rule; 7] = [
     // Pure: no clock, no chance, no input and output.
     Rule {
         name: "engine",
@@ -70,6 +70,7 @@ const RULES: [Rule; 6] = [
         outside: None,
         never: &["kube-client", "kube-runtime"],
     },
+    Rule { name: "operator", workspace: &["bus", "crds", "engine"], outside: None, never: &["venue", "worker"] },
     // Part of no product, and so free.
     Rule {
         name: "tests",
