@@ -122,7 +122,7 @@ impl Folder {
     }
 
     /// Runs the worker with a stdout whose reader has gone; its exit code and its talk.
-    pub fn into_a_closed_pipe(&self, arguments: &str) -> (Option<i32>, String) {
+    pub fn with_a_closed_pipe(&self, arguments: &str) -> (Option<i32>, String) {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let mut command = std::process::Command::new(worker_binary());

@@ -38,8 +38,7 @@ fn equal_names_in_two_namespaces_stay_apart() {
 #[test]
 fn lines_come_in_the_order_of_events_and_name_their_strategy() {
     let second = strategy_of(MANIFEST).replace("grid-bnb-1", "second");
-    let manifest = MANIFEST.replace("capital: {USDT: 3000, BNB: 5}", "capital: {USDT: 3000, BNB: 5}");
-    let folder = Folder::of(&format!("{manifest}---\n{second}"), &prices(V1));
+    let folder = Folder::of(&format!("{MANIFEST}---\n{second}"), &prices(V1));
     let run = folder.worker("run grid.yaml -v");
     let lines: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("  11-14 ")).collect();
     let times: Vec<&str> = lines.iter().map(|line| &line[2..13]).collect();
@@ -57,7 +56,7 @@ fn lines_come_in_the_order_of_events_and_name_their_strategy() {
 fn a_reader_that_goes_away_is_no_failure() {
     let folder = Folder::of(MANIFEST, &prices(V1));
     for arguments in ["backtest grid.yaml --data prices.csv", "run grid.yaml", "validate grid.yaml"] {
-        let (code, stderr) = folder.into_a_closed_pipe(arguments);
+        let (code, stderr) = folder.with_a_closed_pipe(arguments);
         assert_eq!(code, Some(0), "worker {arguments}: {stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
     }
