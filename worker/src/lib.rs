@@ -17,6 +17,7 @@ mod outcome;
 mod provision;
 mod role;
 mod run;
+mod saved;
 mod session;
 #[cfg(test)]
 mod simulation;
