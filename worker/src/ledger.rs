@@ -9,10 +9,10 @@ use engine::strategy::Registry;
 use serde::Serialize;
 
 use crate::admin::Health;
-use crate::cli::Store;
 use crate::exit::{Failure, print};
 use crate::fleet::{AccountGroup, Fleet};
 use crate::launch::{admit, in_runtime, keys, on_signals, open};
+use crate::options::Store;
 use crate::outcome::Outcome;
 use crate::provision::{Place, Provisioner};
 use crate::role::{Identity, Runtime};

@@ -15,6 +15,7 @@ use engine::time::{Timestamp, rfc3339};
 use serde_json::{Value, json};
 
 use super::Output;
+use super::ended::Ended;
 use super::observe::Observer;
 use crate::exit::{Failure, print as print_out};
 use crate::provision::{Place, Places};
@@ -22,16 +23,6 @@ use crate::role::Bus;
 use crate::saved::{self, ENGINE};
 use crds::record::{ORDER, PHASE, Phase, PhaseState, REPORT};
 use crds::roles::{GatewaySpec, StrategySpec};
-
-/// One strategy at the end of a run.
-pub(super) struct Ended {
-    /// Its place.
-    pub place: Place<StrategySpec>,
-    /// Its status.
-    pub status: TradingStrategyStatus,
-    /// Its engine, for the figures of the whole run; absent before its first commit.
-    pub engine: Option<Engine>,
-}
 
 /// Prints every resource.
 pub(super) async fn print<B: Bus>(
