@@ -18,6 +18,8 @@ mod output;
 mod refused_data;
 #[path = "command_line/refused_manifests.rs"]
 mod refused_manifests;
+#[path = "command_line/several.rs"]
+mod several;
 #[path = "command_line/stopping.rs"]
 mod stopping;
 #[path = "command_line/vectors.rs"]

@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
-use crate::role::Shutdown;
+use crate::shutdown::Shutdown;
 
 /// How a role is. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]

@@ -6,10 +6,11 @@ use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::admin::{self, Health};
-use crate::cli::{Role, Store};
 use crate::exit::Failure;
-use crate::role::{Bus, Identity, Runtime, Shutdown, Stop};
+use crate::options::{Role, Store};
+use crate::role::{Bus, Identity, Runtime, Stop};
 use crate::session::patiently;
+use crate::shutdown::Shutdown;
 use crate::{feed, gateway, strategy, telemetry};
 use crds::roles::StrategySpec;
 

@@ -4,21 +4,20 @@ use std::path::PathBuf;
 
 use bus::{CloseOutcome, MessageBus, Owner, RedisBus, Scope, StateStore, StreamId, Topic};
 use clap::{Args, Subcommand};
-use engine::Engine;
 use engine::messages::Fill;
 use engine::strategy::Registry;
 use serde::Serialize;
 
 use crate::admin::Health;
-use crate::cli::Store;
 use crate::exit::{Failure, print};
 use crate::fleet::{AccountGroup, Fleet};
 use crate::launch::{admit, in_runtime, keys, on_signals, open};
+use crate::options::Store;
 use crate::outcome::Outcome;
 use crate::provision::{Place, Provisioner};
 use crate::role::{Identity, Runtime};
+use crate::saved::{self, ENGINE};
 use crate::session::patiently;
-use crate::strategy::ENGINE;
 use crate::telemetry;
 
 /// What to do with ledgers.
@@ -144,18 +143,12 @@ async fn show(
             .fields
             .get(ENGINE)
             .ok_or_else(|| Failure::not_found(format!("strategy {} has not run yet", spec.name)))?;
-        let refuse = |error: &dyn std::fmt::Display| Failure::refused(format!("the record of {}: {error}", spec.name));
-        let saved = serde_json::from_str(saved).map_err(|error| refuse(&error))?;
-        let config = spec
-            .engine_config(record.ledger.parse().map_err(|error| refuse(&error))?)
-            .map_err(|error| refuse(&error))?;
-        let (name, _) = spec.strategy().map_err(|error| refuse(&error))?;
-        let definition = registry.get(name).map_err(|error| refuse(&error))?;
-        let engine = Engine::restore(config, definition, &saved).map_err(|error| refuse(&error))?;
+        let refuse = |problem: String| Failure::refused(format!("the record of {}: {problem}", spec.name));
+        let engine = saved::engine(spec, &record.ledger, Some(saved), registry).map_err(refuse)?;
         let fills = fills(runtime, &scope, &record.ledger).await?;
         let outcome = Outcome::of(&spec.name, &engine, &fills)
             .ok_or_else(|| Failure::not_found(format!("strategy {} has seen no tick yet", spec.name)))?;
-        print(&format!("{}\n", serde_json::to_string(&outcome).map_err(|error| refuse(&error))?))?;
+        print(&format!("{}\n", serde_json::to_string(&outcome).map_err(|error| refuse(error.to_string()))?))?;
     }
     Ok(())
 }

@@ -13,11 +13,14 @@ mod fleet;
 mod gateway;
 mod launch;
 mod ledger;
+mod options;
 mod outcome;
 mod provision;
 mod role;
 mod run;
+mod saved;
 mod session;
+mod shutdown;
 #[cfg(test)]
 mod simulation;
 mod strategy;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bus::{CreateOutcome, Desired, Fields, Keys, Owner, Scope};
+use bus::{CreateOutcome, Desired, DesiredOutcome, Fields, Keys, Owner, Scope};
 use engine::client_order_id::LedgerId;
 use serde::Serialize;
 
@@ -156,16 +156,16 @@ impl<B: Bus> Provisioner<B> {
 
     async fn set<S>(&self, place: &Place<S>, value: &impl Serialize) -> Result<(), Failure> {
         let value = serde_json::to_string(value).map_err(|error| Failure::error(error.to_string()))?;
-        // The epoch orders writers: each start sets its registers anew.
-        let desired = Desired { generation: 1, token: token(place), value: value.into() };
-        patiently(&self.runtime, || self.runtime.bus.set_desired(&place.owner, &desired)).await?;
-        Ok(())
+        // The store's clock orders writers: each start sets its registers anew.
+        let token = patiently(&self.runtime, || self.runtime.bus.now_ms()).await?;
+        let desired = Desired { generation: 1, token, value: value.into() };
+        match patiently(&self.runtime, || self.runtime.bus.set_desired(&place.owner, &desired)).await? {
+            DesiredOutcome::Applied => Ok(()),
+            DesiredOutcome::Older { .. } => {
+                Err(Failure::error(format!("{} is being set up by somebody else too; try again", place.owner.name())))
+            }
+        }
     }
-}
-
-/// Newer than any register of an earlier ledger, and than one of an earlier epoch of this one.
-fn token<S>(place: &Place<S>) -> u64 {
-    u64::try_from(place.started_at).unwrap_or_default().saturating_mul(1_000).saturating_add(place.epoch)
 }
 
 #[derive(Serialize)]

@@ -6,7 +6,8 @@ use bus::{
     StreamKey,
 };
 
-use crate::role::{Bus, Runtime, Shutdown, Stop};
+use crate::role::{Bus, Runtime, Stop};
+use crate::shutdown::Shutdown;
 
 /// An owner at work.
 #[derive(Debug)]

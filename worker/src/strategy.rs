@@ -13,21 +13,19 @@ pub(crate) use publish::{FOR_OUTSIDERS, NUDGES, dead_letter, message};
 
 use std::time::{Duration, Instant};
 
-use bus::{Acquired, Owner, StreamId, StreamKey};
+use bus::{Owner, StreamId, StreamKey};
 use engine::Engine;
-use engine::client_order_id::LedgerId;
 use engine::strategy::{DesiredState, Registry};
 use tracing::Instrument;
 
 use crate::role::{Bus, IDLE, Runtime, Stop};
+use crate::saved::{self, ENGINE};
 use crate::session::{Session, patiently};
 use crds::roles::{StrategyDesired, StrategySpec};
 
 use batch::Batch;
 use inbox::Pending;
 
-/// The field that holds the engine's state.
-pub const ENGINE: &str = "engine";
 /// Fields that hold the command of each open order, so that it can be asked again.
 pub const COMMAND: &str = "command:";
 
@@ -82,7 +80,9 @@ impl<'a, B: Bus> Worker<'a, B> {
         let instrument = spec.instrument()?;
         let ticks = runtime.identity.keys.market_tick(&source, &instrument.symbol.to_string());
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
-        let engine = engine(runtime, spec, registry, &acquired)?;
+        let saved = acquired.fields.get(ENGINE).map(|saved| &**saved);
+        let engine = saved::engine(spec, &runtime.identity.ledger, saved, registry)
+            .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
         let tick_cursor = match acquired.cursors.get(&ticks) {
             Some(cursor) => *cursor,
             // A strategy that comes later joins at the feed's position.
@@ -192,26 +192,4 @@ impl<'a, B: Bus> Worker<'a, B> {
 struct Read {
     inbox: Vec<bus::Entry>,
     ticks: Vec<bus::Entry>,
-}
-
-/// The engine as the record has it, or a new one.
-fn engine<B>(
-    runtime: &Runtime<B>,
-    spec: &StrategySpec,
-    registry: &Registry,
-    acquired: &Acquired,
-) -> Result<Engine, Stop> {
-    let owner = || acquired.lease.owner.name().to_owned();
-    let broken = |problem: String| Stop::Record { owner: owner(), problem };
-    let ledger: LedgerId = runtime.identity.ledger.parse().map_err(|error| broken(format!("{error}")))?;
-    let config = spec.engine_config(ledger)?;
-    let (name, _) = spec.strategy()?;
-    let definition = registry.get(name).map_err(|error| broken(error.to_string()))?;
-    match acquired.fields.get(ENGINE) {
-        Some(saved) => {
-            let saved = serde_json::from_str(saved).map_err(|error| broken(error.to_string()))?;
-            Engine::restore(config, definition, &saved).map_err(|error| broken(error.to_string()))
-        }
-        None => Engine::new(config, definition).map_err(|error| broken(error.to_string())),
-    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
-use tests::worker_binary::{Finished, Running, run_worker};
+use tests::worker_binary::{Finished, Running, run_worker, worker_binary};
 
 /// The time of the first tick of [`ticks`].
 pub const START_MS: i64 = 1_700_000_000_000;
@@ -119,6 +119,16 @@ impl Folder {
     /// Starts the worker.
     pub fn start(&self, arguments: &str) -> Running {
         Running::start(self.0.path(), &arguments.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Runs the worker with a stdout whose reader has gone; its exit code and its talk.
+    pub fn with_a_closed_pipe(&self, arguments: &str) -> (Option<i32>, String) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = std::process::Command::new(worker_binary());
+        command.args(arguments.split(' ')).current_dir(self.0.path()).env_clear().stdout(writer);
+        let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
     }
 
     /// What a command that must succeed prints; it may say nothing.

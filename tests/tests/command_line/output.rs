@@ -161,7 +161,7 @@ Paper trading: no exchange, no key, no server. State is in memory and forgotten 
   strategy  grid-bnb-1  BNB/USDT, grid 2 %, 10 % of equity per order; capital 3000 USDT + 5 BNB = 6000.00 USDT
   data      prices.csv: 22 ticks, 2023-11-14 22:13 to 2023-11-14 22:34 UTC
 
-  start 600: sells after a turn above 612.00, buys after a turn below 588.00
+  start 600.00: sells after a turn above 612.00, buys after a turn below 588.00
   11-14 22:20  Sell  0.989 @ 612.50  fee 0.61   high 615.00, turned down 0.4 %
   11-14 22:26  Buy   1.003 @ 598.40  fee 0.60   low 596.00, turned up 0.4 %
   ...          1 more (-v shows all, and each order not sent, with why)

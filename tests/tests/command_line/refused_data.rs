@@ -1,6 +1,6 @@
 //! Market data that is missing or wrong: the file, the line, the remedy, and the exit code; nothing is traded on it.
 
-use super::folder::{Folder, MANIFEST, gzip, prices};
+use super::folder::{Folder, MANIFEST, gzip, prices, with};
 
 const QUOTE: &str =
     r#"{"stream":"bnbusdt@bookTicker","data":{"u":5,"s":"BNBUSDT","b":"599","B":"1","a":"601","A":"2"}}"#;
@@ -84,6 +84,8 @@ fn what_is_not_there_is_another_failure() {
         3,
         "no --data for BNB/USDT; write --data BNB/USDT=FILE",
     );
+    let lost = Folder::of(&with(MANIFEST, "file: prices.csv", "file: nowhere.csv"), "");
+    lost.refuses("run grid.yaml", 3, nowhere);
     for command in ["validate nowhere.yaml", "run nowhere.yaml", "backtest nowhere.yaml --data prices.csv"] {
         folder.refuses(command, 3, "nowhere.yaml: No such file or directory (os error 2)");
     }

@@ -26,7 +26,7 @@ fn stopped_after(arguments: &str, words: &str) -> Value {
 #[test]
 fn at_the_speed_of_life_it_stops_between_two_ticks() {
     // The next tick is a minute away.
-    let status = stopped_after("run grid.yaml --speed 1 --output json", "  start 600: ");
+    let status = stopped_after("run grid.yaml --speed 1 --output json", "  start 600.00: ");
     assert_eq!(status["orders"]["filled"], 0);
     assert_eq!(status["state"], "Running", "the strategy was not asked to stop, only this process");
 }

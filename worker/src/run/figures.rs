@@ -9,7 +9,7 @@ use engine::strategy::{Figures, OrderSize};
 use rust_decimal::Decimal;
 use venue::replay::{Replay, Summary};
 
-use super::status::Ended;
+use super::ended::Ended;
 use crate::exit::Failure;
 use crate::outcome::{Outcome, Trade};
 use crate::provision::Places;

@@ -2,6 +2,7 @@
 //! very same role code as in the pods; this file only plays the operator: records, registers, and who reads
 //! the reports.
 
+mod ended;
 mod figures;
 mod observe;
 mod screen;
@@ -19,13 +20,14 @@ use tokio::task::JoinSet;
 use venue::replay::Summary;
 
 use crate::admin::Health;
-use crate::cli::Store;
 use crate::exit::{Failure, print};
 use crate::fleet::Fleet;
 use crate::launch::{admit, in_runtime, keys, on_signals, open};
+use crate::options::Store;
 use crate::outcome::Outcome;
 use crate::provision::{Place, Places, Provisioner, identity};
-use crate::role::{Bus, Identity, Runtime, Shutdown, Stop};
+use crate::role::{Bus, Identity, Runtime, Stop};
+use crate::shutdown::Shutdown;
 use crate::{feed, gateway, strategy, telemetry};
 
 use observe::Observer;

@@ -11,10 +11,10 @@ use engine::time::Timestamp;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use venue::replay::Summary;
 
+use super::ended::Ended;
 use super::figures::{
     account_line, clock, columns, data_line, first_price, fixed, grouped, performance, start_line, strategy_line,
 };
-use super::status::Ended;
 use crate::exit::Failure;
 use crate::provision::{Place, Places};
 use crds::roles::StrategySpec;

@@ -15,23 +15,14 @@ use engine::time::{Timestamp, rfc3339};
 use serde_json::{Value, json};
 
 use super::Output;
+use super::ended::Ended;
 use super::observe::Observer;
 use crate::exit::{Failure, print as print_out};
 use crate::provision::{Place, Places};
 use crate::role::Bus;
-use crate::strategy::ENGINE;
+use crate::saved::{self, ENGINE};
 use crds::record::{ORDER, PHASE, Phase, PhaseState, REPORT};
 use crds::roles::{GatewaySpec, StrategySpec};
-
-/// One strategy at the end of a run.
-pub(super) struct Ended {
-    /// Its place.
-    pub place: Place<StrategySpec>,
-    /// Its status.
-    pub status: TradingStrategyStatus,
-    /// Its engine, for the figures of the whole run; absent before its first commit.
-    pub engine: Option<Engine>,
-}
 
 /// Prints every resource.
 pub(super) async fn print<B: Bus>(
@@ -125,13 +116,8 @@ fn engine(
     registry: &Registry,
 ) -> Result<Option<Engine>, Failure> {
     let Some(saved) = saved else { return Ok(None) };
-    let refuse = |error: &dyn std::fmt::Display| Failure::error(format!("the record of {}: {error}", place.spec.name));
-    let saved = serde_json::from_str(saved).map_err(|error| refuse(&error))?;
-    let ledger = place.ledger.parse().map_err(|error| refuse(&error))?;
-    let config = place.spec.engine_config(ledger).map_err(|error| refuse(&error))?;
-    let (name, _) = place.spec.strategy().map_err(|error| refuse(&error))?;
-    let definition = registry.get(name).map_err(|error| refuse(&error))?;
-    Engine::restore(config, definition, &saved).map(Some).map_err(|error| refuse(&error))
+    let refuse = |problem| Failure::error(format!("the record of {}: {problem}", place.spec.name));
+    saved::engine(&place.spec, &place.ledger, Some(saved), registry).map(Some).map_err(refuse)
 }
 
 fn conditions(

@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use super::bus::VirtualBus;
 use super::exchange::Exchange;
 use crate::admin::Health;
-use crate::role::{Identity, Runtime, Shutdown, Stop};
+use crate::role::{Identity, Runtime, Stop};
+use crate::shutdown::Shutdown;
 use crate::{gateway, strategy};
 use crds::roles::{AccountSpec, BookSpec, GatewayDesired, GatewaySpec, StrategyDesired, StrategySpec};
 

@@ -25,7 +25,7 @@ pub(crate) fn audit_gateway(account: &Account) -> Vec<String> {
 /// What does not hold, of the gateway's doing and of the worker's.
 pub(crate) fn audit(account: &Account) -> Vec<String> {
     let mut findings = audit_gateway(account);
-    let engine = account.field(&account.strategy, crate::strategy::ENGINE).unwrap_or_default();
+    let engine = account.field(&account.strategy, crate::saved::ENGINE).unwrap_or_default();
     let told = (decimal(&engine["ledger"]["base"]), decimal(&engine["ledger"]["quote"]));
     money(account, "worker", told, &mut findings);
     if engine["orders"] != json!([]) {

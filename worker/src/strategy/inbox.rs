@@ -95,8 +95,9 @@ impl<B: Bus> Worker<'_, B> {
         self.apply_pending();
         self.runtime.health.poison();
         let message = format!(
-            "entry {id} of {} does not read: {problem}. Nothing is traded past it. Look at it with XRANGE; what it told \
-             can be seen in order.fill; remove it with XDEL and restart the worker",
+            "entry {id} of {} does not read: {problem}. Nothing is traded past it. Look at it with XRANGE and remove it \
+             with XDEL. If order.fill shows a trade that it told of, add that news anew with XADD: without it the order \
+             stays open and nothing more is traded. Then restart the worker",
             self.owner.inbox()
         );
         tracing::error!("{message}");

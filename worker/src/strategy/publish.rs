@@ -10,8 +10,9 @@ use engine::strategy::DesiredState;
 use engine::{Effect, Event};
 use serde::Serialize;
 
-use super::{COMMAND, ENGINE, Worker};
+use super::{COMMAND, Worker};
 use crate::role::{Bus, Stop};
+use crate::saved::ENGINE;
 use crate::session::{Change, Done};
 use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
 

@@ -95,8 +95,10 @@ proptest! {
     #[test]
     fn a_lost_trade_keeps_the_order_open((side, market, straight, _) in delivery(), lost in 0_usize..5) {
         let trades: Vec<_> = straight.iter().filter(|update| update.fill.is_some()).collect();
-        prop_assume!(trades.len() > 1);
-        let lost = trades[lost % (trades.len() - 1)];
+        if trades.is_empty() {
+            return Ok(());
+        }
+        let lost = trades[lost % trades.len()];
         let engine = deliver(side, &market, straight.iter().filter(|update| *update != lost));
         prop_assert_eq!(engine.open_orders().len(), 1);
     }

@@ -1,0 +1,27 @@
+//! A strategy's engine as its record holds it: for its worker, and for who looks at a result.
+
+use std::fmt::Display;
+
+use crds::roles::StrategySpec;
+use engine::Engine;
+use engine::strategy::Registry;
+
+/// The field that holds the engine's state.
+pub const ENGINE: &str = "engine";
+
+/// The engine of a strategy: as `saved`, or new where nothing is. `Err` says what does not read.
+pub fn engine(spec: &StrategySpec, ledger: &str, saved: Option<&str>, registry: &Registry) -> Result<Engine, String> {
+    fn text(error: impl Display) -> String {
+        error.to_string()
+    }
+    let config = spec.engine_config(ledger.parse().map_err(text)?).map_err(text)?;
+    let (name, _) = spec.strategy().map_err(text)?;
+    let definition = registry.get(name).map_err(text)?;
+    match saved {
+        Some(saved) => {
+            let saved = serde_json::from_str(saved).map_err(text)?;
+            Engine::restore(config, definition, &saved).map_err(text)
+        }
+        None => Engine::new(config, definition).map_err(text),
+    }
+}
