@@ -41,6 +41,7 @@ pub use status::TradingStrategyStatus;
     printcolumn(name = "Alert", type_ = "string", json_path = ".status.summary.alert"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountRef.name", priority = 1),
+    printcolumn(name = "Strategy", type_ = "string", json_path = ".status.summary.strategy", priority = 1),
     printcolumn(name = "Orders", type_ = "integer", json_path = ".status.orders.open", priority = 1),
     printcolumn(name = "Epoch", type_ = "integer", json_path = ".status.epoch", priority = 1),
     printcolumn(name = "Node", type_ = "string", json_path = ".status.worker.node", priority = 1),

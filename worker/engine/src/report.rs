@@ -115,6 +115,9 @@ impl RecentTrade {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
+    /// The kind of strategy, such as grid.
+    #[serde(default)]
+    pub strategy: String,
     /// The market.
     pub symbol: String,
     /// Base held, with its unit.

@@ -87,6 +87,7 @@ pub enum Effect {
 #[derive(Debug)]
 pub struct Engine {
     config: Config,
+    kind: &'static str,
     strategy: Box<dyn Strategy>,
     state: State,
 }
@@ -96,14 +97,14 @@ impl Engine {
     pub fn new(config: Config, definition: &Definition) -> Result<Self, StrategyError> {
         let strategy = (definition.start)(&config.parameters, None)?;
         let state = State::new(&config);
-        Ok(Self { config, strategy, state })
+        Ok(Self { config, kind: definition.name, strategy, state })
     }
 
     /// A strategy as it was when `saved` was taken, under the parameters of `config`.
     pub fn restore(config: Config, definition: &Definition, saved: &Value) -> Result<Self, RestoreError> {
         let state = State::restore(saved)?;
         let strategy = (definition.start)(&config.parameters, Some(&state.strategy))?;
-        Ok(Self { config, strategy, state })
+        Ok(Self { config, kind: definition.name, strategy, state })
     }
 
     /// All state, for [`Engine::restore`].

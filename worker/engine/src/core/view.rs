@@ -117,6 +117,7 @@ fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
     let symbol = &engine.config.instrument.symbol;
     let alerts: Vec<_> = engine.state.warnings.iter().map(|kind| kind.as_str()).collect();
     Summary {
+        strategy: engine.kind.to_owned(),
         symbol: symbol.to_string(),
         position: format!("{} {}", engine.state.ledger.base(), symbol.base()),
         net_pnl: pnl.map_or_else(String::new, |pnl| signed(pnl.net, &pnl.currency)),
