@@ -134,11 +134,11 @@ pub enum SpecError {
 }
 
 impl StrategySpec {
-    /// The name of the strategy in the registry, and its parameters.
-    pub fn strategy(&self) -> Result<(&'static str, serde_json::Value), SpecError> {
-        let missing = SpecError::NoMember { path: "spec.strategy" };
-        let grid = self.spec.strategy.grid.as_ref().ok_or(missing.clone())?;
-        Ok((self.spec.strategy.name(), serde_json::to_value(grid).map_err(|_| missing)?))
+    /// The name of the strategy in the registry, and its parameters: the one member of the union that is set.
+    pub fn strategy(&self) -> Result<(String, serde_json::Value), SpecError> {
+        let union = serde_json::to_value(&self.spec.strategy).unwrap_or_default();
+        let member = union.as_object().and_then(|members| members.clone().into_iter().next());
+        member.ok_or(SpecError::NoMember { path: "spec.strategy" })
     }
 
     /// The market with its rules.

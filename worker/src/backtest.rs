@@ -18,6 +18,7 @@ use crate::fleet;
 use crate::gateway::Counter;
 use crate::outcome::Outcome;
 use crate::role::Stop;
+use crate::saved;
 use crds::roles::{AccountSpec, BookSpec, StrategySpec};
 
 /// The ledger of a backtest: it is in no store, so its name means nothing.
@@ -136,8 +137,7 @@ impl Simulation {
             closing: false,
         };
         let counter = Counter::new(&config.fees, book)?;
-        let (name, _) = spec.strategy()?;
-        let engine = Engine::new(config, registry.get(name)?)?;
+        let engine = saved::engine(spec, LEDGER, None, registry)?;
         Ok(Self { engine, counter, venue, fills: Vec::new() })
     }
 

@@ -38,6 +38,12 @@ impl Failure {
         Self { code: REFUSED, message: message.into() }
     }
 
+    /// The same failure, that was told already.
+    #[must_use]
+    pub fn silent(self) -> Self {
+        Self { message: String::new(), ..self }
+    }
+
     /// Says it and gives the code.
     pub fn report(&self) -> ExitCode {
         if !self.message.is_empty() {
@@ -51,8 +57,8 @@ impl From<FleetError> for Failure {
     fn from(error: FleetError) -> Self {
         let message = error.to_string();
         match error {
-            FleetError::Read { .. } => Self::not_found(message),
-            FleetError::Invalid(_) | FleetError::NoStrategy { .. } => Self::refused(message),
+            FleetError::Read { source, .. } if source.kind() == ErrorKind::NotFound => Self::not_found(message),
+            FleetError::Read { .. } | FleetError::Invalid(_) | FleetError::NoStrategy { .. } => Self::refused(message),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bus::{Body, Owner, Record, Retention, StreamId, StreamKey, Topic};
 use engine::messages::Tick;
 use engine::time::Timestamp;
+use tracing::Instrument;
 use venue::MarketData;
 use venue::replay::{Replay, Summary};
 
@@ -79,6 +80,12 @@ pub fn scan(spec: &FeedSpec) -> Result<Summary, Stop> {
 
 /// Runs until asked to stop, also after the end of the data. After a conflict it starts again from the record.
 pub async fn run<B: Bus>(runtime: Runtime<B>, spec: FeedSpec) -> Result<(), Stop> {
+    let epoch = runtime.identity.epoch;
+    let span = tracing::error_span!("feed", source = spec.source, epoch, cursor = tracing::field::Empty);
+    live(runtime, spec).instrument(span).await
+}
+
+async fn live<B: Bus>(runtime: Runtime<B>, spec: FeedSpec) -> Result<(), Stop> {
     let summary = Arc::new(scan(&spec)?);
     loop {
         let replay = Replay::open(Arc::clone(&summary));
@@ -122,7 +129,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         feed.seek().await?;
         feed.store(Vec::new()).await?;
         runtime.health.ready();
-        tracing::info!(source = feed.spec.source, epoch = runtime.identity.epoch, cursor = next, "the feed replays");
+        tracing::info!("the feed replays");
         Ok(feed)
     }
 
@@ -326,6 +333,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
     }
 
     async fn store(&mut self, batch: Vec<Tick>) -> Result<(), Stop> {
+        tracing::Span::current().record("cursor", self.next);
         let ended = batch.last().is_some_and(|tick| tick.last);
         let mut set = vec![(NEXT.to_owned(), self.next.to_string())];
         if ended {

@@ -4,6 +4,7 @@ use bus::{Keys, RedisBus};
 use engine::strategy::Registry;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::Instrument;
 
 use crate::admin::{self, Health};
 use crate::exit::Failure;
@@ -44,7 +45,9 @@ where
     }
     let spec =
         serde_json::from_str(&role.spec).map_err(|error| Failure::refused(format!("--spec does not read: {error}")))?;
-    in_runtime(async {
+    // At the level of errors, so that no filter takes the names off a line.
+    let span = tracing::error_span!("role", role = name, owner = role.owner, epoch = role.epoch, ledger = role.ledger);
+    let work = async {
         let shutdown = on_signals()?;
         let health = Health::new(name);
         let runtime = Runtime {
@@ -70,12 +73,17 @@ where
             admit(&runtime, &role.store).await?;
             work(runtime.clone(), spec).await
         };
-        let done = work.await.map_err(Failure::from);
+        let done = work.await;
         if let Some(served) = served {
             served.abort();
         }
-        done
-    })
+        done.map_err(|stop| {
+            // Told once: as a line of the log, which off a terminal is JSON.
+            tracing::error!("{stop}");
+            Failure::from(stop).silent()
+        })
+    };
+    in_runtime(work.instrument(span))
 }
 
 /// One thread is enough for every role, and cheaper than two.

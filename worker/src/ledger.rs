@@ -93,13 +93,19 @@ impl Target {
 }
 
 async fn create(runtime: &Runtime<RedisBus>, target: &Target, group: &AccountGroup) -> Result<(), Failure> {
-    let provisioner = Provisioner { runtime: runtime.clone(), uid: "hand", new_ledger: false };
-    let places = provisioner.provision(group).await?;
+    let only = target.strategy.clone();
+    let provisioner = Provisioner { runtime: runtime.clone(), uid: "hand", new_ledger: false, only };
+    let mut places = provisioner.provision(group).await?;
     for strategy in &places.strategies {
         print_command("strategy", target, group, strategy)?;
     }
+    if target.strategy.is_some() {
+        return Ok(());
+    }
     print_command("gateway", target, group, &places.gateway)?;
-    if let Some(feed) = &places.feed {
+    if let Some(feed) = &mut places.feed {
+        // The command works from any folder.
+        feed.spec.file = std::path::absolute(&feed.spec.file).unwrap_or(feed.spec.file.clone());
         print_command("feed", target, group, feed)?;
     }
     Ok(())
@@ -146,6 +152,14 @@ async fn show(
         let refuse = |problem: String| Failure::refused(format!("the record of {}: {problem}", spec.name));
         let engine = saved::engine(spec, &record.ledger, Some(saved), registry).map_err(refuse)?;
         let fills = fills(runtime, &scope, &record.ledger).await?;
+        if (fills.len() as u64) < engine.trades() {
+            let (found, booked) = (fills.len(), engine.trades());
+            return Err(Failure::error(format!(
+                "order.fill holds {found} of the {booked} trades of strategy {}: older ones were trimmed, so the result \
+                 cannot be shown whole; the position and the profit are in its report",
+                spec.name
+            )));
+        }
         let outcome = Outcome::of(&spec.name, &engine, &fills)
             .ok_or_else(|| Failure::not_found(format!("strategy {} has seen no tick yet", spec.name)))?;
         print(&format!("{}\n", serde_json::to_string(&outcome).map_err(|error| refuse(error.to_string()))?))?;

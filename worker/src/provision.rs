@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bus::{CreateOutcome, Desired, DesiredOutcome, Fields, Keys, Owner, Scope};
 use engine::client_order_id::LedgerId;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::exit::Failure;
 use crate::fleet::AccountGroup;
@@ -54,6 +55,8 @@ pub struct Provisioner<B> {
     pub uid: &'static str,
     /// Close what is there and start afresh.
     pub new_ledger: bool,
+    /// Only this strategy; what the registers say of others stays.
+    pub only: Option<String>,
 }
 
 impl<B: Bus> Provisioner<B> {
@@ -63,32 +66,26 @@ impl<B: Bus> Provisioner<B> {
         let name = |error: bus::KeyError| Failure::refused(error.to_string());
         let account = &group.gateway.account;
         let scope = Scope::account(&group.namespace, &account.name).map_err(name)?;
-        let gateway =
-            self.place(group, keys.gateway(&scope), &gateway_identity(&group.gateway), group.gateway.clone()).await?;
+        let uid = |name: &str| format!("{}/{}/{name}", self.uid, group.namespace);
+        let identity = gateway_identity(&group.gateway);
+        let gateway = self.place(keys.gateway(&scope), &uid(&account.name), &identity, group.gateway.clone()).await?;
         let mut strategies = Vec::new();
-        for spec in &group.strategies {
+        for spec in group.strategies.iter().filter(|spec| self.only.as_ref().is_none_or(|only| *only == spec.name)) {
             let owner = keys.strategy(&scope, &spec.name);
-            strategies.push(self.place(group, owner, &strategy_identity(spec), spec.clone()).await?);
+            strategies.push(self.place(owner, &uid(&spec.name), &strategy_identity(spec), spec.clone()).await?);
         }
         let mut feed = None;
         if let Some(spec) = &group.feed {
             let source = Scope::source(&group.namespace, &spec.source).map_err(name)?;
-            feed = Some(self.place(group, keys.feed(&source), &feed_identity(spec), spec.clone()).await?);
+            feed = Some(self.place(keys.feed(&source), &uid(&spec.source), &feed_identity(spec), spec.clone()).await?);
         }
         let places = Places { namespace: group.namespace.clone(), gateway, feed, strategies };
         self.register(&places).await?;
         Ok(places)
     }
 
-    async fn place<S>(
-        &self,
-        group: &AccountGroup,
-        owner: Owner,
-        identity: &impl Serialize,
-        spec: S,
-    ) -> Result<Place<S>, Failure> {
+    async fn place<S>(&self, owner: Owner, uid: &str, identity: &impl Serialize, spec: S) -> Result<Place<S>, Failure> {
         let runtime = &self.runtime;
-        let uid = format!("{}/{}/{}", self.uid, group.namespace, owner.name());
         let immutable = serde_json::to_string(identity).map_err(|error| Failure::error(error.to_string()))?;
         let now = patiently(runtime, || runtime.bus.now_ms()).await?;
         let fields = Fields::from([
@@ -101,7 +98,7 @@ impl<B: Bus> Provisioner<B> {
         {
             patiently(runtime, || runtime.bus.close(&owner, &record.ledger)).await?;
         }
-        match patiently(runtime, || runtime.bus.create(&owner, &uid, &fields)).await? {
+        match patiently(runtime, || runtime.bus.create(&owner, uid, &fields)).await? {
             CreateOutcome::Created { ledger } => {
                 let started_at = i64::try_from(now).unwrap_or_default();
                 Ok(Place { owner, ledger, epoch: 1, started_at, spec })
@@ -143,15 +140,37 @@ impl<B: Bus> Provisioner<B> {
                 closing: false,
             });
         }
-        self.set(&places.gateway, &GatewayDesired { books }).await?;
+        let mut gateway = GatewayDesired { books };
+        if self.only.is_some() {
+            let others: GatewayDesired = self.present(&places.gateway).await?;
+            let ours = |book: &BookSpec| gateway.books.iter().any(|our| our.strategy == book.strategy);
+            let kept: Vec<_> = others.books.into_iter().filter(|book| !ours(book)).collect();
+            gateway.books.extend(kept);
+        }
+        self.set(&places.gateway, &gateway).await?;
         if let Some(feed) = &places.feed {
             let readers = places.strategies.iter().map(|strategy| strategy.spec.name.clone()).collect();
-            self.set(feed, &FeedDesired { readers }).await?;
+            let mut desired = FeedDesired { readers };
+            if self.only.is_some() {
+                let others: FeedDesired = self.present(feed).await?;
+                let kept: Vec<_> = others.readers.into_iter().filter(|name| !desired.readers.contains(name)).collect();
+                desired.readers.extend(kept);
+            }
+            self.set(feed, &desired).await?;
         }
         for strategy in &places.strategies {
             self.set(strategy, &crds::roles::StrategyDesired { state: strategy.spec.spec.state }).await?;
         }
         Ok(())
+    }
+
+    /// What a register says now.
+    async fn present<S, D: Default + DeserializeOwned>(&self, place: &Place<S>) -> Result<D, Failure> {
+        let Some(desired) = patiently(&self.runtime, || self.runtime.bus.desired(&place.owner)).await? else {
+            return Ok(D::default());
+        };
+        serde_json::from_str(&desired.value)
+            .map_err(|error| Failure::refused(format!("the register of {}: {error}", place.owner.name())))
     }
 
     async fn set<S>(&self, place: &Place<S>, value: &impl Serialize) -> Result<(), Failure> {

@@ -16,7 +16,11 @@ pub fn engine(spec: &StrategySpec, ledger: &str, saved: Option<&str>, registry: 
     }
     let config = spec.engine_config(ledger.parse().map_err(text)?).map_err(text)?;
     let (name, _) = spec.strategy().map_err(text)?;
-    let definition = registry.get(name).map_err(text)?;
+    let definition = registry.get(&name).map_err(text)?;
+    let most = definition.capability.instruments_max;
+    if spec.spec.instruments.len() > most || !definition.capability.kinds.contains(&config.instrument.kind) {
+        return Err(format!("{name} trades at most {most} instruments of the kinds {:?}", definition.capability.kinds));
+    }
     match saved {
         Some(saved) => {
             let saved = serde_json::from_str(saved).map_err(text)?;

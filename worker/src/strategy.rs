@@ -54,7 +54,7 @@ pub(crate) struct Worker<'a, B> {
 /// Runs until asked to stop. Every line it logs carries strategy, epoch and cursor.
 pub async fn run<B: Bus>(runtime: Runtime<B>, spec: StrategySpec, registry: Registry) -> Result<(), Stop> {
     let epoch = runtime.identity.epoch;
-    let span = tracing::info_span!("worker", strategy = spec.name, epoch, cursor = tracing::field::Empty);
+    let span = tracing::error_span!("strategy", strategy = spec.name, epoch, cursor = tracing::field::Empty);
     live(&runtime, &spec, &registry).instrument(span).await
 }
 
@@ -136,6 +136,9 @@ impl<'a, B: Bus> Worker<'a, B> {
 
     /// Whether ticks may be taken now: with an order open, only up to what it has been matched against.
     fn may_take_ticks(&self) -> bool {
+        if self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().is_empty() {
+            return false;
+        }
         match (self.pending.front_matched(), self.engine.ticks_allowed_to(), self.engine.last_sequence()) {
             (Some(matched), _, Some(taken)) => taken < matched,
             (None, Some(allowed), Some(taken)) => taken < allowed,

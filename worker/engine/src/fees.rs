@@ -21,7 +21,7 @@ pub enum PaidIn {
 #[serde(rename_all = "camelCase")]
 pub struct Fees {
     /// Fee of an order that waited in the book, in percent of the trade's worth; 0 to 10, at most 4 digits
-    /// after the point. Default 0. Quote decimals.
+    /// after the point. The grid's orders never wait, so it is not charged to them. Default 0. Quote decimals.
     #[serde(default = "Fees::none")]
     pub maker_percent: ExactDecimal,
     /// Fee of an order that traded at once, in percent of the trade's worth; 0 to 10, at most 4 digits after

@@ -20,6 +20,7 @@ use engine::fees::Fees;
 use engine::instrument::Symbol;
 use engine::messages::{OrderCommand, Tick};
 use engine::time::Timestamp;
+use tracing::Instrument;
 use venue::paper::PaperVenue;
 use venue::{Residence, Venue};
 
@@ -57,7 +58,9 @@ struct Gateway<B, V> {
 
 /// Runs a paper account's gateway until asked to stop. After a conflict it starts again from the record.
 pub async fn run<B: Bus>(runtime: Runtime<B>, spec: GatewaySpec) -> Result<(), Stop> {
-    run_with(runtime, &spec, || PaperVenue::new(spec.account.fees(), spec.account.latency_ms())).await
+    let epoch = runtime.identity.epoch;
+    let span = tracing::error_span!("gateway", account = spec.account.name, epoch, cursor = tracing::field::Empty);
+    run_with(runtime, &spec, || PaperVenue::new(spec.account.fees(), spec.account.latency_ms())).instrument(span).await
 }
 
 /// What the gateway needs of a venue beside trading.
@@ -130,7 +133,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         gateway.cancel_closing().await;
         gateway.store().await?;
         runtime.health.ready();
-        tracing::info!(account = spec.account.name, epoch = runtime.identity.epoch, cursor = %gateway.cursor, "the gateway trades");
+        tracing::info!("the gateway trades");
         Ok(gateway)
     }
 
@@ -225,6 +228,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 
     async fn store(&mut self) -> Result<(), Stop> {
+        tracing::Span::current().record("cursor", tracing::field::display(self.cursor));
         let changes = self.desk.take_changes();
         let mut set = changes.set;
         set.extend(self.venue.save().map(|saved| (VENUE.to_owned(), saved.to_string())));

@@ -116,7 +116,7 @@ struct Session<'a, B> {
 impl<B: Bus> Session<'_, B> {
     async fn run(&self, fleet: Fleet, summaries: &[Option<Arc<Summary>>]) -> Result<(), Failure> {
         let provisioner =
-            Provisioner { runtime: self.runtime.clone(), uid: "run", new_ledger: self.options.new_ledger };
+            Provisioner { runtime: self.runtime.clone(), uid: "run", new_ledger: self.options.new_ledger, only: None };
         let mut accounts = Vec::new();
         for group in &fleet.accounts {
             accounts.push(provisioner.provision(group).await?);

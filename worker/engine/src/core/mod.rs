@@ -131,6 +131,11 @@ impl Engine {
         self.state.last_tick.as_ref().map(|tick| tick.sequence)
     }
 
+    /// How many trades were booked.
+    pub const fn trades(&self) -> u64 {
+        self.state.trades
+    }
+
     /// The orders that are not over.
     pub fn open_orders(&self) -> &[Order] {
         &self.state.orders

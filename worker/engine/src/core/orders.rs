@@ -47,6 +47,7 @@ impl Engine {
             self.halt(turn, &format!("trade {} does not fit the books: {error}", fill.trade_id));
             return;
         }
+        self.state.trades += 1;
         self.strategy.on_fill(fill);
         self.state.recent_trades.insert(0, RecentTrade::of(fill));
         self.state.recent_trades.truncate(RECENT_TRADES);

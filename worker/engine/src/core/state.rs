@@ -59,6 +59,9 @@ pub(super) struct State {
     pub as_of: Timestamp,
     /// Ended orders by how they ended.
     pub counts: OrderCounts,
+    /// Trades booked.
+    #[serde(default)]
+    pub trades: u64,
     /// Updates that could not be.
     pub anomalies: u64,
     /// The newest trades, newest first.
@@ -89,6 +92,7 @@ impl State {
             last_tick: None,
             as_of: Timestamp::default(),
             counts: OrderCounts::default(),
+            trades: 0,
             anomalies: 0,
             recent_trades: Vec::new(),
             decision: Decision::waiting(),

@@ -394,7 +394,7 @@ fn each_check_denies_with_its_reason_and_its_figures() {
         denied(&|c| c.parameters = serde_json::json!({"basePrice": 600, "quantity": "5.107"}), None),
         "InsufficientFunds"
     );
-    assert_eq!(denied(&|c| c.desired = DesiredState::Paused, None), "Paused");
+    assert_eq!(denied(&|c| c.desired = DesiredState::Paused, None), "Paused", "a hold, not a denial");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::messages::{AlertKind, CommandKind, OrderCommand, Severity, Side, Sign
 use crate::numbers::{NumberError, Ratio};
 use crate::order::Order;
 use crate::report::Decision;
-use crate::risk::{Approved, Denial, OrderCheck, Refusal, RiskState};
+use crate::risk::{Approved, OrderCheck, Refusal, RiskState};
 use crate::strategy::{DesiredState, Intent, Signal, View, Warning};
 
 impl Engine {
@@ -40,6 +40,8 @@ impl Engine {
         }
         match intent {
             Intent::Hold(reason) => self.hold(turn, reason),
+            // Who is paused does not ask: that is no order that was denied.
+            Intent::Trade(_) if self.state.desired != DesiredState::Running => self.hold(turn, ""),
             Intent::Trade(signal) => match self.check(turn, &signal, &tick) {
                 Ok(command) => self.order(turn, &signal, command),
                 Err(refusal) => self.deny(turn, &signal, &refusal),
@@ -108,10 +110,6 @@ impl Engine {
     }
 
     fn check(&mut self, turn: &Turn, signal: &Signal, tick: &Tick) -> Result<Approved<OrderCommand>, Refusal> {
-        if self.state.desired != DesiredState::Running {
-            let message = "the strategy is not to trade now; set state: Running".to_owned();
-            return Err(Refusal { denial: Denial::Paused, message });
-        }
         let check = OrderCheck {
             strategy: &self.config.name,
             ledger_id: &self.config.ledger,
@@ -141,11 +139,16 @@ impl Engine {
         turn.effects.push(Effect::Command(command));
     }
 
-    /// Every order that is not sent is told, with why.
+    /// An order that is not sent is counted, and told with why when the reason is a new one: never once a tick.
     fn deny(&mut self, turn: &mut Turn, signal: &Signal, refusal: &Refusal) {
         self.state.counts.denied += 1;
         let message = format!("{} {}: {}.", signal.request.side, signal.message, refusal.message);
-        self.decide(turn, Decision::new(refusal.denial.as_str(), message));
+        let decision = Decision::new(refusal.denial.as_str(), message);
+        if self.state.decision.reason == decision.reason {
+            self.state.decision = decision;
+        } else {
+            self.decide(turn, decision);
+        }
     }
 
     /// Records a decision not to act and publishes it.

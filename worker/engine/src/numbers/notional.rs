@@ -31,11 +31,6 @@ impl Notional {
         self.0
     }
 
-    /// Whether it is below zero.
-    pub fn is_negative(self) -> bool {
-        self.0 < Decimal::ZERO
-    }
-
     /// `self + other`, exact.
     pub fn plus(self, other: Notional) -> Result<Self, NumberError> {
         let value = exact::sum(self.0, other.0);
@@ -55,9 +50,6 @@ impl Notional {
 
     /// The cost of `part` of a position of `whole` that cost `self`: `round_half_even(self × part / whole, 8)`.
     pub fn relieved(self, part: Quantity, whole: Quantity) -> Result<Self, NumberError> {
-        if part == whole {
-            return Ok(self);
-        }
         let value = exact::multiply_divide_half_even(self.0, part.get(), whole.get(), Self::COST_PLACES);
         Self::new(value.ok_or(NumberError::TooManyDigits { operation: "cost × quantity / position" })?)
     }
@@ -78,11 +70,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn relieves_all_of_the_cost_with_the_last_coin() {
+    fn relieves_by_the_published_formula_also_with_the_last_coin() {
         let cost: Notional = "100.123456789".parse().unwrap();
-        let one: Quantity = "3".parse().unwrap();
-        assert_eq!(cost.relieved(one, one).unwrap(), cost);
-        assert_eq!(cost.relieved("1".parse().unwrap(), one).unwrap().to_string(), "33.3744856");
+        let three: Quantity = "3".parse().unwrap();
+        assert_eq!(cost.relieved(three, three).unwrap().to_string(), "100.12345679");
+        assert_eq!(cost.relieved("1".parse().unwrap(), three).unwrap().to_string(), "33.3744856");
     }
 
     #[test]

@@ -16,8 +16,6 @@ use super::{Approved, OrderRate, RiskParameters};
 /// Why an order was not sent, as a stable word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Denial {
-    /// The strategy is paused or stopping.
-    Paused,
     /// The tick is too old to act on.
     StaleTick,
     /// The best price lies too far from the tick's price.
@@ -38,8 +36,7 @@ pub enum Denial {
 
 impl Denial {
     /// Every denial, in the order of the document about them.
-    pub const ALL: [Self; 9] = [
-        Self::Paused,
+    pub const ALL: [Self; 8] = [
         Self::StaleTick,
         Self::SlippageTooHigh,
         Self::BelowLotSize,
@@ -53,7 +50,6 @@ impl Denial {
     /// The word itself.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Paused => "Paused",
             Self::StaleTick => "StaleTick",
             Self::SlippageTooHigh => "SlippageTooHigh",
             Self::BelowLotSize => "BelowLotSize",
