@@ -81,6 +81,14 @@ fn rules_that_nobody_gives_are_told_apart_from_errors() {
 }
 
 #[test]
+fn a_value_out_of_range_hides_no_excess_of_capital() {
+    let wide = strategy("g", "paper", "BNB/USDT", "USDT: 3000").replace("grid: {}", "grid: {gridSizePercent: 200}");
+    let (errors, _) = texts(&[("a.yaml", account("paper", "USDT: 1000")), ("b.yaml", wide)]);
+    let places: Vec<_> = errors.lines().map(|line| line.split(": ").nth(1).unwrap()).collect();
+    assert_eq!(places, ["spec.capital.USDT", "spec.strategy.grid.gridSizePercent"], "{errors}");
+}
+
+#[test]
 fn a_replay_has_one_symbol() {
     let files = [
         ("a.yaml", account("paper", "USDT: 10000")),

@@ -68,7 +68,17 @@ pub(super) struct Subject {
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) source: Arc<Source>,
+    /// The document, where it reads.
     pub(super) manifest: Option<Manifest>,
+    /// Whether it is valid in itself.
+    pub(super) valid: bool,
+}
+
+impl Subject {
+    /// The document, where it is valid in itself.
+    pub(super) fn into_valid(self) -> Option<Manifest> {
+        self.manifest.filter(|_| self.valid)
+    }
 }
 
 /// The schemas of all kinds, made once: a fleet has many files.
@@ -89,16 +99,17 @@ pub(super) fn read(file: Arc<str>, root: Node) -> (Option<Subject>, Vec<Manifest
         name: text("metadata.name").unwrap_or_default(),
         source: Arc::clone(&source),
         manifest: None,
+        valid: false,
     };
     let violations = match kind {
         Kind::Strategy => check(&subject, json, &faults, Manifest::Strategy, crate::TradingStrategySpec::validate),
         Kind::Account => check(&subject, json, &faults, Manifest::Account, crate::TradingAccountSpec::validate),
     };
+    let (manifest, violations) = violations;
+    subject.manifest = manifest;
+    subject.valid = violations.is_empty();
     let mut errors: Vec<ManifestError> = faults.into_iter().map(|fault| locate(&source, fault)).collect();
-    match violations {
-        Ok(manifest) => subject.manifest = manifest,
-        Err(violations) => errors.extend(violations.into_iter().map(|violation| explain(&source, violation))),
-    }
+    errors.extend(violations.into_iter().map(|violation| explain(&source, violation)));
     (Some(subject), errors)
 }
 
@@ -119,33 +130,32 @@ fn find_kind(source: &Source) -> Result<(Kind, &'static Value), ManifestError> {
     })
 }
 
-/// The manifest where nothing is wrong, else the violations that no fault of the walk explains.
+/// The manifest where the walk found no fault, so that what lies between documents can be checked too; and the
+/// violations that no fault explains.
 fn check<S: DeserializeOwned>(
     subject: &Subject,
     json: Option<Value>,
     faults: &[Fault],
     manifest: impl FnOnce(Document<S>) -> Manifest,
     validate: impl FnOnce(&S) -> Vec<Violation>,
-) -> Result<Option<Manifest>, Vec<Violation>> {
+) -> (Option<Manifest>, Vec<Violation>) {
     let spec = json.and_then(|mut json| json.get_mut("spec").map(Value::take)).unwrap_or_default();
     let spec: S = match serde_json::from_value(spec) {
         Ok(spec) => spec,
         // A refused field is left out, which may leave nothing to read.
-        Err(_) if !faults.is_empty() => return Ok(None),
-        Err(error) => return Err(vec![Violation::new("spec", "", error.to_string())]),
+        Err(_) if !faults.is_empty() => return (None, Vec::new()),
+        Err(error) => return (None, vec![Violation::new("spec", "", error.to_string())]),
     };
     let violations: Vec<Violation> =
         validate(&spec).into_iter().filter(|violation| !is_explained(violation, faults)).collect();
-    if !violations.is_empty() {
-        return Err(violations);
-    }
-    match subject.name.parse() {
+    let manifest = match subject.name.parse() {
         Ok(name) if faults.is_empty() => {
             let (namespace, source) = (subject.namespace.clone(), Arc::clone(&subject.source));
-            Ok(Some(manifest(Document { name, namespace, spec, source })))
+            Some(manifest(Document { name, namespace, spec, source }))
         }
-        Ok(_) | Err(_) => Ok(None),
-    }
+        Ok(_) | Err(_) => None,
+    };
+    (manifest, violations)
 }
 
 /// Whether a fault stands within the violation, or beside it and in its words: a refused field counts as left

@@ -108,7 +108,7 @@ pub fn read(file_name: &str, text: &str) -> Result<Vec<Manifest>, ManifestErrors
         errors.sort_by_key(|error| error.line);
         return Err(ManifestErrors(errors));
     }
-    Ok(subjects.into_iter().filter_map(|subject| subject.manifest).collect())
+    Ok(subjects.into_iter().filter_map(document::Subject::into_valid).collect())
 }
 
 /// All that `files`, as name and text, hold; every fault of every file.
@@ -131,7 +131,7 @@ pub fn read_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Re
     Reading {
         errors: sorted(errors),
         unresolved: sorted(references.unresolved),
-        manifests: subjects.into_iter().filter_map(|subject| subject.manifest).collect(),
+        manifests: subjects.into_iter().filter_map(document::Subject::into_valid).collect(),
     }
 }
 

@@ -39,6 +39,7 @@ fn subject(manifest: &Manifest) -> Subject {
         name: manifest.name().to_string(),
         source: std::sync::Arc::clone(source),
         manifest: Some(manifest.clone()),
+        valid: true,
     }
 }
 
