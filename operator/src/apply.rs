@@ -80,10 +80,6 @@ impl Target<'_> {
                 Step::CreateLedger => self.create_ledger(process).await?,
                 Step::RecordLedger { id, started_at } => self.record_ledger(process.role, id, *started_at).await?,
                 Step::CloseLedger { id } => self.close_ledger(&process.owner, id).await?,
-                Step::ForgetLedger => {
-                    self.placed.entry(process.role).or_default().ledger = None;
-                    self.write_placement().await?;
-                }
                 Step::RecordEpoch(epoch) => {
                     self.placed.entry(process.role).or_default().epoch = *epoch;
                     self.write_placement().await?;

@@ -19,7 +19,8 @@ use serde::de::DeserializeOwned;
 use crate::context::Shared;
 use crate::{Error, GuardedAccount, GuardedStrategy, account, strategy};
 
-/// Reconciles at once, each kind.
+/// Reconciles at once, each kind. There is no debounce: each new trigger would put the reconcile off again, so that
+/// a strategy that reports all the time, or an account of many, would never be looked at.
 const CONCURRENCY: u16 = 16;
 /// How long one reconcile may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,7 +66,7 @@ pub async fn run<R>(
         move |changed: GuardedAccount| dependents(&store.state(), &changed)
     };
     let strategies = Controller::for_stream(own, strategy_store)
-        .with_config(Config::default().concurrency(CONCURRENCY).debounce(Duration::from_millis(200)))
+        .with_config(Config::default().concurrency(CONCURRENCY))
         .owns_stream(lean(watcher(pods.clone(), managed())).touched_objects())
         .watches(Api::<GuardedAccount>::namespaced(client.clone(), &namespace), watcher::Config::default(), of_account)
         .reconcile_on(reports.map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)))
@@ -83,7 +84,7 @@ pub async fn run<R>(
         PredicateConfig::default(),
     );
     let accounts = Controller::for_stream(own, account_store)
-        .with_config(Config::default().concurrency(CONCURRENCY).debounce(Duration::from_millis(200)))
+        .with_config(Config::default().concurrency(CONCURRENCY))
         .owns_stream(lean(watcher(pods, managed())).touched_objects())
         .watches(api(&client), watcher::Config::default(), |changed: GuardedStrategy| {
             strategy::account_of(&changed).map(|(namespace, name)| ObjectRef::new(&name).within(&namespace))

@@ -125,8 +125,6 @@ pub enum Step {
         /// Its id.
         id: String,
     },
-    /// Take a dead ledger out of the status.
-    ForgetLedger,
     /// Write the epoch into the status.
     RecordEpoch(u64),
     /// Make the pod of this epoch.
@@ -201,7 +199,8 @@ fn missing(situation: &Situation) -> (Vec<Step>, Standing) {
     let starting = Standing::Starting { why: "the ledger is being opened".to_owned() };
     match (&situation.ledger, situation.answer) {
         (None, _) => (vec![Step::CreateLedger], starting),
-        (Some(_), Some(Answer::Discard)) => (vec![Step::ForgetLedger, Step::ClearAnswer, Step::CreateLedger], starting),
+        // The new ledger takes the old one's place in one write: in between, nobody takes the strategy for gone.
+        (Some(_), Some(Answer::Discard)) => (vec![Step::CreateLedger, Step::ClearAnswer], starting),
         // Declared capital is never traded again by itself.
         (Some(_), Some(Answer::Resume) | None) => (without_pods(situation), Standing::LedgerLost),
     }
@@ -213,7 +212,7 @@ fn found(situation: &Situation, record: &RecordFacts) -> (Vec<Step>, Standing) {
         .as_ref()
         .is_some_and(|ledger| ledger.id == record.ledger && ledger.accepted_by == situation.uid);
     if record.closed {
-        return closed(situation, record, known);
+        return closed(situation, record);
     }
     if !known && record.uid == situation.uid {
         // Made by us before a crash, or before the status was lost.
@@ -223,19 +222,27 @@ fn found(situation: &Situation, record: &RecordFacts) -> (Vec<Step>, Standing) {
             Standing::Starting { why: "the ledger is being recorded".to_owned() },
         );
     }
-    if known { process(situation, record) } else { strange(situation, record) }
+    if !known {
+        return strange(situation, record);
+    }
+    let (mut steps, standing) = process(situation, record);
+    if situation.answer.is_some() {
+        // Acted on before a crash, or never asked for: kept, it would answer the next loss unasked.
+        steps.push(Step::ClearAnswer);
+    }
+    (steps, standing)
 }
 
-fn closed(situation: &Situation, record: &RecordFacts, known: bool) -> (Vec<Step>, Standing) {
+fn closed(situation: &Situation, record: &RecordFacts) -> (Vec<Step>, Standing) {
     if situation.wanted.is_none() {
         return (without_pods(situation), Standing::Absent);
     }
     let starting = Standing::Starting { why: "a new ledger is being opened".to_owned() };
-    if !known {
-        return (vec![Step::CreateLedger], starting);
-    }
-    if situation.answer == Some(Answer::Discard) {
-        return (vec![Step::ForgetLedger, Step::ClearAnswer, Step::CreateLedger], starting);
+    match (&situation.ledger, situation.answer) {
+        // The name was used before, and its end was orderly.
+        (None, _) => return (vec![Step::CreateLedger], starting),
+        (Some(_), Some(Answer::Discard)) => return (vec![Step::CreateLedger, Step::ClearAnswer], starting),
+        (Some(_), Some(Answer::Resume) | None) => {}
     }
     let (found, uid) = (record.ledger.clone(), record.uid.clone());
     (without_pods(situation), Standing::LedgerFound { found, uid })
@@ -249,15 +256,9 @@ fn strange(situation: &Situation, record: &RecordFacts) -> (Vec<Step>, Standing)
             let (id, started_at) = (record.ledger.clone(), record.started_at);
             (vec![Step::RecordLedger { id, started_at }, Step::ClearAnswer], starting)
         }
-        Some(Answer::Discard) => (
-            vec![
-                Step::CloseLedger { id: record.ledger.clone() },
-                Step::ForgetLedger,
-                Step::ClearAnswer,
-                Step::CreateLedger,
-            ],
-            starting,
-        ),
+        Some(Answer::Discard) => {
+            (vec![Step::CloseLedger { id: record.ledger.clone() }, Step::CreateLedger, Step::ClearAnswer], starting)
+        }
         None => {
             let (found, uid) = (record.ledger.clone(), record.uid.clone());
             (without_pods(situation), Standing::LedgerFound { found, uid })
@@ -429,7 +430,7 @@ mod tests {
         let lost = Situation { stored: Stored::Missing, pods: vec![pod(3)], ..with_ledger() };
         assert_eq!(place(&lost), (vec![gone(3)], Standing::LedgerLost));
         let discard = Situation { answer: Some(Answer::Discard), ..lost.clone() };
-        assert_eq!(place(&discard).0, [Step::ForgetLedger, Step::ClearAnswer, Step::CreateLedger]);
+        assert_eq!(place(&discard).0, [Step::CreateLedger, Step::ClearAnswer]);
         assert_eq!(place(&Situation { answer: Some(Answer::Resume), ..lost }).1, Standing::LedgerLost);
     }
 
@@ -442,6 +443,28 @@ mod tests {
         assert_eq!(place(&resume).0, [Step::RecordLedger { id: "old".to_owned(), started_at: 0 }, Step::ClearAnswer]);
         let discard = Situation { answer: Some(Answer::Discard), ..found };
         assert_eq!(place(&discard).0[0], Step::CloseLedger { id: "old".to_owned() });
+    }
+
+    #[test]
+    fn a_ledger_that_was_closed_by_others_is_not_replaced_by_itself() {
+        let closed = RecordFacts { closed: true, ..record() };
+        let ended = Situation { stored: stored(closed.clone()), ..with_ledger() };
+        assert!(matches!(place(&ended).1, Standing::LedgerFound { .. }));
+        let other = RecordFacts { ledger: "old".to_owned(), uid: "u0".to_owned(), ..closed.clone() };
+        let restored = Situation { stored: stored(other), ..with_ledger() };
+        assert!(matches!(place(&restored).1, Standing::LedgerFound { .. }));
+        let discard = Situation { answer: Some(Answer::Discard), ..restored };
+        assert_eq!(place(&discard).0, [Step::CreateLedger, Step::ClearAnswer]);
+        // A name that is used again.
+        assert_eq!(place(&Situation { stored: stored(closed), ..situation() }).0, [Step::CreateLedger]);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_waits_for_is_taken_off() {
+        for answer in [Answer::Resume, Answer::Discard] {
+            let healthy = Situation { answer: Some(answer), pods: vec![pod(3)], ..with_ledger() };
+            assert_eq!(place(&healthy).0, [Step::ClearAnswer]);
+        }
     }
 
     #[test]

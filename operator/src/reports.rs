@@ -14,6 +14,8 @@ use operator::GuardedAccount;
 const ENTRIES_MAX: usize = 1_000;
 /// Streams at most in one read: more make each wake-up dear.
 const STREAMS_MAX: usize = 64;
+/// How long nudges are gathered: a strategy that reports all the time wakes its reconcile at most so often.
+const GATHERED: Duration = Duration::from_millis(250);
 /// How long one read waits.
 const WAIT: Duration = Duration::from_secs(2);
 /// How long a store that is away is left alone.
@@ -40,6 +42,7 @@ impl Reports {
                 if let Some(next) = reports.pending.pop() {
                     return Some((next, reports));
                 }
+                tokio::time::sleep(GATHERED).await;
                 reports.read().await;
             }
         })

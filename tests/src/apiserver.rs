@@ -2,15 +2,23 @@
 //! `tests/cluster/up --apiserver-only --controllers` starts, cargo's runner `DIR/enter` sets it.
 #![allow(clippy::panic, clippy::expect_used, clippy::missing_panics_doc, reason = "only tests call this")]
 
+mod audit;
+mod kubelet;
+mod tap;
+mod world;
+
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Node, ServiceAccount};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
+
+pub use tap::Crash;
+pub use world::{Kind, World, condition};
 
 const REMEDY: &str = "start one with tests/cluster/up --dir DIR --apiserver-only --controllers and run the test with \
                       CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=DIR/enter";
@@ -41,6 +49,16 @@ pub async fn install(client: &Client) {
     }
 }
 
+/// The node that pods are bound to: on one that does not exist, the cluster's controllers delete them.
+pub async fn node(client: &Client) {
+    let node: Node = serde_json::from_value(json!({"metadata": {"name": "node1"}})).expect("a node");
+    match Api::<Node>::all(client.clone()).create(&PostParams::default(), &node).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => {}
+        Err(error) => panic!("a node can be made: {error}"),
+    }
+}
+
 /// A namespace of its own, with the service account that pods run under.
 pub async fn namespace(client: &Client, hint: &str) -> String {
     let api: Api<Namespace> = Api::all(client.clone());
@@ -56,12 +74,21 @@ pub async fn namespace(client: &Client, hint: &str) -> String {
 
 /// Waits until `probe` gives something; fails past a deadline that nothing healthy comes near.
 pub async fn await_that<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    await_told(what, move || {
+        let asked = probe();
+        async move { asked.await.ok_or_else(String::new) }
+    })
+    .await
+}
+
+/// The same, and the failure says what was seen last.
+pub async fn await_told<T, F: Future<Output = Result<T, String>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
-        if let Some(found) = probe().await {
-            return found;
+        match probe().await {
+            Ok(found) => return found,
+            Err(seen) => assert!(Instant::now() < deadline, "waited in vain: {what}; last: {seen}"),
         }
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
         tokio::time::sleep(POLL).await;
     }
 }

@@ -411,7 +411,7 @@ const WHOLE: &[(&str, &str, &str, By)] = &[
 
 fn with_line(text: &str, number: usize, replacement: &str) -> String {
     let line = |(index, line)| if index + 1 == number { replacement } else { line };
-    text.lines().enumerate().map(|(index, text)| format!("{}\n", line((index, text)))).collect()
+    text.lines().enumerate().flat_map(|each| [line(each), "\n"]).collect()
 }
 
 /// What the reader of files says, an error to a line, without the file's name and the line.

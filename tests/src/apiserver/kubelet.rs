@@ -1,0 +1,168 @@
+//! In place of nodes: binds pods, makes them ready, ends them when they are deleted; and in place of their programs:
+//! takes the record under the pod's epoch and tells the phase that the register asks for.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bus::{AcquireOutcome, Commit, Keys, Lease, Owner, RedisBus, Scope, StateStore};
+use crds::record::{PHASE, Phase, PhaseState};
+use crds::roles::StrategyDesired;
+use engine::strategy::DesiredState;
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, Client, ResourceExt as _};
+use operator::names::OPERATOR;
+use serde_json::{Value, json};
+use tokio::sync::broadcast;
+
+use super::audit::Audit;
+
+/// How often programs look at their registers.
+const TURN: Duration = Duration::from_millis(100);
+
+/// The node, and all programs on it.
+pub struct Kubelet {
+    /// The API server.
+    pub client: Client,
+    /// Whose pods.
+    pub namespace: String,
+    /// The store.
+    pub bus: RedisBus,
+    /// Its keys.
+    pub keys: Keys,
+    /// Told when a strategy's program has told something.
+    pub nudges: broadcast::Sender<(String, String)>,
+    /// Told of each pod.
+    pub audit: Arc<Mutex<Audit>>,
+}
+
+/// A program that has its lease.
+struct Program {
+    lease: Lease,
+    version: u64,
+    told: Option<PhaseState>,
+}
+
+impl Kubelet {
+    /// Runs until dropped.
+    pub async fn run(self) {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let mut events = std::pin::pin!(watcher(api.clone(), watcher::Config::default()).default_backoff());
+        let mut pods: BTreeMap<String, Pod> = BTreeMap::new();
+        let mut programs: BTreeMap<String, Program> = BTreeMap::new();
+        let mut turn = tokio::time::interval(TURN);
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod))) => {
+                        self.handle(&api, &pod).await;
+                        pods.insert(pod.name_any(), pod);
+                    }
+                    Some(Ok(watcher::Event::Delete(pod))) => {
+                        self.audit().gone(&pod.name_any());
+                        programs.remove(&pod.uid().unwrap_or_default());
+                        pods.remove(&pod.name_any());
+                    }
+                    Some(Ok(watcher::Event::Init | watcher::Event::InitDone) | Err(_)) => {}
+                    None => return,
+                },
+                _ = turn.tick() => {
+                    for pod in pods.values().filter(|pod| is_running(pod)) {
+                        self.work(pod, &mut programs).await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn audit(&self) -> std::sync::MutexGuard<'_, Audit> {
+        self.audit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One step of a pod's life. What fails is tried again with the next event, and what is gone needs nothing.
+    async fn handle(&self, api: &Api<Pod>, pod: &Pod) {
+        let name = pod.name_any();
+        if is_ours(pod) {
+            self.audit().seen(&name, &pod.uid().unwrap_or_default());
+        }
+        if pod.metadata.deletion_timestamp.is_some() {
+            let preconditions = Some(Preconditions { uid: pod.uid(), resource_version: None });
+            let now = DeleteParams { grace_period_seconds: Some(0), preconditions, ..DeleteParams::default() };
+            api.delete(&name, &now).await.ok();
+        } else if pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_none()) {
+            let target = json!({"apiVersion": "v1", "kind": "Node", "name": "node1"});
+            let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": target});
+            api.create_subresource::<_, Value>("binding", &name, &PostParams::default(), &binding).await.ok();
+        } else if pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Pending") {
+            api.patch_status(&name, &PatchParams::default(), &Patch::Merge(&running(pod))).await.ok();
+        }
+    }
+
+    async fn work(&self, pod: &Pod, programs: &mut BTreeMap<String, Program>) {
+        let uid = pod.uid().unwrap_or_default();
+        let Some((owner, ledger, epoch)) = self.told(pod) else { return };
+        if !programs.contains_key(&uid) {
+            let Ok(AcquireOutcome::Acquired(acquired)) = self.bus.acquire(&owner, &ledger, epoch).await else { return };
+            let program = Program { lease: acquired.lease, version: acquired.version, told: None };
+            programs.insert(uid.clone(), program);
+        }
+        let Some(strategy) = owner.name().strip_prefix("strategy-") else { return };
+        let Some(program) = programs.get_mut(&uid) else { return };
+        let Ok(Some(desired)) = self.bus.desired(&owner).await else { return };
+        let Ok(desired) = serde_json::from_str::<StrategyDesired>(&desired.value) else { return };
+        let (state, reason) = match desired.state {
+            DesiredState::Running => (PhaseState::Running, "Trading"),
+            DesiredState::Paused => (PhaseState::Paused, "Paused"),
+            DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),
+        };
+        if program.told == Some(state) {
+            return;
+        }
+        let phase = Phase { state, reason: reason.to_owned(), message: String::new(), generation: 0 };
+        let commit = Commit {
+            expected_version: program.version,
+            commit_id: format!("{uid}-{}", program.version),
+            set: vec![(PHASE.to_owned(), phase.to_field().1.into())],
+            ..Commit::default()
+        };
+        if let Ok(bus::CommitOutcome::Committed { version, .. }) = self.bus.commit(&program.lease, &commit).await {
+            (program.version, program.told) = (version, Some(state));
+            // Nobody listens while the operator is dead; it looks when it is back.
+            self.nudges.send((self.namespace.clone(), strategy.to_owned())).ok();
+        }
+    }
+
+    /// What a pod's program is told by its environment: whose record, which ledger, which epoch.
+    fn told(&self, pod: &Pod) -> Option<(Owner, String, u64)> {
+        let container = pod.spec.as_ref()?.containers.first()?;
+        let environment = container.env.as_ref()?;
+        let of = |name: &str| environment.iter().find(|variable| variable.name == name)?.value.clone();
+        let spec: Value = serde_json::from_str(&of("GLM_SPEC")?).ok()?;
+        let scope = match spec["source"].as_str() {
+            Some(source) => Scope::source(&self.namespace, source),
+            None => Scope::account(&self.namespace, spec["account"]["name"].as_str()?),
+        };
+        Some((self.keys.owner(&scope.ok()?, &of("GLM_OWNER")?), of("GLM_LEDGER")?, of("GLM_EPOCH")?.parse().ok()?))
+    }
+}
+
+/// Whether the operator made it, whatever its labels say now.
+fn is_ours(pod: &Pod) -> bool {
+    pod.managed_fields().iter().any(|entry| entry.manager.as_deref() == Some(OPERATOR))
+}
+
+fn is_running(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_none()
+        && pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running")
+}
+
+fn running(pod: &Pod) -> Value {
+    let container = pod.spec.as_ref().and_then(|spec| spec.containers.first()).map(|container| container.name.clone());
+    json!({"status": {"phase": "Running", "containerStatuses": [{
+        "name": container, "ready": true, "restartCount": 0, "image": "glm", "imageID": "glm",
+        "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
+    }]}})
+}

@@ -1,0 +1,398 @@
+//! An operator at work in a namespace of its own: the product's own controllers in this process, under the chart's
+//! service account, with a real store; a fake node; and the user's hands.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bus::{Keys, RedisBus};
+use futures::{FutureExt as _, StreamExt as _, stream};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::client::ClientBuilder;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector;
+use kube::{Api, Client, Config};
+use operator::build::Image;
+use operator::context::Context;
+use operator::controller::{self, Sources};
+use operator::metrics::Metrics;
+use operator::names::OPERATOR;
+use operator::pace::Pace;
+use serde_json::{Value, json};
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+
+use super::audit::Audit;
+use super::kubelet::Kubelet;
+use super::tap::{Crash, Tap};
+use super::{await_told, kubectl, namespace, node};
+use crate::redis_server::RedisServer;
+
+/// The chart's rights as they are rendered for one namespace.
+const RIGHTS: &str = include_str!("../../golden/chart/rbac.yaml");
+
+/// A kind's plural, for whoever asks the API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// TradingStrategy.
+    Strategy,
+    /// TradingAccount.
+    Account,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Strategy, Self::Account];
+
+    fn resource(self) -> ApiResource {
+        let (kind, plural) = match self {
+            Self::Strategy => ("TradingStrategy", "tradingstrategies"),
+            Self::Account => ("TradingAccount", "tradingaccounts"),
+        };
+        ApiResource {
+            group: crds::GROUP.to_owned(),
+            version: crds::VERSION.to_owned(),
+            api_version: crds::API_VERSION.to_owned(),
+            kind: kind.to_owned(),
+            plural: plural.to_owned(),
+        }
+    }
+}
+
+/// Everything of one run.
+pub struct World {
+    /// The administrator's client.
+    pub client: Client,
+    /// The namespace.
+    pub namespace: String,
+    /// The store, under a prefix of its own.
+    pub bus: RedisBus,
+    /// Its keys.
+    pub keys: Keys,
+    /// What the operator counts, over all of its lives.
+    pub metrics: Metrics,
+    /// Its writes.
+    pub tap: Tap,
+    nudges: broadcast::Sender<(String, String)>,
+    audit: Arc<Mutex<Audit>>,
+    tasks: Vec<JoinHandle<()>>,
+    redis: Arc<RedisServer>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl World {
+    /// An operator and a node, and nothing for them to do yet.
+    pub async fn start(client: &Client, redis: &Arc<RedisServer>, crash: Option<Crash>) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        node(client).await;
+        let namespace = namespace(client, "world").await;
+        // Not everything lies in the namespace, so each has a name of its own.
+        let user = format!("glm-operator-{namespace}");
+        let rights = RIGHTS.replace("\"trading\"", &format!("{namespace:?}")).replace("glm-operator", &user);
+        let rights = rights.replace("glm-trading-release", &format!("glm-release-{namespace}"));
+        let said = kubectl(&["apply", "-f", "-"], &rights);
+        assert!(said.ok, "{}", said.stderr);
+        let prefix = format!("w{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let (nudges, _) = broadcast::channel(1000);
+        let mut world = Self {
+            client: client.clone(),
+            bus: RedisBus::open(&redis.url()).expect("the store has an address"),
+            keys: Keys::new(&prefix).expect("a short prefix"),
+            metrics: Metrics::default(),
+            tap: Tap::new(&format!("system:serviceaccount:{namespace}:{user}")),
+            nudges,
+            audit: Arc::default(),
+            tasks: Vec::new(),
+            redis: Arc::clone(redis),
+            namespace,
+        };
+        world.tap.arm(crash);
+        let kubelet = Kubelet {
+            client: client.clone(),
+            namespace: world.namespace.clone(),
+            bus: world.bus.clone(),
+            keys: world.keys.clone(),
+            nudges: world.nudges.clone(),
+            audit: Arc::clone(&world.audit),
+        };
+        world.tasks = vec![tokio::spawn(kubelet.run()), tokio::spawn(world.supervise())];
+        world
+    }
+
+    /// Lives of the operator, one after the other.
+    fn supervise(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (namespace, bus, keys) = (self.namespace.clone(), self.bus.clone(), self.keys.clone());
+        let (nudges, metrics, mut tap) = (self.nudges.clone(), self.metrics.clone(), self.tap.clone());
+        let redis = self.redis.url();
+        async move {
+            loop {
+                let told = nudges.subscribe();
+                let client = tapped(&tap).await;
+                let (strategies, strategy_writer) = reflector::store();
+                let (accounts, account_writer) = reflector::store();
+                let context = Arc::new(Context {
+                    client: client.clone(),
+                    bus: bus.clone(),
+                    keys: keys.clone(),
+                    image: image(&redis, &keys),
+                    recorder: Recorder::new(
+                        client.clone(),
+                        Reporter { controller: OPERATOR.to_owned(), instance: None },
+                    ),
+                    pace: Pace::default(),
+                    metrics: metrics.clone(),
+                    strategies,
+                    accounts,
+                });
+                let sources = Sources {
+                    client,
+                    namespace: namespace.clone(),
+                    strategies: strategy_writer,
+                    accounts: account_writer,
+                    reports: stream::unfold(told, |mut told| async move {
+                        let next = told.recv().await.ok()?;
+                        Some((next, told))
+                    })
+                    .chain(stream::pending()),
+                };
+                let life = controller::run(sources, context, std::future::pending().shared());
+                tokio::select! {
+                    () = life => return,
+                    () = tap.died() => tap = tap.reborn(),
+                }
+            }
+        }
+    }
+
+    /// The kind's objects.
+    pub fn api(&self, kind: Kind) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.namespace, &kind.resource())
+    }
+
+    /// The pods.
+    pub fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Creates an object.
+    pub async fn create(&self, kind: Kind, name: &str, spec: Value) {
+        self.try_create(kind, name, spec).await.expect("a valid manifest");
+    }
+
+    /// Creates an object, if the API server takes it.
+    pub async fn try_create(&self, kind: Kind, name: &str, spec: Value) -> Result<(), kube::Error> {
+        let resource = kind.resource();
+        let object = json!({
+            "apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": name}, "spec": spec,
+        });
+        let object: DynamicObject = serde_json::from_value(object).expect("an object");
+        self.api(kind).create(&PostParams::default(), &object).await.map(drop)
+    }
+
+    /// Merges into an object.
+    pub async fn patch(&self, kind: Kind, name: &str, patch: Value) {
+        self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.expect("a valid change");
+    }
+
+    /// Merges into a pod; `status` is another resource of it.
+    pub async fn patch_pod(&self, name: &str, patch: Value) {
+        let params = PatchParams::default();
+        let change = if patch.get("status").is_some() {
+            self.pods().patch_status(name, &params, &Patch::Merge(&patch)).await
+        } else {
+            self.pods().patch(name, &params, &Patch::Merge(&patch)).await
+        };
+        change.expect("a valid change");
+    }
+
+    /// Asks for an object's end.
+    pub async fn delete(&self, kind: Kind, name: &str) {
+        self.api(kind).delete(name, &DeleteParams::default()).await.expect("it is there");
+    }
+
+    /// Asks for a pod's end.
+    pub async fn delete_pod(&self, name: &str) {
+        self.pods().delete(name, &DeleteParams::default()).await.expect("it is there");
+    }
+
+    /// An object as it stands; null if it is gone.
+    pub async fn get(&self, kind: Kind, name: &str) -> Value {
+        let found = self.api(kind).get_opt(name).await.expect("the API server answers");
+        found.map_or(Value::Null, |object| serde_json::to_value(object).expect("an object is data"))
+    }
+
+    /// Waits until an object's JSON meets a condition.
+    pub async fn until(&self, what: &str, kind: Kind, name: &str, holds: impl Fn(&Value) -> bool) {
+        await_told(&format!("{name}: {what}"), || async {
+            let object = self.get(kind, name).await;
+            if holds(&object) {
+                Ok(())
+            } else {
+                let looks = (self.metrics.reconciles.get(), self.metrics.errors.get());
+                Err(format!("{}\n{looks:?} {:?}", object["status"], self.tap.writes()))
+            }
+        })
+        .await;
+    }
+
+    /// Waits until Ready has a reason and the observed generation is the object's.
+    pub async fn until_reason(&self, kind: Kind, name: &str, reason: &str) {
+        self.until(reason, kind, name, |object| {
+            let seen = object["status"]["observedGeneration"] == object["metadata"]["generation"];
+            seen && condition(object, "Ready")["reason"] == reason
+        })
+        .await;
+    }
+
+    /// Wakes the operator for a strategy, as its worker's report would.
+    pub fn nudge(&self, name: &str) {
+        self.nudges.send((self.namespace.clone(), name.to_owned())).ok();
+    }
+
+    /// Removes an owner's record, as a store that lost its memory.
+    pub fn lose(&self, owner: &bus::Owner) {
+        self.redis.cli(&["DEL", owner.state_key(), owner.desired_key()]);
+    }
+
+    /// Gives an owner's record to another resource, as a restored backup has it.
+    pub fn claim(&self, owner: &bus::Owner, uid: &str) {
+        self.redis.cli(&["HSET", owner.state_key(), "_uid", uid]);
+    }
+
+    /// Merges into an object's status.
+    pub async fn patch_status(&self, kind: Kind, name: &str, patch: Value) {
+        let params = PatchParams::default();
+        self.api(kind).patch_status(name, &params, &Patch::Merge(&patch)).await.expect("a valid change");
+    }
+
+    /// A pod that somebody else made.
+    pub async fn create_foreign_pod(&self, name: &str) {
+        let pod = json!({
+            "metadata": {"name": name},
+            "spec": {"serviceAccountName": "glm-worker", "containers": [{"name": "other", "image": "other"}]},
+        });
+        let pod: Pod = serde_json::from_value(pod).expect("a pod");
+        self.pods().create(&PostParams::default(), &pod).await.expect("a pod can be made");
+    }
+
+    /// Asks for the namespace's end.
+    pub async fn delete_namespace(&self) {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        api.delete(&self.namespace, &DeleteParams::default()).await.expect("it is there");
+    }
+
+    /// The operator's user name.
+    pub fn user(&self) -> String {
+        format!("system:serviceaccount:{0}:glm-operator-{0}", self.namespace)
+    }
+
+    /// What was broken of the rules about pods, and how many pods there were.
+    pub fn audited(&self) -> (Vec<String>, usize) {
+        let audit = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
+        (audit.faults.clone(), audit.count())
+    }
+
+    /// Everything that should be the same after any crash, without times, uids and ledgers' ids.
+    pub async fn end_state(&self) -> Value {
+        let mut state = json!({});
+        for kind in Kind::ALL {
+            for object in self.api(kind).list(&ListParams::default()).await.expect("the API server answers") {
+                let object = serde_json::to_value(object).expect("an object is data");
+                let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+                let metadata =
+                    ["finalizers", "annotations", "generation"].map(|field| object["metadata"][field].clone());
+                state[format!("{kind:?} {name}")] = json!([metadata, object["spec"], object["status"]]);
+            }
+        }
+        for pod in self.pods().list(&ListParams::default()).await.expect("the API server answers") {
+            let pod = serde_json::to_value(pod).expect("a pod is data");
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            let deleting = !pod["metadata"]["deletionTimestamp"].is_null();
+            state[format!("pod {name}")] = json!([pod["status"]["phase"], deleting]);
+        }
+        let prefix = format!("{}:*", self.keys.prefix());
+        for key in self.redis.cli(&["--raw", "KEYS", &prefix]).lines() {
+            if key.contains("state:") || key.contains("desired:") {
+                let raw = self.redis.cli(&["--raw", "HGETALL", key]);
+                let lines: Vec<&str> = raw.lines().collect();
+                let fields: Vec<_> = lines.chunks(2).filter(|pair| told(pair[0])).map(<[&str]>::to_vec).collect();
+                state[key] = json!(fields.into_iter().collect::<std::collections::BTreeSet<_>>());
+            }
+        }
+        self.without_chance(&state)
+    }
+
+    /// Names and ids that differ between runs, each by what it is.
+    fn without_chance(&self, state: &Value) -> Value {
+        let mut chances = Vec::new();
+        collect(state, &mut chances);
+        let mut text = state.to_string().replace(&self.namespace, "<namespace>");
+        text = text.replace(&format!("{}:", self.keys.prefix()), "");
+        for (id, noun) in chances.iter().filter(|(id, _)| !id.is_empty()) {
+            text = text.replace(id, noun);
+        }
+        serde_json::from_str(&text).expect("ids are plain text")
+    }
+}
+
+/// What is by chance in a state: ids, uids and times.
+fn collect(value: &Value, found: &mut Vec<(String, &'static str)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let noun = match name.as_str() {
+                    "id" => Some("<ledger>"),
+                    "resourceUid" => Some("<uid>"),
+                    "lastTransitionTime" | "startedAt" => Some("<time>"),
+                    _ => None,
+                };
+                match (noun, value.as_str()) {
+                    (Some(noun), Some(text)) => found.push((text.to_owned(), noun)),
+                    _ => collect(value, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        // The registers of a gateway name ledgers of strategies that are gone.
+        Value::String(text) => {
+            if let Ok(inner @ Value::Object(_)) = serde_json::from_str::<Value>(text) {
+                let ledgers = inner["books"].as_array().into_iter().flatten();
+                found.extend(ledgers.filter_map(|book| Some((book["ledger"].as_str()?.to_owned(), "<ledger>"))));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Fields of a record that are the same in each run.
+fn told(field: &str) -> bool {
+    field.contains("epoch") || field.contains("closed") || field.contains("phase") || field.contains("value")
+}
+
+/// A condition of an object.
+pub fn condition<'a>(object: &'a Value, wanted: &str) -> &'a Value {
+    let conditions = object["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().find(|condition| condition["type"] == wanted).unwrap_or(&Value::Null)
+}
+
+/// A client of the operator's service account through a tap.
+async fn tapped(tap: &Tap) -> Client {
+    let config = Config::infer().await.expect("the box has a kubeconfig");
+    ClientBuilder::try_from(config).expect("the kubeconfig is good").with_layer(tap).build()
+}
+
+fn image(redis: &str, keys: &Keys) -> Image {
+    Image {
+        name: "glm:test".to_owned(),
+        pull_policy: "Never".to_owned(),
+        service_account: "glm-worker".to_owned(),
+        redis_url: Some(redis.to_owned()),
+        redis_secret: None,
+        prefix: keys.prefix().to_owned(),
+        installation: "tests".to_owned(),
+    }
+}

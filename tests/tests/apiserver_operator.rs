@@ -1,0 +1,12 @@
+//! The operator's own controllers against a real API server and a real store, under the chart's rights, with a fake
+//! node: what they do in each situation, and that an end before or after any write changes nothing of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+#[path = "apiserver_operator/crashes.rs"]
+mod crashes;
+#[path = "apiserver_operator/quiet.rs"]
+mod quiet;
+#[path = "apiserver_operator/rights.rs"]
+mod rights;
+#[path = "apiserver_operator/scenarios.rs"]
+mod scenarios;

@@ -1,0 +1,61 @@
+//! A fleet that has settled costs the API server nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tests::apiserver::{Kind, World, await_that, client, install};
+use tests::redis_server::RedisServer;
+
+use super::scenarios::{account_spec, strategy_spec};
+
+#[tokio::test]
+async fn a_settled_fleet_writes_nothing() {
+    let client = client().await;
+    install(&client).await;
+    let redis = Arc::new(RedisServer::start());
+    let world = World::start(&client, &redis, None).await;
+    let strategies: Vec<(String, String)> = (0..4)
+        .flat_map(|account| (0..3).map(move |n| (format!("account-{account}"), format!("grid-{account}-{n}"))))
+        .collect();
+    for account in 0..4 {
+        world.create(Kind::Account, &format!("account-{account}"), account_spec()).await;
+    }
+    for (account, name) in &strategies {
+        let mut spec = strategy_spec();
+        spec["accountRef"]["name"] = json!(account);
+        world.create(Kind::Strategy, name, spec).await;
+    }
+    for (account, name) in &strategies {
+        world.until_reason(Kind::Strategy, name, "Trading").await;
+        world.until_reason(Kind::Account, account, "Available").await;
+    }
+    // What the last transitions woke has been looked at once it stays quiet over a few looks.
+    let mut before = usize::MAX;
+    await_that("the fleet settles", || {
+        let now = world.tap.writes().len();
+        let same = now == before;
+        before = now;
+        async move {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            same.then_some(())
+        }
+    })
+    .await;
+    world.tap.arm(None);
+    let looks = world.metrics.reconciles.get();
+    for round in 0..5 {
+        for (account, name) in &strategies {
+            world.nudge(name);
+            let touched = json!({"metadata": {"annotations": {"tests/round": round.to_string()}}});
+            world.patch(Kind::Account, account, touched).await;
+        }
+        let wanted = looks + (round + 1) * 16;
+        await_that("every object is looked at", || async { (world.metrics.reconciles.get() >= wanted).then_some(()) })
+            .await;
+    }
+    let done = world.metrics.reconciles.get() - looks;
+    println!("12 strategies and 4 accounts, {done} looks: {} writes", world.tap.writes().len());
+    assert_eq!(world.tap.writes(), Vec::<String>::new());
+    assert_eq!(world.audited().0, Vec::<String>::new());
+}

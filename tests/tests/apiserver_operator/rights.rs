@@ -1,0 +1,51 @@
+//! What the chart lets the operator do. Every other test here runs under the same rights, so they suffice; here they
+//! are shown to be no more, and to reach into a namespace that is going.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Namespace;
+use tests::apiserver::{World, await_that, client, install, kubectl};
+use tests::redis_server::RedisServer;
+
+use super::scenarios::create;
+
+#[tokio::test]
+async fn the_rights_are_those_that_are_needed_and_no_more() {
+    let client = client().await;
+    install(&client).await;
+    let redis = Arc::new(RedisServer::start());
+    let world = World::start(&client, &redis, None).await;
+    for (verb, resource, allowed) in [
+        ("create", "pods", true),
+        ("delete", "pods", true),
+        ("patch", "tradingstrategies.glm.trading --subresource=status", true),
+        ("get", "secrets", false),
+        ("list", "secrets", false),
+        ("update", "pods", false),
+        ("create", "pods --subresource=exec", false),
+        ("delete", "tradingstrategies.glm.trading", false),
+        ("create", "tradingstrategies.glm.trading", false),
+        ("impersonate", "users", false),
+    ] {
+        let user = world.user();
+        let asked = ["auth", "can-i", "--namespace", &world.namespace, "--as", &user, verb];
+        let asked: Vec<&str> = asked.into_iter().chain(resource.split(' ')).collect();
+        assert_eq!(kubectl(&asked, "").ok, allowed, "{verb} {resource}");
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_deleted_is_released_at_once_and_counted() {
+    let client = client().await;
+    install(&client).await;
+    let redis = Arc::new(RedisServer::start());
+    let world = World::start(&client, &redis, None).await;
+    create(&world).await;
+    world.delete_namespace().await;
+    let namespaces: kube::Api<Namespace> = kube::Api::all(client.clone());
+    await_that("the namespace is gone", || async {
+        namespaces.get_opt(&world.namespace).await.unwrap().is_none().then_some(())
+    })
+    .await;
+    assert_eq!(world.metrics.released.get(), 2, "the strategy and its account");
+}

@@ -1,0 +1,105 @@
+//! Stored objects that do not read: made under definitions without rules, as an older version or a restored backup
+//! may have left them. Alone in its program, because it changes the definitions that others rely on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::sync::Arc;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use tests::apiserver::{Kind, World, await_that, client, condition, install};
+use tests::redis_server::RedisServer;
+
+/// Replaces the definitions by ones that take anything.
+async fn install_lax(client: &Client) {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for mut definition in crds::crd::definitions() {
+        let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
+        let version = &mut definition["spec"]["versions"][0];
+        version["schema"] =
+            json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+        version.as_object_mut().unwrap().remove("selectableFields");
+        api.patch(&name, &PatchParams::apply("tests").force(), &Patch::Apply(&definition)).await.unwrap();
+    }
+}
+
+/// Creates an object once the API server takes it: changed definitions need a moment.
+async fn create_broken(world: &World, kind: Kind, name: &str, spec: Value) {
+    await_that("the definitions take anything", || async { world.try_create(kind, name, spec.clone()).await.ok() })
+        .await;
+}
+
+fn strategy() -> Value {
+    json!({
+        "accountRef": {"name": "paper"},
+        "instruments": [{"symbol": "BNB/USDT", "rules": {"tickSize": "0.01", "lotSize": "0.001"}}],
+        "capital": {"USDT": 3000},
+        "strategy": {"grid": {}},
+    })
+}
+
+async fn trades(world: &World, epoch: u64) {
+    world
+        .until("trades", Kind::Strategy, "good", |object| {
+            condition(object, "Ready")["reason"] == "Trading" && object["status"]["epoch"] == epoch
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn an_object_that_does_not_read_never_stops_the_others() {
+    let client = client().await;
+    install(&client).await;
+    install_lax(&client).await;
+    let redis = Arc::new(RedisServer::start());
+    let world = World::start(&client, &redis, None).await;
+    for (name, spec) in [
+        ("empty", json!({})),
+        ("number", json!({"accountRef": 7})),
+        ("float", {
+            let mut spec = strategy();
+            spec["capital"]["USDT"] = json!(1.5);
+            spec
+        }),
+    ] {
+        create_broken(&world, Kind::Strategy, name, spec).await;
+    }
+    create_broken(&world, Kind::Account, "broken", json!({"venue": []})).await;
+    // Valid as data, and refused only by the operator's own look.
+    let mut out_of_range = strategy();
+    out_of_range["strategy"]["grid"]["gridSizePercent"] = json!("51");
+    create_broken(&world, Kind::Strategy, "range", out_of_range).await;
+    let account =
+        json!({"venue": {"paper": {"balances": {"USDT": 10000}}}, "marketData": {"replay": {"file": "a.csv"}}});
+    world.create(Kind::Account, "paper", account).await;
+    world.create(Kind::Strategy, "good", strategy()).await;
+    trades(&world, 1).await;
+    for (name, reason) in
+        [("empty", "Unreadable"), ("number", "Unreadable"), ("float", "Unreadable"), ("range", "InvalidSpec")]
+    {
+        world.until(reason, Kind::Strategy, name, |object| condition(object, "Accepted")["reason"] == reason).await;
+    }
+    world
+        .until("Unreadable", Kind::Account, "broken", |object| condition(object, "Accepted")["reason"] == "Unreadable")
+        .await;
+    assert!(world.metrics.unreadable.get() >= 4);
+
+    // An edit that the definitions let through: what runs goes on, and the status says which generation that is.
+    world.patch(Kind::Strategy, "good", json!({"spec": {"strategy": {"grid": {"gridSizePercent": "51"}}}})).await;
+    world.until_reason(Kind::Strategy, "good", "InvalidSpec").await;
+    let now = world.get(Kind::Strategy, "good").await;
+    let message = condition(&now, "Ready")["message"].as_str().unwrap();
+    assert!(message.starts_with("generation 1 keeps trading; spec.strategy.grid.gridSizePercent: 51 "), "{message}");
+    assert!(world.pods().get("strategy-good-1").await.unwrap().metadata.deletion_timestamp.is_none());
+
+    // The rules are back: what was stored before them can still be looked at, mended and deleted.
+    install(&client).await;
+    world.patch(Kind::Strategy, "good", json!({"spec": {"strategy": {"grid": {"gridSizePercent": 3}}}})).await;
+    trades(&world, 2).await;
+    for name in ["empty", "number", "float", "range"] {
+        world.delete(Kind::Strategy, name).await;
+        world.until("it is gone", Kind::Strategy, name, Value::is_null).await;
+    }
+    assert_eq!(world.audited().0, Vec::<String>::new());
+}
