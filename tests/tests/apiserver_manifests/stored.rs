@@ -126,7 +126,7 @@ async fn the_columns_are_those_that_scripts_rely_on() {
     assert_eq!(narrow[0], "NAME|MODE|SYMBOL|STATE|READY|TRADES|POSITION|NET-PNL|ALERT|AGE");
     assert!(narrow[1].starts_with("grid|Paper|BNB/USDT|Running|True|3|6.027 BNB|-20.47 USDT|-|"), "{narrow:?}");
     let wide = table(&["tradingstrategies", "-o", "wide"]);
-    assert!(wide[0].ends_with("|AGE|ACCOUNT|ORDERS|EPOCH|NODE|LAST-TRADE"), "{wide:?}");
+    assert!(wide[0].ends_with("|AGE|ACCOUNT|STRATEGY|ORDERS|EPOCH|NODE|LAST-TRADE"), "{wide:?}");
     assert!(wide[1].ends_with("|paper|1|7|node1|Buy 1.013 @ 586.40"), "{wide:?}");
     assert_eq!(table(&["tacct"])[0], "NAME|VENUE|MODE|READY|STRATEGIES|HALTED|AGE");
     // The category names both kinds, and strategies can be asked for by account.
