@@ -57,7 +57,10 @@ fn kubectl_tells(scenario: &Scenario) {
     };
     let columns = "NAME MODE SYMBOL STATE READY TRADES POSITION NET-PNL ALERT AGE";
     assert_eq!(header(&["get", "ts"]), columns);
-    assert_eq!(header(&["get", "ts", "-o", "wide"]), format!("{columns} ACCOUNT STRATEGY ORDERS EPOCH NODE LAST-TRADE"));
+    assert_eq!(
+        header(&["get", "ts", "-o", "wide"]),
+        format!("{columns} ACCOUNT STRATEGY ORDERS EPOCH NODE LAST-TRADE")
+    );
     assert_eq!(header(&["get", "tacct"]), "NAME VENUE MODE READY STRATEGIES HALTED AGE");
     let row = scenario.kubectl(&["get", "ts", STRATEGY, "--no-headers"]);
     for word in [STRATEGY, "Paper", "BTC/USDT", "Running", "True", " BTC ", " USDT "] {

@@ -94,6 +94,7 @@ fn json_of_run_is_one_resource_a_line() {
             "gridSizePercent": "2",
         },
         "summary": {
+            "strategy": "grid",
             "symbol": "BNB/USDT",
             "position": "6.027 BNB",
             "netPnl": "-22.27 USDT",
