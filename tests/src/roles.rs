@@ -96,9 +96,13 @@ impl Scene {
         lines.lines().map(Launch::read).collect()
     }
 
-    /// What `worker ledger show` prints, a line for each strategy.
-    pub fn show(&self, redis: &str) -> String {
-        stdout_of(&self.worker(&["ledger", "show", &text(&self.manifest), "--redis", redis]), "ledger show")
+    /// What `worker ledger show` prints, a line for each strategy; or why it does not.
+    pub fn show(&self, redis: &str) -> Result<String, String> {
+        let output = self.worker(&["ledger", "show", &text(&self.manifest), "--redis", redis]);
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        Ok(stdout_of(&output, "ledger show"))
     }
 
     /// Runs the worker to its end.

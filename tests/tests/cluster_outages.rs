@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use tests::cluster::manifest::{at_speed, edit, part, watcher};
+use tests::cluster::manifest::{at_speed, beyond_an_outage, edit, outage, part, watcher};
 use tests::cluster::{Kind, Platform, Scenario, condition, number, text};
 
 const STRATEGY: &str = "grid-btc-1";
-const AWAY: Duration = Duration::from_mins(1);
 /// Within this, a status tells that Redis went or came.
 const TOLD_SECONDS: u64 = 30;
 
@@ -24,7 +23,7 @@ fn redis_away_for_a_minute_costs_no_pod_and_no_trade() {
     let persistent = ["--set", "redis.builtin.persistence.enabled=true"];
     let platform = Platform::install("away", &["redis"], &persistent);
     let scenario = Scenario::of(&platform, "redis");
-    scenario.apply(&at_speed(14_400));
+    scenario.apply(&beyond_an_outage());
     scenario.await_trading(STRATEGY);
     let before =
         scenario.await_strategy(STRATEGY, "trades", 60, |strategy| number(strategy, "/status/orders/filled") >= 2);
@@ -39,7 +38,7 @@ fn redis_away_for_a_minute_costs_no_pod_and_no_trade() {
     scenario.await_object((Kind::Account, "paper"), "Degraded", TOLD_SECONDS, |account| {
         condition(account, "Ready").starts_with("Unknown RedisUnavailable")
     });
-    thread::sleep(AWAY);
+    thread::sleep(outage());
     assert_eq!(pod_uids(&scenario), pods, "a pod was replaced while Redis was away");
     platform.scale_redis(1);
     platform.await_ready();

@@ -5,11 +5,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tests::cluster::manifest::at_speed;
+use tests::cluster::manifest::{beyond_an_outage, outage};
 use tests::cluster::{Kind, Platform, Scenario, condition, number, run, text};
 
 const STRATEGY: &str = "grid-btc-1";
-const AWAY: Duration = Duration::from_mins(1);
 
 /// The API server, frozen; goes on when this is dropped, however the test ends.
 struct Frozen;
@@ -39,7 +38,7 @@ fn fills(platform: &Platform, host: &str) -> u64 {
 fn trading_goes_on_without_the_api_server_and_the_status_catches_up() {
     let platform = Platform::install("apiserver", &["away"], &[]);
     let scenario = Scenario::of(&platform, "away");
-    scenario.apply(&at_speed(14_400));
+    scenario.apply(&beyond_an_outage());
     scenario.await_trading(STRATEGY);
     let before =
         scenario.await_strategy(STRATEGY, "trades", 60, |strategy| number(strategy, "/status/orders/filled") >= 2);
@@ -49,7 +48,7 @@ fn trading_goes_on_without_the_api_server_and_the_status_catches_up() {
     let frozen = Frozen::freeze();
     let begun = Instant::now();
     let first = fills(&platform, &host);
-    thread::sleep(AWAY);
+    thread::sleep(outage());
     let last = fills(&platform, &host);
     println!("{} trades in {:.0} s without an API server", last - first, begun.elapsed().as_secs_f64());
     assert!(last > first, "nothing was traded meanwhile");

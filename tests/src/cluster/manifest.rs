@@ -1,6 +1,7 @@
 //! Manifests, made from the quickstart: what users copy is what is tested.
 
 use std::fs;
+use std::time::Duration;
 
 use super::repository;
 
@@ -24,6 +25,18 @@ pub fn edit(text: &str, part: &str, by: &str) -> String {
 /// The example at another speed of its replay.
 pub fn at_speed(speed: u32) -> String {
     edit(&quickstart(), "speed: 3600", &format!("speed: {speed}"))
+}
+
+/// How long an outage lasts: a minute, or what `GLM_OUTAGE_SECONDS` says.
+pub fn outage() -> Duration {
+    let seconds = std::env::var("GLM_OUTAGE_SECONDS").ok().map(|text| text.parse().expect("GLM_OUTAGE_SECONDS"));
+    Duration::from_secs(seconds.unwrap_or(60))
+}
+
+/// The quickstart so slow that it is still trading after an outage.
+pub fn beyond_an_outage() -> String {
+    let seconds = u32::try_from(outage().as_secs()).expect("an outage is short");
+    at_speed(14_400 * 60 / seconds.max(60))
 }
 
 /// The account alone, or the strategy alone.

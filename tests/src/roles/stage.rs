@@ -169,7 +169,7 @@ impl Stage {
 
     /// The final ledger equals the undisturbed one, byte by byte.
     pub fn audit_result(&self) -> Result<(), String> {
-        let shown = self.scene.show(&self.redis.url());
+        let shown = self.scene.show(&self.redis.url())?;
         if shown == self.expected {
             return Ok(());
         }

@@ -26,7 +26,7 @@ fn the_prefix_of_another_installation() {
     for actor in &mut stage.actors {
         actor.launch = actor.launch.with("--installation", "north");
     }
-    all_refuse(&mut stage, &["\"glm\"", "\"run\"", "\"north\"", "--prefix"]);
+    all_refuse(&mut stage, &["glm", "belongs to installation", "north", "--prefix"]);
     let manifest = stage.scene.manifest().to_str().unwrap().to_owned();
     let url = stage.redis.url();
     let created = ["ledger", "create", &manifest, "--redis", &url, "--installation", "north"];

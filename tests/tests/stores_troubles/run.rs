@@ -50,7 +50,7 @@ impl Runs {
     }
 
     fn equals_backtest(&self) {
-        assert_eq!(self.scene.show(&self.redis.url()), self.scene.backtest());
+        assert_eq!(self.scene.show(&self.redis.url()).unwrap(), self.scene.backtest());
     }
 }
 
