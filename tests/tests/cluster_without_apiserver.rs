@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tests::cluster::manifest::{beyond_an_outage, outage};
 use tests::cluster::{Kind, Platform, Scenario, condition, number, run, text};
