@@ -46,6 +46,17 @@ impl Verdict {
     }
 }
 
+/// The condition of an accepted spec; it names the fields that are ignored because this program is older than
+/// the definitions.
+pub fn accepted(unknown_fields: &[String]) -> (ConditionStatus, Reason, String) {
+    if unknown_fields.is_empty() {
+        return (ConditionStatus::True, Reason::Valid, "The spec is valid.".to_owned());
+    }
+    let message =
+        format!("Not known to this operator, and ignored: {}. Upgrade the operator.", unknown_fields.join(", "));
+    (ConditionStatus::True, Reason::UnknownField, message)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,7 @@ pub mod placement;
 pub mod reason;
 mod report;
 pub mod strategy;
+mod unknown;
 mod unreadable;
 
 use crds::{TradingAccount, TradingStrategy};

@@ -1,12 +1,31 @@
-//! Reading pods: from the API server, whatever their labels say now. Needs a client.
+//! Reading objects and pods from the API server, whatever a cache or labels say. Needs a client.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, Pod};
-use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
+use kube::api::{DynamicObject, ListParams};
+use kube::core::{ApiResource, object::HasSpec};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::Error;
 use crate::names::{DIGEST_ANNOTATION, OWNER_LABEL, Role};
 use crate::placement::PodFacts;
+use crate::{Error, unknown};
+
+/// An object as it is stored now, and the paths of fields in its spec that are not known here. `None` if it is
+/// gone.
+pub async fn read<K>(client: &Client, namespace: &str, name: &str) -> Result<Option<(K, Vec<String>)>, Error>
+where
+    K: Resource<DynamicType = ()> + HasSpec<Spec: Serialize> + DeserializeOwned,
+{
+    let kind = ApiResource::erase::<K>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &kind);
+    let Some(stored) = api.get_opt(name).await.map_err(Error::api("get", name))? else { return Ok(None) };
+    let json = |source| Error::Json { subject: name.to_owned(), source };
+    let raw = serde_json::to_value(&stored).map_err(json)?;
+    let object = K::deserialize(&raw).map_err(json)?;
+    let unknown_fields = unknown::fields(&raw["spec"], object.spec(), "spec");
+    Ok(Some((object, unknown_fields)))
+}
 
 /// Whose pods are looked for.
 #[derive(Debug, Clone, Copy)]

@@ -7,6 +7,8 @@ pub enum Reason {
     Valid,
     /// A field is wrong.
     InvalidSpec,
+    /// The spec is valid but for fields that this operator does not know; they are ignored.
+    UnknownField,
     /// The object does not read as this version's kind.
     Unreadable,
     /// The account does not exist.
@@ -49,9 +51,10 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the document about them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Valid,
         Self::InvalidSpec,
+        Self::UnknownField,
         Self::Unreadable,
         Self::AccountNotFound,
         Self::NoInstrumentRules,
@@ -78,6 +81,7 @@ impl Reason {
         match self {
             Self::Valid => "Valid",
             Self::InvalidSpec => "InvalidSpec",
+            Self::UnknownField => "UnknownField",
             Self::Unreadable => "Unreadable",
             Self::AccountNotFound => "AccountNotFound",
             Self::NoInstrumentRules => "NoInstrumentRules",

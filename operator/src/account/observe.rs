@@ -7,7 +7,7 @@ use crds::roles::AccountSpec;
 use crds::{TradingAccount, TradingAccountSpec, TradingAccountStatus, TradingStrategy};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::{Api, Resource, ResourceExt};
+use kube::{Resource, ResourceExt};
 
 use crate::context::Context;
 use crate::names::Role;
@@ -35,6 +35,8 @@ pub struct Observed {
     pub annotations: BTreeMap<String, String>,
     /// Its spec.
     pub spec: TradingAccountSpec,
+    /// Fields of its stored spec that are not known here.
+    pub unknown_fields: Vec<String>,
     /// Its status.
     pub status: TradingAccountStatus,
     /// A reference for what it owns.
@@ -72,8 +74,8 @@ impl Observed {
 /// Looks, freshly. `None` if it is gone.
 pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<Observed>, Error> {
     let (name, namespace) = (seen.name_any(), seen.namespace().unwrap_or_default());
-    let api: Api<TradingAccount> = Api::namespaced(context.client.clone(), &namespace);
-    let Some(account) = api.get_opt(&name).await.map_err(Error::api("get account", name.clone()))? else {
+    let Some((account, unknown_fields)) = observe::read::<TradingAccount>(&context.client, &namespace, &name).await?
+    else {
         return Ok(None);
     };
     let uid = account.uid().unwrap_or_default();
@@ -100,6 +102,7 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
         owner_reference: owner_reference(&account),
         reference: account.object_ref(&()),
         spec: account.spec,
+        unknown_fields,
         status,
         source,
         gateway,

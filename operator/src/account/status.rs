@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::observe::Observed;
 use super::plan::Plan;
 use crate::Error;
-use crate::condition::Verdict;
+use crate::condition::{Verdict, accepted};
 use crate::context::Context;
 use crate::names::STATUS_MANAGER;
 use crate::placement::{PodFacts, Standing, Stored};
@@ -95,13 +95,13 @@ fn holdings(observed: &Observed) -> (Option<AccountOrders>, Option<Balances>) {
 }
 
 fn judge(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> (StrategyState, Verdict) {
-    let valid = (ConditionStatus::True, Reason::Valid, "The spec is valid.".to_owned());
+    let valid = accepted(&observed.unknown_fields);
     if let Some(since) = observed.deleting_since {
         return deleting(plan, now.duration_since(since).as_secs(), valid);
     }
     if let Some(invalid) = invalid {
-        let accepted = (ConditionStatus::False, invalid.reason, invalid.message.clone());
-        let verdict = Verdict { ready: accepted.clone(), accepted, reconciling: false, stalled: true };
+        let refused = (ConditionStatus::False, invalid.reason, invalid.message.clone());
+        let verdict = Verdict { ready: refused.clone(), accepted: refused, reconciling: false, stalled: true };
         return (StrategyState::Pending, verdict);
     }
     let (state, ready, reconciling, stalled) = standing(plan);

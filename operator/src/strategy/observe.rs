@@ -33,6 +33,8 @@ pub struct Observed {
     pub annotations: BTreeMap<String, String>,
     /// Its spec.
     pub spec: TradingStrategySpec,
+    /// Fields of its stored spec that are not known here.
+    pub unknown_fields: Vec<String>,
     /// Its status.
     pub status: TradingStrategyStatus,
     /// A reference for what it owns: a foreground deletion does not wait for it, so that a replacement made
@@ -57,8 +59,8 @@ pub struct Observed {
 /// Looks, freshly: what is decided on must not be a cache's past. `None` if it is gone.
 pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option<Observed>, Error> {
     let (name, namespace) = (seen.name_any(), seen.namespace().unwrap_or_default());
-    let api: Api<TradingStrategy> = Api::namespaced(context.client.clone(), &namespace);
-    let Some(strategy) = api.get_opt(&name).await.map_err(Error::api("get strategy", name.clone()))? else {
+    let Some((strategy, unknown_fields)) = observe::read::<TradingStrategy>(&context.client, &namespace, &name).await?
+    else {
         return Ok(None);
     };
     let uid = strategy.uid().unwrap_or_default();
@@ -88,6 +90,7 @@ pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option
         owner_reference: owner_reference(&strategy),
         reference: strategy.object_ref(&()),
         spec: strategy.spec,
+        unknown_fields,
         status,
         name,
         namespace,

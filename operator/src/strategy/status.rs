@@ -15,7 +15,7 @@ use super::observe::Observed;
 use super::plan::{Move, Plan};
 use super::validate::Invalid;
 use crate::Error;
-use crate::condition::Verdict;
+use crate::condition::{Verdict, accepted};
 use crate::context::Context;
 use crate::names::STATUS_MANAGER;
 use crate::pace::{Pace, WORTH_A_WRITE};
@@ -106,7 +106,7 @@ fn judge(
     word: Option<&Word>,
     now: Timestamp,
 ) -> (StrategyState, Verdict) {
-    let valid = (ConditionStatus::True, Reason::Valid, "The spec is valid.".to_owned());
+    let valid = accepted(&observed.unknown_fields);
     if let Some(since) = observed.deleting_since {
         let late = now.duration_since(since).as_secs() > DEADLINE_SECONDS;
         let ready = if late {
