@@ -13,7 +13,7 @@ use crate::build::Image;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::placement::{RecordFacts, Stored};
-use crate::{GuardedAccount, GuardedStrategy};
+use crate::{Error, GuardedAccount, GuardedStrategy};
 
 /// Shared by all reconciles.
 pub struct Context {
@@ -41,6 +41,14 @@ pub struct Context {
 const STORE_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Context {
+    /// All strategies, once each has been seen: after a start, one that is not yet there would look like one that
+    /// is gone, and its account's feed, books and hold with it.
+    pub async fn all_strategies(&self) -> Result<Vec<Arc<GuardedStrategy>>, Error> {
+        let stopping = |_| Error::Changed { subject: "the cache of strategies".to_owned() };
+        self.strategies.wait_until_ready().await.map_err(stopping)?;
+        Ok(self.strategies.state())
+    }
+
     /// An owner's record, or that the store is away.
     pub async fn stored(&self, owner: &Owner) -> Stored {
         match self.within(self.bus.record(owner)).await {

@@ -1,6 +1,7 @@
 //! What there is of an account: itself, its strategies, its pods, its records. Reads only.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bus::{Owner, Scope};
 use crds::roles::AccountSpec;
@@ -13,7 +14,7 @@ use crate::context::Context;
 use crate::names::Role;
 use crate::placement::{PodFacts, Stored};
 use crate::strategy::observe::owner_reference;
-use crate::{Error, observe};
+use crate::{Error, GuardedStrategy, observe};
 
 /// All that a reconcile of an account looks at.
 pub struct Observed {
@@ -93,7 +94,7 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
         feed_pods: observe::pods(client, pods_of, Role::Feed, feed_epoch).await?,
         gateway_stored: context.stored(&gateway).await,
         feed_stored: context.stored(&feed).await,
-        strategies: strategies(context, &namespace, &name),
+        strategies: strategies(&context.all_strategies().await?, &namespace, &name),
         resource_version: account.resource_version().unwrap_or_default(),
         generation: account.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         deleting_since,
@@ -114,10 +115,8 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
 }
 
 /// The account's strategies as last seen; each change of one wakes its account.
-fn strategies(context: &Context, namespace: &str, account: &str) -> Vec<TradingStrategy> {
-    let mut found: Vec<TradingStrategy> = context
-        .strategies
-        .state()
+fn strategies(all: &[Arc<GuardedStrategy>], namespace: &str, account: &str) -> Vec<TradingStrategy> {
+    let mut found: Vec<TradingStrategy> = all
         .iter()
         .filter_map(|object| object.0.as_ref().ok())
         .filter(|strategy| strategy.namespace().as_deref() == Some(namespace))

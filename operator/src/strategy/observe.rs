@@ -1,6 +1,7 @@
 //! What there is of a strategy: itself, its account, its neighbours, its pods, its record. Reads only.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bus::{Owner, Scope};
 use crds::{TradingAccount, TradingStrategy, TradingStrategySpec, TradingStrategyStatus};
@@ -11,7 +12,7 @@ use kube::{Api, Resource, ResourceExt};
 use crate::context::Context;
 use crate::names::Role;
 use crate::placement::{PodFacts, Stored};
-use crate::{Error, observe};
+use crate::{Error, GuardedStrategy, observe};
 
 /// All that a reconcile of a strategy looks at.
 pub struct Observed {
@@ -81,7 +82,7 @@ pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option
         pods: observe::pods(&context.client, pods_of, Role::Strategy, epoch).await?,
         stored: context.stored(&owner).await,
         gateway,
-        neighbours: neighbours(context, &namespace, &account_name, &name),
+        neighbours: neighbours(&context.all_strategies().await?, &namespace, &account_name, &name),
         resource_version: strategy.resource_version().unwrap_or_default(),
         generation: strategy.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         deleting_since,
@@ -100,20 +101,13 @@ pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option
     }))
 }
 
-fn neighbours(context: &Context, namespace: &str, account: &str, name: &str) -> Vec<TradingStrategy> {
+fn neighbours(all: &[Arc<GuardedStrategy>], namespace: &str, account: &str, name: &str) -> Vec<TradingStrategy> {
     let same = |strategy: &TradingStrategy| {
         strategy.namespace().as_deref() == Some(namespace)
             && strategy.spec.account_ref.name.as_str() == account
             && strategy.name_any() != name
     };
-    context
-        .strategies
-        .state()
-        .iter()
-        .filter_map(|object| object.0.as_ref().ok())
-        .filter(|other| same(other))
-        .cloned()
-        .collect()
+    all.iter().filter_map(|object| object.0.as_ref().ok()).filter(|other| same(other)).cloned().collect()
 }
 
 /// A controller reference that never blocks its owner's deletion.

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bus::{Keys, RedisBus};
 use futures::{FutureExt as _, StreamExt as _, stream};
@@ -134,20 +135,18 @@ impl World {
                 let client = tapped(&tap).await;
                 let (strategies, strategy_writer) = reflector::store();
                 let (accounts, account_writer) = reflector::store();
-                let context = Arc::new(Context {
+                let context = Context {
                     client: client.clone(),
                     bus: bus.clone(),
                     keys: keys.clone(),
                     image: image(&redis, &keys),
-                    recorder: Recorder::new(
-                        client.clone(),
-                        Reporter { controller: OPERATOR.to_owned(), instance: None },
-                    ),
+                    recorder: recorder(&client),
                     pace: Pace::default(),
                     metrics: metrics.clone(),
                     strategies,
                     accounts,
-                });
+                };
+                let context = Arc::new(context);
                 let sources = Sources {
                     client,
                     namespace: namespace.clone(),
@@ -166,6 +165,29 @@ impl World {
                 }
             }
         }
+    }
+
+    /// One look of a new operator at an account, before it has seen any strategy; `None`: it waits for them.
+    pub async fn look_unprepared(&self, account: &str) -> Option<Result<(), operator::Error>> {
+        let client = tapped(&self.tap).await;
+        let (strategies, _strategy_writer) = reflector::store();
+        let (accounts, _account_writer) = reflector::store();
+        let context = Context {
+            client: client.clone(),
+            bus: self.bus.clone(),
+            keys: self.keys.clone(),
+            image: image(&self.redis.url(), &self.keys),
+            recorder: recorder(&client),
+            pace: Pace::default(),
+            metrics: Metrics::default(),
+            strategies,
+            accounts,
+        };
+        let api: Api<operator::GuardedAccount> = Api::namespaced(client, &self.namespace);
+        let seen = api.get(account).await.expect("it is there");
+        let look = operator::account::reconcile(Arc::new(seen), Arc::new(context));
+        let looked = tokio::time::timeout(Duration::from_secs(2), look).await.ok()?;
+        Some(looked.map(drop))
     }
 
     /// The kind's objects.
@@ -383,6 +405,10 @@ pub fn condition<'a>(object: &'a Value, wanted: &str) -> &'a Value {
 async fn tapped(tap: &Tap) -> Client {
     let config = Config::infer().await.expect("the box has a kubeconfig");
     ClientBuilder::try_from(config).expect("the kubeconfig is good").with_layer(tap).build()
+}
+
+fn recorder(client: &Client) -> Recorder {
+    Recorder::new(client.clone(), Reporter { controller: OPERATOR.to_owned(), instance: None })
 }
 
 fn image(redis: &str, keys: &Keys) -> Image {

@@ -1,4 +1,4 @@
-//! A fleet that has settled costs the API server nothing.
+//! When an operator must not write: once a fleet has settled, and before it has seen all of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde_json::json;
 use tests::apiserver::{Kind, World, await_that, client, install};
 use tests::redis_server::RedisServer;
 
-use super::scenarios::{account_spec, strategy_spec};
+use super::scenarios::{ACCOUNT, account_spec, create, strategy_spec};
 
 #[tokio::test]
 async fn a_settled_fleet_writes_nothing() {
@@ -58,4 +58,17 @@ async fn a_settled_fleet_writes_nothing() {
     println!("12 strategies and 4 accounts, {done} looks: {} writes", world.tap.writes().len());
     assert_eq!(world.tap.writes(), Vec::<String>::new());
     assert_eq!(world.audited().0, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn nothing_is_decided_before_all_strategies_have_been_seen() {
+    let client = client().await;
+    install(&client).await;
+    let redis = Arc::new(RedisServer::start());
+    let world = World::start(&client, &redis, None).await;
+    create(&world).await;
+    let before = world.get(Kind::Account, ACCOUNT).await["status"].clone();
+    assert!(world.look_unprepared(ACCOUNT).await.is_none(), "it takes the strategy for gone");
+    assert_eq!(world.get(Kind::Account, ACCOUNT).await["status"], before);
+    assert!(world.pods().get_opt("feed-paper-1").await.unwrap().is_some());
 }
