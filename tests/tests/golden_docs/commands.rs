@@ -31,7 +31,7 @@ const COMMANDS: &[(&str, Shown)] = &[
         "cargo build --release --locked --workspace --exclude tests --bins",
         In("tests/cluster/archives", "cargo build --locked --workspace --bins"),
     ),
-    ("image/build", In("tests/cluster/archives", "image/build --binaries")),
+    ("charts/image/build", In("tests/cluster/archives", "charts/image/build --binaries")),
     ("docker build --tag localhost/glm:dev .", Never(ENGINE)),
     ("kind load image-archive target/glm.tar", Never(ENGINE)),
     ("kind load docker-image localhost/glm:dev", Never(ENGINE)),
