@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{BusError, Keys, Owner, RedisBus, StateStore};
+use crds::TradingStrategy;
 use crds::record::STARTED_AT;
-use kube::Client;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
+use kube::{Client, ResourceExt};
 
 use crate::build::Image;
 use crate::metrics::Metrics;
@@ -41,12 +42,22 @@ pub struct Context {
 const STORE_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Context {
-    /// All strategies, once each has been seen: after a start, one that is not yet there would look like one that
-    /// is gone, and its account's feed, books and hold with it.
-    pub async fn all_strategies(&self) -> Result<Vec<Arc<GuardedStrategy>>, Error> {
+    /// An account's strategies by name, as last seen; each change of one wakes its account. They are looked at once
+    /// all have been seen: after a start, one that is not yet there would look like one that is gone, and its
+    /// account's feed, books and hold with it.
+    pub async fn strategies_of(&self, namespace: &str, account: &str) -> Result<Vec<TradingStrategy>, Error> {
         let stopping = |_| Error::Changed { subject: "the cache of strategies".to_owned() };
         self.strategies.wait_until_ready().await.map_err(stopping)?;
-        Ok(self.strategies.state())
+        let all = self.strategies.state();
+        let mut found: Vec<TradingStrategy> = all
+            .iter()
+            .filter_map(|object| object.0.as_ref().ok())
+            .filter(|strategy| strategy.namespace().as_deref() == Some(namespace))
+            .filter(|strategy| strategy.spec.account_ref.name.as_str() == account)
+            .cloned()
+            .collect();
+        found.sort_by_key(ResourceExt::name_any);
+        Ok(found)
     }
 
     /// An owner's record, or that the store is away.

@@ -18,6 +18,7 @@ pub mod pace;
 pub mod placement;
 pub mod reason;
 mod report;
+mod status;
 pub mod strategy;
 mod unknown;
 mod unreadable;

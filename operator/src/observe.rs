@@ -1,6 +1,7 @@
 //! Reading objects and pods from the API server, whatever a cache or labels say. Needs a client.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::{ApiResource, object::HasSpec};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -52,6 +53,11 @@ pub async fn pods(client: &Client, owner: Owner<'_>, role: Role, epoch: u64) -> 
         }
     }
     Ok(pods.iter().filter_map(|pod| facts(pod, name, uid, role)).collect())
+}
+
+/// A controller reference that never blocks its owner's deletion.
+pub fn owner_reference<K: Resource<DynamicType = ()>>(object: &K) -> OwnerReference {
+    OwnerReference { block_owner_deletion: Some(false), ..object.controller_owner_ref(&()).unwrap_or_default() }
 }
 
 /// Whether a namespace is being deleted: nothing can be made in it any more.

@@ -1,8 +1,11 @@
-//! When figures may be written to the API server: at once on a transition or a fill, else seldom.
+//! When figures may be written to the API server: at once on a transition or a fill, else seldom; and when an object
+//! without news is looked at again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use kube::runtime::controller::Action;
 
 /// Figures that move by less than this share of capital are not worth a write: 0.5 %.
 pub const WORTH_A_WRITE: (i64, u32) = (5, 3);
@@ -10,6 +13,22 @@ pub const WORTH_A_WRITE: (i64, u32) = (5, 3);
 const EACH: Duration = Duration::from_mins(1);
 /// Figures of all objects together: at most this many a second.
 const ALL_PER_SECOND: u32 = 20;
+
+/// How long until a settled object is looked at again, without any news.
+const SETTLED: Duration = Duration::from_mins(2);
+/// How long until one on its way is looked at again.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+/// How long until a pod that was refused is tried again.
+const REFUSED: Duration = Duration::from_secs(5);
+
+/// When an object is looked at again.
+pub fn next_look(refused: bool, settled: bool) -> Action {
+    Action::requeue(match (refused, settled) {
+        (true, _) => REFUSED,
+        (false, true) => SETTLED,
+        (false, false) => UNDER_WAY,
+    })
+}
 
 /// Remembers when figures were written.
 #[derive(Debug, Default)]

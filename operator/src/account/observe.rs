@@ -1,7 +1,6 @@
 //! What there is of an account: itself, its strategies, its pods, its records. Reads only.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bus::{Owner, Scope};
 use crds::roles::AccountSpec;
@@ -13,8 +12,7 @@ use kube::{Resource, ResourceExt};
 use crate::context::Context;
 use crate::names::Role;
 use crate::placement::{PodFacts, Stored};
-use crate::strategy::observe::owner_reference;
-use crate::{Error, GuardedStrategy, observe};
+use crate::{Error, observe};
 
 /// All that a reconcile of an account looks at.
 pub struct Observed {
@@ -94,13 +92,13 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
         feed_pods: observe::pods(client, pods_of, Role::Feed, feed_epoch).await?,
         gateway_stored: context.stored(&gateway).await,
         feed_stored: context.stored(&feed).await,
-        strategies: strategies(&context.all_strategies().await?, &namespace, &name),
+        strategies: context.strategies_of(&namespace, &name).await?,
         resource_version: account.resource_version().unwrap_or_default(),
         generation: account.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         deleting_since,
         finalizers: account.finalizers().to_vec(),
         annotations: account.annotations().clone(),
-        owner_reference: owner_reference(&account),
+        owner_reference: observe::owner_reference(&account),
         reference: account.object_ref(&()),
         spec: account.spec,
         unknown_fields,
@@ -112,17 +110,4 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
         namespace,
         uid,
     }))
-}
-
-/// The account's strategies as last seen; each change of one wakes its account.
-fn strategies(all: &[Arc<GuardedStrategy>], namespace: &str, account: &str) -> Vec<TradingStrategy> {
-    let mut found: Vec<TradingStrategy> = all
-        .iter()
-        .filter_map(|object| object.0.as_ref().ok())
-        .filter(|strategy| strategy.namespace().as_deref() == Some(namespace))
-        .filter(|strategy| strategy.spec.account_ref.name.as_str() == account)
-        .cloned()
-        .collect();
-    found.sort_by_key(ResourceExt::name_any);
-    found
 }

@@ -9,22 +9,17 @@ use crds::record::ORDER;
 use crds::strategy::status::{Mode, StrategyState, Worker};
 use crds::{TradingAccount, TradingAccountStatus};
 use k8s_openapi::jiff::Timestamp;
-use kube::Api;
-use kube::api::{Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::observe::Observed;
 use super::plan::Plan;
-use crate::Error;
 use crate::condition::{Verdict, accepted};
 use crate::context::Context;
-use crate::names::STATUS_MANAGER;
 use crate::placement::{PodFacts, Standing, Stored};
 use crate::reason::Reason;
+use crate::status::DEADLINE_SECONDS;
 use crate::strategy::validate::Invalid;
-
-/// How long a deletion that nothing holds may take before a human is asked.
-const DEADLINE_SECONDS: i64 = 60;
+use crate::{Error, status};
 
 /// The status that a reader should see now.
 pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> TradingAccountStatus {
@@ -193,27 +188,9 @@ pub fn is_due(before: &TradingAccountStatus, next: &TradingAccountStatus) -> boo
 
 /// Writes it under its own manager; epochs and ledgers are not touched.
 pub async fn write(context: &Context, observed: &Observed, status: &TradingAccountStatus) -> Result<(), Error> {
-    let mut body =
-        serde_json::to_value(status).map_err(|source| Error::Json { subject: observed.name.clone(), source })?;
-    if let Some(fields) = body.as_object_mut() {
-        fields.remove("epoch");
-        fields.remove("ledger");
-        if let Some(feed) = fields.get_mut("feed").and_then(Value::as_object_mut) {
-            feed.retain(|name, _| name == "pod");
-        }
+    let mut body = status::body(&observed.name, status)?;
+    if let Some(feed) = body.get_mut("feed").and_then(Value::as_object_mut) {
+        feed.retain(|name, _| name == "pod");
     }
-    let body = json!({
-        "apiVersion": crds::API_VERSION,
-        "kind": "TradingAccount",
-        "metadata": { "name": observed.name },
-        "status": body,
-    });
-    let api: Api<TradingAccount> = Api::namespaced(context.client.clone(), &observed.namespace);
-    let params = PatchParams::apply(STATUS_MANAGER).force();
-    context.metrics.writes.inc();
-    match api.patch_status(&observed.name, &params, &Patch::Apply(&body)).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(()),
-        Err(error) => Err(Error::api("write the status of", observed.name.clone())(error)),
-    }
+    status::write::<TradingAccount>(context, &observed.namespace, &observed.name, body).await
 }

@@ -7,7 +7,6 @@ pub mod validate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crds::TradingStrategy;
 use kube::ResourceExt;
@@ -17,18 +16,12 @@ use kube::runtime::controller::Action;
 use crate::apply::{self, Placed, Process, Target};
 use crate::context::{Context, Shared};
 use crate::names::Role;
+use crate::pace::next_look;
 use crate::placement::Standing;
 use crate::{Error, GuardedStrategy, event, unreadable};
 
 use observe::Observed;
 use plan::Move;
-
-/// How long until a settled strategy is looked at again, without any news.
-const SETTLED: Duration = Duration::from_mins(2);
-/// How long until one on its way is looked at again.
-const UNDER_WAY: Duration = Duration::from_secs(1);
-/// How long until a pod that was refused is tried again.
-const REFUSED: Duration = Duration::from_secs(5);
 
 /// One look at one strategy.
 pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<Action, Error> {
@@ -69,11 +62,7 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
         status::write(&context, &observed, &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
     }
-    Ok(Action::requeue(match (refused, plan.is_settled()) {
-        (true, _) => REFUSED,
-        (false, true) => SETTLED,
-        (false, false) => UNDER_WAY,
-    }))
+    Ok(next_look(refused, plan.is_settled()))
 }
 
 async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {

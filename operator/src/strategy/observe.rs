@@ -1,7 +1,6 @@
 //! What there is of a strategy: itself, its account, its neighbours, its pods, its record. Reads only.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bus::{Owner, Scope};
 use crds::{TradingAccount, TradingStrategy, TradingStrategySpec, TradingStrategyStatus};
@@ -12,7 +11,7 @@ use kube::{Api, Resource, ResourceExt};
 use crate::context::Context;
 use crate::names::Role;
 use crate::placement::{PodFacts, Stored};
-use crate::{Error, GuardedStrategy, observe};
+use crate::{Error, observe};
 
 /// All that a reconcile of a strategy looks at.
 pub struct Observed {
@@ -77,18 +76,20 @@ pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option
         Some(_) => context.stored(&context.keys.gateway(&scope)).await,
         None => Stored::Missing,
     };
+    let mut neighbours = context.strategies_of(&namespace, &account_name).await?;
+    neighbours.retain(|other| other.name_any() != name);
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     Ok(Some(Observed {
         pods: observe::pods(&context.client, pods_of, Role::Strategy, epoch).await?,
         stored: context.stored(&owner).await,
         gateway,
-        neighbours: neighbours(&context.all_strategies().await?, &namespace, &account_name, &name),
+        neighbours,
         resource_version: strategy.resource_version().unwrap_or_default(),
         generation: strategy.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         deleting_since,
         finalizers: strategy.finalizers().to_vec(),
         annotations: strategy.annotations().clone(),
-        owner_reference: owner_reference(&strategy),
+        owner_reference: observe::owner_reference(&strategy),
         reference: strategy.object_ref(&()),
         spec: strategy.spec,
         unknown_fields,
@@ -99,18 +100,4 @@ pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option
         owner,
         account,
     }))
-}
-
-fn neighbours(all: &[Arc<GuardedStrategy>], namespace: &str, account: &str, name: &str) -> Vec<TradingStrategy> {
-    let same = |strategy: &TradingStrategy| {
-        strategy.namespace().as_deref() == Some(namespace)
-            && strategy.spec.account_ref.name.as_str() == account
-            && strategy.name_any() != name
-    };
-    all.iter().filter_map(|object| object.0.as_ref().ok()).filter(|other| same(other)).cloned().collect()
-}
-
-/// A controller reference that never blocks its owner's deletion.
-pub fn owner_reference<K: Resource<DynamicType = ()>>(object: &K) -> OwnerReference {
-    OwnerReference { block_owner_deletion: Some(false), ..object.controller_owner_ref(&()).unwrap_or_default() }
 }

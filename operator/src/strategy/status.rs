@@ -6,25 +6,20 @@ use crds::strategy::status::{Mode, StrategyState, Worker};
 use crds::{TradingStrategy, TradingStrategyStatus};
 use engine::report::Report;
 use k8s_openapi::jiff::Timestamp;
-use kube::Api;
-use kube::api::{Patch, PatchParams};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::observe::Observed;
 use super::plan::{Move, Plan};
 use super::validate::Invalid;
-use crate::Error;
 use crate::condition::{Verdict, accepted};
 use crate::context::Context;
-use crate::names::STATUS_MANAGER;
 use crate::pace::{Pace, WORTH_A_WRITE};
 use crate::placement::{Standing, Stored};
 use crate::reason::Reason;
 use crate::report::{Word, word};
-
-/// How long a deletion may take before a human is asked.
-const DEADLINE_SECONDS: i64 = 60;
+use crate::status::DEADLINE_SECONDS;
+use crate::{Error, status};
 
 /// The status that a reader should see now.
 pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> TradingStrategyStatus {
@@ -265,25 +260,6 @@ fn steady(condition: &Condition) -> Value {
 
 /// Writes figures and conditions under their own manager; epoch and ledger are not touched.
 pub async fn write(context: &Context, observed: &Observed, status: &TradingStrategyStatus) -> Result<(), Error> {
-    let mut body =
-        serde_json::to_value(status).map_err(|source| Error::Json { subject: observed.name.clone(), source })?;
-    if let Some(fields) = body.as_object_mut() {
-        fields.remove("epoch");
-        fields.remove("ledger");
-    }
-    let body = json!({
-        "apiVersion": crds::API_VERSION,
-        "kind": "TradingStrategy",
-        "metadata": { "name": observed.name },
-        "status": body,
-    });
-    let api: Api<TradingStrategy> = Api::namespaced(context.client.clone(), &observed.namespace);
-    let params = PatchParams::apply(STATUS_MANAGER).force();
-    context.metrics.writes.inc();
-    match api.patch_status(&observed.name, &params, &Patch::Apply(&body)).await {
-        Ok(_) => Ok(()),
-        // Gone meanwhile: there is nothing to tell.
-        Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(()),
-        Err(error) => Err(Error::api("write the status of", observed.name.clone())(error)),
-    }
+    let body = status::body(&observed.name, status)?;
+    status::write::<TradingStrategy>(context, &observed.namespace, &observed.name, body).await
 }

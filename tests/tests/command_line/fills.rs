@@ -1,11 +1,7 @@
 //! What an order meets on the paper venue: fees in coins, latency, the size on offer, and the orders not sent.
 
-use super::folder::{Folder, MANIFEST, V1, prices, ticks, with};
+use super::folder::{Folder, MANIFEST, V1, backtest, prices, ticks, with};
 use super::outcome::Outcome;
-
-fn backtest(manifest: &str, data: &str) -> String {
-    Folder::of(manifest, data).prints("backtest grid.yaml --data prices.csv")
-}
 
 #[test]
 fn a_fee_in_what_is_received_leaves_the_coins_of_a_buy() {

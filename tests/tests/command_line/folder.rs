@@ -147,3 +147,8 @@ impl Folder {
         assert_eq!(finished, expected, "worker {arguments}");
     }
 }
+
+/// What `backtest` prints of a manifest on data.
+pub fn backtest(manifest: &str, data: &str) -> String {
+    Folder::of(manifest, data).prints("backtest grid.yaml --data prices.csv")
+}

@@ -1,6 +1,6 @@
 //! The worked vectors of the grid, to the last digit.
 
-use super::folder::{Folder, MANIFEST, STEP_MS, V1, prices, strategy_of, ticks, with};
+use super::folder::{Folder, MANIFEST, STEP_MS, V1, backtest, prices, strategy_of, ticks, with};
 use super::outcome::Outcome;
 
 /// V1 as the contract prints it.
@@ -29,10 +29,6 @@ const V1_OUTCOME: Outcome<'_> = Outcome {
     base_price: "586.40",
     pnl: ["12.3625", "-32.8344", "0", "-20.4719"],
 };
-
-fn backtest(manifest: &str, data: &str) -> String {
-    Folder::of(manifest, data).prints("backtest grid.yaml --data prices.csv")
-}
 
 fn capital(base: &str, quote: &str) -> String {
     with(MANIFEST, "capital: {USDT: 3000, BNB: 5}", &format!("capital: {{USDT: {quote}, BNB: \"{base}\"}}"))

@@ -1,0 +1,49 @@
+//! The write of a status, of either kind. Needs a client.
+
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::Error;
+use crate::context::Context;
+use crate::names::STATUS_MANAGER;
+
+/// How long a deletion that nothing holds may take before a human is asked.
+pub const DEADLINE_SECONDS: i64 = 60;
+
+/// A status without its epoch and its ledger: they have their own manager, and are not touched here.
+pub fn body(name: &str, status: &impl Serialize) -> Result<Value, Error> {
+    let mut body = serde_json::to_value(status).map_err(|source| Error::Json { subject: name.to_owned(), source })?;
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("epoch");
+        fields.remove("ledger");
+    }
+    Ok(body)
+}
+
+/// Writes it under its own manager.
+pub async fn write<K>(context: &Context, namespace: &str, name: &str, body: Value) -> Result<(), Error>
+where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned,
+{
+    let body = json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
+        "metadata": { "name": name },
+        "status": body,
+    });
+    let api: Api<K> = Api::namespaced(context.client.clone(), namespace);
+    let params = PatchParams::apply(STATUS_MANAGER).force();
+    context.metrics.writes.inc();
+    match api.patch_status(name, &params, &Patch::Apply(&body)).await {
+        Ok(_) => Ok(()),
+        // Gone meanwhile: there is nothing to tell.
+        Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(()),
+        Err(error) => Err(Error::api("write the status of", name)(error)),
+    }
+}
