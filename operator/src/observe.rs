@@ -13,17 +13,22 @@ use crate::placement::PodFacts;
 use crate::{Error, unknown};
 
 /// An object as it is stored now, and the paths of fields in its spec that are not known here. `None` if it is
-/// gone.
-pub async fn read<K>(client: &Client, namespace: &str, name: &str) -> Result<Option<(K, Vec<String>)>, Error>
+/// gone. One whose deletion the cache has not seen yet is looked at again once it has: whether its namespace goes
+/// too was asked of what the cache holds.
+pub async fn read<K>(client: &Client, seen: &K) -> Result<Option<(K, Vec<String>)>, Error>
 where
     K: Resource<DynamicType = ()> + HasSpec<Spec: Serialize> + DeserializeOwned,
 {
+    let (namespace, name) = (&seen.namespace().unwrap_or_default(), &seen.name_any());
     let kind = ApiResource::erase::<K>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &kind);
     let Some(stored) = api.get_opt(name).await.map_err(Error::api("get", name))? else { return Ok(None) };
     let json = |source| Error::Json { subject: name.to_owned(), source };
     let raw = serde_json::to_value(&stored).map_err(json)?;
     let object = K::deserialize(&raw).map_err(json)?;
+    if object.meta().deletion_timestamp.is_some() && seen.meta().deletion_timestamp.is_none() {
+        return Err(Error::Changed { subject: name.to_owned() });
+    }
     let unknown_fields = unknown::fields(&raw["spec"], object.spec(), "spec");
     Ok(Some((object, unknown_fields)))
 }

@@ -73,8 +73,7 @@ impl Observed {
 /// Looks, freshly. `None` if it is gone.
 pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<Observed>, Error> {
     let (name, namespace) = (seen.name_any(), seen.namespace().unwrap_or_default());
-    let Some((account, unknown_fields)) = observe::read::<TradingAccount>(&context.client, &namespace, &name).await?
-    else {
+    let Some((account, unknown_fields)) = observe::read(&context.client, seen).await? else {
         return Ok(None);
     };
     let uid = account.uid().unwrap_or_default();

@@ -168,16 +168,15 @@ fn ending(observed: &Observed) -> Plan {
         return Plan::new(vec![release], gateway, feed);
     }
     let in_use_by: Vec<String> = observed.strategies.iter().map(ResourceExt::name_any).collect();
+    let mut moves = Vec::new();
+    // The gateway still cancels for strategies that are being deleted, and the last one's book goes with it.
+    let books = super::validate::validate(observed).map(|accepted| accepted.books).unwrap_or_default();
+    if matches!(observed.gateway_stored, Stored::Found(_)) {
+        moves.push(Move::Register(Role::Gateway, serde_json::to_value(&books).unwrap_or_default()));
+    }
     if !in_use_by.is_empty() {
-        // The gateway still cancels for strategies that are being deleted.
-        let books = super::validate::validate(observed).map(|accepted| accepted.books).unwrap_or_default();
-        let mut moves = Vec::new();
-        if matches!(observed.gateway_stored, Stored::Found(_)) {
-            moves.push(Move::Register(Role::Gateway, serde_json::to_value(&books).unwrap_or_default()));
-        }
         return Plan { in_use_by, ..Plan::new(moves, gateway, feed) };
     }
-    let mut moves = Vec::new();
     let mut open = false;
     for role in [Role::Gateway, Role::Feed] {
         let situation = situation(observed, role, None);

@@ -59,8 +59,7 @@ pub struct Observed {
 /// Looks, freshly: what is decided on must not be a cache's past. `None` if it is gone.
 pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option<Observed>, Error> {
     let (name, namespace) = (seen.name_any(), seen.namespace().unwrap_or_default());
-    let Some((strategy, unknown_fields)) = observe::read::<TradingStrategy>(&context.client, &namespace, &name).await?
-    else {
+    let Some((strategy, unknown_fields)) = observe::read(&context.client, seen).await? else {
         return Ok(None);
     };
     let uid = strategy.uid().unwrap_or_default();
