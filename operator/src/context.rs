@@ -1,5 +1,6 @@
 //! What every reconcile works with.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,15 @@ pub struct Context {
     pub accounts: Store<GuardedAccount>,
 }
 
+/// An account's strategies.
+#[derive(Debug, Clone, Default)]
+pub struct Strategies {
+    /// Those that read, by name.
+    pub read: Vec<TradingStrategy>,
+    /// Names of strategies of the namespace that do not read. Whose they are, the account's registers still know.
+    pub unreadable: BTreeSet<String>,
+}
+
 /// How long one look into the store may take before it counts as away.
 const STORE_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -45,18 +55,23 @@ impl Context {
     /// An account's strategies by name, as last seen; each change of one wakes its account. They are looked at once
     /// all have been seen: after a start, one that is not yet there would look like one that is gone, and its
     /// account's feed, books and hold with it.
-    pub async fn strategies_of(&self, namespace: &str, account: &str) -> Result<Vec<TradingStrategy>, Error> {
+    pub async fn strategies_of(&self, namespace: &str, account: &str) -> Result<Strategies, Error> {
         let stopping = |_| Error::Changed { subject: "the cache of strategies".to_owned() };
         self.strategies.wait_until_ready().await.map_err(stopping)?;
-        let all = self.strategies.state();
-        let mut found: Vec<TradingStrategy> = all
-            .iter()
-            .filter_map(|object| object.0.as_ref().ok())
-            .filter(|strategy| strategy.namespace().as_deref() == Some(namespace))
-            .filter(|strategy| strategy.spec.account_ref.name.as_str() == account)
-            .cloned()
-            .collect();
-        found.sort_by_key(ResourceExt::name_any);
+        let mut found = Strategies::default();
+        for object in self.strategies.state() {
+            if object.namespace().as_deref() != Some(namespace) {
+                continue;
+            }
+            match &object.0 {
+                Ok(strategy) if strategy.spec.account_ref.name.as_str() == account => found.read.push(strategy.clone()),
+                Ok(_) => {}
+                Err(_) => {
+                    found.unreadable.insert(object.name_any());
+                }
+            }
+        }
+        found.read.sort_by_key(ResourceExt::name_any);
         Ok(found)
     }
 
@@ -74,6 +89,14 @@ impl Context {
                 fields: record.fields.into_iter().map(|(name, value)| (name, value.to_string())).collect(),
             })),
             Err(why) => Stored::Away(why),
+        }
+    }
+
+    /// An owner's record beside what a register keeps; where that could not be told, the store is away.
+    pub async fn stored_beside<T>(&self, owner: &Owner, kept: Result<Vec<T>, String>) -> (Vec<T>, Stored) {
+        match kept {
+            Ok(kept) => (kept, self.stored(owner).await),
+            Err(why) => (Vec::new(), Stored::Away(why)),
         }
     }
 

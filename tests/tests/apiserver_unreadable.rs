@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bus::StateStore as _;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -44,6 +45,48 @@ async fn trades(world: &World, epoch: u64) {
         .until("trades", Kind::Strategy, "good", |object| {
             condition(object, "Ready")["reason"] == "Trading" && object["status"]["epoch"] == epoch
         })
+        .await;
+}
+
+/// A strategy that trades and does not read any more keeps its book, its feed and its capital, and holds its account.
+async fn keeps_its_book(world: &World) {
+    let scope = bus::Scope::account(&world.namespace, "paper").unwrap();
+    let gateway = world.keys.gateway(&scope);
+    let feed = world.keys.feed(&bus::Scope::source(&world.namespace, "replay-paper").unwrap());
+    let registers = || async {
+        let of = async |owner| world.bus.desired(owner).await.unwrap().map(|register| register.value);
+        (of(&gateway).await, of(&feed).await)
+    };
+    let before = registers().await;
+    let book = before.0.as_deref().unwrap();
+    assert!(book.contains(r#""strategy":"good""#), "{book}");
+    world.patch(Kind::Strategy, "good", json!({"spec": {"accountRef": 7}})).await;
+    world
+        .until("Unreadable", Kind::Strategy, "good", |object| condition(object, "Accepted")["reason"] == "Unreadable")
+        .await;
+    world.patch(Kind::Account, "paper", json!({"spec": {"venue": {"paper": {"balances": {"USDT": 9999}}}}})).await;
+    world
+        .until("has seen its edit", Kind::Account, "paper", |object| {
+            object["status"]["observedGeneration"] == object["metadata"]["generation"]
+                && object["status"]["unassigned"]["USDT"] == "6999"
+        })
+        .await;
+    assert_eq!(registers().await, before);
+    assert!(world.pods().get("feed-paper-1").await.unwrap().metadata.deletion_timestamp.is_none());
+    let mut greedy = strategy();
+    greedy["capital"]["USDT"] = json!(7000);
+    world.create(Kind::Strategy, "greedy", greedy).await;
+    world.until_reason(Kind::Strategy, "greedy", "CapitalExceedsAccount").await;
+    world.delete(Kind::Strategy, "greedy").await;
+    world.until("it is gone", Kind::Strategy, "greedy", Value::is_null).await;
+    world.delete(Kind::Account, "paper").await;
+    world.until_reason(Kind::Account, "paper", "InUse").await;
+    let held = world.get(Kind::Account, "paper").await;
+    assert_eq!(condition(&held, "Ready")["message"], "Held by its strategies: good, range. Delete them first.");
+    assert_eq!(registers().await, before);
+    world.patch(Kind::Strategy, "good", json!({"spec": {"accountRef": {"name": "paper"}}})).await;
+    world
+        .until("reads again", Kind::Strategy, "good", |object| condition(object, "Accepted")["reason"] == "InvalidSpec")
         .await;
 }
 
@@ -92,6 +135,8 @@ async fn an_object_that_does_not_read_never_stops_the_others() {
     let message = condition(&now, "Ready")["message"].as_str().unwrap();
     assert!(message.starts_with("generation 1 keeps trading; spec.strategy.grid.gridSizePercent: 51 "), "{message}");
     assert!(world.pods().get("strategy-good-1").await.unwrap().metadata.deletion_timestamp.is_none());
+
+    keeps_its_book(&world).await;
 
     // The rules are back: what was stored before them can still be looked at, mended and deleted.
     install(&client).await;

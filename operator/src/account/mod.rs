@@ -62,7 +62,7 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
         status::write(&context, &observed, &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
     }
-    Ok(next_look(refused, plan.is_settled()))
+    Ok(next_look(refused, plan.is_settled() && !status::awaits_books(&observed)))
 }
 
 async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {

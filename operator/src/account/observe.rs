@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use bus::{Owner, Scope};
-use crds::roles::AccountSpec;
+use crds::roles::{AccountSpec, BookSpec};
 use crds::{TradingAccount, TradingAccountSpec, TradingAccountStatus, TradingStrategy};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 
-use crate::context::Context;
+use crate::context::{Context, Strategies};
 use crate::names::Role;
 use crate::placement::{PodFacts, Stored};
-use crate::{Error, observe};
+use crate::{Error, observe, unreadable};
 
 /// All that a reconcile of an account looks at.
 pub struct Observed {
@@ -58,6 +58,10 @@ pub struct Observed {
     pub feed_pods: Vec<PodFacts>,
     /// Its strategies, those being deleted included, by name.
     pub strategies: Vec<TradingStrategy>,
+    /// Books of strategies that do not read now.
+    pub kept_books: Vec<BookSpec>,
+    /// Readers of the feed that do not read now.
+    pub kept_readers: Vec<String>,
 }
 
 impl Observed {
@@ -85,13 +89,20 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
     let gateway_epoch = status.epoch.unwrap_or(0);
     let deleting_since = account.metadata.deletion_timestamp.as_ref().map(|time| time.0);
     let client = &context.client;
+    let Strategies { read: strategies, unreadable: names } = context.strategies_of(&namespace, &name).await?;
+    let kept_books = unreadable::kept_books(context, &gateway, &names).await;
+    let (kept_books, gateway_stored) = context.stored_beside(&gateway, kept_books).await;
+    let kept_readers = unreadable::kept_readers(context, &feed, &names).await;
+    let (kept_readers, feed_stored) = context.stored_beside(&feed, kept_readers).await;
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     Ok(Some(Observed {
         gateway_pods: observe::pods(client, pods_of, Role::Gateway, gateway_epoch).await?,
         feed_pods: observe::pods(client, pods_of, Role::Feed, feed_epoch).await?,
-        gateway_stored: context.stored(&gateway).await,
-        feed_stored: context.stored(&feed).await,
-        strategies: context.strategies_of(&namespace, &name).await?,
+        gateway_stored,
+        feed_stored,
+        strategies,
+        kept_books,
+        kept_readers,
         resource_version: account.resource_version().unwrap_or_default(),
         generation: account.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         deleting_since,

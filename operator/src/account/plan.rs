@@ -92,6 +92,10 @@ pub fn plan(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &
     }
     let spec = accepted.feed.as_ref().map(|feed| told(serde_json::to_string(feed)));
     let request = self::request(observed, Role::Feed, spec.clone().unwrap_or_default());
+    if spec.is_none() && !observed.kept_readers.is_empty() {
+        // Only strategies that do not read now read prices: what their feed is made from is not known.
+        return Plan::new(moves, gateway, standing_of(&observed.feed_pods));
+    }
     let wanted = spec.map(|_| request.digest(image));
     let (steps, feed) = place(&situation(observed, Role::Feed, wanted));
     moves.push(Move::Place(Box::new(request), steps));
@@ -167,12 +171,14 @@ fn ending(observed: &Observed) -> Plan {
     if observed.annotations.get(RELEASE_ANNOTATION).is_some_and(|answer| answer == "now") {
         return Plan::new(vec![release], gateway, feed);
     }
-    let in_use_by: Vec<String> = observed.strategies.iter().map(ResourceExt::name_any).collect();
+    let kept = observed.kept_books.iter().map(|book| book.strategy.clone());
+    let mut in_use_by: Vec<String> = observed.strategies.iter().map(ResourceExt::name_any).chain(kept).collect();
+    in_use_by.sort();
     let mut moves = Vec::new();
     // The gateway still cancels for strategies that are being deleted, and the last one's book goes with it.
-    let books = super::validate::validate(observed).map(|accepted| accepted.books).unwrap_or_default();
     if matches!(observed.gateway_stored, Stored::Found(_)) {
-        moves.push(Move::Register(Role::Gateway, serde_json::to_value(&books).unwrap_or_default()));
+        let books = super::validate::books(observed);
+        moves.push(Move::Register(Role::Gateway, serde_json::to_value(books).unwrap_or_default()));
     }
     if !in_use_by.is_empty() {
         return Plan { in_use_by, ..Plan::new(moves, gateway, feed) };

@@ -27,7 +27,7 @@ pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: 
     let (state, verdict) = judge(observed, invalid, plan, now);
     let generation = i64::try_from(observed.generation).ok();
     let written = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let (orders, held) = holdings(observed);
+    let Holdings { orders, balances: held } = holdings(observed);
     let mut strategies: BTreeMap<String, u32> = BTreeMap::new();
     for strategy in &observed.strategies {
         let state = strategy.status.as_ref().and_then(|status| status.state).unwrap_or(StrategyState::Pending);
@@ -69,24 +69,38 @@ fn feed(observed: &Observed, plan: &Plan) -> Option<FeedStatus> {
     Some(FeedStatus { pod: seen.map_or(before.pod.clone(), |worker| worker.pod), ..before })
 }
 
-/// What the gateway's record says of orders and money; as before while the store is away.
-fn holdings(observed: &Observed) -> (Option<AccountOrders>, Option<Balances>) {
-    let Stored::Found(record) = &observed.gateway_stored else { return (None, None) };
+/// What a gateway's record says of orders and money.
+#[derive(Default)]
+struct Holdings {
+    /// As before while the store is away.
+    orders: Option<AccountOrders>,
+    /// As before until each registered strategy has its book, and nobody else has one: in between, capitals and
+    /// books are not of the same ledgers, and their sum would lie.
+    balances: Option<Balances>,
+}
+
+fn holdings(observed: &Observed) -> Holdings {
+    let Stored::Found(record) = &observed.gateway_stored else { return Holdings::default() };
     let held = |prefix: &'static str| {
-        record.fields.iter().filter(move |(name, _)| name.starts_with(prefix)).map(|(_, text)| text.as_str())
+        record.fields.iter().filter_map(move |(name, text)| Some((name.strip_prefix(prefix)?, text.as_str())))
     };
-    let books: Vec<BookReport> = held(BOOK).filter_map(|text| serde_json::from_str(text).ok()).collect();
-    let capitals: Vec<_> = observed
-        .strategies
-        .iter()
-        .filter(|strategy| strategy.status.as_ref().is_some_and(|status| status.ledger.is_some()))
-        .map(|strategy| &strategy.spec.capital)
-        .collect();
-    let paper = observed.spec.venue.paper.as_ref();
-    // Books and capitals belong together: between a registration and its book the figures would lie.
-    let balances =
-        paper.filter(|_| books.len() == capitals.len()).map(|paper| balances(&paper.balances, &capitals, &books));
-    (Some(AccountOrders::of(held(ORDER))), balances)
+    let books: BTreeMap<&str, BookReport> =
+        held(BOOK).filter_map(|(ledger, text)| Some((ledger, serde_json::from_str(text).ok()?))).collect();
+    let registered = super::validate::books(observed).books;
+    let capitals: BTreeMap<&str, _> = registered.iter().map(|book| (book.ledger.as_str(), &book.capital)).collect();
+    let paper = observed.spec.venue.paper.as_ref().filter(|_| books.keys().eq(capitals.keys()));
+    Holdings {
+        orders: Some(AccountOrders::of(held(ORDER).map(|(_, text)| text))),
+        balances: paper.map(|paper| {
+            let (capitals, books): (Vec<_>, Vec<_>) = (capitals.into_values().collect(), books.into_values().collect());
+            balances(&paper.balances, &capitals, &books)
+        }),
+    }
+}
+
+/// Whether the gateway has yet to open or close a book: nothing tells when it has.
+pub fn awaits_books(observed: &Observed) -> bool {
+    matches!(observed.gateway_stored, Stored::Found(_)) && holdings(observed).balances.is_none()
 }
 
 fn judge(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> (StrategyState, Verdict) {

@@ -31,14 +31,28 @@ pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
         return Err(Invalid { reason: Reason::InvalidSpec, message: violations.join("; ") });
     }
     let account = AccountSpec { name: observed.name.clone(), spec: observed.spec.clone() };
-    let books = observed.strategies.iter().filter_map(book).collect();
     let reading: Vec<&TradingStrategy> = observed.strategies.iter().filter(|strategy| reads(strategy)).collect();
     Ok(Accepted {
         feed: feed(observed, &account, &reading),
-        readers: FeedDesired { readers: reading.iter().map(|strategy| strategy.name_any()).collect() },
+        readers: readers(observed, &reading),
         gateway: GatewaySpec { generation: 0, account },
-        books: GatewayDesired { books },
+        books: books(observed),
     })
+}
+
+/// The gateway's register, whatever the account's own spec says: its strategies' books do not hang on it.
+pub fn books(observed: &Observed) -> GatewayDesired {
+    let mut books: Vec<BookSpec> = observed.strategies.iter().filter_map(book).collect();
+    books.extend(observed.kept_books.iter().cloned());
+    books.sort_by(|one, other| one.strategy.cmp(&other.strategy));
+    GatewayDesired { books }
+}
+
+fn readers(observed: &Observed, reading: &[&TradingStrategy]) -> FeedDesired {
+    let mut readers: Vec<String> = reading.iter().map(|strategy| strategy.name_any()).collect();
+    readers.extend(observed.kept_readers.iter().cloned());
+    readers.sort();
+    FeedDesired { readers }
 }
 
 /// A strategy with a ledger has a book.

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use bus::{Owner, Scope};
+use crds::roles::BookSpec;
 use crds::{TradingAccount, TradingStrategy, TradingStrategySpec, TradingStrategyStatus};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Api, Resource, ResourceExt};
 
-use crate::context::Context;
+use crate::context::{Context, Strategies};
 use crate::names::Role;
 use crate::placement::{PodFacts, Stored};
-use crate::{Error, observe};
+use crate::{Error, observe, unreadable};
 
 /// All that a reconcile of a strategy looks at.
 pub struct Observed {
@@ -48,6 +49,8 @@ pub struct Observed {
     pub account: Option<TradingAccount>,
     /// Other strategies of the account.
     pub neighbours: Vec<TradingStrategy>,
+    /// Books of other strategies of the account that do not read now.
+    pub kept_books: Vec<BookSpec>,
     /// Its pods, and foreign ones of its names.
     pub pods: Vec<PodFacts>,
     /// Its record.
@@ -71,18 +74,23 @@ pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option
     let status = strategy.status.clone().unwrap_or_default();
     let epoch = status.epoch.unwrap_or(0);
     let deleting_since = strategy.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+    let gateway_owner = context.keys.gateway(&scope);
     let gateway = match deleting_since {
-        Some(_) => context.stored(&context.keys.gateway(&scope)).await,
+        Some(_) => context.stored(&gateway_owner).await,
         None => Stored::Missing,
     };
-    let mut neighbours = context.strategies_of(&namespace, &account_name).await?;
+    let Strategies { read: mut neighbours, unreadable: names } =
+        context.strategies_of(&namespace, &account_name).await?;
     neighbours.retain(|other| other.name_any() != name);
+    let kept_books = unreadable::kept_books(context, &gateway_owner, &names).await;
+    let (kept_books, stored) = context.stored_beside(&owner, kept_books).await;
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     Ok(Some(Observed {
         pods: observe::pods(&context.client, pods_of, Role::Strategy, epoch).await?,
-        stored: context.stored(&owner).await,
+        stored,
         gateway,
         neighbours,
+        kept_books,
         resource_version: strategy.resource_version().unwrap_or_default(),
         generation: strategy.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         deleting_since,

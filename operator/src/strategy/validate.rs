@@ -58,7 +58,9 @@ fn check_capital(observed: &Observed) -> Result<(), Invalid> {
             .neighbours
             .iter()
             .filter(|other| other.status.as_ref().is_some_and(|status| status.ledger.is_some()))
-            .filter_map(|other| other.spec.capital.get(asset))
+            .map(|other| &other.spec.capital)
+            .chain(observed.kept_books.iter().map(|book| &book.capital))
+            .filter_map(|capital| capital.get(asset))
             .map(|amount| amount.get())
             .sum();
         let left = (balance - taken).max(rust_decimal::Decimal::ZERO);

@@ -1,13 +1,15 @@
 //! In place of nodes: binds pods, makes them ready, ends them when they are deleted; and in place of their programs:
-//! takes the record under the pod's epoch and tells the phase that the register asks for.
+//! takes the record under the pod's epoch; a strategy tells the phase that its register asks for, a gateway keeps
+//! the books that its register names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bus::{AcquireOutcome, Commit, Keys, Lease, Owner, RedisBus, Scope, StateStore};
+use bus::{AcquireOutcome, Acquired, Commit, CommitOutcome, Keys, Lease, Owner, RedisBus, Scope, StateStore};
+use crds::account::balances::BOOK;
 use crds::record::{PHASE, Phase, PhaseState};
-use crds::roles::StrategyDesired;
+use crds::roles::{GatewayDesired, StrategyDesired};
 use engine::strategy::DesiredState;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
@@ -43,7 +45,17 @@ pub struct Kubelet {
 struct Program {
     lease: Lease,
     version: u64,
+    uid: String,
     told: Option<PhaseState>,
+    /// The fields of a gateway's books.
+    books: BTreeSet<String>,
+}
+
+impl Program {
+    fn new(uid: &str, acquired: Acquired) -> Self {
+        let books = acquired.fields.keys().filter(|name| name.starts_with(BOOK)).cloned().collect();
+        Self { lease: acquired.lease, version: acquired.version, uid: uid.to_owned(), told: None, books }
+    }
 }
 
 impl Kubelet {
@@ -106,13 +118,20 @@ impl Kubelet {
         let Some((owner, ledger, epoch)) = self.told(pod) else { return };
         if !programs.contains_key(&uid) {
             let Ok(AcquireOutcome::Acquired(acquired)) = self.bus.acquire(&owner, &ledger, epoch).await else { return };
-            let program = Program { lease: acquired.lease, version: acquired.version, told: None };
-            programs.insert(uid.clone(), program);
+            programs.insert(uid.clone(), Program::new(&uid, acquired));
         }
-        let Some(strategy) = owner.name().strip_prefix("strategy-") else { return };
         let Some(program) = programs.get_mut(&uid) else { return };
         let Ok(Some(desired)) = self.bus.desired(&owner).await else { return };
-        let Ok(desired) = serde_json::from_str::<StrategyDesired>(&desired.value) else { return };
+        if let Some(strategy) = owner.name().strip_prefix("strategy-") {
+            self.trade(strategy, program, &desired.value).await;
+        } else if owner.name().starts_with("gateway") {
+            self.keep_books(program, &desired.value).await;
+        }
+    }
+
+    /// A strategy's step: it tells the phase that its register asks for.
+    async fn trade(&self, strategy: &str, program: &mut Program, desired: &str) {
+        let Ok(desired) = serde_json::from_str::<StrategyDesired>(desired) else { return };
         let (state, reason) = match desired.state {
             DesiredState::Running => (PhaseState::Running, "Trading"),
             DesiredState::Paused => (PhaseState::Paused, "Paused"),
@@ -122,17 +141,42 @@ impl Kubelet {
             return;
         }
         let phase = Phase { state, reason: reason.to_owned(), message: String::new(), generation: 0 };
-        let commit = Commit {
-            expected_version: program.version,
-            commit_id: format!("{uid}-{}", program.version),
-            set: vec![(PHASE.to_owned(), phase.to_field().1.into())],
-            ..Commit::default()
-        };
-        if let Ok(bus::CommitOutcome::Committed { version, .. }) = self.bus.commit(&program.lease, &commit).await {
-            (program.version, program.told) = (version, Some(state));
+        let set = vec![(PHASE.to_owned(), phase.to_field().1.into())];
+        if self.commit(program, Commit { set, ..Commit::default() }).await {
+            program.told = Some(state);
             // Nobody listens while the operator is dead; it looks when it is back.
             self.nudges.send((self.namespace.clone(), strategy.to_owned())).ok();
         }
+    }
+
+    /// A gateway's step: it opens a book for each registered ledger and drops those of others.
+    async fn keep_books(&self, program: &mut Program, desired: &str) {
+        let Ok(desired) = serde_json::from_str::<GatewayDesired>(desired) else { return };
+        let registered: BTreeMap<String, String> = desired
+            .books
+            .iter()
+            .map(|book| (format!("{BOOK}{}", book.ledger), json!({"amounts": book.capital}).to_string()))
+            .collect();
+        let opened = registered.iter().filter(|(name, _)| !program.books.contains(*name));
+        let set: Vec<_> = opened.map(|(name, book)| (name.clone(), book.as_str().into())).collect();
+        let delete: Vec<_> = program.books.iter().filter(|name| !registered.contains_key(*name)).cloned().collect();
+        if set.is_empty() && delete.is_empty() {
+            return;
+        }
+        if self.commit(program, Commit { set, delete, ..Commit::default() }).await {
+            program.books = registered.into_keys().collect();
+        }
+    }
+
+    async fn commit(&self, program: &mut Program, commit: Commit) -> bool {
+        let expected_version = program.version;
+        let commit_id = format!("{}-{expected_version}", program.uid);
+        let commit = Commit { expected_version, commit_id, ..commit };
+        let Ok(CommitOutcome::Committed { version, .. }) = self.bus.commit(&program.lease, &commit).await else {
+            return false;
+        };
+        program.version = version;
+        true
     }
 
     /// What a pod's program is told by its environment: whose record, which ledger, which epoch.

@@ -247,6 +247,12 @@ impl World {
         found.map_or(Value::Null, |object| serde_json::to_value(object).expect("an object is data"))
     }
 
+    /// A kind's objects as they stand.
+    pub async fn all(&self, kind: Kind) -> Vec<Value> {
+        let found = self.api(kind).list(&ListParams::default()).await.expect("the API server answers");
+        found.iter().map(|object| serde_json::to_value(object).expect("an object is data")).collect()
+    }
+
     /// Waits until an object's JSON meets a condition.
     pub async fn until(&self, what: &str, kind: Kind, name: &str, holds: impl Fn(&Value) -> bool) {
         await_told(&format!("{name}: {what}"), || async {
@@ -322,8 +328,7 @@ impl World {
     pub async fn end_state(&self) -> Value {
         let mut state = json!({});
         for kind in Kind::ALL {
-            for object in self.api(kind).list(&ListParams::default()).await.expect("the API server answers") {
-                let object = serde_json::to_value(object).expect("an object is data");
+            for object in self.all(kind).await {
                 let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
                 let metadata =
                     ["finalizers", "annotations", "generation"].map(|field| object["metadata"][field].clone());

@@ -1,13 +1,12 @@
 //! When an operator must not write: once a fleet has settled, and before it has seen all of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 use tests::apiserver::{Kind, World, await_that, client, install};
 use tests::redis_server::RedisServer;
 
-use super::scenarios::{ACCOUNT, account_spec, create, strategy_spec};
+use super::scenarios::{ACCOUNT, account_spec, create, quiet, strategy_spec};
 
 #[tokio::test]
 async fn a_settled_fleet_writes_nothing() {
@@ -30,18 +29,7 @@ async fn a_settled_fleet_writes_nothing() {
         world.until_reason(Kind::Strategy, name, "Trading").await;
         world.until_reason(Kind::Account, account, "Available").await;
     }
-    // What the last transitions woke has been looked at once it stays quiet over a few looks.
-    let mut before = usize::MAX;
-    await_that("the fleet settles", || {
-        let now = world.tap.writes().len();
-        let same = now == before;
-        before = now;
-        async move {
-            tokio::time::sleep(Duration::from_secs(2)).await;
-            same.then_some(())
-        }
-    })
-    .await;
+    quiet(&world).await;
     world.tap.arm(None);
     let looks = world.metrics.reconciles.get();
     for round in 0..5 {
@@ -67,6 +55,7 @@ async fn nothing_is_decided_before_all_strategies_have_been_seen() {
     let redis = Arc::new(RedisServer::start());
     let world = World::start(&client, &redis, None).await;
     create(&world).await;
+    quiet(&world).await;
     let before = world.get(Kind::Account, ACCOUNT).await["status"].clone();
     assert!(world.look_unprepared(ACCOUNT).await.is_none(), "it takes the strategy for gone");
     assert_eq!(world.get(Kind::Account, ACCOUNT).await["status"], before);
