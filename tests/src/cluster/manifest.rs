@@ -45,11 +45,15 @@ pub fn part(manifest: &str, kind: &str) -> String {
     parts.next().expect("the example has that kind").to_owned()
 }
 
-/// A strategy of the example's account under a name, that watches and never trades: its bands are out of reach.
+/// What a [`watcher`] has, in USDT.
+pub const WATCHER_CAPITAL: u32 = 100;
+
+/// A strategy of the example's account under a name, that watches and never trades: its bands are out of reach, and
+/// no price moves what its money is worth.
 pub fn watcher(name: &str) -> String {
     let strategy = part(&quickstart(), "TradingStrategy");
     let strategy = edit(&strategy, "grid-btc-1", name);
-    let strategy = edit(&strategy, "{USDT: 3000, BTC: \"0.34\"}", "{USDT: 100, BTC: \"0.01\"}");
+    let strategy = edit(&strategy, "{USDT: 3000, BTC: \"0.34\"}", &format!("{{USDT: {WATCHER_CAPITAL}}}"));
     edit(&strategy, "gridSizePercent: 2 ", "gridSizePercent: 50 ")
 }
 
