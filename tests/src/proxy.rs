@@ -112,9 +112,14 @@ impl Proxy {
         waited.unwrap_or_else(PoisonError::into_inner).0.sprung
     }
 
-    /// Takes back a trap that has not sprung.
-    pub fn disarm(&self) {
-        self.shared.lock().trap = None;
+    /// Takes back a trap; `false`: it has sprung, or does so now.
+    pub fn disarm(&self) -> bool {
+        self.shared.lock().trap.take().is_some()
+    }
+
+    /// Whether the trap has sprung and its `end` has returned.
+    pub fn has_sprung(&self) -> bool {
+        self.shared.lock().sprung
     }
 }
 

@@ -48,12 +48,13 @@ pub fn part(manifest: &str, kind: &str) -> String {
 /// What a [`watcher`] has, in USDT.
 pub const WATCHER_CAPITAL: u32 = 100;
 
-/// A strategy of the example's account under a name, that watches and never trades: its bands are out of reach, and
-/// no price moves what its money is worth.
+/// A strategy of the example's account under a name, that watches and never trades: its bands are out of reach. Of its
+/// money a hundredth is BTC, so that prices move its figures, but never by as much as is worth a write.
 pub fn watcher(name: &str) -> String {
     let strategy = part(&quickstart(), "TradingStrategy");
     let strategy = edit(&strategy, "grid-btc-1", name);
-    let strategy = edit(&strategy, "{USDT: 3000, BTC: \"0.34\"}", &format!("{{USDT: {WATCHER_CAPITAL}}}"));
+    let strategy =
+        edit(&strategy, "{USDT: 3000, BTC: \"0.34\"}", &format!("{{USDT: {WATCHER_CAPITAL}, BTC: \"0.0001\"}}"));
     edit(&strategy, "gridSizePercent: 2 ", "gridSizePercent: 50 ")
 }
 

@@ -69,7 +69,11 @@ impl<B: Bus> Observer<B> {
         let mut ticks = 0;
         let mut ended = true;
         for owner in &self.strategies {
-            let Some(record) = self.record(owner).await? else { continue };
+            let Some(record) = self.record(owner).await? else {
+                // Lost with the store: that is no end of its data, and its role says what it is.
+                ended = false;
+                continue;
+            };
             let position = record.fields.get(POSITION).and_then(|text| text.parse::<u64>().ok());
             ticks += position.map_or(0, |position| position + 1);
             ended &= Phase::of(record.fields.get(PHASE)).is_some_and(|phase| !phase.takes_ticks());
@@ -136,5 +140,27 @@ impl News {
             Self::Signal(_) => 1,
             Self::Fill(_) => 2,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bus::{Keys, MemoryBus};
+
+    use super::*;
+    use crate::admin::Health;
+    use crate::role::Identity;
+    use crate::shutdown::Shutdown;
+
+    #[tokio::test]
+    async fn a_lost_record_is_no_end_of_its_data() {
+        let keys = Keys::new("glm").unwrap();
+        let owner = keys.strategy(&Scope::account("default", "paper").unwrap(), "grid-1");
+        let identity = Identity { keys, namespace: "default".to_owned(), ledger: String::new(), epoch: 0 };
+        let (_stop, shutdown) = Shutdown::channel();
+        let runtime = Runtime { bus: MemoryBus::new(), identity, health: Health::new("run"), shutdown };
+        let screen = Screen::new(false, false, None);
+        let mut observer = Observer { runtime, screen, cursors: BTreeMap::new(), strategies: vec![owner] };
+        assert!(!observer.all_ended().await.unwrap());
     }
 }
