@@ -10,18 +10,16 @@ use bus::{
 };
 use crds::record::STARTED_AT;
 use crds::strategy::status::Ledger;
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::ApiResource;
 use kube::{Api, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::Error;
 use crate::build::{PodRequest, pod};
 use crate::context::Context;
-use crate::names::{FINALIZER, LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, Role};
+use crate::names::{FINALIZER, LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, RELEASE_ANNOTATION, Role};
 use crate::observe;
 use crate::placement::Step;
 
@@ -252,31 +250,55 @@ impl Target<'_> {
     }
 }
 
-/// A resource in a namespace that is being deleted is let go at once: nothing can be made there any more, not
-/// even an Event, and what the chart granted there may be gone already.
-pub async fn release_with_namespace<K>(context: &Context, object: &K) -> Result<bool, Error>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
-{
-    let held = object.finalizers().iter().any(|name| name == FINALIZER);
-    if object.meta().deletion_timestamp.is_none() || !held {
+/// A resource in a namespace that is being deleted is let go at once, whether it reads or not: nothing can be made
+/// there any more, not even an Event, and what the chart granted there may be gone already.
+pub async fn release_with_namespace<K: Resource<DynamicType = ()>>(
+    context: &Context,
+    meta: &ObjectMeta,
+) -> Result<bool, Error> {
+    if !is_held(meta)
+        || !observe::is_terminating(&context.client, meta.namespace.as_deref().unwrap_or_default()).await?
+    {
         return Ok(false);
     }
-    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    if !observe::is_terminating(&context.client, &namespace).await? {
+    if release::<K>(context, meta).await? {
+        context.metrics.released.inc();
+        let (kind, namespace, name) = (K::kind(&()), meta.namespace.as_deref(), meta.name.as_deref());
+        tracing::warn!(%kind, namespace, name, "released at once: its namespace is being deleted");
+    }
+    Ok(true)
+}
+
+/// A resource that does not read is let go when a human says so: nobody can tell what it still holds.
+pub async fn release_on_demand<K: Resource<DynamicType = ()>>(
+    context: &Context,
+    meta: &ObjectMeta,
+) -> Result<bool, Error> {
+    let answer = meta.annotations.as_ref().and_then(|annotations| annotations.get(RELEASE_ANNOTATION));
+    if !is_held(meta) || answer.is_none_or(|answer| answer != "now") {
         return Ok(false);
     }
-    let rest: Vec<_> = object.finalizers().iter().filter(|name| *name != FINALIZER).collect();
+    release::<K>(context, meta).await?;
+    Ok(true)
+}
+
+/// Whether it is being deleted and only this operator still holds it.
+fn is_held(meta: &ObjectMeta) -> bool {
+    let held = meta.finalizers.iter().flatten().any(|name| name == FINALIZER);
+    meta.deletion_timestamp.is_some() && held
+}
+
+/// Takes this operator's finalizer off; `false`: it is gone already.
+async fn release<K: Resource<DynamicType = ()>>(context: &Context, meta: &ObjectMeta) -> Result<bool, Error> {
+    let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+    let rest: Vec<_> = meta.finalizers.iter().flatten().filter(|name| *name != FINALIZER).collect();
     let patch = json!({ "metadata": { "finalizers": rest } });
-    let api: Api<K> = Api::namespaced(context.client.clone(), &namespace);
+    let kind = ApiResource::erase::<K>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &kind);
     context.metrics.writes.inc();
-    match api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
-        Ok(_) => {
-            context.metrics.released.inc();
-            tracing::warn!(kind = %K::kind(&()), namespace, name, "released at once: its namespace is being deleted");
-            Ok(true)
-        }
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
+    match api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
         Err(error) => Err(Error::api("release", name)(error)),
     }
 }

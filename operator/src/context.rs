@@ -1,6 +1,6 @@
 //! What every reconcile works with.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,8 +44,26 @@ pub struct Context {
 pub struct Strategies {
     /// Those that read, by name.
     pub read: Vec<TradingStrategy>,
-    /// Names of strategies of the namespace that do not read. Whose they are, the account's registers still know.
-    pub unreadable: BTreeSet<String>,
+    /// Names of strategies of the namespace that do not read, and whether they are being deleted. Whose they are, the
+    /// account's registers still know.
+    pub unreadable: BTreeMap<String, bool>,
+}
+
+impl Strategies {
+    /// Names of strategies whose ledger only a register may know now, and whether they are being deleted: those that
+    /// do not read, and those whose status has no ledger, yet or after a restored backup.
+    pub fn unrecorded(&self) -> BTreeMap<String, bool> {
+        let recorded =
+            |strategy: &TradingStrategy| strategy.status.as_ref().is_some_and(|status| status.ledger.is_some());
+        let mut names = self.unreadable.clone();
+        names.extend(
+            self.read
+                .iter()
+                .filter(|strategy| !recorded(strategy))
+                .map(|strategy| (strategy.name_any(), strategy.metadata.deletion_timestamp.is_some())),
+        );
+        names
+    }
 }
 
 /// How long one look into the store may take before it counts as away.
@@ -66,8 +84,8 @@ impl Context {
             match &object.0 {
                 Ok(strategy) if strategy.spec.account_ref.name.as_str() == account => found.read.push(strategy.clone()),
                 Ok(_) => {}
-                Err(_) => {
-                    found.unreadable.insert(object.name_any());
+                Err(invalid) => {
+                    found.unreadable.insert(object.name_any(), invalid.metadata.deletion_timestamp.is_some());
                 }
             }
         }

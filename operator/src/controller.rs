@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crds::{TradingAccount, TradingStrategy};
-use futures::{Stream, StreamExt};
+use futures::channel::mpsc;
+use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
-
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt, predicates, reflector, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -52,15 +52,27 @@ pub async fn run<R>(
     let Sources { client, namespace, strategies, accounts, reports } = sources;
     let strategy_store = strategies.as_reader();
     let account_store = accounts.as_reader();
-    let api = |client: &Client| Api::<GuardedStrategy>::namespaced(client.clone(), &namespace);
     let pods = Api::<PartialObjectMeta<Pod>>::namespaced(client.clone(), &namespace);
 
-    let own = reflector(strategies, lean(watcher(api(&client), watcher::Config::default())))
-        .applied_objects()
-        .predicate_filter(
-            predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
-            PredicateConfig::default(),
-        );
+    // From the very watch that fills the store: an account that is woken finds there what woke it.
+    let (woken, wake) = mpsc::unbounded();
+    let wake_accounts = {
+        let accounts = account_store.clone();
+        move |event: &watcher::Event<GuardedStrategy>| {
+            for account in accounts_of(event, &accounts) {
+                // The accounts' controller has stopped: nobody is left to be woken.
+                woken.unbounded_send(account).ok();
+            }
+        }
+    };
+    let own =
+        reflector(strategies, lean(watcher(Api::namespaced(client.clone(), &namespace), watcher::Config::default())))
+            .inspect_ok(wake_accounts)
+            .applied_objects()
+            .predicate_filter(
+                predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
+                PredicateConfig::default(),
+            );
     let of_account = {
         let store = strategy_store.clone();
         move |changed: GuardedAccount| dependents(&store.state(), &changed)
@@ -86,9 +98,7 @@ pub async fn run<R>(
     let accounts = Controller::for_stream(own, account_store)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .owns_stream(lean(watcher(pods, managed())).touched_objects())
-        .watches(api(&client), watcher::Config::default(), |changed: GuardedStrategy| {
-            strategy::account_of(&changed).map(|(namespace, name)| ObjectRef::new(&name).within(&namespace))
-        })
+        .reconcile_on(wake)
         .graceful_shutdown_on(stop)
         .run(|object, context| bounded(account::reconcile(object, context)), retry_account, context)
         .for_each(|_| std::future::ready(()));
@@ -117,6 +127,23 @@ where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
     stream.default_backoff().modify(|object| object.managed_fields_mut().clear())
+}
+
+/// The accounts that an event of a strategy concerns: its own, or each there is where nobody can tell.
+fn accounts_of(
+    event: &watcher::Event<GuardedStrategy>,
+    accounts: &Store<GuardedAccount>,
+) -> Vec<ObjectRef<GuardedAccount>> {
+    let all = || accounts.state().iter().map(|account| ObjectRef::from_obj(&**account)).collect();
+    match event {
+        watcher::Event::Apply(strategy) | watcher::Event::Delete(strategy) => match strategy::account_of(strategy) {
+            Some((namespace, name)) => vec![ObjectRef::new(&name).within(&namespace)],
+            None => all(),
+        },
+        // The store is filled anew: what has gone meanwhile has no event.
+        watcher::Event::InitDone => all(),
+        watcher::Event::Init | watcher::Event::InitApply(_) => Vec::new(),
+    }
 }
 
 /// The strategies of a changed account.

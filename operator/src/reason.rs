@@ -9,7 +9,7 @@ pub enum Reason {
     InvalidSpec,
     /// The spec is valid but for fields that this operator does not know; they are ignored.
     UnknownField,
-    /// The object does not read as this version's kind.
+    /// The object, or its account, does not read as this version's kind.
     Unreadable,
     /// The account does not exist.
     AccountNotFound,

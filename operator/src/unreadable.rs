@@ -1,15 +1,10 @@
 //! Objects that do not read as their kind: each tells so in its own status, and what runs for it runs on. One
 //! broken object never stops a watch.
 
-use std::collections::BTreeSet;
-
-use bus::{Owner, StateStore as _};
 use crds::condition::{Condition, ConditionStatus};
-use crds::roles::{BookSpec, FeedDesired, GatewayDesired};
 use kube::api::{DynamicObject, ObjectMeta, Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::{Api, Resource};
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::Error;
@@ -17,35 +12,6 @@ use crate::condition::Verdict;
 use crate::context::Context;
 use crate::names::STATUS_MANAGER;
 use crate::reason::Reason;
-
-/// The books that a gateway keeps for strategies that do not read now: a book that left the register would be
-/// lost, and opened anew with the declared capital. An error: the store is away.
-pub async fn kept_books(context: &Context, gateway: &Owner, names: &BTreeSet<String>) -> Result<Vec<BookSpec>, String> {
-    let mut books = register::<GatewayDesired>(context, gateway, names).await?.books;
-    books.retain(|book| names.contains(&book.strategy));
-    Ok(books)
-}
-
-/// The readers that a feed keeps, likewise.
-pub async fn kept_readers(context: &Context, feed: &Owner, names: &BTreeSet<String>) -> Result<Vec<String>, String> {
-    let mut readers = register::<FeedDesired>(context, feed, names).await?.readers;
-    readers.retain(|reader| names.contains(reader));
-    Ok(readers)
-}
-
-/// A register, if it is asked for anybody; empty where there is none.
-async fn register<T: DeserializeOwned + Default>(
-    context: &Context,
-    owner: &Owner,
-    names: &BTreeSet<String>,
-) -> Result<T, String> {
-    if names.is_empty() {
-        return Ok(T::default());
-    }
-    let Some(register) = context.within(context.bus.desired(owner)).await? else { return Ok(T::default()) };
-    // One of another version: nothing is decided on a guess.
-    serde_json::from_str(&register.value).map_err(|error| format!("the register of {}: {error}", owner.name()))
-}
 
 /// Writes into an object's status why it does not read.
 pub async fn tell<K: Resource<DynamicType = ()>>(context: &Context, meta: &ObjectMeta, why: &str) -> Result<(), Error> {

@@ -61,10 +61,14 @@ pub async fn node(client: &Client) {
 
 /// A namespace of its own, with the service account that pods run under.
 pub async fn namespace(client: &Client, hint: &str) -> String {
-    let api: Api<Namespace> = Api::all(client.clone());
     let wanted = json!({"metadata": {"generateName": format!("{hint}-")}});
-    let wanted: Namespace = serde_json::from_value(wanted).expect("a namespace");
-    let name = api.create(&PostParams::default(), &wanted).await.expect("a namespace can be made").name_any();
+    create_namespace(client, &serde_json::from_value(wanted).expect("a namespace")).await
+}
+
+/// Makes a namespace, and in it the service account; its name.
+async fn create_namespace(client: &Client, wanted: &Namespace) -> String {
+    let api: Api<Namespace> = Api::all(client.clone());
+    let name = api.create(&PostParams::default(), wanted).await.expect("a namespace can be made").name_any();
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), &name);
     let account: ServiceAccount =
         serde_json::from_value(json!({"metadata": {"name": "glm-worker"}})).expect("a service account");
@@ -83,7 +87,7 @@ pub async fn await_that<T, F: Future<Output = Option<T>>>(what: &str, mut probe:
 
 /// The same, and the failure says what was seen last.
 pub async fn await_told<T, F: Future<Output = Result<T, String>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + Duration::from_mins(1);
+    let deadline = Instant::now() + Duration::from_mins(3);
     loop {
         match probe().await {
             Ok(found) => return found,

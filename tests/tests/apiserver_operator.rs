@@ -6,6 +6,8 @@
 mod crashes;
 #[path = "apiserver_operator/quiet.rs"]
 mod quiet;
+#[path = "apiserver_operator/restored.rs"]
+mod restored;
 #[path = "apiserver_operator/rights.rs"]
 mod rights;
 #[path = "apiserver_operator/scenarios.rs"]

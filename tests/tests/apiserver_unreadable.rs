@@ -84,6 +84,7 @@ async fn keeps_its_book(world: &World) {
     let held = world.get(Kind::Account, "paper").await;
     assert_eq!(condition(&held, "Ready")["message"], "Held by its strategies: good, range. Delete them first.");
     assert_eq!(registers().await, before);
+    assert_eq!(held["status"]["strategies"]["Unreadable"], 1, "{held}");
     world.patch(Kind::Strategy, "good", json!({"spec": {"accountRef": {"name": "paper"}}})).await;
     world
         .until("reads again", Kind::Strategy, "good", |object| condition(object, "Accepted")["reason"] == "InvalidSpec")
@@ -118,6 +119,12 @@ async fn an_object_that_does_not_read_never_stops_the_others() {
     world.create(Kind::Account, "paper", account).await;
     world.create(Kind::Strategy, "good", strategy()).await;
     trades(&world, 1).await;
+    world.until_reason(Kind::Account, "paper", "Available").await;
+    world
+        .until("has its feed", Kind::Account, "paper", |object| {
+            condition(object, "Ready")["message"] == "The gateway and the feed are up."
+        })
+        .await;
     for (name, reason) in
         [("empty", "Unreadable"), ("number", "Unreadable"), ("float", "Unreadable"), ("range", "InvalidSpec")]
     {
@@ -138,11 +145,19 @@ async fn an_object_that_does_not_read_never_stops_the_others() {
 
     keeps_its_book(&world).await;
 
+    // One that the operator holds and that nobody can mend is let go when a human says so.
+    let finalizers = json!({"metadata": {"finalizers": [operator::names::FINALIZER]}});
+    world.patch(Kind::Strategy, "float", finalizers).await;
+    world.delete(Kind::Strategy, "float").await;
+    let release = json!({"metadata": {"annotations": {operator::names::RELEASE_ANNOTATION: "now"}}});
+    world.patch(Kind::Strategy, "float", release).await;
+    world.until("it is gone", Kind::Strategy, "float", Value::is_null).await;
+
     // The rules are back: what was stored before them can still be looked at, mended and deleted.
     install(&client).await;
     world.patch(Kind::Strategy, "good", json!({"spec": {"strategy": {"grid": {"gridSizePercent": 3}}}})).await;
     trades(&world, 2).await;
-    for name in ["empty", "number", "float", "range"] {
+    for name in ["empty", "number", "range"] {
         world.delete(Kind::Strategy, name).await;
         world.until("it is gone", Kind::Strategy, name, Value::is_null).await;
     }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crds::TradingAccount;
+use kube::Resource as _;
 use kube::core::{ApiResource, DeserializeGuard};
 use kube::runtime::controller::Action;
 
@@ -26,17 +27,20 @@ use plan::Move;
 /// One look at one account.
 pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<Action, Error> {
     context.metrics.reconciles.inc();
+    // client: needed
+    if apply::release_with_namespace::<TradingAccount>(&context, object.meta()).await? {
+        return Ok(Action::await_change());
+    }
     let seen = match &*object {
         DeserializeGuard(Ok(account)) => account,
         DeserializeGuard(Err(invalid)) => {
+            if apply::release_on_demand::<TradingAccount>(&context, &invalid.metadata).await? {
+                return Ok(Action::await_change());
+            }
             unreadable::tell::<TradingAccount>(&context, &invalid.metadata, &invalid.error).await?;
             return Ok(Action::await_change());
         }
     };
-    // client: needed
-    if apply::release_with_namespace(&context, seen).await? {
-        return Ok(Action::await_change());
-    }
     let Some(observed) = observe::observe(&context, seen).await? else { return Ok(Action::await_change()) };
     // client: not needed
     let accepted = validate::validate(&observed);
@@ -62,7 +66,7 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
         status::write(&context, &observed, &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
     }
-    Ok(next_look(refused, plan.is_settled() && !status::awaits_books(&observed)))
+    Ok(next_look(refused, plan.is_settled() && !status::awaits_books(&observed, &plan)))
 }
 
 async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! What there is of an account: itself, its strategies, its pods, its records. Reads only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bus::{Owner, Scope};
 use crds::roles::{AccountSpec, BookSpec};
@@ -9,10 +9,10 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 
-use crate::context::{Context, Strategies};
+use crate::context::Context;
 use crate::names::Role;
 use crate::placement::{PodFacts, Stored};
-use crate::{Error, observe, unreadable};
+use crate::{Error, kept, observe};
 
 /// All that a reconcile of an account looks at.
 pub struct Observed {
@@ -58,13 +58,43 @@ pub struct Observed {
     pub feed_pods: Vec<PodFacts>,
     /// Its strategies, those being deleted included, by name.
     pub strategies: Vec<TradingStrategy>,
-    /// Books of strategies that do not read now.
+    /// Strategies of the namespace that do not read now.
+    pub unreadable: BTreeMap<String, bool>,
+    /// Books of strategies whose ledger no status tells now.
     pub kept_books: Vec<BookSpec>,
-    /// Readers of the feed that do not read now.
+    /// Such readers of the feed.
     pub kept_readers: Vec<String>,
 }
 
 impl Observed {
+    /// Whether a role's record is the one that this account's status names. Another's register is not written.
+    pub fn is_own(&self, role: Role) -> bool {
+        let (stored, ledger) = match role {
+            Role::Gateway | Role::Strategy => (&self.gateway_stored, self.status.ledger.as_ref()),
+            Role::Feed => (&self.feed_stored, self.status.feed.as_ref().and_then(|feed| feed.ledger.as_ref())),
+        };
+        let Stored::Found(record) = stored else { return false };
+        ledger.is_some_and(|ledger| ledger.id == record.ledger && ledger.resource_uid == self.uid)
+    }
+
+    /// Names of who uses the account. Without its register nobody knows whose a strategy is that does not read: each
+    /// of the namespace may be its own.
+    pub fn users(&self) -> BTreeSet<String> {
+        let mut users: BTreeSet<String> = self.strategies.iter().map(ResourceExt::name_any).collect();
+        if matches!(self.gateway_stored, Stored::Found(_)) {
+            users.extend(self.unreadable_users().map(str::to_owned));
+        } else {
+            users.extend(self.unreadable.keys().cloned());
+        }
+        users
+    }
+
+    /// Names of strategies with a book here that do not read.
+    pub fn unreadable_users(&self) -> impl Iterator<Item = &str> {
+        let names = self.kept_books.iter().map(|book| book.strategy.as_str());
+        names.filter(|name| self.unreadable.contains_key(*name))
+    }
+
     /// Whose record a role's is.
     pub const fn owner(&self, role: Role) -> &Owner {
         match role {
@@ -89,10 +119,11 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
     let gateway_epoch = status.epoch.unwrap_or(0);
     let deleting_since = account.metadata.deletion_timestamp.as_ref().map(|time| time.0);
     let client = &context.client;
-    let Strategies { read: strategies, unreadable: names } = context.strategies_of(&namespace, &name).await?;
-    let kept_books = unreadable::kept_books(context, &gateway, &names).await;
+    let strategies = context.strategies_of(&namespace, &name).await?;
+    let unrecorded = strategies.unrecorded();
+    let kept_books = kept::books(context, &gateway, &unrecorded).await;
     let (kept_books, gateway_stored) = context.stored_beside(&gateway, kept_books).await;
-    let kept_readers = unreadable::kept_readers(context, &feed, &names).await;
+    let kept_readers = kept::readers(context, &feed, &unrecorded).await;
     let (kept_readers, feed_stored) = context.stored_beside(&feed, kept_readers).await;
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     Ok(Some(Observed {
@@ -100,7 +131,8 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
         feed_pods: observe::pods(client, pods_of, Role::Feed, feed_epoch).await?,
         gateway_stored,
         feed_stored,
-        strategies,
+        strategies: strategies.read,
+        unreadable: strategies.unreadable,
         kept_books,
         kept_readers,
         resource_version: account.resource_version().unwrap_or_default(),

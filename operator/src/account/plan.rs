@@ -1,10 +1,11 @@
 //! What must happen next for an account. Pure: no client, no clock.
 
-use kube::ResourceExt;
+use crds::roles::{FeedDesired, GatewayDesired};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::observe::Observed;
-use super::validate::Accepted;
+use super::validate::{self, Accepted};
 use crate::build::{Image, PodRequest};
 use crate::names::{FINALIZER, LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
 use crate::placement::{LedgerStatus, PodFacts, Situation, Standing, Step, Stored, place};
@@ -69,37 +70,52 @@ impl Plan {
 /// The next moves.
 pub fn plan(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &Image) -> Plan {
     if observed.deleting_since.is_some() {
-        return ending(observed);
+        let in_use_by: Vec<String> = observed.users().into_iter().collect();
+        if in_use_by.is_empty() || is_let_go(observed) {
+            return ending(observed);
+        }
+        // It serves until the last of them has gone: they may have orders to cancel.
+        return Plan { in_use_by, ..serving(observed, accepted, image) };
     }
     let setting = || Standing::Starting { why: "the finalizer is being set".to_owned() };
     if !observed.finalizers.iter().any(|name| name == FINALIZER) {
         let finalizers = observed.finalizers.iter().cloned().chain([FINALIZER.to_owned()]).collect();
         return Plan::new(vec![Move::Finalizers(finalizers)], setting(), Standing::Absent);
     }
-    let Ok(accepted) = accepted else {
-        return Plan::new(Vec::new(), standing_of(&observed.gateway_pods), standing_of(&observed.feed_pods));
-    };
+    serving(observed, accepted, image)
+}
+
+fn serving(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &Image) -> Plan {
     let mut moves = Vec::new();
-    let told = |value: Result<String, serde_json::Error>| value.unwrap_or_default();
-    if matches!(observed.gateway_stored, Stored::Found(_)) {
-        moves.push(Move::Register(Role::Gateway, serde_json::to_value(&accepted.books).unwrap_or_default()));
+    if observed.is_own(Role::Gateway) {
+        moves.push(register(Role::Gateway, &validate::books(observed)));
     }
+    // A bad spec changes nothing that runs, and its strategies come and go.
+    let Ok(accepted) = accepted else {
+        return Plan::new(moves, standing_of(&observed.gateway_pods), standing_of(&observed.feed_pods));
+    };
+    let told = |value: Result<String, serde_json::Error>| value.unwrap_or_default();
     let request = request(observed, Role::Gateway, told(serde_json::to_string(&accepted.gateway)));
     let (steps, gateway) = place(&situation(observed, Role::Gateway, Some(request.digest(image))));
     moves.push(Move::Place(Box::new(request), steps));
-    if matches!(observed.feed_stored, Stored::Found(_)) {
-        moves.push(Move::Register(Role::Feed, serde_json::to_value(&accepted.readers).unwrap_or_default()));
+    if observed.is_own(Role::Feed) {
+        moves.push(register(Role::Feed, &accepted.readers));
     }
     let spec = accepted.feed.as_ref().map(|feed| told(serde_json::to_string(feed)));
     let request = self::request(observed, Role::Feed, spec.clone().unwrap_or_default());
     if spec.is_none() && !observed.kept_readers.is_empty() {
-        // Only strategies that do not read now read prices: what their feed is made from is not known.
+        // Only strategies that are not known now read prices: what their feed is made from is not known either.
         return Plan::new(moves, gateway, standing_of(&observed.feed_pods));
     }
     let wanted = spec.map(|_| request.digest(image));
     let (steps, feed) = place(&situation(observed, Role::Feed, wanted));
     moves.push(Move::Place(Box::new(request), steps));
     Plan::new(moves, gateway, feed)
+}
+
+/// Plain data: this cannot fail.
+fn register(role: Role, value: &impl Serialize) -> Move {
+    Move::Register(role, serde_json::to_value(value).unwrap_or_default())
 }
 
 fn pods(observed: &Observed, role: Role) -> &[PodFacts] {
@@ -160,7 +176,13 @@ fn request(observed: &Observed, role: Role, spec: String) -> PodRequest {
     }
 }
 
-/// An account in use is held; then its processes end, their ledgers are closed, and it is let go.
+/// Whether nothing holds the account any more, or a human has said so.
+fn is_let_go(observed: &Observed) -> bool {
+    !observed.finalizers.iter().any(|name| name == FINALIZER)
+        || observed.annotations.get(RELEASE_ANNOTATION).is_some_and(|answer| answer == "now")
+}
+
+/// The end of an account that nobody uses: its processes end, their ledgers are closed, and it is let go.
 fn ending(observed: &Observed) -> Plan {
     let (gateway, feed) = (standing_of(&observed.gateway_pods), standing_of(&observed.feed_pods));
     if !observed.finalizers.iter().any(|name| name == FINALIZER) {
@@ -168,20 +190,16 @@ fn ending(observed: &Observed) -> Plan {
     }
     let rest: Vec<_> = observed.finalizers.iter().filter(|name| *name != FINALIZER).cloned().collect();
     let release = Move::Finalizers(rest);
-    if observed.annotations.get(RELEASE_ANNOTATION).is_some_and(|answer| answer == "now") {
+    if is_let_go(observed) {
         return Plan::new(vec![release], gateway, feed);
     }
-    let kept = observed.kept_books.iter().map(|book| book.strategy.clone());
-    let mut in_use_by: Vec<String> = observed.strategies.iter().map(ResourceExt::name_any).chain(kept).collect();
-    in_use_by.sort();
+    // The last one's book goes with it.
     let mut moves = Vec::new();
-    // The gateway still cancels for strategies that are being deleted, and the last one's book goes with it.
-    if matches!(observed.gateway_stored, Stored::Found(_)) {
-        let books = super::validate::books(observed);
-        moves.push(Move::Register(Role::Gateway, serde_json::to_value(books).unwrap_or_default()));
+    if observed.is_own(Role::Gateway) {
+        moves.push(register(Role::Gateway, &GatewayDesired { books: Vec::new() }));
     }
-    if !in_use_by.is_empty() {
-        return Plan { in_use_by, ..Plan::new(moves, gateway, feed) };
+    if observed.is_own(Role::Feed) {
+        moves.push(register(Role::Feed, &FeedDesired::default()));
     }
     let mut open = false;
     for role in [Role::Gateway, Role::Feed] {

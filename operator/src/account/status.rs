@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::observe::Observed;
 use super::plan::Plan;
+use super::validate;
 use crate::condition::{Verdict, accepted};
 use crate::context::Context;
 use crate::placement::{PodFacts, Standing, Stored};
@@ -33,6 +34,10 @@ pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: 
         let state = strategy.status.as_ref().and_then(|status| status.state).unwrap_or(StrategyState::Pending);
         *strategies.entry(format!("{state:?}")).or_default() += 1;
     }
+    let unreadable = u32::try_from(observed.unreadable_users().count()).unwrap_or(u32::MAX);
+    if unreadable > 0 {
+        strategies.insert(format!("{:?}", Reason::Unreadable), unreadable);
+    }
     TradingAccountStatus {
         observed_generation: generation,
         state: Some(state),
@@ -49,7 +54,7 @@ pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: 
         summary: Some(AccountSummary {
             venue: "paper".to_owned(),
             mode: Mode::Paper,
-            strategies: u32::try_from(observed.strategies.len()).unwrap_or(u32::MAX),
+            strategies: u32::try_from(observed.strategies.len()).unwrap_or(u32::MAX).saturating_add(unreadable),
             halted: String::new(),
         }),
     }
@@ -86,7 +91,7 @@ fn holdings(observed: &Observed) -> Holdings {
     };
     let books: BTreeMap<&str, BookReport> =
         held(BOOK).filter_map(|(ledger, text)| Some((ledger, serde_json::from_str(text).ok()?))).collect();
-    let registered = super::validate::books(observed).books;
+    let registered = validate::books(observed).books;
     let capitals: BTreeMap<&str, _> = registered.iter().map(|book| (book.ledger.as_str(), &book.capital)).collect();
     let paper = observed.spec.venue.paper.as_ref().filter(|_| books.keys().eq(capitals.keys()));
     Holdings {
@@ -98,9 +103,11 @@ fn holdings(observed: &Observed) -> Holdings {
     }
 }
 
-/// Whether the gateway has yet to open or close a book: nothing tells when it has.
-pub fn awaits_books(observed: &Observed) -> bool {
-    matches!(observed.gateway_stored, Stored::Found(_)) && holdings(observed).balances.is_none()
+/// Whether a gateway that works has yet to open or close a book: nothing that is watched here tells when it has.
+pub fn awaits_books(observed: &Observed, plan: &Plan) -> bool {
+    matches!(plan.gateway, Standing::Ready { .. })
+        && observed.spec.venue.paper.is_some()
+        && holdings(observed).balances.is_none()
 }
 
 fn judge(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> (StrategyState, Verdict) {
@@ -113,7 +120,7 @@ fn judge(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Times
         let verdict = Verdict { ready: refused.clone(), accepted: refused, reconciling: false, stalled: true };
         return (StrategyState::Pending, verdict);
     }
-    let (state, ready, reconciling, stalled) = standing(plan);
+    let (state, ready, reconciling, stalled) = standing(observed, plan);
     (state, Verdict { accepted: valid, ready, reconciling, stalled })
 }
 
@@ -137,7 +144,7 @@ fn deleting(plan: &Plan, seconds: i64, accepted: (ConditionStatus, Reason, Strin
 
 type Ready = (ConditionStatus, Reason, String);
 
-fn standing(plan: &Plan) -> (StrategyState, Ready, bool, bool) {
+fn standing(observed: &Observed, plan: &Plan) -> (StrategyState, Ready, bool, bool) {
     let no = |reason, message: String| (ConditionStatus::False, reason, message);
     for (what, standing) in [("gateway", &plan.gateway), ("feed", &plan.feed)] {
         match standing {
@@ -187,12 +194,14 @@ fn standing(plan: &Plan) -> (StrategyState, Ready, bool, bool) {
             }
         }
     }
-    let message = if plan.feed == Standing::Absent {
-        "The gateway is up; no strategy reads prices yet."
-    } else {
-        "The gateway and the feed are up."
+    let message = match (&plan.feed, &observed.kept_readers[..]) {
+        (Standing::Absent, []) => "The gateway is up; no strategy reads prices yet.".to_owned(),
+        (Standing::Absent, readers) => {
+            format!("The gateway is up; its readers of prices are not known yet: {}.", readers.join(", "))
+        }
+        _ => "The gateway and the feed are up.".to_owned(),
     };
-    (StrategyState::Running, (ConditionStatus::True, Reason::Available, message.to_owned()), false, false)
+    (StrategyState::Running, (ConditionStatus::True, Reason::Available, message), false, false)
 }
 
 /// Whether a status must be written: it has no figures that move with prices.

@@ -16,8 +16,6 @@ use crate::strategy::validate::Invalid;
 pub struct Accepted {
     /// For the gateway.
     pub gateway: GatewaySpec,
-    /// The gateway's register.
-    pub books: GatewayDesired,
     /// For the feed; absent while nobody reads.
     pub feed: Option<FeedSpec>,
     /// The feed's register.
@@ -36,7 +34,6 @@ pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
         feed: feed(observed, &account, &reading),
         readers: readers(observed, &reading),
         gateway: GatewaySpec { generation: 0, account },
-        books: books(observed),
     })
 }
 

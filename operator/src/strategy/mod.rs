@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crds::TradingStrategy;
+use kube::Resource as _;
 use kube::ResourceExt;
 use kube::core::{ApiResource, DeserializeGuard};
 use kube::runtime::controller::Action;
@@ -26,17 +27,20 @@ use plan::Move;
 /// One look at one strategy.
 pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<Action, Error> {
     context.metrics.reconciles.inc();
+    // client: needed
+    if apply::release_with_namespace::<TradingStrategy>(&context, object.meta()).await? {
+        return Ok(Action::await_change());
+    }
     let seen = match &*object {
         DeserializeGuard(Ok(strategy)) => strategy,
         DeserializeGuard(Err(invalid)) => {
+            if apply::release_on_demand::<TradingStrategy>(&context, &invalid.metadata).await? {
+                return Ok(Action::await_change());
+            }
             unreadable::tell::<TradingStrategy>(&context, &invalid.metadata, &invalid.error).await?;
             return Ok(Action::await_change());
         }
     };
-    // client: needed
-    if apply::release_with_namespace(&context, seen).await? {
-        return Ok(Action::await_change());
-    }
     let Some(observed) = observe::observe(&context, seen).await? else { return Ok(Action::await_change()) };
     // client: not needed
     let accepted = validate::validate(&observed);

@@ -9,10 +9,10 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Api, Resource, ResourceExt};
 
-use crate::context::{Context, Strategies};
+use crate::context::Context;
 use crate::names::Role;
 use crate::placement::{PodFacts, Stored};
-use crate::{Error, observe, unreadable};
+use crate::{Error, GuardedAccount, kept, observe};
 
 /// All that a reconcile of a strategy looks at.
 pub struct Observed {
@@ -45,11 +45,11 @@ pub struct Observed {
     pub reference: ObjectReference,
     /// Whose record.
     pub owner: Owner,
-    /// Its account, if it exists.
-    pub account: Option<TradingAccount>,
+    /// Its account, if it exists; or why it does not read.
+    pub account: Result<Option<TradingAccount>, String>,
     /// Other strategies of the account.
     pub neighbours: Vec<TradingStrategy>,
-    /// Books of other strategies of the account that do not read now.
+    /// Books of other strategies of the account whose ledger no status tells now.
     pub kept_books: Vec<BookSpec>,
     /// Its pods, and foreign ones of its names.
     pub pods: Vec<PodFacts>,
@@ -67,8 +67,13 @@ pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option
     };
     let uid = strategy.uid().unwrap_or_default();
     let account_name = strategy.spec.account_ref.name.to_string();
-    let accounts: Api<TradingAccount> = Api::namespaced(context.client.clone(), &namespace);
+    let accounts: Api<GuardedAccount> = Api::namespaced(context.client.clone(), &namespace);
     let account = accounts.get_opt(&account_name).await.map_err(Error::api("get account", account_name.clone()))?;
+    let account = match account {
+        Some(GuardedAccount { 0: Ok(account) }) => Ok(Some(account)),
+        Some(GuardedAccount { 0: Err(invalid) }) => Err(invalid.error),
+        None => Ok(None),
+    };
     let scope = Scope::account(&namespace, &account_name)?;
     let owner = context.keys.strategy(&scope, &name);
     let status = strategy.status.clone().unwrap_or_default();
@@ -79,17 +84,17 @@ pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option
         Some(_) => context.stored(&gateway_owner).await,
         None => Stored::Missing,
     };
-    let Strategies { read: mut neighbours, unreadable: names } =
-        context.strategies_of(&namespace, &account_name).await?;
-    neighbours.retain(|other| other.name_any() != name);
-    let kept_books = unreadable::kept_books(context, &gateway_owner, &names).await;
+    let mut neighbours = context.strategies_of(&namespace, &account_name).await?;
+    neighbours.read.retain(|other| other.name_any() != name);
+    neighbours.unreadable.remove(&name);
+    let kept_books = kept::books(context, &gateway_owner, &neighbours.unrecorded()).await;
     let (kept_books, stored) = context.stored_beside(&owner, kept_books).await;
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     Ok(Some(Observed {
         pods: observe::pods(&context.client, pods_of, Role::Strategy, epoch).await?,
         stored,
         gateway,
-        neighbours,
+        neighbours: neighbours.read,
         kept_books,
         resource_version: strategy.resource_version().unwrap_or_default(),
         generation: strategy.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),

@@ -1,5 +1,6 @@
 //! Whether a strategy can be run as it is, and what its worker is told. Pure: no client, no clock.
 
+use crds::TradingAccount;
 use crds::roles::{AccountSpec, StrategySpec};
 use engine::strategy::DesiredState;
 
@@ -28,7 +29,11 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
         return Err(Invalid::new(Reason::InvalidSpec, violations.join("; ")));
     }
     let name = &observed.spec.account_ref.name;
-    let Some(account) = &observed.account else {
+    let account = observed.account.as_ref().map_err(|why| {
+        let message = format!("spec.accountRef.name: account {name:?} does not read: {why}; apply it again");
+        Invalid::new(Reason::Unreadable, message)
+    })?;
+    let Some(account) = account else {
         let message =
             format!("spec.accountRef.name: {name:?} not found in namespace {}; create it", observed.namespace);
         return Err(Invalid::new(Reason::AccountNotFound, message));
@@ -42,15 +47,13 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
     if let Err(error) = spec.instrument() {
         return Err(Invalid::new(Reason::NoInstrumentRules, format!("spec.instruments[0].rules: {error}")));
     }
-    check_capital(observed)?;
+    check_capital(observed, account)?;
     Ok(spec)
 }
 
 /// The capital of all strategies of an account together must be there.
-fn check_capital(observed: &Observed) -> Result<(), Invalid> {
-    let Some(paper) = observed.account.as_ref().and_then(|account| account.spec.venue.paper.as_ref()) else {
-        return Ok(());
-    };
+fn check_capital(observed: &Observed, account: &TradingAccount) -> Result<(), Invalid> {
+    let Some(paper) = account.spec.venue.paper.as_ref() else { return Ok(()) };
     for (asset, wanted) in &observed.spec.capital {
         let balance = paper.balances.get(asset).map(|amount| amount.get()).unwrap_or_default();
         // Those that hold a ledger were there first.

@@ -82,8 +82,13 @@ impl Kubelet {
                     None => return,
                 },
                 _ = turn.tick() => {
-                    for pod in pods.values().filter(|pod| is_running(pod)) {
-                        self.work(pod, &mut programs).await;
+                    for pod in pods.values() {
+                        if is_running(pod) {
+                            self.work(pod, &mut programs).await;
+                        } else {
+                            // What failed before is tried again.
+                            self.handle(&api, pod).await;
+                        }
                     }
                 }
             }
@@ -94,7 +99,7 @@ impl Kubelet {
         self.audit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One step of a pod's life. What fails is tried again with the next event, and what is gone needs nothing.
+    /// One step of a pod's life. What fails is tried again at the next turn, and what is gone needs nothing.
     async fn handle(&self, api: &Api<Pod>, pod: &Pod) {
         let name = pod.name_any();
         if is_ours(pod) {
@@ -124,7 +129,7 @@ impl Kubelet {
         let Ok(Some(desired)) = self.bus.desired(&owner).await else { return };
         if let Some(strategy) = owner.name().strip_prefix("strategy-") {
             self.trade(strategy, program, &desired.value).await;
-        } else if owner.name().starts_with("gateway") {
+        } else if owner.name() == "gateway" {
             self.keep_books(program, &desired.value).await;
         }
     }

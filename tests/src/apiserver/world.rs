@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use super::audit::Audit;
 use super::kubelet::Kubelet;
 use super::tap::{Crash, Tap};
-use super::{await_told, kubectl, namespace, node};
+use super::{await_told, create_namespace, kubectl, namespace, node};
 use crate::redis_server::RedisServer;
 
 /// The chart's rights as they are rendered for one namespace.
@@ -91,12 +91,7 @@ impl World {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         node(client).await;
         let namespace = namespace(client, "world").await;
-        // Not everything lies in the namespace, so each has a name of its own.
-        let user = format!("glm-operator-{namespace}");
-        let rights = RIGHTS.replace("\"trading\"", &format!("{namespace:?}")).replace("glm-operator", &user);
-        let rights = rights.replace("glm-trading-release", &format!("glm-release-{namespace}"));
-        let said = kubectl(&["apply", "-f", "-"], &rights);
-        assert!(said.ok, "{}", said.stderr);
+        let user = grant(&namespace);
         let prefix = format!("w{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let (nudges, _) = broadcast::channel(1000);
         let mut world = Self {
@@ -286,6 +281,11 @@ impl World {
         self.redis.cli(&["DEL", owner.state_key(), owner.desired_key()]);
     }
 
+    /// Sets a field of an owner's record.
+    pub fn set_field(&self, owner: &bus::Owner, name: &str, value: &str) {
+        self.redis.cli(&["HSET", owner.state_key(), &format!("field:{name}"), value]);
+    }
+
     /// Gives an owner's record to another resource, as a restored backup has it.
     pub fn claim(&self, owner: &bus::Owner, uid: &str) {
         self.redis.cli(&["HSET", owner.state_key(), "_uid", uid]);
@@ -311,6 +311,14 @@ impl World {
     pub async fn delete_namespace(&self) {
         let api: Api<Namespace> = Api::all(self.client.clone());
         api.delete(&self.namespace, &DeleteParams::default()).await.expect("it is there");
+    }
+
+    /// The namespace again, with all that the chart puts there: what its records were made for is gone.
+    pub async fn restore_namespace(&self) {
+        let namespace: Namespace =
+            serde_json::from_value(json!({"metadata": {"name": self.namespace}})).expect("a namespace");
+        create_namespace(&self.client, &namespace).await;
+        grant(&self.namespace);
     }
 
     /// The operator's user name.
@@ -364,6 +372,17 @@ impl World {
         }
         serde_json::from_str(&text).expect("ids are plain text")
     }
+}
+
+/// Gives the chart's rights in a namespace; the user who has them.
+fn grant(namespace: &str) -> String {
+    // Not everything lies in the namespace, so each has a name of its own.
+    let user = format!("glm-operator-{namespace}");
+    let rights = RIGHTS.replace("\"trading\"", &format!("{namespace:?}")).replace("glm-operator", &user);
+    let rights = rights.replace("glm-trading-release", &format!("glm-release-{namespace}"));
+    let said = kubectl(&["apply", "-f", "-"], &rights);
+    assert!(said.ok, "{}", said.stderr);
+    user
 }
 
 /// What is by chance in a state: ids, uids and times.

@@ -47,7 +47,7 @@ async fn crashed(
     expected: &Value,
 ) -> Result<bool, String> {
     let world = run(scenario, redis, Some(crash)).await;
-    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(3);
     loop {
         let state = world.end_state().await;
         let (faults, _) = world.audited();
@@ -55,7 +55,7 @@ async fn crashed(
             return Err(format!("{crash:?}: {faults:?}"));
         }
         if state == *expected {
-            return Ok(!world.tap.is_armed());
+            break;
         }
         if std::time::Instant::now() > deadline {
             let (writes, other) = (world.tap.writes().join("\n    "), difference(expected, &state));
@@ -63,6 +63,12 @@ async fn crashed(
         }
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
+    quiet(&world).await;
+    let state = world.end_state().await;
+    if state != *expected {
+        return Err(format!("{crash:?}: it does not stay at that end:\n{}", difference(expected, &state)));
+    }
+    Ok(!world.tap.is_armed())
 }
 
 /// A scenario without a crash.
@@ -94,6 +100,9 @@ async fn check(clean: Clean, redis: &Arc<RedisServer>, places: &Semaphore) -> Ve
     });
     let results = join_all(runs).await;
     let reached = results.iter().filter(|result| matches!(result, Ok(true))).count();
+    if reached < writes {
+        faults.push(format!("only {reached} of {} crashes came to be", 2 * writes));
+    }
     println!("{writes:3} writes, {pods:2} pods, {reached:3} crashes: {}", scenario.name);
     faults.extend(results.into_iter().filter_map(Result::err));
     faults.into_iter().map(|fault| format!("{}: {fault}", scenario.name)).collect()

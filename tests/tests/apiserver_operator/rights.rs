@@ -30,7 +30,9 @@ async fn the_rights_are_those_that_are_needed_and_no_more() {
         let user = world.user();
         let asked = ["auth", "can-i", "--namespace", &world.namespace, "--as", &user, verb];
         let asked: Vec<&str> = asked.into_iter().chain(resource.split(' ')).collect();
-        assert_eq!(kubectl(&asked, "").ok, allowed, "{verb} {resource}");
+        // What was granted a moment ago may not be known to the API server yet.
+        let (what, asked) = (format!("{verb} {resource}: {allowed}"), &asked);
+        await_that(&what, || async { (kubectl(asked, "").ok == allowed).then_some(()) }).await;
     }
 }
 

@@ -105,6 +105,7 @@ async fn unsettled(world: &World) -> Option<String> {
     let accounts = world.all(Kind::Account).await;
     let under_way = |object: &&Value| {
         condition(object, "Reconciling")["status"] != "False"
+            || condition(object, "Ready")["status"] == "Unknown"
             || object["status"]["observedGeneration"] != object["metadata"]["generation"]
     };
     if let Some(object) = strategies.iter().chain(&accounts).find(under_way) {
@@ -141,9 +142,10 @@ async fn set(world: &World, spec: Value) {
     world.patch(Kind::Strategy, STRATEGY, json!({ "spec": spec })).await;
 }
 
-async fn annotate(world: &World, answer: &str) {
+/// Answers for a resource whose ledger is in question.
+pub async fn annotate(world: &World, kind: Kind, name: &str, answer: &str) {
     let annotations = json!({"metadata": {"annotations": {"glm.trading/ledger": answer}}});
-    world.patch(Kind::Strategy, STRATEGY, annotations).await;
+    world.patch(kind, name, annotations).await;
 }
 
 async fn edit(world: &World) {
@@ -179,6 +181,13 @@ async fn delete_account_in_use(world: &World) {
     world.until_reason(Kind::Account, ACCOUNT, "InUse").await;
     let held = world.get(Kind::Account, ACCOUNT).await;
     assert!(condition(&held, "Ready")["message"].as_str().unwrap().contains("grid"), "{held}");
+    // It serves on while it is held.
+    world.delete_pod("gateway-paper-1").await;
+    world
+        .until("has a new gateway", Kind::Account, ACCOUNT, |object| {
+            object["status"]["gateway"] == json!({"pod": "gateway-paper-2", "node": "node1"})
+        })
+        .await;
     world.delete(Kind::Strategy, STRATEGY).await;
     world.until("it is gone", Kind::Strategy, STRATEGY, Value::is_null).await;
     world.until("it is gone", Kind::Account, ACCOUNT, Value::is_null).await;
@@ -192,7 +201,7 @@ async fn ledger_lost(world: &World) {
     world.lose(&owner(world));
     world.nudge(STRATEGY);
     until_nudged(world, "LedgerLost").await;
-    annotate(world, "discard").await;
+    annotate(world, Kind::Strategy, STRATEGY, "discard").await;
     trades(world, 2).await;
 }
 
@@ -203,7 +212,7 @@ async fn ledger_found(world: &World) {
     world.patch_status(Kind::Strategy, STRATEGY, json!({"status": {"ledger": {"resourceUid": "another-uid"}}})).await;
     world.nudge(STRATEGY);
     until_nudged(world, "LedgerFound").await;
-    annotate(world, "resume").await;
+    annotate(world, Kind::Strategy, STRATEGY, "resume").await;
     trades(world, 2).await;
     let now = world.get(Kind::Strategy, STRATEGY).await;
     assert_eq!(now["status"]["ledger"]["id"], ledger.as_str());
