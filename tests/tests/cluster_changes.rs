@@ -29,7 +29,7 @@ fn an_edited_spec_makes_exactly_one_new_pod_and_a_bad_one_none() {
     scenario.apply(&quickstart());
     let before = scenario.await_trading(STRATEGY);
     scenario.apply(&edit(&quickstart(), "gridSizePercent: 2 ", "gridSizePercent: 1 "));
-    let after = scenario.await_strategy(STRATEGY, "generation 2 trades", 60, |strategy| {
+    let after = scenario.await_strategy(STRATEGY, "generation 2 trades", 180, |strategy| {
         number(strategy, "/status/appliedGeneration") == 2 && ready(strategy, "True Trading")
     });
     assert_eq!(text(&after, "/status/strategy/gridSizePercent"), "1");
@@ -63,7 +63,7 @@ fn the_state_is_paused_stopped_and_running_as_asked() {
     scenario.await_trading(STRATEGY);
     assert_eq!(history.pods_of(&format!("strategy-{STRATEGY}")), 1);
     scenario.patch(RESOURCE, r#"{"spec":{"state":"Stopped"}}"#);
-    let stopped = scenario.await_strategy(STRATEGY, "Stopped", 60, |strategy| {
+    let stopped = scenario.await_strategy(STRATEGY, "Stopped", 180, |strategy| {
         text(strategy, "/status/state") == "Stopped" && ready(strategy, "True Stopped")
     });
     assert_eq!(pods_of(&scenario).len(), 0, "a stopped strategy has no pod");
@@ -85,7 +85,7 @@ fn an_account_is_held_by_its_strategies_and_names_them() {
     scenario.kubectl(&["delete", RESOURCE, "--wait=false"]);
     scenario.await_gone(Kind::Strategy, STRATEGY, 60);
     scenario.await_gone(Kind::Account, "paper", 60);
-    await_that("no pod is left", 60, || {
+    await_that("no pod is left", 180, || {
         let pods = scenario.list(Kind::Pod).len();
         if pods == 0 { Ok(()) } else { Err(format!("{pods} pods")) }
     });
@@ -96,9 +96,10 @@ fn a_quota_that_is_exceeded_is_named_and_lifted() {
     let scenario = Scenario::of(&PLATFORM, "quota");
     scenario.kubectl(&["create", "quota", "none", "--hard=pods=0"]);
     scenario.apply(&quickstart());
-    let blocked = scenario.await_strategy(STRATEGY, "PodBlocked", 60, |strategy| ready(strategy, "False PodBlocked"));
-    assert!(condition(&blocked, "Ready").contains("exceeded quota"), "{}", condition(&blocked, "Ready"));
-    scenario.await_object((Kind::Account, "paper"), "PodBlocked", 60, |account| {
+    scenario.await_strategy(STRATEGY, "PodBlocked", 180, |strategy| {
+        ready(strategy, "False PodBlocked") && condition(strategy, "Ready").contains("exceeded quota")
+    });
+    scenario.await_object((Kind::Account, "paper"), "PodBlocked", 180, |account| {
         ready(account, "False PodBlocked") && condition(account, "Ready").contains("exceeded quota")
     });
     scenario.kubectl(&["delete", "quota", "none"]);
@@ -141,7 +142,7 @@ fn pods_that_others_edit_are_still_found_and_never_doubled() {
     // A pod that no longer is what it was made from is replaced.
     let pod = format!("pod/strategy-{STRATEGY}-2");
     scenario.kubectl(&["annotate", "--overwrite", &pod, "glm.trading/digest=other"]);
-    scenario.await_strategy(STRATEGY, "epoch 3 trades", 60, |strategy| {
+    scenario.await_strategy(STRATEGY, "epoch 3 trades", 180, |strategy| {
         number(strategy, "/status/epoch") == 3 && ready(strategy, "True Trading")
     });
     history.expect_one_at_a_time();

@@ -91,9 +91,10 @@ fn a_namespace_that_is_deleted_is_released_at_once() {
     scenario.await_trading(STRATEGY);
     let released = PLATFORM.counted("released_namespaces");
     kubectl(&["delete", "namespace", &scenario.namespace, "--wait=false"]);
-    scenario.await_gone(Kind::Strategy, STRATEGY, 30);
-    scenario.await_gone(Kind::Account, "paper", 30);
-    await_that("the namespace is gone", 90, || {
+    // Kubernetes takes the pods first, and looks again when part of their grace has passed.
+    scenario.await_gone(Kind::Strategy, STRATEGY, 120);
+    scenario.await_gone(Kind::Account, "paper", 120);
+    await_that("the namespace is gone", 120, || {
         match try_run("kubectl", &["get", "namespace", &scenario.namespace], "") {
             Err(answer) if answer.contains("NotFound") => Ok(()),
             answer => Err(format!("{answer:?}")),

@@ -26,7 +26,7 @@ fn trades(strategy: &Value) -> u64 {
 fn trading(scenario: &Scenario) -> Value {
     scenario.apply(&at_speed(14_400));
     scenario.await_trading(STRATEGY);
-    scenario.await_strategy(STRATEGY, "first trades", 60, |strategy| trades(strategy) >= 2)
+    scenario.await_strategy(STRATEGY, "first trades", 180, |strategy| trades(strategy) >= 2)
 }
 
 /// A field of the strategy's record in the store.
@@ -37,7 +37,7 @@ fn record(platform: &Platform, scenario: &Scenario, field: &str) -> String {
 
 /// Trades go on from those that were there, in the same ledger.
 fn goes_on(scenario: &Scenario, before: &Value, epoch: u64) -> Value {
-    let after = scenario.await_strategy(STRATEGY, "trades on", 60, |strategy| {
+    let after = scenario.await_strategy(STRATEGY, "trades on", 180, |strategy| {
         trades(strategy) > trades(before)
             && number(strategy, "/status/epoch") == epoch
             && condition(strategy, "Ready").starts_with("True Trading")
@@ -56,7 +56,7 @@ fn a_deleted_pod_is_replaced_at_the_next_epoch() {
     assert_eq!(text(&after, "/status/worker/pod"), format!("strategy-{STRATEGY}-2"));
     // The account's pods are placed by the same rules.
     scenario.kubectl(&["delete", "pod", "gateway-paper-1", "feed-paper-1", "--wait=false"]);
-    scenario.await_object((Kind::Account, "paper"), "gateway and feed at epoch 2", 60, |account| {
+    scenario.await_object((Kind::Account, "paper"), "gateway and feed at epoch 2", 180, |account| {
         number(account, "/status/epoch") == 2
             && number(account, "/status/feed/epoch") == 2
             && condition(account, "Ready").starts_with("True")
@@ -73,7 +73,7 @@ fn a_killed_container_goes_on_as_the_next_incarnation_of_its_epoch() {
     let before = trading(&scenario);
     let incarnation = record(&PLATFORM, &scenario, "_incarnation");
     signal_container(&scenario.pod_of("strategy", STRATEGY).expect("there is a worker"), "SIGKILL");
-    await_that("the container runs again", 60, || {
+    await_that("the container runs again", 180, || {
         let pod = scenario.pod_of("strategy", STRATEGY).ok_or("no pod")?;
         let restarts = number(&pod, "/status/containerStatuses/0/restartCount");
         if restarts == 1 { Ok(()) } else { Err(format!("{restarts} restarts")) }
@@ -144,7 +144,7 @@ fn a_replay_under_blows_ends_with_the_bytes_of_backtest() {
     // Half a minute of trading, had it peace.
     let manifest = in_namespace(&at_speed(180_000), &scenario.namespace);
     scenario.apply(&manifest);
-    scenario.await_strategy(STRATEGY, "trades", 60, |strategy| trades(strategy) > 0);
+    scenario.await_strategy(STRATEGY, "trades", 180, |strategy| trades(strategy) > 0);
     for round in 0..8 {
         let strategy = scenario.get(Kind::Strategy, STRATEGY).expect("it is there");
         let told = format!("{} trades, {}", trades(&strategy), condition(&strategy, "Ready"));

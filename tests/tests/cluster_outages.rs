@@ -26,7 +26,7 @@ fn redis_away_for_a_minute_costs_no_pod_and_no_trade() {
     scenario.apply(&beyond_an_outage());
     scenario.await_trading(STRATEGY);
     let before =
-        scenario.await_strategy(STRATEGY, "trades", 60, |strategy| number(strategy, "/status/orders/filled") >= 2);
+        scenario.await_strategy(STRATEGY, "trades", 180, |strategy| number(strategy, "/status/orders/filled") >= 2);
     let pods = pod_uids(&scenario);
     platform.scale_redis(0);
     let away = scenario.await_strategy(STRATEGY, "Degraded", TOLD_SECONDS, |strategy| {
@@ -49,7 +49,7 @@ fn redis_away_for_a_minute_costs_no_pod_and_no_trade() {
         condition(strategy, "Ready").starts_with("True Trading")
     });
     assert_eq!(text(&after, "/status/ledger"), text(&before, "/status/ledger"));
-    scenario.await_strategy(STRATEGY, "trades on", 60, |strategy| {
+    scenario.await_strategy(STRATEGY, "trades on", 180, |strategy| {
         number(strategy, "/status/orders/filled") > number(&before, "/status/orders/filled")
     });
     assert_eq!(pod_uids(&scenario), pods, "a pod was replaced when Redis came back");
@@ -74,7 +74,7 @@ fn a_fleet_without_trades_writes_nothing() {
             .await_strategy(name, "Ready", 180, |strategy| condition(strategy, "Ready").starts_with("True Trading"));
     }
     let unassigned = (10_000 - FLEET * WATCHER_CAPITAL).to_string();
-    scenario.await_object((Kind::Account, "paper"), "Ready, with all books", 60, |account| {
+    scenario.await_object((Kind::Account, "paper"), "Ready, with all books", 180, |account| {
         condition(account, "Ready").starts_with("True") && text(account, "/status/unassigned/USDT") == unassigned
     });
     // The first figures may still be on their way.

@@ -41,7 +41,7 @@ fn trading_goes_on_without_the_api_server_and_the_status_catches_up() {
     scenario.apply(&beyond_an_outage());
     scenario.await_trading(STRATEGY);
     let before =
-        scenario.await_strategy(STRATEGY, "trades", 60, |strategy| number(strategy, "/status/orders/filled") >= 2);
+        scenario.await_strategy(STRATEGY, "trades", 180, |strategy| number(strategy, "/status/orders/filled") >= 2);
     // Names of Services are looked up at the API server's own word: the address is taken before.
     let host = text(&platform.pods("redis")[0], "/status/podIP");
     let pods: Vec<_> = scenario.list(Kind::Pod).iter().map(|pod| text(pod, "/metadata/uid")).collect();

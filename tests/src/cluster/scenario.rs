@@ -1,7 +1,7 @@
 //! One test's namespace: asked, changed, and described when the test fails.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::api::{GetParams, ListParams, Request};
 use kube::{Client, Config};
@@ -9,6 +9,9 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Platform, await_that, condition, run, text, try_run};
+
+/// How long the API server may not answer.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,18 +63,31 @@ impl Scenario {
 
     /// One object, if it is there.
     pub fn get(&self, kind: Kind, name: &str) -> Option<Value> {
-        let request = Request::new(kind.path(&self.namespace)).get(name, &GetParams::default());
-        match self.runtime.block_on(self.client.request::<Value>(request.expect("the name is plain"))) {
+        let request = || Request::new(kind.path(&self.namespace)).get(name, &GetParams::default());
+        match self.ask(|| request().expect("the name is plain")) {
             Ok(found) => Some(found),
             Err(kube::Error::Api(answer)) if answer.code == 404 => None,
             Err(error) => panic!("get {kind:?} {name}: {error}"),
         }
     }
 
+    /// An answer, asked for again while the API server is not itself: it has just come back, or the machine is slow.
+    fn ask(&self, request: impl Fn() -> http::Request<Vec<u8>>) -> Result<Value, kube::Error> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.runtime.block_on(self.client.request::<Value>(request())) {
+                Err(kube::Error::Api(answer)) if answer.code < 500 => return Err(kube::Error::Api(answer)),
+                Err(error) if Instant::now() < deadline => eprintln!("asked again: {error}"),
+                answer => return answer,
+            }
+            thread::sleep(super::POLL);
+        }
+    }
+
     /// All objects of a kind.
     pub fn list(&self, kind: Kind) -> Vec<Value> {
-        let request = Request::new(kind.path(&self.namespace)).list(&ListParams::default());
-        let list = self.runtime.block_on(self.client.request::<Value>(request.expect("no parameters")));
+        let request = || Request::new(kind.path(&self.namespace)).list(&ListParams::default());
+        let list = self.ask(|| request().expect("no parameters"));
         let list = list.unwrap_or_else(|error| panic!("list {kind:?}: {error}"));
         list["items"].as_array().cloned().unwrap_or_default()
     }
@@ -139,7 +155,7 @@ impl Scenario {
 
     /// Until the quickstart's strategy trades; its object.
     pub fn await_trading(&self, name: &str) -> Value {
-        self.await_strategy(name, "Ready=True Trading", 60, |strategy| {
+        self.await_strategy(name, "Ready=True Trading", 180, |strategy| {
             condition(strategy, "Ready").starts_with("True Trading") && text(strategy, "/status/state") == "Running"
         })
     }
