@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File},
-    io::{Read, Write},
+    io::{BufRead, BufReader, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     thread,
@@ -19,6 +19,8 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(5);
 /// Another process can take the port between our look and the server's start.
 const PORT_ATTEMPTS: u32 = 5;
+/// A client that dials the dead server's port can be given that very port for a moment.
+const PORT_FREE_WITHIN: Duration = Duration::from_secs(20);
 
 /// A running redis-server.
 #[derive(Debug)]
@@ -69,7 +71,12 @@ impl RedisServer {
     /// Starts it again after [`kill`](Self::kill): same port, same directory, same arguments.
     pub fn restart(&mut self) {
         self.kill();
-        assert!(self.launch(), "redis-server does not start again; its log: {}", self.log());
+        let deadline = Instant::now() + PORT_FREE_WITHIN;
+        while !self.launch() {
+            let taken = self.log().contains("Address already in use");
+            assert!(taken && Instant::now() < deadline, "redis-server does not start again; its log: {}", self.log());
+            thread::sleep(POLL);
+        }
     }
 
     /// Runs redis-cli and gives its output, without the last line feed.
@@ -111,7 +118,7 @@ impl RedisServer {
         command.stdin(Stdio::null()).stderr(log.try_clone().expect("a file can be opened twice")).stdout(log);
         let mut child = command.spawn().expect("install redis-server (tests/run does)");
         let deadline = Instant::now() + READY_WITHIN;
-        while !self.answers() {
+        while !self.answers(child.id()) {
             if child.try_wait().expect("our own child can be asked").is_some() {
                 return false;
             }
@@ -127,15 +134,21 @@ impl RedisServer {
         true
     }
 
-    /// A server that still loads its file answers PING with an error.
-    fn answers(&self) -> bool {
+    /// Whether the process serves. One that still loads its file answers PING with an error; and another test's server
+    /// may have taken the port.
+    fn answers(&self, pid: u32) -> bool {
         let ping = || -> std::io::Result<bool> {
             let mut stream = TcpStream::connect(self.address())?;
             stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-            stream.write_all(b"PING\r\n")?;
-            let mut answer = [0; 7];
-            stream.read_exact(&mut answer)?;
-            Ok(&answer == b"+PONG\r\n")
+            stream.write_all(b"PING\r\nINFO server\r\n")?;
+            let mut lines = BufReader::new(stream).lines();
+            let pong = lines.next().transpose()?.is_some_and(|line| line == "+PONG");
+            for line in lines {
+                if let Some(process) = line?.strip_prefix("process_id:") {
+                    return Ok(pong && process == pid.to_string());
+                }
+            }
+            Ok(false)
         };
         ping().unwrap_or(false)
     }

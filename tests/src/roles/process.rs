@@ -12,6 +12,9 @@ use std::{
 
 use super::{DEADLINE, until};
 
+/// The signals that ask a worker to stop, and their numbers.
+const HANDLED: [(&str, u32); 2] = [("INT", 2), ("TERM", 15)];
+
 /// A started process, killed on drop.
 #[derive(Debug)]
 pub struct RoleProcess {
@@ -49,10 +52,23 @@ impl RoleProcess {
         self.killer()();
     }
 
-    /// Sends a signal by name, such as TERM.
+    /// Sends a signal by name, such as TERM. A process just started would die of TERM or INT: those wait until it has
+    /// its handler.
     pub fn signal(&self, name: &str) {
+        if let Some((_, number)) = HANDLED.iter().find(|(handled, _)| *handled == name) {
+            let what = format!("{} to handle {name}; its log: {}", self.name, self.log());
+            until(&what, DEADLINE, || self.handles_or_has_ended(*number).then_some(()));
+        }
         let sent = Command::new("kill").args(["-s", name, &self.pid.to_string()]).status();
         assert!(sent.expect("kill is there").success(), "{} takes the signal {name}", self.name);
+    }
+
+    /// From /proc, without taking its exit code: whoever asked for that later would be told of nobody.
+    fn handles_or_has_ended(&self, signal: u32) -> bool {
+        let Ok(status) = fs::read_to_string(format!("/proc/{}/status", self.pid)) else { return true };
+        let value = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let caught = value("SigCgt:").and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or_default();
+        value("State:").is_some_and(|state| state.starts_with('Z')) || caught & (1 << (signal - 1)) != 0
     }
 
     /// Its exit code if it has ended; -1 if a signal ended it.
@@ -71,10 +87,10 @@ impl RoleProcess {
         until(&format!("the end of {}; its log: {}", self.name, self.log()), within, || self.ended())
     }
 
-    /// Asks it to stop; it must do so cleanly and soon.
+    /// Asks it to stop; it must do so cleanly.
     pub fn stop(&self) {
         self.signal("TERM");
-        assert_eq!(self.exit_code_within(Duration::from_secs(10)), 0, "{} stops; its log: {}", self.name, self.log());
+        assert_eq!(self.exit_code(), 0, "{} stops; its log: {}", self.name, self.log());
     }
 
     /// What it has said, and whoever was started under its name since.

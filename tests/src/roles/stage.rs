@@ -126,12 +126,30 @@ impl Stage {
         });
     }
 
+    /// Waits until the slowest strategy has taken so many more ticks than now, or all.
+    pub fn wait_for_more_ticks(&mut self, ticks: u64) {
+        let ticks = (self.progress() + ticks).min(self.total);
+        self.wait_for_ticks(ticks);
+    }
+
     /// Waits until every strategy has said that its data has ended.
     pub fn wait_for_end(&mut self) {
         let records = self.strategies();
         until(&format!("the end of the data; {}", self.logs()), DEADLINE, || {
             records.iter().all(|record| self.store.has_ended(record)).then_some(())
         });
+    }
+
+    /// Lets the rest of the data come as fast as its readers: what had to happen in the middle has happened, and the
+    /// data is far longer than that needs, for the sake of slow machines.
+    pub fn hurry(&mut self) {
+        let feed = self.actors.iter().position(|actor| actor.launch.role() == "feed").expect("there is a feed");
+        let feed = &mut self.actors[feed];
+        if let Some(process) = feed.process.take() {
+            process.stop();
+        }
+        feed.launch = feed.launch.at_speed(None);
+        feed.start(&self.scene);
     }
 
     /// Waits for the end, and asks every role to stop.

@@ -103,9 +103,10 @@ fn an_order_past_the_end_of_the_data_is_not_waited_for() {
 
 #[test]
 fn a_later_strategy_does_not_disturb_the_first() {
-    let mut stage = Stage::new(one_strategy(8_000, 0), &[]);
-    stage.start(Some(2_000));
-    stage.wait_for_ticks(2_000);
+    let mut stage = Stage::new(one_strategy(12_000, 0), &[]);
+    // 24 seconds of data, so that the later one comes in the middle on a slow machine too.
+    stage.start(Some(500));
+    stage.wait_for_ticks(500);
     let both = manifest("data.csv", 0, &[strategy("grid-1", "1"), strategy("grid-2", "2")]);
     let both = stage.scene.other_manifest("both.yaml", &both);
     let launches = stage.scene.create(&both, &stage.redis.url());
@@ -116,8 +117,11 @@ fn a_later_strategy_does_not_disturb_the_first() {
     });
     let later = stage.actors.last_mut().unwrap();
     later.start(&stage.scene);
+    until("the later one to trade beside the first", tests::roles::DEADLINE, || {
+        let later = stage.store.field(&Stage::record("strategy-grid-2"), "field:report")?;
+        (later.contains("\"filled\":") && !later.contains("\"filled\":0")).then_some(())
+    });
+    stage.hurry();
     stage.finish();
     stage.audit().unwrap();
-    let later = stage.store.field(&Stage::record("strategy-grid-2"), "field:report").unwrap();
-    assert!(later.contains("\"filled\":") && !later.contains("\"filled\":0"), "the later one trades: {later}");
 }

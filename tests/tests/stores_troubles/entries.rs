@@ -1,21 +1,19 @@
 //! Single entries that do not read: a tick is skipped, a command is denied or asked for again, an inbox entry stops
 //! the strategy until a human has looked.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use tests::{
     proxy::resp::Frame,
     roles::{DEADLINE, Stage, until},
 };
 
-use crate::scenes::{PACED, scene, stage};
+use crate::scenes::{LONG, PACED, scene, stage};
 
 const SYMBOL: &str = "BNB/USDT";
 
 #[test]
 fn ticks_are_skipped_and_kept() {
-    let mut stage = stage(3_000);
+    let mut stage = stage(LONG);
     stage.start(PACED);
     for (ticks, fields) in
         [(300, ["v", "1", "data", "{\"symbol\":"]), (600, ["v", "1", "data", "{}"]), (900, ["a", "b", "c", "d"])]
@@ -26,6 +24,7 @@ fn ticks_are_skipped_and_kept() {
         words.extend(fields);
         stage.store.ask(&words);
     }
+    stage.hurry();
     stage.finish();
     stage.audit_result().unwrap();
     stage.audit_orders().unwrap();
@@ -82,10 +81,10 @@ fn a_command_that_names_nothing_is_asked_for_again() {
 
 #[test]
 fn an_inbox_entry_stops_the_strategy_until_it_is_removed() {
-    let mut stage = stage(8_000);
+    let mut stage = stage(15_000);
     let (record, inbox) = (Stage::record("strategy-grid-1"), Stage::topic("inbox:strategy-grid-1"));
     stage.start(None);
-    stage.wait_for_ticks(1_500);
+    stage.wait_for_ticks(500);
     // Added while the strategy is away and the gateway has told all it had to: so it is the last thing in the inbox,
     // and ticks can be read together with it.
     stage.actor("strategy").process.take().unwrap().stop();
@@ -148,7 +147,7 @@ fn a_damaged_trade_can_be_written_anew() {
 /// A strategy in quarantine is replaced like any other.
 #[test]
 fn a_strategy_in_quarantine_gives_way_to_its_successor() {
-    let mut stage = Stage::new(scene(4_000), &[]);
+    let mut stage = Stage::new(scene(LONG), &[]);
     let inbox = Stage::topic("inbox:strategy-grid-1");
     for actor in &mut stage.actors {
         actor.launch = actor.launch.with_admin();
@@ -160,7 +159,8 @@ fn a_strategy_in_quarantine_gives_way_to_its_successor() {
     stage.store.ask(&["XDEL", &inbox, &poison]);
     let older = stage.actor("strategy").process.take().unwrap();
     stage.start_role("strategy");
-    assert_eq!(older.exit_code_within(Duration::from_secs(20)), crate::scenes::FENCED, "{}", older.log());
+    assert_eq!(older.exit_code(), crate::scenes::FENCED, "{}", older.log());
+    stage.hurry();
     stage.finish();
     stage.audit().unwrap();
 }

@@ -5,7 +5,7 @@ use tests::{
     roles::{DEADLINE, RoleProcess, Scene, Stage, Store, manifest, strategy, until},
 };
 
-use crate::scenes::{FENCED, REFUSED, prices, scene};
+use crate::scenes::{FENCED, LONG, REFUSED, RUN_PACED, prices, scene};
 
 /// A run on a Redis of its own.
 struct Runs {
@@ -56,10 +56,10 @@ impl Runs {
 
 #[test]
 fn the_first_of_two_exits_70() {
-    let mut runs = Runs::new(scene(4_000));
-    let first = runs.start(&["--speed", "1000"]);
+    let mut runs = Runs::new(scene(LONG));
+    let first = runs.start(&RUN_PACED);
     runs.wait_for_ticks(500);
-    let second = runs.start(&["--speed", "2000"]);
+    let second = runs.start(&[]);
     assert_eq!(first.exit_code(), FENCED, "{}", first.log());
     assert!(first.log().contains("fenced"), "{}", first.log());
     assert_eq!(second.exit_code(), 0, "{}", second.log());
@@ -68,14 +68,15 @@ fn the_first_of_two_exits_70() {
 
 #[test]
 fn interrupted_it_resumes_and_ends_with_the_same_result() {
-    let mut runs = Runs::new(scene(4_000));
-    for (step, signal) in ["TERM", "INT", "KILL", "TERM"].into_iter().enumerate() {
-        let run = runs.start(&["--speed", "1000"]);
-        runs.wait_for_ticks(500 * (step as u64 + 1));
+    let mut runs = Runs::new(scene(LONG));
+    for signal in ["TERM", "INT", "KILL", "TERM"] {
+        let before = runs.taken();
+        let run = runs.start(&RUN_PACED);
+        runs.wait_for_ticks(before + 300);
         run.signal(signal);
         let code = run.exit_code();
         assert_eq!(code, if signal == "KILL" { -1 } else { 0 }, "{}", run.log());
-        assert!(runs.taken() < 4_000, "it was in the middle");
+        assert!(runs.taken() < LONG, "it was in the middle");
     }
     runs.finish(&[]);
     runs.equals_backtest();
@@ -127,15 +128,15 @@ fn a_new_ledger_starts_afresh_from_the_middle() {
 /// A field that may change takes effect where the replay stands.
 #[test]
 fn a_parameter_can_change_in_the_middle() {
-    let mut runs = Runs::new(scene(3_000));
-    let run = runs.start(&["--speed", "1000"]);
-    runs.wait_for_ticks(1_000);
+    let mut runs = Runs::new(scene(LONG));
+    let run = runs.start(&RUN_PACED);
+    runs.wait_for_ticks(500);
     run.stop();
     let ledger = runs.ledger();
     std::fs::write(runs.scene.manifest(), manifest("data.csv", 0, &[strategy("grid-1", "2")])).unwrap();
     runs.finish(&[]);
     assert_eq!(runs.ledger(), ledger);
-    assert_eq!(runs.taken(), 3_000);
+    assert_eq!(runs.taken(), LONG);
 }
 
 #[test]
@@ -151,8 +152,8 @@ fn other_data_under_the_same_name_of_a_ledger_is_refused() {
 
 #[test]
 fn emptied_in_the_middle_it_ends() {
-    let mut runs = Runs::new(scene(4_000));
-    let run = runs.start(&["--speed", "1000"]);
+    let mut runs = Runs::new(scene(LONG));
+    let run = runs.start(&RUN_PACED);
     runs.wait_for_ticks(500);
     runs.store.ask(&["FLUSHALL"]);
     assert_eq!(run.exit_code(), REFUSED, "{}", run.log());

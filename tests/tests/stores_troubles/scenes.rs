@@ -6,8 +6,12 @@ use tests::roles::{Scene, Stage, Wave, manifest, strategy, wave};
 pub const REFUSED: i32 = 4;
 /// Exit code: a newer process has taken over.
 pub const FENCED: i32 = 70;
-/// A speed at which these replays take some seconds.
-pub const PACED: Option<u64> = Some(1_000);
+/// A speed at which something happens all the time.
+pub const PACED: Option<u64> = Some(500);
+/// The same for `run`.
+pub const RUN_PACED: [&str; 2] = ["--speed", "500"];
+/// Ticks that at this speed last for 24 seconds: whatever must happen in the middle does so on a slow machine too.
+pub const LONG: u64 = 12_000;
 
 /// Prices for so many seconds.
 pub fn prices(ticks: u64) -> String {

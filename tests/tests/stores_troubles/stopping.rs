@@ -4,30 +4,32 @@ use std::time::Duration;
 
 use tests::roles::{Stage, until};
 
-use crate::scenes::{PACED, stage};
+use crate::scenes::{LONG, PACED, stage};
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(30);
 
 #[test]
 fn each_role_ends_soon_and_goes_on_later() {
-    let mut stage = stage(6_000);
+    let mut stage = stage(LONG);
     stage.start(PACED);
-    for (step, role) in ["strategy", "gateway", "feed", "strategy", "gateway", "feed"].iter().enumerate() {
-        stage.wait_for_ticks(300 * (step as u64 + 1));
+    for role in ["strategy", "gateway", "feed", "strategy", "gateway", "feed"] {
+        stage.wait_for_more_ticks(200);
         let process = stage.actor(role).process.take().unwrap();
         process.signal("TERM");
         assert_eq!(process.exit_code_within(SOON), 0, "{}", process.log());
         stage.start_role(role);
+        stage.actor(role).process().ready();
     }
+    stage.hurry();
     stage.finish();
     stage.audit().unwrap();
 }
 
 #[test]
 fn all_at_once_in_the_middle() {
-    let mut stage = stage(4_000);
+    let mut stage = stage(LONG);
     stage.start(None);
-    stage.wait_for_ticks(1_000);
+    stage.wait_for_ticks(500);
     stage.stop();
     let taken = stage.progress();
     assert!(taken < stage.total, "it was in the middle");
@@ -56,7 +58,7 @@ fn each_role_ends_soon_when_idle() {
 /// Asked while Redis is away: it cannot finish, but it ends, and says that nothing is half done.
 #[test]
 fn each_role_ends_soon_while_redis_is_away() {
-    let mut stage = stage(3_000);
+    let mut stage = stage(LONG);
     stage.start(PACED);
     stage.wait_for_ticks(500);
     stage.redis.kill();
@@ -64,7 +66,7 @@ fn each_role_ends_soon_while_redis_is_away() {
         let process = actor.process.take().unwrap();
         process.not_ready("RedisUnavailable");
         process.signal("TERM");
-        let code = until("its end", 2 * SOON, || process.ended());
+        let code = until("its end", SOON, || process.ended());
         assert!(code == 0 || code == 1, "{code}: {}", process.log());
         assert!(code == 0 || process.log().contains("nothing half-done was stored"), "{}", process.log());
     }
