@@ -115,9 +115,9 @@ fn an_immutable_field_cannot_change() {
 
 #[test]
 fn a_new_ledger_starts_afresh_from_the_middle() {
-    let mut runs = Runs::new(scene(LONG));
-    let run = runs.start(&RUN_PACED);
-    runs.wait_for_ticks(500);
+    let mut runs = Runs::new(scene(3_000));
+    let run = runs.start(&["--speed", "1000"]);
+    runs.wait_for_ticks(1_000);
     run.stop();
     let ledger = runs.ledger();
     runs.finish(&["--new-ledger"]);
