@@ -144,6 +144,18 @@ fn a_damaged_trade_can_be_written_anew() {
     stage.audit().unwrap();
 }
 
+/// A ledger was closed before its last news was read; the next one of that name replays the same ticks.
+#[test]
+fn news_of_a_closed_ledger_is_left_out() {
+    let mut stage = stage(2_000);
+    let news = r#"{"kind":"OrderUpdate","clientOrderId":"glm-2zzzzz-7","status":"Canceled","reason":"Unfilled",
+        "cumulativeQuantity":"0","matched":1500,"time":1700001500000}"#;
+    stage.store.add(&Stage::topic("inbox:strategy-grid-1"), news);
+    stage.start(None);
+    stage.finish();
+    stage.audit().unwrap();
+}
+
 /// A strategy in quarantine is replaced like any other.
 #[test]
 fn a_strategy_in_quarantine_gives_way_to_its_successor() {

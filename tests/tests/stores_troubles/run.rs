@@ -117,7 +117,7 @@ fn an_immutable_field_cannot_change() {
 fn a_new_ledger_starts_afresh_from_the_middle() {
     let mut runs = Runs::new(scene(3_000));
     let run = runs.start(&["--speed", "1000"]);
-    runs.wait_for_ticks(1_000);
+    runs.wait_for_ticks(500);
     run.stop();
     let ledger = runs.ledger();
     runs.finish(&["--new-ledger"]);

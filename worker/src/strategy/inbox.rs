@@ -11,17 +11,18 @@ use super::{ASK_AGAIN, Worker};
 use crate::role::{Bus, IDLE, Stop};
 use crds::record::{Phase, PhaseState};
 
-/// Updates that were read but belong after a tick that was not taken yet.
+/// Entries that were read but not consumed: updates that belong after a tick that was not taken yet, and what came
+/// behind them and has nothing left to apply.
 #[derive(Debug, Default)]
-pub(super) struct Pending(VecDeque<(StreamId, Box<OrderUpdate>)>);
+pub(super) struct Pending(VecDeque<(StreamId, Option<Box<OrderUpdate>>)>);
 
 impl Pending {
     /// The tick after which the next update belongs.
     pub fn front_matched(&self) -> Option<u64> {
-        self.0.front().and_then(|(_, update)| update.matched)
+        self.0.front().and_then(|(_, update)| update.as_ref()?.matched)
     }
 
-    /// The id of the last update read.
+    /// The id of the last entry read.
     fn last_id(&self) -> Option<StreamId> {
         self.0.back().map(|(id, _)| *id)
     }
@@ -41,15 +42,22 @@ impl<B: Bus> Worker<'_, B> {
             };
             self.last_news = Instant::now();
             match message {
-                Ok(Inbox::OrderUpdate(update)) => self.pending.0.push_back((entry.id, update)),
+                // News of a closed ledger of the same name: its ticks are not these.
+                Ok(Inbox::OrderUpdate(update))
+                    if update.client_order_id.ledger().as_str() != self.runtime.identity.ledger =>
+                {
+                    tracing::warn!(order = %update.client_order_id, "news of another ledger; it is left out");
+                    self.pending.0.push_back((entry.id, None));
+                }
+                Ok(Inbox::OrderUpdate(update)) => self.pending.0.push_back((entry.id, Some(update))),
                 Ok(Inbox::Recovered { highest_sequence }) => {
                     let now = self.engine.report().as_of;
                     self.engine.step(now, engine::Event::Recovered { highest_sequence });
-                    self.consumed(entry.id);
+                    self.pending.0.push_back((entry.id, None));
                 }
                 Ok(Inbox::Control) => {
                     self.follow_register().await?;
-                    self.consumed(entry.id);
+                    self.pending.0.push_back((entry.id, None));
                 }
                 Err(problem) => return self.quarantine(entry.id, &problem).await,
             }
@@ -58,10 +66,12 @@ impl<B: Bus> Worker<'_, B> {
         Ok(())
     }
 
-    /// Applies the updates whose tick was taken.
+    /// Consumes entries in their order, up to the first update whose tick was not taken yet: the cursor never passes
+    /// one that is not applied.
     pub(super) fn apply_pending(&mut self) {
         while let Some((id, update)) = self.pending.0.front() {
-            let reached = match (update.matched, self.engine.last_sequence()) {
+            let matched = update.as_ref().and_then(|update| update.matched);
+            let reached = match (matched, self.engine.last_sequence()) {
                 (Some(matched), Some(taken)) => taken >= matched,
                 (Some(_), None) => false,
                 (None, _) => true,
@@ -71,6 +81,10 @@ impl<B: Bus> Worker<'_, B> {
             }
             let id = *id;
             let Some((_, update)) = self.pending.0.pop_front() else { return };
+            let Some(update) = update else {
+                self.consumed(id);
+                continue;
+            };
             if update.fill.is_some() {
                 self.runtime.health.fill();
             }
