@@ -21,14 +21,18 @@ async fn a_book_outlives_the_loss_of_all_statuses() {
     create(&world).await;
     quiet(&world).await;
     let ledger = world.get(Kind::Strategy, STRATEGY).await["status"]["ledger"]["id"].as_str().unwrap().to_owned();
+    let gateway = world.keys.gateway(&bus::Scope::account(&world.namespace, ACCOUNT).unwrap());
+    let kept = world.bus.desired(&gateway).await.unwrap().unwrap();
     world.delete_namespace().await;
     let namespaces: kube::Api<Namespace> = kube::Api::all(client.clone());
     await_that("the namespace is gone", || async {
         namespaces.get_opt(&world.namespace).await.unwrap().is_none().then_some(())
     })
     .await;
-    let gateway = world.keys.gateway(&bus::Scope::account(&world.namespace, ACCOUNT).unwrap());
-    // As trades had left it.
+    // The account may have outlived its strategy for a moment, and then has told its gateway so: a store that nobody
+    // touched has the register as it was, and the book as trades had left it.
+    let now = world.bus.desired(&gateway).await.unwrap().unwrap();
+    world.bus.set_desired(&gateway, &bus::Desired { token: now.token + 1, ..kept }).await.unwrap();
     let name = format!("book:{ledger}");
     world.set_field(&gateway, &name, &json!({"amounts": {"USDT": "2400.5", "BNB": "1"}}).to_string());
 
