@@ -16,12 +16,11 @@ use kube::core::ApiResource;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::Error;
 use crate::build::{PodRequest, pod};
 use crate::context::Context;
-use crate::names::{FINALIZER, LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, RELEASE_ANNOTATION, Role};
-use crate::observe;
+use crate::names::{LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, Role};
 use crate::placement::Step;
+use crate::{Error, finalizer, observe};
 
 /// Epoch and ledger of one process, as they stand in the status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -274,8 +273,7 @@ pub async fn release_on_demand<K: Resource<DynamicType = ()>>(
     context: &Context,
     meta: &ObjectMeta,
 ) -> Result<bool, Error> {
-    let answer = meta.annotations.as_ref().and_then(|annotations| annotations.get(RELEASE_ANNOTATION));
-    if !is_held(meta) || answer.is_none_or(|answer| answer != "now") {
+    if !is_held(meta) || !meta.annotations.as_ref().is_some_and(finalizer::is_waived) {
         return Ok(false);
     }
     release::<K>(context, meta).await?;
@@ -284,14 +282,13 @@ pub async fn release_on_demand<K: Resource<DynamicType = ()>>(
 
 /// Whether it is being deleted and only this operator still holds it.
 fn is_held(meta: &ObjectMeta) -> bool {
-    let held = meta.finalizers.iter().flatten().any(|name| name == FINALIZER);
-    meta.deletion_timestamp.is_some() && held
+    meta.deletion_timestamp.is_some() && finalizer::is_set(meta.finalizers.as_deref().unwrap_or_default())
 }
 
 /// Takes this operator's finalizer off; `false`: it is gone already.
 async fn release<K: Resource<DynamicType = ()>>(context: &Context, meta: &ObjectMeta) -> Result<bool, Error> {
     let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
-    let rest: Vec<_> = meta.finalizers.iter().flatten().filter(|name| *name != FINALIZER).collect();
+    let rest = finalizer::without(meta.finalizers.as_deref().unwrap_or_default());
     let patch = json!({ "metadata": { "finalizers": rest } });
     let kind = ApiResource::erase::<K>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &kind);

@@ -15,6 +15,7 @@ use crate::build::Image;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::placement::{RecordFacts, Stored};
+use crate::strategy::has_ledger;
 use crate::{Error, GuardedAccount, GuardedStrategy};
 
 /// Shared by all reconciles.
@@ -53,13 +54,11 @@ impl Strategies {
     /// Names of strategies whose ledger only a register may know now, and whether they are being deleted: those that
     /// do not read, and those whose status has no ledger, yet or after a restored backup.
     pub fn unrecorded(&self) -> BTreeMap<String, bool> {
-        let recorded =
-            |strategy: &TradingStrategy| strategy.status.as_ref().is_some_and(|status| status.ledger.is_some());
         let mut names = self.unreadable.clone();
         names.extend(
             self.read
                 .iter()
-                .filter(|strategy| !recorded(strategy))
+                .filter(|strategy| !has_ledger(strategy))
                 .map(|strategy| (strategy.name_any(), strategy.metadata.deletion_timestamp.is_some())),
         );
         names

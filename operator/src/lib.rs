@@ -11,6 +11,7 @@ mod condition;
 pub mod context;
 pub mod controller;
 mod event;
+mod finalizer;
 mod kept;
 pub mod metrics;
 pub mod names;

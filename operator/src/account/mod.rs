@@ -60,13 +60,14 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
     }
     // client: not needed
     let now = k8s_openapi::jiff::Timestamp::now();
-    let status = status::status(&observed, accepted.as_ref().err(), &plan, now);
+    let holdings = status::holdings(&observed);
+    let status = status::status(&observed, accepted.as_ref().err(), &plan, &holdings, now);
     // client: needed
     if status::is_due(&observed.status, &status) {
         status::write(&context, &observed, &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
     }
-    Ok(next_look(refused, plan.is_settled() && !status::awaits_books(&observed, &plan)))
+    Ok(next_look(refused, plan.is_settled() && !status::awaits_books(&observed, &plan, &holdings)))
 }
 
 async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::observe::Observed;
 use super::validate::{self, Accepted};
 use crate::build::{Image, PodRequest};
-use crate::names::{FINALIZER, LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
+use crate::finalizer;
+use crate::names::{LEDGER_ANNOTATION, Role};
 use crate::placement::{LedgerStatus, PodFacts, Situation, Standing, Step, Stored, place};
 use crate::strategy::plan::answer;
 use crate::strategy::validate::Invalid;
@@ -45,9 +46,7 @@ impl Plan {
 
     /// Whether the account is let go.
     pub fn is_release(&self) -> bool {
-        self.moves.iter().any(
-            |next| matches!(next, Move::Finalizers(finalizers) if !finalizers.iter().any(|name| name == FINALIZER)),
-        )
+        self.moves.iter().any(|next| matches!(next, Move::Finalizers(finalizers) if !finalizer::is_set(finalizers)))
     }
 
     /// Whether nothing is under way.
@@ -78,8 +77,8 @@ pub fn plan(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &
         return Plan { in_use_by, ..serving(observed, accepted, image) };
     }
     let setting = || Standing::Starting { why: "the finalizer is being set".to_owned() };
-    if !observed.finalizers.iter().any(|name| name == FINALIZER) {
-        let finalizers = observed.finalizers.iter().cloned().chain([FINALIZER.to_owned()]).collect();
+    if !finalizer::is_set(&observed.finalizers) {
+        let finalizers = finalizer::with(&observed.finalizers);
         return Plan::new(vec![Move::Finalizers(finalizers)], setting(), Standing::Absent);
     }
     serving(observed, accepted, image)
@@ -178,18 +177,16 @@ fn request(observed: &Observed, role: Role, spec: String) -> PodRequest {
 
 /// Whether nothing holds the account any more, or a human has said so.
 fn is_let_go(observed: &Observed) -> bool {
-    !observed.finalizers.iter().any(|name| name == FINALIZER)
-        || observed.annotations.get(RELEASE_ANNOTATION).is_some_and(|answer| answer == "now")
+    !finalizer::is_set(&observed.finalizers) || finalizer::is_waived(&observed.annotations)
 }
 
 /// The end of an account that nobody uses: its processes end, their ledgers are closed, and it is let go.
 fn ending(observed: &Observed) -> Plan {
     let (gateway, feed) = (standing_of(&observed.gateway_pods), standing_of(&observed.feed_pods));
-    if !observed.finalizers.iter().any(|name| name == FINALIZER) {
+    if !finalizer::is_set(&observed.finalizers) {
         return Plan::new(Vec::new(), gateway, feed);
     }
-    let rest: Vec<_> = observed.finalizers.iter().filter(|name| *name != FINALIZER).cloned().collect();
-    let release = Move::Finalizers(rest);
+    let release = Move::Finalizers(finalizer::without(&observed.finalizers));
     if is_let_go(observed) {
         return Plan::new(vec![release], gateway, feed);
     }

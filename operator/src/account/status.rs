@@ -23,12 +23,18 @@ use crate::strategy::validate::Invalid;
 use crate::{Error, status};
 
 /// The status that a reader should see now.
-pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> TradingAccountStatus {
+pub fn status(
+    observed: &Observed,
+    invalid: Option<&Invalid>,
+    plan: &Plan,
+    holdings: &Holdings,
+    now: Timestamp,
+) -> TradingAccountStatus {
     let before = &observed.status;
     let (state, verdict) = judge(observed, invalid, plan, now);
     let generation = i64::try_from(observed.generation).ok();
     let written = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let Holdings { orders, balances: held } = holdings(observed);
+    let held = holdings.balances.as_ref();
     let mut strategies: BTreeMap<String, u32> = BTreeMap::new();
     for strategy in &observed.strategies {
         let state = strategy.status.as_ref().and_then(|status| status.state).unwrap_or(StrategyState::Pending);
@@ -46,9 +52,9 @@ pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: 
         gateway: worker(&plan.gateway, &observed.gateway_pods, before.epoch).or_else(|| before.gateway.clone()),
         feed: feed(observed, plan),
         conditions: verdict.conditions(&before.conditions, generation, &written),
-        balances: held.as_ref().map(|held| held.total.clone()).or_else(|| before.balances.clone()),
-        unassigned: held.map(|held| held.unassigned).or_else(|| before.unassigned.clone()),
-        orders: orders.or(before.orders),
+        balances: held.map(|held| held.total.clone()).or_else(|| before.balances.clone()),
+        unassigned: held.map(|held| held.unassigned.clone()).or_else(|| before.unassigned.clone()),
+        orders: holdings.orders.or(before.orders),
         // An empty map where there was one would be merged to null, which the definition refuses.
         strategies: (!strategies.is_empty()).then_some(strategies),
         summary: Some(AccountSummary {
@@ -76,7 +82,7 @@ fn feed(observed: &Observed, plan: &Plan) -> Option<FeedStatus> {
 
 /// What a gateway's record says of orders and money.
 #[derive(Default)]
-struct Holdings {
+pub struct Holdings {
     /// As before while the store is away.
     orders: Option<AccountOrders>,
     /// As before until each registered strategy has its book, and nobody else has one: in between, capitals and
@@ -84,7 +90,8 @@ struct Holdings {
     balances: Option<Balances>,
 }
 
-fn holdings(observed: &Observed) -> Holdings {
+/// Reads them from the gateway's record.
+pub fn holdings(observed: &Observed) -> Holdings {
     let Stored::Found(record) = &observed.gateway_stored else { return Holdings::default() };
     let held = |prefix: &'static str| {
         record.fields.iter().filter_map(move |(name, text)| Some((name.strip_prefix(prefix)?, text.as_str())))
@@ -104,10 +111,8 @@ fn holdings(observed: &Observed) -> Holdings {
 }
 
 /// Whether a gateway that works has yet to open or close a book: nothing that is watched here tells when it has.
-pub fn awaits_books(observed: &Observed, plan: &Plan) -> bool {
-    matches!(plan.gateway, Standing::Ready { .. })
-        && observed.spec.venue.paper.is_some()
-        && holdings(observed).balances.is_none()
+pub fn awaits_books(observed: &Observed, plan: &Plan, holdings: &Holdings) -> bool {
+    matches!(plan.gateway, Standing::Ready { .. }) && observed.spec.venue.paper.is_some() && holdings.balances.is_none()
 }
 
 fn judge(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> (StrategyState, Verdict) {

@@ -9,6 +9,7 @@ use kube::ResourceExt;
 
 use super::observe::Observed;
 use crate::reason::Reason;
+use crate::strategy::has_ledger;
 use crate::strategy::validate::Invalid;
 
 /// What the account's processes are told.
@@ -67,7 +68,7 @@ fn book(strategy: &TradingStrategy) -> Option<BookSpec> {
 fn reads(strategy: &TradingStrategy) -> bool {
     strategy.metadata.deletion_timestamp.is_none()
         && strategy.spec.state != DesiredState::Stopped
-        && strategy.status.as_ref().is_some_and(|status| status.ledger.is_some())
+        && has_ledger(strategy)
 }
 
 fn feed(observed: &Observed, account: &AccountSpec, reading: &[&TradingStrategy]) -> Option<FeedSpec> {

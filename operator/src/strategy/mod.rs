@@ -101,3 +101,8 @@ pub fn account_of(object: &GuardedStrategy) -> Option<(String, String)> {
     let strategy = object.0.as_ref().ok()?;
     Some((strategy.namespace()?, strategy.spec.account_ref.name.to_string()))
 }
+
+/// Whether a strategy's status names its ledger.
+pub fn has_ledger(strategy: &TradingStrategy) -> bool {
+    strategy.status.as_ref().is_some_and(|status| status.ledger.is_some())
+}

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::observe::Observed;
 use super::validate::{Invalid, pod_document};
 use crate::build::{Image, PodRequest};
-use crate::names::{FINALIZER, LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
+use crate::finalizer;
+use crate::names::{LEDGER_ANNOTATION, Role};
 use crate::placement::{Answer, LedgerStatus, Situation, Standing, Step, Stored, place};
 use crate::report;
 
@@ -36,9 +37,7 @@ pub struct Plan {
 impl Plan {
     /// Whether the strategy is let go.
     pub fn is_release(&self) -> bool {
-        self.moves.iter().any(
-            |next| matches!(next, Move::Finalizers(finalizers) if !finalizers.iter().any(|name| name == FINALIZER)),
-        )
+        self.moves.iter().any(|next| matches!(next, Move::Finalizers(finalizers) if !finalizer::is_set(finalizers)))
     }
 
     /// Whether nothing is under way.
@@ -60,8 +59,8 @@ pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, imag
     if observed.deleting_since.is_some() {
         return ending(observed);
     }
-    if !observed.finalizers.iter().any(|name| name == FINALIZER) {
-        let finalizers = observed.finalizers.iter().cloned().chain([FINALIZER.to_owned()]).collect();
+    if !finalizer::is_set(&observed.finalizers) {
+        let finalizers = finalizer::with(&observed.finalizers);
         let standing = Standing::Starting { why: "the finalizer is being set".to_owned() };
         return Plan { moves: vec![Move::Finalizers(finalizers)], standing };
     }
@@ -159,12 +158,11 @@ fn request(observed: &Observed, spec: String) -> PodRequest {
 /// alone suffices; a closed ledger refuses every later order.
 fn ending(observed: &Observed) -> Plan {
     let standing = Standing::Stopping;
-    if !observed.finalizers.iter().any(|name| name == FINALIZER) {
+    if !finalizer::is_set(&observed.finalizers) {
         return Plan { moves: Vec::new(), standing };
     }
-    let rest: Vec<_> = observed.finalizers.iter().filter(|name| *name != FINALIZER).cloned().collect();
-    let release = Move::Finalizers(rest);
-    if observed.annotations.get(RELEASE_ANNOTATION).is_some_and(|answer| answer == "now") {
+    let release = Move::Finalizers(finalizer::without(&observed.finalizers));
+    if finalizer::is_waived(&observed.annotations) {
         return Plan { moves: vec![release], standing };
     }
     let delete_pods = || {

@@ -4,6 +4,7 @@ use crds::TradingAccount;
 use crds::roles::{AccountSpec, StrategySpec};
 use engine::strategy::DesiredState;
 
+use super::has_ledger;
 use super::observe::Observed;
 use crate::reason::Reason;
 
@@ -60,7 +61,7 @@ fn check_capital(observed: &Observed, account: &TradingAccount) -> Result<(), In
         let taken: rust_decimal::Decimal = observed
             .neighbours
             .iter()
-            .filter(|other| other.status.as_ref().is_some_and(|status| status.ledger.is_some()))
+            .filter(|other| has_ledger(other))
             .map(|other| &other.spec.capital)
             .chain(observed.kept_books.iter().map(|book| &book.capital))
             .filter_map(|capital| capital.get(asset))

@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use super::audit::Audit;
 use super::kubelet::Kubelet;
 use super::tap::{Crash, Tap};
-use super::{await_told, create_namespace, kubectl, namespace, node};
+use super::{await_that, await_told, create_namespace, kubectl, namespace, node};
 use crate::redis_server::RedisServer;
 
 /// The chart's rights as they are rendered for one namespace.
@@ -117,6 +117,13 @@ impl World {
         };
         world.tasks = vec![tokio::spawn(kubelet.run()), tokio::spawn(world.supervise())];
         world
+    }
+
+    /// The same with a store of its own, under the definitions as they are now.
+    pub async fn alone() -> Self {
+        let client = super::client().await;
+        super::install(&client).await;
+        Self::start(&client, &Arc::new(RedisServer::start()), None).await
     }
 
     /// Lives of the operator, one after the other.
@@ -307,10 +314,14 @@ impl World {
         self.pods().create(&PostParams::default(), &pod).await.expect("a pod can be made");
     }
 
-    /// Asks for the namespace's end.
+    /// Asks for the namespace's end and waits for it.
     pub async fn delete_namespace(&self) {
         let api: Api<Namespace> = Api::all(self.client.clone());
         api.delete(&self.namespace, &DeleteParams::default()).await.expect("it is there");
+        await_that("the namespace is gone", || async {
+            api.get_opt(&self.namespace).await.expect("the API server answers").is_none().then_some(())
+        })
+        .await;
     }
 
     /// The namespace again, with all that the chart puts there: what its records were made for is gone.

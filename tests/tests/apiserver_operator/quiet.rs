@@ -1,19 +1,13 @@
 //! When an operator must not write: once a fleet has settled, and before it has seen all of it.
 
-use std::sync::Arc;
-
 use serde_json::json;
-use tests::apiserver::{Kind, World, await_that, client, install};
-use tests::redis_server::RedisServer;
+use tests::apiserver::{Kind, World, await_that};
 
 use super::scenarios::{ACCOUNT, account_spec, create, quiet, strategy_spec};
 
 #[tokio::test]
 async fn a_settled_fleet_writes_nothing() {
-    let client = client().await;
-    install(&client).await;
-    let redis = Arc::new(RedisServer::start());
-    let world = World::start(&client, &redis, None).await;
+    let world = World::alone().await;
     let strategies: Vec<(String, String)> = (0..4)
         .flat_map(|account| (0..3).map(move |n| (format!("account-{account}"), format!("grid-{account}-{n}"))))
         .collect();
@@ -50,10 +44,7 @@ async fn a_settled_fleet_writes_nothing() {
 
 #[tokio::test]
 async fn nothing_is_decided_before_all_strategies_have_been_seen() {
-    let client = client().await;
-    install(&client).await;
-    let redis = Arc::new(RedisServer::start());
-    let world = World::start(&client, &redis, None).await;
+    let world = World::alone().await;
     create(&world).await;
     quiet(&world).await;
     let before = world.get(Kind::Account, ACCOUNT).await["status"].clone();

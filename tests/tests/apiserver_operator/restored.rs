@@ -1,12 +1,8 @@
 //! A cluster that comes back from nothing beside a store that has kept everything.
 
-use std::sync::Arc;
-
 use bus::StateStore as _;
-use k8s_openapi::api::core::v1::Namespace;
 use serde_json::{Value, json};
-use tests::apiserver::{Kind, World, await_that, client, condition, install};
-use tests::redis_server::RedisServer;
+use tests::apiserver::{Kind, World, condition};
 
 use super::scenarios::{ACCOUNT, STRATEGY, account_spec, annotate, create, quiet, strategy_spec};
 
@@ -14,21 +10,13 @@ use super::scenarios::{ACCOUNT, STRATEGY, account_spec, annotate, create, quiet,
 /// the declared capital.
 #[tokio::test]
 async fn a_book_outlives_the_loss_of_all_statuses() {
-    let client = client().await;
-    install(&client).await;
-    let redis = Arc::new(RedisServer::start());
-    let world = World::start(&client, &redis, None).await;
+    let world = World::alone().await;
     create(&world).await;
     quiet(&world).await;
     let ledger = world.get(Kind::Strategy, STRATEGY).await["status"]["ledger"]["id"].as_str().unwrap().to_owned();
     let gateway = world.keys.gateway(&bus::Scope::account(&world.namespace, ACCOUNT).unwrap());
     let kept = world.bus.desired(&gateway).await.unwrap().unwrap();
     world.delete_namespace().await;
-    let namespaces: kube::Api<Namespace> = kube::Api::all(client.clone());
-    await_that("the namespace is gone", || async {
-        namespaces.get_opt(&world.namespace).await.unwrap().is_none().then_some(())
-    })
-    .await;
     // The account may have outlived its strategy for a moment, and then has told its gateway so: a store that nobody
     // touched has the register as it was, and the book as trades had left it.
     let now = world.bus.desired(&gateway).await.unwrap().unwrap();

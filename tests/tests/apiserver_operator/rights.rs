@@ -1,20 +1,13 @@
 //! What the chart lets the operator do. Every other test here runs under the same rights, so they suffice; here they
 //! are shown to be no more, and to reach into a namespace that is going.
 
-use std::sync::Arc;
-
-use k8s_openapi::api::core::v1::Namespace;
-use tests::apiserver::{World, await_that, client, install, kubectl};
-use tests::redis_server::RedisServer;
+use tests::apiserver::{World, await_that, kubectl};
 
 use super::scenarios::create;
 
 #[tokio::test]
 async fn the_rights_are_those_that_are_needed_and_no_more() {
-    let client = client().await;
-    install(&client).await;
-    let redis = Arc::new(RedisServer::start());
-    let world = World::start(&client, &redis, None).await;
+    let world = World::alone().await;
     for (verb, resource, allowed) in [
         ("create", "pods", true),
         ("delete", "pods", true),
@@ -38,16 +31,8 @@ async fn the_rights_are_those_that_are_needed_and_no_more() {
 
 #[tokio::test]
 async fn a_namespace_that_is_deleted_is_released_at_once_and_counted() {
-    let client = client().await;
-    install(&client).await;
-    let redis = Arc::new(RedisServer::start());
-    let world = World::start(&client, &redis, None).await;
+    let world = World::alone().await;
     create(&world).await;
     world.delete_namespace().await;
-    let namespaces: kube::Api<Namespace> = kube::Api::all(client.clone());
-    await_that("the namespace is gone", || async {
-        namespaces.get_opt(&world.namespace).await.unwrap().is_none().then_some(())
-    })
-    .await;
     assert_eq!(world.metrics.released.get(), 2, "the strategy and its account");
 }
