@@ -9,8 +9,13 @@ pub const REPORT: &str = "report";
 pub const POSITION: &str = "position";
 /// The field that tells when the ledger was opened, in milliseconds UTC.
 pub const STARTED_AT: &str = "startedAt";
+/// The fields that stay readable when a ledger is closed; the streams that only it needed go.
+pub const KEPT: [&str; 2] = [REPORT, STARTED_AT];
 /// What the name of a field begins with that holds an order at a gateway.
 pub const ORDER: &str = "order:";
+/// What the name of a field begins with that holds the stance that a gateway follows for a ledger, as a word of
+/// [`Stance`](crate::roles::Stance): its acknowledgement.
+pub const STANCE: &str = "stance:";
 /// The field that tells what a strategy's worker is doing.
 pub const PHASE: &str = "phase";
 

@@ -85,9 +85,57 @@ pub struct BookSpec {
     pub ledger: LedgerId,
     /// Its declared capital.
     pub capital: Amounts,
-    /// The strategy is being deleted: its open orders are cancelled and new ones denied.
+    /// What it may do at the account: the strictest of all that ask.
+    #[serde(default)]
+    stance: Stance,
+    /// How the release before wrote and reads [`Stance::Closed`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub closing: bool,
+    closing: bool,
+}
+
+impl BookSpec {
+    /// The book of a strategy's ledger.
+    pub fn new(strategy: String, ledger: LedgerId, capital: Amounts, stance: Stance) -> Self {
+        Self { strategy, ledger, capital, stance, closing: stance == Stance::Closed }
+    }
+
+    /// The same book under another stance.
+    #[must_use]
+    pub fn with_stance(self, stance: Stance) -> Self {
+        Self::new(self.strategy, self.ledger, self.capital, stance)
+    }
+
+    /// What the strategy may do at the account.
+    pub const fn stance(&self) -> Stance {
+        if self.closing { Stance::Closed } else { self.stance }
+    }
+}
+
+/// What a strategy may do at its account. Linear: each forbids all that the one before it forbids. The gateway
+/// acknowledges the one it follows in its record (`crds::record::STANCE`), in the commit in which it adopts it; what
+/// waits for a stop waits for that and for zero open orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub enum Stance {
+    /// Everything.
+    #[default]
+    Open,
+    /// Orders that open are denied, and cancelled where they wait; reducing and cancelling pass.
+    StopOpening,
+    /// No new order passes, and every open one is cancelled.
+    CancelOrders,
+    /// As `CancelOrders`, for good: once no order is open, nothing more is told to the strategy.
+    Closed,
+}
+
+impl Stance {
+    /// What a human's wish for the strategy's state asks of its gateway.
+    pub const fn of_state(state: DesiredState) -> Self {
+        match state {
+            DesiredState::Running => Self::Open,
+            DesiredState::Paused => Self::StopOpening,
+            DesiredState::Stopped => Self::CancelOrders,
+        }
+    }
 }
 
 /// A feed's register: who reads it.

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bus::{
-    CloseOutcome, CreateOutcome, Desired, DesiredOutcome, Fields, Message, MessageBus, Owner, Retention, StateStore,
+    CloseOutcome, Closing, CreateOutcome, Desired, DesiredOutcome, Fields, Message, MessageBus, Owner, Retention,
+    StateStore,
 };
-use crds::record::STARTED_AT;
+use crds::record::{KEPT, STARTED_AT};
 use crds::strategy::status::Ledger;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
@@ -117,7 +118,8 @@ impl Target<'_> {
 
     /// Closes a ledger for good; one that is gone is closed.
     pub async fn close_ledger(&self, owner: &Owner, id: &str) -> Result<(), Error> {
-        let closed = self.context.within(self.context.bus.close(owner, id)).await;
+        let closing = Closing { drop: &self.context.keys.streams_of(owner), keep: &KEPT };
+        let closed = self.context.within(self.context.bus.close(owner, id, closing)).await;
         match closed {
             Ok(CloseOutcome::Closed | CloseOutcome::Missing | CloseOutcome::OtherLedger { .. }) => Ok(()),
             Err(why) => Err(Error::Store { action: "close the ledger of", subject: owner.name().to_owned(), why }),

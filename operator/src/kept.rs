@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use bus::{Owner, StateStore as _};
-use crds::roles::{BookSpec, FeedDesired, GatewayDesired};
+use crds::roles::{BookSpec, FeedDesired, GatewayDesired, Stance};
 use serde::de::DeserializeOwned;
 
 use crate::context::Context;
@@ -18,10 +18,11 @@ pub async fn books(
 ) -> Result<Vec<BookSpec>, String> {
     let mut books = register::<GatewayDesired>(context, gateway, names).await?.books;
     books.retain(|book| names.contains_key(&book.strategy));
-    for book in &mut books {
-        book.closing = names.get(&book.strategy).copied().unwrap_or_default();
-    }
-    Ok(books)
+    let kept = books.into_iter().map(|book| match names.get(&book.strategy) {
+        Some(true) => book.with_stance(Stance::Closed),
+        Some(false) | None => book,
+    });
+    Ok(kept.collect())
 }
 
 /// The feed's readers among these strategies; who is being deleted reads no more.

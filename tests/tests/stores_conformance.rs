@@ -50,7 +50,8 @@ on_both! {
         an_older_incarnation_is_fenced, nothing_is_created_by_acquire_or_commit, another_ledger_is_told,
         a_closed_ledger_stays_closed, a_full_stream_is_busy, a_commit_trims_what_was_read,
         many_fields_fit_one_commit, big_numbers_are_exact, the_register_keeps_the_newest,
-        a_prefix_belongs_to_one_installation;
+        a_prefix_belongs_to_one_installation,
+        commits_and_beats_tell_of_the_register, a_record_tells_when_its_owner_was_seen;
     pressure: full_memory_refuses_whole_and_trims_free_it, full_memory_lets_the_owner_come_back,
         a_lost_answer_is_found_as_duplicate, a_good_store_is_ready;
 }

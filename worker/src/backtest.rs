@@ -19,7 +19,7 @@ use crate::gateway::Counter;
 use crate::outcome::Outcome;
 use crate::role::Stop;
 use crate::saved;
-use crds::roles::{AccountSpec, BookSpec, StrategySpec};
+use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 
 /// The ledger of a backtest: it is in no store, so its name means nothing.
 const LEDGER: &str = "backtest";
@@ -130,12 +130,7 @@ impl Simulation {
     fn new(spec: &StrategySpec, registry: &Registry) -> Result<Self, Box<dyn std::error::Error>> {
         let config = spec.engine_config(LEDGER.parse()?)?;
         let venue = PaperVenue::new(config.fees.clone(), spec.account.latency_ms());
-        let book = BookSpec {
-            strategy: spec.name.clone(),
-            ledger: config.ledger.clone(),
-            capital: spec.spec.capital.clone(),
-            closing: false,
-        };
+        let book = BookSpec::new(spec.name.clone(), config.ledger.clone(), spec.spec.capital.clone(), Stance::Open);
         let counter = Counter::new(&config.fees, book)?;
         let engine = saved::engine(spec, LEDGER, None, registry)?;
         Ok(Self { engine, counter, venue, fills: Vec::new() })

@@ -149,7 +149,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
                 (Some(_), Some(wait)) => {
                     self.runtime.shutdown.sleep(wait.min(IDLE)).await;
                     if wait > IDLE {
-                        self.session.confirm().await?;
+                        self.session.beat().await?;
                     }
                 }
                 (Some(_), None) => self.wait_for_slowest().await?,
@@ -166,7 +166,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             if self.runtime.shutdown.asked() {
                 return Ok(());
             }
-            self.session.confirm().await?;
+            self.session.beat().await?;
         }
     }
 
@@ -202,6 +202,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         let Some(desired) = patiently(&self.runtime, || self.runtime.bus.desired(&self.owner)).await? else {
             return Ok(());
         };
+        self.session.follow(Some(desired.version()));
         let desired: FeedDesired = serde_json::from_str(&desired.value).map_err(|error| Stop::Record {
             owner: self.owner.name().to_owned(),
             problem: format!("the register: {error}"),
@@ -220,7 +221,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         if let Some(found) = self.runtime.shutdown.or(reading).await {
             let found = found?;
             if found.is_empty() {
-                self.session.confirm().await?;
+                self.session.beat().await?;
             }
             for (_, entries) in found {
                 self.report_cursor = entries.last().map_or(self.report_cursor, |entry| entry.id);

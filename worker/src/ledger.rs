@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use bus::{CloseOutcome, MessageBus, Owner, RedisBus, Scope, StateStore, StreamId, Topic};
+use bus::{CloseOutcome, Closing, MessageBus, Owner, RedisBus, Scope, StateStore, StreamId, Topic};
 use clap::{Args, Subcommand};
+use crds::record::KEPT;
 use engine::messages::Fill;
 use engine::strategy::Registry;
 use serde::Serialize;
@@ -204,7 +205,8 @@ async fn close(runtime: &Runtime<RedisBus>, target: &Target, group: &AccountGrou
             print(&format!("{}: no ledger\n", owner.name()))?;
             continue;
         };
-        match patiently(runtime, || runtime.bus.close(&owner, &record.ledger)).await? {
+        let closing = Closing { drop: &keys.streams_of(&owner), keep: &KEPT };
+        match patiently(runtime, || runtime.bus.close(&owner, &record.ledger, closing)).await? {
             CloseOutcome::Closed => print(&format!("{}: ledger {} is closed\n", owner.name(), record.ledger))?,
             CloseOutcome::Missing | CloseOutcome::OtherLedger { .. } => {
                 return Err(Failure::error(format!("{} changed meanwhile; try again", owner.name())));

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bus::{CreateOutcome, Desired, DesiredOutcome, Fields, Keys, Owner, Scope};
+use bus::{Closing, CreateOutcome, Desired, DesiredOutcome, Fields, Keys, Owner, Scope};
 use engine::client_order_id::LedgerId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,8 +12,8 @@ use crate::exit::Failure;
 use crate::fleet::AccountGroup;
 use crate::role::{Bus, Runtime};
 use crate::session::patiently;
-use crds::record::STARTED_AT;
-use crds::roles::{BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, StrategySpec};
+use crds::record::{KEPT, STARTED_AT};
+use crds::roles::{BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, Stance, StrategySpec};
 
 /// The field that holds what may never change under a ledger.
 const IMMUTABLE: &str = "immutable";
@@ -96,7 +96,8 @@ impl<B: Bus> Provisioner<B> {
             && let Some(record) = patiently(runtime, || runtime.bus.record(&owner)).await?
             && record.uid == uid
         {
-            patiently(runtime, || runtime.bus.close(&owner, &record.ledger)).await?;
+            let closing = Closing { drop: &runtime.identity.keys.streams_of(&owner), keep: &KEPT };
+            patiently(runtime, || runtime.bus.close(&owner, &record.ledger, closing)).await?;
         }
         match patiently(runtime, || runtime.bus.create(&owner, uid, &fields)).await? {
             CreateOutcome::Created { ledger } => {
@@ -133,12 +134,8 @@ impl<B: Bus> Provisioner<B> {
         let mut books = Vec::new();
         for strategy in &places.strategies {
             let ledger: LedgerId = strategy.ledger.parse().map_err(|error| Failure::error(format!("{error}")))?;
-            books.push(BookSpec {
-                strategy: strategy.spec.name.clone(),
-                ledger,
-                capital: strategy.spec.spec.capital.clone(),
-                closing: false,
-            });
+            let (name, spec) = (strategy.spec.name.clone(), &strategy.spec.spec);
+            books.push(BookSpec::new(name, ledger, spec.capital.clone(), Stance::of_state(spec.state)));
         }
         let mut gateway = GatewayDesired { books };
         if self.only.is_some() {

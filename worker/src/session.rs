@@ -2,8 +2,8 @@
 //! outcome is known. Never trades on after a lost fence; never gives up because the store is away.
 
 use bus::{
-    AcquireOutcome, Acquired, Backoff, BusError, Commit, CommitOutcome, Failure, Lease, Message, Owner, StreamId,
-    StreamKey,
+    AcquireOutcome, Acquired, Backoff, BeatOutcome, BusError, Commit, CommitOutcome, Failure, Lease, Message, Owner,
+    RegisterVersion, StreamId, StreamKey,
 };
 
 use crate::role::{Bus, Runtime, Stop};
@@ -15,7 +15,13 @@ pub struct Session<B> {
     runtime: Runtime<B>,
     lease: Lease,
     version: u64,
+    /// Counts the different changes that were tried at this version.
+    attempt: u64,
     trims: Vec<(StreamKey, StreamId)>,
+    /// What the store last said that the register holds.
+    register: Option<RegisterVersion>,
+    /// What this owner follows of it.
+    followed: Option<RegisterVersion>,
 }
 
 /// One change of an owner's record.
@@ -58,7 +64,17 @@ impl<B: Bus> Session<B> {
             AcquireOutcome::Acquired(acquired) => {
                 runtime.health.leased(acquired.lease.epoch, acquired.lease.incarnation);
                 let (lease, version) = (acquired.lease.clone(), acquired.version);
-                Ok((Self { runtime: runtime.clone(), lease, version, trims: Vec::new() }, acquired))
+                let session = Self {
+                    runtime: runtime.clone(),
+                    lease,
+                    version,
+                    attempt: 0,
+                    trims: Vec::new(),
+                    register: None,
+                    // A new process reads the register, whatever the one before it followed.
+                    followed: None,
+                };
+                Ok((session, acquired))
             }
             AcquireOutcome::Fenced { epoch } => Err(Stop::Fenced { newer: format!("epoch {epoch} of {name}") }),
             AcquireOutcome::Missing => Err(Stop::LedgerLost { owner: name }),
@@ -74,17 +90,30 @@ impl<B: Bus> Session<B> {
         self.version
     }
 
+    /// Whether the register holds something newer than what this owner follows. The nudge that told of it may be
+    /// lost; the store tells with each commit and beat.
+    pub fn register_is_newer(&self) -> bool {
+        self.register > self.followed
+    }
+
+    /// The owner follows this version of its register from the next commit on; `None`: it has none.
+    pub const fn follow(&mut self, version: Option<RegisterVersion>) {
+        self.followed = version;
+    }
+
     /// Stores a change, waiting for the store as long as it takes.
     pub async fn commit(&mut self, change: Change) -> Result<Done, Stop> {
         let commit = Commit {
             expected_version: self.version,
-            // The same lease makes one change at a version, so this names it; a repetition is the same call.
-            commit_id: format!("{}.{}.{}", self.lease.epoch, self.lease.incarnation, self.version),
+            // Names this change and no other: after a refusal for want of room another change is tried at the same
+            // version, while the first may still be on its way.
+            commit_id: format!("{}.{}.{}.{}", self.lease.epoch, self.lease.incarnation, self.version, self.attempt),
             cursors: change.cursors,
             delete: change.delete,
             set: change.set.into_iter().map(|(name, value)| (name, value.into())).collect(),
             messages: change.messages,
             trims: change.trims,
+            followed: self.followed,
         };
         let mut patience = Patience::new(&self.runtime);
         let outcome = loop {
@@ -99,48 +128,49 @@ impl<B: Bus> Session<B> {
         self.judge(outcome, commit)
     }
 
-    /// Whether the record is still this owner's, asked by who has nothing to commit: a commit would be told the same.
-    pub async fn confirm(&self) -> Result<(), Stop> {
-        let owner = &self.lease.owner;
-        let name = owner.name().to_owned();
-        let Some(record) = patiently(&self.runtime, || self.runtime.bus.record(owner)).await? else {
-            return Err(Stop::LedgerLost { owner: name });
-        };
-        if record.ledger != self.lease.ledger {
-            return Err(Stop::LedgerFound { owner: name, found: record.ledger, expected: self.lease.ledger.clone() });
+    /// A sign of life from who has nothing to commit; it is told what a commit would be told.
+    pub async fn beat(&mut self) -> Result<(), Stop> {
+        let runtime = self.runtime.clone();
+        let owner = self.lease.owner.name().to_owned();
+        match patiently(&runtime, || runtime.bus.beat(&self.lease)).await? {
+            BeatOutcome::Beaten { version, register } => {
+                self.register = register;
+                if version == self.version { Ok(()) } else { Err(Stop::Conflict) }
+            }
+            BeatOutcome::Fenced { epoch, incarnation } => Err(fenced(epoch, incarnation, &owner)),
+            BeatOutcome::Missing => Err(Stop::LedgerLost { owner }),
+            BeatOutcome::OtherLedger { ledger } => Err(self.other_ledger(owner, ledger)),
+            BeatOutcome::Closed => Err(self.closed(owner)),
         }
-        if record.closed {
-            return Err(Stop::LedgerClosed { owner: name, ledger: record.ledger });
-        }
-        if (record.epoch, record.incarnation) != (self.lease.epoch, self.lease.incarnation) {
-            let (epoch, incarnation) = (record.epoch, record.incarnation);
-            return Err(Stop::Fenced { newer: format!("epoch {epoch}, incarnation {incarnation} of {name}") });
-        }
-        if record.version == self.version { Ok(()) } else { Err(Stop::Conflict) }
+    }
+
+    fn other_ledger(&self, owner: String, found: String) -> Stop {
+        Stop::LedgerFound { owner, found, expected: self.lease.ledger.clone() }
+    }
+
+    fn closed(&self, owner: String) -> Stop {
+        Stop::LedgerClosed { owner, ledger: self.lease.ledger.clone() }
     }
 
     fn judge(&mut self, outcome: CommitOutcome, commit: Commit) -> Result<Done, Stop> {
         let owner = self.lease.owner.name().to_owned();
         match outcome {
-            CommitOutcome::Committed { .. } | CommitOutcome::Duplicate => {
-                self.version += 1;
+            CommitOutcome::Committed { register, .. } | CommitOutcome::Duplicate { register } => {
+                (self.version, self.attempt, self.register) = (commit.expected_version + 1, 0, register);
                 self.runtime.health.committed();
                 self.trims = commit.trims;
                 Ok(Done::Stored)
             }
             CommitOutcome::Busy { stream } => {
                 tracing::warn!(%stream, "the stream is at its bound: its reader is behind");
+                self.attempt += 1;
                 Ok(Done::Busy)
             }
-            CommitOutcome::Fenced { epoch, incarnation } => {
-                Err(Stop::Fenced { newer: format!("epoch {epoch}, incarnation {incarnation} of {owner}") })
-            }
+            CommitOutcome::Fenced { epoch, incarnation } => Err(fenced(epoch, incarnation, &owner)),
             CommitOutcome::Conflict { .. } => Err(Stop::Conflict),
             CommitOutcome::Missing => Err(Stop::LedgerLost { owner }),
-            CommitOutcome::OtherLedger { ledger } => {
-                Err(Stop::LedgerFound { owner, found: ledger, expected: self.lease.ledger.clone() })
-            }
-            CommitOutcome::Closed => Err(Stop::LedgerClosed { owner, ledger: self.lease.ledger.clone() }),
+            CommitOutcome::OtherLedger { ledger } => Err(self.other_ledger(owner, ledger)),
+            CommitOutcome::Closed => Err(self.closed(owner)),
         }
     }
 
@@ -155,6 +185,10 @@ impl<B: Bus> Session<B> {
             }
         }
     }
+}
+
+fn fenced(epoch: u64, incarnation: u64, owner: &str) -> Stop {
+    Stop::Fenced { newer: format!("epoch {epoch}, incarnation {incarnation} of {owner}") }
 }
 
 /// Waiting for a store that is away: jittered, told in the log and by readiness, and ended by a wish to stop.

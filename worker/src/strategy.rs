@@ -13,7 +13,7 @@ pub(crate) use publish::{FOR_OUTSIDERS, NUDGES, dead_letter, message};
 
 use std::time::{Duration, Instant};
 
-use bus::{Owner, StreamId, StreamKey};
+use bus::{Desired, Owner, StreamId, StreamKey};
 use engine::Engine;
 use engine::strategy::{DesiredState, Registry};
 use tracing::Instrument;
@@ -115,7 +115,11 @@ impl<'a, B: Bus> Worker<'a, B> {
             let Some(read) = self.read().await? else { break };
             if read.inbox.is_empty() && read.ticks.is_empty() && !self.batch.is_dirty() {
                 // With nothing to commit nobody else would say that this process is replaced, or its record gone.
-                self.session.confirm().await?;
+                self.session.beat().await?;
+            }
+            if self.session.register_is_newer() {
+                // Its nudge is lost or still on its way: the store has told.
+                self.follow_register().await?;
             }
             self.take_inbox(read.inbox).await?;
             if self.runtime.shutdown.asked() {
@@ -166,6 +170,7 @@ impl<'a, B: Bus> Worker<'a, B> {
     /// Follows the register of what must not wait for a new pod; without one, the spec.
     async fn follow_register(&mut self) -> Result<(), Stop> {
         let register = patiently(&self.runtime, || self.runtime.bus.desired(&self.owner)).await?;
+        self.session.follow(register.as_ref().map(Desired::version));
         let desired = match register {
             Some(desired) => match serde_json::from_str::<StrategyDesired>(&desired.value) {
                 Ok(desired) => desired.state,

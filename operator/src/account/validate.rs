@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crds::TradingStrategy;
-use crds::roles::{AccountSpec, BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec};
+use crds::roles::{AccountSpec, BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, Stance};
 use engine::strategy::DesiredState;
 use kube::ResourceExt;
 
@@ -56,12 +56,12 @@ fn readers(observed: &Observed, reading: &[&TradingStrategy]) -> FeedDesired {
 /// A strategy with a ledger has a book.
 fn book(strategy: &TradingStrategy) -> Option<BookSpec> {
     let ledger = strategy.status.as_ref()?.ledger.as_ref()?.id.parse().ok()?;
-    Some(BookSpec {
-        strategy: strategy.name_any(),
-        ledger,
-        capital: strategy.spec.capital.clone(),
-        closing: strategy.metadata.deletion_timestamp.is_some(),
-    })
+    // Read apart from the rest of the spec: a human's stop passes whatever else is wrong with it.
+    let stance = match strategy.metadata.deletion_timestamp {
+        Some(_) => Stance::Closed,
+        None => Stance::of_state(strategy.spec.state),
+    };
+    Some(BookSpec::new(strategy.name_any(), ledger, strategy.spec.capital.clone(), stance))
 }
 
 /// Whether a strategy reads the feed.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use bus::{
-    Commit, CommitOutcome, CreateOutcome, Desired, Fields, Lease, MemoryBus, Message, MessageBus, Published, RedisBus,
-    StateStore, StreamId, StreamKey, Topic,
+    Closing, Commit, CommitOutcome, CreateOutcome, Desired, Fields, Lease, MemoryBus, Message, MessageBus, Published,
+    Record, RedisBus, RegisterVersion, StateStore, StreamId, StreamKey, Topic,
 };
 use tests::redis_server::RedisServer;
 
@@ -13,9 +13,10 @@ use crate::store::{contents, owner, stream};
 const STEPS: usize = 600;
 const SEEDS: [u64; 4] = [1, 7, 42, 2024];
 /// What the calls must have led to, or the comparison says little.
-const MET: [&str; 14] = [
+const MET: [&str; 15] = [
     "Acquired",
     "Applied",
+    "Beaten",
     "Busy",
     "Closed",
     "Committed",
@@ -74,12 +75,20 @@ impl<B: MessageBus + StateStore> Side<B> {
                 }
                 format!("{outcome:?}")
             }
-            1 => format!("{:?}", self.bus.close(&owner(), &self.ledger(dice)).await.unwrap()),
+            1 => {
+                let drop = [draw_stream(dice)];
+                let closing = Closing { drop: &drop[..usize::try_from(dice.below(2)).unwrap()], keep: &["a", "born"] };
+                format!("{:?}", self.bus.close(&owner(), &self.ledger(dice), closing).await.unwrap())
+            }
             2..5 => {
                 // Cursors in it are equal on both sides: the commits below set only made-up ones.
                 format!("{:?}", self.bus.acquire(&owner(), &self.ledger(dice), dice.below(12)).await.unwrap())
             }
-            5..16 => self.commit(dice).await,
+            5..15 => self.commit(dice).await,
+            15 => {
+                let lease = self.lease(dice, self.bus.record(&owner()).await.unwrap().as_ref());
+                format!("{:?}", self.bus.beat(&lease).await.unwrap())
+            }
             16 => {
                 let desired = Desired {
                     generation: dice.below(4),
@@ -92,7 +101,7 @@ impl<B: MessageBus + StateStore> Side<B> {
                 Published::Appended(_) => "appended".to_owned(),
                 Published::Busy => "busy".to_owned(),
             },
-            18 => format!("{:?}", self.bus.record(&owner()).await.unwrap()),
+            18 => format!("{:?}", self.record().await),
             _ => {
                 let (key, place) = (draw_stream(dice), dice.below(6));
                 let id = self.place(&key, place).await;
@@ -109,13 +118,24 @@ impl<B: MessageBus + StateStore> Side<B> {
         entries.get(usize::try_from(place).unwrap()).map_or(StreamId::ZERO, |entry| entry.id)
     }
 
+    /// The record, with whether its times are known in place of them.
+    async fn record(&self) -> Option<Record> {
+        let known = |ms: u64| u64::from(ms > 0);
+        let record = self.bus.record(&owner()).await.unwrap()?;
+        Some(Record { at_ms: known(record.at_ms), beat_ms: known(record.beat_ms), ..record })
+    }
+
+    /// A lease of which each part is mostly right: then all outcomes are met.
+    fn lease(&self, dice: &mut Dice, record: Option<&Record>) -> Lease {
+        let (epoch, incarnation) = record.map_or((1, 1), |record| (record.epoch, record.incarnation));
+        let (epoch, incarnation) = (near(dice, epoch), near(dice, incarnation));
+        Lease { owner: owner(), ledger: self.ledger(dice), epoch, incarnation }
+    }
+
     async fn commit(&mut self, dice: &mut Dice) -> String {
         let record = self.bus.record(&owner()).await.unwrap();
-        let held = record.map_or((1, 1, 0), |record| (record.epoch, record.incarnation, record.version));
-        // Each part is mostly right: then all outcomes are met.
-        let mut near = |value: u64| if dice.below(8) == 0 { (value + 1).saturating_sub(dice.below(3)) } else { value };
-        let (epoch, incarnation, expected_version) = (near(held.0), near(held.1), near(held.2));
-        let lease = Lease { owner: owner(), ledger: self.ledger(dice), epoch, incarnation };
+        let lease = self.lease(dice, record.as_ref());
+        let expected_version = near(dice, record.as_ref().map_or(0, |record| record.version));
         let (trimmed, place) = (draw_stream(dice), dice.below(6));
         let names = ["a", "b", "c", "d"];
         let name = |dice: &mut Dice| names[usize::try_from(dice.below(4)).unwrap()].to_owned();
@@ -127,22 +147,28 @@ impl<B: MessageBus + StateStore> Side<B> {
             set: (0..dice.below(3)).map(|_| (name(dice), dice.below(99).to_string().into())).collect(),
             messages: (0..dice.below(4)).map(|_| draw_message(dice)).collect(),
             trims: vec![(trimmed.clone(), self.place(&trimmed, place).await)],
+            followed: (dice.below(2) == 0).then(|| RegisterVersion { generation: dice.below(9), token: 1 }),
         };
         let outcome = self.bus.commit(&lease, &commit).await.unwrap();
-        if let CommitOutcome::Committed { version, ids } = &outcome {
-            return format!("Committed {version} {}", ids.len());
+        if let CommitOutcome::Committed { version, ids, register } = &outcome {
+            return format!("Committed {version} {} {register:?}", ids.len());
         }
         format!("{outcome:?}")
     }
 
     async fn everything(&self) -> String {
-        let mut text = format!("{:?} {:?}", self.bus.record(&owner()).await, self.bus.desired(&owner()).await);
+        let mut text = format!("{:?} {:?}", self.record().await, self.bus.desired(&owner()).await);
         for topic in Topic::ALL {
             text.push('\n');
             text.extend(contents(&self.bus, &stream(topic)).await);
         }
         self.named(&text)
     }
+}
+
+/// The value itself, or at times one beside it.
+fn near(dice: &mut Dice, value: u64) -> u64 {
+    if dice.below(8) == 0 { (value + 1).saturating_sub(dice.below(3)) } else { value }
 }
 
 fn draw_stream(dice: &mut Dice) -> StreamKey {

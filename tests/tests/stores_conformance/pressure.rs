@@ -1,8 +1,8 @@
 //! Full memory and lost answers: refused whole, found again, and never stuck.
 
 use bus::{
-    AcquireOutcome, CloseOutcome, CommitOutcome, Desired, DesiredOutcome, Fields, Message, MessageBus, StateStore,
-    StreamId, Topic,
+    AcquireOutcome, CloseOutcome, Closing, CommitOutcome, Desired, DesiredOutcome, Fields, Message, MessageBus,
+    StateStore, StreamId, Topic,
 };
 
 use crate::store::{Store, acquired, change, contents, created, owner, stream};
@@ -55,7 +55,7 @@ pub async fn full_memory_lets_the_owner_come_back(store: &impl Store) {
     assert_eq!(bus.desired(&owner()).await.unwrap(), Some(stop));
     let signals = [(stream(Topic::StrategySignal), StreamId::ZERO)];
     assert_eq!(bus.read(&signals, 1, None).await.unwrap().len(), 1);
-    assert_eq!(bus.close(&owner(), &ledger).await.unwrap(), CloseOutcome::Closed);
+    assert_eq!(bus.close(&owner(), &ledger, Closing::default()).await.unwrap(), CloseOutcome::Closed);
     assert_eq!(bus.acquire(&owner(), &ledger, 3).await.unwrap(), AcquireOutcome::Closed);
     let error = bus.create(&owner(), "uid-2", &Fields::new()).await.expect_err("memory is full");
     assert_eq!(error.reason(), "RedisMemoryFull");
@@ -69,7 +69,7 @@ pub async fn a_lost_answer_is_found_as_duplicate(store: &impl Store) {
     let next = change(1, "c2");
     let error = bus.commit(&lease, &next).await.expect_err("the answer is lost");
     assert_eq!((error.reason(), error.is_retryable()), ("RedisUnavailable", true));
-    assert_eq!(bus.commit(&lease, &next).await.unwrap(), CommitOutcome::Duplicate);
+    assert_eq!(bus.commit(&lease, &next).await.unwrap(), CommitOutcome::Duplicate { register: None });
     assert_eq!(contents(bus, &stream(Topic::OrderCommand)).await, ["c1", "c2"]);
     let outcome = bus.commit(&lease, &change(2, "c3")).await.unwrap();
     assert!(matches!(outcome, CommitOutcome::Committed { version: 3, .. }), "{outcome:?}");

@@ -1,8 +1,8 @@
 //! Records: who may commit, and that a commit is whole.
 
 use bus::{
-    AcquireOutcome, Claim, CloseOutcome, Commit, CommitOutcome, CreateOutcome, Desired, DesiredOutcome, Fields, Keys,
-    Message, MessageBus, Record, StateStore, StreamId, Topic,
+    AcquireOutcome, BeatOutcome, Claim, CloseOutcome, Closing, Commit, CommitOutcome, CreateOutcome, Desired,
+    DesiredOutcome, Fields, Keys, Message, MessageBus, Record, RegisterVersion, StateStore, StreamId, Topic,
 };
 
 use crate::store::{Store, acquired, change, contents, created, keys, message, owner, stream};
@@ -28,6 +28,9 @@ pub async fn a_created_record_starts_empty(store: &impl Store) {
         cursors: [].into(),
         fields,
         closed: false,
+        at_ms: 0,
+        beat_ms: 0,
+        followed: None,
     };
     assert_eq!(record(bus).await, expected);
 }
@@ -55,7 +58,7 @@ pub async fn a_commit_changes_everything_at_once(store: &impl Store) {
         ..Commit::default()
     };
     let outcome = bus.commit(&first.lease, &commit).await.unwrap();
-    let CommitOutcome::Committed { version: 1, ids } = outcome else { panic!("{outcome:?}") };
+    let CommitOutcome::Committed { version: 1, ids, register: None } = outcome else { panic!("{outcome:?}") };
     let commands = bus.range(&stream(Topic::OrderCommand), StreamId::ZERO, StreamId::MAX, 9).await.unwrap();
     let fills = bus.range(&stream(Topic::OrderFill), StreamId::ZERO, StreamId::MAX, 9).await.unwrap();
     assert_eq!(ids, [commands[0].id, fills[0].id, commands[1].id]);
@@ -70,7 +73,7 @@ pub async fn a_commit_changes_everything_at_once(store: &impl Store) {
         ..Commit::default()
     };
     let outcome = bus.commit(&first.lease, &commit).await.unwrap();
-    assert_eq!(outcome, CommitOutcome::Committed { version: 2, ids: vec![] });
+    assert_eq!(outcome, CommitOutcome::Committed { version: 2, ids: vec![], register: None });
     let second = acquired(bus, &ledger, 3).await;
     assert_eq!((second.lease.incarnation, second.version), (2, 2));
     assert_eq!(second.cursors, [(inbox, StreamId::new(7, 1)), (stream(Topic::Report), StreamId::new(8, 0))].into());
@@ -84,7 +87,7 @@ pub async fn a_repeated_commit_is_a_duplicate(store: &impl Store) {
     let commit = change(0, "c1");
     bus.commit(&lease, &commit).await.unwrap();
     for _ in 0..3 {
-        assert_eq!(bus.commit(&lease, &commit).await.unwrap(), CommitOutcome::Duplicate);
+        assert_eq!(bus.commit(&lease, &commit).await.unwrap(), CommitOutcome::Duplicate { register: None });
     }
     assert_eq!(contents(bus, &stream(Topic::OrderCommand)).await, ["c1"]);
     assert_eq!(record(bus).await.version, 1);
@@ -139,7 +142,7 @@ pub async fn nothing_is_created_by_acquire_or_commit(store: &impl Store) {
     assert_eq!(bus.acquire(&owner(), "abc123", 1).await.unwrap(), AcquireOutcome::Missing);
     let lease = bus::Lease { owner: owner(), ledger: "abc123".to_owned(), epoch: 1, incarnation: 1 };
     assert_eq!(bus.commit(&lease, &change(0, "c1")).await.unwrap(), CommitOutcome::Missing);
-    assert_eq!(bus.close(&owner(), "abc123").await.unwrap(), CloseOutcome::Missing);
+    assert_eq!(bus.close(&owner(), "abc123", Closing::default()).await.unwrap(), CloseOutcome::Missing);
     assert_eq!(bus.record(&owner()).await.unwrap(), None);
     assert_eq!(bus.last_id(&stream(Topic::OrderCommand)).await.unwrap(), None);
 }
@@ -154,7 +157,7 @@ pub async fn another_ledger_is_told(store: &impl Store) {
     let other = CommitOutcome::OtherLedger { ledger: ledger.clone() };
     assert_eq!(bus.commit(&stranger, &change(0, "c1")).await.unwrap(), other);
     let other = CloseOutcome::OtherLedger { ledger: ledger.clone() };
-    assert_eq!(bus.close(&owner(), "000000").await.unwrap(), other);
+    assert_eq!(bus.close(&owner(), "000000", Closing::default()).await.unwrap(), other);
     assert!(matches!(bus.commit(&lease, &change(0, "c1")).await.unwrap(), CommitOutcome::Committed { .. }));
 }
 
@@ -162,15 +165,23 @@ pub async fn a_closed_ledger_stays_closed(store: &impl Store) {
     let bus = store.bus();
     let ledger = created(bus).await;
     let lease = acquired(bus, &ledger, 1).await.lease;
-    bus.commit(&lease, &change(0, "c1")).await.unwrap();
+    let set = vec![("last".to_owned(), "c1".into()), ("bulk".to_owned(), "x".into())];
+    bus.commit(&lease, &Commit { set, ..change(0, "c1") }).await.unwrap();
+    let (gone, other) = (stream(Topic::OrderCommand), stream(Topic::OrderFill));
+    bus.publish(&Message::new(other.clone(), 1, "of another")).await.unwrap();
+    let closing = Closing { drop: &[gone.clone(), owner().inbox().clone()], keep: &["last"] };
     for _ in 0..2 {
-        assert_eq!(bus.close(&owner(), &ledger).await.unwrap(), CloseOutcome::Closed);
+        assert_eq!(bus.close(&owner(), &ledger, closing).await.unwrap(), CloseOutcome::Closed);
     }
     assert_eq!(bus.acquire(&owner(), &ledger, 2).await.unwrap(), AcquireOutcome::Closed);
     assert_eq!(bus.commit(&lease, &change(1, "c2")).await.unwrap(), CommitOutcome::Closed);
     let tombstone = record(bus).await;
     assert!(tombstone.closed);
-    assert_eq!(tombstone.fields["last"].as_ref(), "c1", "the last state stays readable");
+    assert_eq!(tombstone.fields, [("last".to_owned(), "c1".into())].into(), "only what is to stay stays readable");
+    assert_eq!((tombstone.version, tombstone.cursors.len()), (1, 0));
+    assert_eq!(bus.last_id(&gone).await.unwrap(), None, "the key went with its entries");
+    assert_eq!(contents(bus, &other).await, ["of another"]);
+    assert_eq!(bus.beat(&lease).await.unwrap(), BeatOutcome::Closed);
 
     let next = created(bus).await;
     assert_ne!(next, ledger);
@@ -184,6 +195,50 @@ pub async fn a_closed_ledger_stays_closed(store: &impl Store) {
         CommitOutcome::OtherLedger { ledger: next.clone() }
     );
     acquired(bus, &next, 1).await;
+}
+
+/// Whoever is late is told of the register with the commit that it makes anyway, or with its beat.
+pub async fn commits_and_beats_tell_of_the_register(store: &impl Store) {
+    let bus = store.bus();
+    let ledger = created(bus).await;
+    let lease = acquired(bus, &ledger, 1).await.lease;
+    assert_eq!(bus.beat(&lease).await.unwrap(), BeatOutcome::Beaten { version: 0, register: None });
+    let desired = Desired { generation: 3, token: u64::MAX, value: "stop".into() };
+    bus.set_desired(&owner(), &desired).await.unwrap();
+    let register = Some(RegisterVersion { generation: 3, token: u64::MAX });
+    assert_eq!(bus.beat(&lease).await.unwrap(), BeatOutcome::Beaten { version: 0, register });
+    let first = Commit { followed: register, ..change(0, "c1") };
+    let outcome = bus.commit(&lease, &first).await.unwrap();
+    assert!(matches!(outcome, CommitOutcome::Committed { register: told, .. } if told == register), "{outcome:?}");
+    assert_eq!(bus.commit(&lease, &first).await.unwrap(), CommitOutcome::Duplicate { register });
+    assert_eq!(record(bus).await.followed, register);
+    // What is followed stays until another version is.
+    bus.commit(&lease, &change(1, "c2")).await.unwrap();
+    assert_eq!(acquired(bus, &ledger, 1).await.followed, register);
+}
+
+pub async fn a_record_tells_when_its_owner_was_seen(store: &impl Store) {
+    let bus = store.bus();
+    let ledger = created(bus).await;
+    assert_eq!(record(bus).await.seen_ms(), 0, "nobody has been seen yet");
+    let before = bus.now_ms().await.unwrap();
+    let lease = acquired(bus, &ledger, 1).await.lease;
+    let (taken, never) = (record(bus).await.beat_ms, record(bus).await.at_ms);
+    assert!(taken >= before && never == 0);
+    bus.commit(&lease, &change(0, "c1")).await.unwrap();
+    let committed = record(bus).await.at_ms;
+    assert!(committed >= taken);
+    bus.beat(&lease).await.unwrap();
+    let last = record(bus).await;
+    assert!(last.beat_ms >= committed && last.at_ms == committed && last.version == 1);
+    let now = bus.now_ms().await.unwrap();
+    assert!(last.seen_ms() <= now);
+
+    let newer = acquired(bus, &ledger, 2).await.lease;
+    let fenced = BeatOutcome::Fenced { epoch: 2, incarnation: 2 };
+    assert_eq!(bus.beat(&lease).await.unwrap(), fenced, "who was replaced gives no sign of life");
+    let stranger = bus::Lease { ledger: "000000".to_owned(), ..newer };
+    assert_eq!(bus.beat(&stranger).await.unwrap(), BeatOutcome::OtherLedger { ledger });
 }
 
 pub async fn a_full_stream_is_busy(store: &impl Store) {

@@ -176,6 +176,16 @@ impl Keys {
         }
     }
 
+    /// The streams that end with an owner's ledger: its inbox, and with a gateway's the account's topics. A feed's ticks
+    /// are named by their symbols and not among them.
+    pub fn streams_of(&self, owner: &Owner) -> Vec<StreamKey> {
+        let mut streams = vec![owner.inbox.clone()];
+        if *owner == self.gateway(&owner.scope) {
+            streams.extend(Topic::ALL.map(|topic| self.topic(&owner.scope, topic)));
+        }
+        streams
+    }
+
     fn stream(&self, scope: &Scope, tail: &str) -> StreamKey {
         StreamKey(format!("{}:{{{}}}:{tail}", self.prefix, scope.0).into())
     }

@@ -25,7 +25,7 @@ pub use memory::MemoryBus;
 pub use message_bus::{Batch, Message, MessageBus, Published, Retention};
 pub use redis::RedisBus;
 pub use state_store::{
-    AcquireOutcome, Acquired, Claim, CloseOutcome, Commit, CommitOutcome, CreateOutcome, Cursors, Desired,
-    DesiredOutcome, Fields, Lease, Record, StateStore,
+    AcquireOutcome, Acquired, BeatOutcome, Claim, CloseOutcome, Closing, Commit, CommitOutcome, CreateOutcome, Cursors,
+    Desired, DesiredOutcome, Fields, Lease, ParseRegisterVersionError, Record, RegisterVersion, StateStore,
 };
 pub use stream::{Body, Entry, ParseStreamIdError, StreamId};

@@ -3,7 +3,7 @@
 //! `acquire` and `commit` never create a record: a lost store must answer `Missing`, not look like
 //! a new ledger.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc};
+use std::{collections::BTreeMap, fmt, future::Future, str::FromStr, sync::Arc};
 
 use crate::{BusError, Health, Keys, Message, Owner, StreamId, StreamKey};
 
@@ -54,6 +54,8 @@ pub struct Acquired {
     pub cursors: Cursors,
     /// The state.
     pub fields: Fields,
+    /// What of its register the owner follows, as it last committed it.
+    pub followed: Option<RegisterVersion>,
 }
 
 /// What `acquire` did.
@@ -96,6 +98,8 @@ pub struct Commit {
     pub messages: Vec<Message>,
     /// Streams to trim, up to and including the id. For streams only this owner reads.
     pub trims: Vec<(StreamKey, StreamId)>,
+    /// What of its register the owner follows from this commit on; absent: as before.
+    pub followed: Option<RegisterVersion>,
 }
 
 /// What `commit` did. Everything but `Committed` changed nothing.
@@ -107,9 +111,14 @@ pub enum CommitOutcome {
         version: u64,
         /// The ids of the appended messages, in their order.
         ids: Vec<StreamId>,
+        /// What the owner's register holds now.
+        register: Option<RegisterVersion>,
     },
     /// This very commit was stored before; its answer was lost.
-    Duplicate,
+    Duplicate {
+        /// What the owner's register holds now.
+        register: Option<RegisterVersion>,
+    },
     /// A newer lease exists: stop.
     Fenced {
         /// The newest epoch.
@@ -136,6 +145,43 @@ pub enum CommitOutcome {
     },
     /// The ledger was closed.
     Closed,
+}
+
+/// What `beat` did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BeatOutcome {
+    /// The owner has shown that it lives.
+    Beaten {
+        /// The record's version: another one than the owner's means that it must acquire again.
+        version: u64,
+        /// What the owner's register holds now.
+        register: Option<RegisterVersion>,
+    },
+    /// A newer lease exists: stop.
+    Fenced {
+        /// The newest epoch.
+        epoch: u64,
+        /// The newest incarnation.
+        incarnation: u64,
+    },
+    /// No record.
+    Missing,
+    /// The owner has another ledger.
+    OtherLedger {
+        /// That ledger.
+        ledger: String,
+    },
+    /// The ledger was closed.
+    Closed,
+}
+
+/// What goes with a ledger when it is closed. Everything else of the record's fields and cursors goes too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Closing<'a> {
+    /// Streams that are deleted with it, entries and key.
+    pub drop: &'a [StreamKey],
+    /// Fields that stay readable.
+    pub keep: &'a [&'a str],
 }
 
 /// What `close` did.
@@ -173,6 +219,51 @@ pub struct Record {
     pub fields: Fields,
     /// Whether the ledger is closed: no lease on it is given again.
     pub closed: bool,
+    /// When the owner last committed, by the store's clock in milliseconds UTC; 0 before the first commit.
+    pub at_ms: u64,
+    /// When the owner last acquired the lease or beat, by the same clock; 0 before the first.
+    pub beat_ms: u64,
+    /// What of its register the owner follows, as it last committed it.
+    pub followed: Option<RegisterVersion>,
+}
+
+impl Record {
+    /// When the owner last showed that it lives, by the store's clock in milliseconds UTC; 0: never.
+    pub fn seen_ms(&self) -> u64 {
+        self.at_ms.max(self.beat_ms)
+    }
+}
+
+/// Which value a register holds. The larger is the newer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct RegisterVersion {
+    /// The generation of the object it comes from.
+    pub generation: u64,
+    /// Orders writers of one generation.
+    pub token: u64,
+}
+
+impl fmt::Display for RegisterVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.generation, self.token)
+    }
+}
+
+/// The text is not the version of a register.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not the version of a register; it is written generation.token, like 3.1")]
+pub struct ParseRegisterVersionError(String);
+
+impl FromStr for RegisterVersion {
+    type Err = ParseRegisterVersionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.split_once('.')
+            .and_then(|(generation, token)| {
+                Some(Self { generation: generation.parse().ok()?, token: token.parse().ok()? })
+            })
+            .ok_or_else(|| ParseRegisterVersionError(text.chars().take(64).collect()))
+    }
 }
 
 /// The register of what must not wait for a new process.
@@ -184,6 +275,13 @@ pub struct Desired {
     pub token: u64,
     /// One JSON document.
     pub value: Arc<str>,
+}
+
+impl Desired {
+    /// Which value this is.
+    pub const fn version(&self) -> RegisterVersion {
+        RegisterVersion { generation: self.generation, token: self.token }
+    }
 }
 
 /// What `set_desired` did.
@@ -233,11 +331,23 @@ pub trait StateStore {
     ) -> impl Future<Output = Result<AcquireOutcome, BusError>> + Send;
 
     /// Applies the whole change or nothing. Checked in this order: missing, other ledger, closed,
-    /// fenced, duplicate, conflict, busy. Order of effects: trims, fields, messages.
+    /// fenced, duplicate, conflict, busy. Order of effects: trims, fields, messages. Stores when it was made, and
+    /// tells what the owner's register holds: who sees a newer version than it follows reads the register, nudge or
+    /// not.
     fn commit(&self, lease: &Lease, commit: &Commit) -> impl Future<Output = Result<CommitOutcome, BusError>> + Send;
 
-    /// Closes a ledger for good; the record stays readable. Passes when memory is full.
-    fn close(&self, owner: &Owner, ledger: &str) -> impl Future<Output = Result<CloseOutcome, BusError>> + Send;
+    /// Shows that an owner with nothing to commit lives. Fenced as a commit is; changes nothing but the time of the
+    /// beat. Passes when memory is full.
+    fn beat(&self, lease: &Lease) -> impl Future<Output = Result<BeatOutcome, BusError>> + Send;
+
+    /// Closes a ledger for good: a tombstone refuses every later acquire of it, and what only this ledger needed goes.
+    /// Closing it again is the same and completes what a lost call left. Passes when memory is full.
+    fn close(
+        &self,
+        owner: &Owner,
+        ledger: &str,
+        closing: Closing<'_>,
+    ) -> impl Future<Output = Result<CloseOutcome, BusError>> + Send;
 
     /// The record as it stands, without a lease.
     fn record(&self, owner: &Owner) -> impl Future<Output = Result<Option<Record>, BusError>> + Send;

@@ -22,7 +22,7 @@ pub(super) use doubts::Found;
 
 use super::books::{Book, Need};
 use super::order::{GatewayOrder, News, Stage};
-use crds::roles::GatewayDesired;
+use crds::roles::{GatewayDesired, Stance};
 
 /// Ended orders that are remembered, so that a fill told again is known again.
 const REMEMBERED: usize = 256;
@@ -59,7 +59,7 @@ impl Desk {
     /// Opens books for the registered strategies that have none. Those that are no longer registered are known
     /// while an order of theirs is open: its news must find them.
     pub fn register(&mut self, desired: &GatewayDesired) -> Result<(), NumberError> {
-        let closing = desired.books.iter().filter(|spec| spec.closing);
+        let closing = desired.books.iter().filter(|spec| spec.stance() == Stance::Closed);
         self.closing = closing.map(|spec| spec.ledger.clone()).collect();
         for spec in &desired.books {
             self.strategies.insert(spec.ledger.clone(), spec.strategy.clone());

@@ -15,7 +15,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bus::{Acquired, Body, Entry, Message, Owner, StreamId, StreamKey, Topic};
+use bus::{Acquired, Body, Entry, Message, Owner, RegisterVersion, StreamId, StreamKey, Topic};
 use engine::fees::Fees;
 use engine::instrument::Symbol;
 use engine::messages::{OrderCommand, Tick};
@@ -143,7 +143,11 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             let Some(found) = self.read().await? else { break };
             if found.is_empty() {
                 // With nothing to commit nobody else would say that this process is replaced, or its record gone.
-                self.session.confirm().await?;
+                self.session.beat().await?;
+            }
+            if self.session.register_is_newer() {
+                // Its nudge is lost or still on its way: the store has told.
+                self.adopt_register().await?;
             }
             for (stream, entries) in found {
                 if stream == self.commands {
@@ -193,10 +197,15 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     async fn follow_register(&mut self, nudges: &[Entry]) -> Result<(), Stop> {
         if let Some(last) = nudges.last() {
             self.nudge_cursor = last.id;
-            self.follow_books().await?;
-            self.cancel_closing().await;
-            self.dirty = true;
+            self.adopt_register().await?;
         }
+        Ok(())
+    }
+
+    async fn adopt_register(&mut self) -> Result<(), Stop> {
+        self.follow_books().await?;
+        self.cancel_closing().await;
+        self.dirty = true;
         Ok(())
     }
 
@@ -209,7 +218,8 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
 
     /// Opens and closes books as the register says.
     pub(super) async fn follow_books(&mut self) -> Result<(), Stop> {
-        let Some(desired) = register(&self.runtime, &self.owner).await? else { return Ok(()) };
+        let Some((version, desired)) = register(&self.runtime, &self.owner).await? else { return Ok(()) };
+        self.session.follow(Some(version));
         let owner = self.owner.name().to_owned();
         self.desk.register(&desired).map_err(|error| Stop::Record { owner, problem: error.to_string() })
     }
@@ -255,10 +265,13 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
 }
 
 /// The register; `None` where there is none, which says nothing about any book.
-async fn register<B: Bus>(runtime: &Runtime<B>, owner: &Owner) -> Result<Option<GatewayDesired>, Stop> {
+async fn register<B: Bus>(
+    runtime: &Runtime<B>,
+    owner: &Owner,
+) -> Result<Option<(RegisterVersion, GatewayDesired)>, Stop> {
     let Some(desired) = patiently(runtime, || runtime.bus.desired(owner)).await? else { return Ok(None) };
     serde_json::from_str(&desired.value)
-        .map(Some)
+        .map(|books| Some((desired.version(), books)))
         .map_err(|error| Stop::Record { owner: owner.name().to_owned(), problem: format!("the register: {error}") })
 }
 

@@ -18,7 +18,7 @@ use crate::admin::Health;
 use crate::role::{Identity, Runtime, Stop};
 use crate::shutdown::Shutdown;
 use crate::{gateway, strategy};
-use crds::roles::{AccountSpec, BookSpec, GatewayDesired, GatewaySpec, StrategyDesired, StrategySpec};
+use crds::roles::{AccountSpec, BookSpec, GatewayDesired, GatewaySpec, Stance, StrategyDesired, StrategySpec};
 
 /// The opening capital of every simulated strategy.
 pub(crate) const CAPITAL: (&str, &str) = ("5", "3000");
@@ -86,12 +86,8 @@ impl Account {
         let exchange = Exchange::on(&bus);
         let mut account =
             Self { bus, exchange, gateway, strategy, ledger, gateway_ledger, keys, scope, spec, token: 0 };
-        let book = BookSpec {
-            strategy: NAME.to_owned(),
-            ledger: account.ledger.parse().unwrap(),
-            capital: account.spec.spec.capital.clone(),
-            closing: false,
-        };
+        let ledger = account.ledger.parse().unwrap();
+        let book = BookSpec::new(NAME.to_owned(), ledger, account.spec.spec.capital.clone(), Stance::Open);
         account.register(&account.gateway.clone(), &GatewayDesired { books: vec![book] });
         account
     }

@@ -8,9 +8,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bus::{
-    AcquireOutcome, Batch, BusError, Claim, CloseOutcome, Commit, CommitOutcome, CreateOutcome, Desired,
-    DesiredOutcome, Entry, Failure, Fields, Health, Keys, Lease, MemoryBus, Message, MessageBus, Owner, Published,
-    Record, StateStore, StreamId, StreamKey,
+    AcquireOutcome, Batch, BeatOutcome, BusError, Claim, CloseOutcome, Closing, Commit, CommitOutcome, CreateOutcome,
+    Desired, DesiredOutcome, Entry, Failure, Fields, Health, Keys, Lease, MemoryBus, Message, MessageBus, Owner,
+    Published, Record, StateStore, StreamId, StreamKey,
 };
 
 /// The one clock of a simulated world.
@@ -245,8 +245,12 @@ impl StateStore for VirtualBus {
         }
     }
 
-    async fn close(&self, owner: &Owner, ledger: &str) -> Result<CloseOutcome, BusError> {
-        self.memory.close(owner, ledger).await
+    async fn beat(&self, lease: &Lease) -> Result<BeatOutcome, BusError> {
+        self.memory.beat(lease).await
+    }
+
+    async fn close(&self, owner: &Owner, ledger: &str, closing: Closing<'_>) -> Result<CloseOutcome, BusError> {
+        self.memory.close(owner, ledger, closing).await
     }
 
     async fn record(&self, owner: &Owner) -> Result<Option<Record>, BusError> {

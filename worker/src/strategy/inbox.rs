@@ -130,7 +130,7 @@ impl<B: Bus> Worker<'_, B> {
             if self.runtime.shutdown.asked() {
                 return Ok(());
             }
-            self.session.confirm().await?;
+            self.session.beat().await?;
         }
     }
 

@@ -15,9 +15,9 @@ use std::{
 use tokio::{sync::Notify, task::coop, time::Instant};
 
 use crate::{
-    AcquireOutcome, Batch, Body, BusError, Claim, CloseOutcome, Commit, CommitOutcome, CreateOutcome, Desired,
-    DesiredOutcome, Entry, Failure, Fields, Health, Keys, Lease, Message, MessageBus, Owner, Persistence, Published,
-    Record, StateStore, StreamId, StreamKey, message_bus::LONGEST_BLOCK,
+    AcquireOutcome, Batch, BeatOutcome, Body, BusError, Claim, CloseOutcome, Closing, Commit, CommitOutcome,
+    CreateOutcome, Desired, DesiredOutcome, Entry, Failure, Fields, Health, Keys, Lease, Message, MessageBus, Owner,
+    Persistence, Published, Record, StateStore, StreamId, StreamKey, message_bus::LONGEST_BLOCK,
 };
 use state::{State, clock_ms};
 
@@ -162,8 +162,12 @@ impl StateStore for MemoryBus {
         Ok(outcome)
     }
 
-    async fn close(&self, owner: &Owner, ledger: &str) -> Result<CloseOutcome, BusError> {
-        Ok(self.turn().await.close(owner, ledger))
+    async fn beat(&self, lease: &Lease) -> Result<BeatOutcome, BusError> {
+        Ok(self.turn().await.beat(lease))
+    }
+
+    async fn close(&self, owner: &Owner, ledger: &str, closing: Closing<'_>) -> Result<CloseOutcome, BusError> {
+        Ok(self.turn().await.close(owner, ledger, closing))
     }
 
     async fn record(&self, owner: &Owner) -> Result<Option<Record>, BusError> {

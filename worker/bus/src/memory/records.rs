@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::state::State;
+use super::state::{State, clock_ms};
 use crate::{
-    AcquireOutcome, Acquired, CloseOutcome, Commit, CommitOutcome, CreateOutcome, Cursors, Desired, DesiredOutcome,
-    Fields, Lease, Owner, Record, state_store::new_ledger,
+    AcquireOutcome, Acquired, BeatOutcome, CloseOutcome, Closing, Commit, CommitOutcome, CreateOutcome, Cursors,
+    Desired, DesiredOutcome, Fields, Lease, Owner, Record, RegisterVersion, state_store::new_ledger,
 };
 
 impl State {
@@ -32,6 +32,9 @@ impl State {
             cursors: Cursors::new(),
             fields: fields.clone(),
             closed: false,
+            at_ms: 0,
+            beat_ms: 0,
+            followed: None,
         };
         self.records.insert(owner.state_key().into(), record);
         CreateOutcome::Created { ledger }
@@ -52,11 +55,13 @@ impl State {
         }
         record.epoch = epoch;
         record.incarnation += 1;
+        record.beat_ms = clock_ms();
         AcquireOutcome::Acquired(Acquired {
             lease: Lease { owner: owner.clone(), ledger: ledger.to_owned(), epoch, incarnation: record.incarnation },
             version: record.version,
             cursors: record.cursors.clone(),
             fields: record.fields.clone(),
+            followed: record.followed,
         })
     }
 
@@ -73,9 +78,11 @@ impl State {
             self.used = apply(record, commit, self.used);
             record.version = version;
             record.commit_id.clone_from(&commit.commit_id);
+            record.at_ms = clock_ms();
+            record.followed = commit.followed.or(record.followed);
         }
         let ids = commit.messages.iter().map(|m| self.append(m)).collect();
-        CommitOutcome::Committed { version, ids }
+        CommitOutcome::Committed { version, ids, register: self.register_version(&lease.owner) }
     }
 
     fn check(&self, lease: &Lease, commit: &Commit) -> Result<(), CommitOutcome> {
@@ -92,7 +99,7 @@ impl State {
             return Err(CommitOutcome::Fenced { epoch: record.epoch, incarnation: record.incarnation });
         }
         if record.version == commit.expected_version + 1 && record.commit_id == commit.commit_id {
-            return Err(CommitOutcome::Duplicate);
+            return Err(CommitOutcome::Duplicate { register: self.register_version(&lease.owner) });
         }
         if record.version != commit.expected_version {
             return Err(CommitOutcome::Conflict { version: record.version });
@@ -103,15 +110,46 @@ impl State {
         }
     }
 
-    pub(super) fn close(&mut self, owner: &Owner, ledger: &str) -> CloseOutcome {
+    pub(super) fn beat(&mut self, lease: &Lease) -> BeatOutcome {
+        let register = self.register_version(&lease.owner);
+        let Some(record) = self.records.get_mut(lease.owner.state_key()) else {
+            return BeatOutcome::Missing;
+        };
+        if record.ledger != lease.ledger {
+            return BeatOutcome::OtherLedger { ledger: record.ledger.clone() };
+        }
+        if record.closed {
+            return BeatOutcome::Closed;
+        }
+        if (record.epoch, record.incarnation) != (lease.epoch, lease.incarnation) {
+            return BeatOutcome::Fenced { epoch: record.epoch, incarnation: record.incarnation };
+        }
+        record.beat_ms = clock_ms();
+        BeatOutcome::Beaten { version: record.version, register }
+    }
+
+    pub(super) fn close(&mut self, owner: &Owner, ledger: &str, closing: Closing<'_>) -> CloseOutcome {
         match self.records.get_mut(owner.state_key()) {
-            None => CloseOutcome::Missing,
-            Some(record) if record.ledger != ledger => CloseOutcome::OtherLedger { ledger: record.ledger.clone() },
+            None => return CloseOutcome::Missing,
+            Some(record) if record.ledger != ledger => {
+                return CloseOutcome::OtherLedger { ledger: record.ledger.clone() };
+            }
             Some(record) => {
                 record.closed = true;
-                CloseOutcome::Closed
+                record.cursors.clear();
+                self.used = self.used.saturating_sub(size(&record.fields));
+                record.fields.retain(|name, _| closing.keep.contains(&name.as_str()));
+                self.used += size(&record.fields);
             }
         }
+        for stream in closing.drop {
+            self.remove(stream);
+        }
+        CloseOutcome::Closed
+    }
+
+    fn register_version(&self, owner: &Owner) -> Option<RegisterVersion> {
+        self.registers.get(owner.desired_key()).map(Desired::version)
     }
 
     pub(super) fn record(&self, owner: &Owner) -> Option<Record> {

@@ -84,6 +84,13 @@ impl State {
         }
     }
 
+    /// Deletes a stream, entries and key.
+    pub(super) fn remove(&mut self, stream: &StreamKey) {
+        if let Some(mut stream) = self.streams.remove(stream) {
+            self.used = self.used.saturating_sub(stream.trim(StreamId::MAX));
+        }
+    }
+
     pub(super) fn claim_installation(&mut self, keys: &Keys, id: &str) -> Claim {
         let held = self.installations.entry(keys.installation()).or_insert_with(|| id.to_owned());
         if held == id { Claim::Claimed } else { Claim::Other { id: held.clone() } }

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Takes the lease on a ledger. Never creates a record.
+-- Takes the lease on a ledger. Never creates a record. Taking it is a sign of life.
 -- KEYS: record. ARGV: ledger, epoch.
--- Allowed when memory is full: it rewrites two numbers, and an owner that cannot come back cannot
+-- Allowed when memory is full: it rewrites three numbers, and an owner that cannot come back cannot
 -- trim what it has consumed.
 
 -- Decimal texts of any length; a Lua number is exact only to 2^53.
@@ -23,5 +23,7 @@ if older(ARGV[2], held[3]) then
   return {'fenced', held[3]}
 end
 -- One command for both: they change together or not at all. The incarnation is exact to 2^53.
-redis.call('HSET', KEYS[1], '_epoch', ARGV[2], '_incarnation', string.format('%.0f', held[4] + 1))
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+redis.call('HSET', KEYS[1], '_epoch', ARGV[2], '_incarnation', string.format('%.0f', held[4] + 1), '_beat', now)
 return {'acquired', redis.call('HGETALL', KEYS[1])}

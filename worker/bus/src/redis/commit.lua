@@ -1,7 +1,7 @@
 #!lua
 -- Applies everything an owner does at once, or nothing. Never creates a record.
--- KEYS: record, then each stream that is written or trimmed, once.
--- ARGV: ledger, epoch, incarnation, expected version, next version, commit id,
+-- KEYS: record, register, then each stream that is written or trimmed, once.
+-- ARGV: ledger, epoch, incarnation, expected version, next version, commit id, followed version of the register or '',
 --   numbers of deletes, pairs, trims, messages; then
 --   deletes:  name
 --   pairs:    name, value
@@ -11,6 +11,8 @@
 -- rollback: everything that can be refused is looked at before the first write.
 
 local record = KEYS[1]
+local register = redis.call('HMGET', KEYS[2], 'generation', 'token')
+local generation, token = register[1] or '', register[2] or ''
 local held = redis.call('HMGET', record,
   '_ledger', '_closed', '_epoch', '_incarnation', '_version', '_commit')
 
@@ -27,20 +29,20 @@ if held[3] ~= ARGV[2] or held[4] ~= ARGV[3] then
   return {'fenced', held[3], held[4]}
 end
 if held[5] == ARGV[5] and held[6] == ARGV[6] then
-  return {'duplicate'}
+  return {'duplicate', generation, token}
 end
 if held[5] ~= ARGV[4] then
   return {'conflict', held[5]}
 end
 
 local deletes, pairs_, trims, messages =
-  tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local first_delete = 11
+  tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local first_delete = 12
 local first_pair = first_delete + deletes
 local first_trim = first_pair + 2 * pairs_
 local first_message = first_trim + 2 * trims
 
-for i = 2, #KEYS do
+for i = 3, #KEYS do
   local kind = redis.call('TYPE', KEYS[i]).ok
   if kind ~= 'none' and kind ~= 'stream' then
     return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. kind .. ', not a stream')
@@ -49,7 +51,7 @@ end
 -- Rights too: a user that may HSET but not XADD would otherwise be stopped half-way.
 local allowed = redis.acl_check_cmd
 local may = allowed('HSET', record, 'f', 'v') and allowed('HDEL', record, 'f')
-for i = 2, #KEYS do
+for i = 3, #KEYS do
   may = may and allowed('XADD', KEYS[i], '*', 'v', '1', 'data', '') and allowed('XTRIM', KEYS[i], 'MINID', '0')
 end
 if not may then
@@ -81,9 +83,14 @@ local function in_parts(command, first, last)
 end
 in_parts('HDEL', first_delete, first_pair - 1)
 in_parts('HSET', first_pair, first_trim - 1)
-redis.call('HSET', record, '_version', ARGV[5], '_commit', ARGV[6])
+local time = redis.call('TIME')
+redis.call('HSET', record, '_version', ARGV[5], '_commit', ARGV[6],
+  '_at', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+if ARGV[7] ~= '' then
+  redis.call('HSET', record, '_followed', ARGV[7])
+end
 
-local answer = {'committed'}
+local answer = {'committed', generation, token}
 for m = 0, messages - 1 do
   local at = first_message + 6 * m
   local stream, length, age = KEYS[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2]

@@ -5,6 +5,8 @@
 //! | name in the hash | holds |
 //! |---|---|
 //! | `_ledger`, `_uid`, `_epoch`, `_incarnation`, `_version`, `_commit`, `_closed` | who may commit, and what was committed last |
+//! | `_at`, `_beat` | when the owner last committed, and when it last acquired or beat: the server's clock in ms UTC |
+//! | `_followed` | the version of the register that the owner follows, `generation.token` |
 //! | `cursor:<stream>` | a stream id |
 //! | `field:<name>` | a field |
 //!
@@ -23,6 +25,7 @@ pub(super) struct Scripts {
     pub(super) acquire: Script,
     pub(super) commit: Script,
     pub(super) publish: Script,
+    pub(super) beat: Script,
     pub(super) close: Script,
     pub(super) set_desired: Script,
 }
@@ -34,6 +37,7 @@ impl Scripts {
             acquire: Script::new(include_str!("acquire.lua")),
             commit: Script::new(include_str!("commit.lua")),
             publish: Script::new(include_str!("publish.lua")),
+            beat: Script::new(include_str!("beat.lua")),
             close: Script::new(include_str!("close.lua")),
             set_desired: Script::new(include_str!("set_desired.lua")),
         }
@@ -45,6 +49,7 @@ impl Scripts {
         let mut call = self.commit.prepare_invoke();
         call.arg(&lease.ledger).arg(lease.epoch).arg(lease.incarnation);
         call.arg(commit.expected_version).arg(commit.expected_version.saturating_add(1)).arg(&commit.commit_id);
+        call.arg(commit.followed.map(|followed| followed.to_string()).unwrap_or_default());
         call.arg(commit.delete.len()).arg(commit.cursors.len() + commit.set.len());
         call.arg(commit.trims.len()).arg(commit.messages.len());
         for name in &commit.delete {
@@ -63,7 +68,7 @@ impl Scripts {
             call.arg(streams.index(&message.stream));
             message_arguments(&mut call, message);
         }
-        call.key(lease.owner.state_key());
+        call.key(lease.owner.state_key()).key(lease.owner.desired_key());
         for stream in streams.0 {
             call.key(stream.as_str());
         }
@@ -94,12 +99,12 @@ fn message_arguments(call: &mut ScriptInvocation<'_>, message: &Message) {
 struct Streams<'a>(Vec<&'a StreamKey>);
 
 impl<'a> Streams<'a> {
-    /// The stream's place in KEYS: Lua counts from 1, and the record is the first.
+    /// The stream's place in KEYS: Lua counts from 1, and the record and the register come first.
     fn index(&mut self, stream: &'a StreamKey) -> usize {
         let place = self.0.iter().position(|held| *held == stream).unwrap_or_else(|| {
             self.0.push(stream);
             self.0.len() - 1
         });
-        place + 2
+        place + 3
     }
 }

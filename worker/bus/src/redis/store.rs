@@ -4,8 +4,9 @@ use redis::cmd;
 
 use super::{RedisBus, decode, health, layout::FIELD};
 use crate::{
-    AcquireOutcome, BusError, Claim, CloseOutcome, Commit, CommitOutcome, CreateOutcome, Desired, DesiredOutcome,
-    Fields, Health, Keys, Lease, Owner, Record, StateStore, StreamId, StreamKey, state_store::new_ledger,
+    AcquireOutcome, BeatOutcome, BusError, Claim, CloseOutcome, Closing, Commit, CommitOutcome, CreateOutcome, Desired,
+    DesiredOutcome, Fields, Health, Keys, Lease, Owner, Record, StateStore, StreamId, StreamKey,
+    state_store::new_ledger,
 };
 
 impl StateStore for RedisBus {
@@ -44,10 +45,24 @@ impl StateStore for RedisBus {
         decode::committed(answer, version).map_err(|problem| BusError::decode(ACTION, &lease.owner, problem))
     }
 
-    async fn close(&self, owner: &Owner, ledger: &str) -> Result<CloseOutcome, BusError> {
+    async fn beat(&self, lease: &Lease) -> Result<BeatOutcome, BusError> {
+        const ACTION: &str = "beat for";
+        let mut call = self.scripts().beat.key(lease.owner.state_key());
+        call.key(lease.owner.desired_key()).arg(&lease.ledger).arg(lease.epoch).arg(lease.incarnation);
+        let answer = self.connections().invoke(ACTION, &lease.owner, &call).await?;
+        decode::beaten(answer).map_err(|problem| BusError::decode(ACTION, &lease.owner, problem))
+    }
+
+    async fn close(&self, owner: &Owner, ledger: &str, closing: Closing<'_>) -> Result<CloseOutcome, BusError> {
         const ACTION: &str = "close the record of";
         let mut call = self.scripts().close.key(owner.state_key());
         call.arg(ledger);
+        for stream in closing.drop {
+            call.key(stream.as_str());
+        }
+        for name in closing.keep {
+            call.arg(format!("{FIELD}{name}"));
+        }
         let answer = self.connections().invoke(ACTION, owner, &call).await?;
         decode::closed(answer).map_err(|problem| BusError::decode(ACTION, owner, problem))
     }

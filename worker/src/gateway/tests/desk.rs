@@ -8,7 +8,7 @@ use venue::{Outcome, Residence, VenueReport, VenueTrade};
 
 use super::super::desk::{Desk, Found, Verdict};
 use super::{cancel, command};
-use crds::roles::GatewayDesired;
+use crds::roles::{GatewayDesired, Stance};
 
 const WINDOW: i64 = 5_000;
 const VISIBILITY: i64 = 2_000;
@@ -323,8 +323,8 @@ fn registered_books() -> GatewayDesired {
 #[test]
 fn a_strategy_that_is_being_deleted_is_cancelled_and_orders_no_more() {
     let mut desk = sent();
-    let mut books = registered_books();
-    books.books.iter_mut().for_each(|book| book.closing = true);
+    let closed = registered_books().books.into_iter().map(|book| book.with_stance(Stance::Closed)).collect();
+    let books = GatewayDesired { books: closed };
     desk.register(&books).unwrap();
     let cancelled: Vec<_> = desk.cancel_closing().into_iter().map(|(id, _)| id).collect();
     assert_eq!(cancelled, [buy(1).client_order_id]);

@@ -16,7 +16,7 @@ use crate::{Body, Cursors, Fields, Record, StreamKey};
 
 pub(super) use entries::{batch, entries};
 pub(super) use outcomes::{
-    acquired, claim, closed, committed, created, desired, desired_outcome, named, published, time_ms,
+    acquired, beaten, claim, closed, committed, created, desired, desired_outcome, named, published, time_ms,
 };
 
 /// What does not fit, for people.
@@ -104,6 +104,10 @@ pub(super) fn record(mut answer: Answer) -> Result<Option<Record>, Problem> {
         cursors,
         fields,
         closed: meta.contains_key("_closed"),
+        // Absent in a record of a release that did not write them.
+        at_ms: meta.get("_at").map_or(Ok(0), |at| parse(at))?,
+        beat_ms: meta.get("_beat").map_or(Ok(0), |beat| parse(beat))?,
+        followed: meta.get("_followed").map(|followed| parse(followed)).transpose()?,
     }))
 }
 

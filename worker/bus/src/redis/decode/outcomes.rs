@@ -6,8 +6,8 @@ use redis::Value;
 
 use super::{Answer, Problem, parse, record, text};
 use crate::{
-    AcquireOutcome, Acquired, Claim, CloseOutcome, CommitOutcome, CreateOutcome, Desired, DesiredOutcome, Lease, Owner,
-    Published, StreamKey,
+    AcquireOutcome, Acquired, BeatOutcome, Claim, CloseOutcome, CommitOutcome, CreateOutcome, Desired, DesiredOutcome,
+    Lease, Owner, Published, RegisterVersion, StreamKey,
 };
 
 /// `None`: another ledger must be drawn.
@@ -36,6 +36,7 @@ pub(in crate::redis) fn acquired(value: Value, owner: &Owner) -> Result<AcquireO
                 version: record.version,
                 cursors: record.cursors,
                 fields: record.fields,
+                followed: record.followed,
             })
         }
         "fenced" => AcquireOutcome::Fenced { epoch: answer.parse()? },
@@ -49,8 +50,11 @@ pub(in crate::redis) fn acquired(value: Value, owner: &Owner) -> Result<AcquireO
 pub(in crate::redis) fn committed(value: Value, version: u64) -> Result<CommitOutcome, Problem> {
     let mut answer = Answer::of(value)?;
     Ok(match answer.text()?.as_str() {
-        "committed" => CommitOutcome::Committed { version, ids: answer.rest()? },
-        "duplicate" => CommitOutcome::Duplicate,
+        "committed" => {
+            let register = register(&mut answer)?;
+            CommitOutcome::Committed { version, register, ids: answer.rest()? }
+        }
+        "duplicate" => CommitOutcome::Duplicate { register: register(&mut answer)? },
         "fenced" => CommitOutcome::Fenced { epoch: answer.parse()?, incarnation: answer.parse()? },
         "conflict" => CommitOutcome::Conflict { version: answer.parse()? },
         "busy" => CommitOutcome::Busy { stream: StreamKey::from_name(answer.text()?) },
@@ -59,6 +63,27 @@ pub(in crate::redis) fn committed(value: Value, version: u64) -> Result<CommitOu
         "closed" => CommitOutcome::Closed,
         other => return Err(unknown(other)),
     })
+}
+
+pub(in crate::redis) fn beaten(value: Value) -> Result<BeatOutcome, Problem> {
+    let mut answer = Answer::of(value)?;
+    Ok(match answer.text()?.as_str() {
+        "beaten" => BeatOutcome::Beaten { version: answer.parse()?, register: register(&mut answer)? },
+        "fenced" => BeatOutcome::Fenced { epoch: answer.parse()?, incarnation: answer.parse()? },
+        "missing" => BeatOutcome::Missing,
+        "other_ledger" => BeatOutcome::OtherLedger { ledger: answer.text()? },
+        "closed" => BeatOutcome::Closed,
+        other => return Err(unknown(other)),
+    })
+}
+
+/// Generation and token of the register; both empty where it was never set.
+fn register(answer: &mut Answer) -> Result<Option<RegisterVersion>, Problem> {
+    let (generation, token) = (answer.text()?, answer.text()?);
+    if generation.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(RegisterVersion { generation: parse(&generation)?, token: parse(&token)? }))
 }
 
 pub(in crate::redis) fn closed(value: Value) -> Result<CloseOutcome, Problem> {
