@@ -7,12 +7,12 @@
 
 mod doubts;
 mod record;
+mod stances;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::fees::Fees;
-use engine::instrument::Symbol;
 use engine::messages::{CommandKind, NewOrder, OrderCommand, OrderStatus, OrderUpdate};
 use engine::numbers::{NumberError, Quantity};
 use engine::time::Timestamp;
@@ -23,6 +23,7 @@ pub(super) use doubts::Found;
 use super::books::{Book, Need};
 use super::order::{GatewayOrder, News, Stage};
 use crds::roles::{GatewayDesired, Stance};
+use stances::Stances;
 
 /// Ended orders that are remembered, so that a fill told again is known again.
 const REMEMBERED: usize = 256;
@@ -49,48 +50,51 @@ pub(super) struct Desk {
     ended: VecDeque<ClientOrderId>,
     books: BTreeMap<LedgerId, Book>,
     strategies: BTreeMap<LedgerId, String>,
-    closing: BTreeSet<LedgerId>,
+    stances: Stances,
     highest: BTreeMap<LedgerId, u64>,
     dirty_orders: BTreeSet<ClientOrderId>,
     dirty_ledgers: BTreeSet<LedgerId>,
 }
 
 impl Desk {
-    /// Opens books for the registered strategies that have none. Those that are no longer registered are known
-    /// while an order of theirs is open: its news must find them.
+    /// Adopts a register: opens books for the strategies that have none, and follows the stance of each. A ledger that
+    /// is named no more keeps its book while an order of it is open.
     pub fn register(&mut self, desired: &GatewayDesired) -> Result<(), NumberError> {
-        let closing = desired.books.iter().filter(|spec| spec.stance() == Stance::Closed);
-        self.closing = closing.map(|spec| spec.ledger.clone()).collect();
         for spec in &desired.books {
-            self.strategies.insert(spec.ledger.clone(), spec.strategy.clone());
             if !self.books.contains_key(&spec.ledger) {
                 self.books.insert(spec.ledger.clone(), Book::opening(spec)?);
                 self.dirty_ledgers.insert(spec.ledger.clone());
             }
+            if self.stances.follow(&spec.ledger, spec.stance()) {
+                self.dirty_ledgers.insert(spec.ledger.clone());
+            }
         }
+        let named = desired.books.iter().map(|spec| (spec.ledger.clone(), spec.strategy.clone()));
+        self.strategies = named.collect();
         let open: BTreeSet<LedgerId> = self.open_commands().map(|command| command.ledger.clone()).collect();
-        let registered = |ledger: &LedgerId| desired.books.iter().any(|spec| spec.ledger == *ledger);
-        self.strategies.retain(|ledger, _| registered(ledger) || open.contains(ledger));
-        let gone: Vec<_> =
-            self.books.keys().filter(|ledger| !registered(ledger) && !open.contains(ledger)).cloned().collect();
+        let is_gone = |ledger: &&LedgerId| !self.strategies.contains_key(*ledger) && !open.contains(*ledger);
+        let gone: Vec<_> = self.books.keys().filter(is_gone).cloned().collect();
         for ledger in gone {
-            self.books.remove(&ledger);
-            self.dirty_ledgers.insert(ledger);
+            self.drop_book(&ledger);
         }
         Ok(())
     }
 
-    /// Marks the open orders of strategies that are being deleted as to be cancelled.
-    pub fn cancel_closing(&mut self) -> Vec<(ClientOrderId, Symbol)> {
-        let mut cancelled = Vec::new();
-        for (id, order) in &mut self.orders {
-            if !order.is_over() && self.closing.contains(id.ledger()) {
-                (order.cancel, order.asked) = (true, Timestamp::default());
-                self.dirty_orders.insert(id.clone());
-                cancelled.push((id.clone(), order.command.symbol.clone()));
-            }
+    /// A ledger that was not closed may be named again: that its ids are used up is not forgotten.
+    fn drop_book(&mut self, ledger: &LedgerId) {
+        self.books.remove(ledger);
+        if self.stances.forget(ledger) == Some(Stance::Closed) {
+            self.highest.remove(ledger);
         }
-        cancelled
+        self.dirty_ledgers.insert(ledger.clone());
+    }
+
+    /// The order is to be cancelled: remembered, because the answer can be lost, or the order not be at the venue yet.
+    fn want_cancelled(&mut self, id: &ClientOrderId) {
+        let _ = self.change(id, |order| {
+            (order.cancel, order.asked) = (true, Timestamp::default());
+            News::new()
+        });
     }
 
     /// The order of this id, while it is remembered.
@@ -128,8 +132,8 @@ impl Desk {
         // Used up, sent or denied: the same id can never mean a second try.
         self.highest.insert(id.ledger().clone(), id.sequence());
         self.dirty_ledgers.insert(id.ledger().clone());
-        if self.closing.contains(id.ledger()) {
-            return Verdict::Tell(denied(command, "StrategyClosing"));
+        if let Some(reason) = self.refuses(id.ledger(), order) {
+            return Verdict::Tell(denied(command, reason));
         }
         if now > command.expires_at {
             return Verdict::Tell(denied(command, "CommandExpired"));
@@ -144,12 +148,10 @@ impl Desk {
 
     fn judge_cancel(&mut self, command: &OrderCommand) -> Verdict {
         let id = &command.client_order_id;
-        match self.orders.get_mut(id) {
+        match self.orders.get(id) {
             Some(order) if order.is_over() => Verdict::Tell(order.repeat(command.time)),
-            Some(order) => {
-                // Remembered, because the answer can be lost, or the order not be at the venue yet.
-                (order.cancel, order.asked) = (true, Timestamp::default());
-                self.dirty_orders.insert(id.clone());
+            Some(_) => {
+                self.want_cancelled(id);
                 Verdict::Cancel
             }
             None => Verdict::Tell(denied(command, "UnknownOrder")),

@@ -130,7 +130,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         let now = gateway.now().await?;
         let news = gateway.desk.doubt_sending(now);
         gateway.tell(&news);
-        gateway.cancel_closing().await;
+        gateway.cancel_forbidden().await;
         gateway.store().await?;
         runtime.health.ready();
         tracing::info!("the gateway trades");
@@ -141,8 +141,9 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         while !self.runtime.shutdown.asked() {
             self.ask_about_doubts().await?;
             let Some(found) = self.read().await? else { break };
-            if found.is_empty() {
-                // With nothing to commit nobody else would say that this process is replaced, or its record gone.
+            if found.is_empty() || found.iter().any(|(stream, _)| *stream == self.commands) {
+                // With nothing to commit nobody else would say that this process is replaced, or its record gone. And a
+                // command is judged by what the register holds now, not by what it held before this process was frozen.
                 self.session.beat().await?;
             }
             if self.session.register_is_newer() {
@@ -204,22 +205,22 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
 
     async fn adopt_register(&mut self) -> Result<(), Stop> {
         self.follow_books().await?;
-        self.cancel_closing().await;
-        self.dirty = true;
+        self.cancel_forbidden().await;
         Ok(())
     }
 
-    /// Orders of strategies that are being deleted end here, also with their workers dead.
-    async fn cancel_closing(&mut self) {
-        for (id, symbol) in self.desk.cancel_closing() {
+    /// Orders that their strategies' stances forbid end here, also with their workers dead.
+    pub(super) async fn cancel_forbidden(&mut self) {
+        for (id, symbol) in self.desk.cancel_forbidden() {
             self.cancel(&id, &symbol).await;
         }
     }
 
-    /// Opens and closes books as the register says.
+    /// Opens and closes books as the register says, and follows the stance of each. The next commit acknowledges it.
     pub(super) async fn follow_books(&mut self) -> Result<(), Stop> {
         let Some((version, desired)) = register(&self.runtime, &self.owner).await? else { return Ok(()) };
         self.session.follow(Some(version));
+        self.dirty = true;
         let owner = self.owner.name().to_owned();
         self.desk.register(&desired).map_err(|error| Stop::Record { owner, problem: error.to_string() })
     }
@@ -260,6 +261,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             }
         }
         self.dirty = false;
+        self.desk.acknowledged();
         Ok(())
     }
 }

@@ -2,12 +2,13 @@
 //! next commit; sends nothing by itself.
 
 use bus::Topic;
-use engine::client_order_id::ClientOrderId;
+use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::messages::{Inbox, OrderUpdate};
 
 use super::order::News;
 use super::{Gateway, Restore};
-use crate::role::Bus;
+use crate::role::{Bus, Stop};
+use crate::session::patiently;
 use crate::strategy::{FOR_OUTSIDERS, message};
 
 /// News that may wait in one inbox; past it the gateway waits for the strategy.
@@ -46,8 +47,47 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
                 self.runtime.health.fill();
                 self.publish(Topic::OrderFill, fill);
             }
-            self.tell_owner(&strategy, &Inbox::OrderUpdate(Box::new(update.clone())));
+            if self.is_silent(update.client_order_id.ledger(), &update.client_order_id) {
+                continue;
+            }
+            self.tell_strategy(&strategy, &Inbox::OrderUpdate(Box::new(update.clone())));
         }
+    }
+
+    /// Answers a command. Who is not in the register is answered only while its ledger stands in the store: an inbox
+    /// that was deleted with its ledger, or that never had one, must not come to be by an answer that nobody reads.
+    pub(super) async fn answer(&mut self, strategy: &str, ledger: &LedgerId, answers: Vec<Inbox>) -> Result<(), Stop> {
+        if self.hears(strategy, ledger).await? {
+            for answer in &answers {
+                self.tell_strategy(strategy, answer);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is somebody to tell anything of this ledger.
+    pub(super) async fn hears(&self, strategy: &str, ledger: &LedgerId) -> Result<bool, Stop> {
+        if self.is_silent(ledger, &strategy) {
+            return Ok(false);
+        }
+        if self.desk.strategy_of(ledger).as_deref() == Some(strategy) {
+            return Ok(true);
+        }
+        let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
+        let record = patiently(&self.runtime, || self.runtime.bus.record(&owner)).await?;
+        let stands = record.is_some_and(|record| !record.closed && record.ledger == ledger.as_str());
+        if !stands {
+            tracing::warn!(strategy, %ledger, "a command of no ledger that stands; it is denied and nobody is told");
+        }
+        Ok(stands)
+    }
+
+    fn is_silent(&self, ledger: &LedgerId, about: &dyn std::fmt::Display) -> bool {
+        let silent = self.desk.is_silent(ledger);
+        if silent {
+            tracing::warn!(%ledger, %about, "the ledger is closed: nothing more is told to it");
+        }
+        silent
     }
 
     fn strategy_of(&self, id: &ClientOrderId) -> Option<String> {
@@ -55,7 +95,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 
     /// Puts one entry into a strategy's inbox.
-    pub(super) fn tell_owner(&mut self, strategy: &str, entry: &Inbox) {
+    fn tell_strategy(&mut self, strategy: &str, entry: &Inbox) {
         let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
         self.messages.push(message(owner.inbox().clone(), entry).with_bound(INBOX_MAX));
     }

@@ -32,8 +32,9 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
                     tracing::error!(stream = %self.commands, id = %entry.id, problem, "a command does not read");
                     let letter = dead_letter(&self.commands, &entry, &problem);
                     self.publish(Topic::DeadLetter, &letter);
-                    if let Some((owner, update)) = denial {
-                        self.tell_owner(&owner, &Inbox::OrderUpdate(Box::new(update)));
+                    if let Some((strategy, update)) = denial {
+                        let ledger = update.client_order_id.ledger().clone();
+                        self.answer(&strategy, &ledger, vec![Inbox::OrderUpdate(Box::new(update))]).await?;
                     }
                 }
             }
@@ -50,6 +51,8 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             self.follow_books().await?;
             verdict = self.desk.judge(command, &self.fees, now);
         }
+        let (strategy, ledger) = (&command.strategy, command.client_order_id.ledger());
+        let mut answers = Vec::new();
         let news = match verdict {
             Verdict::Send => return self.send(command).await,
             Verdict::Cancel => {
@@ -57,16 +60,16 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
                 return Ok(());
             }
             Verdict::Tell(news) => news,
+            // Denied for good, if there is somebody to be told; else nobody holds it for made or not made.
+            Verdict::NotRegistered if !self.hears(strategy, ledger).await? => return Ok(()),
             Verdict::NotRegistered => self.desk.deny_unregistered(command),
             Verdict::Reissued(news, highest_sequence) => {
-                self.tell_owner(&command.strategy, &Inbox::Recovered { highest_sequence });
+                answers.push(Inbox::Recovered { highest_sequence });
                 news
             }
         };
-        for update in news {
-            self.tell_owner(&command.strategy, &Inbox::OrderUpdate(Box::new(update)));
-        }
-        Ok(())
+        answers.extend(news.into_iter().map(|update| Inbox::OrderUpdate(Box::new(update))));
+        self.answer(strategy, ledger, answers).await
     }
 
     /// Sends an order that the desk holds as being sent.
@@ -76,8 +79,15 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         if let Residence::External { receive_window_ms, .. } = self.venue.residence() {
             // The order is on record as being sent before the venue can hear of it.
             self.store().await?;
-            let Some(signed_at) = self.desk.stamp(id) else { return Ok(()) };
             let now = self.now().await?;
+            if self.session.register_is_newer() {
+                // The commit has told of a newer register: it may forbid this very order, which is not sent yet.
+                self.follow_books().await?;
+                let news = self.desk.withdraw(id, now);
+                self.tell(&news);
+                self.cancel_forbidden().await;
+            }
+            let Some(signed_at) = self.desk.stamp(id) else { return Ok(()) };
             if now.millis_since(signed_at) > receive_window_ms || now > command.expires_at {
                 // The commit took so long that the request would be dead on arrival.
                 let news = self.desk.doubt(id, "NotSentInTime", now);

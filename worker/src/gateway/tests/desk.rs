@@ -326,7 +326,7 @@ fn a_strategy_that_is_being_deleted_is_cancelled_and_orders_no_more() {
     let closed = registered_books().books.into_iter().map(|book| book.with_stance(Stance::Closed)).collect();
     let books = GatewayDesired { books: closed };
     desk.register(&books).unwrap();
-    let cancelled: Vec<_> = desk.cancel_closing().into_iter().map(|(id, _)| id).collect();
+    let cancelled: Vec<_> = desk.cancel_forbidden().into_iter().map(|(id, _)| id).collect();
     assert_eq!(cancelled, [buy(1).client_order_id]);
     assert!(desk.order(&cancelled[0]).unwrap().cancel, "the cancel is on record");
     let Verdict::Tell(news) = judge(&mut desk, &buy(2), 0) else { panic!("it was not denied") };
@@ -337,7 +337,8 @@ fn a_strategy_that_is_being_deleted_is_cancelled_and_orders_no_more() {
 fn a_book_goes_with_its_strategy_but_not_before_its_orders() {
     let mut desk = sent();
     desk.register(&GatewayDesired::default()).unwrap();
-    assert!(desk.strategy_of(buy(1).client_order_id.ledger()).is_some(), "news of the open order must find it");
+    assert!(desk.order(&buy(1).client_order_id).is_some(), "news of the open order must find it");
+    assert!(!desk.take_changes().delete.contains(&"book:abc".to_owned()));
     let _ = desk.settle(&buy(1).client_order_id, &Outcome::Refused("PriceFilter".into()), at(1));
     desk.register(&GatewayDesired::default()).unwrap();
     assert_eq!(desk.strategy_of(buy(1).client_order_id.ledger()), None);
