@@ -2,6 +2,7 @@
 //!
 //! It may not read a clock, use chance, or do input and output; it never fails, it refuses with a reason.
 
+mod closed;
 mod orders;
 mod state;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::risk::{Approved, RiskParameters};
 use crate::strategy::{Definition, DesiredState, Strategy, StrategyError};
 use crate::time::Timestamp;
 
+pub use orders::MissingFill;
 pub use state::RestoreError;
 use state::State;
 use turn::Turn;
@@ -69,6 +71,8 @@ pub enum Event {
 }
 
 /// What an engine wants done. All of it goes out in one commit, or nothing does.
+///
+/// [`Effect::Poison`] is the exception: it comes alone, and then nothing of the engine has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// For `strategy.signal`.
@@ -81,6 +85,9 @@ pub enum Effect {
     Alert(RiskAlert),
     /// For `state.snapshot`.
     Snapshot(StateSnapshot),
+    /// The event was not taken: it tells of a trade that cannot be booked, for the reason given here. Whoever
+    /// gave it must not pass it, and must trade nothing more, before a human has looked.
+    Poison(String),
 }
 
 /// One strategy at work.
@@ -112,7 +119,9 @@ impl Engine {
         self.state.saved_with(self.strategy.snapshot())
     }
 
-    /// Takes one event at `now`, which on a replay is the tick's own time.
+    /// Takes one event at `now`, which on a replay is the tick's own time. An effect that is dropped is an order,
+    /// or an alert, that never was.
+    #[must_use]
     pub fn step(&mut self, now: Timestamp, event: Event) -> Vec<Effect> {
         let mut turn = Turn::new(now);
         match event {
@@ -136,7 +145,7 @@ impl Engine {
         self.state.trades
     }
 
-    /// The orders that are not over.
+    /// The orders that are not closed, also those of which a trade is missing.
     pub fn open_orders(&self) -> &[Order] {
         &self.state.orders
     }

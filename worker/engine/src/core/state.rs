@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Config;
+use super::closed::ClosedOrders;
 use crate::ledger::Ledger;
 use crate::messages::{AlertKind, Tick};
 use crate::numbers::{Notional, Ratio};
@@ -41,14 +42,20 @@ pub(super) struct State {
     pub version: u32,
     /// The books.
     pub ledger: Ledger,
-    /// Orders that are not over.
+    /// Orders that are not closed, or closed ones of which more has traded, by the venue's word, than is booked.
     pub orders: Vec<Order>,
+    /// The newest closed orders.
+    #[serde(default)]
+    pub closed: ClosedOrders,
     /// The highest order sequence used.
     pub sequence: u64,
     /// Orders of the last minute.
     pub rate: OrderRate,
     /// Which sides are allowed.
     pub risk: RiskState,
+    /// Why it is halted; absent while it is not, and in a state that the release before halted for its ledger.
+    #[serde(default)]
+    pub halt: Option<AlertKind>,
     /// Where a human wants it to be.
     pub desired: DesiredState,
     /// How many ticks were taken.
@@ -84,9 +91,11 @@ impl State {
             version: VERSION,
             ledger: Ledger::new(config.instrument.symbol.clone(), config.base, config.quote),
             orders: Vec::new(),
+            closed: ClosedOrders::default(),
             sequence: 0,
             rate: OrderRate::default(),
             risk: RiskState::AllowAll,
+            halt: None,
             desired: config.desired,
             ticks: 0,
             last_tick: None,

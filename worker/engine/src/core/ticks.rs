@@ -22,7 +22,7 @@ impl Engine {
         self.state.ticks += 1;
         self.state.as_of = turn.now;
         if self.value(&tick).is_err() {
-            self.halt(turn, "the equity cannot be exact in 28 digits");
+            self.halt(turn, AlertKind::LedgerBroken, "the equity cannot be exact in 28 digits");
         }
         self.follow_limits(turn, &tick);
         let view = View {
@@ -143,7 +143,11 @@ impl Engine {
     fn deny(&mut self, turn: &mut Turn, signal: &Signal, refusal: &Refusal) {
         self.state.counts.denied += 1;
         let message = format!("{} {}: {}.", signal.request.side, signal.message, refusal.message);
-        let decision = Decision::new(refusal.denial.as_str(), message);
+        self.tell(turn, Decision::new(refusal.denial.as_str(), message));
+    }
+
+    /// Records a decision, and publishes it when the reason is a new one.
+    pub(super) fn tell(&mut self, turn: &mut Turn, decision: Decision) {
         if self.state.decision.reason == decision.reason {
             self.state.decision = decision;
         } else {
@@ -163,13 +167,15 @@ impl Engine {
         turn.alarm(&self.config, AlertKind::MarketDataGap, message, tick.sequence - last - 1);
     }
 
-    /// Trades nothing more: the books no longer tell the truth.
-    pub(super) fn halt(&mut self, turn: &mut Turn, why: &str) {
-        if self.state.risk == RiskState::Halted {
-            return;
+    /// Trades nothing more, for good: what is known no longer tells the truth.
+    pub(super) fn halt(&mut self, turn: &mut Turn, kind: AlertKind, why: &str) {
+        if self.state.risk != RiskState::Halted {
+            self.state.risk = RiskState::Halted;
+            self.state.halt = Some(kind);
         }
-        self.state.risk = RiskState::Halted;
-        self.state.warnings.push(AlertKind::LedgerBroken);
-        turn.alarm(&self.config, AlertKind::LedgerBroken, format!("Nothing more is traded: {why}."), 1);
+        if !self.state.warnings.contains(&kind) {
+            self.state.warnings.push(kind);
+            turn.alarm(&self.config, kind, format!("Nothing more is traded: {why}."), 1);
+        }
     }
 }

@@ -14,7 +14,9 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Capability, ClosedOrder, Definition, Figures, Intent, Signal, Strategy, StrategyError, View, Warning};
+use super::{
+    Capability, ClosedOrder, Definition, Figures, Intent, Outcome, Signal, Strategy, StrategyError, View, Warning,
+};
 use crate::fees::Fees;
 use crate::instrument::InstrumentKind;
 use crate::messages::{AlertKind, Fill, Side, Tick};
@@ -188,9 +190,12 @@ impl Strategy for Grid {
     }
 
     fn on_closed(&mut self, order: &ClosedOrder) {
-        // A failed order keeps the extreme: the chance stands while the price stays in the zone.
-        if let Some(average) = order.average_price {
-            self.memory = Memory { base: Some(average), high: None, low: None, ..self.memory.clone() };
+        match order.outcome {
+            Outcome::Traded { average, .. } => {
+                self.memory = Memory { base: Some(average), high: None, low: None, ..self.memory.clone() };
+            }
+            // A failed order keeps the extreme: the chance stands while the price stays in the zone.
+            Outcome::Nothing { .. } => {}
         }
     }
 
