@@ -20,7 +20,7 @@ use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, Stat
 use crate::numbers::{Notional, Quantity};
 use crate::order::Order;
 use crate::report::Report;
-use crate::risk::{Approved, RiskParameters};
+use crate::risk::{Approved, PositionBounds, RiskParameters};
 use crate::strategy::{Definition, DesiredState, Strategy, StrategyError};
 use crate::time::Timestamp;
 
@@ -95,6 +95,7 @@ pub enum Effect {
 pub struct Engine {
     config: Config,
     kind: &'static str,
+    bounds: PositionBounds,
     strategy: Box<dyn Strategy>,
     state: State,
 }
@@ -104,14 +105,14 @@ impl Engine {
     pub fn new(config: Config, definition: &Definition) -> Result<Self, StrategyError> {
         let strategy = (definition.start)(&config.parameters, None)?;
         let state = State::new(&config);
-        Ok(Self { config, kind: definition.name, strategy, state })
+        Ok(Self { config, kind: definition.name, bounds: definition.position_bounds, strategy, state })
     }
 
     /// A strategy as it was when `saved` was taken, under the parameters of `config`.
     pub fn restore(config: Config, definition: &Definition, saved: &Value) -> Result<Self, RestoreError> {
         let state = State::restore(saved)?;
         let strategy = (definition.start)(&config.parameters, Some(&state.strategy))?;
-        Ok(Self { config, kind: definition.name, strategy, state })
+        Ok(Self { config, kind: definition.name, bounds: definition.position_bounds, strategy, state })
     }
 
     /// All state, for [`Engine::restore`].

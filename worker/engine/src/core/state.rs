@@ -1,12 +1,14 @@
 //! All that an engine remembers, and its saved form. Readers accept this version and the one before.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Config;
 use super::closed::ClosedOrders;
 use crate::ledger::Ledger;
-use crate::messages::{AlertKind, Tick};
+use crate::messages::{AlertKind, Side, Tick};
 use crate::numbers::{Notional, Ratio};
 use crate::order::Order;
 use crate::report::{Decision, OrderCounts, RecentTrade};
@@ -64,6 +66,9 @@ pub(super) struct State {
     pub last_tick: Option<Tick>,
     /// Event time of the last event.
     pub as_of: Timestamp,
+    /// Why an order of each side was last denied before it was sent.
+    #[serde(default)]
+    pub denials: BTreeMap<Side, String>,
     /// Ended orders by how they ended.
     pub counts: OrderCounts,
     /// Trades booked.
@@ -100,6 +105,7 @@ impl State {
             ticks: 0,
             last_tick: None,
             as_of: Timestamp::default(),
+            denials: BTreeMap::new(),
             counts: OrderCounts::default(),
             trades: 0,
             anomalies: 0,

@@ -99,6 +99,7 @@ fn risk(state: RiskState, halt: Option<AlertKind>) -> RiskReport {
         RiskState::AllowAll => "",
         RiskState::BuyOnly => "BelowMinPosition",
         RiskState::SellOnly => "AboveMaxPosition",
+        RiskState::ReduceOnly => "NoEquity",
         RiskState::Halted => halt.unwrap_or(AlertKind::LedgerBroken).as_str(),
     };
     RiskReport { state, reason: reason.to_owned() }

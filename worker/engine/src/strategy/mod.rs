@@ -42,7 +42,7 @@ pub struct View<'a> {
     pub now: Timestamp,
     /// The market.
     pub instrument: &'a Instrument,
-    /// Which sides are allowed; a blocked side is not tracked.
+    /// Which sides are allowed; a blocked side is not tracked. Advice: risk holds it on every order.
     pub risk: RiskState,
     /// Whether an order of this strategy is not closed yet.
     pub order_open: bool,

@@ -21,7 +21,7 @@ use crate::fees::Fees;
 use crate::instrument::InstrumentKind;
 use crate::messages::{AlertKind, Fill, Side, Tick};
 use crate::numbers::{ExactDecimal, Price, Ratio};
-use crate::risk::OrderRequest;
+use crate::risk::{OrderRequest, PositionBounds};
 use crate::time::Timestamp;
 
 pub use parameters::GridParameters;
@@ -30,6 +30,7 @@ pub use parameters::GridParameters;
 pub const DEFINITION: Definition = Definition {
     name: "grid",
     capability: Capability { kinds: &[InstrumentKind::Spot], instruments_max: 1 },
+    position_bounds: PositionBounds::Bind,
     schema: || schemars::schema_for!(GridParameters),
     start: |parameters, snapshot| Ok(Box::new(Grid::start(parameters, snapshot)?)),
 };
