@@ -146,11 +146,10 @@ async fn show(
         let record = patiently(runtime, || runtime.bus.record(&owner))
             .await?
             .ok_or_else(|| Failure::not_found(format!("no ledger of strategy {}; create one first", spec.name)))?;
-        let saved = record
-            .fields
-            .get(ENGINE)
-            .ok_or_else(|| Failure::not_found(format!("strategy {} has not run yet", spec.name)))?;
         let refuse = |problem: String| Failure::refused(format!("the record of {}: {problem}", spec.name));
+        let saved = saved::field(record.version, record.fields.get(ENGINE).map(|saved| &**saved))
+            .map_err(refuse)?
+            .ok_or_else(|| Failure::not_found(format!("strategy {} has not run yet", spec.name)))?;
         let engine = saved::engine(spec, &record.ledger, Some(saved), registry).map_err(refuse)?;
         let fills = fills(runtime, &scope, &record.ledger).await?;
         if (fills.len() as u64) < engine.trades() {

@@ -45,6 +45,8 @@ pub(crate) struct Worker<'a, B> {
     session: Session<B>,
     engine: Engine,
     pending: Pending,
+    /// The entry of the inbox that tells of a trade which cannot be booked, and why.
+    poison: Option<(StreamId, String)>,
     tick_cursor: StreamId,
     inbox_cursor: StreamId,
     batch: Batch,
@@ -80,8 +82,8 @@ impl<'a, B: Bus> Worker<'a, B> {
         let instrument = spec.instrument()?;
         let ticks = runtime.identity.keys.market_tick(&source, &instrument.symbol.to_string());
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
-        let saved = acquired.fields.get(ENGINE).map(|saved| &**saved);
-        let engine = saved::engine(spec, &runtime.identity.ledger, saved, registry)
+        let engine = saved::field(acquired.version, acquired.fields.get(ENGINE).map(|saved| &**saved))
+            .and_then(|saved| saved::engine(spec, &runtime.identity.ledger, saved, registry))
             .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
         let tick_cursor = match acquired.cursors.get(&ticks) {
             Some(cursor) => *cursor,
@@ -97,6 +99,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             session,
             engine,
             pending: Pending::default(),
+            poison: None,
             tick_cursor,
             inbox_cursor,
             batch: Batch::default(),
@@ -127,6 +130,9 @@ impl<'a, B: Bus> Worker<'a, B> {
                 break;
             }
             self.take_ticks(read.ticks);
+            if let Some((id, problem)) = self.poison.clone() {
+                return self.quarantine(id, &problem).await;
+            }
             if self.batch.is_due(TICKS_MAX, UNCOMMITTED_MAX) {
                 self.store().await?;
             }
@@ -140,6 +146,9 @@ impl<'a, B: Bus> Worker<'a, B> {
 
     /// Whether ticks may be taken now: with an order open, only up to what it has been matched against.
     fn may_take_ticks(&self) -> bool {
+        if self.poison.is_some() {
+            return false;
+        }
         if self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().is_empty() {
             return false;
         }

@@ -68,12 +68,15 @@ fn expected() -> [BTreeSet<String>; 10] {
     errors.remove("Conflict");
     let mut decisions = words_of("worker/engine/src/strategy/grid/mod.rs");
     decisions.extend(words_of("worker/engine/src/core/ticks.rs"));
+    decisions.extend(words_of("worker/engine/src/core/orders.rs"));
     decisions.extend(words_of("worker/engine/src/report.rs"));
+    let mut risk = words_of("worker/engine/src/core/view.rs");
+    risk.extend(AlertKind::HALTING.iter().map(|kind| kind.as_str().to_owned()));
     [
         Reason::ALL.iter().map(|reason| reason.as_str().to_owned()).collect(),
         decisions,
         Denial::ALL.iter().map(|denial| denial.as_str().to_owned()).collect(),
-        words_of("worker/engine/src/core/view.rs"),
+        risk,
         AlertKind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect(),
         gateway,
         words_below("worker/venue/src/paper"),

@@ -19,4 +19,4 @@ pub mod strategy;
 pub mod time;
 pub mod validation;
 
-pub use self::core::{Config, Effect, Engine, Event, Performance, RestoreError};
+pub use self::core::{Config, Effect, Engine, Event, MissingFill, Performance, RestoreError};

@@ -52,14 +52,15 @@ impl<B: Bus> Worker<'_, B> {
                 Ok(Inbox::OrderUpdate(update)) => self.pending.0.push_back((entry.id, Some(update))),
                 Ok(Inbox::Recovered { highest_sequence }) => {
                     let now = self.engine.report().as_of;
-                    self.engine.step(now, engine::Event::Recovered { highest_sequence });
+                    let effects = self.engine.step(now, engine::Event::Recovered { highest_sequence });
+                    self.absorb(effects, None);
                     self.pending.0.push_back((entry.id, None));
                 }
                 Ok(Inbox::Control) => {
                     self.follow_register().await?;
                     self.pending.0.push_back((entry.id, None));
                 }
-                Err(problem) => return self.quarantine(entry.id, &problem).await,
+                Err(problem) => return self.quarantine(entry.id, &format!("does not read: {problem}")).await,
             }
         }
         self.apply_pending();
@@ -69,6 +70,9 @@ impl<B: Bus> Worker<'_, B> {
     /// Consumes entries in their order, up to the first update whose tick was not taken yet: the cursor never passes
     /// one that is not applied.
     pub(super) fn apply_pending(&mut self) {
+        if self.poison.is_some() {
+            return;
+        }
         while let Some((id, update)) = self.pending.0.front() {
             let matched = update.as_ref().and_then(|update| update.matched);
             let reached = match (matched, self.engine.last_sequence()) {
@@ -90,6 +94,10 @@ impl<B: Bus> Worker<'_, B> {
             }
             let order = update.client_order_id.clone();
             let effects = self.engine.step(update.time, engine::Event::OrderUpdate(*update));
+            if let [engine::Effect::Poison(problem)] = &effects[..] {
+                self.poison = Some((id, problem.clone()));
+                return;
+            }
             self.absorb(effects, None);
             if !self.engine.open_orders().iter().any(|open| open.client_order_id == order) {
                 self.batch.delete.push(format!("{}{order}", super::COMMAND));
@@ -105,11 +113,11 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// A lost fill is never traded past: the cursor stays, nothing more is done until a human has looked.
-    async fn quarantine(&mut self, id: StreamId, problem: &str) -> Result<(), Stop> {
+    pub(super) async fn quarantine(&mut self, id: StreamId, problem: &str) -> Result<(), Stop> {
         self.apply_pending();
         self.runtime.health.poison();
         let message = format!(
-            "entry {id} of {} does not read: {problem}. Nothing is traded past it. Look at it with XRANGE and remove it \
+            "entry {id} of {} {problem}. Nothing is traded past it. Look at it with XRANGE and remove it \
              with XDEL. If order.fill shows a trade that it told of, add that news anew with XADD: without it the order \
              stays open and nothing more is traded. Then restart the worker",
             self.owner.inbox()

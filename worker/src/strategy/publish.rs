@@ -92,6 +92,11 @@ impl<B: Bus> Worker<'_, B> {
                 Effect::Snapshot(snapshot) => {
                     message(self.topic(Topic::StateSnapshot), &snapshot).with_retention(FOR_OUTSIDERS)
                 }
+                // Only news of orders can be, and is caught where it is applied.
+                Effect::Poison(problem) => {
+                    tracing::error!(problem, "an event was not taken");
+                    continue;
+                }
             };
             self.batch.messages.push(message);
         }

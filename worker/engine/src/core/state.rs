@@ -1,11 +1,14 @@
 //! All that an engine remembers, and its saved form. Readers accept this version and the one before.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Config;
+use super::closed::ClosedOrders;
 use crate::ledger::Ledger;
-use crate::messages::{AlertKind, Tick};
+use crate::messages::{AlertKind, Side, Tick};
 use crate::numbers::{Notional, Ratio};
 use crate::order::Order;
 use crate::report::{Decision, OrderCounts, RecentTrade};
@@ -41,14 +44,20 @@ pub(super) struct State {
     pub version: u32,
     /// The books.
     pub ledger: Ledger,
-    /// Orders that are not over.
+    /// Orders that are not closed, or closed ones of which more has traded, by the venue's word, than is booked.
     pub orders: Vec<Order>,
+    /// The newest closed orders.
+    #[serde(default)]
+    pub closed: ClosedOrders,
     /// The highest order sequence used.
     pub sequence: u64,
     /// Orders of the last minute.
     pub rate: OrderRate,
     /// Which sides are allowed.
     pub risk: RiskState,
+    /// Why it is halted; absent while it is not, and in a state that the release before halted for its ledger.
+    #[serde(default)]
+    pub halt: Option<AlertKind>,
     /// Where a human wants it to be.
     pub desired: DesiredState,
     /// How many ticks were taken.
@@ -57,6 +66,9 @@ pub(super) struct State {
     pub last_tick: Option<Tick>,
     /// Event time of the last event.
     pub as_of: Timestamp,
+    /// Why an order of each side was last denied before it was sent.
+    #[serde(default)]
+    pub denials: BTreeMap<Side, String>,
     /// Ended orders by how they ended.
     pub counts: OrderCounts,
     /// Trades booked.
@@ -84,13 +96,16 @@ impl State {
             version: VERSION,
             ledger: Ledger::new(config.instrument.symbol.clone(), config.base, config.quote),
             orders: Vec::new(),
+            closed: ClosedOrders::default(),
             sequence: 0,
             rate: OrderRate::default(),
             risk: RiskState::AllowAll,
+            halt: None,
             desired: config.desired,
             ticks: 0,
             last_tick: None,
             as_of: Timestamp::default(),
+            denials: BTreeMap::new(),
             counts: OrderCounts::default(),
             trades: 0,
             anomalies: 0,

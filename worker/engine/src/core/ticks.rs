@@ -7,7 +7,7 @@ use crate::messages::{AlertKind, CommandKind, OrderCommand, Severity, Side, Sign
 use crate::numbers::{NumberError, Ratio};
 use crate::order::Order;
 use crate::report::Decision;
-use crate::risk::{Approved, OrderCheck, Refusal, RiskState};
+use crate::risk::{Approved, Denial, OrderCheck, Refusal, RiskState};
 use crate::strategy::{DesiredState, Intent, Signal, View, Warning};
 
 impl Engine {
@@ -22,7 +22,7 @@ impl Engine {
         self.state.ticks += 1;
         self.state.as_of = turn.now;
         if self.value(&tick).is_err() {
-            self.halt(turn, "the equity cannot be exact in 28 digits");
+            self.halt(turn, AlertKind::LedgerBroken, "the equity cannot be exact in 28 digits");
         }
         self.follow_limits(turn, &tick);
         let view = View {
@@ -40,8 +40,6 @@ impl Engine {
         }
         match intent {
             Intent::Hold(reason) => self.hold(turn, reason),
-            // Who is paused does not ask: that is no order that was denied.
-            Intent::Trade(_) if self.state.desired != DesiredState::Running => self.hold(turn, ""),
             Intent::Trade(signal) => match self.check(turn, &signal, &tick) {
                 Ok(command) => self.order(turn, &signal, command),
                 Err(refusal) => self.deny(turn, &signal, &refusal),
@@ -72,7 +70,7 @@ impl Engine {
             return;
         };
         let limits = self.config.risk.position_limits();
-        let risk = limits.state(position, equity);
+        let risk = limits.state(self.bounds, position, equity);
         if risk == self.state.risk {
             return;
         }
@@ -86,6 +84,9 @@ impl Engine {
             }
             RiskState::SellOnly => {
                 (Severity::Warning, "The coins are worth too much of the equity: only sells are sent.", limits.largest)
+            }
+            RiskState::ReduceOnly => {
+                (Severity::Critical, "Nothing is left of the equity: only what reduces is sent.", Ratio::ZERO)
             }
         };
         let warning = Warning {
@@ -117,6 +118,8 @@ impl Engine {
             instrument: &self.config.instrument,
             fees: &self.config.fees,
             risk: &self.config.risk,
+            state: self.state.risk,
+            desired: self.state.desired,
             ledger: &self.state.ledger,
             tick,
             now: turn.now,
@@ -139,11 +142,26 @@ impl Engine {
         turn.effects.push(Effect::Command(command));
     }
 
-    /// An order that is not sent is counted, and told with why when the reason is a new one: never once a tick.
+    /// An order that is not sent is counted and told when the reason differs from the last one of its side: never
+    /// once a tick. Why the last tick led to no order is shown in any case.
     fn deny(&mut self, turn: &mut Turn, signal: &Signal, refusal: &Refusal) {
-        self.state.counts.denied += 1;
+        if matches!(refusal.denial, Denial::Paused | Denial::Stopped) {
+            // What a human wants is shown as that, not as an order that was denied.
+            return self.hold(turn, "");
+        }
         let message = format!("{} {}: {}.", signal.request.side, signal.message, refusal.message);
         let decision = Decision::new(refusal.denial.as_str(), message);
+        let last = self.state.denials.insert(signal.request.side, decision.reason.clone());
+        if last.as_ref() == Some(&decision.reason) {
+            self.state.decision = decision;
+        } else {
+            self.state.counts.denied = self.state.counts.denied.saturating_add(1);
+            self.decide(turn, decision);
+        }
+    }
+
+    /// Records a decision, and publishes it when the reason is a new one.
+    pub(super) fn tell(&mut self, turn: &mut Turn, decision: Decision) {
         if self.state.decision.reason == decision.reason {
             self.state.decision = decision;
         } else {
@@ -163,13 +181,15 @@ impl Engine {
         turn.alarm(&self.config, AlertKind::MarketDataGap, message, tick.sequence - last - 1);
     }
 
-    /// Trades nothing more: the books no longer tell the truth.
-    pub(super) fn halt(&mut self, turn: &mut Turn, why: &str) {
-        if self.state.risk == RiskState::Halted {
-            return;
+    /// Trades nothing more, for good: what is known no longer tells the truth.
+    pub(super) fn halt(&mut self, turn: &mut Turn, kind: AlertKind, why: &str) {
+        if self.state.risk != RiskState::Halted {
+            self.state.risk = RiskState::Halted;
+            self.state.halt = Some(kind);
         }
-        self.state.risk = RiskState::Halted;
-        self.state.warnings.push(AlertKind::LedgerBroken);
-        turn.alarm(&self.config, AlertKind::LedgerBroken, format!("Nothing more is traded: {why}."), 1);
+        if !self.state.warnings.contains(&kind) {
+            self.state.warnings.push(kind);
+            turn.alarm(&self.config, kind, format!("Nothing more is traded: {why}."), 1);
+        }
     }
 }

@@ -27,7 +27,7 @@ pub enum AlertKind {
     PositionLimit,
     /// Ticks are missing: what was tracked is forgotten.
     MarketDataGap,
-    /// An update that cannot be: it is counted and changes nothing.
+    /// News of an order that cannot be: what traded is booked, and nothing more is traded.
     OrderAnomaly,
     /// A fill does not fit the ledger: nothing more is traded.
     LedgerBroken,
@@ -43,6 +43,9 @@ impl AlertKind {
         Self::OrderAnomaly,
         Self::LedgerBroken,
     ];
+
+    /// Those after which nothing more is traded.
+    pub const HALTING: [Self; 2] = [Self::OrderAnomaly, Self::LedgerBroken];
 
     /// The word itself.
     pub const fn as_str(self) -> &'static str {

@@ -14,12 +14,14 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Capability, ClosedOrder, Definition, Figures, Intent, Signal, Strategy, StrategyError, View, Warning};
+use super::{
+    Capability, ClosedOrder, Definition, Figures, Intent, Outcome, Signal, Strategy, StrategyError, View, Warning,
+};
 use crate::fees::Fees;
 use crate::instrument::InstrumentKind;
 use crate::messages::{AlertKind, Fill, Side, Tick};
 use crate::numbers::{ExactDecimal, Price, Ratio};
-use crate::risk::OrderRequest;
+use crate::risk::{OrderRequest, PositionBounds};
 use crate::time::Timestamp;
 
 pub use parameters::GridParameters;
@@ -28,6 +30,7 @@ pub use parameters::GridParameters;
 pub const DEFINITION: Definition = Definition {
     name: "grid",
     capability: Capability { kinds: &[InstrumentKind::Spot], instruments_max: 1 },
+    position_bounds: PositionBounds::Bind,
     schema: || schemars::schema_for!(GridParameters),
     start: |parameters, snapshot| Ok(Box::new(Grid::start(parameters, snapshot)?)),
 };
@@ -188,9 +191,12 @@ impl Strategy for Grid {
     }
 
     fn on_closed(&mut self, order: &ClosedOrder) {
-        // A failed order keeps the extreme: the chance stands while the price stays in the zone.
-        if let Some(average) = order.average_price {
-            self.memory = Memory { base: Some(average), high: None, low: None, ..self.memory.clone() };
+        match order.outcome {
+            Outcome::Traded { average, .. } => {
+                self.memory = Memory { base: Some(average), high: None, low: None, ..self.memory.clone() };
+            }
+            // A failed order keeps the extreme: the chance stands while the price stays in the zone.
+            Outcome::Nothing { .. } => {}
         }
     }
 
