@@ -13,6 +13,9 @@ pub const STARTED_AT: &str = "startedAt";
 pub const ORDER: &str = "order:";
 /// The field that tells what a strategy's worker is doing.
 pub const PHASE: &str = "phase";
+/// The field that names the strategies for which a feed has waited for long, divided by commas; absent while it waits
+/// for nobody.
+pub const WAITS_FOR: &str = "waitsFor";
 
 /// What a strategy's worker is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
