@@ -18,6 +18,9 @@ pub const ORDER: &str = "order:";
 pub const STANCE: &str = "stance:";
 /// The field that tells what a strategy's worker is doing.
 pub const PHASE: &str = "phase";
+/// The field that names the strategies for which a feed has waited for long, divided by commas; absent while it waits
+/// for nobody.
+pub const WAITS_FOR: &str = "waitsFor";
 
 /// What a strategy's worker is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

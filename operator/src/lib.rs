@@ -3,6 +3,7 @@
 //!
 //! Each reconcile goes `observe → validate → plan → apply → status`. Observing and applying have a client;
 //! validating, planning, building and the status are pure. It holds no exchange key and reads no Secret.
+#![deny(clippy::print_stderr, clippy::print_stdout, reason = "it panics where nobody reads: process::say")]
 
 pub mod account;
 pub mod apply;

@@ -93,7 +93,7 @@ fn specs(manifests: &[Manifest]) -> Result<Vec<StrategySpec>, Failure> {
         specs.push(fleet::strategy_spec(document, &account)?);
     }
     for name in missing {
-        eprintln!("account {name} is not in this file: paper, fee 0");
+        process::say(format_args!("account {name} is not in this file: paper, fee 0"));
     }
     Ok(specs)
 }

@@ -47,7 +47,7 @@ impl Failure {
     /// Says it and gives the code.
     pub fn report(&self) -> ExitCode {
         if !self.message.is_empty() {
-            eprintln!("{}", self.message);
+            process::say(format_args!("{}", self.message));
         }
         ExitCode::from(self.code)
     }

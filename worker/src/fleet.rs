@@ -1,5 +1,7 @@
 //! From manifests to what each role is told. Pure but for reading the files.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crds::manifest::{self, Manifest, ManifestErrors, Reading};
@@ -15,7 +17,7 @@ pub enum FleetError {
         /// The file.
         file: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The manifests are not valid.
     #[error("{0}")]
@@ -52,10 +54,22 @@ pub struct Fleet {
 pub fn read(files: &[PathBuf]) -> Result<Reading, FleetError> {
     let mut texts = Vec::new();
     for file in files {
-        let text = std::fs::read_to_string(file).map_err(|source| FleetError::Read { file: file.clone(), source })?;
+        let text = text_of(file).map_err(|source| FleetError::Read { file: file.clone(), source })?;
         texts.push((file.display().to_string(), text));
     }
     Ok(manifest::read_files(texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))))
+}
+
+/// The text of a file, or what refuses it: never more is read than a manifest may have, of a device without end too.
+fn text_of(file: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(manifest::BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > manifest::BYTES_MAX {
+        // Cut, perhaps inside a character; the reader says that it is too large.
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8 text; save it as UTF-8"))
 }
 
 impl Fleet {

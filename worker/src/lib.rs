@@ -3,6 +3,7 @@
 //!
 //! To run strategies of your own, make a binary that registers them and calls [`main`]. May not use the
 //! Kubernetes client: what a role needs comes with its arguments.
+#![deny(clippy::print_stderr, clippy::print_stdout, reason = "it panics where nobody reads: process::say, exit::print")]
 
 mod admin;
 mod backtest;

@@ -1,12 +1,14 @@
 //! A lease on a record, and the one way to change it: a fenced commit that is repeated, identical, until its
 //! outcome is known. Never trades on after a lost fence; never gives up because the store is away.
 
+use std::time::Instant;
+
 use bus::{
     AcquireOutcome, Acquired, Backoff, BeatOutcome, BusError, Commit, CommitOutcome, Failure, Lease, Message, Owner,
     RegisterVersion, StreamId, StreamKey,
 };
 
-use crate::role::{Bus, Runtime, Stop};
+use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::shutdown::Shutdown;
 
 /// An owner at work.
@@ -22,6 +24,8 @@ pub struct Session<B> {
     register: Option<RegisterVersion>,
     /// What this owner follows of it.
     followed: Option<RegisterVersion>,
+    /// When it last gave a sign of life.
+    seen: Instant,
 }
 
 /// One change of an owner's record.
@@ -73,6 +77,7 @@ impl<B: Bus> Session<B> {
                     register: None,
                     // A new process reads the register, whatever the one before it followed.
                     followed: None,
+                    seen: Instant::now(),
                 };
                 Ok((session, acquired))
             }
@@ -88,6 +93,11 @@ impl<B: Bus> Session<B> {
     /// The version of the record.
     pub const fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Whether nothing was committed or beaten for as long as an idle owner waits at most.
+    pub fn is_silent(&self) -> bool {
+        self.seen.elapsed() >= IDLE
     }
 
     /// Whether the register holds something newer than what this owner follows. The nudge that told of it may be
@@ -134,7 +144,7 @@ impl<B: Bus> Session<B> {
         let owner = self.lease.owner.name().to_owned();
         match patiently(&runtime, || runtime.bus.beat(&self.lease)).await? {
             BeatOutcome::Beaten { version, register } => {
-                self.register = register;
+                (self.register, self.seen) = (register, Instant::now());
                 if version == self.version { Ok(()) } else { Err(Stop::Conflict) }
             }
             BeatOutcome::Fenced { epoch, incarnation } => Err(fenced(epoch, incarnation, &owner)),
@@ -157,6 +167,7 @@ impl<B: Bus> Session<B> {
         match outcome {
             CommitOutcome::Committed { register, .. } | CommitOutcome::Duplicate { register } => {
                 (self.version, self.attempt, self.register) = (commit.expected_version + 1, 0, register);
+                self.seen = Instant::now();
                 self.runtime.health.committed();
                 self.trims = commit.trims;
                 Ok(Done::Stored)

@@ -22,6 +22,7 @@ use std::sync::Arc;
 pub use document::Document;
 pub use error::{ManifestError, ManifestErrors};
 pub use references::{References, check_references};
+pub use tree::BYTES_MAX;
 
 use crate::account::TradingAccountSpec;
 use crate::name::ResourceName;

@@ -12,8 +12,15 @@ use operator::reason::Reason;
 use crate::page::{Section, files, is_chinese, read, sections};
 
 /// Sources whose words are looked at.
-const PRODUCT: [&str; 6] =
-    ["crds/src", "operator/src", "worker/bus/src", "worker/engine/src", "worker/src", "worker/venue/src"];
+const PRODUCT: [&str; 7] = [
+    "crds/src",
+    "operator/src",
+    "worker/bus/src",
+    "worker/engine/src",
+    "worker/process/src",
+    "worker/src",
+    "worker/venue/src",
+];
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes, schemas.
 const NO_REASONS: [&str; 25] = [
@@ -47,7 +54,7 @@ const NO_REASONS: [&str; 25] = [
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
 const READINESS: [(&str, &str); 4] = [
     ("Starting", "worker/src/admin.rs"),
-    ("StoreUnfit", "worker/src/launch.rs"),
+    ("StoreUnfit", "worker/src/admin.rs"),
     ("InboxBusy", "worker/src/gateway/mod.rs"),
     ("PoisonInbox", "worker/src/strategy/inbox.rs"),
 ];

@@ -159,3 +159,35 @@ fn emptied_in_the_middle_it_ends() {
     assert_eq!(run.exit_code(), REFUSED, "{}", run.log());
     assert!(run.log().contains("LedgerLost"), "{}", run.log());
 }
+
+#[test]
+fn a_quarantined_strategy_is_no_success() {
+    let mut runs = Runs::new(scene(LONG));
+    let run = runs.start(&RUN_PACED);
+    runs.wait_for_ticks(500);
+    runs.store.add(&Stage::topic("inbox:strategy-grid-1"), "{\"clientOrder");
+    assert_eq!(run.exit_code(), 1, "{}", run.log());
+    assert!(run.out().contains("Quarantined"), "the result is printed all the same: {}", run.out());
+    for words in ["ended by a quarantine: ", "grid-1 is quarantined, PoisonInbox: entry ", "XDEL"] {
+        assert!(run.log().contains(words), "{words:?} is said: {}", run.log());
+    }
+    assert!(!run.log().contains("data ended"), "{}", run.log());
+}
+
+#[test]
+fn a_file_that_was_replaced_in_the_middle_is_refused() {
+    let mut runs = Runs::new(scene(LONG));
+    let run = runs.start(&RUN_PACED);
+    runs.wait_for_ticks(500);
+    run.stop();
+    for other in [prices(LONG).replace("600.", "601."), prices(100)] {
+        std::fs::write(runs.scene.data(), other).unwrap();
+        let refused = runs.start(&[]);
+        assert_eq!(refused.exit_code(), REFUSED, "{}", refused.log());
+        for words in ["data.csv: is not the file that this replay began with", "--new-ledger"] {
+            assert!(refused.log().contains(words), "{words:?} is said: {}", refused.log());
+        }
+    }
+    runs.finish(&["--new-ledger"]);
+    runs.equals_backtest();
+}

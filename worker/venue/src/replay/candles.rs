@@ -7,7 +7,7 @@ use engine::time::Timestamp;
 
 use super::error::{Contradiction, DataError};
 use super::format::{CandleColumns, Fields, Format, Layout};
-use super::lines::Lines;
+use super::lines::{Digest, Lines};
 use super::observation::Observation;
 use crate::data;
 
@@ -56,6 +56,11 @@ impl CandleReader {
     /// Reads the candles of `lines`; each must lie on the grid of `interval_ms` if it is known already.
     pub(crate) const fn new(lines: Lines, format: Format, columns: CandleColumns, interval_ms: Option<i64>) -> Self {
         Self { lines, format, columns, first: None, previous: None, interval_ms }
+    }
+
+    /// The text that was read so far.
+    pub(crate) fn digest(&self) -> Digest {
+        self.lines.digest()
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Candle>, DataError> {

@@ -22,6 +22,7 @@ use candles::{CandleReader, CandleTicks};
 pub use error::{Contradiction, DataError, Place, ValueError};
 pub use format::Format;
 use format::Layout;
+pub use lines::Digest;
 use observation::Observation;
 use recording::RecordingReader;
 pub use summary::{FileSummary, Summary};

@@ -9,7 +9,7 @@ use engine::time::Timestamp;
 use super::candles::{CandleReader, TICKS_PER_CANDLE};
 use super::error::DataError;
 use super::format::{CandleColumns, Format, Layout};
-use super::lines::Lines;
+use super::lines::{Digest, Lines};
 use super::observation::Observation;
 use super::recording::RecordingReader;
 use super::ticks::TickReader;
@@ -58,6 +58,8 @@ pub struct FileSummary {
     pub missing: u64,
     /// Trades that a recording holds twice or too late, and that are left out.
     pub repeated: u64,
+    /// Its text.
+    pub digest: Digest,
 }
 
 impl FileSummary {
@@ -130,7 +132,14 @@ fn scan_file(path: &Path, symbol: &Symbol) -> Result<FileSummary, DataError> {
             let mut reader = TickReader::new(lines, columns);
             let (rows, span) = count(|| reader.next())?;
             let (first, last) = span.ok_or(DataError::NoRows { file: Arc::clone(&file) })?;
-            Ok(FileSummary { rows, ticks: rows, first, last, ..blank(path, file, Format::Ticks) })
+            Ok(FileSummary {
+                rows,
+                ticks: rows,
+                first,
+                last,
+                digest: reader.digest(),
+                ..blank(path, file, Format::Ticks)
+            })
         }
         Layout::Candles(columns) | Layout::BinanceCandles { columns, .. } => {
             scan_candles(path, lines, layout.format(), columns)
@@ -153,6 +162,7 @@ fn blank(path: &Path, name: Arc<str>, format: Format) -> FileSummary {
         gaps: 0,
         missing: 0,
         repeated: 0,
+        digest: Digest::default(),
     }
 }
 
@@ -220,6 +230,7 @@ fn scan_candles(path: &Path, lines: Lines, format: Format, columns: CandleColumn
         last,
         interval_ms: Some(interval),
         gaps: steps.count - steps.smallest_count,
+        digest: reader.digest(),
         missing: u64::try_from(span / interval).unwrap_or_default().saturating_sub(rows - 1),
         ..blank(path, file, format)
     })
@@ -253,6 +264,7 @@ fn scan_recording(path: &Path, mut reader: RecordingReader, file: Arc<str>) -> R
         gaps: seen.sequence.gaps,
         missing: seen.sequence.missed,
         repeated: seen.sequence.duplicates + seen.sequence.regressions,
+        digest: reader.digest(),
         ..blank(path, file, Format::BinanceStream)
     })
 }

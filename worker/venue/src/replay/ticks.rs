@@ -5,7 +5,7 @@ use engine::time::Timestamp;
 
 use super::error::{Contradiction, DataError, ValueError};
 use super::format::{Fields, Format, Layout, TickColumns};
-use super::lines::Lines;
+use super::lines::{Digest, Lines};
 use super::observation::{Observation, Quote};
 use crate::data;
 
@@ -19,6 +19,11 @@ pub(crate) struct TickReader {
 impl TickReader {
     pub(crate) const fn new(lines: Lines, columns: TickColumns) -> Self {
         Self { lines, columns, previous: None }
+    }
+
+    /// The text that was read so far.
+    pub(crate) fn digest(&self) -> Digest {
+        self.lines.digest()
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Observation>, DataError> {
