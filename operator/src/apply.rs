@@ -20,6 +20,7 @@ use crate::build::{PodRequest, pod};
 use crate::context::Context;
 use crate::names::{LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, Role};
 use crate::placement::Step;
+use crate::status::ObjectVersion;
 use crate::{Error, finalizer, observe};
 
 /// Epoch and ledger of one process, as they stand in the status.
@@ -64,6 +65,11 @@ pub struct Process {
 impl Target<'_> {
     fn api(&self) -> Api<DynamicObject> {
         Api::namespaced_with(self.context.client.clone(), &self.namespace, &self.kind)
+    }
+
+    /// The resource as it stands after the writes so far.
+    pub fn version(&self) -> ObjectVersion<'_> {
+        ObjectVersion { namespace: &self.namespace, name: &self.name, resource_version: &self.resource_version }
     }
 
     fn subject(&self) -> String {
@@ -199,7 +205,9 @@ impl Target<'_> {
     }
 
     async fn clear_answer(&mut self) -> Result<(), Error> {
-        let patch = json!({ "metadata": { "annotations": { LEDGER_ANNOTATION: null } } });
+        // The answer that was acted on, and no later one.
+        let annotations = json!({ LEDGER_ANNOTATION: null });
+        let patch = json!({ "metadata": { "annotations": annotations, "resourceVersion": self.resource_version } });
         self.patch(&patch).await
     }
 
@@ -289,7 +297,8 @@ fn is_held(meta: &ObjectMeta) -> bool {
 async fn release<K: Resource<DynamicType = ()>>(context: &Context, meta: &ObjectMeta) -> Result<bool, Error> {
     let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
     let rest = finalizer::without(meta.finalizers.as_deref().unwrap_or_default());
-    let patch = json!({ "metadata": { "finalizers": rest } });
+    // This very object: not one made anew under its name, nor over what others have put into the list since.
+    let patch = json!({ "metadata": { "finalizers": rest, "resourceVersion": meta.resource_version } });
     let kind = ApiResource::erase::<K>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &kind);
     context.metrics.writes.inc();

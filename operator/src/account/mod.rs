@@ -45,8 +45,9 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
     // client: not needed
     let accepted = validate::validate(&observed);
     let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image);
+    let mut target = target(&context, &observed);
     // client: needed
-    let refused = match carry_out(&context, &observed, &plan).await {
+    let refused = match carry_out(&mut target, &observed, &plan).await {
         // Nothing tells when a quota has room again: it is tried now and then, and the status says why it waits.
         Err(Error::PodRefused { role, why }) => {
             let standing = if role == Role::Feed { &mut plan.feed } else { &mut plan.gateway };
@@ -64,19 +65,19 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
     let status = status::status(&observed, accepted.as_ref().err(), &plan, &holdings, now);
     // client: needed
     if status::is_due(&observed.status, &status) {
-        status::write(&context, &observed, &status).await?;
+        status::write(&context, target.version(), &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
     }
     Ok(next_look(refused, plan.is_settled() && !status::awaits_books(&observed, &plan, &holdings)))
 }
 
-async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
+fn target<'a>(context: &'a Context, observed: &Observed) -> Target<'a> {
     let gateway = Placed { ledger: observed.status.ledger.clone(), epoch: observed.status.epoch.unwrap_or(0) };
     let mut placed = BTreeMap::from([(Role::Gateway, gateway)]);
     if let Some(feed) = &observed.status.feed {
         placed.insert(Role::Feed, Placed { ledger: feed.ledger.clone(), epoch: feed.epoch });
     }
-    let mut target = Target {
+    Target {
         context,
         kind: ApiResource::erase::<TradingAccount>(&()),
         namespace: observed.namespace.clone(),
@@ -85,7 +86,10 @@ async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) ->
         resource_version: observed.resource_version.clone(),
         placed,
         source: Some(observed.source.clone()),
-    };
+    }
+}
+
+async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
     for next in &plan.moves {
         match next {
             Move::Finalizers(finalizers) => target.set_finalizer(finalizers).await?,

@@ -45,8 +45,9 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     // client: not needed
     let accepted = validate::validate(&observed);
     let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image);
+    let mut target = target(&context, &observed);
     // client: needed
-    let refused = match carry_out(&context, &observed, &plan).await {
+    let refused = match carry_out(&mut target, &observed, &plan).await {
         // Nothing tells when a quota has room again: it is tried now and then, and the status says why it waits.
         Err(Error::PodRefused { why, .. }) => {
             plan.standing = Standing::Blocked { why };
@@ -63,15 +64,15 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     let status = status::status(&observed, accepted.as_ref().err(), &plan, now);
     // client: needed
     if status::is_due(&observed, &status, &context.pace) {
-        status::write(&context, &observed, &status).await?;
+        status::write(&context, target.version(), &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
     }
     Ok(next_look(refused, plan.is_settled()))
 }
 
-async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
+fn target<'a>(context: &'a Context, observed: &Observed) -> Target<'a> {
     let placed = Placed { ledger: observed.status.ledger.clone(), epoch: observed.status.epoch.unwrap_or(0) };
-    let mut target = Target {
+    Target {
         context,
         kind: ApiResource::erase::<TradingStrategy>(&()),
         namespace: observed.namespace.clone(),
@@ -80,7 +81,10 @@ async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) ->
         resource_version: observed.resource_version.clone(),
         placed: BTreeMap::from([(Role::Strategy, placed)]),
         source: None,
-    };
+    }
+}
+
+async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
     for next in &plan.moves {
         match next {
             Move::Finalizers(finalizers) => target.set_finalizer(finalizers).await?,
