@@ -3,7 +3,10 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::missing_panics_doc, reason = "only tests call this")]
 
 mod audit;
+mod behaviour;
+mod end_state;
 mod kubelet;
+mod look;
 mod tap;
 mod world;
 
@@ -17,6 +20,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
+pub use behaviour::{Behaviour, Behaviours};
 pub use tap::Crash;
 pub use world::{Kind, World, condition};
 

@@ -1,4 +1,5 @@
-//! The operator ends before or after every write of each scenario: the same end.
+//! The operator ends before or after every write of each scenario: the same end. One that ended before its write may
+//! have sent it all the same: then it arrives long after, and changes nothing.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use tests::apiserver::{Crash, World, client, install};
 use tests::redis_server::RedisServer;
 use tokio::sync::Semaphore;
 
-use super::scenarios::{SCENARIOS, Scenario, create, quiet};
+use super::scenarios::{SCENARIOS, Scenario, create};
+use super::settled::{difference, quiet};
 
 /// Runs at once, of all scenarios together: each mostly waits.
 const AT_ONCE: usize = 24;
@@ -26,18 +28,6 @@ async fn run(scenario: &Scenario, redis: &Arc<RedisServer>, crash: Option<Crash>
     }
     (scenario.act)(&world).await;
     world
-}
-
-/// The first difference of two states, for a reader.
-fn difference(one: &Value, other: &Value) -> String {
-    let keys =
-        |value: &Value| value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
-    let all: std::collections::BTreeSet<String> = keys(one).into_iter().chain(keys(other)).collect();
-    let differs = all.into_iter().filter(|key| one[key] != other[key]);
-    differs
-        .map(|key| format!("{key}:\n    undisturbed {}\n    now         {}", one[&key], other[&key]))
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 async fn crashed(
@@ -67,6 +57,12 @@ async fn crashed(
     let state = world.end_state().await;
     if state != *expected {
         return Err(format!("{crash:?}: it does not stay at that end:\n{}", difference(expected, &state)));
+    }
+    // Before anything is looked at again: what nobody touches is not looked at for minutes.
+    world.tap.deliver().await;
+    let state = world.end_state().await;
+    if state != *expected {
+        return Err(format!("{crash:?}: a late write changes the end:\n{}", difference(expected, &state)));
     }
     Ok(!world.tap.is_armed())
 }
