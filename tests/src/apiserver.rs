@@ -26,7 +26,8 @@ pub use world::{Kind, World, condition};
 
 const REMEDY: &str = "start one with tests/cluster/up --dir DIR --apiserver-only --controllers and run the test with \
                       CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=DIR/enter";
-const POLL: Duration = Duration::from_millis(50);
+/// How long it is waited between two questions: many tests ask at once.
+const POLL: Duration = Duration::from_millis(100);
 
 /// A client of the administrator.
 pub async fn client() -> Client {

@@ -3,6 +3,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::join_all;
@@ -12,7 +13,7 @@ use tests::redis_server::RedisServer;
 use tokio::sync::Semaphore;
 
 use super::scenarios::{SCENARIOS, Scenario, create};
-use super::settled::{difference, quiet};
+use super::settled::{difference, quiet, unsettled};
 
 /// Runs at once, of all scenarios together: each mostly waits.
 const AT_ONCE: usize = 24;
@@ -30,6 +31,22 @@ async fn run(scenario: &Scenario, redis: &Arc<RedisServer>, crash: Option<Crash>
     world
 }
 
+/// Waits for the end that is expected; past a deadline that nothing healthy comes near, whatever there is.
+async fn await_end(world: &World, expected: &Value) -> Value {
+    let deadline = Instant::now() + Duration::from_mins(3);
+    loop {
+        // Dear, so only for what looks as if it had come to its end.
+        let is_late = Instant::now() > deadline;
+        if is_late || unsettled(world).await.is_none() {
+            let state = world.end_state().await;
+            if is_late || state == *expected {
+                return state;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 async fn crashed(
     scenario: &Scenario,
     redis: &Arc<RedisServer>,
@@ -37,21 +54,14 @@ async fn crashed(
     expected: &Value,
 ) -> Result<bool, String> {
     let world = run(scenario, redis, Some(crash)).await;
-    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(3);
-    loop {
-        let state = world.end_state().await;
-        let (faults, _) = world.audited();
-        if !faults.is_empty() {
-            return Err(format!("{crash:?}: {faults:?}"));
-        }
-        if state == *expected {
-            break;
-        }
-        if std::time::Instant::now() > deadline {
-            let (writes, other) = (world.tap.writes().join("\n    "), difference(expected, &state));
-            return Err(format!("{crash:?}: another end:\n{other}\n  after:\n    {writes}"));
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let end = await_end(&world, expected).await;
+    let (faults, _) = world.audited();
+    if !faults.is_empty() {
+        return Err(format!("{crash:?}: {faults:?}"));
+    }
+    if end != *expected {
+        let (writes, other) = (world.tap.writes().join("\n    "), difference(expected, &end));
+        return Err(format!("{crash:?}: another end:\n{other}\n  after:\n    {writes}"));
     }
     quiet(&world).await;
     let state = world.end_state().await;

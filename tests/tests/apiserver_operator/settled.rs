@@ -27,7 +27,7 @@ async fn still(world: &World) -> Result<(), String> {
 
 /// The first object whose status is not its last word yet: something is under way, or an account has not seen what
 /// its strategies do now or has no book for one of them.
-async fn unsettled(world: &World) -> Option<String> {
+pub async fn unsettled(world: &World) -> Option<String> {
     let strategies = world.all(Kind::Strategy).await;
     let accounts = world.all(Kind::Account).await;
     let under_way = |object: &&Value| {
