@@ -21,7 +21,7 @@ use crate::build::{PodRequest, pod};
 use crate::context::Context;
 use crate::names::{LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, Role};
 use crate::placement::Step;
-use crate::status::Version;
+use crate::status::ObjectVersion;
 use crate::{Error, finalizer, observe};
 
 /// Epoch and ledger of one process, as they stand in the status.
@@ -69,8 +69,8 @@ impl Target<'_> {
     }
 
     /// The resource as it stands after the writes so far.
-    pub fn version(&self) -> Version<'_> {
-        Version { namespace: &self.namespace, name: &self.name, resource_version: &self.resource_version }
+    pub fn version(&self) -> ObjectVersion<'_> {
+        ObjectVersion { namespace: &self.namespace, name: &self.name, resource_version: &self.resource_version }
     }
 
     fn subject(&self) -> String {

@@ -12,7 +12,7 @@ use crate::names::STATUS_MANAGER;
 
 /// An object as it stands after a look's own writes.
 #[derive(Debug, Clone, Copy)]
-pub struct Version<'a> {
+pub struct ObjectVersion<'a> {
     /// Its namespace.
     pub namespace: &'a str,
     /// Its name.
@@ -36,14 +36,14 @@ pub fn body(name: &str, status: &impl Serialize) -> Result<Value, Error> {
 
 /// Writes it under its own manager, and only over what was observed: a write that arrives late, of a look that was
 /// given up or of an operator that has died, would stand until the next look, which may be minutes away.
-pub async fn write<K>(context: &Context, object: Version<'_>, body: Value) -> Result<(), Error>
+pub async fn write<K>(context: &Context, object: ObjectVersion<'_>, body: Value) -> Result<(), Error>
 where
     K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
         + Clone
         + std::fmt::Debug
         + DeserializeOwned,
 {
-    let Version { namespace, name, resource_version } = object;
+    let ObjectVersion { namespace, name, resource_version } = object;
     let body = json!({
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),

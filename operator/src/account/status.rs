@@ -18,7 +18,7 @@ use crate::condition::{Verdict, accepted};
 use crate::context::Context;
 use crate::placement::{PodFacts, Standing, Stored};
 use crate::reason::Reason;
-use crate::status::{DEADLINE_SECONDS, Version};
+use crate::status::{DEADLINE_SECONDS, ObjectVersion};
 use crate::strategy::validate::Invalid;
 use crate::{Error, status};
 
@@ -215,7 +215,7 @@ pub fn is_due(before: &TradingAccountStatus, next: &TradingAccountStatus) -> boo
 }
 
 /// Writes it under its own manager; epochs and ledgers are not touched.
-pub async fn write(context: &Context, object: Version<'_>, status: &TradingAccountStatus) -> Result<(), Error> {
+pub async fn write(context: &Context, object: ObjectVersion<'_>, status: &TradingAccountStatus) -> Result<(), Error> {
     let mut body = status::body(object.name, status)?;
     if let Some(feed) = body.get_mut("feed").and_then(Value::as_object_mut) {
         feed.retain(|name, _| name == "pod");

@@ -18,7 +18,7 @@ use crate::pace::{Pace, WORTH_A_WRITE};
 use crate::placement::{Standing, Stored};
 use crate::reason::Reason;
 use crate::report::{Word, word};
-use crate::status::{DEADLINE_SECONDS, Version};
+use crate::status::{DEADLINE_SECONDS, ObjectVersion};
 use crate::{Error, status};
 
 /// The status that a reader should see now.
@@ -259,7 +259,7 @@ fn steady(condition: &Condition) -> Value {
 }
 
 /// Writes figures and conditions under their own manager; epoch and ledger are not touched.
-pub async fn write(context: &Context, object: Version<'_>, status: &TradingStrategyStatus) -> Result<(), Error> {
+pub async fn write(context: &Context, object: ObjectVersion<'_>, status: &TradingStrategyStatus) -> Result<(), Error> {
     let body = status::body(object.name, status)?;
     status::write::<TradingStrategy>(context, object, body).await
 }
