@@ -108,7 +108,7 @@ impl Account {
         self.register(&self.strategy.clone(), &StrategyDesired { state });
     }
 
-    fn publish(&self, stream: StreamKey, document: &impl serde::Serialize) -> StreamId {
+    pub fn publish(&self, stream: StreamKey, document: &impl serde::Serialize) -> StreamId {
         let message = Message::new(stream, 1, serde_json::to_string(document).unwrap());
         match at_once(self.bus.publish(&message)).unwrap() {
             Published::Appended(id) => id,
