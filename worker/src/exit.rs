@@ -72,6 +72,7 @@ impl From<Stop> for Failure {
             | Stop::LedgerFound { .. }
             | Stop::LedgerClosed { .. }
             | Stop::Record { .. }
+            | Stop::Unsaved { .. }
             | Stop::Bus(_)
             | Stop::Spec(_)
             | Stop::Name(_)

@@ -36,8 +36,8 @@ impl Strategy for Always {
     fn warnings(&self, _: &Tick, _: &Fees) -> Vec<Warning> {
         Vec::new()
     }
-    fn snapshot(&self) -> Value {
-        Value::Null
+    fn snapshot(&self) -> Result<Value, serde_json::Error> {
+        Ok(Value::Null)
     }
     fn figures(&self) -> Figures {
         Figures::new()
@@ -74,6 +74,43 @@ fn at_600(engine: &mut Engine, sequence: u64) -> Result<OrderCommand, String> {
 /// The whole order trades at its limit.
 fn fill(engine: &mut Engine, command: &OrderCommand) {
     step_update(engine, &news(command, &[100], &USUAL)[1]);
+}
+
+/// A state that cannot be saved: a map with keys that are not text.
+#[derive(Debug)]
+struct Unsaved(Always);
+
+impl Strategy for Unsaved {
+    fn on_tick(&mut self, tick: &Tick, view: &View<'_>) -> Intent {
+        self.0.on_tick(tick, view)
+    }
+    fn on_closed(&mut self, _: &ClosedOrder) {}
+    fn on_gap(&mut self) {}
+    fn explain(&self, _: &str) -> String {
+        String::new()
+    }
+    fn warnings(&self, _: &Tick, _: &Fees) -> Vec<Warning> {
+        Vec::new()
+    }
+    fn snapshot(&self) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(std::collections::BTreeMap::from([((1, 2), 3)]))
+    }
+    fn figures(&self) -> Figures {
+        Figures::new()
+    }
+    fn outcome(&self) -> Figures {
+        Figures::new()
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_saved_is_an_error_and_never_nothing() {
+    let definition = Definition { start: |_, _| Ok(Box::new(Unsaved(Always(Side::Buy)))), ..BUYS };
+    let mut engine = start(with("5", "3000"), &definition);
+    let order = at_600(&mut engine, 0).unwrap();
+    let effects = step_update(&mut engine, &news(&order, &[100], &USUAL)[1]);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Snapshot(_))), "{effects:?}");
+    assert!(engine.snapshot().unwrap_err().to_string().contains("cannot be saved"));
 }
 
 #[test]
@@ -122,7 +159,7 @@ fn without_equity_only_what_reduces_is_sent() {
         let fee = "860".parse().unwrap();
         let fill = Fill { fee, fee_quote: fee, ..news.fill.clone().unwrap() };
         step_update(&mut engine, &OrderUpdate { fill: Some(fill), ..news });
-        Engine::restore(with("1.1", "100"), definition, &engine.snapshot()).unwrap()
+        Engine::restore(with("1.1", "100"), definition, &engine.snapshot().unwrap()).unwrap()
     };
     for definition in [&BUYS, &UNBOUND] {
         let mut engine = ruined(definition);
@@ -151,10 +188,10 @@ fn a_denial_counts_and_is_told_when_its_reason_is_another_for_its_side() {
     }
     assert_eq!((told, engine.report().orders.denied), (vec!["PositionLimit".to_owned()], 1));
     // Another reason, and the first one once more: each counts once.
-    let mut engine = Engine::restore(with("9.9", "60"), &UNBOUND, &engine.snapshot()).unwrap();
+    let mut engine = Engine::restore(with("9.9", "60"), &UNBOUND, &engine.snapshot().unwrap()).unwrap();
     let order = at_600(&mut engine, 5).unwrap();
     step_update(&mut engine, &OrderUpdate { status: OrderStatus::Expired, ..news(&order, &[], &USUAL).remove(0) });
-    let mut engine = Engine::restore(with("9.9", "60"), &BUYS, &engine.snapshot()).unwrap();
+    let mut engine = Engine::restore(with("9.9", "60"), &BUYS, &engine.snapshot().unwrap()).unwrap();
     assert_eq!(at_600(&mut engine, 6), Err("PositionLimit".into()));
     assert_eq!(engine.report().orders.denied, 1, "the last denial of this side had the same reason");
 }

@@ -131,7 +131,7 @@ impl<B: Bus> Worker<'_, B> {
         let mut batch = std::mem::take(&mut self.batch);
         tracing::Span::current().record("cursor", tracing::field::display(self.tick_cursor));
         loop {
-            let change = self.change(&mut batch);
+            let change = self.change(&batch)?;
             match self.session.commit(change).await? {
                 Done::Stored => return Ok(()),
                 // Nothing was stored: the openings of this batch are denied, and the rest is committed.
@@ -140,10 +140,13 @@ impl<B: Bus> Worker<'_, B> {
         }
     }
 
-    fn change(&self, batch: &mut super::Batch) -> Change {
+    fn change(&self, batch: &super::Batch) -> Result<Change, Stop> {
         let mut set = batch.set.clone();
-        set.push((ENGINE.to_owned(), self.engine.snapshot().to_string()));
-        set.push((REPORT.to_owned(), serde_json::to_string(&self.engine.report()).unwrap_or_default()));
+        let unsaved = |problem: String| Stop::Unsaved { owner: self.owner.name().to_owned(), problem };
+        let state = self.engine.snapshot().map_err(|error| unsaved(error.to_string()))?;
+        set.push((ENGINE.to_owned(), state.to_string()));
+        let report = serde_json::to_string(&self.engine.report()).map_err(|error| unsaved(error.to_string()))?;
+        set.push((REPORT.to_owned(), report));
         if let Some(sequence) = self.engine.last_sequence() {
             set.push((POSITION.to_owned(), sequence.to_string()));
         }
@@ -153,13 +156,13 @@ impl<B: Bus> Worker<'_, B> {
         let inbox = self.owner.inbox().clone();
         let nudge = BTreeMap::from([("owner", self.owner.name())]);
         let nudge = message(self.topic(Topic::Report), &nudge).with_retention(NUDGES);
-        Change {
+        Ok(Change {
             cursors: vec![(self.ticks.clone(), self.tick_cursor), (inbox.clone(), self.inbox_cursor)],
             set,
             delete: batch.delete.clone(),
             messages: batch.messages.iter().cloned().chain([nudge]).collect(),
             trims: if self.inbox_cursor == StreamId::ZERO { Vec::new() } else { vec![(inbox, self.inbox_cursor)] },
-        }
+        })
     }
 
     /// The last tick was taken, and every open order was held against it: nothing can trade any more.

@@ -4,6 +4,7 @@
 
 mod closed;
 mod orders;
+mod sequence;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -25,8 +26,8 @@ use crate::strategy::{Definition, DesiredState, Strategy, StrategyError};
 use crate::time::Timestamp;
 
 pub use orders::MissingFill;
-pub use state::RestoreError;
 use state::State;
+pub use state::{RestoreError, SnapshotError};
 use turn::Turn;
 pub use view::Performance;
 
@@ -116,8 +117,8 @@ impl Engine {
     }
 
     /// All state, for [`Engine::restore`].
-    pub fn snapshot(&self) -> Value {
-        self.state.saved_with(self.strategy.snapshot())
+    pub fn snapshot(&self) -> Result<Value, SnapshotError> {
+        self.state.saved_with(self.strategy.snapshot()?)
     }
 
     /// Takes one event at `now`, which on a replay is the tick's own time. An effect that is dropped is an order,
@@ -129,9 +130,7 @@ impl Engine {
             Event::Tick(tick) => self.on_tick(&mut turn, tick),
             Event::OrderUpdate(update) => self.on_order_update(&mut turn, &update),
             Event::Control(desired) => self.on_control(&mut turn, desired),
-            Event::Recovered { highest_sequence } => {
-                self.state.sequence = self.state.sequence.max(highest_sequence);
-            }
+            Event::Recovered { highest_sequence } => self.on_recovered(&mut turn, highest_sequence),
         }
         turn.effects
     }

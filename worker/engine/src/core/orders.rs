@@ -92,7 +92,7 @@ impl Engine {
         let why = if never_made {
             format!("the strategy's last order has number {}, so it never made this one", self.state.sequence)
         } else {
-            "that order was closed too long ago to know whether the trade was booked".to_owned()
+            "that order is not among those remembered, so whether the trade was booked cannot be known".to_owned()
         };
         turn.effects.push(Effect::Poison(format!("{what} of order {id} cannot be booked: {why}")));
     }
@@ -142,13 +142,16 @@ impl Engine {
             self.tell_closed(turn, &order);
         }
         self.state.closed.remember(&order);
-        turn.effects.push(Effect::Snapshot(StateSnapshot {
-            strategy: self.config.name.clone(),
-            ledger: self.config.ledger.clone(),
-            version: VERSION,
-            state: self.snapshot(),
-            time: turn.now,
-        }));
+        // A state that cannot be saved is told by whoever commits it, and stops there.
+        if let Ok(state) = self.snapshot() {
+            turn.effects.push(Effect::Snapshot(StateSnapshot {
+                strategy: self.config.name.clone(),
+                ledger: self.config.ledger.clone(),
+                version: VERSION,
+                state,
+                time: turn.now,
+            }));
+        }
     }
 
     fn count_end(&mut self, state: OrderState) {

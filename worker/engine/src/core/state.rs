@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Config;
 use super::closed::ClosedOrders;
+use super::sequence::Gap;
 use crate::ledger::Ledger;
 use crate::messages::{AlertKind, Side, Tick};
 use crate::numbers::{Notional, Ratio};
@@ -36,6 +37,11 @@ pub enum RestoreError {
     Strategy(#[from] StrategyError),
 }
 
+/// Why the state could not be put into its saved form. Nothing may then be committed in its place.
+#[derive(Debug, thiserror::Error)]
+#[error("the state cannot be saved: {0}")]
+pub struct SnapshotError(#[from] serde_json::Error);
+
 /// All that an engine remembers but what its strategy does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -64,6 +70,12 @@ pub(super) struct State {
     pub ticks: u64,
     /// The last tick taken.
     pub last_tick: Option<Tick>,
+    /// What was missing before one of the ticks taken; the newest.
+    #[serde(default)]
+    pub gap: Option<Gap>,
+    /// Whether ticks come that were delivered before.
+    #[serde(default)]
+    pub behind: bool,
     /// Event time of the last event.
     pub as_of: Timestamp,
     /// Why an order of each side was last denied before it was sent.
@@ -104,6 +116,8 @@ impl State {
             desired: config.desired,
             ticks: 0,
             last_tick: None,
+            gap: None,
+            behind: false,
             as_of: Timestamp::default(),
             denials: BTreeMap::new(),
             counts: OrderCounts::default(),
@@ -126,8 +140,8 @@ impl State {
         Ok(Self::deserialize(saved)?)
     }
 
-    pub fn saved_with(&self, strategy: Value) -> Value {
+    pub fn saved_with(&self, strategy: Value) -> Result<Value, SnapshotError> {
         let state = Self { strategy, ..self.clone() };
-        serde_json::to_value(state).unwrap_or_default()
+        Ok(serde_json::to_value(state)?)
     }
 }

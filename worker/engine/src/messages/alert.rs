@@ -31,21 +31,27 @@ pub enum AlertKind {
     OrderAnomaly,
     /// A fill does not fit the ledger: nothing more is traded.
     LedgerBroken,
+    /// The numbers of ticks do not tell the truth: nothing more is traded.
+    TickAnomaly,
+    /// No order id is left: nothing more is traded.
+    SequenceExhausted,
 }
 
 impl AlertKind {
     /// Every kind, in the order of the document about them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::GridBelowFees,
         Self::BasePriceFar,
         Self::PositionLimit,
         Self::MarketDataGap,
         Self::OrderAnomaly,
         Self::LedgerBroken,
+        Self::TickAnomaly,
+        Self::SequenceExhausted,
     ];
 
     /// Those after which nothing more is traded.
-    pub const HALTING: [Self; 2] = [Self::OrderAnomaly, Self::LedgerBroken];
+    pub const HALTING: [Self; 4] = [Self::OrderAnomaly, Self::LedgerBroken, Self::TickAnomaly, Self::SequenceExhausted];
 
     /// The word itself.
     pub const fn as_str(self) -> &'static str {
@@ -56,6 +62,8 @@ impl AlertKind {
             Self::MarketDataGap => "MarketDataGap",
             Self::OrderAnomaly => "OrderAnomaly",
             Self::LedgerBroken => "LedgerBroken",
+            Self::TickAnomaly => "TickAnomaly",
+            Self::SequenceExhausted => "SequenceExhausted",
         }
     }
 }

@@ -11,6 +11,12 @@
 //! | [`Notional`] | below 10^15 in size | what 28 digits hold | quote |
 //! | [`Ratio`] | below 10^9 in size | 20 | none; 1 is the whole |
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "the ranges above bound every operand: a mantissa has 96 bits and a scale is at most 28, so products, and sums \
+              at one scale, fit 256 bits; what may not is checked where it stands"
+)]
+
 mod exact;
 mod exact_decimal;
 mod notional;

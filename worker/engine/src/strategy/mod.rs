@@ -137,7 +137,7 @@ pub trait Strategy: Send + std::fmt::Debug {
     fn warnings(&self, first: &Tick, fees: &Fees) -> Vec<Warning>;
 
     /// All state, to be restored by the definition's `start`.
-    fn snapshot(&self) -> serde_json::Value;
+    fn snapshot(&self) -> Result<serde_json::Value, serde_json::Error>;
 
     /// What the resource's status shows.
     fn figures(&self) -> Figures;

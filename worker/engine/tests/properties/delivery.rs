@@ -67,7 +67,7 @@ proptest! {
     fn shuffled_and_doubled_news_end_in_the_same_books((side, market, straight, mixed) in delivery()) {
         let (expected, found) = (deliver(side, &market, &straight), deliver(side, &market, &mixed));
         prop_assert_eq!(found.open_orders(), &[]);
-        let (mut expected, mut found) = (expected.snapshot(), found.snapshot());
+        let (mut expected, mut found) = (expected.snapshot().unwrap(), found.snapshot().unwrap());
         prop_assert_eq!(&found["anomalies"], &json!(0));
         prop_assert_eq!(&found["counts"], &expected["counts"]);
         prop_assert_eq!(&found["strategy"], &expected["strategy"]);
@@ -83,7 +83,7 @@ proptest! {
     #[test]
     fn doubled_news_change_nothing((side, market, straight, _) in delivery()) {
         let doubled: Vec<_> = straight.iter().flat_map(|update| [update, update]).collect();
-        prop_assert_eq!(deliver(side, &market, doubled).snapshot(), deliver(side, &market, &straight).snapshot());
+        prop_assert_eq!(deliver(side, &market, doubled).snapshot().unwrap(), deliver(side, &market, &straight).snapshot().unwrap());
     }
 
     /// With a piece of news missing that holds a trade, the order stays open: nothing is traded past it.

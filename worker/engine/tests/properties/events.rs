@@ -175,10 +175,10 @@ impl Telling {
                 let Some(command) = self.order(0) else { return Vec::new() };
                 let client_order_id = format!("glm-abc-{}", self.highest + ahead).parse().unwrap();
                 let whole = news(command, &[100], &self.market).pop().unwrap();
-                let before = self.engine.snapshot();
+                let before = self.engine.snapshot().unwrap();
                 let effects = self.update(&OrderUpdate { client_order_id, ..whole });
                 assert!(matches!(&effects[..], [Effect::Poison(_)]), "{effects:?}");
-                assert_eq!(self.engine.snapshot(), before, "what is not taken changes nothing");
+                assert_eq!(self.engine.snapshot().unwrap(), before, "what is not taken changes nothing");
                 effects
             }
             Happening::Control(desired) => self.engine.step(self.engine.report().as_of, Event::Control(*desired)),
@@ -221,7 +221,7 @@ impl Telling {
     }
 
     fn holds(&self) -> (Decimal, Decimal) {
-        let ledger = &self.engine.snapshot()["ledger"];
+        let ledger = &self.engine.snapshot().unwrap()["ledger"];
         (decimal(&ledger["base"]), decimal(&ledger["quote"]))
     }
 
@@ -284,12 +284,12 @@ proptest! {
         let mut restarted = Telling::of(market, parts);
         for (index, happening) in happenings.iter().enumerate() {
             if index == at % happenings.len() {
-                restarted.engine = restore(&restarted.config, &restarted.engine.snapshot());
+                restarted.engine = restore(&restarted.config, &restarted.engine.snapshot().unwrap());
             }
             let effects = undisturbed.take(happening);
             prop_assert_eq!(&effects, &restarted.take(happening), "at {}", index);
         }
-        prop_assert_eq!(undisturbed.engine.snapshot(), restarted.engine.snapshot());
+        prop_assert_eq!(undisturbed.engine.snapshot().unwrap(), restarted.engine.snapshot().unwrap());
         prop_assert_eq!(undisturbed.engine.report(), restarted.engine.report());
     }
 }
