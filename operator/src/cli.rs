@@ -135,13 +135,13 @@ fn image(options: &Options) -> anyhow::Result<Image> {
 }
 
 async fn run(options: &Options) -> anyhow::Result<()> {
+    let admin = options.admin;
+    let listener =
+        process::admin::open(admin).await.with_context(|| format!("--admin {admin}: choose a free address"))?;
     let client = Client::try_default().await.context("find the API server")?;
     let bus = RedisBus::open(&options.redis).context("open Redis")?;
     let keys = Keys::new(&options.prefix).context("--prefix")?;
     let metrics = Metrics::default();
-    let admin = options.admin;
-    let listener =
-        process::admin::open(admin).await.with_context(|| format!("--admin {admin}: choose a free address"))?;
     let served = tokio::spawn(metrics::serve(listener, metrics.clone()));
     let claimed = claim(bus.clone(), keys.clone(), options.installation.clone());
     let stop = stop()?.shared();

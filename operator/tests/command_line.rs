@@ -2,7 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::fs::File;
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
+
+const RUN: [&str; 7] = ["run", "--redis", "redis://127.0.0.1:1", "--namespaces", "default", "--image", "worker"];
+/// An address that the system chooses.
+const FREE: [&str; 2] = ["--admin", "127.0.0.1:0"];
 
 fn operator() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_operator"));
@@ -30,14 +35,23 @@ fn definitions_that_nobody_reads_on_are_no_failure() {
 }
 
 #[test]
+fn an_admin_address_that_is_taken_is_an_error() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = operator().args(RUN).args(["--admin", &address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", output.status);
+    let talk = String::from_utf8(output.stderr).unwrap();
+    assert!(talk.contains(&format!("--admin {address}: choose a free address: ")), "{talk}");
+}
+
+#[test]
 fn a_failure_that_nobody_hears_keeps_its_exit_code() {
-    let run = ["run", "--redis", "redis://127.0.0.1:1", "--namespaces", "default", "--image", "worker"];
     // No API server is named, neither in the environment nor in a file.
-    let heard = operator().args(run).output().unwrap();
+    let heard = operator().args(RUN).args(FREE).output().unwrap();
     assert_eq!(heard.status.code(), Some(1), "{}", heard.status);
     assert!(!heard.stderr.is_empty());
     for stderr in [Stdio::from(full()), Stdio::from(without_reader())] {
-        let output = operator().args(run).env("GLM_LOG", "trace").stderr(stderr).output().unwrap();
+        let output = operator().args(RUN).args(FREE).env("GLM_LOG", "trace").stderr(stderr).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", output.status);
     }
 }

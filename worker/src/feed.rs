@@ -181,6 +181,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
     /// After the last tick: nothing is left but to hear of a successor, or of the end of the ledger.
     async fn rest(&mut self) -> Result<(), Stop> {
         tracing::info!(ticks = self.next, "the market data has ended");
+        self.wait_for(Vec::new(), None).await?;
         loop {
             self.runtime.shutdown.sleep(IDLE).await;
             if self.runtime.shutdown.asked() {
@@ -233,7 +234,12 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
                 tick => Ok(tick),
             }
         };
-        let tick = self.runtime.shutdown.or(reading).await.transpose().map_err(failed)?.flatten();
+        // The tick first: nearly always it is there, and then the other side costs nothing.
+        let tick = tokio::select! {
+            biased;
+            tick = reading => tick.map_err(failed)?,
+            () = self.runtime.shutdown.wait() => None,
+        };
         Ok(tick.map(|tick| self.in_round(tick)))
     }
 

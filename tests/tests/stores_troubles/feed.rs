@@ -33,6 +33,15 @@ fn while_it_reads_a_large_file_it_answers_and_obeys() {
     }
 }
 
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    let mut stage = stage(100);
+    fs::remove_file(stage.scene.data()).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(stage.scene.data()).status();
+    assert!(made.unwrap().success());
+    feed_refuses(&mut stage, &["data.csv: is a pipe"]);
+}
+
 /// Stops every role in the middle.
 fn in_the_middle(stage: &mut Stage) {
     stage.start(PACED);
@@ -111,9 +120,10 @@ fn a_reader_at_the_last_of_all_numbers_holds_nobody_up() {
     strategy.kill();
     stage.store.ask(&["HSET", &Stage::record("strategy-grid-1"), "field:position", &u64::MAX.to_string()]);
     stage.start_role("feed");
-    let next = || stage.store.field(&Stage::record("feed"), "field:next");
-    let mut next = next;
-    until("all ticks to be out", DEADLINE, || (next().as_deref() == Some("3000")).then_some(()));
+    until("all ticks to be out", DEADLINE, || {
+        let next = stage.store.field(&Stage::record("feed"), "field:next");
+        (next.as_deref() == Some("3000")).then_some(())
+    });
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
     }
 
     /// Notes for whom it waits, and where they stand; after a while it says so, as all others stand still meanwhile.
-    async fn wait_for(&mut self, readers: Vec<String>, taken: Option<u64>) -> Result<(), Stop> {
+    pub(super) async fn wait_for(&mut self, readers: Vec<String>, taken: Option<u64>) -> Result<(), Stop> {
         let now = (readers, taken);
         if self.waiting.behind != now {
             self.waiting.behind = now;
