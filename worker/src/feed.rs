@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Body, Owner, Record, Retention, StreamId, StreamKey, Topic};
+use bus::{Bounds, Owner, Record, Retention, StreamId, StreamKey, Topic};
 use engine::messages::Tick;
 use engine::time::Timestamp;
 use tracing::Instrument;
 use venue::MarketData;
 use venue::replay::{Replay, Summary};
 
+use crate::document::message;
 use crate::role::{Bus, IDLE, Runtime, Stop};
-use crate::session::{Change, Done, Session, patiently};
-use crate::strategy::message;
+use crate::session::{Change, Done, Session, again_after_conflicts, patiently};
 use crds::record::{PHASE, POSITION, Phase};
 use crds::roles::{FeedDesired, FeedSpec};
 
@@ -28,7 +28,7 @@ const ENDED: &str = "ended";
 /// Where the image keeps recorded data.
 const IMAGE_FOLDER: &str = "/replay";
 /// How many ticks the feed may be ahead of the slowest reader, whatever the latency.
-const AHEAD_MAX: u64 = 1_000;
+const AHEAD_MAX: u64 = Bounds::TICKS_AHEAD.entries;
 /// Ticks at most in one commit.
 const BATCH_MAX: usize = 250;
 
@@ -87,17 +87,11 @@ pub async fn run<B: Bus>(runtime: Runtime<B>, spec: FeedSpec) -> Result<(), Stop
 
 async fn live<B: Bus>(runtime: Runtime<B>, spec: FeedSpec) -> Result<(), Stop> {
     let summary = Arc::new(scan(&spec)?);
-    loop {
+    again_after_conflicts(&runtime, || async {
         let replay = Replay::open(Arc::clone(&summary));
-        let ended = match Feed::start(&runtime, &spec, replay, &summary).await {
-            Ok(mut feed) => feed.work().await,
-            Err(stop) => Err(stop),
-        };
-        match ended {
-            Err(Stop::Conflict) => tracing::warn!("{}", Stop::Conflict),
-            ended => return ended,
-        }
-    }
+        Feed::start(&runtime, &spec, replay, &summary).await?.work().await
+    })
+    .await
 }
 
 impl<B: Bus, D: MarketData> Feed<B, D> {
@@ -126,6 +120,8 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             slowest: None,
             pace: None,
         };
+        feed.session.own([feed.ticks.clone()]);
+        feed.session.shortens(keys, &account);
         feed.seek().await?;
         feed.store(Vec::new()).await?;
         runtime.health.ready();
@@ -341,9 +337,9 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             set.push((ENDED.to_owned(), "true".to_owned()));
         }
         self.runtime.health.ticks(batch.len() as u64);
-        // Ten times what can be ahead: a gateway finds the tick of each command it has not taken yet.
+        // More than what is ahead: a gateway finds the tick of each command it has not taken yet.
         let ahead = (self.ahead.len() as u64).max(AHEAD_MAX);
-        let retention = Retention { max_len: Some(10 * ahead), max_age_ms: None };
+        let retention = Retention { max_len: Some(ahead + Bounds::TICKS.entries), max_age_ms: None };
         let messages = batch.iter().map(|tick| message(self.ticks.clone(), tick).with_retention(retention)).collect();
         match self.session.commit(Change { set, messages, ..Change::default() }).await? {
             Done::Stored | Done::Busy => Ok(()),
@@ -368,9 +364,6 @@ async fn place<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey, record: &Record)
     let joined = record.cursors.get(ticks).copied().filter(|cursor| *cursor != StreamId::ZERO);
     let Some(id) = joined else { return Ok(Place::First) };
     let found = patiently(runtime, || runtime.bus.range(ticks, id, id, 1)).await?;
-    let tick = found.first().and_then(|entry| match &entry.body {
-        Body::Document { data, .. } => serde_json::from_str::<Tick>(data).ok(),
-        Body::Poison { .. } => None,
-    });
+    let tick = found.first().and_then(|entry| entry.decode::<Tick>().ok());
     Ok(tick.map_or(Place::Gone, |tick| Place::After(tick.sequence)))
 }

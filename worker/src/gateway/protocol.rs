@@ -1,7 +1,7 @@
 //! From commands to requests, and from doubts to answers: at each step what is about to happen is on record
 //! first. What is right to do is the desk's to say; this only does it.
 
-use bus::{Body, Entry, StreamId, Topic};
+use bus::{Entry, StreamId, Topic};
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::Symbol;
 use engine::messages::{Inbox, OrderCommand, OrderUpdate, Tick};
@@ -9,31 +9,28 @@ use engine::time::Timestamp;
 use venue::{Outcome, Residence};
 
 use super::desk::{self, Found, Verdict};
-use super::{Gateway, Restore, caused_by, tick};
+use super::{Gateway, Restore, caused_by};
+use crate::document::DeadLetter;
 use crate::role::{Bus, Stop};
 use crate::session::patiently;
-use crate::strategy::dead_letter;
 
 impl<B: Bus, V: Restore> Gateway<B, V> {
     pub(super) async fn take_commands(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
         for entry in entries {
-            let command = match &entry.body {
-                Body::Document { data, .. } => {
-                    serde_json::from_str::<OrderCommand>(data).map_err(|error| (error.to_string(), denial(data)))
-                }
-                Body::Poison { reason, .. } => Err((reason.clone(), None)),
-            };
             self.cursor = entry.id;
             self.dirty = true;
-            match command {
+            match entry.decode::<OrderCommand>() {
                 Ok(command) => self.take_command(&command).await?,
-                Err((problem, denial)) => {
+                Err(problem) => {
                     self.runtime.health.poison();
-                    tracing::error!(stream = %self.commands, id = %entry.id, problem, "a command does not read");
-                    let letter = dead_letter(&self.commands, &entry, &problem);
+                    tracing::error!(stream = %self.commands, id = %entry.id, %problem, "a command does not read");
+                    let letter = DeadLetter::of(&self.commands, &entry, &problem);
                     self.publish(Topic::DeadLetter, &letter);
-                    if let Some((owner, update)) = denial {
-                        self.tell_owner(&owner, &Inbox::OrderUpdate(Box::new(update)));
+                    if let Some(update) = denial(entry.text())
+                        && let Some(strategy) = self.desk.strategy_of(update.client_order_id.ledger())
+                    {
+                        // To whom the order's ledger belongs, whatever name the command gives.
+                        self.tell_owner(&strategy, &Inbox::OrderUpdate(Box::new(update)));
                     }
                 }
             }
@@ -57,7 +54,11 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
                 return Ok(());
             }
             Verdict::Tell(news) => news,
-            Verdict::NotRegistered => self.desk.deny_unregistered(command),
+            Verdict::NotRegistered if self.has_ledger(command).await? => self.desk.deny_unregistered(command),
+            Verdict::NotRegistered => {
+                tracing::warn!(order = %command.client_order_id, "a command of no ledger of this account; it is left out");
+                return Ok(());
+            }
             Verdict::Reissued(news, highest_sequence) => {
                 self.tell_owner(&command.strategy, &Inbox::Recovered { highest_sequence });
                 news
@@ -67,6 +68,14 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             self.tell_owner(&command.strategy, &Inbox::OrderUpdate(Box::new(update)));
         }
         Ok(())
+    }
+
+    /// Whether the command's strategy has that ledger, registered or not yet. Nobody else is told or remembered: the
+    /// inbox would be one that nobody reads, and names are without end.
+    async fn has_ledger(&self, command: &OrderCommand) -> Result<bool, Stop> {
+        let owner = self.runtime.identity.keys.strategy(self.owner.scope(), &command.strategy);
+        let record = patiently(&self.runtime, || self.runtime.bus.record(&owner)).await?;
+        Ok(record.is_some_and(|record| !record.closed && record.ledger == command.ledger.as_str()))
     }
 
     /// Sends an order that the desk holds as being sent.
@@ -120,7 +129,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         let Some(id) = caused_by(command) else { return Ok(None) };
         let stream = self.runtime.identity.keys.market_tick(&self.source, &command.symbol.to_string());
         let found = patiently(&self.runtime, || self.runtime.bus.range(&stream, id, id, 1)).await?;
-        Ok(found.first().and_then(tick))
+        Ok(found.first().and_then(|entry| entry.decode::<Tick>().ok()))
     }
 
     /// Takes the venue's reports, and asks it about orders that are in doubt or silent.
@@ -159,11 +168,10 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 }
 
-/// The denial of a command that does not read but names its order and its strategy.
-fn denial(data: &str) -> Option<(String, OrderUpdate)> {
+/// The denial of a command that does not read but names its order.
+fn denial(data: &str) -> Option<OrderUpdate> {
     let value: serde_json::Value = serde_json::from_str(data).ok()?;
     let id: ClientOrderId = value.get("clientOrderId")?.as_str()?.parse().ok()?;
-    let strategy = value.get("strategy")?.as_str()?.to_owned();
     let time = value.get("time").and_then(serde_json::Value::as_i64).unwrap_or(0);
-    Some((strategy, desk::denied_unread(id, Timestamp::from_millis(time))))
+    Some(desk::denied_unread(id, Timestamp::from_millis(time)))
 }
