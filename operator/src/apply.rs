@@ -254,7 +254,7 @@ impl Target<'_> {
             // Only nudges come this way; a strategy's inbox also holds fills and is trimmed by its reader alone.
             nudge = nudge.with_retention(Retention { max_len: Some(100), max_age_ms: None });
         }
-        context.within(context.bus.publish(&nudge)).await.map_err(failed)?;
+        context.within(context.bus.nudge(owner, &nudge)).await.map_err(failed)?;
         Ok(())
     }
 }

@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Fields, Owner, Retention, StreamId, StreamKey, Topic};
+use bus::{Bounds, Fields, Owner, Retention, StreamId, StreamKey, Topic};
 use engine::messages::Tick;
 use engine::time::Timestamp;
 use tracing::Instrument;
 use venue::MarketData;
 use venue::replay::{Replay, Summary};
 
+use crate::document::message;
 use crate::role::{Bus, IDLE, Runtime, Stop};
-use crate::session::{Change, Done, Session};
-use crate::strategy::message;
+use crate::session::{Change, Done, Session, again_after_conflicts};
 use crds::roles::FeedSpec;
 
 use data::{Data, ReadAhead};
@@ -33,7 +33,7 @@ const ENDED: &str = "ended";
 /// Where the image keeps recorded data.
 const IMAGE_FOLDER: &str = "/replay";
 /// How many ticks the feed may be ahead of the slowest reader, whatever the latency.
-const AHEAD_MAX: u64 = 1_000;
+const AHEAD_MAX: u64 = Bounds::TICKS_AHEAD.entries;
 /// Ticks at most in one commit.
 const BATCH_MAX: usize = 250;
 
@@ -100,17 +100,11 @@ pub async fn replay<B: Bus>(runtime: Runtime<B>, spec: FeedSpec, summary: Arc<Su
 }
 
 async fn live<B: Bus>(runtime: Runtime<B>, spec: FeedSpec, summary: Arc<Summary>) -> Result<(), Stop> {
-    loop {
+    again_after_conflicts(&runtime, || async {
         let replay = ReadAhead::open(Arc::clone(&summary));
-        let ended = match Feed::start(&runtime, &spec, replay, &summary).await {
-            Ok(mut feed) => feed.work().await,
-            Err(stop) => Err(stop),
-        };
-        match ended {
-            Err(Stop::Conflict) => tracing::warn!("{}", Stop::Conflict),
-            ended => return ended,
-        }
-    }
+        Feed::start(&runtime, &spec, replay, &summary).await?.work().await
+    })
+    .await
 }
 
 impl<B: Bus, D: MarketData> Feed<B, D> {
@@ -141,6 +135,8 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             waiting: Waiting::of(&acquired.fields),
             pace: None,
         };
+        feed.session.own([feed.ticks.clone()]);
+        feed.session.shortens(keys, &account);
         feed.seek().await?;
         let mut change = feed.at(&[]);
         change.set.push(Data::of(summary).to_field()?);
@@ -298,9 +294,9 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         if batch.last().is_some_and(|tick| tick.last) {
             set.push((ENDED.to_owned(), "true".to_owned()));
         }
-        // Ten times what can be ahead: a gateway finds the tick of each command it has not taken yet.
+        // More than what is ahead: a gateway finds the tick of each command it has not taken yet.
         let ahead = (self.ahead.len() as u64).max(AHEAD_MAX);
-        let retention = Retention { max_len: Some(10 * ahead), max_age_ms: None };
+        let retention = Retention { max_len: Some(ahead + Bounds::TICKS.entries), max_age_ms: None };
         let messages = batch.iter().map(|tick| message(self.ticks.clone(), tick).with_retention(retention)).collect();
         Change { set, messages, ..Change::default() }
     }

@@ -8,6 +8,7 @@
 mod admin;
 mod backtest;
 mod cli;
+mod document;
 mod exit;
 mod feed;
 mod fleet;

@@ -1,15 +1,22 @@
 //! A lease on a record, and the one way to change it: a fenced commit that is repeated, identical, until its
 //! outcome is known. Never trades on after a lost fence; never gives up because the store is away.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bus::{
-    AcquireOutcome, Acquired, Backoff, BeatOutcome, BusError, Commit, CommitOutcome, Failure, Lease, Message, Owner,
-    RegisterVersion, StreamId, StreamKey,
+    AcquireOutcome, Acquired, Backoff, BeatOutcome, BusError, Commit, CommitOutcome, Failure, Keys, Lease, Message,
+    Owner, RegisterVersion, Scope, StreamId, StreamKey, Topic,
 };
 
 use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::shutdown::Shutdown;
+
+/// The reason when memory is full, as [`BusError::reason`] has it.
+const MEMORY_FULL: &str = "RedisMemoryFull";
+/// After so long without full memory, streams are shortened gently again.
+const ROOMY_AFTER: Duration = Duration::from_mins(1);
+/// A role that has lived so long before a conflict is not in a circle of them.
+const STEADY_AFTER: Duration = Duration::from_mins(1);
 
 /// An owner at work.
 #[derive(Debug)]
@@ -26,6 +33,14 @@ pub struct Session<B> {
     followed: Option<RegisterVersion>,
     /// When it last gave a sign of life.
     seen: Instant,
+    /// Streams of its own, told with the next commit.
+    owned: Vec<StreamKey>,
+    /// Streams for outsiders that it may shorten when memory is full.
+    spare: Vec<(StreamKey, Topic)>,
+    /// How often memory was found full lately, and when last.
+    full: (u32, Option<Instant>),
+    /// Whether it says that memory is full, though nothing of its own waits for room.
+    says_full: bool,
 }
 
 /// One change of an owner's record.
@@ -68,7 +83,11 @@ impl<B: Bus> Session<B> {
             AcquireOutcome::Acquired(acquired) => {
                 runtime.health.leased(acquired.lease.epoch, acquired.lease.incarnation);
                 let (lease, version) = (acquired.lease.clone(), acquired.version);
-                let session = Self {
+                if version == u64::MAX {
+                    let problem = "its version cannot be counted up any more".to_owned();
+                    return Err(Stop::Record { owner: name, problem });
+                }
+                let mut session = Self {
                     runtime: runtime.clone(),
                     lease,
                     version,
@@ -78,7 +97,12 @@ impl<B: Bus> Session<B> {
                     // A new process reads the register, whatever the one before it followed.
                     followed: None,
                     seen: Instant::now(),
+                    owned: Vec::new(),
+                    spare: Vec::new(),
+                    full: (0, None),
+                    says_full: false,
                 };
+                session.shortens(&runtime.identity.keys, owner.scope());
                 Ok((session, acquired))
             }
             AcquireOutcome::Fenced { epoch } => Err(Stop::Fenced { newer: format!("epoch {epoch} of {name}") }),
@@ -111,6 +135,16 @@ impl<B: Bus> Session<B> {
         self.followed = version;
     }
 
+    /// These streams are this owner's alone and go with its ledger; said with the next commit.
+    pub fn own(&mut self, streams: impl IntoIterator<Item = StreamKey>) {
+        self.owned.extend(streams);
+    }
+
+    /// When memory is full, this owner shortens the account's streams for outsiders.
+    pub fn shortens(&mut self, keys: &Keys, account: &Scope) {
+        self.spare = Topic::FOR_OUTSIDERS.map(|topic| (keys.topic(account, topic), topic)).to_vec();
+    }
+
     /// Stores a change, waiting for the store as long as it takes.
     pub async fn commit(&mut self, change: Change) -> Result<Done, Stop> {
         let commit = Commit {
@@ -124,13 +158,16 @@ impl<B: Bus> Session<B> {
             messages: change.messages,
             trims: change.trims,
             followed: self.followed,
+            owned: self.owned.clone(),
         };
         let mut patience = Patience::new(&self.runtime);
         let outcome = loop {
             match self.runtime.bus.commit(&self.lease, &commit).await {
                 Ok(outcome) => break outcome,
                 Err(error) => {
-                    self.free_memory(&error).await;
+                    if error.failure() == Some(Failure::MemoryFull) {
+                        self.free_memory().await;
+                    }
                     patience.endure(error).await?;
                 }
             }
@@ -142,9 +179,17 @@ impl<B: Bus> Session<B> {
     pub async fn beat(&mut self) -> Result<(), Stop> {
         let runtime = self.runtime.clone();
         let owner = self.lease.owner.name().to_owned();
-        match patiently(&runtime, || runtime.bus.beat(&self.lease)).await? {
-            BeatOutcome::Beaten { version, register } => {
+        let mut patience = Patience::new(&runtime);
+        let outcome = loop {
+            match runtime.bus.beat(&self.lease).await {
+                Ok(outcome) => break outcome,
+                Err(error) => patience.endure(error).await?,
+            }
+        };
+        match outcome {
+            BeatOutcome::Beaten { version, register, full } => {
                 (self.register, self.seen) = (register, Instant::now());
+                self.judge_room(full).await;
                 if version == self.version { Ok(()) } else { Err(Stop::Conflict) }
             }
             BeatOutcome::Fenced { epoch, incarnation } => Err(fenced(epoch, incarnation, &owner)),
@@ -170,6 +215,8 @@ impl<B: Bus> Session<B> {
                 self.seen = Instant::now();
                 self.runtime.health.committed();
                 self.trims = commit.trims;
+                self.owned.clear();
+                self.has_room();
                 Ok(Done::Stored)
             }
             CommitOutcome::Busy { stream } => {
@@ -185,14 +232,40 @@ impl<B: Bus> Session<B> {
         }
     }
 
-    /// Memory is full: commits are refused, but what this owner has consumed can go by a plain trim.
-    async fn free_memory(&self, error: &BusError) {
-        if error.failure() != Some(Failure::MemoryFull) {
-            return;
+    /// Who has nothing to commit would not meet full memory: it gives up what it can all the same, for those who have.
+    async fn judge_room(&mut self, full: bool) {
+        if full {
+            self.free_memory().await;
+            self.says_full = true;
+            self.runtime.health.blocked(MEMORY_FULL, &format!("no commit passes: {}", Failure::MemoryFull));
+        } else {
+            self.runtime.health.reachable();
+            self.has_room();
         }
+    }
+
+    fn has_room(&mut self) {
+        if std::mem::take(&mut self.says_full) {
+            self.runtime.health.ready();
+        }
+    }
+
+    /// Memory is full and commits are refused; plain trims pass. What this owner has consumed goes, and outsiders'
+    /// streams are shortened, further each time: nothing else would ever make room.
+    async fn free_memory(&mut self) {
+        let (times, last) = self.full;
+        let step = if last.is_some_and(|last| last.elapsed() < ROOMY_AFTER) { times.saturating_add(1) } else { 1 };
+        self.full = (step, Some(Instant::now()));
         for (stream, up_to) in &self.trims {
             if let Err(error) = self.runtime.bus.trim(stream, *up_to).await {
                 tracing::warn!(%stream, %error, "cannot trim while memory is full");
+            }
+        }
+        for (stream, topic) in &self.spare {
+            let length = topic.entries_when_full(step);
+            match self.runtime.bus.shorten(stream, length).await {
+                Ok(()) => tracing::debug!(%stream, length, "memory is full; the stream was shortened"),
+                Err(error) => tracing::warn!(%stream, %error, "cannot shorten while memory is full"),
             }
         }
     }
@@ -200,6 +273,34 @@ impl<B: Bus> Session<B> {
 
 fn fenced(epoch: u64, incarnation: u64, owner: &str) -> Stop {
     Stop::Fenced { newer: format!("epoch {epoch}, incarnation {incarnation} of {owner}") }
+}
+
+/// Runs a role. After a conflict it starts again from the record, with growing pauses: what causes one may cause the next.
+pub async fn again_after_conflicts<B: Bus, F>(runtime: &Runtime<B>, mut role: impl FnMut() -> F) -> Result<(), Stop>
+where
+    F: Future<Output = Result<(), Stop>>,
+{
+    let mut shutdown = runtime.shutdown.clone();
+    let (mut backoff, mut told) = (Backoff::default(), false);
+    loop {
+        let started = Instant::now();
+        match role().await {
+            Err(Stop::Conflict) => {}
+            ended => return ended,
+        }
+        if started.elapsed() > STEADY_AFTER {
+            (backoff, told) = (Backoff::default(), false);
+        }
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!("{}", Stop::Conflict);
+        }
+        runtime.health.not_ready("RecordConflict", &Stop::Conflict.to_string());
+        shutdown.sleep(backoff.delay()).await;
+        if shutdown.asked() {
+            // Nothing is under way: what the record does not hold never happened.
+            return Ok(());
+        }
+    }
 }
 
 /// Waiting for a store that is away: jittered, told in the log and by readiness, and ended by a wish to stop.

@@ -9,8 +9,6 @@ mod batch;
 mod inbox;
 mod publish;
 
-pub(crate) use publish::{FOR_OUTSIDERS, NUDGES, dead_letter, message};
-
 use std::time::{Duration, Instant};
 
 use bus::{Desired, Owner, StreamId, StreamKey};
@@ -20,7 +18,7 @@ use tracing::Instrument;
 
 use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::saved::{self, ENGINE};
-use crate::session::{Session, patiently};
+use crate::session::{Session, again_after_conflicts, patiently};
 use crds::roles::{StrategyDesired, StrategySpec};
 
 use batch::Batch;
@@ -62,16 +60,7 @@ pub async fn run<B: Bus>(runtime: Runtime<B>, spec: StrategySpec, registry: Regi
 
 /// After a conflict it starts again from the record.
 async fn live<B: Bus>(runtime: &Runtime<B>, spec: &StrategySpec, registry: &Registry) -> Result<(), Stop> {
-    loop {
-        match Worker::start(runtime, spec, registry).await {
-            Ok(mut worker) => match worker.work().await {
-                Err(Stop::Conflict) => tracing::warn!("{}", Stop::Conflict),
-                ended => return ended,
-            },
-            Err(Stop::Conflict) => tracing::warn!("{}", Stop::Conflict),
-            Err(stop) => return Err(stop),
-        }
-    }
+    again_after_conflicts(runtime, || async { Worker::start(runtime, spec, registry).await?.work().await }).await
 }
 
 impl<'a, B: Bus> Worker<'a, B> {

@@ -52,10 +52,11 @@ const NO_REASONS: [&str; 25] = [
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
-const READINESS: [(&str, &str); 4] = [
+const READINESS: [(&str, &str); 5] = [
     ("Starting", "worker/src/admin.rs"),
     ("StoreUnfit", "worker/src/admin.rs"),
     ("InboxBusy", "worker/src/gateway/mod.rs"),
+    ("RecordConflict", "worker/src/session.rs"),
     ("PoisonInbox", "worker/src/strategy/inbox.rs"),
 ];
 const BUSY: (&str, &str) = ("CommandsBusy", "worker/src/strategy/publish.rs");

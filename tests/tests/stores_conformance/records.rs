@@ -202,11 +202,11 @@ pub async fn commits_and_beats_tell_of_the_register(store: &impl Store) {
     let bus = store.bus();
     let ledger = created(bus).await;
     let lease = acquired(bus, &ledger, 1).await.lease;
-    assert_eq!(bus.beat(&lease).await.unwrap(), BeatOutcome::Beaten { version: 0, register: None });
+    assert_eq!(bus.beat(&lease).await.unwrap(), BeatOutcome::Beaten { version: 0, register: None, full: false });
     let desired = Desired { generation: 3, token: u64::MAX, value: "stop".into() };
     bus.set_desired(&owner(), &desired).await.unwrap();
     let register = Some(RegisterVersion { generation: 3, token: u64::MAX });
-    assert_eq!(bus.beat(&lease).await.unwrap(), BeatOutcome::Beaten { version: 0, register });
+    assert_eq!(bus.beat(&lease).await.unwrap(), BeatOutcome::Beaten { version: 0, register, full: false });
     let first = Commit { followed: register, ..change(0, "c1") };
     let outcome = bus.commit(&lease, &first).await.unwrap();
     assert!(matches!(outcome, CommitOutcome::Committed { register: told, .. } if told == register), "{outcome:?}");

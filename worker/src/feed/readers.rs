@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bus::{Body, Fields, Record, StreamId, StreamKey};
+use bus::{Fields, Record, StreamId, StreamKey};
 use engine::messages::Tick;
 use venue::MarketData;
 
@@ -174,9 +174,6 @@ async fn place<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey, record: &Record)
     let joined = record.cursors.get(ticks).copied().filter(|cursor| *cursor != StreamId::ZERO);
     let Some(id) = joined else { return Ok(Place::First) };
     let found = patiently(runtime, || runtime.bus.range(ticks, id, id, 1)).await?;
-    let tick = found.first().and_then(|entry| match &entry.body {
-        Body::Document { data, .. } => serde_json::from_str::<Tick>(data).ok(),
-        Body::Poison { .. } => None,
-    });
+    let tick = found.first().and_then(|entry| entry.decode::<Tick>().ok());
     Ok(tick.map_or(Place::Gone, |tick| Place::After(tick.sequence)))
 }

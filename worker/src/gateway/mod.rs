@@ -15,18 +15,18 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bus::{Acquired, Body, Entry, Message, Owner, RegisterVersion, StreamId, StreamKey, Topic};
+use bus::{Acquired, Entry, Message, Owner, RegisterVersion, StreamId, StreamKey, Topic};
 use engine::fees::Fees;
 use engine::instrument::Symbol;
-use engine::messages::{OrderCommand, Tick};
+use engine::messages::{Nudge, OrderCommand, Tick};
 use engine::time::Timestamp;
 use tracing::Instrument;
 use venue::paper::PaperVenue;
 use venue::{Residence, Venue};
 
+use crate::document::for_outsiders;
 use crate::role::{Bus, IDLE, Runtime, Stop};
-use crate::session::{Change, Done, Session, patiently};
-use crate::strategy::{NUDGES, message};
+use crate::session::{Change, Done, Session, again_after_conflicts, patiently};
 use crds::roles::{GatewayDesired, GatewaySpec};
 
 pub(crate) use counter::Counter;
@@ -85,16 +85,7 @@ pub(crate) async fn run_with<B: Bus, V: Restore>(
     spec: &GatewaySpec,
     open: impl Fn() -> V,
 ) -> Result<(), Stop> {
-    loop {
-        let ended = match Gateway::start(&runtime, spec, &open).await {
-            Ok(mut gateway) => gateway.work().await,
-            Err(stop) => Err(stop),
-        };
-        match ended {
-            Err(Stop::Conflict) => tracing::warn!("{}", Stop::Conflict),
-            ended => return ended,
-        }
-    }
+    again_after_conflicts(&runtime, || async { Gateway::start(&runtime, spec, &open).await?.work().await }).await
 }
 
 impl<B: Bus, V: Restore> Gateway<B, V> {
@@ -184,7 +175,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
 
     fn take_ticks(&mut self, stream: &StreamKey, entries: &[Entry]) {
         for entry in entries {
-            if let Some(tick) = tick(entry) {
+            if let Ok(tick) = entry.decode::<Tick>() {
                 self.tick_cursors.insert(tick.symbol.clone(), entry.id);
                 self.venue.observe(&tick);
                 self.dirty = true;
@@ -243,12 +234,10 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         let changes = self.desk.take_changes();
         let mut set = changes.set;
         set.extend(self.venue.save().map(|saved| (VENUE.to_owned(), saved.to_string())));
-        let nudge = message(
-            self.runtime.identity.keys.topic(self.owner.scope(), Topic::Report),
-            &BTreeMap::from([("owner", self.owner.name())]),
-        );
+        let nudge = Nudge { owner: self.owner.name().to_owned() };
+        let nudge = for_outsiders(&self.runtime.identity.keys, self.owner.scope(), Topic::Report, &nudge);
         let mut messages = std::mem::take(&mut self.messages);
-        messages.push(nudge.with_retention(NUDGES));
+        messages.push(nudge);
         let trims = if self.cursor == StreamId::ZERO { Vec::new() } else { vec![(self.commands.clone(), self.cursor)] };
         let cursors = vec![(self.commands.clone(), self.cursor)];
         let change = Change { cursors, set, delete: changes.delete, messages, trims };
@@ -294,11 +283,4 @@ fn tick_cursors(desk: &Desk) -> BTreeMap<Symbol, StreamId> {
 /// The stream id of the tick that caused a command.
 fn caused_by(command: &OrderCommand) -> Option<StreamId> {
     command.tick.as_deref().and_then(|id| id.parse().ok())
-}
-
-fn tick(entry: &Entry) -> Option<Tick> {
-    match &entry.body {
-        Body::Document { data, .. } => serde_json::from_str(data).ok(),
-        Body::Poison { .. } => None,
-    }
 }

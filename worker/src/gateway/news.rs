@@ -1,18 +1,15 @@
 //! What the gateway tells: news into the strategies' inboxes, trades for outsiders. Collects messages for the
 //! next commit; sends nothing by itself.
 
-use bus::Topic;
+use bus::{Bounds, Topic};
 use engine::client_order_id::{ClientOrderId, LedgerId};
-use engine::messages::{Inbox, OrderUpdate};
+use engine::messages::{Document, Inbox, OrderUpdate};
 
 use super::order::News;
 use super::{Gateway, Restore};
+use crate::document::{for_outsiders, message};
 use crate::role::{Bus, Stop};
 use crate::session::patiently;
-use crate::strategy::{FOR_OUTSIDERS, message};
-
-/// News that may wait in one inbox; past it the gateway waits for the strategy.
-const INBOX_MAX: u64 = 10_000;
 
 impl<B: Bus, V: Restore> Gateway<B, V> {
     /// What the venue has told since; of orders that only wait, the newest word is enough.
@@ -97,12 +94,11 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     /// Puts one entry into a strategy's inbox.
     fn tell_strategy(&mut self, strategy: &str, entry: &Inbox) {
         let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
-        self.messages.push(message(owner.inbox().clone(), entry).with_bound(INBOX_MAX));
+        self.messages.push(message(owner.inbox().clone(), entry).with_bound(Bounds::INBOX.entries));
     }
 
     /// Publishes a document for outsiders.
-    pub(super) fn publish(&mut self, topic: Topic, document: &impl serde::Serialize) {
-        let stream = self.runtime.identity.keys.topic(self.owner.scope(), topic);
-        self.messages.push(message(stream, document).with_retention(FOR_OUTSIDERS));
+    pub(super) fn publish(&mut self, topic: Topic, document: &impl Document) {
+        self.messages.push(for_outsiders(&self.runtime.identity.keys, self.owner.scope(), topic, document));
     }
 }

@@ -1,7 +1,7 @@
 //! From commands to requests, and from doubts to answers: at each step what is about to happen is on record
 //! first. What is right to do is the desk's to say; this only does it.
 
-use bus::{Body, Entry, StreamId, Topic};
+use bus::{Entry, StreamId, Topic};
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::Symbol;
 use engine::messages::{Inbox, OrderCommand, OrderUpdate, Tick};
@@ -9,30 +9,27 @@ use engine::time::Timestamp;
 use venue::{Outcome, Residence};
 
 use super::desk::{self, Found, Verdict};
-use super::{Gateway, Restore, caused_by, tick};
+use super::{Gateway, Restore, caused_by};
+use crate::document::DeadLetter;
 use crate::role::{Bus, Stop};
 use crate::session::patiently;
-use crate::strategy::dead_letter;
 
 impl<B: Bus, V: Restore> Gateway<B, V> {
     pub(super) async fn take_commands(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
         for entry in entries {
-            let command = match &entry.body {
-                Body::Document { data, .. } => {
-                    serde_json::from_str::<OrderCommand>(data).map_err(|error| (error.to_string(), denial(data)))
-                }
-                Body::Poison { reason, .. } => Err((reason.clone(), None)),
-            };
             self.cursor = entry.id;
             self.dirty = true;
-            match command {
+            match entry.decode::<OrderCommand>() {
                 Ok(command) => self.take_command(&command).await?,
-                Err((problem, denial)) => {
+                Err(problem) => {
                     self.runtime.health.poison();
-                    tracing::error!(stream = %self.commands, id = %entry.id, problem, "a command does not read");
-                    let letter = dead_letter(&self.commands, &entry, &problem);
+                    tracing::error!(stream = %self.commands, id = %entry.id, %problem, "a command does not read");
+                    let letter = DeadLetter::of(&self.commands, &entry, &problem);
                     self.publish(Topic::DeadLetter, &letter);
-                    if let Some((strategy, update)) = denial {
+                    if let Some(update) = denial(entry.text())
+                        && let Some(strategy) = self.desk.strategy_of(update.client_order_id.ledger())
+                    {
+                        // To whom the order's ledger belongs, whatever name the command gives.
                         let ledger = update.client_order_id.ledger().clone();
                         self.answer(&strategy, &ledger, vec![Inbox::OrderUpdate(Box::new(update))]).await?;
                     }
@@ -130,7 +127,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         let Some(id) = caused_by(command) else { return Ok(None) };
         let stream = self.runtime.identity.keys.market_tick(&self.source, &command.symbol.to_string());
         let found = patiently(&self.runtime, || self.runtime.bus.range(&stream, id, id, 1)).await?;
-        Ok(found.first().and_then(tick))
+        Ok(found.first().and_then(|entry| entry.decode::<Tick>().ok()))
     }
 
     /// Takes the venue's reports, and asks it about orders that are in doubt or silent.
@@ -169,11 +166,10 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 }
 
-/// The denial of a command that does not read but names its order and its strategy.
-fn denial(data: &str) -> Option<(String, OrderUpdate)> {
+/// The denial of a command that does not read but names its order.
+fn denial(data: &str) -> Option<OrderUpdate> {
     let value: serde_json::Value = serde_json::from_str(data).ok()?;
     let id: ClientOrderId = value.get("clientOrderId")?.as_str()?.parse().ok()?;
-    let strategy = value.get("strategy")?.as_str()?.to_owned();
     let time = value.get("time").and_then(serde_json::Value::as_i64).unwrap_or(0);
-    Some((strategy, desk::denied_unread(id, Timestamp::from_millis(time))))
+    Some(desk::denied_unread(id, Timestamp::from_millis(time)))
 }

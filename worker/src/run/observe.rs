@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use bus::{Body, Owner, Record, Scope, StreamId, StreamKey, Topic};
+use bus::{Entry, Owner, Record, Scope, StreamId, StreamKey, Topic};
 use engine::messages::{Fill, RiskAlert, StrategySignal};
 use engine::time::Timestamp;
 
@@ -90,7 +90,7 @@ impl<B: Bus> Observer<B> {
         for (stream, entries) in found {
             let Some((topic, cursor)) = self.cursors.get_mut(&stream) else { continue };
             *cursor = entries.last().map_or(*cursor, |entry| entry.id);
-            news.extend(entries.iter().filter_map(|entry| News::read(*topic, &entry.body)));
+            news.extend(entries.iter().filter_map(|entry| News::read(*topic, entry)));
         }
         // In the order of events; a signal comes before the trade that it causes.
         news.sort_by_key(|news| (news.time(), news.rank()));
@@ -114,12 +114,11 @@ enum News {
 
 impl News {
     /// What does not read is somebody else's: outsiders' topics are ours to write, not to judge.
-    fn read(topic: Topic, body: &Body) -> Option<Self> {
-        let Body::Document { data, .. } = body else { return None };
+    fn read(topic: Topic, entry: &Entry) -> Option<Self> {
         match topic {
-            Topic::StrategySignal => serde_json::from_str(data).map(Self::Signal).ok(),
-            Topic::OrderFill => serde_json::from_str(data).map(|fill| Self::Fill(Box::new(fill))).ok(),
-            Topic::RiskAlert => serde_json::from_str(data).map(Self::Alert).ok(),
+            Topic::StrategySignal => entry.decode().map(Self::Signal).ok(),
+            Topic::OrderFill => entry.decode().map(|fill| Self::Fill(Box::new(fill))).ok(),
+            Topic::RiskAlert => entry.decode().map(Self::Alert).ok(),
             Topic::OrderCommand | Topic::PositionUpdate | Topic::StateSnapshot | Topic::Report | Topic::DeadLetter => {
                 None
             }

@@ -261,12 +261,20 @@ impl StateStore for VirtualBus {
         self.memory.set_desired(owner, desired).await
     }
 
+    async fn nudge(&self, owner: &Owner, message: &Message) -> Result<(), BusError> {
+        self.memory.nudge(owner, message).await
+    }
+
     async fn desired(&self, owner: &Owner) -> Result<Option<Desired>, BusError> {
         self.memory.desired(owner).await
     }
 
     async fn trim(&self, stream: &StreamKey, up_to: StreamId) -> Result<(), BusError> {
         self.memory.trim(stream, up_to).await
+    }
+
+    async fn shorten(&self, stream: &StreamKey, length: u64) -> Result<(), BusError> {
+        self.memory.shorten(stream, length).await
     }
 
     async fn claim_installation(&self, keys: &Keys, id: &str) -> Result<Claim, BusError> {

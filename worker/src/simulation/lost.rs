@@ -66,11 +66,8 @@ async fn a_record_without_its_engine_starts_nothing_on_the_declared_capital() {
     let gone = Commit {
         expected_version: acquired.version,
         commit_id: "by hand".to_owned(),
-        cursors: Vec::new(),
-        set: Vec::new(),
         delete: vec![ENGINE.to_owned()],
-        messages: Vec::new(),
-        trims: Vec::new(),
+        ..Commit::default()
     };
     at_once(account.bus.commit(&acquired.lease, &gone)).unwrap();
     let ended = account.start_worker(3).step();

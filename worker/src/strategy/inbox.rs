@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use bus::{Body, Entry, StreamId};
+use bus::{Entry, StreamId};
 use engine::messages::{Inbox, OrderUpdate};
 use engine::order::OrderState;
 
@@ -36,12 +36,8 @@ impl<B: Bus> Worker<'_, B> {
 
     pub(super) async fn take_inbox(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
         for entry in entries {
-            let message = match &entry.body {
-                Body::Document { data, .. } => serde_json::from_str::<Inbox>(data).map_err(|error| error.to_string()),
-                Body::Poison { reason, .. } => Err(reason.clone()),
-            };
             self.last_news = Instant::now();
-            match message {
+            match entry.decode() {
                 // News of a closed ledger of the same name: its ticks are not these.
                 Ok(Inbox::OrderUpdate(update))
                     if update.client_order_id.ledger().as_str() != self.runtime.identity.ledger =>
@@ -156,9 +152,6 @@ impl<B: Bus> Worker<'_, B> {
             .filter(|order| order.state == OrderState::Committed)
             .map(|order| order.client_order_id.clone())
             .collect();
-        for id in silent {
-            self.republish(&id).await?;
-        }
-        Ok(())
+        if silent.is_empty() { Ok(()) } else { self.republish(&silent).await }
     }
 }

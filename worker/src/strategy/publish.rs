@@ -1,35 +1,23 @@
 //! From the engine's effects to messages, and the commit that carries them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use bus::{Body, Entry, Message, Retention, StreamId, StreamKey, Topic};
+use bus::{Bounds, Entry, Message, Poison, StreamId, StreamKey, Topic};
 use engine::client_order_id::ClientOrderId;
-use engine::messages::{CommandKind, OrderCommand, OrderStatus, OrderUpdate, Tick};
+use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate, Tick};
 use engine::numbers::Quantity;
 use engine::strategy::DesiredState;
 use engine::{Effect, Event};
-use serde::Serialize;
 
 use super::{COMMAND, Worker};
+use crate::document::{DeadLetter, for_outsiders, message};
 use crate::role::{Bus, Stop};
 use crate::saved::ENGINE;
-use crate::session::{Change, Done};
+use crate::session::{Change, Done, patiently};
 use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
 
-/// The version of every document this program writes.
-pub const DOCUMENT_VERSION: u32 = 1;
 /// Commands that may wait for the gateway before openings are denied.
-const COMMANDS_MAX: u64 = 1_000;
-/// What streams for outsiders keep: about so many entries, about a week.
-pub const FOR_OUTSIDERS: Retention = Retention { max_len: Some(10_000), max_age_ms: Some(7 * 24 * 3_600_000) };
-/// Nudges tell only that something changed.
-pub const NUDGES: Retention = Retention { max_len: Some(1_000), max_age_ms: None };
-
-/// One document of ours.
-pub fn message(stream: StreamKey, document: &impl Serialize) -> Message {
-    // Our own types hold no map with a key that is not text, so this cannot fail.
-    Message::new(stream, DOCUMENT_VERSION, serde_json::to_string(document).unwrap_or_default())
-}
+const COMMANDS: Bounds = Topic::OrderCommand.bounds();
 
 impl<B: Bus> Worker<'_, B> {
     fn topic(&self, topic: Topic) -> StreamKey {
@@ -42,12 +30,8 @@ impl<B: Bus> Worker<'_, B> {
             if !self.may_take_ticks() {
                 return;
             }
-            let tick = match &entry.body {
-                Body::Document { data, .. } => serde_json::from_str::<Tick>(data).map_err(|error| error.to_string()),
-                Body::Poison { reason, .. } => Err(reason.clone()),
-            };
             self.tick_cursor = entry.id;
-            match tick {
+            match entry.decode() {
                 Ok(tick) => self.take_tick(tick, entry.id),
                 Err(problem) => self.bury(&entry, &problem),
             }
@@ -69,29 +53,27 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// A tick that does not read is stepped over and kept for who looks into it.
-    fn bury(&mut self, entry: &Entry, problem: &str) {
+    fn bury(&mut self, entry: &Entry, problem: &Poison) {
         self.runtime.health.poison();
-        tracing::error!(stream = %self.ticks, id = %entry.id, problem, "a tick does not read; it is skipped");
-        let letter = dead_letter(&self.ticks, entry, problem);
-        self.batch.messages.push(message(self.topic(Topic::DeadLetter), &letter).with_retention(FOR_OUTSIDERS));
+        tracing::error!(stream = %self.ticks, id = %entry.id, %problem, "a tick does not read; it is skipped");
+        let letter = DeadLetter::of(&self.ticks, entry, problem);
+        self.batch.messages.push(self.for_outsiders(Topic::DeadLetter, &letter));
         self.batch.tick();
+    }
+
+    fn for_outsiders(&self, topic: Topic, document: &impl Document) -> Message {
+        for_outsiders(&self.runtime.identity.keys, self.owner.scope(), topic, document)
     }
 
     /// Turns effects into messages of the next commit.
     pub(super) fn absorb(&mut self, effects: Vec<Effect>, tick: Option<StreamId>) {
         for effect in effects {
             let message = match effect {
-                Effect::Signal(signal) => {
-                    message(self.topic(Topic::StrategySignal), &signal).with_retention(FOR_OUTSIDERS)
-                }
+                Effect::Signal(signal) => self.for_outsiders(Topic::StrategySignal, &signal),
                 Effect::Command(command) => self.command(&command.into_message(tick.map(|id| id.to_string()))),
-                Effect::Position(update) => {
-                    message(self.topic(Topic::PositionUpdate), &update).with_retention(FOR_OUTSIDERS)
-                }
-                Effect::Alert(alert) => message(self.topic(Topic::RiskAlert), &alert).with_retention(FOR_OUTSIDERS),
-                Effect::Snapshot(snapshot) => {
-                    message(self.topic(Topic::StateSnapshot), &snapshot).with_retention(FOR_OUTSIDERS)
-                }
+                Effect::Position(update) => self.for_outsiders(Topic::PositionUpdate, &update),
+                Effect::Alert(alert) => self.for_outsiders(Topic::RiskAlert, &alert),
+                Effect::Snapshot(snapshot) => self.for_outsiders(Topic::StateSnapshot, &snapshot),
                 // Only news of orders can be, and is caught where it is applied.
                 Effect::Poison(problem) => {
                     tracing::error!(problem, "an event was not taken");
@@ -109,21 +91,34 @@ impl<B: Bus> Worker<'_, B> {
         match command.kind {
             CommandKind::Create(_) => {
                 self.batch.set.push((format!("{COMMAND}{}", command.client_order_id), message.data.to_string()));
-                message.with_bound(COMMANDS_MAX)
+                message.with_bound(COMMANDS.entries)
             }
             CommandKind::Cancel => message,
         }
     }
 
-    /// Publishes an order's command once more.
-    pub(super) async fn republish(&mut self, id: &ClientOrderId) -> Result<(), Stop> {
-        let record = crate::session::patiently(&self.runtime, || self.runtime.bus.record(&self.owner)).await?;
-        let Some(data) = record.and_then(|record| record.fields.get(&format!("{COMMAND}{id}")).cloned()) else {
-            return Ok(());
-        };
-        tracing::warn!(order = %id, "no news of the order; its command is published again");
-        self.batch.messages.push(Message::new(self.topic(Topic::OrderCommand), DOCUMENT_VERSION, data));
-        self.store().await
+    /// Publishes the commands of these orders once more, but for those that the gateway has not read yet: it trims what
+    /// it has, so whatever is in the stream still comes to it.
+    pub(super) async fn republish(&mut self, orders: &[ClientOrderId]) -> Result<(), Stop> {
+        let stream = self.topic(Topic::OrderCommand);
+        let most = usize::try_from(2 * COMMANDS.entries).unwrap_or(usize::MAX);
+        let runtime = self.runtime.clone();
+        let read = || runtime.bus.range(&stream, StreamId::ZERO, StreamId::MAX, most);
+        let waiting: BTreeSet<_> = patiently(&runtime, read)
+            .await?
+            .iter()
+            .filter_map(|entry| entry.decode::<OrderCommand>().ok())
+            .map(|command| command.client_order_id)
+            .collect();
+        let Some(record) = patiently(&runtime, || runtime.bus.record(&self.owner)).await? else { return Ok(()) };
+        for id in orders.iter().filter(|id| !waiting.contains(id)) {
+            let Some(data) = record.fields.get(&format!("{COMMAND}{id}")) else { continue };
+            tracing::warn!(order = %id, "no news of the order; its command is published again");
+            let again = Message::new(stream.clone(), OrderCommand::VERSION, data.clone());
+            // At its bound the stream holds enough for the gateway: nothing is denied, and it is tried again later.
+            self.batch.messages.push(again.with_bound(COMMANDS.entries));
+        }
+        if self.batch.messages.is_empty() { Ok(()) } else { self.store().await }
     }
 
     /// Commits everything since the last commit.
@@ -154,8 +149,7 @@ impl<B: Bus> Worker<'_, B> {
             set.push(self.phase().to_field());
         }
         let inbox = self.owner.inbox().clone();
-        let nudge = BTreeMap::from([("owner", self.owner.name())]);
-        let nudge = message(self.topic(Topic::Report), &nudge).with_retention(NUDGES);
+        let nudge = self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() });
         Ok(Change {
             cursors: vec![(self.ticks.clone(), self.tick_cursor), (inbox.clone(), self.inbox_cursor)],
             set,
@@ -210,13 +204,4 @@ fn busy(client_order_id: ClientOrderId, time: engine::time::Timestamp) -> OrderU
         matched: None,
         time,
     }
-}
-
-/// An entry that did not read, kept with where it stood.
-pub fn dead_letter(stream: &StreamKey, entry: &Entry, problem: &str) -> serde_json::Value {
-    let raw = match &entry.body {
-        Body::Document { data, .. } => data.to_string(),
-        Body::Poison { raw, .. } => raw.clone(),
-    };
-    serde_json::json!({ "stream": stream.as_str(), "id": entry.id.to_string(), "problem": problem, "raw": raw })
 }

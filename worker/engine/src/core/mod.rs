@@ -140,6 +140,11 @@ impl Engine {
         self.state.last_tick.as_ref().map(|tick| tick.sequence)
     }
 
+    /// The highest order sequence that was used; 0 before the first order.
+    pub const fn highest_order(&self) -> u64 {
+        self.state.sequence
+    }
+
     /// How many trades were booked.
     pub const fn trades(&self) -> u64 {
         self.state.trades
