@@ -11,6 +11,7 @@ use futures::FutureExt;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
+use operator::admission::Admission;
 use operator::build::Image;
 use operator::context::Context;
 use operator::controller::{self, Sources};
@@ -140,6 +141,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             image: image(options)?,
             recorder: Recorder::new(client.clone(), Reporter { controller: OPERATOR.to_owned(), instance: None }),
             pace: Pace::default(),
+            admission: Admission::default(),
             metrics: metrics.clone(),
             strategies,
             accounts: accounts.clone(),

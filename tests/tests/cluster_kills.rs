@@ -152,7 +152,7 @@ fn a_replay_under_blows_ends_with_the_bytes_of_backtest() {
         thread::sleep(Duration::from_secs(3));
     }
     scenario.await_strategy(STRATEGY, "the replay has ended", 180, |strategy| {
-        condition(strategy, "Ready").starts_with("False MarketDataEnded")
+        condition(strategy, "Ready").starts_with("True MarketDataEnded")
     });
     history.expect_one_at_a_time();
     assert_eq!(platform.ledger(&manifest), backtest(&quickstart()));

@@ -16,17 +16,18 @@ const PRODUCT: [&str; 6] =
     ["crds/src", "operator/src", "worker/bus/src", "worker/engine/src", "worker/src", "worker/venue/src"];
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes, schemas.
-const NO_REASONS: [&str; 25] = [
+const NO_REASONS: [&str; 28] = [
     "Accepted",
     "AlreadyExists",
+    "Always",
     "Buy",
     "Conflict",
     "ContainerCreating",
     "Control",
     "ExactDecimal",
     "Failed",
+    "FallbackToLogsOnError",
     "List",
-    "OnFailure",
     "Paper",
     "Pending",
     "PodInitializing",
@@ -34,6 +35,7 @@ const NO_REASONS: [&str; 25] = [
     "Reconciles",
     "Reconciling",
     "RedisBus",
+    "Release",
     "Running",
     "RuntimeDefault",
     "Sell",
@@ -42,6 +44,7 @@ const NO_REASONS: [&str; 25] = [
     "Symbol",
     "TradingAccount",
     "TradingStrategy",
+    "True",
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
