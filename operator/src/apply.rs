@@ -23,6 +23,7 @@ use crate::build::{PodRequest, pod};
 use crate::context::Context;
 use crate::names::{LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, RELEASE_ANNOTATION, Role};
 use crate::placement::{Ends, Step};
+use crate::status::ObjectVersion;
 use crate::{Error, event, kept};
 
 /// Epoch, ledger and restarts of one process, as they stand in the status.
@@ -71,6 +72,11 @@ pub struct Process {
 impl Target<'_> {
     fn api(&self) -> Api<DynamicObject> {
         Api::namespaced_with(self.context.client.clone(), &self.namespace, &self.kind)
+    }
+
+    /// The resource as it stands after the writes so far.
+    pub fn version(&self) -> ObjectVersion<'_> {
+        ObjectVersion { namespace: &self.namespace, name: &self.name, resource_version: &self.resource_version }
     }
 
     fn subject(&self) -> String {
@@ -216,7 +222,9 @@ impl Target<'_> {
     }
 
     async fn clear_answer(&mut self) -> Result<(), Error> {
-        let patch = json!({ "metadata": { "annotations": { LEDGER_ANNOTATION: null } } });
+        // The answer that was acted on, and no later one.
+        let annotations = json!({ LEDGER_ANNOTATION: null });
+        let patch = json!({ "metadata": { "annotations": annotations, "resourceVersion": self.resource_version } });
         self.patch(&patch).await
     }
 
@@ -225,7 +233,9 @@ impl Target<'_> {
         if let Some(why) = refused {
             event::refuse(self.context, self.reference, why.to_owned()).await;
         }
-        let patch = json!({ "metadata": { "annotations": { RELEASE_ANNOTATION: null } } });
+        // The one that was looked at, and no later one.
+        let annotations = json!({ RELEASE_ANNOTATION: null });
+        let patch = json!({ "metadata": { "annotations": annotations, "resourceVersion": self.resource_version } });
         self.patch(&patch).await
     }
 

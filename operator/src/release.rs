@@ -173,7 +173,8 @@ fn is_held(meta: &ObjectMeta) -> bool {
 async fn release<K: Resource<DynamicType = ()>>(context: &Context, meta: &ObjectMeta) -> Result<bool, Error> {
     let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
     let rest = finalizer::without(meta.finalizers.as_deref().unwrap_or_default());
-    let patch = json!({ "metadata": { "finalizers": rest } });
+    // This very object: not one made anew under its name, nor over what others have put into the list since.
+    let patch = json!({ "metadata": { "finalizers": rest, "resourceVersion": meta.resource_version } });
     let kind = ApiResource::erase::<K>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &kind);
     context.metrics.writes.inc();

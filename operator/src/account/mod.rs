@@ -45,8 +45,9 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
     // client: not needed
     let accepted = validate::validate(&observed);
     let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image)?;
+    let mut target = target(&context, &observed);
     // client: needed
-    let refused = match carry_out(&context, &observed, &plan).await {
+    let refused = match carry_out(&mut target, &observed, &plan).await {
         // Nothing tells when a quota has room again: it is tried now and then, and the status says why it waits.
         Err(Error::PodRefused { role, why }) => {
             let standing = if role == Role::Feed { &mut plan.feed } else { &mut plan.gateway };
@@ -64,14 +65,14 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
     let status = status::status(&observed, accepted.as_ref().err(), &plan, &holdings, now);
     // client: needed
     if status::is_due(&observed.status, &status) {
-        status::write(&context, &observed, &status).await?;
+        status::write(&context, target.version(), &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
     }
     let settled = plan.is_settled() && !status::awaits_books(&observed, &plan, &holdings);
     Ok(next_look(refused, settled, status::silent_in_ms(&observed, &plan)))
 }
 
-async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
+fn target<'a>(context: &'a Context, observed: &'a Observed) -> Target<'a> {
     let status = &observed.status;
     let gateway =
         Placed { ledger: status.ledger.clone(), epoch: status.epoch.unwrap_or(0), restarts: status.restarts.clone() };
@@ -80,7 +81,7 @@ async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) ->
         let (ledger, restarts) = (feed.ledger.clone(), feed.restarts.clone());
         placed.insert(Role::Feed, Placed { ledger, epoch: feed.epoch, restarts });
     }
-    let mut target = Target {
+    Target {
         context,
         kind: ApiResource::erase::<TradingAccount>(&()),
         namespace: observed.namespace.clone(),
@@ -90,12 +91,15 @@ async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) ->
         placed,
         source: Some(observed.source.clone()),
         reference: &observed.reference,
-    };
+    }
+}
+
+async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
     for next in &plan.moves {
         match next {
             Move::Finalizers(finalizers) => target.set_finalizer(finalizers).await?,
             Move::Register(role, value) => {
-                apply::set_register(context, observed.owner(*role), observed.generation, value).await?;
+                apply::set_register(target.context, observed.owner(*role), observed.generation, value).await?;
             }
             Move::Place(request, steps) => {
                 let role = request.role;
@@ -103,8 +107,8 @@ async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) ->
                 target.apply(&process, steps).await?;
             }
             Move::CloseLedger(role, id) => {
-                let ticks = if *role == Role::Feed { ticks(context, observed)? } else { None };
-                apply::close_ledger(context, observed.owner(*role), id, ticks).await?;
+                let ticks = if *role == Role::Feed { ticks(target.context, observed)? } else { None };
+                apply::close_ledger(target.context, observed.owner(*role), id, ticks).await?;
             }
             Move::ClearRelease(release) => target.clear_release(release.refused()).await?,
         }

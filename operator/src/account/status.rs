@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::names::Role;
 use crate::placement::{PodFacts, Standing, Stored};
 use crate::reason::Reason;
-use crate::status::DEADLINE_SECONDS;
+use crate::status::{DEADLINE_SECONDS, ObjectVersion};
 use crate::strategy::validate::Invalid;
 use crate::{Error, life, status};
 
@@ -259,10 +259,10 @@ pub fn is_due(before: &TradingAccountStatus, next: &TradingAccountStatus) -> boo
 }
 
 /// Writes it under its own manager; epochs and ledgers are not touched.
-pub async fn write(context: &Context, observed: &Observed, status: &TradingAccountStatus) -> Result<(), Error> {
-    let mut body = status::body(&observed.name, status)?;
+pub async fn write(context: &Context, object: ObjectVersion<'_>, status: &TradingAccountStatus) -> Result<(), Error> {
+    let mut body = status::body(object.name, status)?;
     if let Some(feed) = body.get_mut("feed").and_then(Value::as_object_mut) {
         feed.retain(|name, _| name == "pod");
     }
-    status::write::<TradingAccount>(context, &observed.namespace, &observed.name, body).await
+    status::write::<TradingAccount>(context, object, body).await
 }

@@ -54,8 +54,9 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     // client: not needed
     let accepted = validate::validate(&observed);
     let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image)?;
+    let mut target = target(&context, &observed);
     // client: needed
-    let refused = match carry_out(&context, &observed, &plan).await {
+    let refused = match carry_out(&mut target, &observed, &plan).await {
         // Nothing tells when a quota has room again: it is tried now and then, and the status says why it waits.
         Err(Error::PodRefused { why, .. }) => {
             plan.standing = Standing::Blocked { why };
@@ -73,7 +74,7 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     let status = status::status(&observed, accepted.as_ref().err(), &plan, now);
     // client: needed
     if status::is_due(&observed, &status, &context.pace) {
-        status::write(&context, &observed, &status).await?;
+        status::write(&context, target.version(), &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
     }
     let silent_in_ms = life::silent_in_ms([&observed.stored, &observed.gateway, &observed.feed])
@@ -81,13 +82,13 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     Ok(next_look(refused, plan.is_settled(), silent_in_ms))
 }
 
-async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
+fn target<'a>(context: &'a Context, observed: &'a Observed) -> Target<'a> {
     let placed = Placed {
         ledger: observed.status.ledger.clone(),
         epoch: observed.status.epoch.unwrap_or(0),
         restarts: observed.status.restarts.clone(),
     };
-    let mut target = Target {
+    Target {
         context,
         kind: ApiResource::erase::<TradingStrategy>(&()),
         namespace: observed.namespace.clone(),
@@ -97,20 +98,23 @@ async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) ->
         placed: BTreeMap::from([(Role::Strategy, placed)]),
         source: None,
         reference: &observed.reference,
-    };
+    }
+}
+
+async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
     for next in &plan.moves {
         match next {
             Move::Finalizers(finalizers) => target.set_finalizer(finalizers).await?,
             Move::Register(value) => {
-                apply::set_register(context, &observed.owner, observed.generation, value).await?;
+                apply::set_register(target.context, &observed.owner, observed.generation, value).await?;
             }
-            Move::Book(book) => apply::set_book(context, &observed.gateway_owner, book).await?,
+            Move::Book(book) => apply::set_book(target.context, &observed.gateway_owner, book).await?,
             Move::Place(request, steps) => {
                 let process =
                     Process { role: Role::Strategy, owner: observed.owner.clone(), request: (**request).clone() };
                 target.apply(&process, steps).await?;
             }
-            Move::CloseLedger(id) => apply::close_ledger(context, &observed.owner, id, None).await?,
+            Move::CloseLedger(id) => apply::close_ledger(target.context, &observed.owner, id, None).await?,
             Move::ClearRelease(release) => target.clear_release(release.refused()).await?,
         }
     }

@@ -17,6 +17,7 @@ use crate::pace::{Pace, WORTH_A_WRITE};
 use crate::placement::{Standing, Stored};
 use crate::reason::Reason;
 use crate::report::word;
+use crate::status::ObjectVersion;
 use crate::{Error, status};
 
 /// The status that a reader should see now.
@@ -158,7 +159,7 @@ fn steady(condition: &Condition) -> Value {
 }
 
 /// Writes figures and conditions under their own manager; epoch and ledger are not touched.
-pub async fn write(context: &Context, observed: &Observed, status: &TradingStrategyStatus) -> Result<(), Error> {
-    let body = status::body(&observed.name, status)?;
-    status::write::<TradingStrategy>(context, &observed.namespace, &observed.name, body).await
+pub async fn write(context: &Context, object: ObjectVersion<'_>, status: &TradingStrategyStatus) -> Result<(), Error> {
+    let body = status::body(object.name, status)?;
+    status::write::<TradingStrategy>(context, object, body).await
 }

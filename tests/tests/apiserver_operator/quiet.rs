@@ -3,7 +3,8 @@
 use serde_json::json;
 use tests::apiserver::{Kind, World, await_that};
 
-use super::scenarios::{ACCOUNT, account_spec, create, quiet, strategy_spec};
+use super::scenarios::{ACCOUNT, account_spec, create, strategy_spec};
+use super::settled::quiet;
 
 #[tokio::test]
 async fn a_settled_fleet_writes_nothing() {

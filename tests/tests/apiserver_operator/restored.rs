@@ -4,7 +4,8 @@ use bus::StateStore as _;
 use serde_json::{Value, json};
 use tests::apiserver::{Kind, World, condition};
 
-use super::scenarios::{ACCOUNT, STRATEGY, account_spec, annotate, create, quiet, strategy_spec};
+use super::scenarios::{ACCOUNT, STRATEGY, account_spec, annotate, create, strategy_spec};
+use super::settled::quiet;
 
 /// The account is resumed first: until the strategy is, its book must outlive that, or it would be opened anew with
 /// the declared capital.
