@@ -144,6 +144,9 @@ impl Stance {
 pub struct FeedDesired {
     /// Names of strategies of the account.
     pub readers: Vec<String>,
+    /// Of what it tells the prices: the name of its stream, which goes with its ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<Symbol>,
 }
 
 /// A strategy's register: what must not wait for a new pod.

@@ -12,6 +12,7 @@ use futures::FutureExt;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
+use operator::admission::Admission;
 use operator::build::Image;
 use operator::context::Context;
 use operator::controller::{self, Sources};
@@ -156,6 +157,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             image: image(options)?,
             recorder: Recorder::new(client.clone(), Reporter { controller: OPERATOR.to_owned(), instance: None }),
             pace: Pace::default(),
+            admission: Admission::default(),
             metrics: metrics.clone(),
             strategies,
             accounts: accounts.clone(),

@@ -6,6 +6,7 @@
 #![deny(clippy::print_stderr, clippy::print_stdout, reason = "it panics where nobody reads: process::say")]
 
 pub mod account;
+pub mod admission;
 pub mod apply;
 pub mod build;
 mod condition;
@@ -14,14 +15,18 @@ pub mod controller;
 mod event;
 mod finalizer;
 mod kept;
+mod life;
 pub mod metrics;
 pub mod names;
 pub mod observe;
 pub mod pace;
 pub mod placement;
 pub mod reason;
+mod release;
+mod release_request;
 mod report;
 mod status;
+mod stop;
 pub mod strategy;
 mod unknown;
 mod unreadable;

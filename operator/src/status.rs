@@ -24,12 +24,13 @@ pub struct ObjectVersion<'a> {
 /// How long a deletion that nothing holds may take before a human is asked.
 pub const DEADLINE_SECONDS: i64 = 60;
 
-/// A status without its epoch and its ledger: they have their own manager, and are not touched here.
+/// A status without its epoch, its ledger and its restarts: they have their own manager, and are not touched here.
 pub fn body(name: &str, status: &impl Serialize) -> Result<Value, Error> {
     let mut body = serde_json::to_value(status).map_err(|source| Error::Json { subject: name.to_owned(), source })?;
     if let Some(fields) = body.as_object_mut() {
         fields.remove("epoch");
         fields.remove("ledger");
+        fields.remove("restarts");
     }
     Ok(body)
 }

@@ -87,7 +87,7 @@ fn a_strategy_made_again_under_its_name_begins_anew() {
 }
 
 #[test]
-fn a_namespace_that_is_deleted_is_released_at_once() {
+fn a_namespace_that_is_deleted_is_released_and_its_ledgers_are_closed() {
     let scenario = Scenario::of(&PLATFORM, "namespace");
     scenario.apply(&quickstart());
     scenario.await_trading(STRATEGY);

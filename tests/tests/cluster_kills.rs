@@ -183,7 +183,7 @@ fn a_replay_under_blows_ends_with_the_bytes_of_backtest() {
         assert!(after < *TICKS, "{what}: the replay had ended before");
     }
     scenario.await_strategy(STRATEGY, "the replay has ended", 180, |strategy| {
-        condition(strategy, "Ready").starts_with("False MarketDataEnded")
+        condition(strategy, "Ready").starts_with("True MarketDataEnded")
     });
     history.expect_one_at_a_time();
     assert_eq!(platform.ledger(&manifest), backtest(&quickstart()));

@@ -150,7 +150,7 @@ impl<B: Bus> Provisioner<B> {
         self.set(&places.gateway, &gateway).await?;
         if let Some(feed) = &places.feed {
             let readers = places.strategies.iter().map(|strategy| strategy.spec.name.clone()).collect();
-            let mut desired = FeedDesired { readers };
+            let mut desired = FeedDesired { readers, symbol: Some(feed.spec.symbol.clone()) };
             if self.only.is_some() {
                 let others: FeedDesired = self.present(feed).await?;
                 let kept: Vec<_> = others.readers.into_iter().filter(|name| !desired.readers.contains(name)).collect();

@@ -1,15 +1,19 @@
 //! In place of nodes: binds pods, makes them ready, ends them when they are deleted; and in place of their programs:
-//! takes the record under the pod's epoch; a strategy tells the phase that its register asks for, a gateway keeps
-//! the books that its register names. A test can make the pods of a role behave otherwise.
+//! takes the record under the pod's epoch and beats; a strategy tells the phase that its register asks for, a gateway
+//! keeps the books that its register names and acknowledges their stances. A test can make the pods of a role behave
+//! otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bus::{AcquireOutcome, Acquired, Commit, CommitOutcome, Keys, Lease, Owner, RedisBus, Scope, StateStore};
+use bus::{
+    AcquireOutcome, Acquired, Commit, CommitOutcome, Desired, Keys, Lease, MessageBus as _, Owner, RedisBus,
+    RegisterVersion, Scope, StateStore,
+};
 use crds::account::balances::BOOK;
-use crds::record::{PHASE, Phase, PhaseState};
+use crds::record::{PHASE, POSITION, Phase, PhaseState, STANCE};
 use crds::roles::{GatewayDesired, StrategyDesired};
 use engine::strategy::DesiredState;
 use futures::StreamExt as _;
@@ -64,14 +68,18 @@ struct Program {
     version: u64,
     uid: String,
     told: Option<PhaseState>,
-    /// The fields of a gateway's books.
+    /// What of its register it follows.
+    followed: Option<RegisterVersion>,
+    /// The fields of a gateway's books and of what it acknowledges.
     books: BTreeSet<String>,
 }
 
 impl Program {
     fn new(uid: &str, acquired: Acquired) -> Self {
-        let books = acquired.fields.keys().filter(|name| name.starts_with(BOOK)).cloned().collect();
-        Self { lease: acquired.lease, version: acquired.version, uid: uid.to_owned(), told: None, books }
+        let kept = |name: &&String| name.starts_with(BOOK) || name.starts_with(STANCE);
+        let books = acquired.fields.keys().filter(kept).cloned().collect();
+        let (lease, version) = (acquired.lease, acquired.version);
+        Self { lease, version, uid: uid.to_owned(), told: None, followed: None, books }
     }
 }
 
@@ -159,50 +167,62 @@ impl Kubelet {
             programs.insert(uid.clone(), Program::new(&uid, acquired));
         }
         let Some(program) = programs.get_mut(&uid) else { return };
+        // What it is told by that is in the register, which is looked at anyhow.
+        self.bus.beat(&program.lease).await.ok();
         let Ok(Some(desired)) = self.bus.desired(&owner).await else { return };
         if let Some(strategy) = owner.name().strip_prefix("strategy-") {
-            self.trade(strategy, program, &desired.value).await;
+            self.trade(strategy, program, &desired).await;
         } else if owner.name() == "gateway" {
-            self.keep_books(program, &desired.value).await;
+            self.keep_books(program, &desired).await;
         }
     }
 
     /// A strategy's step: it tells the phase that its register asks for.
-    async fn trade(&self, strategy: &str, program: &mut Program, desired: &str) {
-        let Ok(desired) = serde_json::from_str::<StrategyDesired>(desired) else { return };
+    async fn trade(&self, strategy: &str, program: &mut Program, register: &Desired) {
+        let Ok(desired) = serde_json::from_str::<StrategyDesired>(&register.value) else { return };
         let (state, reason) = match desired.state {
             DesiredState::Running => (PhaseState::Running, "Trading"),
             DesiredState::Paused => (PhaseState::Paused, "Paused"),
             DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),
         };
-        if program.told == Some(state) {
+        if program.told == Some(state) && program.followed == Some(register.version()) {
             return;
         }
         let phase = Phase { state, reason: reason.to_owned(), message: String::new(), generation: 0 };
-        let set = vec![(PHASE.to_owned(), phase.to_field().1.into())];
-        if self.commit(program, Commit { set, ..Commit::default() }).await {
-            program.told = Some(state);
+        let set = vec![(PHASE.to_owned(), phase.to_field().1.into()), (POSITION.to_owned(), "0".into())];
+        let inbox = program.lease.owner.inbox().clone();
+        let news = self.bus.last_id(&inbox).await.ok().flatten();
+        let cursors = news.into_iter().map(|last| (inbox.clone(), last)).collect();
+        let followed = Some(register.version());
+        if self.commit(program, Commit { set, cursors, followed, ..Commit::default() }).await {
+            (program.told, program.followed) = (Some(state), followed);
             // Nobody listens while the operator is dead; it looks when it is back.
             self.nudges.send((self.namespace.clone(), strategy.to_owned())).ok();
         }
     }
 
-    /// A gateway's step: it opens a book for each registered ledger and drops those of others.
-    async fn keep_books(&self, program: &mut Program, desired: &str) {
-        let Ok(desired) = serde_json::from_str::<GatewayDesired>(desired) else { return };
+    /// A gateway's step: it opens a book for each registered ledger, acknowledges its stance, and drops what it has of
+    /// others.
+    async fn keep_books(&self, program: &mut Program, register: &Desired) {
+        if program.followed == Some(register.version()) {
+            return;
+        }
+        let Ok(desired) = serde_json::from_str::<GatewayDesired>(&register.value) else { return };
         let registered: BTreeMap<String, String> = desired
             .books
             .iter()
-            .map(|book| (format!("{BOOK}{}", book.ledger), json!({"amounts": book.capital}).to_string()))
+            .flat_map(|book| {
+                let stance = (format!("{STANCE}{}", book.ledger), json!(book.stance()).to_string());
+                [(format!("{BOOK}{}", book.ledger), json!({"amounts": book.capital}).to_string()), stance]
+            })
             .collect();
-        let opened = registered.iter().filter(|(name, _)| !program.books.contains(*name));
+        let is_new = |name: &String| name.starts_with(STANCE) || !program.books.contains(name);
+        let opened = registered.iter().filter(|(name, _)| is_new(name));
         let set: Vec<_> = opened.map(|(name, book)| (name.clone(), book.as_str().into())).collect();
         let delete: Vec<_> = program.books.iter().filter(|name| !registered.contains_key(*name)).cloned().collect();
-        if set.is_empty() && delete.is_empty() {
-            return;
-        }
-        if self.commit(program, Commit { set, delete, ..Commit::default() }).await {
-            program.books = registered.into_keys().collect();
+        let followed = Some(register.version());
+        if self.commit(program, Commit { set, delete, followed, ..Commit::default() }).await {
+            (program.books, program.followed) = (registered.into_keys().collect(), followed);
         }
     }
 
@@ -283,5 +303,8 @@ fn status(pod: &Pod, container: &Container, phase: &str) -> Value {
         }
         None => told["state"] = json!({"waiting": {"reason": "ImagePullBackOff", "message": "there is no such image"}}),
     }
-    json!({"status": {"phase": phase, "containerStatuses": [told]}})
+    let ready = if told["ready"] == true { "True" } else { "False" };
+    json!({"status": {
+        "phase": phase, "conditions": [{"type": "Ready", "status": ready}], "containerStatuses": [told],
+    }})
 }

@@ -13,6 +13,7 @@ use kube::client::ClientBuilder;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
 use kube::{Api, Client, Config};
+use operator::admission::Admission;
 use operator::build::Image;
 use operator::context::Context;
 use operator::controller::{self, Sources};
@@ -157,6 +158,7 @@ impl World {
                     image: image(&redis, &keys),
                     recorder: recorder(&client),
                     pace: Pace::default(),
+                    admission: Admission::default(),
                     metrics: metrics.clone(),
                     strategies,
                     accounts,
@@ -194,6 +196,7 @@ impl World {
             image: image(&self.redis.url(), &self.keys),
             recorder: recorder(&client),
             pace: Pace::default(),
+            admission: Admission::default(),
             metrics: Metrics::default(),
             strategies,
             accounts,

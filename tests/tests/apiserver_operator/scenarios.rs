@@ -216,7 +216,7 @@ async fn pod_relabelled(world: &World) {
 
 async fn exits(world: &World) {
     let ended = |container: &str, code: u32| {
-        json!({"status": {"containerStatuses": [{
+        json!({"status": {"conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": [{
             "name": container, "ready": false, "restartCount": 1, "image": "glm", "imageID": "glm",
             "state": {"waiting": {"reason": "CrashLoopBackOff"}},
             "lastState": {"terminated": {"exitCode": code}},

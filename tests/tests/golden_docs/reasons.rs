@@ -23,17 +23,18 @@ const PRODUCT: [&str; 7] = [
 ];
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes, schemas.
-const NO_REASONS: [&str; 25] = [
+const NO_REASONS: [&str; 28] = [
     "Accepted",
     "AlreadyExists",
+    "Always",
     "Buy",
     "Conflict",
     "ContainerCreating",
     "Control",
     "ExactDecimal",
     "Failed",
+    "FallbackToLogsOnError",
     "List",
-    "OnFailure",
     "Paper",
     "Pending",
     "PodInitializing",
@@ -41,6 +42,7 @@ const NO_REASONS: [&str; 25] = [
     "Reconciles",
     "Reconciling",
     "RedisBus",
+    "Release",
     "Running",
     "RuntimeDefault",
     "Sell",
@@ -49,6 +51,7 @@ const NO_REASONS: [&str; 25] = [
     "Symbol",
     "TradingAccount",
     "TradingStrategy",
+    "True",
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
