@@ -142,8 +142,10 @@ impl Engine {
             self.tell_closed(turn, &order);
         }
         self.state.closed.remember(&order);
-        // A state that cannot be saved is told by whoever commits it, and stops there.
-        if let Ok(state) = self.snapshot() {
+        // A state that cannot be saved is told by whoever commits it, and stops there. Outsiders keep many snapshots,
+        // so what only later news is judged by, most of the bytes, stays out of them.
+        if let Ok(mut state) = self.snapshot() {
+            state.as_object_mut().and_then(|fields| fields.shift_remove("closed"));
             turn.effects.push(Effect::Snapshot(StateSnapshot {
                 strategy: self.config.name.clone(),
                 ledger: self.config.ledger.clone(),
