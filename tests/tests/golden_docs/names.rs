@@ -116,5 +116,5 @@ fn the_chart_tells_what_a_fleet_needs_of_redis() {
     }
     let needed = |accounts: u64| bus::BASE_MEMORY + accounts * bus::account_memory(10);
     assert!(needed(10) <= max_memory("charts/glm/values.yaml"), "ten accounts of ten strategies fit the default");
-    assert!(needed(4) <= max_memory("charts/glm/values-small.yaml"), "four of them fit the small one");
+    assert!(needed(3) <= max_memory("charts/glm/values-small.yaml"), "three of them fit the small one");
 }

@@ -91,8 +91,8 @@ impl Bounds {
     pub const fn memory(self) -> u64 {
         /// A node of a stream ends at this size (`stream-node-max-bytes`); one entry of more has a node of its own.
         const NODE: u64 = 4 * KIB;
-        /// What a node takes beside its entries.
-        const NODE_EXTRA: u64 = 192;
+        /// What a node takes beside its entries, in the tree of nodes, as Redis estimates it.
+        const NODE_EXTRA: u64 = 512;
         /// What an entry takes beside its document.
         const ENTRY_EXTRA: u64 = 32;
         /// The key, the head, the last node, and the node that a trim leaves because it is not whole.
