@@ -16,3 +16,5 @@ mod rights;
 mod scenarios;
 #[path = "apiserver_operator/settled.rs"]
 mod settled;
+#[path = "apiserver_operator/stops.rs"]
+mod stops;

@@ -299,6 +299,27 @@ impl World {
         self.nudges.send((self.namespace.clone(), name.to_owned())).ok();
     }
 
+    /// Keeps a copy of all that the store holds of this world, beside it.
+    pub fn keep_store(&self) {
+        for key in self.redis.cli(&["--raw", "KEYS", &format!("{}:*", self.keys.prefix())]).lines() {
+            self.redis.cli(&["COPY", key, &format!("kept-{key}"), "REPLACE"]);
+        }
+    }
+
+    /// Puts the copy in its place again: a store that was not there when all else went.
+    pub fn bring_store_back(&self) {
+        for key in self.redis.cli(&["--raw", "KEYS", &format!("kept-{}:*", self.keys.prefix())]).lines() {
+            let place = key.strip_prefix("kept-").unwrap_or(key);
+            self.redis.cli(&["COPY", key, place, "REPLACE"]);
+        }
+    }
+
+    /// Keys of a pattern, behind the prefix, that the store holds.
+    pub fn stored_keys(&self, pattern: &str) -> Vec<String> {
+        let found = self.redis.cli(&["--raw", "KEYS", &format!("{}:{pattern}", self.keys.prefix())]);
+        found.lines().filter(|key| !key.is_empty()).map(str::to_owned).collect()
+    }
+
     /// Removes an owner's record, as a store that lost its memory.
     pub fn lose(&self, owner: &bus::Owner) {
         self.redis.cli(&["DEL", owner.state_key(), owner.desired_key()]);

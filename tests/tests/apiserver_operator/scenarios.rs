@@ -52,6 +52,16 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "a program ends with 70, its gateway with 4", trading: true, act: |world| Box::pin(exits(world)) },
     Scenario { name: "an edit that cannot be run", trading: true, act: |world| Box::pin(invalid_edit(world)) },
+    Scenario {
+        name: "it is stopped with an edit that cannot be run",
+        trading: true,
+        act: |world| Box::pin(stopped_while_invalid(world)),
+    },
+    Scenario {
+        name: "it is deleted while it is made",
+        trading: false,
+        act: |world| Box::pin(deleted_while_made(world)),
+    },
 ];
 
 pub fn strategy_spec() -> Value {
@@ -231,6 +241,44 @@ async fn exits(world: &World) {
                 && condition(object, "Ready")["reason"] == "Available"
         })
         .await;
+}
+
+/// A human's stop passes whatever is wrong with the rest.
+async fn stopped_while_invalid(world: &World) {
+    set(world, json!({"instruments": [{"symbol": "BNB/USDT"}], "state": "Stopped"})).await;
+    world
+        .until("it has stopped", Kind::Strategy, STRATEGY, |object| {
+            object["status"]["state"] == "Stopped"
+                && condition(object, "Ready")["reason"] == "NoInstrumentRules"
+                && object["status"]["worker"].is_null()
+        })
+        .await;
+    assert!(
+        world
+            .pods()
+            .get_opt("strategy-grid-1")
+            .await
+            .unwrap()
+            .is_none_or(|pod| { pod.metadata.deletion_timestamp.is_some() })
+    );
+    set(world, json!({"instruments": strategy_spec()["instruments"]})).await;
+    world.until_reason(Kind::Strategy, STRATEGY, "Stopped").await;
+}
+
+/// What was opened for it is closed, whether its status says so already or not.
+async fn deleted_while_made(world: &World) {
+    world.create(Kind::Account, ACCOUNT, account_spec()).await;
+    world.create(Kind::Strategy, STRATEGY, strategy_spec()).await;
+    world.until("it is held", Kind::Strategy, STRATEGY, |object| !object["metadata"]["finalizers"].is_null()).await;
+    world.delete(Kind::Strategy, STRATEGY).await;
+    world.until("it is gone", Kind::Strategy, STRATEGY, Value::is_null).await;
+    // The name is free: nothing open is found under it.
+    world.create(Kind::Strategy, STRATEGY, strategy_spec()).await;
+    world.until_reason(Kind::Strategy, STRATEGY, "Trading").await;
+    world.delete(Kind::Strategy, STRATEGY).await;
+    world.until("it is gone", Kind::Strategy, STRATEGY, Value::is_null).await;
+    world.delete(Kind::Account, ACCOUNT).await;
+    world.until("it is gone", Kind::Account, ACCOUNT, Value::is_null).await;
 }
 
 /// The API server lets rules go, but a replay gives none: what runs goes on.
