@@ -19,7 +19,7 @@ use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
 /// The version of every document this program writes.
 pub const DOCUMENT_VERSION: u32 = 1;
 /// Commands that may wait for the gateway before openings are denied.
-const COMMANDS_MAX: u64 = 1_000;
+pub(super) const COMMANDS_MAX: u64 = 1_000;
 /// What streams for outsiders keep: about so many entries, about a week.
 pub const FOR_OUTSIDERS: Retention = Retention { max_len: Some(10_000), max_age_ms: Some(7 * 24 * 3_600_000) };
 /// Nudges tell only that something changed.
@@ -108,17 +108,6 @@ impl<B: Bus> Worker<'_, B> {
             }
             CommandKind::Cancel => message,
         }
-    }
-
-    /// Publishes an order's command once more.
-    pub(super) async fn republish(&mut self, id: &ClientOrderId) -> Result<(), Stop> {
-        let record = crate::session::patiently(&self.runtime, || self.runtime.bus.record(&self.owner)).await?;
-        let Some(data) = record.and_then(|record| record.fields.get(&format!("{COMMAND}{id}")).cloned()) else {
-            return Ok(());
-        };
-        tracing::warn!(order = %id, "no news of the order; its command is published again");
-        self.batch.messages.push(Message::new(self.topic(Topic::OrderCommand), DOCUMENT_VERSION, data));
-        self.store().await
     }
 
     /// Commits everything since the last commit.

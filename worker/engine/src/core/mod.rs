@@ -4,6 +4,7 @@
 
 mod orders;
 mod state;
+mod sub_account;
 #[cfg(test)]
 mod tests;
 mod ticks;

@@ -31,17 +31,20 @@ pub enum AlertKind {
     OrderAnomaly,
     /// A fill does not fit the ledger: nothing more is traded.
     LedgerBroken,
+    /// The account's gateway holds something else for the strategy than its ledger: nothing more is traded.
+    AccountMismatch,
 }
 
 impl AlertKind {
     /// Every kind, in the order of the document about them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::GridBelowFees,
         Self::BasePriceFar,
         Self::PositionLimit,
         Self::MarketDataGap,
         Self::OrderAnomaly,
         Self::LedgerBroken,
+        Self::AccountMismatch,
     ];
 
     /// The word itself.
@@ -53,6 +56,7 @@ impl AlertKind {
             Self::MarketDataGap => "MarketDataGap",
             Self::OrderAnomaly => "OrderAnomaly",
             Self::LedgerBroken => "LedgerBroken",
+            Self::AccountMismatch => "AccountMismatch",
         }
     }
 }
