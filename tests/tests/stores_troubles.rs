@@ -1,8 +1,8 @@
 //! What befalls a store and its content, with the real processes: each says what is wrong and waits without using
 //! the processor, or ends with a code that tells; once mended no order is lost and none doubled.
 //!
-//! `outages` is Redis itself, `content` what stands in it, `entries` single entries that do not read, `feed` a replay's data and
-//! readers, `processes` what surrounds a process, `stopping` an
+//! `outages` is Redis itself, `content` what stands in it, `entries` single entries that do not read, `lost` what only
+//! one side knew, `feed` a replay's data and readers, `processes` what surrounds a process, `stopping` an
 //! orderly end, `run` the command `run --redis`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -12,6 +12,8 @@ mod content;
 mod entries;
 #[path = "stores_troubles/feed.rs"]
 mod feed;
+#[path = "stores_troubles/lost.rs"]
+mod lost;
 #[path = "stores_troubles/outages.rs"]
 mod outages;
 #[path = "stores_troubles/processes.rs"]

@@ -27,6 +27,7 @@ mod shutdown;
 mod simulation;
 mod strategy;
 mod telemetry;
+mod told;
 mod validate;
 
 pub use cli::main;

@@ -20,7 +20,7 @@ const SEEDS: u64 = 200;
 const ONCE_FAILED: &[u64] = &[];
 
 /// What the usual run must have met, or it proves less than it seems to.
-const TO_BE_MET: [&str; 15] = [
+const TO_BE_MET: [&str; 16] = [
     "Accepted",
     "AnswerLost",
     "Canceled",
@@ -29,6 +29,7 @@ const TO_BE_MET: [&str; 15] = [
     "Filled",
     "GatewayRestarted",
     "NeverArrived",
+    "NewsLost",
     "PartiallyFilled",
     "Rejected",
     "Restarted",

@@ -6,10 +6,13 @@
 //! whatever dies on the way.
 
 mod batch;
+mod doubt;
 mod inbox;
 mod publish;
+#[cfg(test)]
+mod tests;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bus::{Desired, Owner, StreamId, StreamKey};
 use engine::Engine;
@@ -22,6 +25,7 @@ use crate::session::{Session, again_after_conflicts, patiently};
 use crds::roles::{StrategyDesired, StrategySpec};
 
 use batch::Batch;
+use doubt::Doubt;
 use inbox::Pending;
 
 /// Fields that hold the command of each open order, so that it can be asked again.
@@ -48,7 +52,9 @@ pub(crate) struct Worker<'a, B> {
     tick_cursor: StreamId,
     inbox_cursor: StreamId,
     batch: Batch,
-    last_news: Instant,
+    doubt: Doubt,
+    /// Why the register is not followed.
+    register_problem: Option<String>,
 }
 
 /// Runs until asked to stop. Every line it logs carries strategy, epoch and cursor.
@@ -58,9 +64,18 @@ pub async fn run<B: Bus>(runtime: Runtime<B>, spec: StrategySpec, registry: Regi
     live(&runtime, &spec, &registry).instrument(span).await
 }
 
-/// After a conflict it starts again from the record.
+/// After a conflict it starts again from the record. Once its ledger is closed it has nothing left to do but to be there
+/// until it is asked to stop: an end by itself would only be started again.
 async fn live<B: Bus>(runtime: &Runtime<B>, spec: &StrategySpec, registry: &Registry) -> Result<(), Stop> {
-    again_after_conflicts(runtime, || async { Worker::start(runtime, spec, registry).await?.work().await }).await
+    let working = || async { Worker::start(runtime, spec, registry).await?.work().await };
+    match again_after_conflicts(runtime, working).await {
+        Err(closed @ Stop::LedgerClosed { .. }) => {
+            runtime.health.blocked("LedgerClosed", &closed.to_string());
+            runtime.shutdown.clone().wait().await;
+            Ok(())
+        }
+        ended => ended,
+    }
 }
 
 impl<'a, B: Bus> Worker<'a, B> {
@@ -92,12 +107,13 @@ impl<'a, B: Bus> Worker<'a, B> {
             tick_cursor,
             inbox_cursor,
             batch: Batch::default(),
-            last_news: Instant::now(),
+            doubt: Doubt::default(),
+            register_problem: None,
         };
         worker.follow_register().await?;
         worker.batch.touch();
         worker.store().await?;
-        runtime.health.ready();
+        worker.tell_readiness();
         tracing::info!(version = worker.session.version(), "the strategy trades");
         Ok(worker)
     }
@@ -125,7 +141,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             if self.batch.is_due(TICKS_MAX, UNCOMMITTED_MAX) {
                 self.store().await?;
             }
-            self.ask_again().await?;
+            self.settle_doubt().await?;
         }
         if self.batch.is_dirty() {
             self.store().await?;
@@ -138,7 +154,9 @@ impl<'a, B: Bus> Worker<'a, B> {
         if self.poison.is_some() {
             return false;
         }
-        if self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().is_empty() {
+        let waits = !self.pending.is_empty();
+        let is_stopped = self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().is_empty();
+        if !waits && (is_stopped || self.doubt.is_open()) {
             return false;
         }
         match (self.pending.front_matched(), self.engine.ticks_allowed_to(), self.engine.last_sequence()) {
@@ -173,12 +191,17 @@ impl<'a, B: Bus> Worker<'a, B> {
             Some(desired) => match serde_json::from_str::<StrategyDesired>(&desired.value) {
                 Ok(desired) => desired.state,
                 Err(error) => {
-                    tracing::error!(%error, "the register does not read; it is not followed");
+                    tracing::error!(%error, "the register does not read; what was followed before goes on");
+                    self.register_problem = Some(format!("the strategy's register does not read: {error}"));
+                    self.tell_readiness();
                     return Ok(());
                 }
             },
             None => self.spec.spec.state,
         };
+        if self.register_problem.take().is_some() {
+            self.tell_readiness();
+        }
         self.control(desired);
         Ok(())
     }

@@ -55,12 +55,15 @@ const NO_REASONS: [&str; 28] = [
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
-const READINESS: [(&str, &str); 5] = [
+const READINESS: [(&str, &str); 8] = [
     ("Starting", "worker/src/admin.rs"),
     ("StoreUnfit", "worker/src/admin.rs"),
     ("InboxBusy", "worker/src/gateway/mod.rs"),
     ("RecordConflict", "worker/src/session.rs"),
     ("PoisonInbox", "worker/src/strategy/inbox.rs"),
+    ("AccountMismatch", "worker/src/strategy/doubt.rs"),
+    ("RegisterUnreadable", "worker/src/strategy/doubt.rs"),
+    ("LedgerClosed", "worker/src/strategy.rs"),
 ];
 const BUSY: (&str, &str) = ("CommandsBusy", "worker/src/strategy/publish.rs");
 

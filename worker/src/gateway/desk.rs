@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::fees::Fees;
 use engine::messages::{CommandKind, NewOrder, OrderCommand, OrderStatus, OrderUpdate};
-use engine::numbers::{NumberError, Quantity};
+use engine::numbers::Quantity;
 use engine::time::Timestamp;
 use venue::{Outcome, VenueReport};
 
@@ -22,7 +22,8 @@ pub(super) use doubts::Found;
 
 use super::books::{Book, Need};
 use super::order::{GatewayOrder, News, Stage};
-use crds::roles::{GatewayDesired, Stance};
+use crate::told::Holdings;
+use crds::roles::{BookSpec, GatewayDesired, Stance};
 use stances::Stances;
 
 /// Ended orders that are remembered, so that a fill told again is known again.
@@ -37,6 +38,8 @@ pub(super) enum Verdict {
     Cancel,
     /// Nothing; tell the strategy this.
     Tell(News),
+    /// Nothing; all that was told of it is told again.
+    Repeat(News),
     /// The register, as far as it is known here, does not name its strategy for its ledger.
     NotRegistered,
     /// Its sequence was used before the store went back in time: tell the strategy the highest.
@@ -57,14 +60,25 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// Adopts a register: opens books for the strategies that have none, and follows the stance of each. A ledger that
-    /// is named no more keeps its book while an order of it is open.
-    pub fn register(&mut self, desired: &GatewayDesired) -> Result<(), NumberError> {
+    /// The ledgers of a register that have no book yet.
+    pub fn without_book(&self, desired: &GatewayDesired) -> Vec<BookSpec> {
+        desired.books.iter().filter(|spec| !self.books.contains_key(&spec.ledger)).cloned().collect()
+    }
+
+    /// Opens a ledger's book; sequences up to `highest` are used up.
+    pub fn open(&mut self, ledger: &LedgerId, book: Book, highest: u64) {
+        self.books.insert(ledger.clone(), book);
+        if highest > 0 {
+            let used = self.highest.entry(ledger.clone()).or_default();
+            *used = highest.max(*used);
+        }
+        self.dirty_ledgers.insert(ledger.clone());
+    }
+
+    /// Adopts a register: follows the stance of each ledger. One that is named no more keeps its book while an order of
+    /// it is open.
+    pub fn register(&mut self, desired: &GatewayDesired) {
         for spec in &desired.books {
-            if !self.books.contains_key(&spec.ledger) {
-                self.books.insert(spec.ledger.clone(), Book::opening(spec)?);
-                self.dirty_ledgers.insert(spec.ledger.clone());
-            }
             if self.stances.follow(&spec.ledger, spec.stance()) {
                 self.dirty_ledgers.insert(spec.ledger.clone());
             }
@@ -72,12 +86,12 @@ impl Desk {
         let named = desired.books.iter().map(|spec| (spec.ledger.clone(), spec.strategy.clone()));
         self.strategies = named.collect();
         let open: BTreeSet<LedgerId> = self.open_commands().map(|command| command.ledger.clone()).collect();
+        let known: BTreeSet<&LedgerId> = self.books.keys().chain(self.stances.ledgers()).collect();
         let is_gone = |ledger: &&LedgerId| !self.strategies.contains_key(*ledger) && !open.contains(*ledger);
-        let gone: Vec<_> = self.books.keys().filter(is_gone).cloned().collect();
+        let gone: Vec<_> = known.into_iter().filter(is_gone).cloned().collect();
         for ledger in gone {
             self.drop_book(&ledger);
         }
-        Ok(())
     }
 
     /// A ledger that was not closed may be named again: that its ids are used up is not forgotten.
@@ -92,7 +106,7 @@ impl Desk {
     /// The order is to be cancelled: remembered, because the answer can be lost, or the order not be at the venue yet.
     fn want_cancelled(&mut self, id: &ClientOrderId) {
         let _ = self.change(id, |order| {
-            (order.cancel, order.asked) = (true, Timestamp::default());
+            (order.cancel, order.asked) = (true, None);
             News::new()
         });
     }
@@ -100,6 +114,11 @@ impl Desk {
     /// The order of this id, while it is remembered.
     pub fn order(&self, id: &ClientOrderId) -> Option<&GatewayOrder> {
         self.orders.get(id)
+    }
+
+    /// What a ledger's sub-account holds, while that is known to be true.
+    pub fn holdings(&self, ledger: &LedgerId) -> Option<Holdings> {
+        self.books.get(ledger)?.holdings()
     }
 
     /// The registered strategy of a ledger.
@@ -116,7 +135,7 @@ impl Desk {
         };
         if let Some(known) = self.orders.get(id) {
             // Asked again: the same id is the same order, never a second one.
-            return Verdict::Tell(known.repeat(command.time));
+            return Verdict::Repeat(known.repeat(command.time));
         }
         if command.sequence != id.sequence() || command.ledger != *id.ledger() {
             return Verdict::Tell(denied(command, "IdMismatch"));
@@ -125,7 +144,7 @@ impl Desk {
         if id.sequence() <= highest {
             return Verdict::Reissued(denied(command, "SequenceUsed"), highest);
         }
-        if self.strategies.get(id.ledger()) != Some(&command.strategy) {
+        if self.strategies.get(id.ledger()) != Some(&command.strategy) || !self.books.contains_key(id.ledger()) {
             // The register may be newer than what is known here, so the sequence is not used up yet.
             return Verdict::NotRegistered;
         }
@@ -149,7 +168,7 @@ impl Desk {
     fn judge_cancel(&mut self, command: &OrderCommand) -> Verdict {
         let id = &command.client_order_id;
         match self.orders.get(id) {
-            Some(order) if order.is_over() => Verdict::Tell(order.repeat(command.time)),
+            Some(order) if order.is_over() => Verdict::Repeat(order.repeat(command.time)),
             Some(_) => {
                 self.want_cancelled(id);
                 Verdict::Cancel
@@ -163,23 +182,23 @@ impl Desk {
         let id = &command.client_order_id;
         self.highest.insert(id.ledger().clone(), id.sequence());
         self.dirty_ledgers.insert(id.ledger().clone());
-        denied(command, "StrategyNotRegistered")
+        let registered = self.strategies.get(id.ledger()) == Some(&command.strategy);
+        denied(command, if registered { "BookUnknown" } else { "StrategyNotRegistered" })
     }
 
     /// What the strategy's open orders can still take is not there for another one.
     fn check_book(&self, command: &OrderCommand, order: &NewOrder, fees: &Fees) -> Result<(), &'static str> {
-        let book = self.books.get(&command.ledger).ok_or("StrategyNotRegistered")?;
-        let need = |command: &OrderCommand, order: &NewOrder, quantity: Quantity| {
-            Need::of(&command.symbol, order, quantity, fees).map_err(|_| "TooManyDigits")
-        };
+        let book = self.books.get(&command.ledger).ok_or("BookUnknown")?;
         let mut open = Vec::new();
         for other in self.orders.values().filter(|other| !other.is_over() && other.command.ledger == command.ledger) {
-            if let CommandKind::Create(ordered) = &other.command.kind {
-                let rest = ordered.quantity.minus(other.filled).unwrap_or_default();
-                open.extend(need(&other.command, ordered, rest)?);
+            if let CommandKind::Create(ordered) = &other.command.kind
+                && other.filled < ordered.quantity
+            {
+                let rest = ordered.quantity.minus(other.filled).map_err(|_| "TooManyDigits")?;
+                open.push(Need::of(&other.command.symbol, ordered, rest, fees)?);
             }
         }
-        book.check(need(command, order, order.quantity)?.as_ref(), &open)
+        book.check(&Need::of(&command.symbol, order, order.quantity, fees)?, &open)
     }
 
     /// Takes the outcome of a request, to make an order or (on a venue in the record) to cancel one.

@@ -7,15 +7,17 @@ mod books;
 mod counter;
 mod desk;
 mod news;
+mod opening;
 mod order;
 mod protocol;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bus::{Acquired, Entry, Message, Owner, RegisterVersion, StreamId, StreamKey, Topic};
+use bus::{Acquired, Entry, Message, Owner, StreamId, StreamKey, Topic};
+use engine::client_order_id::LedgerId;
 use engine::fees::Fees;
 use engine::instrument::Symbol;
 use engine::messages::{Nudge, OrderCommand, Tick};
@@ -53,6 +55,11 @@ struct Gateway<B, V> {
     nudge_cursor: StreamId,
     tick_cursors: BTreeMap<Symbol, StreamId>,
     messages: Vec<Message>,
+    /// Ledgers whose holdings nobody knows, as was told.
+    unknown: BTreeSet<LedgerId>,
+    /// Why the register is not followed.
+    register_problem: Option<String>,
+    started: bool,
     dirty: bool,
 }
 
@@ -115,15 +122,21 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             venue,
             nudge_cursor: StreamId::ZERO,
             messages: Vec::new(),
+            unknown: BTreeSet::new(),
+            register_problem: None,
+            started: false,
             dirty: true,
         };
         gateway.follow_books().await?;
-        let now = gateway.now().await?;
-        let news = gateway.desk.doubt_sending(now);
-        gateway.tell(&news);
+        if gateway.is_elsewhere() {
+            let now = gateway.now().await?;
+            let news = gateway.desk.doubt_sending(now);
+            gateway.tell(&news);
+        }
         gateway.cancel_forbidden().await;
         gateway.store().await?;
-        runtime.health.ready();
+        gateway.started = true;
+        gateway.tell_readiness();
         tracing::info!("the gateway trades");
         Ok(gateway)
     }
@@ -209,11 +222,34 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
 
     /// Opens and closes books as the register says, and follows the stance of each. The next commit acknowledges it.
     pub(super) async fn follow_books(&mut self) -> Result<(), Stop> {
-        let Some((version, desired)) = register(&self.runtime, &self.owner).await? else { return Ok(()) };
-        self.session.follow(Some(version));
+        let register = patiently(&self.runtime, || self.runtime.bus.desired(&self.owner)).await?;
+        // None says nothing about any book: what is followed goes on.
+        let Some(register) = register else { return Ok(()) };
+        self.session.follow(Some(register.version()));
         self.dirty = true;
-        let owner = self.owner.name().to_owned();
-        self.desk.register(&desired).map_err(|error| Stop::Record { owner, problem: error.to_string() })
+        match serde_json::from_str::<GatewayDesired>(&register.value) {
+            Ok(desired) => {
+                let unopened = self.desk.without_book(&desired);
+                self.open_books(&unopened).await?;
+                self.desk.register(&desired);
+                self.register_problem = None;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the register does not read; what was followed before goes on");
+                self.register_problem = Some(format!("the gateway's register does not read: {error}"));
+            }
+        }
+        self.tell_readiness();
+        Ok(())
+    }
+
+    /// Ready once it has started, unless its register does not read.
+    fn tell_readiness(&self) {
+        match &self.register_problem {
+            Some(problem) => self.runtime.health.blocked("RegisterUnreadable", problem),
+            None if self.started => self.runtime.health.ready(),
+            None => {}
+        }
     }
 
     /// Whether the venue keeps its orders elsewhere, so that a request can arrive without an answer.
@@ -221,12 +257,16 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         matches!(self.venue.residence(), Residence::External { .. })
     }
 
+    /// Now, by the store's clock.
     async fn now(&self) -> Result<Timestamp, Stop> {
-        if !self.is_elsewhere() {
-            return Ok(Timestamp::default());
-        }
         let now = patiently(&self.runtime, || self.runtime.bus.now_ms()).await?;
         Ok(Timestamp::from_millis(i64::try_from(now).unwrap_or(i64::MAX)))
+    }
+
+    /// As of when a command is judged, and its refusal told: at a venue in the record as of its own time, as in
+    /// `backtest`; at one elsewhere as of now.
+    async fn time_of(&self, command: &OrderCommand) -> Result<Timestamp, Stop> {
+        if self.is_elsewhere() { self.now().await } else { Ok(command.time) }
     }
 
     async fn store(&mut self) -> Result<(), Stop> {
@@ -253,17 +293,6 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         self.desk.acknowledged();
         Ok(())
     }
-}
-
-/// The register; `None` where there is none, which says nothing about any book.
-async fn register<B: Bus>(
-    runtime: &Runtime<B>,
-    owner: &Owner,
-) -> Result<Option<(RegisterVersion, GatewayDesired)>, Stop> {
-    let Some(desired) = patiently(runtime, || runtime.bus.desired(owner)).await? else { return Ok(None) };
-    serde_json::from_str(&desired.value)
-        .map(|books| Some((desired.version(), books)))
-        .map_err(|error| Stop::Record { owner: owner.name().to_owned(), problem: format!("the register: {error}") })
 }
 
 fn desk(acquired: &Acquired) -> Result<Desk, serde_json::Error> {

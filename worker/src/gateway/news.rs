@@ -10,6 +10,7 @@ use super::{Gateway, Restore};
 use crate::document::{for_outsiders, message};
 use crate::role::{Bus, Stop};
 use crate::session::patiently;
+use crate::told::Told;
 
 impl<B: Bus, V: Restore> Gateway<B, V> {
     /// What the venue has told since; of orders that only wait, the newest word is enough.
@@ -33,9 +34,11 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         self.tell(&kept);
     }
 
-    /// Puts news into inboxes, and trades on the topic for outsiders.
+    /// Puts news into inboxes, and trades on the topic for outsiders. All that was heard since is in `news`, so that
+    /// with its last entry a strategy has heard all that its sub-account holds.
     pub(super) fn tell(&mut self, news: &[OrderUpdate]) {
-        for update in news {
+        for (index, update) in news.iter().enumerate() {
+            let ledger = update.client_order_id.ledger();
             let Some(strategy) = self.strategy_of(&update.client_order_id) else {
                 tracing::error!(order = %update.client_order_id, "news of an order of no known strategy");
                 continue;
@@ -44,17 +47,28 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
                 self.runtime.health.fill();
                 self.publish(Topic::OrderFill, fill);
             }
-            if self.is_silent(update.client_order_id.ledger(), &update.client_order_id) {
+            if self.is_silent(ledger, &update.client_order_id) {
                 continue;
             }
-            self.tell_strategy(&strategy, &Inbox::OrderUpdate(Box::new(update.clone())));
+            let is_last = !news[index + 1..].iter().any(|later| later.client_order_id.ledger() == ledger);
+            let mut told = Told::from(Inbox::OrderUpdate(Box::new(update.clone())));
+            told.sub_account = if is_last { self.desk.holdings(ledger) } else { None };
+            self.tell_strategy(&strategy, &told);
         }
     }
 
     /// Answers a command. Who is not in the register is answered only while its ledger stands in the store: an inbox
     /// that was deleted with its ledger, or that never had one, must not come to be by an answer that nobody reads.
-    pub(super) async fn answer(&mut self, strategy: &str, ledger: &LedgerId, answers: Vec<Inbox>) -> Result<(), Stop> {
+    pub(super) async fn answer(
+        &mut self,
+        strategy: &str,
+        ledger: &LedgerId,
+        mut answers: Vec<Told>,
+    ) -> Result<(), Stop> {
         if self.hears(strategy, ledger).await? {
+            if let Some(last) = answers.last_mut() {
+                last.sub_account = self.desk.holdings(ledger);
+            }
             for answer in &answers {
                 self.tell_strategy(strategy, answer);
             }
@@ -92,7 +106,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 
     /// Puts one entry into a strategy's inbox.
-    fn tell_strategy(&mut self, strategy: &str, entry: &Inbox) {
+    fn tell_strategy(&mut self, strategy: &str, entry: &Told) {
         let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
         self.messages.push(message(owner.inbox().clone(), entry).with_bound(Bounds::INBOX.entries));
     }

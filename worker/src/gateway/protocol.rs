@@ -13,6 +13,7 @@ use super::{Gateway, Restore, caused_by};
 use crate::document::DeadLetter;
 use crate::role::{Bus, Stop};
 use crate::session::patiently;
+use crate::told::Told;
 
 impl<B: Bus, V: Restore> Gateway<B, V> {
     pub(super) async fn take_commands(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
@@ -31,7 +32,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
                     {
                         // To whom the order's ledger belongs, whatever name the command gives.
                         let ledger = update.client_order_id.ledger().clone();
-                        self.answer(&strategy, &ledger, vec![Inbox::OrderUpdate(Box::new(update))]).await?;
+                        self.answer(&strategy, &ledger, vec![Inbox::OrderUpdate(Box::new(update)).into()]).await?;
                     }
                 }
             }
@@ -41,7 +42,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
 
     async fn take_command(&mut self, command: &OrderCommand) -> Result<(), Stop> {
         self.runtime.health.order();
-        let now = self.now().await?;
+        let now = self.time_of(command).await?;
         let mut verdict = self.desk.judge(command, &self.fees, now);
         if verdict == Verdict::NotRegistered {
             // The register may be newer than the last nudge that was read.
@@ -49,7 +50,8 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             verdict = self.desk.judge(command, &self.fees, now);
         }
         let (strategy, ledger) = (&command.strategy, command.client_order_id.ledger());
-        let mut answers = Vec::new();
+        let mut answers: Vec<Told> = Vec::new();
+        let mut is_repeat = false;
         let news = match verdict {
             Verdict::Send => return self.send(command).await,
             Verdict::Cancel => {
@@ -57,15 +59,25 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
                 return Ok(());
             }
             Verdict::Tell(news) => news,
+            Verdict::Repeat(news) => {
+                is_repeat = true;
+                news
+            }
             // Denied for good, if there is somebody to be told; else nobody holds it for made or not made.
             Verdict::NotRegistered if !self.hears(strategy, ledger).await? => return Ok(()),
             Verdict::NotRegistered => self.desk.deny_unregistered(command),
             Verdict::Reissued(news, highest_sequence) => {
-                answers.push(Inbox::Recovered { highest_sequence });
+                answers.push(Inbox::Recovered { highest_sequence }.into());
+                is_repeat = true;
                 news
             }
         };
-        answers.extend(news.into_iter().map(|update| Inbox::OrderUpdate(Box::new(update))));
+        answers.extend(news.into_iter().map(|update| Told::from(Inbox::OrderUpdate(Box::new(update)))));
+        if is_repeat {
+            for (left, answer) in answers.iter_mut().rev().enumerate() {
+                answer.repeat = Some(left);
+            }
+        }
         self.answer(strategy, ledger, answers).await
     }
 
@@ -99,7 +111,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             }
         }
         let outcome = self.venue.submit(command, cause.as_ref()).await;
-        let now = self.now().await?;
+        let now = self.time_of(command).await?;
         let news = self.desk.settle(id, &outcome, now);
         self.tell(&news);
         self.hear_reports();

@@ -17,6 +17,7 @@ use super::exchange::Exchange;
 use crate::admin::Health;
 use crate::role::{Identity, Runtime, Stop};
 use crate::shutdown::Shutdown;
+use crate::strategy::COMMAND;
 use crate::{gateway, strategy};
 use crds::record::{KEPT, ORDER, STANCE};
 use crds::roles::{AccountSpec, BookSpec, GatewayDesired, GatewaySpec, Stance, StrategyDesired, StrategySpec};
@@ -30,11 +31,16 @@ const NAME: &str = "grid";
 pub(crate) struct Role {
     future: Pin<Box<dyn Future<Output = Result<(), Stop>>>>,
     /// Without it the role would take itself for asked to stop.
-    _alive: watch::Sender<bool>,
+    alive: watch::Sender<bool>,
     pub epoch: u64,
 }
 
 impl Role {
+    /// It is asked to stop, as by SIGTERM.
+    pub fn ask_to_stop(&self) {
+        self.alive.send(true).unwrap();
+    }
+
     /// Lets it go on until it waits; tells how it ended, if it did.
     pub fn step(&mut self) -> Option<Result<(), Stop>> {
         match self.future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -149,6 +155,24 @@ impl Account {
         self.keys.strategy(&self.scope, name)
     }
 
+    /// The commands of the worker's open orders once more, as it gives them itself after half a minute of silence; its
+    /// own clock stands still here.
+    pub fn ask_again(&self) {
+        let record = at_once(self.bus.record(&self.strategy)).unwrap().unwrap();
+        for (_, command) in record.fields.iter().filter(|(name, _)| name.starts_with(COMMAND)) {
+            self.command(&serde_json::from_str::<Value>(command).unwrap());
+        }
+    }
+
+    /// The gateway's record is gone, and made anew by hand: what only it knew is lost.
+    pub fn lose_gateway(&mut self) {
+        at_once(self.bus.close(&self.gateway, &self.gateway_ledger, Closing::default())).unwrap();
+        match at_once(self.bus.create(&self.gateway, "test", &Fields::new())).unwrap() {
+            CreateOutcome::Created { ledger } => self.gateway_ledger = ledger,
+            CreateOutcome::Exists { .. } => panic!("it was closed"),
+        }
+    }
+
     /// Whether a stream exists.
     pub fn exists(&self, stream: &StreamKey) -> bool {
         at_once(self.bus.last_id(stream)).unwrap().is_some()
@@ -194,20 +218,20 @@ impl Account {
         let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
         let exchange = self.exchange.clone();
         let future = Box::pin(async move { gateway::run_with(runtime, &spec, || exchange.clone()).await });
-        Role { future, _alive: alive, epoch }
+        Role { future, alive, epoch }
     }
 
     /// The gateway of the paper venue, which keeps its orders in the gateway's record.
     pub fn start_paper_gateway(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("gateway", &self.gateway_ledger, epoch);
         let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
-        Role { future: Box::pin(gateway::run(runtime, spec)), _alive: alive, epoch }
+        Role { future: Box::pin(gateway::run(runtime, spec)), alive, epoch }
     }
 
     pub fn start_worker(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("strategy", &self.ledger, epoch);
         let future = Box::pin(strategy::run(runtime, self.spec.clone(), Registry::standard()));
-        Role { future, _alive: alive, epoch }
+        Role { future, alive, epoch }
     }
 }
 

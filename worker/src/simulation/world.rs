@@ -38,6 +38,9 @@ pub(super) struct World {
     sequence: u64,
 }
 
+/// Steps of quiet time after which the worker asks for its open orders.
+const ASK_AGAIN_STEPS: u64 = 30;
+
 /// How often what was met.
 pub(super) type Met = BTreeMap<String, usize>;
 
@@ -88,7 +91,10 @@ impl World {
 
     fn becomes_quiet(&mut self) -> bool {
         let mut quiet = 0;
-        for _ in 0..CALM_STEPS {
+        for step in 1..=CALM_STEPS {
+            if step % ASK_AGAIN_STEPS == 0 {
+                self.account.ask_again();
+            }
             let before = self.account.bus.count(self.account.strategy.inbox());
             self.go_on(false);
             let told = self.account.bus.count(self.account.strategy.inbox()) > before;
@@ -111,6 +117,7 @@ impl World {
         met.insert("SentAgain".to_owned(), requests.len() - ids.len());
         met.insert("Restarted".to_owned(), self.restarts);
         met.insert("WokeUp".to_owned(), self.woke_up);
+        met.insert("NewsLost".to_owned(), self.account.bus.lost());
         met
     }
 
@@ -151,6 +158,9 @@ impl World {
         }
         if self.chance.one_in(10) {
             self.wake();
+        }
+        if self.chance.one_in(30) {
+            self.account.bus.lose_next(self.account.strategy.inbox());
         }
     }
 

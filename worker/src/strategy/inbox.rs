@@ -1,30 +1,42 @@
 //! What the gateway and the operator tell a strategy, applied in order and at the right tick.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use bus::{Entry, StreamId};
 use engine::messages::{Inbox, OrderUpdate};
-use engine::order::OrderState;
 
-use super::{ASK_AGAIN, Worker};
+use super::Worker;
 use crate::role::{Bus, IDLE, Stop};
+use crate::told::{Holdings, Told};
 use crds::record::{Phase, PhaseState};
 
 /// Entries that were read but not consumed: updates that belong after a tick that was not taken yet, and what came
 /// behind them and has nothing left to apply.
 #[derive(Debug, Default)]
-pub(super) struct Pending(VecDeque<(StreamId, Option<Box<OrderUpdate>>)>);
+pub(super) struct Pending(VecDeque<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    id: StreamId,
+    update: Option<Box<OrderUpdate>>,
+    sub_account: Option<Holdings>,
+    repeat: Option<usize>,
+}
 
 impl Pending {
     /// The tick after which the next update belongs.
     pub fn front_matched(&self) -> Option<u64> {
-        self.0.front().and_then(|(_, update)| update.as_ref()?.matched)
+        self.0.front().and_then(|waiting| waiting.update.as_ref()?.matched)
     }
 
     /// The id of the last entry read.
     fn last_id(&self) -> Option<StreamId> {
-        self.0.back().map(|(id, _)| *id)
+        self.0.back().map(|waiting| waiting.id)
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -36,28 +48,35 @@ impl<B: Bus> Worker<'_, B> {
 
     pub(super) async fn take_inbox(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
         for entry in entries {
-            self.last_news = Instant::now();
-            match entry.decode() {
+            let Told { news, sub_account, repeat } = match entry.decode() {
+                Ok(told) => told,
+                Err(problem) => return self.quarantine(entry.id, &format!("does not read: {problem}")).await,
+            };
+            let update = match news {
                 // News of a closed ledger of the same name: its ticks are not these.
-                Ok(Inbox::OrderUpdate(update))
+                Inbox::OrderUpdate(update)
                     if update.client_order_id.ledger().as_str() != self.runtime.identity.ledger =>
                 {
                     tracing::warn!(order = %update.client_order_id, "news of another ledger; it is left out");
-                    self.pending.0.push_back((entry.id, None));
+                    self.pending.0.push_back(Waiting { id: entry.id, update: None, sub_account: None, repeat: None });
+                    continue;
                 }
-                Ok(Inbox::OrderUpdate(update)) => self.pending.0.push_back((entry.id, Some(update))),
-                Ok(Inbox::Recovered { highest_sequence }) => {
+                Inbox::OrderUpdate(update) => {
+                    self.doubt.heard_of(&update.client_order_id);
+                    Some(update)
+                }
+                Inbox::Recovered { highest_sequence } => {
                     let now = self.engine.report().as_of;
                     let effects = self.engine.step(now, engine::Event::Recovered { highest_sequence });
                     self.absorb(effects, None);
-                    self.pending.0.push_back((entry.id, None));
+                    None
                 }
-                Ok(Inbox::Control) => {
+                Inbox::Control => {
                     self.follow_register().await?;
-                    self.pending.0.push_back((entry.id, None));
+                    None
                 }
-                Err(problem) => return self.quarantine(entry.id, &format!("does not read: {problem}")).await,
-            }
+            };
+            self.pending.0.push_back(Waiting { id: entry.id, update, sub_account, repeat });
         }
         self.apply_pending();
         Ok(())
@@ -69,9 +88,9 @@ impl<B: Bus> Worker<'_, B> {
         if self.poison.is_some() {
             return;
         }
-        while let Some((id, update)) = self.pending.0.front() {
-            let matched = update.as_ref().and_then(|update| update.matched);
-            let reached = match (matched, self.engine.last_sequence()) {
+        while let Some(waiting) = self.pending.0.front() {
+            let reached = match (waiting.update.as_ref().and_then(|update| update.matched), self.engine.last_sequence())
+            {
                 (Some(matched), Some(taken)) => taken >= matched,
                 (Some(_), None) => false,
                 (None, _) => true,
@@ -79,27 +98,42 @@ impl<B: Bus> Worker<'_, B> {
             if !reached {
                 return;
             }
-            let id = *id;
-            let Some((_, update)) = self.pending.0.pop_front() else { return };
-            let Some(update) = update else {
-                self.consumed(id);
-                continue;
-            };
+            let Some(waiting) = self.pending.0.pop_front() else { return };
+            if let Some(update) = waiting.update
+                && let Err(problem) = self.apply(*update, waiting.repeat)
+            {
+                self.poison = Some((waiting.id, problem));
+                return;
+            }
+            if let Some(sub_account) = &waiting.sub_account {
+                self.compare(sub_account);
+            }
+            self.consumed(waiting.id);
+        }
+    }
+
+    /// `Err`: it tells of a trade that cannot be booked, for this reason.
+    fn apply(&mut self, update: OrderUpdate, repeat: Option<usize>) -> Result<(), String> {
+        let order = update.client_order_id.clone();
+        let is_open = |worker: &Self| worker.engine.open_orders().iter().any(|open| open.client_order_id == order);
+        // What is told again of an order that is closed here was booked before it was closed.
+        if repeat.is_none() || is_open(self) {
             if update.fill.is_some() {
                 self.runtime.health.fill();
             }
-            let order = update.client_order_id.clone();
-            let effects = self.engine.step(update.time, engine::Event::OrderUpdate(*update));
+            let effects = self.engine.step(update.time, engine::Event::OrderUpdate(update));
             if let [engine::Effect::Poison(problem)] = &effects[..] {
-                self.poison = Some((id, problem.clone()));
-                return;
+                return Err(problem.clone());
             }
             self.absorb(effects, None);
-            if !self.engine.open_orders().iter().any(|open| open.client_order_id == order) {
-                self.batch.delete.push(format!("{}{order}", super::COMMAND));
-            }
-            self.consumed(id);
         }
+        if repeat == Some(0) {
+            self.doubt.told_again(&order);
+        }
+        if !is_open(self) {
+            self.batch.delete.push(format!("{}{order}", super::COMMAND));
+        }
+        Ok(())
     }
 
     /// The inbox is consumed up to `id`; the commit moves the cursor and trims.
@@ -136,22 +170,5 @@ impl<B: Bus> Worker<'_, B> {
             }
             self.session.beat().await?;
         }
-    }
-
-    /// An order without any news for long may have been lost before the gateway read it: the same command,
-    /// under the same id, is published again. The gateway knows a repetition by the id.
-    pub(super) async fn ask_again(&mut self) -> Result<(), Stop> {
-        if self.last_news.elapsed() < ASK_AGAIN {
-            return Ok(());
-        }
-        self.last_news = Instant::now();
-        let silent: Vec<_> = self
-            .engine
-            .open_orders()
-            .iter()
-            .filter(|order| order.state == OrderState::Committed)
-            .map(|order| order.client_order_id.clone())
-            .collect();
-        if silent.is_empty() { Ok(()) } else { self.republish(&silent).await }
     }
 }

@@ -98,8 +98,8 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// Publishes the commands of these orders once more, but for those that the gateway has not read yet: it trims what
-    /// it has, so whatever is in the stream still comes to it.
-    pub(super) async fn republish(&mut self, orders: &[ClientOrderId]) -> Result<(), Stop> {
+    /// it has, so whatever is in the stream still comes to it. Gives those of which no command is kept.
+    pub(super) async fn republish(&mut self, orders: &BTreeSet<ClientOrderId>) -> Result<Vec<ClientOrderId>, Stop> {
         let stream = self.topic(Topic::OrderCommand);
         let most = usize::try_from(2 * COMMANDS.entries).unwrap_or(usize::MAX);
         let runtime = self.runtime.clone();
@@ -110,15 +110,22 @@ impl<B: Bus> Worker<'_, B> {
             .filter_map(|entry| entry.decode::<OrderCommand>().ok())
             .map(|command| command.client_order_id)
             .collect();
-        let Some(record) = patiently(&runtime, || runtime.bus.record(&self.owner)).await? else { return Ok(()) };
-        for id in orders.iter().filter(|id| !waiting.contains(id)) {
-            let Some(data) = record.fields.get(&format!("{COMMAND}{id}")) else { continue };
+        let record = patiently(&runtime, || runtime.bus.record(&self.owner)).await?;
+        let mut unkept = Vec::new();
+        for id in orders.difference(&waiting) {
+            let Some(data) = record.as_ref().and_then(|record| record.fields.get(&format!("{COMMAND}{id}"))) else {
+                unkept.push(id.clone());
+                continue;
+            };
             tracing::warn!(order = %id, "no news of the order; its command is published again");
             let again = Message::new(stream.clone(), OrderCommand::VERSION, data.clone());
             // At its bound the stream holds enough for the gateway: nothing is denied, and it is tried again later.
             self.batch.messages.push(again.with_bound(COMMANDS.entries));
         }
-        if self.batch.messages.is_empty() { Ok(()) } else { self.store().await }
+        if !self.batch.messages.is_empty() {
+            self.store().await?;
+        }
+        Ok(unkept)
     }
 
     /// Commits everything since the last commit.

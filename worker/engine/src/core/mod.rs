@@ -6,6 +6,7 @@ mod closed;
 mod orders;
 mod sequence;
 mod state;
+mod sub_account;
 #[cfg(test)]
 mod tests;
 mod ticks;

@@ -57,7 +57,8 @@ impl Turn {
             AlertKind::OrderAnomaly
             | AlertKind::LedgerBroken
             | AlertKind::TickAnomaly
-            | AlertKind::SequenceExhausted => Severity::Critical,
+            | AlertKind::SequenceExhausted
+            | AlertKind::AccountMismatch => Severity::Critical,
             AlertKind::GridBelowFees
             | AlertKind::BasePriceFar
             | AlertKind::PositionLimit

@@ -35,11 +35,13 @@ pub enum AlertKind {
     TickAnomaly,
     /// No order id is left: nothing more is traded.
     SequenceExhausted,
+    /// The account's gateway holds something else for the strategy than its ledger: nothing more is traded.
+    AccountMismatch,
 }
 
 impl AlertKind {
     /// Every kind, in the order of the document about them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::GridBelowFees,
         Self::BasePriceFar,
         Self::PositionLimit,
@@ -48,10 +50,12 @@ impl AlertKind {
         Self::LedgerBroken,
         Self::TickAnomaly,
         Self::SequenceExhausted,
+        Self::AccountMismatch,
     ];
 
     /// Those after which nothing more is traded.
-    pub const HALTING: [Self; 4] = [Self::OrderAnomaly, Self::LedgerBroken, Self::TickAnomaly, Self::SequenceExhausted];
+    pub const HALTING: [Self; 5] =
+        [Self::OrderAnomaly, Self::LedgerBroken, Self::TickAnomaly, Self::SequenceExhausted, Self::AccountMismatch];
 
     /// The word itself.
     pub const fn as_str(self) -> &'static str {
@@ -64,6 +68,7 @@ impl AlertKind {
             Self::LedgerBroken => "LedgerBroken",
             Self::TickAnomaly => "TickAnomaly",
             Self::SequenceExhausted => "SequenceExhausted",
+            Self::AccountMismatch => "AccountMismatch",
         }
     }
 }

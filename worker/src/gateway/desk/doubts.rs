@@ -47,8 +47,8 @@ impl Desk {
                 Stage::Live => LIVE_INTERVAL_MS,
                 Stage::Sending { .. } | Stage::Over => continue,
             };
-            if now.millis_since(order.asked) >= interval {
-                order.asked = now;
+            if order.asked.is_none_or(|asked| now.millis_since(asked) >= interval) {
+                order.asked = Some(now);
                 due.push(id.clone());
             }
         }

@@ -35,6 +35,11 @@ impl Stances {
         self.followed.get(ledger).copied()
     }
 
+    /// All ledgers of which a stance is followed.
+    pub fn ledgers(&self) -> impl Iterator<Item = &LedgerId> {
+        self.followed.keys()
+    }
+
     /// Forgets a ledger; tells the stance that was followed.
     pub fn forget(&mut self, ledger: &LedgerId) -> Option<Stance> {
         self.silent.remove(ledger);

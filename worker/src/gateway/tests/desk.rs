@@ -6,6 +6,7 @@ use engine::time::Timestamp;
 use serde_json::{Value, json};
 use venue::{Outcome, Residence, VenueReport, VenueTrade};
 
+use super::super::books::Book;
 use super::super::desk::{Desk, Found, Verdict};
 use super::{cancel, command};
 use crds::roles::{GatewayDesired, Stance};
@@ -14,13 +15,21 @@ const WINDOW: i64 = 5_000;
 const VISIBILITY: i64 = 2_000;
 const ELSEWHERE: Residence = Residence::External { receive_window_ms: WINDOW, visibility_ms: VISIBILITY };
 
+/// Adopts a register, with new books at the declared capital.
+pub(super) fn open(desk: &mut Desk, desired: &GatewayDesired) {
+    for spec in desk.without_book(desired) {
+        desk.open(&spec.ledger, Book::opening(&spec).unwrap(), 0);
+    }
+    desk.register(desired);
+}
+
 fn at(milliseconds: i64) -> Timestamp {
     Timestamp::from_millis(milliseconds)
 }
 
 fn registered() -> Desk {
     let mut desk = Desk::default();
-    desk.register(&registered_books()).unwrap();
+    open(&mut desk, &registered_books());
     desk
 }
 
@@ -91,7 +100,7 @@ fn brief(news: &[OrderUpdate]) -> Vec<String> {
 
 fn reasons(verdict: Verdict) -> (Vec<String>, Option<u64>) {
     let (news, highest) = match verdict {
-        Verdict::Tell(news) => (news, None),
+        Verdict::Tell(news) | Verdict::Repeat(news) => (news, None),
         Verdict::Reissued(news, highest) => (news, Some(highest)),
         Verdict::Send | Verdict::Cancel | Verdict::NotRegistered => panic!("{verdict:?}"),
     };
@@ -292,7 +301,7 @@ fn doubts_are_asked_about_soon_and_silent_orders_now_and_then() {
     assert_eq!(asked(&mut with(OrderStatus::Filled, "1", &[("1", "1")])), 0);
     let mut cancelled = with(OrderStatus::Accepted, "0", &[]);
     judge(&mut cancelled, &cancel("abc", 1, 0), 0);
-    assert_eq!(asked(&mut cancelled), 40);
+    assert_eq!(asked(&mut cancelled), 41, "at once, and then soon");
     assert!(cancelled.must_cancel(&buy(1).client_order_id));
 }
 
@@ -307,7 +316,7 @@ fn ended_orders_are_forgotten_oldest_first_and_open_ones_never() {
         desk.settle(&command.client_order_id, &Outcome::Refused("Full".into()), at(0));
         if sequence == 280 {
             desk = restarted(&mut desk);
-            desk.register(&registered_books()).unwrap();
+            desk.register(&registered_books());
         }
     }
     let known = |sequence: u64| desk.order(&small(sequence).client_order_id).is_some();
@@ -325,7 +334,7 @@ fn a_strategy_that_is_being_deleted_is_cancelled_and_orders_no_more() {
     let mut desk = sent();
     let closed = registered_books().books.into_iter().map(|book| book.with_stance(Stance::Closed)).collect();
     let books = GatewayDesired { books: closed };
-    desk.register(&books).unwrap();
+    desk.register(&books);
     let cancelled: Vec<_> = desk.cancel_forbidden().into_iter().map(|(id, _)| id).collect();
     assert_eq!(cancelled, [buy(1).client_order_id]);
     assert!(desk.order(&cancelled[0]).unwrap().cancel, "the cancel is on record");
@@ -336,11 +345,11 @@ fn a_strategy_that_is_being_deleted_is_cancelled_and_orders_no_more() {
 #[test]
 fn a_book_goes_with_its_strategy_but_not_before_its_orders() {
     let mut desk = sent();
-    desk.register(&GatewayDesired::default()).unwrap();
+    desk.register(&GatewayDesired::default());
     assert!(desk.order(&buy(1).client_order_id).is_some(), "news of the open order must find it");
     assert!(!desk.take_changes().delete.contains(&"book:abc".to_owned()));
     let _ = desk.settle(&buy(1).client_order_id, &Outcome::Refused("PriceFilter".into()), at(1));
-    desk.register(&GatewayDesired::default()).unwrap();
+    desk.register(&GatewayDesired::default());
     assert_eq!(desk.strategy_of(buy(1).client_order_id.ledger()), None);
     assert!(desk.take_changes().delete.contains(&"book:abc".to_owned()));
 }

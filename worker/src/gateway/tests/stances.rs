@@ -18,7 +18,7 @@ const STEP_MS: i64 = 100;
 
 fn registered(desk: &mut Desk, stance: Stance) {
     let book = json!({"strategy": "grid", "ledger": "abc", "capital": {"USDT": 3000, "BNB": 5}, "stance": stance});
-    desk.register(&serde_json::from_value::<GatewayDesired>(json!({"books": [book]})).unwrap()).unwrap();
+    super::desk::open(desk, &serde_json::from_value(json!({"books": [book]})).unwrap());
 }
 
 /// A command of ledger abc, judged: `Send`, `Cancel`, or the reason of its denial.
@@ -28,7 +28,7 @@ fn judged(desk: &mut Desk, sequence: u64, side: &str) -> String {
         side => command("abc", sequence, 0, &json!({"side": side, "quantity": "0.1"})),
     };
     match desk.judge(&command, &Fees::default(), Timestamp::from_millis(0)) {
-        Verdict::Tell(news) | Verdict::Reissued(news, _) => news[0].reason.clone(),
+        Verdict::Tell(news) | Verdict::Repeat(news) | Verdict::Reissued(news, _) => news[0].reason.clone(),
         other @ (Verdict::Send | Verdict::Cancel | Verdict::NotRegistered) => format!("{other:?}"),
     }
 }
@@ -61,7 +61,7 @@ fn a_closed_ledger_stays_closed_and_one_that_is_named_no_more_orders_nothing() {
     registered(&mut desk, Stance::Open);
     assert_eq!(judged(&mut desk, 1, "Buy"), "Send");
     // Named no more with an order open: the book and the order stay, another order is not taken.
-    desk.register(&GatewayDesired::default()).unwrap();
+    desk.register(&GatewayDesired::default());
     assert_eq!(judged(&mut desk, 2, "Sell"), "NotRegistered");
     assert_eq!(desk.cancel_forbidden().len(), 1);
     registered(&mut desk, Stance::Closed);
@@ -87,7 +87,7 @@ fn what_was_known_of_a_closed_ledger_goes_with_it() {
     };
     let all = ["book:abc", "stance:abc", "highest:abc"].map(str::to_owned).to_vec();
     assert_eq!(names(&mut desk), (all.clone(), Vec::new()));
-    desk.register(&GatewayDesired::default()).unwrap();
+    desk.register(&GatewayDesired::default());
     assert_eq!(names(&mut desk), (Vec::new(), all));
 }
 
