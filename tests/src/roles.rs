@@ -132,6 +132,11 @@ impl Scene {
         self.spawn_command(&launch.owner(), command)
     }
 
+    /// All that was logged under a name.
+    pub fn log_of(&self, name: &str) -> String {
+        fs::read_to_string(self.directory.path().join(format!("{name}.log"))).unwrap_or_default()
+    }
+
     /// Starts the worker with its log in a file of that name, and its stdout in another.
     pub fn spawn(&self, name: &str, arguments: &[String]) -> RoleProcess {
         let mut command = Command::new(worker_binary());

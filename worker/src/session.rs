@@ -348,3 +348,72 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use bus::{MemoryBus, MessageBus, StateStore};
+
+    use super::*;
+    use crate::admin::Health;
+    use crate::role::Identity;
+
+    fn runtime(ledger: &str) -> (tokio::sync::watch::Sender<bool>, Runtime<MemoryBus>) {
+        let (stop, shutdown) = Shutdown::channel();
+        let keys = Keys::new("glm").unwrap();
+        let identity = Identity { keys, namespace: "trading".to_owned(), ledger: ledger.to_owned(), epoch: 1 };
+        (stop, Runtime { bus: MemoryBus::new(), identity, health: Health::new("strategy"), shutdown })
+    }
+
+    #[tokio::test]
+    async fn a_role_that_always_conflicts_does_not_turn_in_circles() {
+        let (_stop, runtime) = runtime("abc123");
+        let attempts = Cell::new(0);
+        let role = || async {
+            attempts.set(attempts.get() + 1);
+            Err(Stop::Conflict)
+        };
+        let some_time = Duration::from_millis(600);
+        assert!(tokio::time::timeout(some_time, again_after_conflicts(&runtime, role)).await.is_err(), "it never ends");
+        // 25 + 50 + 100 + 200 + 400 ms at the least.
+        assert!((2..=5).contains(&attempts.get()), "{} attempts", attempts.get());
+    }
+
+    #[tokio::test]
+    async fn a_role_in_conflict_ends_when_asked_to_stop() {
+        let (stop, runtime) = runtime("abc123");
+        let role = || async {
+            stop.send(true).unwrap();
+            Err(Stop::Conflict)
+        };
+        assert!(again_after_conflicts(&runtime, role).await.is_ok());
+    }
+
+    /// What a commit has made full is made room for by the session itself: the trades last, commands never.
+    #[tokio::test]
+    async fn full_memory_shortens_streams_for_outsiders_and_nothing_else() {
+        let (_stop, mut runtime) = runtime("");
+        let account = Scope::account("trading", "paper").unwrap();
+        let keys = runtime.identity.keys.clone();
+        let owner = keys.strategy(&account, "grid-1");
+        let bus = runtime.bus.clone();
+        let created = bus.create(&owner, "uid", &bus::Fields::new()).await.unwrap();
+        let bus::CreateOutcome::Created { ledger } = created else { panic!("{created:?}") };
+        runtime.identity.ledger = ledger;
+        let (mut session, _) = Session::acquire(&runtime, &owner).await.unwrap();
+        let (signals, commands) =
+            (keys.topic(&account, Topic::StrategySignal), keys.topic(&account, Topic::OrderCommand));
+        for stream in [&signals, &commands] {
+            for _ in 0..1_000 {
+                bus.publish(&Message::new(stream.clone(), 1, "x".repeat(100))).await.unwrap();
+            }
+        }
+        let used = bus.health().await.unwrap().used_memory;
+        bus.limit_memory(Some(used - 120_000));
+        assert_eq!(session.commit(Change::default()).await.unwrap(), Done::Stored);
+        let length =
+            async |stream: &StreamKey| bus.range(stream, StreamId::ZERO, StreamId::MAX, 2_000).await.unwrap().len();
+        assert_eq!((length(&signals).await, length(&commands).await), (250, 1_000));
+    }
+}
