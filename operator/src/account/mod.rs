@@ -4,6 +4,8 @@
 pub mod observe;
 pub mod plan;
 pub mod status;
+#[cfg(test)]
+mod tests;
 pub mod validate;
 
 use std::collections::BTreeMap;

@@ -61,7 +61,7 @@ pub fn judge(
     };
     let Judged { state, ready, reconciling, stalled } = judged;
     match invalid.filter(|_| observed.deleting_since.is_none()) {
-        Some(invalid) => refused(observed, invalid, plan, state),
+        Some(invalid) => refused(observed, invalid, plan, (state, &ready.2)),
         None => (state, Verdict { accepted: valid, ready, reconciling, stalled }),
     }
 }
@@ -85,7 +85,12 @@ fn deleting(plan: &Plan, seconds: i64) -> Judged {
 }
 
 /// A bad spec: what runs goes on, and the status says which generation that is and what it does.
-fn refused(observed: &Observed, invalid: &Invalid, plan: &Plan, state: StrategyState) -> (StrategyState, Verdict) {
+fn refused(
+    observed: &Observed,
+    invalid: &Invalid,
+    plan: &Plan,
+    (state, done): (StrategyState, &str),
+) -> (StrategyState, Verdict) {
     let accepted = (ConditionStatus::False, invalid.reason, invalid.message.clone());
     let told = |does: &str| match observed.status.applied_generation {
         Some(generation) => format!("generation {generation} {does}; {}", invalid.message),
@@ -98,7 +103,7 @@ fn refused(observed: &Observed, invalid: &Invalid, plan: &Plan, state: StrategyS
         }
         (_, StrategyState::Running | StrategyState::Starting) => (state, told("keeps trading")),
         (_, StrategyState::Paused) => (state, told("is paused")),
-        (_, StrategyState::Stopping) => (state, told("is stopping")),
+        (_, StrategyState::Stopping) => (state, format!("{done} {}", told("is stopping"))),
         (_, StrategyState::Stopped) => (state, told("has stopped")),
         (
             _,

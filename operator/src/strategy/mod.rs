@@ -2,7 +2,7 @@
 
 #[cfg(test)]
 #[path = "tests/fixture.rs"]
-mod fixture;
+pub mod fixture;
 mod judge;
 pub mod observe;
 pub mod plan;
