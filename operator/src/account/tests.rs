@@ -21,8 +21,8 @@ use crate::strategy::fixture::{NOW_MS, account, edit, found, image, record, stra
 const EARLY: &str = "2026-01-01T00:00:00Z";
 const LATE: &str = "2026-01-02T00:00:00Z";
 
-fn ledger(id: &str) -> Option<Ledger> {
-    Some(Ledger { id: id.to_owned(), resource_uid: "u1".to_owned(), started_at: EARLY.to_owned() })
+fn ledger(id: &str) -> Ledger {
+    Ledger { id: id.to_owned(), resource_uid: "u1".to_owned(), started_at: EARLY.to_owned() }
 }
 
 fn pod(role: Role, digest: &str) -> PodFacts {
@@ -42,8 +42,8 @@ fn serving() -> Observed {
     let keys = Keys::new("t").unwrap();
     let status = json!({"epoch": 3, "feed": {"source": "replay-paper", "epoch": 3, "pod": "feed-paper-3"}});
     let mut status: TradingAccountStatus = serde_json::from_value(status).unwrap();
-    status.ledger = ledger("abcdef");
-    status.feed.as_mut().unwrap().ledger = ledger("abcdef");
+    status.ledger = Some(ledger("abcdef"));
+    status.feed.as_mut().unwrap().ledger = Some(ledger("abcdef"));
     let mut observed = Observed {
         name: "paper".to_owned(),
         namespace: "ns".to_owned(),

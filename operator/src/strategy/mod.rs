@@ -2,7 +2,7 @@
 
 #[cfg(test)]
 #[path = "tests/fixture.rs"]
-pub mod fixture;
+pub(crate) mod fixture;
 mod judge;
 pub mod observe;
 pub mod plan;
