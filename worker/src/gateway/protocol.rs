@@ -149,7 +149,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     pub(super) async fn ask_about_doubts(&mut self) -> Result<(), Stop> {
         self.hear_reports();
         // A venue in the record has no doubts: what was not committed never happened.
-        if self.is_elsewhere() && self.desk.has_open_orders() {
+        if self.is_elsewhere() && self.desk.has_questions() {
             let now = self.now().await?;
             for id in self.desk.questions(now) {
                 self.ask(&id).await?;

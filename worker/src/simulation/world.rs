@@ -48,7 +48,7 @@ impl World {
     pub fn of(seed: u64) -> Self {
         let account = Account::open();
         let mut chance = Chance::of(seed);
-        let weather = Weather { is_dark: chance.one_in(5), orders_stay: chance.one_in(2) };
+        let weather = Weather { is_dark: chance.one_in(5), orders_stay: chance.one_in(2), understates: false };
         account.exchange.draw_from(Some(chance.clone()), weather);
         let (gateway, worker) = (account.start_gateway(1), account.start_worker(1));
         Self {
