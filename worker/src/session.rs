@@ -124,10 +124,11 @@ impl<B: Bus> Session<B> {
         self.seen.elapsed() >= IDLE
     }
 
-    /// Whether the register holds something newer than what this owner follows. The nudge that told of it may be
-    /// lost; the store tells with each commit and beat.
-    pub fn register_is_newer(&self) -> bool {
-        self.register > self.followed
+    /// Whether the register holds something else than what this owner follows. The nudge that told of it may be
+    /// lost; the store tells with each commit and beat. One that was lost and made anew may be numbered lower; one that
+    /// is gone says nothing.
+    pub fn register_is_news(&self) -> bool {
+        self.register.is_some() && self.register != self.followed
     }
 
     /// The owner follows this version of its register from the next commit on; `None`: it has none.

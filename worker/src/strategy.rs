@@ -125,7 +125,7 @@ impl<'a, B: Bus> Worker<'a, B> {
                 // With nothing to commit nobody else would say that this process is replaced, or its record gone.
                 self.session.beat().await?;
             }
-            if self.session.register_is_newer() {
+            if self.session.register_is_news() {
                 // Its nudge is lost or still on its way: the store has told.
                 self.follow_register().await?;
             }

@@ -240,11 +240,6 @@ impl Desk {
         self.orders.values().filter(|order| !order.is_over()).map(|order| &order.command)
     }
 
-    /// Whether any order is not over.
-    pub fn has_open_orders(&self) -> bool {
-        self.orders.values().any(|order| !order.is_over())
-    }
-
     /// The stamp of a request that is to be sent.
     pub fn stamp(&self, id: &ClientOrderId) -> Option<Timestamp> {
         match self.orders.get(id)?.stage {

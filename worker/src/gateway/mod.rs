@@ -150,7 +150,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
                 // command is judged by what the register holds now, not by what it held before this process was frozen.
                 self.session.beat().await?;
             }
-            if self.session.register_is_newer() {
+            if self.session.register_is_news() {
                 // Its nudge is lost or still on its way: the store has told.
                 self.adopt_register().await?;
             }
@@ -180,7 +180,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             cursors.push((stream, self.tick_cursors.get(&symbol).copied().unwrap_or(StreamId::ZERO)));
         }
         cursors.extend([(self.commands.clone(), self.cursor), (inbox, self.nudge_cursor)]);
-        let block = if self.is_elsewhere() && self.desk.has_open_orders() { SOON } else { IDLE };
+        let block = if self.is_elsewhere() && self.desk.has_questions() { SOON } else { IDLE };
         let (bus, runtime) = (self.runtime.bus.clone(), self.runtime.clone());
         let reading = patiently(&runtime, || bus.read(&cursors, ENTRIES_MAX, Some(block)));
         self.runtime.shutdown.or(reading).await.transpose()

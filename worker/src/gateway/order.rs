@@ -63,6 +63,9 @@ pub(super) struct GatewayOrder {
     /// A cancel was asked for: it is never sent again, and once the venue shows it, it is cancelled there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel: bool,
+    /// The venue was asked once more some time after the end: totals and trades can come later than an end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
     /// When the venue was last asked about it. Not stored: a restart asks at once.
     #[serde(skip)]
     pub asked: Option<Timestamp>,
@@ -87,6 +90,7 @@ impl GatewayOrder {
             told_at: None,
             matched: None,
             cancel: false,
+            settled: false,
             asked: Some(signed_at),
         }
     }
@@ -94,6 +98,11 @@ impl GatewayOrder {
     /// Whether nothing more is expected of it.
     pub fn is_over(&self) -> bool {
         self.stage == Stage::Over
+    }
+
+    /// Whether the venue has told of it and was not asked again since its end.
+    pub fn is_unsettled(&self) -> bool {
+        self.told_at.is_some() && !self.settled
     }
 
     /// The side of the order; `None` for a cancel, which is never kept.

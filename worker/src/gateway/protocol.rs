@@ -89,7 +89,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             // The order is on record as being sent before the venue can hear of it.
             self.store().await?;
             let now = self.now().await?;
-            if self.session.register_is_newer() {
+            if self.session.register_is_news() {
                 // The commit has told of a newer register: it may forbid this very order, which is not sent yet.
                 self.follow_books().await?;
                 let news = self.desk.withdraw(id, now);
@@ -146,7 +146,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     pub(super) async fn ask_about_doubts(&mut self) -> Result<(), Stop> {
         self.hear_reports();
         // A venue in the record has no doubts: what was not committed never happened.
-        if self.is_elsewhere() && self.desk.has_open_orders() {
+        if self.is_elsewhere() && self.desk.has_questions() {
             let now = self.now().await?;
             for id in self.desk.questions(now) {
                 self.ask(&id).await?;

@@ -9,7 +9,6 @@ use crate::Effect;
 use crate::instrument::Asset;
 use crate::messages::AlertKind;
 use crate::numbers::Notional;
-use crate::risk::RiskState;
 use crate::time::Timestamp;
 
 impl Engine {
@@ -31,14 +30,10 @@ impl Engine {
     }
 
     /// Trades nothing more, for good: the account holds something else than this ledger says, for this reason.
+    #[must_use]
     pub fn halt_on_mismatch(&mut self, now: Timestamp, why: &str) -> Vec<Effect> {
         let mut turn = Turn::new(now);
-        if !self.is_mismatched() {
-            self.state.risk = RiskState::Halted;
-            self.state.warnings.push(AlertKind::AccountMismatch);
-            let message = format!("Nothing more is traded: {why}.");
-            turn.alarm(&self.config, AlertKind::AccountMismatch, message, 1);
-        }
+        self.halt(&mut turn, AlertKind::AccountMismatch, why);
         turn.effects
     }
 

@@ -224,7 +224,7 @@ fn a_refusal_ends_only_what_the_venue_has_not_told_of() {
     let mut desk = sent();
     desk.hear(&report(OrderStatus::PartiallyFilled, "0.4", &[("1", "0.4")]));
     assert_eq!(brief(&desk.settle(&id, &refused, at(0))), Vec::<String>::new());
-    assert!(desk.has_open_orders());
+    assert!(desk.has_questions());
     assert_eq!(brief(&desk.settle(&id, &Outcome::Unknown("TimedOut".into()), at(0))), Vec::<String>::new());
 }
 
@@ -250,7 +250,7 @@ fn absence() {
     let ended = |desk: &mut Desk, last: i64| {
         assert_eq!(desk.found(&id, None, ELSEWHERE, at(first)), Found::Wait);
         match desk.found(&id, None, ELSEWHERE, at(last)) {
-            Found::News(news) => (brief(&news), desk.has_open_orders()),
+            Found::News(news) => (brief(&news), desk.has_questions()),
             other @ (Found::Wait | Found::Resend) => panic!("{other:?}"),
         }
     };
@@ -298,7 +298,11 @@ fn doubts_are_asked_about_soon_and_silent_orders_now_and_then() {
     };
     assert_eq!(asked(&mut with(OrderStatus::Accepted, "0", &[])), 4);
     assert_eq!(asked(&mut with(OrderStatus::Canceled, "0.4", &[])), 40);
-    assert_eq!(asked(&mut with(OrderStatus::Filled, "1", &[("1", "1")])), 0);
+    // One that has ended: until it has been asked about once more.
+    let mut ended = with(OrderStatus::Filled, "1", &[("1", "1")]);
+    assert_eq!((asked(&mut ended), ended.has_questions()), (4, true));
+    assert_eq!(ended.found(&buy(1).client_order_id, None, ELSEWHERE, at(20_001)), Found::Wait);
+    assert_eq!((asked(&mut ended), ended.has_questions()), (0, false));
     let mut cancelled = with(OrderStatus::Accepted, "0", &[]);
     judge(&mut cancelled, &cancel("abc", 1, 0), 0);
     assert_eq!(asked(&mut cancelled), 41, "at once, and then soon");
