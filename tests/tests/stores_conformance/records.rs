@@ -223,11 +223,11 @@ pub async fn a_record_tells_when_its_owner_was_seen(store: &impl Store) {
     assert_eq!(record(bus).await.seen_ms(), 0, "nobody has been seen yet");
     let before = bus.now_ms().await.unwrap();
     let lease = acquired(bus, &ledger, 1).await.lease;
-    let (taken, never) = (record(bus).await.beat_ms, record(bus).await.at_ms);
-    assert!(taken >= before && never == 0);
+    let (since, none) = (record(bus).await.beat_ms, record(bus).await.at_ms);
+    assert!(since >= before && none == 0);
     bus.commit(&lease, &change(0, "c1")).await.unwrap();
     let committed = record(bus).await.at_ms;
-    assert!(committed >= taken);
+    assert!(committed >= since);
     bus.beat(&lease).await.unwrap();
     let last = record(bus).await;
     assert!(last.beat_ms >= committed && last.at_ms == committed && last.version == 1);

@@ -195,8 +195,8 @@ fn commands_of_others_leave_little_behind() {
         stage.store.add(&stream, &other.to_string());
         stage.store.add(&stream, &other.to_string().replace("\"time\":", "\"time\":\"x\",\"when\":"));
     }
-    let long = "y".repeat(2 << 20);
-    stage.store.add(&stream, &format!("\"{long}\""));
+    let huge = "y".repeat(2 << 20);
+    stage.store.add(&stream, &format!("\"{huge}\""));
     stage.start_role("gateway");
     stage.finish();
 
