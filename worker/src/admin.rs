@@ -37,7 +37,10 @@ struct Status {
     reason: String,
     message: String,
     /// The store was away; ready again with its next answer.
-    store_away: bool,
+    /// Why the store does not do what it is asked; empty while it does.
+    store: (String, String),
+    /// That memory is full, though nothing of the role's own waits for room; empty while there is room.
+    full: (String, String),
     /// Why the store may not be used, whatever the role says; empty while it may.
     unfit: String,
     /// What is worth knowing of a role that is ready; empty if nothing is.
@@ -50,7 +53,9 @@ impl Status {
         if !self.unfit.is_empty() {
             return Some((UNFIT, &self.unfit));
         }
-        (!self.reason.is_empty()).then_some((&self.reason, &self.message))
+        let words = [(&self.store.0, &self.store.1), (&self.full.0, &self.full.1), (&self.reason, &self.message)];
+        let first = words.into_iter().find(|(reason, _)| !reason.is_empty());
+        first.map(|(reason, message)| (reason.as_str(), message.as_str()))
     }
 }
 
@@ -82,7 +87,8 @@ impl Health {
         let status = Mutex::new(Status {
             reason: STARTING.to_owned(),
             message: "the role has not started".to_owned(),
-            store_away: false,
+            store: (String::new(), String::new()),
+            full: (String::new(), String::new()),
             unfit: String::new(),
             remark: String::new(),
         });
@@ -120,7 +126,6 @@ impl Health {
         self.change(|status| {
             status.reason.clear();
             status.message.clear();
-            status.store_away = false;
         });
     }
 
@@ -134,24 +139,25 @@ impl Health {
         self.change(|status| reason.clone_into(&mut status.unfit));
     }
 
-    /// The role cannot do its work, for this reason.
-    pub fn not_ready(&self, reason: &str, message: &str) {
-        self.change(|status| {
-            status.store_away |= status.reason.is_empty();
-            (status.reason, status.message) = (reason.to_owned(), message.to_owned());
-        });
+    /// Memory of the store is full, for this reason, or has room again with an empty one. The role's own word stays.
+    pub fn store_full(&self, reason: &str, message: &str) {
+        self.change(|status| status.full = (reason.to_owned(), message.to_owned()));
     }
 
-    /// The role waits for a human, for this reason; an answer of the store does not change that.
-    pub fn blocked(&self, reason: &str, message: &str) {
-        self.not_ready(reason, message);
-        self.status().store_away = false;
+    /// The role cannot do its work, for this reason, until it says otherwise: an answer of the store does not change that.
+    pub fn not_ready(&self, reason: &str, message: &str) {
+        self.change(|status| (status.reason, status.message) = (reason.to_owned(), message.to_owned()));
+    }
+
+    /// The store does not do what it is asked, for this reason. The role's own word stays beside it.
+    pub fn store_away(&self, reason: &str, message: &str) {
+        self.change(|status| status.store = (reason.to_owned(), message.to_owned()));
     }
 
     /// The store answers again.
     pub fn reachable(&self) {
-        if self.status().store_away {
-            self.ready();
+        if !self.status().store.0.is_empty() {
+            self.store_away("", "");
         }
     }
 

@@ -238,7 +238,7 @@ impl<B: Bus> Session<B> {
         if full {
             self.free_memory().await;
             self.says_full = true;
-            self.runtime.health.blocked(MEMORY_FULL, &format!("no commit passes: {}", Failure::MemoryFull));
+            self.runtime.health.store_full(MEMORY_FULL, &format!("no commit passes: {}", Failure::MemoryFull));
         } else {
             self.runtime.health.reachable();
             self.has_room();
@@ -247,7 +247,7 @@ impl<B: Bus> Session<B> {
 
     fn has_room(&mut self) {
         if std::mem::take(&mut self.says_full) {
-            self.runtime.health.ready();
+            self.runtime.health.store_full("", "");
         }
     }
 
@@ -320,10 +320,10 @@ impl<B: Bus> Patience<B> {
     /// Waits before the next attempt; `Err` if there must be none.
     pub async fn endure(&mut self, error: BusError) -> Result<(), Stop> {
         if !error.is_retryable() {
-            self.runtime.health.not_ready(error.reason(), &error.to_string());
+            self.runtime.health.store_away(error.reason(), &error.to_string());
             return Err(error.into());
         }
-        self.runtime.health.not_ready(error.reason(), &error.to_string());
+        self.runtime.health.store_away(error.reason(), &error.to_string());
         let shutdown: &mut Shutdown = &mut self.runtime.shutdown;
         shutdown.sleep(self.backoff.delay()).await;
         if shutdown.asked() {

@@ -70,7 +70,7 @@ async fn live<B: Bus>(runtime: &Runtime<B>, spec: &StrategySpec, registry: &Regi
     let working = || async { Worker::start(runtime, spec, registry).await?.work().await };
     match again_after_conflicts(runtime, working).await {
         Err(closed @ Stop::LedgerClosed { .. }) => {
-            runtime.health.blocked("LedgerClosed", &closed.to_string());
+            runtime.health.not_ready("LedgerClosed", &closed.to_string());
             runtime.shutdown.clone().wait().await;
             Ok(())
         }
@@ -136,7 +136,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
             self.take_ticks(read.ticks);
             if let Some((id, problem)) = self.poison.clone() {
-                return self.quarantine(id, &problem).await;
+                return self.quarantine(id, &problem, inbox::UNKNOWN_ORDER).await;
             }
             if self.batch.is_due(TICKS_MAX, UNCOMMITTED_MAX) {
                 self.store().await?;
@@ -156,7 +156,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         }
         let waits = !self.pending.is_empty();
         let is_stopped = self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().is_empty();
-        if !waits && (is_stopped || self.doubt.is_open()) {
+        if !waits && (is_stopped || self.doubt.is_open() || self.engine.is_mismatched()) {
             return false;
         }
         match (self.pending.front_matched(), self.engine.ticks_allowed_to(), self.engine.last_sequence()) {

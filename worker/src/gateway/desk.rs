@@ -52,7 +52,8 @@ pub(super) struct Desk {
     orders: BTreeMap<ClientOrderId, GatewayOrder>,
     ended: VecDeque<ClientOrderId>,
     books: BTreeMap<LedgerId, Book>,
-    strategies: BTreeMap<LedgerId, String>,
+    /// Whom the register names; `None` before one has been adopted in this life.
+    strategies: Option<BTreeMap<LedgerId, String>>,
     stances: Stances,
     highest: BTreeMap<LedgerId, u64>,
     dirty_orders: BTreeSet<ClientOrderId>,
@@ -84,14 +85,20 @@ impl Desk {
             }
         }
         let named = desired.books.iter().map(|spec| (spec.ledger.clone(), spec.strategy.clone()));
-        self.strategies = named.collect();
+        let named: BTreeMap<_, _> = named.collect();
         let open: BTreeSet<LedgerId> = self.open_commands().map(|command| command.ledger.clone()).collect();
         let known: BTreeSet<&LedgerId> = self.books.keys().chain(self.stances.ledgers()).collect();
-        let is_gone = |ledger: &&LedgerId| !self.strategies.contains_key(*ledger) && !open.contains(*ledger);
+        let is_gone = |ledger: &&LedgerId| !named.contains_key(*ledger) && !open.contains(*ledger);
         let gone: Vec<_> = known.into_iter().filter(is_gone).cloned().collect();
         for ledger in gone {
             self.drop_book(&ledger);
         }
+        self.strategies = Some(named);
+    }
+
+    /// Whether a register has been adopted in this life.
+    pub const fn has_register(&self) -> bool {
+        self.strategies.is_some()
     }
 
     /// A ledger that was not closed may be named again: that its ids are used up is not forgotten.
@@ -123,7 +130,7 @@ impl Desk {
 
     /// The registered strategy of a ledger.
     pub fn strategy_of(&self, ledger: &LedgerId) -> Option<String> {
-        self.strategies.get(ledger).cloned()
+        self.strategies.as_ref()?.get(ledger).cloned()
     }
 
     /// Judges a command. `Send` has recorded it as being sent with the stamp `now`.
@@ -144,7 +151,7 @@ impl Desk {
         if id.sequence() <= highest {
             return Verdict::Reissued(denied(command, "SequenceUsed"), highest);
         }
-        if self.strategies.get(id.ledger()) != Some(&command.strategy) || !self.books.contains_key(id.ledger()) {
+        if !self.names(command) || !self.books.contains_key(id.ledger()) {
             // The register may be newer than what is known here, so the sequence is not used up yet.
             return Verdict::NotRegistered;
         }
@@ -165,6 +172,11 @@ impl Desk {
         Verdict::Send
     }
 
+    fn names(&self, command: &OrderCommand) -> bool {
+        let named = self.strategies.as_ref().and_then(|named| named.get(command.client_order_id.ledger()));
+        named == Some(&command.strategy)
+    }
+
     fn judge_cancel(&mut self, command: &OrderCommand) -> Verdict {
         let id = &command.client_order_id;
         match self.orders.get(id) {
@@ -182,7 +194,7 @@ impl Desk {
         let id = &command.client_order_id;
         self.highest.insert(id.ledger().clone(), id.sequence());
         self.dirty_ledgers.insert(id.ledger().clone());
-        let registered = self.strategies.get(id.ledger()) == Some(&command.strategy);
+        let registered = self.names(command);
         denied(command, if registered { "BookUnknown" } else { "StrategyNotRegistered" })
     }
 

@@ -59,6 +59,8 @@ struct Gateway<B, V> {
     unknown: BTreeSet<LedgerId>,
     /// Why the register is not followed.
     register_problem: Option<String>,
+    /// A command waits for the first register that reads.
+    awaits_register: bool,
     started: bool,
     dirty: bool,
 }
@@ -124,6 +126,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             messages: Vec::new(),
             unknown: BTreeSet::new(),
             register_problem: None,
+            awaits_register: false,
             started: false,
             dirty: true,
         };
@@ -179,7 +182,11 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             let stream = self.runtime.identity.keys.market_tick(&self.source, &symbol.to_string());
             cursors.push((stream, self.tick_cursors.get(&symbol).copied().unwrap_or(StreamId::ZERO)));
         }
-        cursors.extend([(self.commands.clone(), self.cursor), (inbox, self.nudge_cursor)]);
+        cursors.push((inbox, self.nudge_cursor));
+        // A new order that only a register can judge waits for one, and what stands behind it with it.
+        if self.desk.has_register() || !self.awaits_register {
+            cursors.push((self.commands.clone(), self.cursor));
+        }
         let block = if self.is_elsewhere() && self.desk.has_questions() { SOON } else { IDLE };
         let (bus, runtime) = (self.runtime.bus.clone(), self.runtime.clone());
         let reading = patiently(&runtime, || bus.read(&cursors, ENTRIES_MAX, Some(block)));
@@ -246,7 +253,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     /// Ready once it has started, unless its register does not read.
     fn tell_readiness(&self) {
         match &self.register_problem {
-            Some(problem) => self.runtime.health.blocked("RegisterUnreadable", problem),
+            Some(problem) => self.runtime.health.not_ready("RegisterUnreadable", problem),
             None if self.started => self.runtime.health.ready(),
             None => {}
         }
@@ -282,12 +289,17 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         let cursors = vec![(self.commands.clone(), self.cursor)];
         let change = Change { cursors, set, delete: changes.delete, messages, trims };
         // An inbox at its bound: its strategy is behind or gone. Nothing is dropped; the gateway waits.
+        let mut waited = false;
         while self.session.commit(change.clone()).await? == Done::Busy {
+            waited = true;
             self.runtime.health.not_ready("InboxBusy", "a strategy does not take its news; is its worker running?");
             self.runtime.shutdown.sleep(SOON).await;
             if self.runtime.shutdown.asked() {
                 return Err(Stop::Interrupted { what: "a strategy's inbox was at its bound".to_owned() });
             }
+        }
+        if waited {
+            self.tell_readiness();
         }
         self.dirty = false;
         self.desk.acknowledged();

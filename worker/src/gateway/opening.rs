@@ -16,7 +16,7 @@ use crate::role::{Bus, Stop};
 use crate::saved::ENGINE;
 use crate::session::patiently;
 use crate::told::Told;
-use crds::roles::BookSpec;
+use crds::roles::{BookSpec, Stance};
 
 /// Entries of an inbox at most in one read.
 const ENTRIES_MAX: usize = 1_000;
@@ -45,7 +45,9 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         for spec in specs {
             match self.opening(spec).await? {
                 Ok((book, highest)) => self.desk.open(&spec.ledger, book, highest),
-                Err(problem) => self.alert_unknown(spec, &problem),
+                // It is on its way out: nobody trades on it any more.
+                Err(_) if spec.stance() == Stance::Closed => {}
+                Err(problem) => self.alert_unknown(spec, &problem).await?,
             }
         }
         Ok(())
@@ -74,10 +76,11 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 
     /// Once for each ledger: it is tried again with each look.
-    fn alert_unknown(&mut self, spec: &BookSpec, problem: &str) {
+    async fn alert_unknown(&mut self, spec: &BookSpec, problem: &str) -> Result<(), Stop> {
         if !self.unknown.insert(spec.ledger.clone()) {
-            return;
+            return Ok(());
         }
+        let time = self.now().await?;
         let message = format!(
             "Nobody knows what strategy {} holds at this account: {problem}. Its orders are denied until that is mended.",
             spec.strategy
@@ -93,9 +96,10 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
                 message,
                 current_value: String::new(),
                 threshold: String::new(),
-                time: engine::time::Timestamp::default(),
+                time,
             },
         );
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@
 use bus::{Entry, StreamId, Topic};
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::Symbol;
-use engine::messages::{Inbox, OrderCommand, OrderUpdate, Tick};
+use engine::messages::{CommandKind, Inbox, OrderCommand, OrderUpdate, Tick};
 use engine::time::Timestamp;
 use venue::{Outcome, Residence};
 
@@ -18,9 +18,15 @@ use crate::told::Told;
 impl<B: Bus, V: Restore> Gateway<B, V> {
     pub(super) async fn take_commands(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
         for entry in entries {
+            let command = entry.decode::<OrderCommand>();
+            if let Ok(command) = &command
+                && self.must_wait(command).await?
+            {
+                return Ok(());
+            }
             self.cursor = entry.id;
             self.dirty = true;
-            match entry.decode::<OrderCommand>() {
+            match command {
                 Ok(command) => self.take_command(&command).await?,
                 Err(problem) => {
                     self.runtime.health.poison();
@@ -38,6 +44,18 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             }
         }
         Ok(())
+    }
+
+    /// Whether only a register can judge this command and none has been adopted in this life: its sequence is not used up
+    /// for want of one. What stands behind it waits with it.
+    async fn must_wait(&mut self, command: &OrderCommand) -> Result<bool, Stop> {
+        let known = self.desk.order(&command.client_order_id).is_some();
+        if self.desk.has_register() || known || command.kind == CommandKind::Cancel {
+            return Ok(false);
+        }
+        self.follow_books().await?;
+        self.awaits_register = !self.desk.has_register();
+        Ok(self.awaits_register)
     }
 
     async fn take_command(&mut self, command: &OrderCommand) -> Result<(), Stop> {

@@ -14,6 +14,13 @@ use crate::told::Holdings;
 /// How often the gateway is asked once more after all was told and it did not help.
 const IN_VAIN_MAX: u8 = 2;
 
+/// The reason of a strategy whose account holds something else than its ledger.
+pub(super) const MISMATCH: &str = "AccountMismatch";
+/// Why, and what to do.
+pub(super) const MISMATCH_MESSAGE: &str = "the account holds something else than the strategy's ledger, also after all \
+     trades were told again: nothing more is traded. Compare order.fill with the status; then delete the strategy and make \
+     it anew";
+
 /// What is known of lost news.
 #[derive(Debug, Default)]
 pub(super) struct Doubt {
@@ -127,10 +134,9 @@ impl<B: Bus> Worker<'_, B> {
     pub(super) fn tell_readiness(&self) {
         let health = &self.runtime.health;
         if self.engine.is_mismatched() {
-            let message = "the account holds something else than the strategy's ledger: nothing more is traded";
-            health.blocked("AccountMismatch", message);
+            health.not_ready(MISMATCH, MISMATCH_MESSAGE);
         } else if let Some(problem) = &self.register_problem {
-            health.blocked("RegisterUnreadable", problem);
+            health.not_ready("RegisterUnreadable", problem);
         } else {
             health.ready();
         }

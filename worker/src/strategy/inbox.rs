@@ -10,6 +10,14 @@ use crate::role::{Bus, IDLE, Stop};
 use crate::told::{Holdings, Told};
 use crds::record::{Phase, PhaseState};
 
+/// What to do about an entry that does not read.
+const UNREADABLE: &str = "Remove it with XDEL. If order.fill shows a trade that it told of, add that news anew with XADD: \
+     without it the order stays open and nothing more is traded. Then restart the worker";
+/// What to do about a trade of an order that this strategy does not know.
+pub(super) const UNKNOWN_ORDER: &str = "Compare it with order.fill and with the venue. If there was no such trade, remove the \
+     entry with XDEL and restart the worker; if there was, delete the strategy and make it anew: its ledger does not know \
+     the order";
+
 /// Entries that were read but not consumed: updates that belong after a tick that was not taken yet, and what came
 /// behind them and has nothing left to apply.
 #[derive(Debug, Default)]
@@ -50,7 +58,9 @@ impl<B: Bus> Worker<'_, B> {
         for entry in entries {
             let Told { news, sub_account, repeat } = match entry.decode() {
                 Ok(told) => told,
-                Err(problem) => return self.quarantine(entry.id, &format!("does not read: {problem}")).await,
+                Err(problem) => {
+                    return self.quarantine(entry.id, &format!("does not read: {problem}"), UNREADABLE).await;
+                }
             };
             let update = match news {
                 // News of a closed ledger of the same name: its ticks are not these.
@@ -143,13 +153,11 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// A lost fill is never traded past: the cursor stays, nothing more is done until a human has looked.
-    pub(super) async fn quarantine(&mut self, id: StreamId, problem: &str) -> Result<(), Stop> {
+    pub(super) async fn quarantine(&mut self, id: StreamId, problem: &str, remedy: &str) -> Result<(), Stop> {
         self.apply_pending();
         self.runtime.health.poison();
         let message = format!(
-            "entry {id} of {} {problem}. Nothing is traded past it. Look at it with XRANGE and remove it \
-             with XDEL. If order.fill shows a trade that it told of, add that news anew with XADD: without it the order \
-             stays open and nothing more is traded. Then restart the worker",
+            "entry {id} of {} {problem}. Nothing is traded past it. Look at it with XRANGE. {remedy}",
             self.owner.inbox()
         );
         tracing::error!("{message}");
@@ -163,7 +171,7 @@ impl<B: Bus> Worker<'_, B> {
         self.batch.touch();
         self.store().await?;
         loop {
-            self.runtime.health.blocked("PoisonInbox", &message);
+            self.runtime.health.not_ready("PoisonInbox", &message);
             self.runtime.shutdown.sleep(IDLE).await;
             if self.runtime.shutdown.asked() {
                 return Ok(());

@@ -9,6 +9,7 @@ use engine::numbers::Quantity;
 use engine::strategy::DesiredState;
 use engine::{Effect, Event};
 
+use super::doubt::{MISMATCH, MISMATCH_MESSAGE};
 use super::{COMMAND, Worker};
 use crate::document::{DeadLetter, for_outsiders, message};
 use crate::role::{Bus, Stop};
@@ -174,6 +175,15 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     fn phase(&self) -> Phase {
+        if self.engine.is_mismatched() {
+            // It takes no tick any more: nobody waits for it.
+            return Phase {
+                state: PhaseState::Quarantined,
+                reason: MISMATCH.to_owned(),
+                message: MISMATCH_MESSAGE.to_owned(),
+                generation: self.spec.generation,
+            };
+        }
         let (state, reason) = match self.engine.desired() {
             DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),
             DesiredState::Running | DesiredState::Paused if self.has_ended() => {

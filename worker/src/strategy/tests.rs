@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use bus::Topic;
+use crds::record::PHASE;
 use crds::roles::Stance;
 use engine::strategy::DesiredState;
 use serde_json::{Value, json};
@@ -119,6 +120,31 @@ fn a_register_that_does_not_read_changes_nothing_and_ends_nobody() {
     assert_eq!(bench.engine()["desired"], "Stopped");
 }
 
+/// A gateway that starts and cannot read its register knows nobody's name: it cancels nothing for that, and denies nothing.
+#[test]
+fn a_gateway_that_starts_without_a_register_that_reads_leaves_orders_and_commands_as_they_are() {
+    let mut bench = Bench::start();
+    bench.account.exchange.next(Script { trades: vec![(1_000, 40)], ends_after: None, ..Script::default() });
+    while !bench.account.exchange.has_open_orders() {
+        bench.trade(1);
+    }
+    let gateway = bench.account.gateway.clone();
+    bench.account.register(&gateway, &json!({"books": 7}));
+    let requests = bench.account.exchange.requests().len();
+    bench.gateway = bench.account.start_gateway(2);
+    for _ in 0..20 {
+        bench.step();
+    }
+    assert!(bench.account.exchange.has_open_orders(), "the order waits on");
+    assert_eq!(bench.account.exchange.requests().len(), requests, "nothing was asked of the venue");
+    bench.account.follow(Stance::Open);
+    bench.account.want(DesiredState::Paused);
+    bench.trade(40);
+    bench.account.want(DesiredState::Running);
+    let trades = bench.account.exchange.trades().len();
+    bench.trade_until(trades + 2);
+}
+
 #[test]
 fn a_worker_that_is_stopped_takes_its_news_to_the_end() {
     let mut bench = Bench::start();
@@ -187,9 +213,13 @@ fn what_cannot_be_told_again_halts_the_strategy_for_good() {
     bench.trade(30);
     assert_eq!(bench.alerts(), ["AccountMismatch"]);
     assert_eq!(bench.engine()["risk"], "Halted");
+    // A feed waits for it no longer, and a run ends with it.
+    let phase = |bench: &Bench| bench.account.field(&bench.account.strategy, PHASE).unwrap();
+    assert_eq!((&phase(&bench)["state"], &phase(&bench)["reason"]), (&json!("Quarantined"), &json!("AccountMismatch")));
     bench.worker = bench.account.start_worker(2);
     bench.trade(60);
     assert_eq!((bench.alerts().len(), bench.account.exchange.requests().len()), (1, before));
+    assert_eq!(phase(&bench)["reason"], "AccountMismatch");
 }
 
 /// The gateway's record alone is lost and made anew: its sub-account goes on where the strategy's ledger is, also with

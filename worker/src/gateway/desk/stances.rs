@@ -68,8 +68,12 @@ const fn opens(order: &NewOrder) -> bool {
 impl Desk {
     /// Why an order of this ledger may not be made now. A ledger that the register does not name makes none.
     pub(super) fn refuses(&self, ledger: &LedgerId, order: &NewOrder) -> Option<&'static str> {
-        let registered = self.strategies.contains_key(ledger);
-        let stance = self.stances.of(ledger).filter(|_| registered).unwrap_or(Stance::CancelOrders);
+        let followed = self.stances.of(ledger);
+        // Before a register has been adopted nobody knows who is named: what was followed before goes on.
+        let stance = match &self.strategies {
+            None => followed.unwrap_or_default(),
+            Some(named) => followed.filter(|_| named.contains_key(ledger)).unwrap_or(Stance::CancelOrders),
+        };
         refusal(stance, order)
     }
 
