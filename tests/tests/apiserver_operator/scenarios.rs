@@ -57,11 +57,6 @@ pub const SCENARIOS: &[Scenario] = &[
         trading: true,
         act: |world| Box::pin(stopped_while_invalid(world)),
     },
-    Scenario {
-        name: "it is deleted while it is made",
-        trading: false,
-        act: |world| Box::pin(deleted_while_made(world)),
-    },
 ];
 
 pub fn strategy_spec() -> Value {
@@ -263,22 +258,6 @@ async fn stopped_while_invalid(world: &World) {
     );
     set(world, json!({"instruments": strategy_spec()["instruments"]})).await;
     world.until_reason(Kind::Strategy, STRATEGY, "Stopped").await;
-}
-
-/// What was opened for it is closed, whether its status says so already or not.
-async fn deleted_while_made(world: &World) {
-    world.create(Kind::Account, ACCOUNT, account_spec()).await;
-    world.create(Kind::Strategy, STRATEGY, strategy_spec()).await;
-    world.until("it is held", Kind::Strategy, STRATEGY, |object| !object["metadata"]["finalizers"].is_null()).await;
-    world.delete(Kind::Strategy, STRATEGY).await;
-    world.until("it is gone", Kind::Strategy, STRATEGY, Value::is_null).await;
-    // The name is free: nothing open is found under it.
-    world.create(Kind::Strategy, STRATEGY, strategy_spec()).await;
-    world.until_reason(Kind::Strategy, STRATEGY, "Trading").await;
-    world.delete(Kind::Strategy, STRATEGY).await;
-    world.until("it is gone", Kind::Strategy, STRATEGY, Value::is_null).await;
-    world.delete(Kind::Account, ACCOUNT).await;
-    world.until("it is gone", Kind::Account, ACCOUNT, Value::is_null).await;
 }
 
 /// The API server lets rules go, but a replay gives none: what runs goes on.

@@ -198,6 +198,23 @@ async fn of_two_that_ask_for_more_than_half_one_trades() {
     }
 }
 
+/// What was opened for it is closed, whether its status says so already or not: no ledger is found under its name later.
+#[tokio::test]
+async fn a_strategy_that_is_deleted_while_it_is_made_leaves_its_name_free() {
+    let world = World::alone().await;
+    world.create(Kind::Account, ACCOUNT, account_spec()).await;
+    for _ in 0..5 {
+        world.create(Kind::Strategy, STRATEGY, strategy_spec()).await;
+        world.until("it is held", Kind::Strategy, STRATEGY, |object| !object["metadata"]["finalizers"].is_null()).await;
+        world.delete(Kind::Strategy, STRATEGY).await;
+        world.until("it is gone", Kind::Strategy, STRATEGY, Value::is_null).await;
+        let record = world.bus.record(&owners(&world).0).await.unwrap();
+        assert!(record.is_none_or(|record| record.closed), "an open ledger is left");
+    }
+    world.create(Kind::Strategy, STRATEGY, strategy_spec()).await;
+    world.until_reason(Kind::Strategy, STRATEGY, "Trading").await;
+}
+
 #[tokio::test]
 async fn another_symbol_is_refused_and_the_feed_stays() {
     let world = World::alone().await;
