@@ -188,6 +188,12 @@ fn a_crash_loop_of_either_is_released_by_its_count() {
     assert_eq!(words(&observed), ["clear true"]);
     observed.annotations.insert(RELEASE_ANNOTATION.to_owned(), "CrashLoop 5".to_owned());
     assert_eq!(words(&observed), ["feed ForgetEnds+CreatePod", "clear false"]);
+    // Also while its readers are not known: what is taken off was acted on.
+    observed.strategies.clear();
+    observed.kept_readers = vec!["grid".to_owned()];
+    assert_eq!(words(&observed), ["feed ForgetEnds", "clear false"]);
+    observed.annotations.insert(RELEASE_ANNOTATION.to_owned(), "CrashLoop 4".to_owned());
+    assert_eq!(words(&observed), ["clear true"]);
 }
 
 #[test]
