@@ -1,7 +1,7 @@
 //! What a strategy's state and conditions are: the table of contracts, row by row. Pure.
 
 use crds::condition::ConditionStatus;
-use crds::record::{POSITION, PhaseState};
+use crds::record::{POSITION, Phase, PhaseState};
 use crds::strategy::status::StrategyState;
 use engine::strategy::DesiredState;
 use k8s_openapi::jiff::Timestamp;
@@ -150,15 +150,22 @@ fn placed(observed: &Observed, plan: &Plan, word: Option<&Word>) -> Judged {
     match &plan.standing {
         Standing::Ready { pod, .. } => working(observed, plan, word, pod),
         Standing::Starting { why } => {
+            if let Some(phase) = quarantine(observed, word) {
+                return quarantined(phase);
+            }
             if let Some((reason, message)) = silent_worker(observed) {
                 return Judged::unknown(reason, message);
             }
             let state = if observed.status.ledger.is_some() { StrategyState::Starting } else { StrategyState::Pending };
             Judged::under_way(state, Reason::Starting, format!("On its way: {why}."))
         }
-        Standing::Blocked { why } => {
-            Judged::under_way(StrategyState::Starting, Reason::PodBlocked, format!("The pod cannot start: {why}."))
-        }
+        Standing::Blocked { why } => match quarantine(observed, word) {
+            Some(phase) => quarantined(phase),
+            None => {
+                let message = format!("The pod cannot start: {why}.");
+                Judged::under_way(StrategyState::Starting, Reason::PodBlocked, message)
+            }
+        },
         Standing::CrashLoop { count, why } => Judged::stuck(
             Reason::CrashLoop,
             format!(
@@ -181,11 +188,28 @@ fn own_record(observed: &Observed) -> Option<&RecordFacts> {
     life::is_of(record, observed.status.epoch.unwrap_or(0)).then_some(record)
 }
 
+/// Whether the worker had its lease, and its pod is there.
+fn is_there(observed: &Observed) -> bool {
+    let mut pods = observed.pods.iter().filter(|pod| pod.owned && Some(pod.epoch) == observed.status.epoch);
+    own_record(observed).is_some() && pods.any(|pod| !pod.deleting)
+}
+
 /// The worker had its lease, and says nothing more.
 fn silent_worker(observed: &Observed) -> Option<(Reason, String)> {
-    own_record(observed)?;
-    let pod = observed.pods.iter().find(|pod| pod.owned && Some(pod.epoch) == observed.status.epoch)?;
-    if pod.deleting { None } else { life::silence(&observed.stored, Reason::WorkerSilent, "worker") }
+    is_there(observed).then(|| life::silence(&observed.stored, Reason::WorkerSilent, "worker")).flatten()
+}
+
+/// The worker's own word that it goes no further. It is not ready then, so its pod looks as one that only starts.
+fn quarantine<'a>(observed: &Observed, word: Option<&'a Word>) -> Option<&'a Phase> {
+    word.map(|word| &word.phase).filter(|phase| phase.state == PhaseState::Quarantined && is_there(observed))
+}
+
+fn quarantined(phase: &Phase) -> Judged {
+    match [Reason::PoisonInbox, Reason::AccountMismatch].into_iter().find(|reason| reason.as_str() == phase.reason) {
+        Some(reason) => Judged::stuck(reason, phase.message.clone()),
+        // A later worker's word.
+        None => Judged::stuck(Reason::PoisonInbox, format!("{}: {}", phase.reason, phase.message)),
+    }
 }
 
 /// What the worker itself says, once its pod is ready; and whether those that it trades with live.
@@ -213,7 +237,7 @@ fn working(observed: &Observed, plan: &Plan, word: Option<&Word>, pod: &str) -> 
             "The replay has ended; its result stays here.",
         ),
         (PhaseState::Stopped, _) => Judged::under_way(StrategyState::Stopping, Reason::Stopping, "The pod is ending."),
-        (PhaseState::Quarantined, _) => Judged::stuck(Reason::PoisonInbox, word.phase.message.clone()),
+        (PhaseState::Quarantined, _) => quarantined(&word.phase),
     }
 }
 

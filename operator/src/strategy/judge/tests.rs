@@ -170,9 +170,30 @@ fn a_bad_spec_says_what_runs_on() {
     assert!(message.starts_with("generation 4 has stopped; "), "{message}");
     assert_eq!(broken(&|observed| observed.pods.clear()).0, "Pending False NoInstrumentRules stalled");
     let (line, _) = broken(&|observed| {
+        observed.pods[0].ready = false;
         edit(&mut observed.stored, |record| record.fields.extend([phase(PhaseState::Quarantined, "PoisonInbox")]));
     });
     assert_eq!(line, "Quarantined False NoInstrumentRules stalled");
+}
+
+#[test]
+fn who_waits_for_a_human_says_so_though_its_pod_is_not_ready() {
+    for (reason, told_reason) in
+        [("PoisonInbox", "PoisonInbox"), ("AccountMismatch", "AccountMismatch"), ("ALaterOne", "PoisonInbox")]
+    {
+        for (ready, waiting) in [(false, None), (false, Some("CrashLoopBackOff".to_owned())), (true, None)] {
+            let mut observed = trading();
+            (observed.pods[0].ready, observed.pods[0].waiting) = (ready, waiting);
+            edit(&mut observed.stored, |record| record.fields.extend([phase(PhaseState::Quarantined, reason)]));
+            assert_eq!(line(&observed), format!("Quarantined False {told_reason} stalled"));
+            // The word of the one before, or of one that is being replaced, says nothing of the next.
+            edit(&mut observed.stored, |record| record.epoch = 2);
+            assert!(line(&observed).starts_with("Starting False"), "{reason} {ready}");
+            edit(&mut observed.stored, |record| record.epoch = 3);
+            observed.pods[0].deleting = true;
+            assert_eq!(line(&observed), "Starting False Starting reconciling");
+        }
+    }
 }
 
 #[test]
