@@ -4,11 +4,10 @@ use crds::condition::Condition;
 use crds::strategy::status::{Mode, Worker};
 use crds::{TradingStrategy, TradingStrategyStatus};
 use engine::messages::AlertKind;
-use k8s_openapi::jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::judge;
+use super::judge::{self, Moment};
 use super::observe::Observed;
 use super::plan::{Move, Plan};
 use super::validate::Invalid;
@@ -21,19 +20,19 @@ use crate::status::ObjectVersion;
 use crate::{Error, status};
 
 /// The status that a reader should see now.
-pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> TradingStrategyStatus {
+pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, moment: Moment) -> TradingStrategyStatus {
     let word = match &observed.stored {
         Stored::Found(record) => word(record),
         Stored::Away(_) | Stored::Missing => None,
     };
-    let (state, verdict) = judge::judge(observed, invalid, plan, word.as_ref(), now);
+    let (state, verdict) = judge::judge(observed, invalid, plan, word.as_ref(), moment);
     let generation = i64::try_from(observed.generation).ok();
     let before = &observed.status;
     let mut report = word.and_then(|word| word.report).or_else(|| before.report.clone());
     if let Some(report) = &mut report {
         report.summary.alert = alert(&report.summary.alert, verdict.ready.1, verdict.stalled);
     }
-    let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = moment.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     TradingStrategyStatus {
         observed_generation: generation,
         applied_generation: if is_applied(observed, invalid, plan) { generation } else { before.applied_generation },
