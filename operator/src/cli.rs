@@ -19,6 +19,7 @@ use operator::controller::{self, Sources};
 use operator::metrics::{self, Metrics};
 use operator::names::OPERATOR;
 use operator::pace::Pace;
+use operator::since::Since;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -158,6 +159,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             recorder: Recorder::new(client.clone(), Reporter { controller: OPERATOR.to_owned(), instance: None }),
             pace: Pace::default(),
             admission: Admission::default(),
+            since: Since::default(),
             metrics: metrics.clone(),
             strategies,
             accounts: accounts.clone(),

@@ -107,7 +107,12 @@ fn facts(pod: &Pod, name: &str, uid: &str, role: Role) -> Option<PodFacts> {
     })
 }
 
+/// How a container ended that does not run now. One that was started again and runs keeps its last end for ever, which
+/// says nothing of how it does today.
 fn last_end(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    if container.state.as_ref().is_some_and(|state| state.running.is_some()) {
+        return None;
+    }
     [&container.state, &container.last_state].into_iter().find_map(|state| state.as_ref()?.terminated.as_ref())
 }
 
@@ -178,9 +183,25 @@ mod tests {
         assert_eq!((facts.last_exit, facts.ready), (None, false));
         assert_eq!(facts.waiting.unwrap(), "ImagePullBackOff: no such image");
         // Ready is what the pod says: all that is in it, and its gates.
-        let own = container("strategy", true, &json!({"running": {}}), &json!({"terminated": {"exitCode": 70}}));
+        let own = container("strategy", true, &json!({"running": {}}), &json!({}));
         let facts = pod(&json!([beside, own]), "False");
-        assert_eq!((facts.last_exit, facts.ready), (Some(70), false));
+        assert_eq!((facts.last_exit, facts.ready), (None, false));
+    }
+
+    #[test]
+    fn an_end_counts_until_its_container_runs_again() {
+        let (none, ended) = (json!({}), json!({"terminated": {"exitCode": 70, "message": "fenced"}}));
+        for (state, last, exit) in [
+            (&json!({"running": {}}), &ended, None),
+            (&json!({"waiting": {"reason": "CrashLoopBackOff"}}), &ended, Some(70)),
+            (&json!({"waiting": {"reason": "ContainerCreating"}}), &ended, Some(70)),
+            (&ended, &json!({"terminated": {"exitCode": 4}}), Some(70)),
+            (&none, &ended, Some(70)),
+            (&json!({"running": {}}), &none, None),
+        ] {
+            let facts = pod(&json!([container("strategy", false, state, last)]), "False");
+            assert_eq!((facts.last_exit, facts.last_words.is_empty()), (exit, exit.is_none()), "{state} {last}");
+        }
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub enum Reason {
     LedgerFound,
     /// An entry of the inbox does not read.
     PoisonInbox,
+    /// The account holds something else than the strategy's ledger.
+    AccountMismatch,
     /// Strategies use the account.
     InUse,
     /// A deletion waits past its deadline.
@@ -65,7 +67,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the document about them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Valid,
         Self::InvalidSpec,
         Self::UnknownField,
@@ -92,6 +94,7 @@ impl Reason {
         Self::LedgerLost,
         Self::LedgerFound,
         Self::PoisonInbox,
+        Self::AccountMismatch,
         Self::InUse,
         Self::DeadlineExceeded,
         Self::Settled,
@@ -126,6 +129,7 @@ impl Reason {
             Self::LedgerLost => "LedgerLost",
             Self::LedgerFound => "LedgerFound",
             Self::PoisonInbox => "PoisonInbox",
+            Self::AccountMismatch => "AccountMismatch",
             Self::InUse => "InUse",
             Self::DeadlineExceeded => "DeadlineExceeded",
             Self::Settled => "Settled",

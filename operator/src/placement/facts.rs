@@ -94,6 +94,9 @@ pub struct RecordFacts {
     pub seen_ms: u64,
     /// The store's clock at this look.
     pub now_ms: u64,
+    /// How long the store has answered at this look without a break; absent: always. While it does not, nobody can show
+    /// that he lives.
+    pub answered_ms: Option<u64>,
     /// What of its register the owner follows.
     pub followed: Option<RegisterVersion>,
     /// How far it has consumed each stream.
@@ -106,9 +109,14 @@ pub struct RecordFacts {
 const SILENT_MS: u64 = 30_000;
 
 impl RecordFacts {
-    /// How long ago the owner last showed that it lives; `None`: nobody can say.
-    pub fn age_ms(&self) -> Option<u64> {
-        (self.seen_ms > 0).then(|| self.now_ms.saturating_sub(self.seen_ms))
+    /// How long ago something was, as far as the store could be told of more.
+    pub fn since_ms(&self, then_ms: u64) -> u64 {
+        self.now_ms.saturating_sub(then_ms).min(self.answered_ms.unwrap_or(u64::MAX))
+    }
+
+    /// For how long the owner could have shown that it lives, and has not; `None`: nobody can say.
+    fn age_ms(&self) -> Option<u64> {
+        (self.seen_ms > 0).then(|| self.since_ms(self.seen_ms))
     }
 
     /// Whether its owner should have shown that it lives, and has not.
