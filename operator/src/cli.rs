@@ -77,7 +77,11 @@ struct Options {
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    process::run(|cli: Cli| command(cli.command))
+}
+
+fn command(command: Command) -> ExitCode {
+    let done = match command {
         Command::Crds => {
             crds::yaml().iter().try_for_each(|file| print(&format!("---\n{}", file.text)).context("print"))
         }
