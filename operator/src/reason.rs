@@ -45,18 +45,18 @@ pub enum Reason {
     BehindFeed,
     /// The image cannot be started, or the like.
     PodBlocked,
-    /// A process ends before it is ready, again and again.
+    /// A process ends before it has been ready for a minute, again and again.
     CrashLoop,
     /// The store does not answer.
     RedisUnavailable,
+    /// The account holds something else than the strategy's ledger.
+    AccountMismatch,
     /// The store has no record of the ledger.
     LedgerLost,
     /// The store has another ledger, or one made for another resource.
     LedgerFound,
     /// An entry of the inbox does not read.
     PoisonInbox,
-    /// The account holds something else than the strategy's ledger.
-    AccountMismatch,
     /// Strategies use the account.
     InUse,
     /// A deletion waits past its deadline.
@@ -91,10 +91,10 @@ impl Reason {
         Self::PodBlocked,
         Self::CrashLoop,
         Self::RedisUnavailable,
+        Self::AccountMismatch,
         Self::LedgerLost,
         Self::LedgerFound,
         Self::PoisonInbox,
-        Self::AccountMismatch,
         Self::InUse,
         Self::DeadlineExceeded,
         Self::Settled,
@@ -126,10 +126,10 @@ impl Reason {
             Self::PodBlocked => "PodBlocked",
             Self::CrashLoop => "CrashLoop",
             Self::RedisUnavailable => "RedisUnavailable",
+            Self::AccountMismatch => "AccountMismatch",
             Self::LedgerLost => "LedgerLost",
             Self::LedgerFound => "LedgerFound",
             Self::PoisonInbox => "PoisonInbox",
-            Self::AccountMismatch => "AccountMismatch",
             Self::InUse => "InUse",
             Self::DeadlineExceeded => "DeadlineExceeded",
             Self::Settled => "Settled",

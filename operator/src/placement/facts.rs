@@ -32,11 +32,23 @@ pub struct PodFacts {
     pub last_words: String,
     /// It runs and is ready.
     pub ready: bool,
+    /// For how long it has been ready, in whole seconds; absent where nobody says.
+    pub ready_s: Option<u64>,
     /// Why its container waits, such as ImagePullBackOff.
     pub waiting: Option<String>,
 }
 
-/// Processes that ended before they were ready, one after the other.
+/// Who has been ready for so long is well: one that ends sooner, each time, ends again and again.
+const WELL_S: u64 = 60;
+
+impl PodFacts {
+    /// Whether its process does well, so that the ends of those before count no more.
+    pub(super) fn is_well(&self) -> bool {
+        self.ready && self.ready_s.is_none_or(|seconds| seconds >= WELL_S)
+    }
+}
+
+/// Processes that ended before they had been ready for a minute, one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ends {
     /// How many.
@@ -71,7 +83,10 @@ impl Ends {
     pub(super) fn told(&self) -> String {
         let code = self.last_exit.map_or_else(|| "no exit code".to_owned(), |code| format!("exit code {code}"));
         let words = if self.message.is_empty() { "nothing" } else { self.message.as_str() };
-        format!("{} in a row ended before they were ready, the last with {code} and the words: {words}", self.count)
+        format!(
+            "{} in a row ended before they had been ready for a minute, the last with {code} and the words: {words}",
+            self.count
+        )
     }
 }
 

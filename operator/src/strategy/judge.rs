@@ -178,13 +178,13 @@ fn placed(observed: &Observed, plan: &Plan, word: Option<&Word>) -> Judged {
             let state = if observed.status.ledger.is_some() { StrategyState::Starting } else { StrategyState::Pending };
             Judged::under_way(state, Reason::Starting, format!("On its way: {why}."))
         }
-        Standing::Blocked { why } => match quarantine(observed, word) {
-            Some(phase) => quarantined(phase),
-            None => {
+        Standing::Blocked { why } => {
+            let blocked = || {
                 let message = format!("The pod cannot start: {why}.");
                 Judged::under_way(StrategyState::Starting, Reason::PodBlocked, message)
-            }
-        },
+            };
+            quarantine(observed, word).map_or_else(blocked, quarantined)
+        }
         Standing::CrashLoop { count, why } => Judged::stuck(
             Reason::CrashLoop,
             format!(

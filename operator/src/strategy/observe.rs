@@ -128,18 +128,10 @@ pub async fn observe(
     neighbours.read.retain(|other| other.name_any() != name);
     neighbours.unreadable.remove(&name);
     let mut records = records(context, &strategy, (&owner, &gateway_owner), account.as_ref().ok()).await?;
-    let mut granted = BTreeMap::new();
-    if turn.is_some() {
-        if let Err(why) = &records.readers {
-            // Nobody can say which symbol the account replays.
-            records.stored = Stored::Away(why.clone());
-        }
-        match self::granted(context, &scope, &neighbours, &records.books).await {
-            Ok(others) => granted = others,
-            // Nobody can say what is left of the account.
-            Err(why) => records.stored = Stored::Away(why),
-        }
-    }
+    let granted = match turn {
+        Some(_) => granted_or_away(context, &scope, &neighbours, &mut records).await,
+        None => BTreeMap::new(),
+    };
     let kept = kept(&neighbours, &records);
     let status = strategy.status.clone().unwrap_or_default();
     let epoch = status.epoch.unwrap_or(0);
@@ -218,6 +210,23 @@ fn kept(neighbours: &Strategies, records: &Records) -> Option<(String, Symbol)> 
     let unrecorded = neighbours.unrecorded();
     let (readers, books) = (kept::readers(feed, &unrecorded), kept::books(&records.books, &unrecorded));
     Some((kept::holder(&readers, &books)?.to_owned(), feed.symbol.clone()?))
+}
+
+/// The capital that others have; where nobody can say that, or which symbol the account replays, nothing is opened.
+async fn granted_or_away(
+    context: &Context,
+    account: &Scope,
+    neighbours: &Strategies,
+    records: &mut Records,
+) -> BTreeMap<String, Amounts> {
+    let granted = match &records.readers {
+        Ok(_) => granted(context, account, neighbours, &records.books).await,
+        Err(why) => Err(why.clone()),
+    };
+    granted.unwrap_or_else(|why| {
+        records.stored = Stored::Away(why);
+        BTreeMap::new()
+    })
 }
 
 /// The capital that others have: those with a ledger in their status, in a register, or just opened in the store.
