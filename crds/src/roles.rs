@@ -253,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    fn book(more: serde_json::Value) -> BookSpec {
+    fn book(more: &serde_json::Value) -> BookSpec {
         let mut book = json!({"strategy": "grid", "ledger": "abcdef", "capital": {"USDT": 3000}});
         book.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         serde_json::from_value(book).unwrap()
@@ -261,18 +261,18 @@ mod tests {
 
     #[test]
     fn the_register_of_the_release_before_reads_and_is_written_for_it() {
-        assert_eq!(book(json!({})).stance(), Stance::Open);
-        let closed = book(json!({"closing": true}));
+        assert_eq!(book(&json!({})).stance(), Stance::Open);
+        let closed = book(&json!({"closing": true}));
         assert_eq!(closed.stance(), Stance::Closed);
         let written = serde_json::to_value(closed.with_stance(Stance::Closed)).unwrap();
         assert_eq!((&written["closing"], &written["stance"]), (&json!(true), &json!("Closed")));
-        let stopped = book(json!({"stance": "CancelOrders"}));
+        let stopped = book(&json!({"stance": "CancelOrders"}));
         assert_eq!(serde_json::to_value(&stopped).unwrap().get("closing"), None);
     }
 
     #[test]
     fn a_stance_of_a_later_release_stops_what_it_could() {
-        assert_eq!(book(json!({"stance": "Flatten"})).stance(), Stance::CancelOrders);
+        assert_eq!(book(&json!({"stance": "Flatten"})).stance(), Stance::CancelOrders);
         assert!(Stance::Open < Stance::StopOpening && Stance::CancelOrders < Stance::Closed);
     }
 }
