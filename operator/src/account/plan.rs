@@ -119,9 +119,7 @@ fn serving(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &I
     let request = self::request(observed, Role::Feed, spec.clone().unwrap_or_default());
     let (steps, feed) = if spec.is_none() && !observed.kept_readers.is_empty() {
         // Only strategies that are not known now read prices: what their feed is made from is not known either.
-        let is_released = release == Release::Now && observed.ends(Role::Feed).is_some_and(Ends::is_loop);
-        let steps = if is_released { vec![Step::ForgetEnds] } else { Vec::new() };
-        (steps, standing_of(&observed.feed_pods))
+        of_ledger(placed(Role::Feed, None), &observed.feed_pods)
     } else {
         placed(Role::Feed, spec.map(|_| request.digest(image)))
     };
@@ -130,6 +128,14 @@ fn serving(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &I
         moves.push(Move::ClearRelease(release));
     }
     Ok(Plan::new(moves, gateway, feed))
+}
+
+/// What concerns a process's ledger alone, such as a human's answer, which is given once for gateway and feed; its pods stay
+/// as they are.
+fn of_ledger((mut steps, standing): (Vec<Step>, Standing), pods: &[PodFacts]) -> (Vec<Step>, Standing) {
+    steps.retain(|step| !matches!(step, Step::DeletePod { .. }));
+    let is_lost = matches!(standing, Standing::LedgerLost | Standing::LedgerFound { .. });
+    (steps, if is_lost { standing } else { standing_of(pods) })
 }
 
 /// Plain data: this cannot fail.

@@ -14,7 +14,7 @@ use super::observe::Observed;
 use super::plan::{Move, Plan, plan};
 use super::status::{self, Holdings};
 use super::validate::{books, validate};
-use crate::names::{FINALIZER, RELEASE_ANNOTATION, Role};
+use crate::names::{FINALIZER, LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
 use crate::placement::{ENDS_MAX, Ends, PodFacts, Stored};
 use crate::strategy::fixture::{NOW_MS, account, edit, found, image, record, strategy};
 
@@ -242,4 +242,22 @@ fn an_account_that_nobody_uses_closes_what_is_its_own() {
     observed.strategies = serving().strategies;
     assert_eq!(words(&observed), Vec::<String>::new());
     assert_eq!(line(&observed), "Deleting False InUse");
+}
+
+#[test]
+fn an_answer_for_an_account_is_one_for_its_feed_too_though_its_readers_are_not_known() {
+    let mut observed = serving();
+    observed.strategies = vec![strategy("grid", "BTC/USDT", 3_000, EARLY, None)];
+    observed.kept_readers = vec!["grid".to_owned()];
+    assert_eq!(words(&observed), Vec::<String>::new());
+    (observed.status.ledger, observed.status.feed) = (None, None);
+    for stored in [&mut observed.gateway_stored, &mut observed.feed_stored] {
+        edit(stored, |record| record.uid = "another".to_owned());
+    }
+    for pods in [&mut observed.gateway_pods, &mut observed.feed_pods] {
+        pods.clear();
+    }
+    assert_eq!(line(&observed), "Quarantined False LedgerFound");
+    observed.annotations.insert(LEDGER_ANNOTATION.to_owned(), "resume".to_owned());
+    assert_eq!(words(&observed), ["gateway RecordLedger+ClearAnswer", "feed RecordLedger+ClearAnswer"]);
 }
