@@ -59,7 +59,7 @@ fn redis_away_for_a_minute_costs_no_pod_and_no_trade() {
     });
     // To the end: a trade that the outage cost would be missing there, and one that was done twice would be too many.
     scenario.await_strategy(STRATEGY, "the replay has ended", 180 + 4 * outage().as_secs(), |strategy| {
-        condition(strategy, "Ready").starts_with("False MarketDataEnded")
+        condition(strategy, "Ready").starts_with("True MarketDataEnded")
     });
     assert_eq!(platform.ledger(&manifest), backtest(&quickstart()));
     assert_eq!(pod_uids(&scenario), pods, "a pod was replaced when Redis came back");
