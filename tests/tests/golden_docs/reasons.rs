@@ -16,7 +16,7 @@ const PRODUCT: [&str; 6] =
     ["crds/src", "operator/src", "worker/bus/src", "worker/engine/src", "worker/src", "worker/venue/src"];
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes, schemas.
-const NO_REASONS: [&str; 25] = [
+const NO_REASONS: [&str; 26] = [
     "Accepted",
     "AlreadyExists",
     "Buy",
@@ -42,6 +42,7 @@ const NO_REASONS: [&str; 25] = [
     "Symbol",
     "TradingAccount",
     "TradingStrategy",
+    "Volume",
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
