@@ -50,12 +50,21 @@ pub struct Fleet {
 
 /// Reads files strictly; every fault of every file.
 pub fn read(files: &[PathBuf]) -> Result<Reading, FleetError> {
-    let mut texts = Vec::new();
+    let (mut texts, mut undecoded) = (Vec::new(), Vec::new());
     for file in files {
-        let text = std::fs::read_to_string(file).map_err(|source| FleetError::Read { file: file.clone(), source })?;
-        texts.push((file.display().to_string(), text));
+        let bytes = std::fs::read(file).map_err(|source| FleetError::Read { file: file.clone(), source })?;
+        let name = file.display().to_string();
+        match manifest::decode(&name, bytes) {
+            Ok(text) => texts.push((name, text)),
+            Err(error) => undecoded.push(error),
+        }
     }
-    Ok(manifest::read_files(texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))))
+    let mut reading = manifest::read_files(texts.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    reading.errors.0.splice(0..0, undecoded);
+    for note in &reading.left_out {
+        eprintln!("note: {note}");
+    }
+    Ok(reading)
 }
 
 impl Fleet {
