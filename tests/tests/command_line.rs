@@ -22,5 +22,7 @@ mod refused_manifests;
 mod several;
 #[path = "command_line/stopping.rs"]
 mod stopping;
+#[path = "command_line/users_files.rs"]
+mod users_files;
 #[path = "command_line/vectors.rs"]
 mod vectors;

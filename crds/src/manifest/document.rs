@@ -89,7 +89,7 @@ static SCHEMAS: LazyLock<[(Kind, Value); 2]> = LazyLock::new(|| Kind::ALL.map(|k
 #[derive(Debug)]
 pub(super) enum Found {
     /// Of a kind of ours, with all that is wrong with it.
-    Ours(Subject, Vec<ManifestError>),
+    Ours(Box<Subject>, Vec<ManifestError>),
     /// Of another kind, with a note that it is left out.
     Foreign(ManifestError),
     /// Of no kind that can be told.
@@ -117,17 +117,17 @@ pub(super) fn read(file: Arc<str>, root: Node) -> Found {
     let violations = match kind {
         Kind::Strategy => {
             let checks = Checks { whole: crate::TradingStrategySpec::validate, parts: strategy_parts };
-            check(&mut subject, spec, &faults, Manifest::Strategy, checks)
+            check(&mut subject, spec, &faults, Manifest::Strategy, &checks)
         }
         Kind::Account => {
             let checks = Checks { whole: crate::TradingAccountSpec::validate, parts: account_parts };
-            check(&mut subject, spec, &faults, Manifest::Account, checks)
+            check(&mut subject, spec, &faults, Manifest::Account, &checks)
         }
     };
     subject.valid = violations.is_empty() && faults.is_empty();
     let mut errors: Vec<ManifestError> = faults.into_iter().map(|fault| locate(&source, fault)).collect();
     errors.extend(violations.into_iter().map(|violation| explain(&source, violation)));
-    Found::Ours(subject, errors)
+    Found::Ours(Box::new(subject), errors)
 }
 
 fn find_kind(source: &Source) -> Result<(Kind, &'static Value), Found> {
@@ -194,7 +194,7 @@ fn check<S: DeserializeOwned>(
     json: Value,
     faults: &[Fault],
     manifest: impl FnOnce(Document<S>) -> Manifest,
-    checks: Checks<S>,
+    checks: &Checks<S>,
 ) -> Vec<Violation> {
     let unexplained = |violations: Vec<Violation>| -> Vec<Violation> {
         violations.into_iter().filter(|violation| !is_explained(violation, faults)).collect()

@@ -157,7 +157,7 @@ fn read_file(name: &str, text: &str) -> File {
     for root in documents.into_iter().flat_map(document::flatten) {
         match document::read(Arc::clone(&shared), root) {
             document::Found::Ours(subject, errors) => {
-                file.subjects.push(subject);
+                file.subjects.push(*subject);
                 file.errors.extend(errors);
             }
             document::Found::Foreign(note) => file.left_out.push(note),

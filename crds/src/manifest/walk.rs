@@ -46,9 +46,9 @@ impl Walk {
                 return Some(Value::Object(self.fields(node, entries, (schema, fields), path)));
             }
             (Content::Map(entries), Shape::Entries(inner)) => {
-                return self.entries(node, entries, (schema, inner), path);
+                return Some(self.entries(node, entries, (schema, inner), path));
             }
-            (Content::List(items), Shape::List(inner)) => return self.items(node, items, (schema, inner), path),
+            (Content::List(items), Shape::List(inner)) => return Some(self.items(node, items, (schema, inner), path)),
             (Content::Scalar { text, plain }, Shape::Decimal) => leaf::decimal(text, *plain),
             (Content::Scalar { text, plain }, Shape::Integer) => leaf::integer(text, *plain, schema),
             (Content::Scalar { text, plain }, Shape::Boolean) => leaf::boolean(text, *plain),
@@ -120,7 +120,7 @@ impl Walk {
         entries: &[(String, Node)],
         (schema, inner): (&Value, &Value),
         path: &str,
-    ) -> Option<Value> {
+    ) -> Value {
         self.refuse_duplicates(entries, path);
         self.check_count(node, entries.len(), ("minProperties", "maxProperties"), (schema, path));
         let by_asset = matches!(schema::shape(inner), Shape::Decimal);
@@ -140,17 +140,17 @@ impl Walk {
                 json.insert(key.clone(), read);
             }
         }
-        Some(Value::Object(json))
+        Value::Object(json)
     }
 
-    fn items(&mut self, node: &Node, items: &[Node], (schema, inner): (&Value, &Value), path: &str) -> Option<Value> {
+    fn items(&mut self, node: &Node, items: &[Node], (schema, inner): (&Value, &Value), path: &str) -> Value {
         self.check_count(node, items.len(), ("minItems", "maxItems"), (schema, path));
         let mut json = Vec::new();
         for (index, item) in items.iter().enumerate() {
             // What could not be read keeps its place: a gap would move the entries behind it.
             json.push(self.value(item, inner, &format!("{path}[{index}]")).unwrap_or_default());
         }
-        Some(Value::Array(json))
+        Value::Array(json)
     }
 
     fn check_count(&mut self, node: &Node, count: usize, (least, most): (&str, &str), (schema, path): (&Value, &str)) {

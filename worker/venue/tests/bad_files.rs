@@ -252,7 +252,7 @@ fn files_that_are_not_there() {
     let folder = Folder::new();
     let expected = "no.csv: cannot be opened: No such file or directory (os error 2); check its name and permissions";
     assert_eq!(folder.error(&[folder.path("no.csv")]), expected);
-    let expected = "BTCUSDT=no.csv: cannot be opened: no file has this name; write the symbol with a slash: \
+    let expected = "BTCUSDT=no.csv: cannot be opened: No such file or directory (os error 2); write the symbol with a slash: \
                     BTC/USDT=no.csv";
     assert_eq!(
         folder.shortened(&Replay::scan(&["BTCUSDT=no.csv".into()], &symbol()).unwrap_err().to_string()),

@@ -1,5 +1,6 @@
 //! What can be wrong with a file of market data, in words that name the place and the remedy.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -28,6 +29,12 @@ impl fmt::Display for Place {
     }
 }
 
+impl DataError {
+    pub(super) const fn open(file: Arc<str>, cause: io::Error) -> Self {
+        Self::Open { file, cause, remedy: Cow::Borrowed("check its name and permissions") }
+    }
+}
+
 /// Why market data cannot be replayed. The text is whole: causes are in it, not behind it.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -35,12 +42,14 @@ pub enum DataError {
     #[error("no file of market data is named; name at least one")]
     NoFile,
     /// The file cannot be opened.
-    #[error("{file}: cannot be opened: {cause}; check its name and permissions")]
+    #[error("{file}: cannot be opened: {cause}; {remedy}")]
     Open {
         /// The file.
         file: Arc<str>,
         /// What the system said.
         cause: io::Error,
+        /// What to do.
+        remedy: Cow<'static, str>,
     },
     /// The system failed to read on.
     #[error("{place}: cannot be read: {cause}; check that it is a file and its disk is well")]
@@ -79,14 +88,6 @@ pub enum DataError {
         what: &'static str,
         /// What to do with it.
         remedy: &'static str,
-    },
-    /// The name is `SYMBOL=FILE` with the symbol in an exchange's spelling.
-    #[error("{file}: cannot be opened: no file has this name; write the symbol with a slash: {written}")]
-    SymbolSpelling {
-        /// The file with what stands before it.
-        file: Arc<str>,
-        /// The same in our spelling.
-        written: String,
     },
     /// A packed file that runs backwards and is too large to turn around.
     #[error(

@@ -64,7 +64,7 @@ impl Lines {
     /// Opens `path` and finds out from its content whether it is compressed.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let file: Arc<str> = path.display().to_string().into();
-        let refuse = |cause| DataError::Open { file: Arc::clone(&file), cause };
+        let refuse = |cause| DataError::open(Arc::clone(&file), cause);
         let mut packed = BufReader::with_capacity(CHUNK, File::open(path).map_err(refuse)?);
         let start = packed.fill_buf().map_err(refuse)?;
         let gzip = start.starts_with(&GZIP_MAGIC);
@@ -92,7 +92,7 @@ impl Lines {
     pub(crate) fn turned(self, path: &Path) -> Result<Self, DataError> {
         let file = Arc::clone(&self.file);
         let longest = usize::try_from(LINE_MAX).unwrap_or(usize::MAX);
-        let source = File::open(path).map_err(|cause| DataError::Open { file: Arc::clone(&file), cause })?;
+        let source = File::open(path).map_err(|cause| DataError::open(Arc::clone(&file), cause))?;
         let (reader, lines): (Box<dyn BufRead + Send>, u64) = if self.gzip {
             let mut text = Vec::new();
             let unpacked = MultiGzDecoder::new(BufReader::with_capacity(CHUNK, source));

@@ -336,13 +336,13 @@ const fn contradicts_itself(error: &DataError) -> bool {
 
 /// A file that is not there and is named `BTCUSDT=FILE` was meant as `BTC/USDT=FILE`.
 fn spelling(error: DataError, path: &Path, symbol: &Symbol) -> DataError {
-    let DataError::Open { file, cause } = error else { return error };
+    let DataError::Open { file, cause, remedy } = error else { return error };
     let named = path.to_str().and_then(|text| text.split_once('='));
     match named {
         Some((name, rest)) if cause.kind() == std::io::ErrorKind::NotFound && names_symbol(name, symbol) => {
-            DataError::SymbolSpelling { file, written: format!("{symbol}={rest}") }
+            DataError::Open { file, cause, remedy: format!("write the symbol with a slash: {symbol}={rest}").into() }
         }
-        Some(_) | None => DataError::Open { file, cause },
+        Some(_) | None => DataError::Open { file, cause, remedy },
     }
 }
 
