@@ -13,6 +13,7 @@ pub mod record;
 pub mod roles;
 mod rules;
 pub mod strategy;
+pub mod symbol;
 pub mod yaml_text;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::roles::Stance;
+
 /// The field that holds the report, for who writes the status.
 pub const REPORT: &str = "report";
 /// The field that tells how far a strategy has taken the ticks: the sequence of the last one.
@@ -16,8 +18,16 @@ pub const ORDER: &str = "order:";
 /// What the name of a field begins with that holds the stance that a gateway follows for a ledger, as a word of
 /// [`Stance`](crate::roles::Stance): its acknowledgement.
 pub const STANCE: &str = "stance:";
+/// The stance in such a field; `None` where there is none, or one of a newer version.
+pub fn acknowledged(field: Option<impl AsRef<str>>) -> Option<Stance> {
+    serde_json::from_str(field?.as_ref()).ok()
+}
+
 /// The field that tells what a strategy's worker is doing.
 pub const PHASE: &str = "phase";
+/// The field that names the strategies for which a feed has waited for long, divided by commas; absent while it waits
+/// for nobody.
+pub const WAITS_FOR: &str = "waitsFor";
 
 /// What a strategy's worker is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,8 @@ use engine::fees::Fees;
 use engine::instrument::{Instrument, Symbol};
 use engine::numbers::{ExactDecimal, Notional, Quantity};
 use engine::{Config, strategy::DesiredState};
-use serde::{Deserialize, Serialize};
+use serde::de::IntoDeserializer as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Amounts, TradingAccountSpec, TradingStrategySpec};
 
@@ -86,7 +87,7 @@ pub struct BookSpec {
     /// Its declared capital.
     pub capital: Amounts,
     /// What it may do at the account: the strictest of all that ask.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "wanted")]
     stance: Stance,
     /// How the release before wrote and reads [`Stance::Closed`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -127,6 +128,14 @@ pub enum Stance {
     Closed,
 }
 
+/// By its word. One of a later release forbids more than is known here, and is taken for the strictest that can be left
+/// again: one unknown word must not make the whole register unreadable, with the stops of all other strategies in it.
+fn wanted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stance, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    let known: Result<_, serde::de::value::Error> = Stance::deserialize(word.as_str().into_deserializer());
+    Ok(known.unwrap_or(Stance::CancelOrders))
+}
+
 impl Stance {
     /// What a human's wish for the strategy's state asks of its gateway.
     pub const fn of_state(state: DesiredState) -> Self {
@@ -144,6 +153,9 @@ impl Stance {
 pub struct FeedDesired {
     /// Names of strategies of the account.
     pub readers: Vec<String>,
+    /// Of what it tells the prices: the name of its stream, which goes with its ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<Symbol>,
 }
 
 /// A strategy's register: what must not wait for a new pod.
@@ -232,5 +244,35 @@ impl AccountSpec {
     /// The name of the account's market data in keys: a replay belongs to one account.
     pub fn source(&self) -> String {
         format!("replay-{}", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn book(more: &serde_json::Value) -> BookSpec {
+        let mut book = json!({"strategy": "grid", "ledger": "abcdef", "capital": {"USDT": 3000}});
+        book.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(book).unwrap()
+    }
+
+    #[test]
+    fn the_register_of_the_release_before_reads_and_is_written_for_it() {
+        assert_eq!(book(&json!({})).stance(), Stance::Open);
+        let closed = book(&json!({"closing": true}));
+        assert_eq!(closed.stance(), Stance::Closed);
+        let written = serde_json::to_value(closed.with_stance(Stance::Closed)).unwrap();
+        assert_eq!((&written["closing"], &written["stance"]), (&json!(true), &json!("Closed")));
+        let stopped = book(&json!({"stance": "CancelOrders"}));
+        assert_eq!(serde_json::to_value(&stopped).unwrap().get("closing"), None);
+    }
+
+    #[test]
+    fn a_stance_of_a_later_release_stops_what_it_could() {
+        assert_eq!(book(&json!({"stance": "Flatten"})).stance(), Stance::CancelOrders);
+        assert!(Stance::Open < Stance::StopOpening && Stance::CancelOrders < Stance::Closed);
     }
 }

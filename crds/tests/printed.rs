@@ -76,7 +76,7 @@ fn what_a_server_adds_is_let_through() {
 
 /// `text` as the entry of a list.
 fn item(text: &str) -> String {
-    text.lines().enumerate().map(|(n, line)| format!("{}{line}\n", if n == 0 { "- " } else { "  " })).collect()
+    format!("- {}\n", text.trim_end().replace('\n', "\n  "))
 }
 
 #[test]

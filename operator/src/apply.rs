@@ -7,29 +7,34 @@ use std::sync::Arc;
 
 use bus::{
     CloseOutcome, Closing, CreateOutcome, Desired, DesiredOutcome, Fields, Message, MessageBus, Owner, Retention,
-    StateStore,
+    StateStore, StreamKey,
 };
 use crds::record::{KEPT, STARTED_AT};
-use crds::strategy::status::Ledger;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
+use crds::roles::{BookSpec, GatewayDesired};
+use crds::strategy::status::{Ledger, Restarts};
+use k8s_openapi::api::core::v1::{ObjectReference, Pod};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::ApiResource;
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::build::{PodRequest, pod};
 use crate::context::Context;
-use crate::names::{LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, Role};
-use crate::placement::Step;
-use crate::{Error, finalizer, observe};
+use crate::names::{LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, RELEASE_ANNOTATION, Role};
+use crate::placement::{Ends, Step};
+use crate::status::ObjectVersion;
+use crate::{Error, event, kept};
 
-/// Epoch and ledger of one process, as they stand in the status.
+/// Epoch, ledger and restarts of one process, as they stand in the status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Placed {
     /// The ledger.
     pub ledger: Option<Ledger>,
     /// The epoch.
     pub epoch: u64,
+    /// Ends before readiness.
+    pub restarts: Option<Restarts>,
 }
 
 /// A resource whose processes are being placed.
@@ -50,6 +55,8 @@ pub struct Target<'a> {
     pub placed: BTreeMap<Role, Placed>,
     /// The name of the feed's source; only accounts have one.
     pub source: Option<String>,
+    /// A reference for Events.
+    pub reference: &'a ObjectReference,
 }
 
 /// A process to place: whose record, and what its pod is made from.
@@ -67,6 +74,11 @@ impl Target<'_> {
         Api::namespaced_with(self.context.client.clone(), &self.namespace, &self.kind)
     }
 
+    /// The resource as it stands after the writes so far.
+    pub fn version(&self) -> ObjectVersion<'_> {
+        ObjectVersion { namespace: &self.namespace, name: &self.name, resource_version: &self.resource_version }
+    }
+
     fn subject(&self) -> String {
         format!("{} {}/{}", self.kind.kind, self.namespace, self.name)
     }
@@ -80,6 +92,15 @@ impl Target<'_> {
                 Step::CloseLedger { id } => self.close_ledger(&process.owner, id).await?,
                 Step::RecordEpoch(epoch) => {
                     self.placed.entry(process.role).or_default().epoch = *epoch;
+                    self.write_placement().await?;
+                }
+                Step::RecordEnd(epoch, ends) => {
+                    let placed = self.placed.entry(process.role).or_default();
+                    (placed.epoch, placed.restarts) = (*epoch, Some(restarts(ends)));
+                    self.write_placement().await?;
+                }
+                Step::ForgetEnds => {
+                    self.placed.entry(process.role).or_default().restarts = None;
                     self.write_placement().await?;
                 }
                 Step::CreatePod(epoch) => self.create_pod(process, *epoch).await?,
@@ -107,7 +128,7 @@ impl Target<'_> {
     }
 
     async fn record_ledger(&mut self, role: Role, id: &str, started_at: i64) -> Result<(), Error> {
-        let started_at = k8s_openapi::jiff::Timestamp::from_millisecond(started_at).unwrap_or_default();
+        let started_at = Timestamp::from_millisecond(started_at).unwrap_or_default();
         self.placed.entry(role).or_default().ledger = Some(Ledger {
             id: id.to_owned(),
             resource_uid: self.uid.clone(),
@@ -116,14 +137,8 @@ impl Target<'_> {
         self.write_placement().await
     }
 
-    /// Closes a ledger for good; one that is gone is closed.
-    pub async fn close_ledger(&self, owner: &Owner, id: &str) -> Result<(), Error> {
-        let closing = Closing { drop: &self.context.keys.streams_of(owner), keep: &KEPT };
-        let closed = self.context.within(self.context.bus.close(owner, id, closing)).await;
-        match closed {
-            Ok(CloseOutcome::Closed | CloseOutcome::Missing | CloseOutcome::OtherLedger { .. }) => Ok(()),
-            Err(why) => Err(Error::Store { action: "close the ledger of", subject: owner.name().to_owned(), why }),
-        }
+    async fn close_ledger(&self, owner: &Owner, id: &str) -> Result<(), Error> {
+        close_ledger(self.context, owner, id, None).await
     }
 
     /// Writes epochs and ledgers, all of them, under their own manager and only over what was observed.
@@ -136,11 +151,17 @@ impl Target<'_> {
                     if let Some(ledger) = &placed.ledger {
                         status.insert("ledger".to_owned(), json!(ledger));
                     }
+                    if let Some(restarts) = &placed.restarts {
+                        status.insert("restarts".to_owned(), json!(restarts));
+                    }
                 }
                 Role::Feed => {
                     let mut feed = json!({ "source": self.source, "epoch": placed.epoch });
                     if let Some(ledger) = &placed.ledger {
                         feed["ledger"] = json!(ledger);
+                    }
+                    if let Some(restarts) = &placed.restarts {
+                        feed["restarts"] = json!(restarts);
                     }
                     status.insert("feed".to_owned(), feed);
                 }
@@ -201,7 +222,20 @@ impl Target<'_> {
     }
 
     async fn clear_answer(&mut self) -> Result<(), Error> {
-        let patch = json!({ "metadata": { "annotations": { LEDGER_ANNOTATION: null } } });
+        // The answer that was acted on, and no later one.
+        let annotations = json!({ LEDGER_ANNOTATION: null });
+        let patch = json!({ "metadata": { "annotations": annotations, "resourceVersion": self.resource_version } });
+        self.patch(&patch).await
+    }
+
+    /// Takes a human's release off; `refused` tells why it was not acted on.
+    pub async fn clear_release(&mut self, refused: Option<&str>) -> Result<(), Error> {
+        if let Some(why) = refused {
+            event::refuse(self.context, self.reference, why.to_owned()).await;
+        }
+        // The one that was looked at, and no later one.
+        let annotations = json!({ RELEASE_ANNOTATION: null });
+        let patch = json!({ "metadata": { "annotations": annotations, "resourceVersion": self.resource_version } });
         self.patch(&patch).await
     }
 
@@ -223,81 +257,75 @@ impl Target<'_> {
             Err(error) => Err(Error::api("change", self.subject())(error)),
         }
     }
+}
 
-    /// Sets a register if it holds something else, and nudges its reader.
-    pub async fn set_register(&self, owner: &Owner, generation: u64, value: &Value) -> Result<(), Error> {
-        let failed =
-            |why: String| Error::Store { action: "set the register of", subject: owner.name().to_owned(), why };
-        let context = self.context;
-        let present = context.within(context.bus.desired(owner)).await.map_err(failed)?;
-        let text = value.to_string();
-        if present.as_ref().is_some_and(|present| *present.value == *text) {
-            return Ok(());
-        }
-        let newest = present.as_ref().map_or(0, |present| present.generation);
-        let token = present.as_ref().map_or(0, |present| present.token) + 1;
-        let desired = Desired { generation: generation.max(newest), token, value: text.into() };
-        match context.within(context.bus.set_desired(owner, &desired)).await.map_err(failed)? {
-            DesiredOutcome::Applied => {}
-            DesiredOutcome::Older { .. } => return Err(Error::Changed { subject: owner.name().to_owned() }),
-        }
-        let mut nudge = Message::new(owner.inbox().clone(), 1, r#"{"kind":"Control"}"#);
-        if !owner.name().starts_with("strategy-") {
-            // Only nudges come this way; a strategy's inbox also holds fills and is trimmed by its reader alone.
-            nudge = nudge.with_retention(Retention { max_len: Some(100), max_age_ms: None });
-        }
-        context.within(context.bus.publish(&nudge)).await.map_err(failed)?;
-        Ok(())
+/// What the status keeps of ends before readiness.
+fn restarts(ends: &Ends) -> Restarts {
+    Restarts {
+        count: ends.count,
+        last_exit: ends.last_exit,
+        at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        message: ends.message.clone(),
+        digest: ends.digest.clone(),
     }
 }
 
-/// A resource in a namespace that is being deleted is let go at once, whether it reads or not: nothing can be made
-/// there any more, not even an Event, and what the chart granted there may be gone already.
-pub async fn release_with_namespace<K: Resource<DynamicType = ()>>(
+/// Closes a ledger for good, and deletes its streams and one more; a ledger that is gone is closed.
+pub async fn close_ledger(context: &Context, owner: &Owner, id: &str, more: Option<StreamKey>) -> Result<(), Error> {
+    let streams: Vec<StreamKey> = context.keys.streams_of(owner).into_iter().chain(more).collect();
+    let closed = context.within(context.bus.close(owner, id, Closing { drop: &streams, keep: &KEPT })).await;
+    match closed {
+        Ok(CloseOutcome::Closed | CloseOutcome::Missing | CloseOutcome::OtherLedger { .. }) => Ok(()),
+        Err(why) => Err(Error::Store { action: "close the ledger of", subject: owner.name().to_owned(), why }),
+    }
+}
+
+/// Sets a register if it holds something else, and nudges its reader.
+pub async fn set_register(context: &Context, owner: &Owner, generation: u64, value: &Value) -> Result<(), Error> {
+    let failed = |why: String| Error::Store { action: "set the register of", subject: owner.name().to_owned(), why };
+    let present = context.within(context.bus.desired(owner)).await.map_err(failed)?;
+    change_register(context, owner, present.as_ref(), generation, value).await
+}
+
+/// The same, over what was read: who wrote meanwhile is not overwritten.
+async fn change_register(
     context: &Context,
-    meta: &ObjectMeta,
-) -> Result<bool, Error> {
-    if !is_held(meta)
-        || !observe::is_terminating(&context.client, meta.namespace.as_deref().unwrap_or_default()).await?
-    {
-        return Ok(false);
+    owner: &Owner,
+    present: Option<&Desired>,
+    generation: u64,
+    value: &Value,
+) -> Result<(), Error> {
+    let failed = |why: String| Error::Store { action: "set the register of", subject: owner.name().to_owned(), why };
+    let text = value.to_string();
+    if present.is_some_and(|present| *present.value == *text) {
+        return Ok(());
     }
-    if release::<K>(context, meta).await? {
-        context.metrics.released.inc();
-        let (kind, namespace, name) = (K::kind(&()), meta.namespace.as_deref(), meta.name.as_deref());
-        tracing::warn!(%kind, namespace, name, "released at once: its namespace is being deleted");
+    let newest = present.map_or(0, |present| present.generation);
+    let token = present.map_or(0, |present| present.token) + 1;
+    let desired = Desired { generation: generation.max(newest), token, value: text.into() };
+    match context.within(context.bus.set_desired(owner, &desired)).await.map_err(failed)? {
+        DesiredOutcome::Applied => {}
+        DesiredOutcome::Older { .. } => return Err(Error::Changed { subject: owner.name().to_owned() }),
     }
-    Ok(true)
+    let mut nudge = Message::new(owner.inbox().clone(), 1, r#"{"kind":"Control"}"#);
+    if !owner.name().starts_with("strategy-") {
+        // Only nudges come this way; a strategy's inbox also holds fills and is trimmed by its reader alone.
+        nudge = nudge.with_retention(Retention { max_len: Some(100), max_age_ms: None });
+    }
+    context.within(context.bus.nudge(owner, &nudge)).await.map_err(failed)?;
+    Ok(())
 }
 
-/// A resource that does not read is let go when a human says so: nobody can tell what it still holds.
-pub async fn release_on_demand<K: Resource<DynamicType = ()>>(
-    context: &Context,
-    meta: &ObjectMeta,
-) -> Result<bool, Error> {
-    if !is_held(meta) || !meta.annotations.as_ref().is_some_and(finalizer::is_waived) {
-        return Ok(false);
-    }
-    release::<K>(context, meta).await?;
-    Ok(true)
-}
-
-/// Whether it is being deleted and only this operator still holds it.
-fn is_held(meta: &ObjectMeta) -> bool {
-    meta.deletion_timestamp.is_some() && finalizer::is_set(meta.finalizers.as_deref().unwrap_or_default())
-}
-
-/// Takes this operator's finalizer off; `false`: it is gone already.
-async fn release<K: Resource<DynamicType = ()>>(context: &Context, meta: &ObjectMeta) -> Result<bool, Error> {
-    let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
-    let rest = finalizer::without(meta.finalizers.as_deref().unwrap_or_default());
-    let patch = json!({ "metadata": { "finalizers": rest } });
-    let kind = ApiResource::erase::<K>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &kind);
-    context.metrics.writes.inc();
-    match api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
-        Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
-        Err(error) => Err(Error::api("release", name)(error)),
-    }
+/// Puts one strategy's book into its gateway's register, where the account's own reconcile cannot: nobody else writes it
+/// then. Without a register there is no gateway to be told.
+pub async fn set_book(context: &Context, gateway: &Owner, book: &BookSpec) -> Result<(), Error> {
+    let failed = |why: String| Error::Store { action: "set the register of", subject: gateway.name().to_owned(), why };
+    let Some(present) = context.within(context.bus.desired(gateway)).await.map_err(failed)? else { return Ok(()) };
+    let mut desired: GatewayDesired = kept::parse(gateway, &present).map_err(failed)?;
+    desired.books.retain(|other| other.strategy != book.strategy);
+    desired.books.push(book.clone());
+    desired.books.sort_by(|one, other| one.strategy.cmp(&other.strategy));
+    let json = |source| Error::Json { subject: gateway.name().to_owned(), source };
+    let value = serde_json::to_value(&desired).map_err(json)?;
+    change_register(context, gateway, Some(&present), present.generation, &value).await
 }

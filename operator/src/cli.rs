@@ -1,5 +1,6 @@
 //! The command line: run, or print the definitions of the kinds.
 
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use futures::FutureExt;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
+use operator::admission::Admission;
 use operator::build::Image;
 use operator::context::Context;
 use operator::controller::{self, Sources};
@@ -76,25 +78,37 @@ struct Options {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Crds => {
-            for file in crds::yaml() {
-                print!("---\n{}", file.text);
-            }
-            Ok(())
+            crds::yaml().iter().try_for_each(|file| print(&format!("---\n{}", file.text)).context("print"))
         }
         Command::Run(options) => start(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error:#}");
+            process::say(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
+/// Prints data to stdout. A reader that has gone away is no failure: it has what it wanted.
+fn print(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 fn start(options: &Options) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("GLM_LOG").unwrap_or_else(|_| EnvFilter::new("info,kube=warn"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter(filter)
+        .with_writer(process::talk)
+        .log_internal_errors(false)
+        .init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(run(options))
 }
@@ -122,11 +136,14 @@ fn image(options: &Options) -> anyhow::Result<Image> {
 }
 
 async fn run(options: &Options) -> anyhow::Result<()> {
+    let admin = options.admin;
+    let listener =
+        process::admin::open(admin).await.with_context(|| format!("--admin {admin}: choose a free address"))?;
     let client = Client::try_default().await.context("find the API server")?;
     let bus = RedisBus::open(&options.redis).context("open Redis")?;
     let keys = Keys::new(&options.prefix).context("--prefix")?;
     let metrics = Metrics::default();
-    let served = tokio::spawn(metrics::serve(options.admin, metrics.clone()));
+    let served = tokio::spawn(metrics::serve(listener, metrics.clone()));
     let claimed = claim(bus.clone(), keys.clone(), options.installation.clone());
     let stop = stop()?.shared();
     let mut running = Vec::new();
@@ -140,6 +157,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             image: image(options)?,
             recorder: Recorder::new(client.clone(), Reporter { controller: OPERATOR.to_owned(), instance: None }),
             pace: Pace::default(),
+            admission: Admission::default(),
             metrics: metrics.clone(),
             strategies,
             accounts: accounts.clone(),

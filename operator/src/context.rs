@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{BusError, Keys, Owner, RedisBus, StateStore};
+use bus::{BusError, Keys, MessageBus as _, Owner, RedisBus, StateStore};
 use crds::TradingStrategy;
 use crds::record::STARTED_AT;
+use kube::api::ListParams;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
-use kube::{Client, ResourceExt};
+use kube::{Api, Client, ResourceExt};
+use serde::de::DeserializeOwned;
 
+use crate::admission::Admission;
 use crate::build::Image;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::placement::{RecordFacts, Stored};
 use crate::strategy::has_ledger;
-use crate::{Error, GuardedAccount, GuardedStrategy};
+use crate::{Error, GuardedAccount, GuardedStrategy, kept};
 
 /// Shared by all reconciles.
 pub struct Context {
@@ -32,6 +35,8 @@ pub struct Context {
     pub recorder: Recorder,
     /// When figures may be written.
     pub pace: Pace,
+    /// Who may open a ledger next.
+    pub admission: Admission,
     /// What is counted.
     pub metrics: Metrics,
     /// All strategies, as last seen.
@@ -65,6 +70,22 @@ impl Strategies {
     }
 }
 
+/// Those of one account among a namespace's.
+fn strategies_of<'a>(all: impl Iterator<Item = &'a GuardedStrategy>, account: &str) -> Strategies {
+    let mut found = Strategies::default();
+    for object in all {
+        match &object.0 {
+            Ok(strategy) if strategy.spec.account_ref.name.as_str() == account => found.read.push(strategy.clone()),
+            Ok(_) => {}
+            Err(invalid) => {
+                found.unreadable.insert(object.name_any(), invalid.metadata.deletion_timestamp.is_some());
+            }
+        }
+    }
+    found.read.sort_by_key(ResourceExt::name_any);
+    found
+}
+
 /// How long one look into the store may take before it counts as away.
 const STORE_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -75,28 +96,32 @@ impl Context {
     pub async fn strategies_of(&self, namespace: &str, account: &str) -> Result<Strategies, Error> {
         let stopping = |_| Error::Changed { subject: "the cache of strategies".to_owned() };
         self.strategies.wait_until_ready().await.map_err(stopping)?;
-        let mut found = Strategies::default();
-        for object in self.strategies.state() {
-            if object.namespace().as_deref() != Some(namespace) {
-                continue;
-            }
-            match &object.0 {
-                Ok(strategy) if strategy.spec.account_ref.name.as_str() == account => found.read.push(strategy.clone()),
-                Ok(_) => {}
-                Err(invalid) => {
-                    found.unreadable.insert(object.name_any(), invalid.metadata.deletion_timestamp.is_some());
-                }
-            }
-        }
-        found.read.sort_by_key(ResourceExt::name_any);
-        Ok(found)
+        let seen = self.strategies.state();
+        let here = seen.iter().filter(|object| object.namespace().as_deref() == Some(namespace));
+        Ok(strategies_of(here.map(|object| &**object), account))
+    }
+
+    /// The same, asked of the API server now: who decides on a share of the account must not overlook anybody.
+    pub async fn strategies_now(&self, namespace: &str, account: &str) -> Result<Strategies, Error> {
+        let api: Api<GuardedStrategy> = Api::namespaced(self.client.clone(), namespace);
+        let listed = api.list(&ListParams::default()).await.map_err(Error::api("list strategies of", account))?;
+        Ok(strategies_of(listed.items.iter(), account))
     }
 
     /// An owner's record, or that the store is away.
     pub async fn stored(&self, owner: &Owner) -> Stored {
-        match self.within(self.bus.record(owner)).await {
-            Ok(None) => Stored::Missing,
-            Ok(Some(record)) => Stored::Found(Box::new(RecordFacts {
+        let looked = async {
+            // The clock after the record: who has just spoken is never taken for silent.
+            let record = self.bus.record(owner).await?;
+            Ok((record, self.bus.now_ms().await?))
+        };
+        match self.within(looked).await {
+            Ok((None, _)) => Stored::Missing,
+            Ok((Some(record), now_ms)) => Stored::Found(Box::new(RecordFacts {
+                seen_ms: record.seen_ms(),
+                now_ms,
+                followed: record.followed,
+                cursors: record.cursors,
                 uid: record.uid,
                 ledger: record.ledger,
                 epoch: record.epoch,
@@ -109,11 +134,11 @@ impl Context {
         }
     }
 
-    /// An owner's record beside what a register keeps; where that could not be told, the store is away.
-    pub async fn stored_beside<T>(&self, owner: &Owner, kept: Result<Vec<T>, String>) -> (Vec<T>, Stored) {
-        match kept {
-            Ok(kept) => (kept, self.stored(owner).await),
-            Err(why) => (Vec::new(), Stored::Away(why)),
+    /// An owner's register, and its record after that; where either could not be told, the store is away.
+    pub async fn register_and_record<T: DeserializeOwned + Default>(&self, owner: &Owner) -> (T, Stored) {
+        match kept::register(self, owner).await {
+            Ok(register) => (register, self.stored(owner).await),
+            Err(why) => (T::default(), Stored::Away(why)),
         }
     }
 

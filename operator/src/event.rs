@@ -5,9 +5,25 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType};
 
 use crate::context::Context;
+use crate::reason::Reason;
 
 /// The longest note the API server takes.
 const NOTE_MAX: usize = 1000;
+
+/// Tells that an annotation is not acted on, and what to write.
+pub async fn refuse(context: &Context, object: &ObjectReference, note: String) {
+    let event = Event {
+        type_: EventType::Warning,
+        reason: Reason::CrashLoop.as_str().to_owned(),
+        note: Some(note),
+        action: "Release".to_owned(),
+        secondary: None,
+    };
+    context.metrics.writes.inc();
+    if let Err(error) = context.recorder.publish(&event, object).await {
+        tracing::warn!(%error, note = event.note, "an Event was lost");
+    }
+}
 
 /// Tells the transitions between two sets of conditions. A lost Event is only logged: the conditions tell the
 /// same.
@@ -41,5 +57,5 @@ pub async fn tell(context: &Context, object: &ObjectReference, before: &[Conditi
 }
 
 fn is_usual(reason: &str) -> bool {
-    matches!(reason, "Starting" | "Stopping" | "MarketDataEnded" | "Stopped" | "Paused")
+    matches!(reason, "Starting" | "Stopping" | "MarketDataEnded" | "Stopped" | "Paused" | "WaitingForMarketData")
 }

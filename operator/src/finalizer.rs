@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::names::{FINALIZER, RELEASE_ANNOTATION};
+use crate::names::{FINALIZER, FORCE_DELETE_ANNOTATION, RELEASE_ANNOTATION};
 
 /// Whether this operator holds the resource.
 pub fn is_set(finalizers: &[String]) -> bool {
@@ -21,5 +21,7 @@ pub fn without(finalizers: &[String]) -> Vec<String> {
 
 /// Whether a human has said that the resource is to be let go whatever it still holds.
 pub fn is_waived(annotations: &BTreeMap<String, String>) -> bool {
-    annotations.get(RELEASE_ANNOTATION).is_some_and(|answer| answer == "now")
+    [FORCE_DELETE_ANNOTATION, RELEASE_ANNOTATION]
+        .iter()
+        .any(|name| annotations.get(*name).is_some_and(|answer| answer == "now"))
 }

@@ -1,47 +1,34 @@
-//! What an account's registers keep for strategies whose ledger no status tells now. Needs the store.
+//! What an account's registers keep for strategies whose ledger no status tells now.
 //!
 //! A book that leaves the gateway's register is closed, and would be opened anew with the declared capital.
 
 use std::collections::BTreeMap;
 
-use bus::{Owner, StateStore as _};
+use bus::{Desired, Owner, StateStore as _};
 use crds::roles::{BookSpec, FeedDesired, GatewayDesired, Stance};
 use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 
-/// The gateway's books of these strategies; those that are being deleted are closing. An error: the store is away.
-pub async fn books(
-    context: &Context,
-    gateway: &Owner,
-    names: &BTreeMap<String, bool>,
-) -> Result<Vec<BookSpec>, String> {
-    let mut books = register::<GatewayDesired>(context, gateway, names).await?.books;
-    books.retain(|book| names.contains_key(&book.strategy));
-    let kept = books.into_iter().map(|book| match names.get(&book.strategy) {
-        Some(true) => book.with_stance(Stance::Closed),
-        Some(false) | None => book,
-    });
-    Ok(kept.collect())
+/// The gateway's books of these strategies; those that are being deleted are closing.
+pub fn books(register: &GatewayDesired, names: &BTreeMap<String, bool>) -> Vec<BookSpec> {
+    let known = register.books.iter().filter_map(|book| Some((book.clone(), names.get(&book.strategy)?)));
+    known.map(|(book, is_deleted)| if *is_deleted { book.with_stance(Stance::Closed) } else { book }).collect()
 }
 
 /// The feed's readers among these strategies; who is being deleted reads no more.
-pub async fn readers(context: &Context, feed: &Owner, names: &BTreeMap<String, bool>) -> Result<Vec<String>, String> {
-    let mut readers = register::<FeedDesired>(context, feed, names).await?.readers;
-    readers.retain(|reader| names.get(reader) == Some(&false));
-    Ok(readers)
+pub fn readers(register: &FeedDesired, names: &BTreeMap<String, bool>) -> Vec<String> {
+    register.readers.iter().filter(|reader| names.get(*reader) == Some(&false)).cloned().collect()
 }
 
-/// A register, if it is asked for anybody; empty where there is none.
-async fn register<T: DeserializeOwned + Default>(
-    context: &Context,
-    owner: &Owner,
-    names: &BTreeMap<String, bool>,
-) -> Result<T, String> {
-    if names.is_empty() {
-        return Ok(T::default());
-    }
+/// A register; empty where there is none. An error: the store is away, or it is one of another version, and nothing is
+/// decided on a guess.
+pub async fn register<T: DeserializeOwned + Default>(context: &Context, owner: &Owner) -> Result<T, String> {
     let Some(register) = context.within(context.bus.desired(owner)).await? else { return Ok(T::default()) };
-    // One of another version: nothing is decided on a guess.
+    parse(owner, &register)
+}
+
+/// What a register holds.
+pub fn parse<T: DeserializeOwned>(owner: &Owner, register: &Desired) -> Result<T, String> {
     serde_json::from_str(&register.value).map_err(|error| format!("the register of {}: {error}", owner.name()))
 }

@@ -3,8 +3,10 @@
 //!
 //! Each reconcile goes `observe → validate → plan → apply → status`. Observing and applying have a client;
 //! validating, planning, building and the status are pure. It holds no exchange key and reads no Secret.
+#![deny(clippy::print_stderr, clippy::print_stdout, reason = "it panics where nobody reads: process::say")]
 
 pub mod account;
+pub mod admission;
 pub mod apply;
 pub mod build;
 mod condition;
@@ -13,14 +15,18 @@ pub mod controller;
 mod event;
 mod finalizer;
 mod kept;
+mod life;
 pub mod metrics;
 pub mod names;
 pub mod observe;
 pub mod pace;
 pub mod placement;
 pub mod reason;
+mod release;
+mod release_request;
 mod report;
 mod status;
+mod stop;
 pub mod strategy;
 mod unknown;
 mod unreadable;

@@ -1,4 +1,5 @@
 //! The operator's program.
+#![deny(clippy::print_stderr, clippy::print_stdout, reason = "it panics where nobody reads: process::say")]
 
 mod cli;
 mod reports;

@@ -1,6 +1,6 @@
 //! What the operator counts, and its admin address.
 
-use std::net::SocketAddr;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,6 +10,7 @@ use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
 
 /// Counters. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -42,16 +43,15 @@ impl Metrics {
     }
 }
 
-/// Serves `/healthz`, `/readyz` and `/metrics`. Redis away never makes the operator unready.
-pub async fn serve(address: SocketAddr, metrics: Metrics) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::bind(address).await?;
+/// Serves `/healthz`, `/readyz` and `/metrics` until it is dropped. Redis away never makes the operator unready.
+pub async fn serve(listener: TcpListener, metrics: Metrics) -> Infallible {
     let registry = Arc::new(metrics.registry());
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(|| async { "ready\n" }))
         .route("/metrics", get(text))
         .with_state(registry);
-    axum::serve(listener, routes).await
+    process::admin::serve(listener, routes).await
 }
 
 async fn text(State(registry): State<Arc<Registry>>) -> (StatusCode, String) {

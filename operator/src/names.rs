@@ -10,7 +10,10 @@ pub const STATUS_MANAGER: &str = "glm-operator-status";
 pub const FINALIZER: &str = "glm.trading/ledger";
 /// Answers LedgerLost and LedgerFound: `resume` or `discard`.
 pub const LEDGER_ANNOTATION: &str = "glm.trading/ledger";
-/// Lets a deletion go on that waits past its deadline: `now`.
+/// Lets a deletion go on without certainty: `now`.
+pub const FORCE_DELETE_ANNOTATION: &str = "glm.trading/force-delete";
+/// Lets what waits for a human go on: `CrashLoop COUNT`. While a deletion waits, `now` is read as the release before
+/// wrote it.
 pub const RELEASE_ANNOTATION: &str = "glm.trading/release";
 /// On pods: the epoch they run under.
 pub const EPOCH_LABEL: &str = "glm.trading/epoch";

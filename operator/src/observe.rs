@@ -1,7 +1,9 @@
 //! Reading objects and pods from the API server, whatever a cache or labels say. Needs a client.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, Pod};
+use crds::strategy::status::Restarts;
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Namespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::{ApiResource, object::HasSpec};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -9,8 +11,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::names::{DIGEST_ANNOTATION, OWNER_LABEL, Role};
-use crate::placement::PodFacts;
+use crate::placement::{Ends, PodFacts};
 use crate::{Error, unknown};
+
+/// The longest end of a log that a status shows, in bytes.
+const WORDS_MAX: usize = 1_000;
 
 /// An object as it is stored now, and the paths of fields in its spec that are not known here. `None` if it is
 /// gone. One whose deletion the cache has not seen yet is looked at again once it has: whether its namespace goes
@@ -78,7 +83,13 @@ fn facts(pod: &Pod, name: &str, uid: &str, role: Role) -> Option<PodFacts> {
     let epoch = pod_name.strip_prefix(&format!("{}-{name}-", role.name()))?.parse().ok()?;
     let owned = pod.owner_references().iter().any(|owner| owner.uid == uid && owner.controller == Some(true));
     let status = pod.status.as_ref();
-    let container = status.and_then(|status| status.container_statuses.as_ref()?.first());
+    // By its name: what others put beside it stands in the same list.
+    let container = status
+        .and_then(|status| status.container_statuses.as_ref())
+        .and_then(|all| all.iter().find(|container| container.name == role.name()));
+    let is_ready = status
+        .and_then(|status| status.conditions.as_ref())
+        .is_some_and(|all| all.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"));
     let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
     Some(PodFacts {
         uid: pod.uid().unwrap_or_default(),
@@ -88,21 +99,26 @@ fn facts(pod: &Pod, name: &str, uid: &str, role: Role) -> Option<PodFacts> {
         digest: pod.annotations().get(DIGEST_ANNOTATION).cloned().unwrap_or_default(),
         deleting: pod.metadata.deletion_timestamp.is_some(),
         ended: matches!(phase, "Succeeded" | "Failed"),
-        last_exit: container.and_then(last_exit),
-        ready: phase == "Running" && container.is_some_and(|container| container.ready),
+        last_exit: container.and_then(last_end).map(|end| end.exit_code),
+        last_words: container.and_then(last_end).map(last_words).unwrap_or_default(),
+        ready: phase == "Running" && is_ready,
         waiting: container.and_then(waiting),
         name: pod_name,
     })
 }
 
-fn last_exit(container: &ContainerStatus) -> Option<i32> {
-    let ended = |state: &Option<k8s_openapi::api::core::v1::ContainerState>| {
-        state.as_ref()?.terminated.as_ref().map(|ended| ended.exit_code)
-    };
-    ended(&container.state).or_else(|| ended(&container.last_state))
+fn last_end(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    [&container.state, &container.last_state].into_iter().find_map(|state| state.as_ref()?.terminated.as_ref())
 }
 
-/// Why a container cannot start; a container that is only being made is no reason.
+/// The end of what it said, without what no terminal shows.
+fn last_words(end: &ContainerStateTerminated) -> String {
+    let said = end.message.as_deref().unwrap_or_default().trim();
+    let start = said.char_indices().map(|(at, _)| at).find(|at| said.len() - at <= WORDS_MAX).unwrap_or(said.len());
+    said[start..].chars().filter(|character| !character.is_control() || *character == '\n').collect()
+}
+
+/// Why a container cannot start, and how it ended if it did; a container that is only being made is no reason.
 fn waiting(container: &ContainerStatus) -> Option<String> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let reason = waiting.reason.clone().unwrap_or_default();
@@ -110,5 +126,80 @@ fn waiting(container: &ContainerStatus) -> Option<String> {
         return None;
     }
     let message = waiting.message.clone().unwrap_or_default();
-    Some(format!("{reason}: {message}").trim_end_matches([':', ' ']).to_owned())
+    let told = format!("{reason}: {message}").trim_end_matches([':', ' ']).to_owned();
+    Some(match last_end(container) {
+        // Kubernetes' own message counts pauses and so changes all the time.
+        Some(end) => format!("{reason}: it ended with exit code {} and the words: {}", end.exit_code, last_words(end)),
+        None => told,
+    })
+}
+
+/// Ends before readiness as the status tells them; an end in the future was just now.
+pub fn ends(restarts: Option<&Restarts>, now: Timestamp) -> Option<Ends> {
+    let restarts = restarts?;
+    let age = restarts.at.parse().map_or(0, |at: Timestamp| now.duration_since(at).as_secs());
+    Some(Ends {
+        count: restarts.count,
+        last_exit: restarts.last_exit,
+        message: restarts.message.clone(),
+        digest: restarts.digest.clone(),
+        age_s: u64::try_from(age).unwrap_or(0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pod(containers: &serde_json::Value, ready: &str) -> PodFacts {
+        let pod = json!({
+            "metadata": {"name": "strategy-grid-3", "uid": "p"},
+            "status": {
+                "phase": "Running",
+                "conditions": [{"type": "Initialized", "status": "True"}, {"type": "Ready", "status": ready}],
+                "containerStatuses": containers,
+            },
+        });
+        facts(&serde_json::from_value(pod).unwrap(), "grid", "u", Role::Strategy).unwrap()
+    }
+
+    fn container(name: &str, ready: bool, state: &serde_json::Value, last: &serde_json::Value) -> serde_json::Value {
+        json!({
+            "name": name, "ready": ready, "restartCount": 0, "image": "i", "imageID": "i", "state": state, "lastState": last,
+        })
+    }
+
+    #[test]
+    fn what_stands_beside_a_process_is_not_taken_for_it() {
+        let beside = container("istio-proxy", true, &json!({"running": {}}), &json!({"terminated": {"exitCode": 4}}));
+        let waiting = json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}});
+        let facts = pod(&json!([beside, container("strategy", false, &waiting, &json!({}))]), "False");
+        assert_eq!((facts.last_exit, facts.ready), (None, false));
+        assert_eq!(facts.waiting.unwrap(), "ImagePullBackOff: no such image");
+        // Ready is what the pod says: all that is in it, and its gates.
+        let own = container("strategy", true, &json!({"running": {}}), &json!({"terminated": {"exitCode": 70}}));
+        let facts = pod(&json!([beside, own]), "False");
+        assert_eq!((facts.last_exit, facts.ready), (Some(70), false));
+    }
+
+    #[test]
+    fn the_last_words_are_the_end_of_the_log_and_bounded() {
+        let message = format!("{}\u{1b}[31mdas Ende: \u{e4}\n", "\u{20ac}".repeat(2_000));
+        let last = json!({"terminated": {"exitCode": 4, "message": message}});
+        let waiting = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}});
+        let facts = pod(&json!([container("strategy", false, &waiting, &last)]), "False");
+        assert!(facts.last_words.len() <= WORDS_MAX && facts.last_words.ends_with("[31mdas Ende: \u{e4}"));
+        let told = facts.waiting.unwrap();
+        assert!(told.starts_with("CrashLoopBackOff: it ended with exit code 4 and the words: \u{20ac}"), "{told}");
+    }
+
+    #[test]
+    fn an_end_is_as_old_as_the_clock_says_and_never_in_the_future() {
+        let restarts = Restarts { count: 2, at: "2026-01-01T00:00:10Z".to_owned(), ..Restarts::default() };
+        for (now, age) in [("2026-01-01T00:00:10Z", 0), ("2026-01-01T00:00:13.9Z", 3), ("2025-01-01T00:00:00Z", 0)] {
+            assert_eq!(ends(Some(&restarts), now.parse().unwrap()).unwrap().age_s, age);
+        }
+        assert_eq!(ends(None, Timestamp::UNIX_EPOCH), None);
+    }
 }

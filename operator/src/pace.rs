@@ -18,14 +18,17 @@ const ALL_PER_SECOND: u32 = 20;
 const SETTLED: Duration = Duration::from_mins(2);
 /// How long until one on its way is looked at again.
 const UNDER_WAY: Duration = Duration::from_secs(1);
+/// How long until one is looked at again that has a silent process.
+const SILENT: Duration = Duration::from_secs(2);
 /// How long until a pod that was refused is tried again.
 const REFUSED: Duration = Duration::from_secs(5);
 
-/// When an object is looked at again.
-pub fn next_look(refused: bool, settled: bool) -> Action {
+/// When an object is looked at again. A settled one is looked at when one of its processes would be silent, and then
+/// now and then until it is not.
+pub fn next_look(refused: bool, settled: bool, silent_in_ms: Option<u64>) -> Action {
     Action::requeue(match (refused, settled) {
         (true, _) => REFUSED,
-        (false, true) => SETTLED,
+        (false, true) => silent_in_ms.map_or(SETTLED, |ms| Duration::from_millis(ms).clamp(SILENT, SETTLED)),
         (false, false) => UNDER_WAY,
     })
 }

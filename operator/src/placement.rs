@@ -3,110 +3,11 @@
 //! Intent before action: the ledger is in the status before the epoch, the epoch before the pod. A pod is
 //! never made twice under one epoch, and never beside another that may still be alive.
 
-use std::collections::BTreeMap;
+mod facts;
+#[cfg(test)]
+mod tests;
 
-use crate::names::Role;
-
-/// A pod as it was seen.
-#[allow(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PodFacts {
-    /// Its name.
-    pub name: String,
-    /// Its uid: a deletion names it, so that a later pod of that name is safe.
-    pub uid: String,
-    /// Its node, once it has one.
-    pub node: Option<String>,
-    /// The epoch in its name.
-    pub epoch: u64,
-    /// Made by this operator for this resource.
-    pub owned: bool,
-    /// A digest of what it was made from.
-    pub digest: String,
-    /// It is being deleted.
-    pub deleting: bool,
-    /// It has ended for good: succeeded, failed or evicted.
-    pub ended: bool,
-    /// The exit code of its last end.
-    pub last_exit: Option<i32>,
-    /// Its container runs and is ready.
-    pub ready: bool,
-    /// Why its container waits, such as ImagePullBackOff.
-    pub waiting: Option<String>,
-}
-
-/// The record of an owner in the store.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RecordFacts {
-    /// Who it was made for.
-    pub uid: String,
-    /// Its ledger.
-    pub ledger: String,
-    /// The newest epoch that took it.
-    pub epoch: u64,
-    /// Counts commits.
-    pub version: u64,
-    /// Whether it is closed for good.
-    pub closed: bool,
-    /// When it was opened, in milliseconds UTC.
-    pub started_at: i64,
-    /// Its fields that the status shows.
-    pub fields: BTreeMap<String, String>,
-}
-
-/// What the store says; `Away` is not `Missing`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stored {
-    /// The store did not answer.
-    Away(String),
-    /// It has no record.
-    Missing,
-    /// It has this record.
-    Found(Box<RecordFacts>),
-}
-
-/// A ledger as the status has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LedgerStatus {
-    /// Its id.
-    pub id: String,
-    /// The uid of the resource when it was recorded: another one is a restored backup.
-    pub accepted_by: String,
-}
-
-/// A human's answer to a lost or found ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// Go on with what the store has.
-    Resume,
-    /// Start a new ledger.
-    Discard,
-}
-
-/// All that a placement is judged by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Situation {
-    /// Which process.
-    pub role: Role,
-    /// The resource's name.
-    pub name: String,
-    /// The resource's uid: who the record must be made for.
-    pub uid: String,
-    /// The ledger in the status.
-    pub ledger: Option<LedgerStatus>,
-    /// The epoch in the status; 0 before the first.
-    pub epoch: u64,
-    /// The pod that the status names last.
-    pub known_pod: Option<String>,
-    /// What the store says.
-    pub stored: Stored,
-    /// Pods of this resource and role, and foreign ones that hold a name of theirs.
-    pub pods: Vec<PodFacts>,
-    /// A digest of what a pod would be made from; `None`: there must be no pod.
-    pub wanted: Option<String>,
-    /// A human's answer.
-    pub answer: Option<Answer>,
-}
+pub use facts::{Answer, ENDS_MAX, Ends, LedgerStatus, PodFacts, RecordFacts, Situation, Stored};
 
 /// One thing to do. Each can be repeated without harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +28,10 @@ pub enum Step {
     },
     /// Write the epoch into the status.
     RecordEpoch(u64),
+    /// Write an end before readiness into the status, with the epoch that comes after it.
+    RecordEnd(u64, Ends),
+    /// Write into the status that no end counts any more.
+    ForgetEnds,
     /// Make the pod of this epoch.
     CreatePod(u64),
     /// Delete a pod.
@@ -160,6 +65,13 @@ pub enum Standing {
         /// What Kubernetes says.
         why: String,
     },
+    /// Its processes end before they are ready, again and again: a human must decide.
+    CrashLoop {
+        /// How many in a row.
+        count: u32,
+        /// How the last one ended.
+        why: String,
+    },
     /// No pod is wanted and none is there.
     Absent,
     /// Its old pod is on its way out.
@@ -180,16 +92,27 @@ pub enum Standing {
     },
 }
 
-/// Exit codes after which the same pod is of no use: refused, and fenced.
-const REPLACED_AFTER: [i32; 2] = [4, 70];
+/// Refused: an invalid document, a store or data that cannot be used. The same pod is of no use.
+const REFUSED: i32 = 4;
+/// A newer process has taken over.
+const FENCED: i32 = 70;
+/// How many names beyond the next are tried where others hold it.
+const NAMES_MAX: usize = 16;
+/// The largest epoch that the API server stores.
+const EPOCH_MAX: u64 = i64::MAX.cast_unsigned();
 
 /// What to do now, in order, and where the process stands.
 pub fn place(situation: &Situation) -> (Vec<Step>, Standing) {
-    match &situation.stored {
+    let (mut steps, standing) = match &situation.stored {
         Stored::Away(why) => (Vec::new(), Standing::StoreAway { why: why.clone() }),
         Stored::Missing => missing(situation),
         Stored::Found(record) => found(situation, record),
+    };
+    if situation.released {
+        // Before its annotation goes.
+        steps.insert(0, Step::ForgetEnds);
     }
+    (steps, standing)
 }
 
 fn missing(situation: &Situation) -> (Vec<Step>, Standing) {
@@ -284,19 +207,63 @@ fn process(situation: &Situation, record: &RecordFacts) -> (Vec<Step>, Standing)
     let mut steps: Vec<Step> = situation
         .pods
         .iter()
-        .filter(|pod| pod.owned && !pod.deleting && (pod.epoch != situation.epoch || is_spent(pod, wanted)))
+        .filter(|pod| pod.owned && !pod.deleting && pod.epoch != situation.epoch)
         .map(delete)
         .collect();
-    if let Some(pod) = current
-        && !pod.deleting
-        && !is_spent(pod, wanted)
-    {
-        return (steps, standing_of(pod));
+    if let Some(pod) = current.filter(|pod| !pod.deleting) {
+        match worth(pod, wanted, record) {
+            Worth::Kept => {
+                if pod.ready && situation.ends.is_some() && !situation.released {
+                    steps.push(Step::ForgetEnds);
+                }
+                return (steps, standing_of(pod));
+            }
+            Worth::Replaced => steps.push(delete(pod)),
+            Worth::Ended => return ended(situation, record, (pod, wanted), steps),
+        }
+    }
+    if let Some(ends) = situation.ends_of(wanted).filter(|ends| ends.is_loop()) {
+        return (steps, Standing::CrashLoop { count: ends.count, why: ends.told() });
     }
     if situation.pods.iter().any(|pod| pod.owned) {
         // Planned replacement: the old pod is waited for until it is gone.
         return (steps, Standing::Starting { why: "the old pod is ending".to_owned() });
     }
+    if let Some(ends) = situation.ends_of(wanted).filter(|ends| ends.age_s < ends.pause_s()) {
+        return (steps, paused(ends));
+    }
+    let (more, standing) = next_pod(situation, record);
+    steps.extend(more);
+    (steps, standing)
+}
+
+/// An end before readiness is counted, in one write with the epoch that comes after it: each counts once.
+fn ended(
+    situation: &Situation,
+    record: &RecordFacts,
+    (pod, wanted): (&PodFacts, &str),
+    mut steps: Vec<Step>,
+) -> (Vec<Step>, Standing) {
+    let Some(next) = next_epoch(situation, record) else { return (steps, no_name(situation)) };
+    let before = situation.ends_of(wanted).map_or(0, |ends| ends.count);
+    let ends = Ends {
+        count: before.saturating_add(1),
+        last_exit: pod.last_exit,
+        message: pod.last_words.clone(),
+        digest: wanted.to_owned(),
+        age_s: 0,
+    };
+    let standing =
+        if ends.is_loop() { Standing::CrashLoop { count: ends.count, why: ends.told() } } else { paused(&ends) };
+    steps.extend([Step::RecordEnd(next, ends), delete(pod)]);
+    (steps, standing)
+}
+
+fn paused(ends: &Ends) -> Standing {
+    Standing::Starting { why: format!("{}; the next is made {} s after that", ends.told(), ends.pause_s()) }
+}
+
+fn next_pod(situation: &Situation, record: &RecordFacts) -> (Vec<Step>, Standing) {
     let starting = Standing::Starting { why: "the pod is being made".to_owned() };
     let recorded = situation.role.pod(&situation.name, situation.epoch);
     let unused = situation.epoch > record.epoch
@@ -304,18 +271,53 @@ fn process(situation: &Situation, record: &RecordFacts) -> (Vec<Step>, Standing)
         && !situation.pods.iter().any(|pod| pod.name == recorded);
     if unused {
         // The epoch was recorded and then the operator died: the pod of that intent was never seen.
-        steps.push(Step::CreatePod(situation.epoch));
-        return (steps, starting);
+        return (vec![Step::CreatePod(situation.epoch)], starting);
     }
-    let foreign = situation.pods.iter().map(|pod| pod.epoch).max().unwrap_or(0);
-    let next = 1 + situation.epoch.max(record.epoch).max(foreign);
-    steps.extend([Step::RecordEpoch(next), Step::CreatePod(next)]);
-    (steps, starting)
+    match next_epoch(situation, record) {
+        Some(next) => (vec![Step::RecordEpoch(next), Step::CreatePod(next)], starting),
+        None => (Vec::new(), no_name(situation)),
+    }
 }
 
-/// Whether a pod must be replaced.
-fn is_spent(pod: &PodFacts, wanted: &str) -> bool {
-    pod.ended || pod.digest != wanted || pod.last_exit.is_some_and(|code| REPLACED_AFTER.contains(&code))
+/// The next epoch whose pod's name is free. What others call their pods moves it by a few at most: it can never go
+/// back, so nobody must be able to use it up.
+fn next_epoch(situation: &Situation, record: &RecordFacts) -> Option<u64> {
+    let first = situation.epoch.max(record.epoch).checked_add(1)?;
+    let taken = |epoch: &u64| situation.pods.iter().any(|pod| pod.epoch == *epoch);
+    (first..=EPOCH_MAX).take(NAMES_MAX).find(|epoch| !taken(epoch))
+}
+
+fn no_name(situation: &Situation) -> Standing {
+    let first = situation.role.pod(&situation.name, situation.epoch.saturating_add(1));
+    Standing::Blocked { why: format!("the names of {NAMES_MAX} pods from {first} on are taken; delete those pods") }
+}
+
+/// What a pod is still good for.
+enum Worth {
+    Kept,
+    /// It is replaced at once.
+    Replaced,
+    /// Its process ended before it was ready: it is counted, and replaced after a pause.
+    Ended,
+}
+
+fn worth(pod: &PodFacts, wanted: &str, record: &RecordFacts) -> Worth {
+    if pod.digest != wanted {
+        return Worth::Replaced;
+    }
+    if pod.ready && !pod.ended {
+        // Its container was started again and does well.
+        return Worth::Kept;
+    }
+    match pod.last_exit {
+        // Fenced by itself, before a restart. By somebody else's newer epoch, it could go on by turns for ever.
+        Some(FENCED) if record.epoch <= pod.epoch => Worth::Replaced,
+        Some(FENCED | REFUSED) => Worth::Ended,
+        // Taken away, as by an eviction, from a process that had its lease.
+        Some(_) | None if pod.ended && record.epoch == pod.epoch => Worth::Replaced,
+        Some(_) | None if pod.ended => Worth::Ended,
+        Some(_) | None => Worth::Kept,
+    }
 }
 
 fn standing_of(pod: &PodFacts) -> Standing {
@@ -323,161 +325,5 @@ fn standing_of(pod: &PodFacts) -> Standing {
         (_, true) => Standing::Ready { pod: pod.name.clone(), node: pod.node.clone() },
         (Some(why), false) => Standing::Blocked { why: format!("{why}; look with kubectl describe pod {}", pod.name) },
         (None, false) => Standing::Starting { why: format!("pod {} is not ready yet", pod.name) },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn situation() -> Situation {
-        Situation {
-            role: Role::Strategy,
-            name: "grid".to_owned(),
-            uid: "u1".to_owned(),
-            ledger: None,
-            epoch: 0,
-            known_pod: None,
-            stored: Stored::Missing,
-            pods: Vec::new(),
-            wanted: Some("d1".to_owned()),
-            answer: None,
-        }
-    }
-
-    fn record() -> RecordFacts {
-        RecordFacts { uid: "u1".to_owned(), ledger: "abc".to_owned(), epoch: 3, ..RecordFacts::default() }
-    }
-
-    fn stored(record: RecordFacts) -> Stored {
-        Stored::Found(Box::new(record))
-    }
-
-    fn with_ledger() -> Situation {
-        let ledger = Some(LedgerStatus { id: "abc".to_owned(), accepted_by: "u1".to_owned() });
-        Situation { ledger, epoch: 3, stored: stored(record()), ..situation() }
-    }
-
-    fn pod(epoch: u64) -> PodFacts {
-        PodFacts {
-            name: format!("strategy-grid-{epoch}"),
-            uid: format!("p{epoch}"),
-            epoch,
-            owned: true,
-            digest: "d1".to_owned(),
-            ready: true,
-            ..PodFacts::default()
-        }
-    }
-
-    fn gone(epoch: u64) -> Step {
-        Step::DeletePod { name: format!("strategy-grid-{epoch}"), uid: format!("p{epoch}") }
-    }
-
-    #[test]
-    fn the_ledger_comes_before_the_epoch_and_the_epoch_before_the_pod() {
-        assert_eq!(place(&situation()).0, [Step::CreateLedger]);
-        let made = Situation { stored: stored(RecordFacts { epoch: 0, ..record() }), ..situation() };
-        assert_eq!(place(&made).0, [Step::RecordLedger { id: "abc".to_owned(), started_at: 0 }]);
-        let recorded = Situation { epoch: 0, stored: stored(RecordFacts { epoch: 0, ..record() }), ..with_ledger() };
-        assert_eq!(place(&recorded).0, [Step::RecordEpoch(1), Step::CreatePod(1)]);
-    }
-
-    #[test]
-    fn a_recorded_epoch_whose_pod_was_never_made_is_used() {
-        let intent = Situation { epoch: 4, ..with_ledger() };
-        assert_eq!(place(&intent).0, [Step::CreatePod(4)]);
-        let seen = Situation { epoch: 4, known_pod: Some("strategy-grid-4".to_owned()), ..with_ledger() };
-        assert_eq!(place(&seen).0, [Step::RecordEpoch(5), Step::CreatePod(5)]);
-    }
-
-    #[test]
-    fn a_healthy_pod_is_left_alone() {
-        let healthy = Situation { pods: vec![pod(3)], ..with_ledger() };
-        let ready = Standing::Ready { pod: "strategy-grid-3".to_owned(), node: None };
-        assert_eq!(place(&healthy), (Vec::new(), ready));
-    }
-
-    #[test]
-    fn a_spent_pod_is_deleted_and_waited_for_before_the_next_epoch() {
-        let spent = [
-            PodFacts { digest: "old".to_owned(), ..pod(3) },
-            PodFacts { last_exit: Some(70), ..pod(3) },
-            PodFacts { last_exit: Some(4), ..pod(3) },
-            PodFacts { ended: true, ..pod(3) },
-        ];
-        for pod in spent {
-            let (steps, standing) = place(&Situation { pods: vec![pod.clone()], ..with_ledger() });
-            assert_eq!(steps, [gone(3)], "{pod:?}");
-            assert!(matches!(standing, Standing::Starting { .. }));
-            let deleting = Situation { pods: vec![PodFacts { deleting: true, ..pod }], ..with_ledger() };
-            assert_eq!(place(&deleting).0, []);
-        }
-        assert_eq!(place(&with_ledger()).0, [Step::RecordEpoch(4), Step::CreatePod(4)]);
-    }
-
-    #[test]
-    fn a_foreign_pod_of_the_name_is_neither_touched_nor_used() {
-        let foreign = PodFacts { owned: false, ..pod(4) };
-        let (steps, _) = place(&Situation { pods: vec![foreign.clone()], ..with_ledger() });
-        assert_eq!(steps, [Step::RecordEpoch(5), Step::CreatePod(5)]);
-        let (steps, _) = place(&Situation { epoch: 4, pods: vec![foreign], ..with_ledger() });
-        assert_eq!(steps, [Step::RecordEpoch(5), Step::CreatePod(5)]);
-    }
-
-    #[test]
-    fn a_lost_ledger_is_never_remade_by_itself() {
-        let lost = Situation { stored: Stored::Missing, pods: vec![pod(3)], ..with_ledger() };
-        assert_eq!(place(&lost), (vec![gone(3)], Standing::LedgerLost));
-        let discard = Situation { answer: Some(Answer::Discard), ..lost.clone() };
-        assert_eq!(place(&discard).0, [Step::CreateLedger, Step::ClearAnswer]);
-        assert_eq!(place(&Situation { answer: Some(Answer::Resume), ..lost }).1, Standing::LedgerLost);
-    }
-
-    #[test]
-    fn a_ledger_of_another_resource_waits_for_a_human() {
-        let other = RecordFacts { uid: "u0".to_owned(), ledger: "old".to_owned(), ..record() };
-        let found = Situation { stored: stored(other), ..situation() };
-        assert!(matches!(place(&found).1, Standing::LedgerFound { .. }));
-        let resume = Situation { answer: Some(Answer::Resume), ..found.clone() };
-        assert_eq!(place(&resume).0, [Step::RecordLedger { id: "old".to_owned(), started_at: 0 }, Step::ClearAnswer]);
-        let discard = Situation { answer: Some(Answer::Discard), ..found };
-        assert_eq!(place(&discard).0[0], Step::CloseLedger { id: "old".to_owned() });
-    }
-
-    #[test]
-    fn a_ledger_that_was_closed_by_others_is_not_replaced_by_itself() {
-        let closed = RecordFacts { closed: true, ..record() };
-        let ended = Situation { stored: stored(closed.clone()), ..with_ledger() };
-        assert!(matches!(place(&ended).1, Standing::LedgerFound { .. }));
-        let other = RecordFacts { ledger: "old".to_owned(), uid: "u0".to_owned(), ..closed.clone() };
-        let restored = Situation { stored: stored(other), ..with_ledger() };
-        assert!(matches!(place(&restored).1, Standing::LedgerFound { .. }));
-        let discard = Situation { answer: Some(Answer::Discard), ..restored };
-        assert_eq!(place(&discard).0, [Step::CreateLedger, Step::ClearAnswer]);
-        // A name that is used again.
-        assert_eq!(place(&Situation { stored: stored(closed), ..situation() }).0, [Step::CreateLedger]);
-    }
-
-    #[test]
-    fn an_answer_that_nobody_waits_for_is_taken_off() {
-        for answer in [Answer::Resume, Answer::Discard] {
-            let healthy = Situation { answer: Some(answer), pods: vec![pod(3)], ..with_ledger() };
-            assert_eq!(place(&healthy).0, [Step::ClearAnswer]);
-        }
-    }
-
-    #[test]
-    fn a_store_that_is_away_changes_nothing() {
-        let away = Situation { stored: Stored::Away("no answer".to_owned()), pods: vec![pod(3)], ..with_ledger() };
-        assert_eq!(place(&away).0, []);
-    }
-
-    #[test]
-    fn nothing_wanted_ends_the_pod_and_keeps_the_ledger() {
-        let stopped = Situation { wanted: None, pods: vec![pod(3)], ..with_ledger() };
-        assert_eq!(place(&stopped), (vec![gone(3)], Standing::Stopping));
-        let gone = Situation { wanted: None, ..with_ledger() };
-        assert_eq!(place(&gone), (Vec::new(), Standing::Absent));
     }
 }

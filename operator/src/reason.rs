@@ -17,10 +17,14 @@ pub enum Reason {
     NoInstrumentRules,
     /// The account does not have the declared capital.
     CapitalExceedsAccount,
+    /// The account replays another symbol.
+    SymbolMismatch,
     /// The strategy trades.
     Trading,
     /// The account's gateway and feed are up.
     Available,
+    /// No tick has arrived yet.
+    WaitingForMarketData,
     /// Something is on its way.
     Starting,
     /// Paused on request.
@@ -31,8 +35,18 @@ pub enum Reason {
     Stopping,
     /// The replay has ended.
     MarketDataEnded,
+    /// The worker has shown no sign of life.
+    WorkerSilent,
+    /// The account's gateway has shown no sign of life.
+    GatewaySilent,
+    /// The account's feed has shown no sign of life.
+    FeedSilent,
+    /// The worker does not take what its feed has given out.
+    BehindFeed,
     /// The image cannot be started, or the like.
     PodBlocked,
+    /// A process ends before it is ready, again and again.
+    CrashLoop,
     /// The store does not answer.
     RedisUnavailable,
     /// The store has no record of the ledger.
@@ -51,7 +65,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the document about them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 29] = [
         Self::Valid,
         Self::InvalidSpec,
         Self::UnknownField,
@@ -59,14 +73,21 @@ impl Reason {
         Self::AccountNotFound,
         Self::NoInstrumentRules,
         Self::CapitalExceedsAccount,
+        Self::SymbolMismatch,
         Self::Trading,
         Self::Available,
+        Self::WaitingForMarketData,
         Self::Starting,
         Self::Paused,
         Self::Stopped,
         Self::Stopping,
         Self::MarketDataEnded,
+        Self::WorkerSilent,
+        Self::GatewaySilent,
+        Self::FeedSilent,
+        Self::BehindFeed,
         Self::PodBlocked,
+        Self::CrashLoop,
         Self::RedisUnavailable,
         Self::LedgerLost,
         Self::LedgerFound,
@@ -86,14 +107,21 @@ impl Reason {
             Self::AccountNotFound => "AccountNotFound",
             Self::NoInstrumentRules => "NoInstrumentRules",
             Self::CapitalExceedsAccount => "CapitalExceedsAccount",
+            Self::SymbolMismatch => "SymbolMismatch",
             Self::Trading => "Trading",
             Self::Available => "Available",
+            Self::WaitingForMarketData => "WaitingForMarketData",
             Self::Starting => "Starting",
             Self::Paused => "Paused",
             Self::Stopped => "Stopped",
             Self::Stopping => "Stopping",
             Self::MarketDataEnded => "MarketDataEnded",
+            Self::WorkerSilent => "WorkerSilent",
+            Self::GatewaySilent => "GatewaySilent",
+            Self::FeedSilent => "FeedSilent",
+            Self::BehindFeed => "BehindFeed",
             Self::PodBlocked => "PodBlocked",
+            Self::CrashLoop => "CrashLoop",
             Self::RedisUnavailable => "RedisUnavailable",
             Self::LedgerLost => "LedgerLost",
             Self::LedgerFound => "LedgerFound",

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bus::{Body, Keys, MessageBus, RedisBus, Scope, StreamId, StreamKey, Topic};
+use bus::{Keys, MessageBus, RedisBus, Scope, StreamId, StreamKey, Topic};
+use engine::messages::Nudge;
 use futures::{Stream, stream};
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
@@ -85,9 +86,8 @@ impl Reports {
             let Some(namespace) = streams.get(&stream) else { continue };
             for entry in entries {
                 self.cursors.insert(stream.clone(), entry.id);
-                let Body::Document { data, .. } = &entry.body else { continue };
-                let Ok(nudge) = serde_json::from_str::<BTreeMap<String, String>>(data) else { continue };
-                if let Some(name) = nudge.get("owner").and_then(|owner| owner.strip_prefix("strategy-")) {
+                let Ok(nudge) = entry.decode::<Nudge>() else { continue };
+                if let Some(name) = nudge.owner.strip_prefix("strategy-") {
                     let told = (namespace.clone(), name.to_owned());
                     if !self.pending.contains(&told) {
                         self.pending.push(told);

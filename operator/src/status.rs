@@ -10,31 +10,45 @@ use crate::Error;
 use crate::context::Context;
 use crate::names::STATUS_MANAGER;
 
+/// An object as it stands after a look's own writes.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectVersion<'a> {
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Nothing is written over another.
+    pub resource_version: &'a str,
+}
+
 /// How long a deletion that nothing holds may take before a human is asked.
 pub const DEADLINE_SECONDS: i64 = 60;
 
-/// A status without its epoch and its ledger: they have their own manager, and are not touched here.
+/// A status without its epoch, its ledger and its restarts: they have their own manager, and are not touched here.
 pub fn body(name: &str, status: &impl Serialize) -> Result<Value, Error> {
     let mut body = serde_json::to_value(status).map_err(|source| Error::Json { subject: name.to_owned(), source })?;
     if let Some(fields) = body.as_object_mut() {
         fields.remove("epoch");
         fields.remove("ledger");
+        fields.remove("restarts");
     }
     Ok(body)
 }
 
-/// Writes it under its own manager.
-pub async fn write<K>(context: &Context, namespace: &str, name: &str, body: Value) -> Result<(), Error>
+/// Writes it under its own manager, and only over what was observed: a write that arrives late, of a look that was
+/// given up or of an operator that has died, would stand until the next look, which may be minutes away.
+pub async fn write<K>(context: &Context, object: ObjectVersion<'_>, body: Value) -> Result<(), Error>
 where
     K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
         + Clone
         + std::fmt::Debug
         + DeserializeOwned,
 {
+    let ObjectVersion { namespace, name, resource_version } = object;
     let body = json!({
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),
-        "metadata": { "name": name },
+        "metadata": { "name": name, "resourceVersion": resource_version },
         "status": body,
     });
     let api: Api<K> = Api::namespaced(context.client.clone(), namespace);

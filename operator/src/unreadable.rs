@@ -38,7 +38,7 @@ pub async fn tell<K: Resource<DynamicType = ()>>(context: &Context, meta: &Objec
     let body = json!({
         "apiVersion": kind.api_version,
         "kind": kind.kind,
-        "metadata": { "name": name },
+        "metadata": { "name": name, "resourceVersion": object.metadata.resource_version },
         "status": { "conditions": conditions },
     });
     context.metrics.writes.inc();

@@ -3,7 +3,10 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::missing_panics_doc, reason = "only tests call this")]
 
 mod audit;
+mod behaviour;
+mod end_state;
 mod kubelet;
+mod look;
 mod tap;
 mod world;
 
@@ -17,12 +20,14 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
+pub use behaviour::{Behaviour, Behaviours};
 pub use tap::Crash;
 pub use world::{Kind, World, condition};
 
 const REMEDY: &str = "start one with tests/cluster/up --dir DIR --apiserver-only --controllers and run the test with \
                       CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=DIR/enter";
-const POLL: Duration = Duration::from_millis(50);
+/// How long it is waited between two questions: many tests ask at once.
+const POLL: Duration = Duration::from_millis(100);
 
 /// A client of the administrator.
 pub async fn client() -> Client {

@@ -77,6 +77,11 @@ impl Scene {
         &self.manifest
     }
 
+    /// The data's path.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// Another manifest beside the first.
     pub fn other_manifest(&self, name: &str, text: &str) -> PathBuf {
         let path = self.directory.path().join(name);
@@ -119,12 +124,30 @@ impl Scene {
         self.spawn(&launch.owner(), &arguments)
     }
 
+    /// Starts a role in a shell that has done `setup` first, such as `ulimit -n 64`.
+    pub fn start_after(&self, setup: &str, launch: &Launch) -> RoleProcess {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{setup}; exec \"$@\""), "sh"]).arg(worker_binary()).arg(&launch.role);
+        command.args(launch.options.iter().flat_map(|(name, value)| [name, value]));
+        self.spawn_command(&launch.owner(), command)
+    }
+
+    /// All that was logged under a name.
+    pub fn log_of(&self, name: &str) -> String {
+        fs::read_to_string(self.directory.path().join(format!("{name}.log"))).unwrap_or_default()
+    }
+
     /// Starts the worker with its log in a file of that name, and its stdout in another.
     pub fn spawn(&self, name: &str, arguments: &[String]) -> RoleProcess {
+        let mut command = Command::new(worker_binary());
+        command.args(arguments);
+        self.spawn_command(name, command)
+    }
+
+    fn spawn_command(&self, name: &str, mut command: Command) -> RoleProcess {
         let path = |ending: &str| self.directory.path().join(format!("{name}.{ending}"));
         let open = |path: PathBuf| File::options().create(true).append(true).open(path).expect("a log can be opened");
-        let mut command = Command::new(worker_binary());
-        command.args(arguments).current_dir(self.directory.path()).stdin(Stdio::null());
+        command.current_dir(self.directory.path()).stdin(Stdio::null());
         command.stdout(open(path("out"))).stderr(open(path("log")));
         RoleProcess::start(name, &mut command, path("log"), path("out"))
     }

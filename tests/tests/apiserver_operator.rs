@@ -4,6 +4,8 @@
 
 #[path = "apiserver_operator/crashes.rs"]
 mod crashes;
+#[path = "apiserver_operator/misbehaving.rs"]
+mod misbehaving;
 #[path = "apiserver_operator/quiet.rs"]
 mod quiet;
 #[path = "apiserver_operator/restored.rs"]
@@ -12,3 +14,7 @@ mod restored;
 mod rights;
 #[path = "apiserver_operator/scenarios.rs"]
 mod scenarios;
+#[path = "apiserver_operator/settled.rs"]
+mod settled;
+#[path = "apiserver_operator/stops.rs"]
+mod stops;

@@ -91,6 +91,25 @@ async fn keeps_its_book(world: &World) {
         .await;
 }
 
+/// A human's stop passes with a spec that cannot be run, and with an account that does not read.
+async fn stops_without_its_account(world: &World) {
+    world.patch(Kind::Account, "paper", json!({"spec": {"marketData": 7}})).await;
+    world
+        .until("Unreadable", Kind::Account, "paper", |object| condition(object, "Accepted")["reason"] == "Unreadable")
+        .await;
+    world.patch(Kind::Strategy, "good", json!({"spec": {"state": "Stopped"}})).await;
+    world
+        .until("it has stopped", Kind::Strategy, "good", |object| {
+            object["status"]["state"] == "Stopped" && condition(object, "Accepted")["status"] == "False"
+        })
+        .await;
+    let gateway = world.keys.gateway(&bus::Scope::account(&world.namespace, "paper").unwrap());
+    let register = world.bus.desired(&gateway).await.unwrap().unwrap().value;
+    assert!(register.contains(r#""stance":"CancelOrders""#), "{register}");
+    world.patch(Kind::Account, "paper", json!({"spec": {"marketData": {"replay": {"file": "a.csv"}}}})).await;
+    world.patch(Kind::Strategy, "good", json!({"spec": {"state": "Running"}})).await;
+}
+
 #[tokio::test]
 async fn an_object_that_does_not_read_never_stops_the_others() {
     let client = client().await;
@@ -144,6 +163,8 @@ async fn an_object_that_does_not_read_never_stops_the_others() {
     assert!(world.pods().get("strategy-good-1").await.unwrap().metadata.deletion_timestamp.is_none());
 
     keeps_its_book(&world).await;
+
+    stops_without_its_account(&world).await;
 
     // One that the operator holds and that nobody can mend is let go when a human says so.
     let finalizers = json!({"metadata": {"finalizers": [operator::names::FINALIZER]}});

@@ -35,13 +35,14 @@ fn an_edited_spec_makes_exactly_one_new_pod_and_a_bad_one_none() {
     assert_eq!(text(&after, "/status/strategy/gridSizePercent"), "1");
     assert_eq!(number(&after, "/status/epoch"), 2);
     assert_eq!(text(&after, "/status/ledger"), text(&before, "/status/ledger"));
-    // More than the account has: refused by the operator, and nothing that runs is touched.
-    scenario.patch("tacct/paper", r#"{"spec":{"venue":{"paper":{"balances":{"USDT":"2000"}}}}}"#);
+    // Without rules: the API server takes it, the operator refuses it, and nothing that runs is touched.
+    let without = r#"{"spec":{"instruments":[{"symbol":"BTC/USDT"}]}}"#;
+    scenario.patch(RESOURCE, without);
     let refused = scenario.await_strategy(STRATEGY, "refused", 30, |strategy| {
-        condition(strategy, "Accepted").starts_with("False CapitalExceedsAccount")
+        condition(strategy, "Accepted").starts_with("False NoInstrumentRules")
     });
     let accepted = condition(&refused, "Accepted");
-    assert!(accepted.contains("spec.capital.USDT: 3000") && accepted.contains("lower it"), "{accepted}");
+    assert!(accepted.contains("spec.instruments[0].rules") && accepted.contains("write rules"), "{accepted}");
     assert!(condition(&refused, "Stalled").starts_with("True"));
     assert_eq!(pods_of(&scenario).len(), 1, "the running pod went");
     history.expect_one_at_a_time();

@@ -56,6 +56,7 @@ fn foreground_deletion_is_no_slower_and_orphans_nothing() {
     scenario.kubectl(&["delete", RESOURCE, "--cascade=foreground", "--wait=false"]);
     scenario.await_gone(Kind::Strategy, STRATEGY, GONE_SECONDS);
     no_worker_is_left(&scenario, 40);
+    assert_ne!(record(&scenario, "_closed"), "", "the ledger is open");
 }
 
 #[test]
@@ -68,6 +69,7 @@ fn a_strategy_whose_worker_is_frozen_is_deleted_all_the_same() {
     scenario.await_gone(Kind::Strategy, STRATEGY, GONE_SECONDS);
     // It cannot hear SIGTERM: the node kills it after its grace.
     no_worker_is_left(&scenario, 60);
+    assert_ne!(record(&scenario, "_closed"), "", "the ledger is open");
 }
 
 #[test]
@@ -85,7 +87,7 @@ fn a_strategy_made_again_under_its_name_begins_anew() {
 }
 
 #[test]
-fn a_namespace_that_is_deleted_is_released_at_once() {
+fn a_namespace_that_is_deleted_is_released_and_its_ledgers_are_closed() {
     let scenario = Scenario::of(&PLATFORM, "namespace");
     scenario.apply(&quickstart());
     scenario.await_trading(STRATEGY);

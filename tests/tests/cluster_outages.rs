@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tests::cluster::manifest::{WATCHER_CAPITAL, at_speed, beyond_an_outage, outage, part, watcher};
-use tests::cluster::{Kind, Platform, Scenario, condition, number, text};
+use tests::cluster::manifest::{
+    WATCHER_CAPITAL, around_an_outage, at_speed, in_namespace, outage, part, quickstart, watcher,
+};
+use tests::cluster::{Kind, Platform, Scenario, await_that, backtest, condition, number, text};
 
 const STRATEGY: &str = "grid-btc-1";
+/// Longer than any look that is under way.
+const SETTLED: Duration = Duration::from_secs(5);
 /// Within this, a status tells that Redis went or came.
 const TOLD_SECONDS: u64 = 30;
 
@@ -23,7 +27,8 @@ fn redis_away_for_a_minute_costs_no_pod_and_no_trade() {
     let persistent = ["--set", "redis.builtin.persistence.enabled=true"];
     let platform = Platform::install("away", &["redis"], &persistent);
     let scenario = Scenario::of(&platform, "redis");
-    scenario.apply(&beyond_an_outage());
+    let manifest = in_namespace(&around_an_outage(), &scenario.namespace);
+    scenario.apply(&manifest);
     scenario.await_trading(STRATEGY);
     let before =
         scenario.await_strategy(STRATEGY, "trades", 180, |strategy| number(strategy, "/status/orders/filled") >= 2);
@@ -52,6 +57,11 @@ fn redis_away_for_a_minute_costs_no_pod_and_no_trade() {
     scenario.await_strategy(STRATEGY, "trades on", 180, |strategy| {
         number(strategy, "/status/orders/filled") > number(&before, "/status/orders/filled")
     });
+    // To the end: a trade that the outage cost would be missing there, and one that was done twice would be too many.
+    scenario.await_strategy(STRATEGY, "the replay has ended", 180 + 4 * outage().as_secs(), |strategy| {
+        condition(strategy, "Ready").starts_with("False MarketDataEnded")
+    });
+    assert_eq!(platform.ledger(&manifest), backtest(&quickstart()));
     assert_eq!(pod_uids(&scenario), pods, "a pod was replaced when Redis came back");
 }
 
@@ -79,12 +89,13 @@ fn a_fleet_without_trades_writes_nothing() {
     });
     // The first figures may still be on their way.
     let mut before = (versions(&scenario), platform.counted("writes"));
-    tests::cluster::await_that("it has settled", 90, || {
-        thread::sleep(Duration::from_secs(5));
+    let mut since = Instant::now();
+    await_that("it has settled", 90, || {
         let now = (versions(&scenario), platform.counted("writes"));
-        let settled = now == before;
-        before = now;
-        if settled { Ok(()) } else { Err("it still writes".to_owned()) }
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
+        if since.elapsed() > SETTLED { Ok(()) } else { Err("it still writes".to_owned()) }
     });
     thread::sleep(Duration::from_mins(1));
     assert_eq!(platform.counted("writes"), before.1, "the operator wrote");

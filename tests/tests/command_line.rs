@@ -20,6 +20,8 @@ mod refused_data;
 mod refused_manifests;
 #[path = "command_line/several.rs"]
 mod several;
+#[path = "command_line/stderr.rs"]
+mod stderr;
 #[path = "command_line/stopping.rs"]
 mod stopping;
 #[path = "command_line/users_files.rs"]

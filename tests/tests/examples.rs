@@ -116,7 +116,7 @@ fn backtest_and_run_agree_on_each_example() {
 /// What a reader's first command shows on stdout.
 const QUICKSTART: &str = "\
 NAME         MODE    SYMBOL     STATE     READY   TRADES   POSITION      NET-PNL        ALERT
-grid-btc-1   Paper   BTC/USDT   Stopped   False   28       0.08514 BTC   +282.22 USDT   MarketDataEnded
+grid-btc-1   Paper   BTC/USDT   Stopped   True    28       0.08514 BTC   +282.22 USDT   MarketDataEnded
 
   equity    5998.51 -> 6280.73 USDT, +4.70 % (only holding: +1.81 %); deepest fall 4.22 %
   net       282.22 = realized 296.59 + unrealized 2.87 - fees 17.24

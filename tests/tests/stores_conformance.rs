@@ -1,12 +1,14 @@
 //! One suite on both stores: what holds in memory holds on Redis, and the other way round.
 //!
-//! `streams` and `records` hold the meaning, `pressure` what happens when memory is full or an
+//! `streams` and `records` hold the meaning, `closing` what is left of a ledger, `pressure` what happens when memory is full or an
 //! answer is lost, `alike` compares both over random calls. `redis` holds what only a real server
 //! can do: die, be demoted, hold foreign data.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 #[path = "stores_conformance/alike.rs"]
 mod alike;
+#[path = "stores_conformance/closing.rs"]
+mod closing;
 #[path = "stores_conformance/pressure.rs"]
 mod pressure;
 #[path = "stores_conformance/records.rs"]
@@ -53,5 +55,7 @@ on_both! {
         a_prefix_belongs_to_one_installation,
         commits_and_beats_tell_of_the_register, a_record_tells_when_its_owner_was_seen;
     pressure: full_memory_refuses_whole_and_trims_free_it, full_memory_lets_the_owner_come_back,
-        a_lost_answer_is_found_as_duplicate, a_good_store_is_ready;
+        full_memory_is_told_to_who_only_beats, a_lost_answer_is_found_as_duplicate, a_good_store_is_ready;
+    closing: streams_of_its_own_go_with_the_ledger, nobody_is_nudged_without_an_open_ledger,
+        an_attempt_is_not_taken_for_another;
 }

@@ -1,7 +1,7 @@
 //! What a process tells of itself over HTTP: `/healthz` (itself, never a remote call), `/readyz`, `/metrics`.
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -14,7 +14,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
-use crate::shutdown::Shutdown;
+/// The role is on its way.
+const STARTING: &str = "Starting";
+/// The store may not be used as it is.
+const UNFIT: &str = "StoreUnfit";
 
 /// How a role is. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
@@ -34,7 +37,26 @@ struct Status {
     reason: String,
     message: String,
     /// The store was away; ready again with its next answer.
-    store_away: bool,
+    /// Why the store does not do what it is asked; empty while it does.
+    store: (String, String),
+    /// That memory is full, though nothing of the role's own waits for room; empty while there is room.
+    full: (String, String),
+    /// Why the store may not be used, whatever the role says; empty while it may.
+    unfit: String,
+    /// What is worth knowing of a role that is ready; empty if nothing is.
+    remark: String,
+}
+
+impl Status {
+    /// Why it is not ready; `None` if it is.
+    fn problem(&self) -> Option<(&str, &str)> {
+        if !self.unfit.is_empty() {
+            return Some((UNFIT, &self.unfit));
+        }
+        let words = [(&self.store.0, &self.store.1), (&self.full.0, &self.full.1), (&self.reason, &self.message)];
+        let first = words.into_iter().find(|(reason, _)| !reason.is_empty());
+        first.map(|(reason, message)| (reason.as_str(), message.as_str()))
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -62,8 +84,14 @@ impl Health {
         registry.register("orders", "Order commands made or taken", metrics.orders.clone());
         registry.register("fills", "Trades told on or booked", metrics.fills.clone());
         registry.register("poison_entries", "Entries that did not read", metrics.poison.clone());
-        let message = "the role has not started".to_owned();
-        let status = Mutex::new(Status { reason: "Starting".to_owned(), message, store_away: false });
+        let status = Mutex::new(Status {
+            reason: STARTING.to_owned(),
+            message: "the role has not started".to_owned(),
+            store: (String::new(), String::new()),
+            full: (String::new(), String::new()),
+            unfit: String::new(),
+            remark: String::new(),
+        });
         Self(Arc::new(Inner { role, status, metrics, registry }))
     }
 
@@ -72,37 +100,64 @@ impl Health {
         self.0.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn change(&self, change: impl FnOnce(&mut Status)) {
+        let mut status = self.status();
+        let before = status.problem().map(|(reason, _)| reason.to_owned());
+        change(&mut status);
+        let now = status.problem();
+        self.0.metrics.ready.set(i64::from(now.is_none()));
+        match now {
+            None if before.is_some() => tracing::info!(role = self.0.role, "ready"),
+            Some((STARTING, _)) | None => {}
+            Some((reason, message)) if before.as_deref() != Some(reason) => {
+                tracing::warn!(role = self.0.role, reason, "not ready: {message}");
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The role is on its way: it does this.
+    pub fn starting(&self, what: &str) {
+        self.change(|status| (status.reason, status.message) = (STARTING.to_owned(), what.to_owned()));
+    }
+
     /// The role does its work.
     pub fn ready(&self) {
-        let mut status = self.status();
-        if !status.reason.is_empty() {
-            tracing::info!(role = self.0.role, "ready");
-        }
-        *status = Status { reason: String::new(), message: String::new(), store_away: false };
-        self.0.metrics.ready.set(1);
+        self.change(|status| {
+            status.reason.clear();
+            status.message.clear();
+        });
     }
 
-    /// The role cannot do its work, for this reason.
+    /// Says something of a role that is ready; nothing more with an empty text.
+    pub fn remark(&self, remark: &str) {
+        self.change(|status| remark.clone_into(&mut status.remark));
+    }
+
+    /// The store may not be used, for this reason, or may be with an empty one. The role's own word stays beside it.
+    pub fn store_unfit(&self, reason: &str) {
+        self.change(|status| reason.clone_into(&mut status.unfit));
+    }
+
+    /// Memory of the store is full, for this reason, or has room again with an empty one. The role's own word stays.
+    pub fn store_full(&self, reason: &str, message: &str) {
+        self.change(|status| status.full = (reason.to_owned(), message.to_owned()));
+    }
+
+    /// The role cannot do its work, for this reason, until it says otherwise: an answer of the store does not change that.
     pub fn not_ready(&self, reason: &str, message: &str) {
-        let mut status = self.status();
-        if status.reason != reason {
-            tracing::warn!(role = self.0.role, reason, "not ready: {message}");
-        }
-        let store_away = status.reason.is_empty() || status.store_away;
-        *status = Status { reason: reason.to_owned(), message: message.to_owned(), store_away };
-        self.0.metrics.ready.set(0);
+        self.change(|status| (status.reason, status.message) = (reason.to_owned(), message.to_owned()));
     }
 
-    /// The role waits for a human, for this reason; an answer of the store does not change that.
-    pub fn blocked(&self, reason: &str, message: &str) {
-        self.not_ready(reason, message);
-        self.status().store_away = false;
+    /// The store does not do what it is asked, for this reason. The role's own word stays beside it.
+    pub fn store_away(&self, reason: &str, message: &str) {
+        self.change(|status| status.store = (reason.to_owned(), message.to_owned()));
     }
 
     /// The store answers again.
     pub fn reachable(&self) {
-        if self.status().store_away {
-            self.ready();
+        if !self.status().store.0.is_empty() {
+            self.store_away("", "");
         }
     }
 
@@ -139,29 +194,22 @@ impl Health {
     }
 }
 
-/// Opens the address; a process that cannot be watched does not start.
-pub async fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let listener = TcpListener::bind(address).await?;
-    tracing::info!(address = %listener.local_addr()?, "admin address open");
-    Ok(listener)
-}
-
-/// Serves until asked to stop.
-pub async fn serve(listener: TcpListener, health: Health, mut shutdown: Shutdown) -> std::io::Result<()> {
+/// Serves until it is dropped.
+pub async fn serve(listener: TcpListener, health: Health) -> Infallible {
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(health);
-    axum::serve(listener, routes).with_graceful_shutdown(async move { shutdown.wait().await }).await
+    process::admin::serve(listener, routes).await
 }
 
 async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
     let status = health.status().clone();
-    if status.reason.is_empty() {
-        (StatusCode::OK, "ready\n".to_owned())
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("{}: {}\n", status.reason, status.message))
+    match status.problem() {
+        Some((reason, message)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}: {message}\n")),
+        None if status.remark.is_empty() => (StatusCode::OK, "ready\n".to_owned()),
+        None => (StatusCode::OK, format!("ready; {}\n", status.remark)),
     }
 }
 

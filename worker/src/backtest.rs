@@ -23,6 +23,8 @@ use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 
 /// The ledger of a backtest: it is in no store, so its name means nothing.
 const LEDGER: &str = "backtest";
+/// How often within one tick orders may cause orders.
+const ROUNDS_MAX: u32 = 16;
 
 /// One `[SYMBOL=]FILE`.
 #[derive(Debug, Clone)]
@@ -91,7 +93,7 @@ fn specs(manifests: &[Manifest]) -> Result<Vec<StrategySpec>, Failure> {
         specs.push(fleet::strategy_spec(document, &account)?);
     }
     for name in missing {
-        eprintln!("account {name} is not in this file: paper, fee 0");
+        process::say(format_args!("account {name} is not in this file: paper, fee 0"));
     }
     Ok(specs)
 }
@@ -112,7 +114,7 @@ fn simulate(spec: &StrategySpec, summary: &Arc<Summary>, registry: &Registry) ->
     let refuse = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
     let mut simulation = Simulation::new(spec, registry).map_err(|error| refuse(&error))?;
     for tick in Replay::open(Arc::clone(summary)) {
-        simulation.tick(&tick.map_err(|error| refuse(&error))?);
+        simulation.tick(&tick.map_err(|error| refuse(&error))?).map_err(|problem| refuse(&problem))?;
     }
     Outcome::of(&spec.name, &simulation.engine, &simulation.fills)
         .ok_or_else(|| Failure::refused(format!("{}: the data holds no tick", spec.name)))
@@ -137,18 +139,28 @@ impl Simulation {
     }
 
     /// One tick: the engine first, then orders that wait, then the orders it made; each update is applied
-    /// right after the tick it is as of, as a worker does.
-    fn tick(&mut self, tick: &Tick) {
-        let effects = self.engine.step(tick.event_time(), Event::Tick(tick.clone()));
+    /// right after the tick it is as of, as a worker does. What an update causes acts on the same tick.
+    fn tick(&mut self, tick: &Tick) -> Result<(), String> {
+        let mut effects = self.engine.step(tick.event_time(), Event::Tick(tick.clone()));
         let mut news = self.counter.tick(&mut self.venue, tick);
-        for effect in effects {
-            if let Effect::Command(command) = effect {
-                news.extend(self.counter.command(&mut self.venue, &command.into_message(None), tick));
+        for _ in 0..ROUNDS_MAX {
+            for effect in std::mem::take(&mut effects) {
+                match effect {
+                    Effect::Command(command) => {
+                        news.extend(self.counter.command(&mut self.venue, &command.into_message(None), tick));
+                    }
+                    Effect::Poison(problem) => return Err(problem),
+                    Effect::Signal(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) => {}
+                }
+            }
+            if news.is_empty() {
+                return Ok(());
+            }
+            for update in std::mem::take(&mut news) {
+                self.fills.extend(update.fill.clone());
+                effects.extend(self.engine.step(update.time, Event::OrderUpdate(update)));
             }
         }
-        for update in news {
-            self.fills.extend(update.fill.clone());
-            self.engine.step(update.time, Event::OrderUpdate(update));
-        }
+        Err(format!("tick {}: orders caused orders for {ROUNDS_MAX} rounds", tick.sequence))
     }
 }

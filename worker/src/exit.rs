@@ -47,7 +47,7 @@ impl Failure {
     /// Says it and gives the code.
     pub fn report(&self) -> ExitCode {
         if !self.message.is_empty() {
-            eprintln!("{}", self.message);
+            process::say(format_args!("{}", self.message));
         }
         ExitCode::from(self.code)
     }
@@ -72,6 +72,7 @@ impl From<Stop> for Failure {
             | Stop::LedgerFound { .. }
             | Stop::LedgerClosed { .. }
             | Stop::Record { .. }
+            | Stop::Unsaved { .. }
             | Stop::Bus(_)
             | Stop::Spec(_)
             | Stop::Name(_)

@@ -3,23 +3,28 @@
 //! It waits until each reader in its register has committed once, starts them all at the first tick, and
 //! stays a bounded way ahead of the slowest that is not stopped. Its position and its ticks are one commit.
 
+mod data;
+mod readers;
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Body, Owner, Record, Retention, StreamId, StreamKey, Topic};
+use bus::{Bounds, Fields, Owner, Retention, StreamId, StreamKey, Topic};
 use engine::messages::Tick;
 use engine::time::Timestamp;
 use tracing::Instrument;
 use venue::MarketData;
 use venue::replay::{Replay, Summary};
 
+use crate::document::message;
 use crate::role::{Bus, IDLE, Runtime, Stop};
-use crate::session::{Change, Done, Session, patiently};
-use crate::strategy::message;
-use crds::record::{PHASE, POSITION, Phase};
-use crds::roles::{FeedDesired, FeedSpec};
+use crate::session::{Change, Done, Session, again_after_conflicts};
+use crds::roles::FeedSpec;
+
+use data::{Data, ReadAhead};
+use readers::Waiting;
 
 /// The field that holds the sequence of the next tick.
 const NEXT: &str = "next";
@@ -28,7 +33,7 @@ const ENDED: &str = "ended";
 /// Where the image keeps recorded data.
 const IMAGE_FOLDER: &str = "/replay";
 /// How many ticks the feed may be ahead of the slowest reader, whatever the latency.
-const AHEAD_MAX: u64 = 1_000;
+const AHEAD_MAX: u64 = Bounds::TICKS_AHEAD.entries;
 /// Ticks at most in one commit.
 const BATCH_MAX: usize = 250;
 
@@ -50,6 +55,7 @@ struct Feed<B, D> {
     /// Sequence and time of ticks that not every reader has taken.
     ahead: VecDeque<(u64, Timestamp)>,
     slowest: Option<u64>,
+    waiting: Waiting,
     pace: Option<Pace>,
 }
 
@@ -79,25 +85,26 @@ pub fn scan(spec: &FeedSpec) -> Result<Summary, Stop> {
 }
 
 /// Runs until asked to stop, also after the end of the data. After a conflict it starts again from the record.
-pub async fn run<B: Bus>(runtime: Runtime<B>, spec: FeedSpec) -> Result<(), Stop> {
-    let epoch = runtime.identity.epoch;
-    let span = tracing::error_span!("feed", source = spec.source, epoch, cursor = tracing::field::Empty);
-    live(runtime, spec).instrument(span).await
+pub async fn run<B: Bus>(mut runtime: Runtime<B>, spec: FeedSpec) -> Result<(), Stop> {
+    runtime.health.starting(&format!("reading {} through", file_of(&spec).display()));
+    // Asked to stop meanwhile it ends at once: the thread that reads has nothing to finish.
+    let Some(scanned) = runtime.shutdown.or(data::scan(spec.clone())).await else { return Ok(()) };
+    replay(runtime, spec, Arc::new(scanned?)).await
 }
 
-async fn live<B: Bus>(runtime: Runtime<B>, spec: FeedSpec) -> Result<(), Stop> {
-    let summary = Arc::new(scan(&spec)?);
-    loop {
-        let replay = Replay::open(Arc::clone(&summary));
-        let ended = match Feed::start(&runtime, &spec, replay, &summary).await {
-            Ok(mut feed) => feed.work().await,
-            Err(stop) => Err(stop),
-        };
-        match ended {
-            Err(Stop::Conflict) => tracing::warn!("{}", Stop::Conflict),
-            ended => return ended,
-        }
-    }
+/// The same, for who has scanned the file already.
+pub async fn replay<B: Bus>(runtime: Runtime<B>, spec: FeedSpec, summary: Arc<Summary>) -> Result<(), Stop> {
+    let epoch = runtime.identity.epoch;
+    let span = tracing::error_span!("feed", source = spec.source, epoch, cursor = tracing::field::Empty);
+    live(runtime, spec, summary).instrument(span).await
+}
+
+async fn live<B: Bus>(runtime: Runtime<B>, spec: FeedSpec, summary: Arc<Summary>) -> Result<(), Stop> {
+    again_after_conflicts(&runtime, || async {
+        let replay = ReadAhead::open(Arc::clone(&summary));
+        Feed::start(&runtime, &spec, replay, &summary).await?.work().await
+    })
+    .await
 }
 
 impl<B: Bus, D: MarketData> Feed<B, D> {
@@ -107,7 +114,8 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         let keys = &runtime.identity.keys;
         let owner = keys.feed(&source);
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
-        let next = acquired.fields.get(NEXT).and_then(|next| next.parse().ok()).unwrap_or(0);
+        let next = position(&acquired.fields)?;
+        data::check(&acquired.fields, next, acquired.fields.contains_key(ENDED), spec, summary)?;
         let interval = summary.files.iter().find_map(|file| file.interval_ms).unwrap_or(1);
         let mut feed = Self {
             ticks: keys.market_tick(&source, &spec.symbol.to_string()),
@@ -124,10 +132,15 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             held: None,
             ahead: VecDeque::new(),
             slowest: None,
+            waiting: Waiting::of(&acquired.fields),
             pace: None,
         };
+        feed.session.own([feed.ticks.clone()]);
+        feed.session.shortens(keys, &account);
         feed.seek().await?;
-        feed.store(Vec::new()).await?;
+        let mut change = feed.at(&[]);
+        change.set.push(Data::of(summary).to_field()?);
+        feed.commit(change).await?;
         runtime.health.ready();
         tracing::info!("the feed replays");
         Ok(feed)
@@ -142,6 +155,9 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             if !batch.is_empty() {
                 self.store(batch).await?;
                 continue;
+            }
+            if self.runtime.shutdown.asked() {
+                break;
             }
             let wait = self.wait_for_pace();
             match (&self.held, wait) {
@@ -161,6 +177,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
     /// After the last tick: nothing is left but to hear of a successor, or of the end of the ledger.
     async fn rest(&mut self) -> Result<(), Stop> {
         tracing::info!(ticks = self.next, "the market data has ended");
+        self.wait_for(Vec::new(), None).await?;
         loop {
             self.runtime.shutdown.sleep(IDLE).await;
             if self.runtime.shutdown.asked() {
@@ -172,90 +189,9 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
 
     async fn seek(&mut self) -> Result<(), Stop> {
         let within = if self.spec.repeat { self.next % self.round.ticks.max(1) } else { self.next };
-        self.data.seek(within).await.map_err(|error| Stop::MarketData(error.to_string()))
-    }
-
-    /// Waits until every registered reader has committed once, before the first tick. `false` if asked to stop first.
-    async fn wait_for_readers(&mut self) -> Result<bool, Stop> {
-        loop {
-            self.follow_register().await?;
-            if self.next > 0 {
-                // Who comes later joins at the feed's position, and is not waited for.
-                return Ok(true);
-            }
-            let mut waiting = self.readers.is_empty();
-            for reader in &self.readers {
-                let record = patiently(&self.runtime, || self.runtime.bus.record(reader)).await?;
-                waiting |= record.is_none_or(|record| record.version == 0);
-            }
-            if !waiting {
-                return Ok(true);
-            }
-            self.wait_for_news().await?;
-            if self.runtime.shutdown.asked() {
-                return Ok(false);
-            }
-        }
-    }
-
-    async fn follow_register(&mut self) -> Result<(), Stop> {
-        let Some(desired) = patiently(&self.runtime, || self.runtime.bus.desired(&self.owner)).await? else {
-            return Ok(());
-        };
-        self.session.follow(Some(desired.version()));
-        let desired: FeedDesired = serde_json::from_str(&desired.value).map_err(|error| Stop::Record {
-            owner: self.owner.name().to_owned(),
-            problem: format!("the register: {error}"),
-        })?;
-        let account = self.runtime.account_scope(&self.spec.account)?;
-        let keys = &self.runtime.identity.keys;
-        self.readers = desired.readers.iter().map(|name| keys.strategy(&account, name)).collect();
-        Ok(())
-    }
-
-    /// Waits for a reader's nudge, or for a while: a lost nudge costs time, never truth.
-    async fn wait_for_news(&mut self) -> Result<(), Stop> {
-        let cursors = [(self.reports.clone(), self.report_cursor)];
-        let (bus, runtime) = (self.runtime.bus.clone(), self.runtime.clone());
-        let reading = patiently(&runtime, || bus.read(&cursors, 1_000, Some(IDLE / 5)));
-        if let Some(found) = self.runtime.shutdown.or(reading).await {
-            let found = found?;
-            if found.is_empty() {
-                self.session.beat().await?;
-            }
-            for (_, entries) in found {
-                self.report_cursor = entries.last().map_or(self.report_cursor, |entry| entry.id);
-            }
-        }
-        Ok(())
-    }
-
-    async fn wait_for_slowest(&mut self) -> Result<(), Stop> {
-        self.wait_for_news().await?;
-        self.follow_register().await?;
-        let mut slowest = None;
-        for reader in &self.readers {
-            let Some(record) = patiently(&self.runtime, || self.runtime.bus.record(reader)).await? else { continue };
-            let stopped =
-                record.closed || Phase::of(record.fields.get(PHASE)).is_some_and(|phase| !phase.takes_ticks());
-            // At version 0 it has not joined yet; when it does, it is at the feed's position.
-            if !stopped && record.version > 0 {
-                let position = match place(&self.runtime, &self.ticks, &record).await? {
-                    Place::First => None,
-                    Place::After(sequence) => Some(sequence),
-                    Place::Gone => self.next.checked_sub(1),
-                };
-                slowest = Some(slowest.map_or(position, |slowest: Option<u64>| slowest.min(position)));
-            }
-        }
-        self.slowest = match slowest {
-            Some(position) => position,
-            // Nobody reads: nobody is waited for.
-            None => self.next.checked_sub(1),
-        };
-        while self.ahead.front().is_some_and(|(sequence, _)| self.slowest.is_some_and(|slowest| *sequence <= slowest)) {
-            self.ahead.pop_front();
-        }
+        let seeking = self.data.seek(within);
+        // Asked to stop first, nothing is read any more.
+        self.runtime.shutdown.or(seeking).await.transpose().map_err(failed)?;
         Ok(())
     }
 
@@ -282,13 +218,24 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         Ok(batch)
     }
 
+    /// The next tick; none at the end, or when asked to stop while it is read.
     async fn next_tick(&mut self) -> Result<Option<Tick>, Stop> {
-        let failed = |error: D::Error| Stop::MarketData(error.to_string());
-        let mut tick = self.data.next().await.map_err(failed)?;
-        if tick.is_none() && self.spec.repeat {
-            self.data.seek(0).await.map_err(failed)?;
-            tick = self.data.next().await.map_err(failed)?;
-        }
+        let (data, repeat) = (&mut self.data, self.spec.repeat);
+        let reading = async {
+            match data.next().await? {
+                None if repeat => {
+                    data.seek(0).await?;
+                    data.next().await
+                }
+                tick => Ok(tick),
+            }
+        };
+        // The tick first: nearly always it is there, and then the other side costs nothing.
+        let tick = tokio::select! {
+            biased;
+            tick = reading => tick.map_err(failed)?,
+            () = self.runtime.shutdown.wait() => None,
+        };
         Ok(tick.map(|tick| self.in_round(tick)))
     }
 
@@ -310,13 +257,14 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
 
     /// Whether the slowest reader is near enough: within so many ticks, or within twice the latency.
     fn may_go(&self, tick: &Tick) -> bool {
-        let taken = self.slowest.map_or(0, |slowest| slowest + 1);
+        // A position out of a record can be any number.
+        let taken = self.slowest.map_or(0, |slowest| slowest.saturating_add(1));
         let reach = self
             .ahead
             .front()
             .map_or(tick.event_time(), |(_, time)| *time)
             .plus_millis(2 * i64::from(self.spec.latency_ms));
-        tick.sequence < taken + AHEAD_MAX || tick.event_time() <= reach
+        tick.sequence < taken.saturating_add(AHEAD_MAX) || tick.event_time() <= reach
     }
 
     fn wait_for_pace(&mut self) -> Option<Duration> {
@@ -335,42 +283,42 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
 
     async fn store(&mut self, batch: Vec<Tick>) -> Result<(), Stop> {
         tracing::Span::current().record("cursor", self.next);
-        let ended = batch.last().is_some_and(|tick| tick.last);
+        self.runtime.health.ticks(batch.len() as u64);
+        let change = self.at(&batch);
+        self.commit(change).await
+    }
+
+    /// The position, and the ticks that lead to it.
+    fn at(&self, batch: &[Tick]) -> Change {
         let mut set = vec![(NEXT.to_owned(), self.next.to_string())];
-        if ended {
+        if batch.last().is_some_and(|tick| tick.last) {
             set.push((ENDED.to_owned(), "true".to_owned()));
         }
-        self.runtime.health.ticks(batch.len() as u64);
-        // Ten times what can be ahead: a gateway finds the tick of each command it has not taken yet.
+        // More than what is ahead: a gateway finds the tick of each command it has not taken yet.
         let ahead = (self.ahead.len() as u64).max(AHEAD_MAX);
-        let retention = Retention { max_len: Some(10 * ahead), max_age_ms: None };
+        let retention = Retention { max_len: Some(ahead + Bounds::TICKS.entries), max_age_ms: None };
         let messages = batch.iter().map(|tick| message(self.ticks.clone(), tick).with_retention(retention)).collect();
-        match self.session.commit(Change { set, messages, ..Change::default() }).await? {
-            Done::Stored | Done::Busy => Ok(()),
+        Change { set, messages, ..Change::default() }
+    }
+
+    async fn commit(&mut self, change: Change) -> Result<(), Stop> {
+        match self.session.commit(change).await? {
+            Done::Stored => Ok(()),
+            // Ticks are trimmed, never bounded; were they taken for stored, they would be lost.
+            Done::Busy => Err(Stop::Store(format!("{} is said to be at a bound, which a feed never sets", self.ticks))),
         }
     }
 }
 
-/// Where a reader stands.
-enum Place {
-    /// Before the first tick.
-    First,
-    /// It has taken the tick of this sequence, or joined right after it.
-    After(u64),
-    /// The tick it joined at is long gone: it was not waited for, and is not now.
-    Gone,
+/// The sequence of the next tick. What does not read is no 0: every tick would go out again.
+fn position(fields: &Fields) -> Result<u64, Stop> {
+    /// No replay comes so far, and sums stay in range.
+    const MAX: u64 = u64::MAX / 4;
+    let Some(text) = fields.get(NEXT) else { return Ok(0) };
+    let next = text.parse().ok().filter(|next| *next <= MAX);
+    next.ok_or_else(|| Stop::Record { owner: "feed".to_owned(), problem: format!("its field {NEXT} is {text:?}") })
 }
 
-async fn place<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey, record: &Record) -> Result<Place, Stop> {
-    if let Some(position) = record.fields.get(POSITION).and_then(|position| position.parse().ok()) {
-        return Ok(Place::After(position));
-    }
-    let joined = record.cursors.get(ticks).copied().filter(|cursor| *cursor != StreamId::ZERO);
-    let Some(id) = joined else { return Ok(Place::First) };
-    let found = patiently(runtime, || runtime.bus.range(ticks, id, id, 1)).await?;
-    let tick = found.first().and_then(|entry| match &entry.body {
-        Body::Document { data, .. } => serde_json::from_str::<Tick>(data).ok(),
-        Body::Poison { .. } => None,
-    });
-    Ok(tick.map_or(Place::Gone, |tick| Place::After(tick.sequence)))
+fn failed(error: impl std::fmt::Display) -> Stop {
+    Stop::MarketData(error.to_string())
 }

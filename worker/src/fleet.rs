@@ -1,5 +1,7 @@
 //! From manifests to what each role is told. Pure but for reading the files.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crds::manifest::{self, Manifest, ManifestErrors, Reading};
@@ -15,7 +17,7 @@ pub enum FleetError {
         /// The file.
         file: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The manifests are not valid.
     #[error("{0}")]
@@ -52,8 +54,13 @@ pub struct Fleet {
 pub fn read(files: &[PathBuf]) -> Result<Reading, FleetError> {
     let (mut texts, mut undecoded) = (Vec::new(), Vec::new());
     for file in files {
-        let bytes = std::fs::read(file).map_err(|source| FleetError::Read { file: file.clone(), source })?;
+        let bytes = bytes_of(file).map_err(|source| FleetError::Read { file: file.clone(), source })?;
         let name = file.display().to_string();
+        if bytes.len() > manifest::BYTES_MAX {
+            // Cut, perhaps inside a character; the reader says that it is too large.
+            texts.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+            continue;
+        }
         match manifest::decode(&name, bytes) {
             Ok(text) => texts.push((name, text)),
             Err(error) => undecoded.push(error),
@@ -62,9 +69,16 @@ pub fn read(files: &[PathBuf]) -> Result<Reading, FleetError> {
     let mut reading = manifest::read_files(texts.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     reading.errors.0.splice(0..0, undecoded);
     for note in &reading.left_out {
-        eprintln!("note: {note}");
+        process::say(format_args!("note: {note}"));
     }
     Ok(reading)
+}
+
+/// The bytes of a file: never more is read than one beyond what a manifest may have, of a device without end too.
+fn bytes_of(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(manifest::BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 impl Fleet {

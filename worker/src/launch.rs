@@ -1,5 +1,8 @@
 //! Starting the roles of the pods: the runtime, the store, signals, the admin address.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use bus::{Keys, RedisBus};
 use engine::strategy::Registry;
 use serde::de::DeserializeOwned;
@@ -14,6 +17,11 @@ use crate::session::patiently;
 use crate::shutdown::Shutdown;
 use crate::{feed, gateway, strategy, telemetry};
 use crds::roles::StrategySpec;
+
+/// How often to look whether a store that was fit still is.
+const FIT_LOOK: Duration = Duration::from_secs(30);
+/// How often to look whether a store that was not fit is by now.
+const UNFIT_LOOK: Duration = Duration::from_secs(1);
 
 /// Runs the role `strategy`.
 pub fn strategy(role: &Role, registry: &Registry) -> Result<(), Failure> {
@@ -64,14 +72,19 @@ where
         let served = match role.admin {
             Some(address) => {
                 let refuse = |error| Failure::error(format!("--admin {address}: {error}; choose a free address"));
-                let listener = admin::open(address).await.map_err(refuse)?;
-                Some(tokio::spawn(admin::serve(listener, health, shutdown.clone())))
+                let listener = process::admin::open(address).await.map_err(refuse)?;
+                Some(tokio::spawn(admin::serve(listener, health)))
             }
             None => None,
         };
         let work = async {
             admit(&runtime, &role.store).await?;
-            work(runtime.clone(), spec).await
+            let work = work(runtime.clone(), spec);
+            tokio::select! {
+                biased;
+                done = work => done,
+                never = watch_store(runtime.clone()) => match never {},
+            }
         };
         let done = work.await;
         if let Some(served) = served {
@@ -92,7 +105,10 @@ pub fn in_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T
         .enable_all()
         .build()
         .map_err(|error| Failure::error(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(work)
+    let done = runtime.block_on(work);
+    // A thread that still reads a file has nothing to finish, and is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 /// Asked to stop by SIGTERM or SIGINT.
@@ -124,21 +140,19 @@ pub fn keys(store: &Store) -> Result<Keys, Failure> {
 pub async fn admit<B: Bus>(runtime: &Runtime<B>, store: &Store) -> Result<(), Stop> {
     loop {
         let health = patiently(runtime, || runtime.bus.health()).await?;
-        let refusals = health.refusals();
-        if refusals.is_empty() {
+        let unfit = unfit(&health);
+        runtime.health.store_unfit(&unfit);
+        if unfit.is_empty() {
             for warning in health.warnings() {
                 tracing::warn!("{}: {}", warning.problem, warning.remedy);
             }
             break;
         }
         // Not ready until it is mended: who mends it need not restart anything.
-        let text =
-            refusals.iter().map(|finding| format!("{}: {}", finding.problem, finding.remedy)).collect::<Vec<_>>();
-        runtime.health.blocked("StoreUnfit", &text.join("; "));
         let mut shutdown = runtime.shutdown.clone();
-        shutdown.sleep(std::time::Duration::from_secs(1)).await;
+        shutdown.sleep(UNFIT_LOOK).await;
         if shutdown.asked() {
-            return Err(Stop::Store(text.join("; ")));
+            return Err(Stop::Store(unfit));
         }
     }
     let claim =
@@ -149,5 +163,26 @@ pub async fn admit<B: Bus>(runtime: &Runtime<B>, store: &Store) -> Result<(), St
             "the prefix {:?} belongs to installation {id:?}, not {:?}; choose another --prefix, or another Redis",
             store.prefix, store.installation
         ))),
+    }
+}
+
+/// What forbids to use the store, with the remedies; empty if nothing does.
+fn unfit(health: &bus::Health) -> String {
+    let findings = health.refusals();
+    findings.iter().map(|finding| format!("{}: {}", finding.problem, finding.remedy)).collect::<Vec<_>>().join("; ")
+}
+
+/// Looks again and again whether the store is still fit for use, until it is dropped: who changes its policy, or
+/// makes a replica of it, tells nobody.
+pub async fn watch_store<B: Bus>(runtime: Runtime<B>) -> Infallible {
+    let mut pause = FIT_LOOK;
+    loop {
+        tokio::time::sleep(pause).await;
+        // A store that is away is told of by who wants something of it.
+        if let Ok(health) = runtime.bus.health().await {
+            let unfit = unfit(&health);
+            pause = if unfit.is_empty() { FIT_LOOK } else { UNFIT_LOOK };
+            runtime.health.store_unfit(&unfit);
+        }
     }
 }

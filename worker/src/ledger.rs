@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use bus::{CloseOutcome, Closing, MessageBus, Owner, RedisBus, Scope, StateStore, StreamId, Topic};
 use clap::{Args, Subcommand};
 use crds::record::KEPT;
+use engine::Engine;
 use engine::messages::Fill;
 use engine::strategy::Registry;
 use serde::Serialize;
@@ -146,30 +147,31 @@ async fn show(
         let record = patiently(runtime, || runtime.bus.record(&owner))
             .await?
             .ok_or_else(|| Failure::not_found(format!("no ledger of strategy {}; create one first", spec.name)))?;
-        let saved = record
-            .fields
-            .get(ENGINE)
-            .ok_or_else(|| Failure::not_found(format!("strategy {} has not run yet", spec.name)))?;
-        let refuse = |problem: String| Failure::refused(format!("the record of {}: {problem}", spec.name));
-        let engine = saved::engine(spec, &record.ledger, Some(saved), registry).map_err(refuse)?;
-        let fills = fills(runtime, &scope, &record.ledger).await?;
-        if (fills.len() as u64) < engine.trades() {
-            let (found, booked) = (fills.len(), engine.trades());
-            return Err(Failure::error(format!(
-                "order.fill holds {found} of the {booked} trades of strategy {}: older ones were trimmed, so the result \
-                 cannot be shown whole; the position and the profit are in its report",
-                spec.name
-            )));
+        if record.closed {
+            let ledger = &record.ledger;
+            return Err(Failure::not_found(format!("the ledger {ledger} of strategy {} is closed", spec.name)));
         }
-        let outcome = Outcome::of(&spec.name, &engine, &fills)
+        let refuse = |problem: String| Failure::refused(format!("the record of {}: {problem}", spec.name));
+        let saved = saved::field(record.version, record.fields.get(ENGINE).map(|saved| &**saved))
+            .map_err(refuse)?
+            .ok_or_else(|| Failure::not_found(format!("strategy {} has not run yet", spec.name)))?;
+        let engine = saved::engine(spec, &record.ledger, Some(saved), registry).map_err(refuse)?;
+        let fills = fills(runtime, &scope, &engine, &record.ledger).await?;
+        let mut outcome = Outcome::of(&spec.name, &engine, &fills)
             .ok_or_else(|| Failure::not_found(format!("strategy {} has seen no tick yet", spec.name)))?;
+        outcome.trades_missing = engine.trades().saturating_sub(fills.len() as u64);
         print(&format!("{}\n", serde_json::to_string(&outcome).map_err(|error| refuse(error.to_string()))?))?;
     }
     Ok(())
 }
 
-/// The trades of a ledger, from the topic for outsiders.
-async fn fills(runtime: &Runtime<RedisBus>, scope: &Scope, ledger: &str) -> Result<Vec<Fill>, Failure> {
+/// The trades of a ledger that the engine has booked, as far as the topic for outsiders keeps them.
+async fn fills(
+    runtime: &Runtime<RedisBus>,
+    scope: &Scope,
+    engine: &Engine,
+    ledger: &str,
+) -> Result<Vec<Fill>, Failure> {
     let stream = runtime.identity.keys.topic(scope, Topic::OrderFill);
     let mut fills = Vec::new();
     let mut from = StreamId::ZERO;
@@ -178,14 +180,21 @@ async fn fills(runtime: &Runtime<RedisBus>, scope: &Scope, ledger: &str) -> Resu
         let Some(last) = entries.last() else { return Ok(fills) };
         from = last.id.next();
         for entry in &entries {
-            if let bus::Body::Document { data, .. } = &entry.body
-                && let Ok(fill) = serde_json::from_str::<Fill>(data)
+            if let Ok(fill) = entry.decode::<Fill>()
                 && fill.ledger.as_str() == ledger
+                && is_booked(engine, &fill)
             {
                 fills.push(fill);
             }
         }
     }
+}
+
+/// Whether the engine knows of this trade: during a run the topic is ahead of the record that was read before.
+fn is_booked(engine: &Engine, fill: &Fill) -> bool {
+    let id = &fill.client_order_id;
+    let open = engine.open_orders().iter().find(|order| order.client_order_id == *id);
+    id.sequence() <= engine.highest_order() && open.is_none_or(|order| fill.cumulative_quantity <= order.filled)
 }
 
 async fn close(runtime: &Runtime<RedisBus>, target: &Target, group: &AccountGroup) -> Result<(), Failure> {

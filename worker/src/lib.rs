@@ -3,10 +3,12 @@
 //!
 //! To run strategies of your own, make a binary that registers them and calls [`main`]. May not use the
 //! Kubernetes client: what a role needs comes with its arguments.
+#![deny(clippy::print_stderr, clippy::print_stdout, reason = "it panics where nobody reads: process::say, exit::print")]
 
 mod admin;
 mod backtest;
 mod cli;
+mod document;
 mod exit;
 mod feed;
 mod fleet;
@@ -25,6 +27,7 @@ mod shutdown;
 mod simulation;
 mod strategy;
 mod telemetry;
+mod told;
 mod validate;
 
 pub use cli::main;

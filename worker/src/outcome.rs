@@ -13,6 +13,7 @@ use serde::Serialize;
 
 /// One strategy's result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Outcome {
     /// The strategy's name.
     pub strategy: String,
@@ -20,6 +21,9 @@ pub struct Outcome {
     pub ticks: u64,
     /// Its trades, in order.
     pub trades: Vec<Trade>,
+    /// How many of them, the oldest, are no longer kept.
+    #[serde(skip_serializing_if = "is_none")]
+    pub trades_missing: u64,
     /// Where it stood at the last tick.
     #[serde(rename = "final")]
     pub end: End,
@@ -71,10 +75,16 @@ impl Outcome {
             strategy: name.to_owned(),
             ticks,
             trades: fills.iter().map(Trade::of).collect(),
+            trades_missing: 0,
             end: End { position: report.position, price, equity, strategy: outcome },
             pnl: report.pnl?,
         })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Trade {

@@ -18,6 +18,9 @@ use crds::roles::{BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, 
 /// The field that holds what may never change under a ledger.
 const IMMUTABLE: &str = "immutable";
 
+/// How many other writers of a register are tried to be newer than.
+const WRITERS_MAX: u32 = 8;
+
 /// A record that is ready for a process.
 #[derive(Debug, Clone)]
 pub struct Place<S> {
@@ -147,7 +150,7 @@ impl<B: Bus> Provisioner<B> {
         self.set(&places.gateway, &gateway).await?;
         if let Some(feed) = &places.feed {
             let readers = places.strategies.iter().map(|strategy| strategy.spec.name.clone()).collect();
-            let mut desired = FeedDesired { readers };
+            let mut desired = FeedDesired { readers, symbol: Some(feed.spec.symbol.clone()) };
             if self.only.is_some() {
                 let others: FeedDesired = self.present(feed).await?;
                 let kept: Vec<_> = others.readers.into_iter().filter(|name| !desired.readers.contains(name)).collect();
@@ -172,15 +175,22 @@ impl<B: Bus> Provisioner<B> {
 
     async fn set<S>(&self, place: &Place<S>, value: &impl Serialize) -> Result<(), Failure> {
         let value = serde_json::to_string(value).map_err(|error| Failure::error(error.to_string()))?;
-        // The store's clock orders writers: each start sets its registers anew.
-        let token = patiently(&self.runtime, || self.runtime.bus.now_ms()).await?;
-        let desired = Desired { generation: 1, token, value: value.into() };
-        match patiently(&self.runtime, || self.runtime.bus.set_desired(&place.owner, &desired)).await? {
-            DesiredOutcome::Applied => Ok(()),
-            DesiredOutcome::Older { .. } => {
-                Err(Failure::error(format!("{} is being set up by somebody else too; try again", place.owner.name())))
+        for _ in 0..WRITERS_MAX {
+            // One more than what stands there: a clock can be set back, and then nothing would be newer for long.
+            let present = patiently(&self.runtime, || self.runtime.bus.desired(&place.owner)).await?;
+            let present = present.as_ref().map(Desired::version).unwrap_or_default();
+            let token = present.token.checked_add(1).ok_or_else(|| {
+                Failure::refused(format!("the register of {} cannot be counted up any more", place.owner.name()))
+            })?;
+            let generation = present.generation.max(1);
+            let desired = Desired { generation, token, value: value.as_str().into() };
+            match patiently(&self.runtime, || self.runtime.bus.set_desired(&place.owner, &desired)).await? {
+                DesiredOutcome::Applied => return Ok(()),
+                // Somebody else has written in between.
+                DesiredOutcome::Older { .. } => {}
             }
         }
+        Err(Failure::error(format!("{} is being set up by somebody else too; try again", place.owner.name())))
     }
 }
 

@@ -76,6 +76,14 @@ pub enum Stop {
         /// What is wrong.
         problem: String,
     },
+    /// What has happened cannot be put into the record. Nothing is stored in its place.
+    #[error("{owner}: {problem}; nothing was stored")]
+    Unsaved {
+        /// Whose.
+        owner: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The store refuses for good.
     #[error("{0}")]
     Bus(Arc<BusError>),

@@ -9,6 +9,18 @@ use engine::strategy::Registry;
 /// The field that holds the engine's state.
 pub const ENGINE: &str = "engine";
 
+/// The field of a record at this version. Only a record that was never committed to may be without: an engine made
+/// anew beside what has traded would trade on the declared capital once more, under order ids that are used.
+pub fn field(version: u64, saved: Option<&str>) -> Result<Option<&str>, String> {
+    match saved {
+        None if version > 0 => Err(format!(
+            "LedgerBroken: it is at version {version}, but its field {ENGINE} is gone. Nothing is traded on declared \
+             capital by itself: restore the store from its backup, or start a new ledger"
+        )),
+        Some(_) | None => Ok(saved),
+    }
+}
+
 /// The engine of a strategy: as `saved`, or new where nothing is. `Err` says what does not read.
 pub fn engine(spec: &StrategySpec, ledger: &str, saved: Option<&str>, registry: &Registry) -> Result<Engine, String> {
     fn text(error: impl Display) -> String {
@@ -28,5 +40,18 @@ pub fn engine(spec: &StrategySpec, ledger: &str, saved: Option<&str>, registry: 
             Engine::restore(config, definition, &saved).map_err(text)
         }
         None => Engine::new(config, definition).map_err(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_record_that_was_never_committed_to_starts_on_the_declared_capital() {
+        assert_eq!(field(0, None), Ok(None));
+        assert_eq!(field(7, Some("{}")), Ok(Some("{}")));
+        let problem = field(7, None).unwrap_err();
+        assert!(problem.contains("version 7") && problem.contains("field engine is gone"), "{problem}");
     }
 }

@@ -6,12 +6,13 @@
 //! whatever dies on the way.
 
 mod batch;
+mod doubt;
 mod inbox;
 mod publish;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use publish::{FOR_OUTSIDERS, NUDGES, dead_letter, message};
-
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bus::{Desired, Owner, StreamId, StreamKey};
 use engine::Engine;
@@ -20,10 +21,11 @@ use tracing::Instrument;
 
 use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::saved::{self, ENGINE};
-use crate::session::{Session, patiently};
+use crate::session::{Session, again_after_conflicts, patiently};
 use crds::roles::{StrategyDesired, StrategySpec};
 
 use batch::Batch;
+use doubt::Doubt;
 use inbox::Pending;
 
 /// Fields that hold the command of each open order, so that it can be asked again.
@@ -45,10 +47,14 @@ pub(crate) struct Worker<'a, B> {
     session: Session<B>,
     engine: Engine,
     pending: Pending,
+    /// The entry of the inbox that tells of a trade which cannot be booked, and why.
+    poison: Option<(StreamId, String)>,
     tick_cursor: StreamId,
     inbox_cursor: StreamId,
     batch: Batch,
-    last_news: Instant,
+    doubt: Doubt,
+    /// Why the register is not followed.
+    register_problem: Option<String>,
 }
 
 /// Runs until asked to stop. Every line it logs carries strategy, epoch and cursor.
@@ -58,17 +64,17 @@ pub async fn run<B: Bus>(runtime: Runtime<B>, spec: StrategySpec, registry: Regi
     live(&runtime, &spec, &registry).instrument(span).await
 }
 
-/// After a conflict it starts again from the record.
+/// After a conflict it starts again from the record. Once its ledger is closed it has nothing left to do but to be there
+/// until it is asked to stop: an end by itself would only be started again.
 async fn live<B: Bus>(runtime: &Runtime<B>, spec: &StrategySpec, registry: &Registry) -> Result<(), Stop> {
-    loop {
-        match Worker::start(runtime, spec, registry).await {
-            Ok(mut worker) => match worker.work().await {
-                Err(Stop::Conflict) => tracing::warn!("{}", Stop::Conflict),
-                ended => return ended,
-            },
-            Err(Stop::Conflict) => tracing::warn!("{}", Stop::Conflict),
-            Err(stop) => return Err(stop),
+    let working = || async { Worker::start(runtime, spec, registry).await?.work().await };
+    match again_after_conflicts(runtime, working).await {
+        Err(closed @ Stop::LedgerClosed { .. }) => {
+            runtime.health.not_ready("LedgerClosed", &closed.to_string());
+            runtime.shutdown.clone().wait().await;
+            Ok(())
         }
+        ended => ended,
     }
 }
 
@@ -80,8 +86,8 @@ impl<'a, B: Bus> Worker<'a, B> {
         let instrument = spec.instrument()?;
         let ticks = runtime.identity.keys.market_tick(&source, &instrument.symbol.to_string());
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
-        let saved = acquired.fields.get(ENGINE).map(|saved| &**saved);
-        let engine = saved::engine(spec, &runtime.identity.ledger, saved, registry)
+        let engine = saved::field(acquired.version, acquired.fields.get(ENGINE).map(|saved| &**saved))
+            .and_then(|saved| saved::engine(spec, &runtime.identity.ledger, saved, registry))
             .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
         let tick_cursor = match acquired.cursors.get(&ticks) {
             Some(cursor) => *cursor,
@@ -97,15 +103,17 @@ impl<'a, B: Bus> Worker<'a, B> {
             session,
             engine,
             pending: Pending::default(),
+            poison: None,
             tick_cursor,
             inbox_cursor,
             batch: Batch::default(),
-            last_news: Instant::now(),
+            doubt: Doubt::default(),
+            register_problem: None,
         };
         worker.follow_register().await?;
         worker.batch.touch();
         worker.store().await?;
-        runtime.health.ready();
+        worker.tell_readiness();
         tracing::info!(version = worker.session.version(), "the strategy trades");
         Ok(worker)
     }
@@ -117,7 +125,7 @@ impl<'a, B: Bus> Worker<'a, B> {
                 // With nothing to commit nobody else would say that this process is replaced, or its record gone.
                 self.session.beat().await?;
             }
-            if self.session.register_is_newer() {
+            if self.session.register_is_news() {
                 // Its nudge is lost or still on its way: the store has told.
                 self.follow_register().await?;
             }
@@ -127,10 +135,13 @@ impl<'a, B: Bus> Worker<'a, B> {
                 break;
             }
             self.take_ticks(read.ticks);
+            if let Some((id, problem)) = self.poison.clone() {
+                return self.quarantine(id, &problem, inbox::UNKNOWN_ORDER).await;
+            }
             if self.batch.is_due(TICKS_MAX, UNCOMMITTED_MAX) {
                 self.store().await?;
             }
-            self.ask_again().await?;
+            self.settle_doubt().await?;
         }
         if self.batch.is_dirty() {
             self.store().await?;
@@ -140,7 +151,12 @@ impl<'a, B: Bus> Worker<'a, B> {
 
     /// Whether ticks may be taken now: with an order open, only up to what it has been matched against.
     fn may_take_ticks(&self) -> bool {
-        if self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().is_empty() {
+        if self.poison.is_some() {
+            return false;
+        }
+        let waits = !self.pending.is_empty();
+        let is_stopped = self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().is_empty();
+        if !waits && (is_stopped || self.doubt.is_open() || self.engine.is_mismatched()) {
             return false;
         }
         match (self.pending.front_matched(), self.engine.ticks_allowed_to(), self.engine.last_sequence()) {
@@ -175,12 +191,17 @@ impl<'a, B: Bus> Worker<'a, B> {
             Some(desired) => match serde_json::from_str::<StrategyDesired>(&desired.value) {
                 Ok(desired) => desired.state,
                 Err(error) => {
-                    tracing::error!(%error, "the register does not read; it is not followed");
+                    tracing::error!(%error, "the register does not read; what was followed before goes on");
+                    self.register_problem = Some(format!("the strategy's register does not read: {error}"));
+                    self.tell_readiness();
                     return Ok(());
                 }
             },
             None => self.spec.spec.state,
         };
+        if self.register_problem.take().is_some() {
+            self.tell_readiness();
+        }
         self.control(desired);
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::fleet;
 pub fn run(files: &[PathBuf]) -> Result<(), Failure> {
     let reading = fleet::read(files)?;
     for note in &reading.unresolved {
-        eprintln!("note: {note}");
+        process::say(format_args!("note: {note}"));
     }
     if !reading.errors.is_empty() {
         return Err(Failure::refused(reading.errors.to_string()));

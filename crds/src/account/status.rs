@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
-use crate::strategy::status::{Ledger, Mode, StrategyState, Worker};
+use crate::strategy::status::{Ledger, Mode, Restarts, StrategyState, Worker};
 
 /// What the account does and holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,9 @@ pub struct TradingAccountStatus {
     /// Where the account's gateway runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<Worker>,
+    /// Gateways that ended before they were ready, one after the other; absent once one was ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<Restarts>,
     /// The market data of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feed: Option<FeedStatus>,
@@ -65,6 +68,9 @@ pub struct FeedStatus {
     /// The feed's own position in the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<Ledger>,
+    /// Feeds that ended before they were ready, one after the other; absent once one was ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<Restarts>,
     /// The feed's pod; empty before the first.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub pod: String,

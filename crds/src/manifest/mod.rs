@@ -25,6 +25,7 @@ pub use document::Document;
 pub use encoding::decode;
 pub use error::{ManifestError, ManifestErrors};
 pub use references::{References, check_references};
+pub use tree::BYTES_MAX;
 
 use crate::account::TradingAccountSpec;
 use crate::name::ResourceName;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use engine::instrument::Asset;
+use engine::instrument::{Asset, Symbol};
 
 use super::document::{Document, Subject};
 use super::error::ManifestError;
@@ -12,6 +12,7 @@ use super::{Manifest, document};
 use crate::account::TradingAccountSpec;
 use crate::roles::SpecError;
 use crate::strategy::TradingStrategySpec;
+use crate::symbol::{self, Claim};
 
 /// What is wrong between documents.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -157,27 +158,25 @@ fn missing_rules(account: &Document<TradingAccountSpec>, strategies: &[&Strategy
     errors
 }
 
-/// A replay has the prices of one symbol.
+/// A replay has the prices of one symbol: no ledger is known here, and who stands first is the oldest.
 fn check_symbols(account: &Document<TradingAccountSpec>, strategies: &[&Strategy]) -> Vec<ManifestError> {
     if account.spec.market_data.replay.is_none() {
         return Vec::new();
     }
-    let symbols = strategies.iter().filter_map(|strategy| Some((strategy, &strategy.spec.instruments.first()?.symbol)));
-    let mut symbols = symbols.collect::<Vec<_>>().into_iter();
-    let Some((first, symbol)) = symbols.next() else { return Vec::new() };
     let path = "spec.instruments[0].symbol";
-    symbols
-        .filter(|(_, other)| *other != symbol)
-        .map(|(strategy, other)| {
-            let message = format!(
-                "{other} differs from {symbol} of \"{}\" ({}:{}); account \"{}\" replays one symbol, create a second \
-                 account",
-                first.name,
-                first.file(),
-                first.line_of(path),
-                account.name,
-            );
-            strategy.error(path, message)
-        })
-        .collect()
+    let claims = strategies.iter().enumerate().filter_map(|(made, strategy)| {
+        Some(Claim { name: strategy.name.as_str(), symbol: symbol_of(strategy)?, opened: None, made })
+    });
+    let Some(holder) = symbol::holder(claims) else { return Vec::new() };
+    let Some(first) = strategies.get(holder.made) else { return Vec::new() };
+    let place = format!("\"{}\" ({}:{})", first.name, first.file(), first.line_of(path));
+    let refused = strategies.iter().filter_map(|strategy| {
+        let message = holder.refuses(symbol_of(strategy)?, &place, account.name.as_str())?;
+        Some(strategy.error(path, message))
+    });
+    refused.collect()
+}
+
+fn symbol_of(strategy: &Strategy) -> Option<&Symbol> {
+    strategy.spec.instruments.first().map(|instrument| &instrument.symbol)
 }

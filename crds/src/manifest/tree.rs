@@ -8,7 +8,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 use super::error::ManifestError;
 
 /// The largest file that is read.
-pub(super) const BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The deepest nesting that is read; the kinds need 6.
 const DEPTH_MAX: usize = 32;
 

@@ -32,6 +32,9 @@ pub struct TradingStrategyStatus {
     /// Where the worker runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<Worker>,
+    /// Workers that ended before they were ready, one after the other; absent once one was ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<Restarts>,
     /// Accepted, Ready, Reconciling and Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
@@ -96,4 +99,27 @@ pub struct Worker {
     /// The node's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+}
+
+/// Processes that ended before they were ready, one after the other. The pauses between them grow; after five nothing is
+/// tried again until the spec or the image changes, or the annotation glm.trading/release says "CrashLoop COUNT".
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Restarts {
+    /// How many in a row.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub count: u32,
+    /// The exit code of the last one; absent where its node gave none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_exit: Option<i32>,
+    /// When the last end was seen, in UTC.
+    #[serde(default)]
+    pub at: String,
+    /// The last lines of its log, at most 1 kB.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// A digest of what they were made from: what is made from something else is tried at once.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digest: String,
 }

@@ -4,13 +4,15 @@
 pub mod observe;
 pub mod plan;
 pub mod status;
+#[cfg(test)]
+mod tests;
 pub mod validate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bus::{Scope, StreamKey};
 use crds::TradingAccount;
-use kube::Resource as _;
 use kube::core::{ApiResource, DeserializeGuard};
 use kube::runtime::controller::Action;
 
@@ -19,7 +21,7 @@ use crate::context::{Context, Shared};
 use crate::names::Role;
 use crate::pace::next_look;
 use crate::placement::Standing;
-use crate::{Error, GuardedAccount, event, unreadable};
+use crate::{Error, GuardedAccount, event, release, unreadable};
 
 use observe::Observed;
 use plan::Move;
@@ -28,13 +30,13 @@ use plan::Move;
 pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<Action, Error> {
     context.metrics.reconciles.inc();
     // client: needed
-    if apply::release_with_namespace::<TradingAccount>(&context, object.meta()).await? {
-        return Ok(Action::await_change());
+    if let Some(action) = release::account_with_namespace(&context, &object).await? {
+        return Ok(action);
     }
     let seen = match &*object {
         DeserializeGuard(Ok(account)) => account,
         DeserializeGuard(Err(invalid)) => {
-            if apply::release_on_demand::<TradingAccount>(&context, &invalid.metadata).await? {
+            if release::release_on_demand::<TradingAccount>(&context, &invalid.metadata).await? {
                 return Ok(Action::await_change());
             }
             unreadable::tell::<TradingAccount>(&context, &invalid.metadata, &invalid.error).await?;
@@ -44,9 +46,10 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
     let Some(observed) = observe::observe(&context, seen).await? else { return Ok(Action::await_change()) };
     // client: not needed
     let accepted = validate::validate(&observed);
-    let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image);
+    let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image)?;
+    let mut target = target(&context, &observed);
     // client: needed
-    let refused = match carry_out(&context, &observed, &plan).await {
+    let refused = match carry_out(&mut target, &observed, &plan).await {
         // Nothing tells when a quota has room again: it is tried now and then, and the status says why it waits.
         Err(Error::PodRefused { role, why }) => {
             let standing = if role == Role::Feed { &mut plan.feed } else { &mut plan.gateway };
@@ -64,19 +67,23 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
     let status = status::status(&observed, accepted.as_ref().err(), &plan, &holdings, now);
     // client: needed
     if status::is_due(&observed.status, &status) {
-        status::write(&context, &observed, &status).await?;
+        status::write(&context, target.version(), &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
     }
-    Ok(next_look(refused, plan.is_settled() && !status::awaits_books(&observed, &plan, &holdings)))
+    let settled = plan.is_settled() && !status::awaits_books(&observed, &plan, &holdings);
+    Ok(next_look(refused, settled, status::silent_in_ms(&observed, &plan)))
 }
 
-async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
-    let gateway = Placed { ledger: observed.status.ledger.clone(), epoch: observed.status.epoch.unwrap_or(0) };
+fn target<'a>(context: &'a Context, observed: &'a Observed) -> Target<'a> {
+    let status = &observed.status;
+    let gateway =
+        Placed { ledger: status.ledger.clone(), epoch: status.epoch.unwrap_or(0), restarts: status.restarts.clone() };
     let mut placed = BTreeMap::from([(Role::Gateway, gateway)]);
-    if let Some(feed) = &observed.status.feed {
-        placed.insert(Role::Feed, Placed { ledger: feed.ledger.clone(), epoch: feed.epoch });
+    if let Some(feed) = &status.feed {
+        let (ledger, restarts) = (feed.ledger.clone(), feed.restarts.clone());
+        placed.insert(Role::Feed, Placed { ledger, epoch: feed.epoch, restarts });
     }
-    let mut target = Target {
+    Target {
         context,
         kind: ApiResource::erase::<TradingAccount>(&()),
         namespace: observed.namespace.clone(),
@@ -85,20 +92,35 @@ async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) ->
         resource_version: observed.resource_version.clone(),
         placed,
         source: Some(observed.source.clone()),
-    };
+        reference: &observed.reference,
+    }
+}
+
+async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
     for next in &plan.moves {
         match next {
             Move::Finalizers(finalizers) => target.set_finalizer(finalizers).await?,
             Move::Register(role, value) => {
-                target.set_register(observed.owner(*role), observed.generation, value).await?;
+                apply::set_register(target.context, observed.owner(*role), observed.generation, value).await?;
             }
             Move::Place(request, steps) => {
                 let role = request.role;
                 let process = Process { role, owner: observed.owner(role).clone(), request: (**request).clone() };
                 target.apply(&process, steps).await?;
             }
-            Move::CloseLedger(role, id) => target.close_ledger(observed.owner(*role), id).await?,
+            Move::CloseLedger(role, id) => {
+                let ticks = if *role == Role::Feed { ticks(target.context, observed)? } else { None };
+                apply::close_ledger(target.context, observed.owner(*role), id, ticks).await?;
+            }
+            Move::ClearRelease(release) => target.clear_release(release.refused()).await?,
         }
     }
     Ok(())
+}
+
+/// The stream of the feed's ticks, which is named by their symbol.
+fn ticks(context: &Context, observed: &Observed) -> Result<Option<StreamKey>, Error> {
+    let Some(symbol) = &observed.kept_symbol else { return Ok(None) };
+    let source = Scope::source(&observed.namespace, &observed.source)?;
+    Ok(Some(context.keys.market_tick(&source, &symbol.to_string())))
 }

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use bus::{Owner, Scope};
 use crds::roles::{AccountSpec, BookSpec};
 use crds::{TradingAccount, TradingAccountSpec, TradingAccountStatus, TradingStrategy};
+use engine::instrument::Symbol;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use crate::context::Context;
 use crate::names::Role;
-use crate::placement::{PodFacts, Stored};
+use crate::placement::{Ends, PodFacts, Stored};
 use crate::{Error, kept, observe};
 
 /// All that a reconcile of an account looks at.
@@ -27,7 +29,7 @@ pub struct Observed {
     /// The generation of its spec.
     pub generation: u64,
     /// Since when it is being deleted.
-    pub deleting_since: Option<k8s_openapi::jiff::Timestamp>,
+    pub deleting_since: Option<Timestamp>,
     /// Its finalizers.
     pub finalizers: Vec<String>,
     /// Its annotations.
@@ -64,16 +66,22 @@ pub struct Observed {
     pub kept_books: Vec<BookSpec>,
     /// Such readers of the feed.
     pub kept_readers: Vec<String>,
+    /// What the feed was last made for.
+    pub kept_symbol: Option<Symbol>,
+    /// Gateways that ended before they were ready, up to now.
+    pub gateway_ends: Option<Ends>,
+    /// Feeds that did.
+    pub feed_ends: Option<Ends>,
 }
 
 impl Observed {
     /// Whether a role's record is the one that this account's status names. Another's register is not written.
     pub fn is_own(&self, role: Role) -> bool {
-        let (stored, ledger) = match role {
-            Role::Gateway | Role::Strategy => (&self.gateway_stored, self.status.ledger.as_ref()),
-            Role::Feed => (&self.feed_stored, self.status.feed.as_ref().and_then(|feed| feed.ledger.as_ref())),
+        let ledger = match role {
+            Role::Gateway | Role::Strategy => self.status.ledger.as_ref(),
+            Role::Feed => self.status.feed.as_ref().and_then(|feed| feed.ledger.as_ref()),
         };
-        let Stored::Found(record) = stored else { return false };
+        let Stored::Found(record) = self.stored(role) else { return false };
         ledger.is_some_and(|ledger| ledger.id == record.ledger && ledger.resource_uid == self.uid)
     }
 
@@ -93,6 +101,22 @@ impl Observed {
     pub fn unreadable_users(&self) -> impl Iterator<Item = &str> {
         let names = self.kept_books.iter().map(|book| book.strategy.as_str());
         names.filter(|name| self.unreadable.contains_key(*name))
+    }
+
+    /// Processes of a role that ended before they were ready, up to now.
+    pub const fn ends(&self, role: Role) -> Option<&Ends> {
+        match role {
+            Role::Gateway | Role::Strategy => self.gateway_ends.as_ref(),
+            Role::Feed => self.feed_ends.as_ref(),
+        }
+    }
+
+    /// A role's record.
+    pub const fn stored(&self, role: Role) -> &Stored {
+        match role {
+            Role::Gateway | Role::Strategy => &self.gateway_stored,
+            Role::Feed => &self.feed_stored,
+        }
     }
 
     /// Whose record a role's is.
@@ -121,20 +145,22 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
     let client = &context.client;
     let strategies = context.strategies_of(&namespace, &name).await?;
     let unrecorded = strategies.unrecorded();
-    let kept_books = kept::books(context, &gateway, &unrecorded).await;
-    let (kept_books, gateway_stored) = context.stored_beside(&gateway, kept_books).await;
-    let kept_readers = kept::readers(context, &feed, &unrecorded).await;
-    let (kept_readers, feed_stored) = context.stored_beside(&feed, kept_readers).await;
+    let (books, gateway_stored) = context.register_and_record(&gateway).await;
+    let (feed_register, feed_stored) = context.register_and_record(&feed).await;
+    let ends = |restarts| observe::ends(restarts, Timestamp::now());
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     Ok(Some(Observed {
         gateway_pods: observe::pods(client, pods_of, Role::Gateway, gateway_epoch).await?,
         feed_pods: observe::pods(client, pods_of, Role::Feed, feed_epoch).await?,
+        gateway_ends: ends(status.restarts.as_ref()),
+        feed_ends: ends(status.feed.as_ref().and_then(|feed| feed.restarts.as_ref())),
         gateway_stored,
         feed_stored,
         strategies: strategies.read,
         unreadable: strategies.unreadable,
-        kept_books,
-        kept_readers,
+        kept_books: kept::books(&books, &unrecorded),
+        kept_readers: kept::readers(&feed_register, &unrecorded),
+        kept_symbol: feed_register.symbol,
         resource_version: account.resource_version().unwrap_or_default(),
         generation: account.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         deleting_since,

@@ -7,11 +7,12 @@ use serde_json::Value;
 use super::observe::Observed;
 use super::validate::{self, Accepted};
 use crate::build::{Image, PodRequest};
-use crate::finalizer;
-use crate::names::{LEDGER_ANNOTATION, Role};
-use crate::placement::{LedgerStatus, PodFacts, Situation, Standing, Step, Stored, place};
+use crate::names::{LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
+use crate::placement::{Ends, LedgerStatus, PodFacts, Situation, Standing, Step, Stored, place};
+use crate::release_request::{Release, asked_release};
 use crate::strategy::plan::answer;
 use crate::strategy::validate::Invalid;
+use crate::{Error, finalizer};
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,8 @@ pub enum Move {
     Place(Box<PodRequest>, Vec<Step>),
     /// Close a ledger for good.
     CloseLedger(Role, String),
+    /// Take a human's release off.
+    ClearRelease(Release),
 }
 
 /// What to do, in order, and where the processes stand.
@@ -54,62 +57,77 @@ impl Plan {
         let resting = |standing: &Standing| {
             matches!(
                 standing,
-                Standing::Ready { .. } | Standing::Absent | Standing::LedgerLost | Standing::LedgerFound { .. }
+                Standing::Ready { .. }
+                    | Standing::Absent
+                    | Standing::CrashLoop { .. }
+                    | Standing::LedgerLost
+                    | Standing::LedgerFound { .. }
             )
         };
         let quiet = self.moves.iter().all(|next| match next {
             Move::Register(_, _) => true,
             Move::Place(_, steps) => steps.is_empty(),
-            Move::Finalizers(_) | Move::CloseLedger(_, _) => false,
+            Move::Finalizers(_) | Move::CloseLedger(_, _) | Move::ClearRelease(_) => false,
         });
         quiet && resting(&self.gateway) && resting(&self.feed)
     }
 }
 
 /// The next moves.
-pub fn plan(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &Image) -> Plan {
+pub fn plan(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &Image) -> Result<Plan, Error> {
     if observed.deleting_since.is_some() {
         let in_use_by: Vec<String> = observed.users().into_iter().collect();
         if in_use_by.is_empty() || is_let_go(observed) {
-            return ending(observed);
+            return Ok(ending(observed));
         }
         // It serves until the last of them has gone: they may have orders to cancel.
-        return Plan { in_use_by, ..serving(observed, accepted, image) };
+        return Ok(Plan { in_use_by, ..serving(observed, accepted, image)? });
     }
     let setting = || Standing::Starting { why: "the finalizer is being set".to_owned() };
     if !finalizer::is_set(&observed.finalizers) {
         let finalizers = finalizer::with(&observed.finalizers);
-        return Plan::new(vec![Move::Finalizers(finalizers)], setting(), Standing::Absent);
+        return Ok(Plan::new(vec![Move::Finalizers(finalizers)], setting(), Standing::Absent));
     }
     serving(observed, accepted, image)
 }
 
-fn serving(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &Image) -> Plan {
+fn serving(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &Image) -> Result<Plan, Error> {
     let mut moves = Vec::new();
     if observed.is_own(Role::Gateway) {
         moves.push(register(Role::Gateway, &validate::books(observed)));
     }
     // A bad spec changes nothing that runs, and its strategies come and go.
     let Ok(accepted) = accepted else {
-        return Plan::new(moves, standing_of(&observed.gateway_pods), standing_of(&observed.feed_pods));
+        return Ok(Plan::new(moves, standing_of(&observed.gateway_pods), standing_of(&observed.feed_pods)));
     };
-    let told = |value: Result<String, serde_json::Error>| value.unwrap_or_default();
-    let request = request(observed, Role::Gateway, told(serde_json::to_string(&accepted.gateway)));
-    let (steps, gateway) = place(&situation(observed, Role::Gateway, Some(request.digest(image))));
+    let all_ends = [Role::Gateway, Role::Feed].map(|role| observed.ends(role));
+    let release = asked_release(observed.annotations.get(RELEASE_ANNOTATION).map(String::as_str), all_ends);
+    let placed = |role, wanted| {
+        let mut situation = situation(observed, role, wanted);
+        // Whichever of them waits in a crash loop, or both.
+        situation.released = release == Release::Now && situation.ends.as_ref().is_some_and(Ends::is_loop);
+        place(&situation)
+    };
+    let json = |source| Error::Json { subject: observed.name.clone(), source };
+    let request = request(observed, Role::Gateway, serde_json::to_string(&accepted.gateway).map_err(json)?);
+    let (steps, gateway) = placed(Role::Gateway, Some(request.digest(image)));
     moves.push(Move::Place(Box::new(request), steps));
     if observed.is_own(Role::Feed) {
         moves.push(register(Role::Feed, &accepted.readers));
     }
-    let spec = accepted.feed.as_ref().map(|feed| told(serde_json::to_string(feed)));
+    let spec = accepted.feed.as_ref().map(serde_json::to_string).transpose().map_err(json)?;
     let request = self::request(observed, Role::Feed, spec.clone().unwrap_or_default());
     if spec.is_none() && !observed.kept_readers.is_empty() {
         // Only strategies that are not known now read prices: what their feed is made from is not known either.
-        return Plan::new(moves, gateway, standing_of(&observed.feed_pods));
+        return Ok(Plan::new(moves, gateway, standing_of(&observed.feed_pods)));
     }
     let wanted = spec.map(|_| request.digest(image));
-    let (steps, feed) = place(&situation(observed, Role::Feed, wanted));
+    let (steps, feed) = placed(Role::Feed, wanted);
     moves.push(Move::Place(Box::new(request), steps));
-    Plan::new(moves, gateway, feed)
+    if release.is_asked() {
+        moves.push(Move::ClearRelease(release));
+    }
+    Ok(Plan::new(moves, gateway, feed))
 }
 
 /// Plain data: this cannot fail.
@@ -156,6 +174,8 @@ fn situation(observed: &Observed, role: Role, wanted: Option<String>) -> Situati
         pods: pods(observed, role).to_vec(),
         wanted,
         answer: answer(observed.annotations.get(LEDGER_ANNOTATION).map(String::as_str)),
+        ends: observed.ends(role).cloned(),
+        released: false,
     }
 }
 
@@ -196,7 +216,8 @@ fn ending(observed: &Observed) -> Plan {
         moves.push(register(Role::Gateway, &GatewayDesired { books: Vec::new() }));
     }
     if observed.is_own(Role::Feed) {
-        moves.push(register(Role::Feed, &FeedDesired::default()));
+        let symbol = observed.kept_symbol.clone();
+        moves.push(register(Role::Feed, &FeedDesired { readers: Vec::new(), symbol }));
     }
     let mut open = false;
     for role in [Role::Gateway, Role::Feed] {
@@ -209,11 +230,15 @@ fn ending(observed: &Observed) -> Plan {
             .collect();
         moves.push(Move::Place(Box::new(request(observed, role, String::new())), steps));
         match (&situation.stored, situation.ledger) {
-            (Stored::Away(_), Some(_)) => open = true,
+            // Without a ledger in the status, one may have been opened a moment ago.
+            (Stored::Away(_), _) => open = true,
             (Stored::Found(record), Some(ledger)) if record.ledger == ledger.id && !record.closed => {
                 moves.push(Move::CloseLedger(role, ledger.id));
             }
-            (Stored::Found(_) | Stored::Missing, _) | (Stored::Away(_), None) => {}
+            (Stored::Found(record), None) if record.uid == observed.uid && !record.closed => {
+                moves.push(Move::CloseLedger(role, record.ledger.clone()));
+            }
+            (Stored::Found(_) | Stored::Missing, _) => {}
         }
     }
     if !open {

@@ -16,11 +16,12 @@ use super::plan::Plan;
 use super::validate;
 use crate::condition::{Verdict, accepted};
 use crate::context::Context;
+use crate::names::Role;
 use crate::placement::{PodFacts, Standing, Stored};
 use crate::reason::Reason;
-use crate::status::DEADLINE_SECONDS;
+use crate::status::{DEADLINE_SECONDS, ObjectVersion};
 use crate::strategy::validate::Invalid;
-use crate::{Error, status};
+use crate::{Error, life, status};
 
 /// The status that a reader should see now.
 pub fn status(
@@ -49,6 +50,7 @@ pub fn status(
         state: Some(state),
         epoch: before.epoch,
         ledger: before.ledger.clone(),
+        restarts: before.restarts.clone(),
         gateway: worker(&plan.gateway, &observed.gateway_pods, before.epoch).or_else(|| before.gateway.clone()),
         feed: feed(observed, plan),
         conditions: verdict.conditions(&before.conditions, generation, &written),
@@ -120,12 +122,14 @@ fn judge(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Times
     if let Some(since) = observed.deleting_since {
         return deleting(plan, now.duration_since(since).as_secs(), valid);
     }
+    let (state, ready, reconciling, stalled) = standing(observed, plan);
     if let Some(invalid) = invalid {
         let refused = (ConditionStatus::False, invalid.reason, invalid.message.clone());
+        // What serves goes on.
+        let serves = matches!(plan.gateway, Standing::Ready { .. });
         let verdict = Verdict { ready: refused.clone(), accepted: refused, reconciling: false, stalled: true };
-        return (StrategyState::Pending, verdict);
+        return (if serves { state } else { StrategyState::Pending }, verdict);
     }
-    let (state, ready, reconciling, stalled) = standing(observed, plan);
     (state, Verdict { accepted: valid, ready, reconciling, stalled })
 }
 
@@ -134,7 +138,7 @@ fn deleting(plan: &Plan, seconds: i64, accepted: (ConditionStatus, Reason, Strin
         let late = seconds > DEADLINE_SECONDS;
         let reason = if late { Reason::DeadlineExceeded } else { Reason::Stopping };
         let message = if late {
-            "The deletion waits for Redis. Mend it, or annotate glm.trading/release: now to let go.".to_owned()
+            "The deletion waits for Redis. Mend it, or annotate glm.trading/force-delete: now to let go.".to_owned()
         } else {
             "The gateway and the feed end, then their ledgers are closed.".to_owned()
         };
@@ -164,6 +168,9 @@ fn standing(observed: &Observed, plan: &Plan) -> (StrategyState, Ready, bool, bo
                 );
             }
             Standing::Starting { why } => {
+                if let Some((reason, message)) = silence(observed, plan) {
+                    return (StrategyState::Degraded, (ConditionStatus::Unknown, reason, message), false, false);
+                }
                 return (
                     StrategyState::Starting,
                     no(Reason::Starting, format!("The {what} is on its way: {why}.")),
@@ -174,6 +181,13 @@ fn standing(observed: &Observed, plan: &Plan) -> (StrategyState, Ready, bool, bo
             Standing::Blocked { why } => {
                 let message = format!("The {what}'s pod cannot start: {why}.");
                 return (StrategyState::Starting, no(Reason::PodBlocked, message), true, false);
+            }
+            Standing::CrashLoop { count, why } => {
+                let message = format!(
+                    "Nothing is tried any more for the {what}: {why}. Change the spec or the image, or annotate \
+                     glm.trading/release: \"CrashLoop {count}\" to try again."
+                );
+                return (StrategyState::Quarantined, no(Reason::CrashLoop, message), false, true);
             }
             Standing::LedgerLost => {
                 let message = format!(
@@ -199,6 +213,9 @@ fn standing(observed: &Observed, plan: &Plan) -> (StrategyState, Ready, bool, bo
             }
         }
     }
+    if let Some((reason, message)) = silence(observed, plan) {
+        return (StrategyState::Degraded, (ConditionStatus::Unknown, reason, message), false, false);
+    }
     let message = match (&plan.feed, &observed.kept_readers[..]) {
         (Standing::Absent, []) => "The gateway is up; no strategy reads prices yet.".to_owned(),
         (Standing::Absent, readers) => {
@@ -209,16 +226,43 @@ fn standing(observed: &Observed, plan: &Plan) -> (StrategyState, Ready, bool, bo
     (StrategyState::Running, (ConditionStatus::True, Reason::Available, message), false, false)
 }
 
+/// A process whose pod is there and which had its lease, and shows no sign of life.
+fn silence(observed: &Observed, plan: &Plan) -> Option<(Reason, String)> {
+    let processes = [(Role::Gateway, Reason::GatewaySilent), (Role::Feed, Reason::FeedSilent)];
+    processes.into_iter().find_map(|(role, reason)| {
+        live_record(observed, plan, role).and_then(|stored| life::silence(stored, reason, role.name()))
+    })
+}
+
+/// The record of a process whose pod is there.
+fn live_record<'a>(observed: &'a Observed, plan: &Plan, role: Role) -> Option<&'a Stored> {
+    let (standing, pods, epoch) = match role {
+        Role::Gateway | Role::Strategy => (&plan.gateway, &observed.gateway_pods, observed.status.epoch),
+        Role::Feed => (&plan.feed, &observed.feed_pods, observed.status.feed.as_ref().map(|feed| feed.epoch)),
+    };
+    let epoch = epoch.unwrap_or(0);
+    let is_there = pods.iter().any(|pod| pod.owned && pod.epoch == epoch && !pod.deleting);
+    let stored = observed.stored(role);
+    let is_its = matches!(stored, Stored::Found(record) if life::is_of(record, epoch));
+    (is_there && is_its && matches!(standing, Standing::Ready { .. } | Standing::Starting { .. })).then_some(stored)
+}
+
+/// How long until the first of them would be silent.
+pub fn silent_in_ms(observed: &Observed, plan: &Plan) -> Option<u64> {
+    let all = [Role::Gateway, Role::Feed].into_iter().filter_map(|role| live_record(observed, plan, role));
+    life::silent_in_ms(all)
+}
+
 /// Whether a status must be written: it has no figures that move with prices.
 pub fn is_due(before: &TradingAccountStatus, next: &TradingAccountStatus) -> bool {
     before != next
 }
 
 /// Writes it under its own manager; epochs and ledgers are not touched.
-pub async fn write(context: &Context, observed: &Observed, status: &TradingAccountStatus) -> Result<(), Error> {
-    let mut body = status::body(&observed.name, status)?;
+pub async fn write(context: &Context, object: ObjectVersion<'_>, status: &TradingAccountStatus) -> Result<(), Error> {
+    let mut body = status::body(object.name, status)?;
     if let Some(feed) = body.get_mut("feed").and_then(Value::as_object_mut) {
         feed.retain(|name, _| name == "pod");
     }
-    status::write::<TradingAccount>(context, &observed.namespace, &observed.name, body).await
+    status::write::<TradingAccount>(context, object, body).await
 }

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use crds::TradingStrategy;
 use crds::roles::{AccountSpec, BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, Stance};
+use crds::symbol;
+use engine::instrument::Symbol;
 use engine::strategy::DesiredState;
 use kube::ResourceExt;
 
 use super::observe::Observed;
 use crate::reason::Reason;
 use crate::strategy::has_ledger;
-use crate::strategy::validate::Invalid;
+use crate::strategy::validate::{Invalid, claim};
 
 /// What the account's processes are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +32,16 @@ pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
         return Err(Invalid { reason: Reason::InvalidSpec, message: violations.join("; ") });
     }
     let account = AccountSpec { name: observed.name.clone(), spec: observed.spec.clone() };
-    let reading: Vec<&TradingStrategy> = observed.strategies.iter().filter(|strategy| reads(strategy)).collect();
+    let symbol = symbol(observed);
+    let of_symbol = |strategy: &&TradingStrategy| {
+        let own = strategy.spec.instruments.first().map(|instrument| &instrument.symbol);
+        symbol.is_none() || own == symbol.as_ref()
+    };
+    let reading: Vec<&TradingStrategy> =
+        observed.strategies.iter().filter(|strategy| reads(strategy)).filter(of_symbol).collect();
     Ok(Accepted {
-        feed: feed(observed, &account, &reading),
-        readers: readers(observed, &reading),
+        feed: symbol.clone().filter(|_| !reading.is_empty()).and_then(|symbol| feed(observed, &account, symbol)),
+        readers: readers(observed, &reading, symbol),
         gateway: GatewaySpec { generation: 0, account },
     })
 }
@@ -46,11 +54,18 @@ pub fn books(observed: &Observed) -> GatewayDesired {
     GatewayDesired { books }
 }
 
-fn readers(observed: &Observed, reading: &[&TradingStrategy]) -> FeedDesired {
+/// What the account replays: its oldest strategy's symbol. A feed is never made anew for a neighbour of another.
+fn symbol(observed: &Observed) -> Option<Symbol> {
+    observed.spec.market_data.replay.as_ref()?;
+    symbol::holder(observed.strategies.iter().filter_map(claim)).map(|holder| holder.symbol.clone())
+}
+
+fn readers(observed: &Observed, reading: &[&TradingStrategy], symbol: Option<Symbol>) -> FeedDesired {
     let mut readers: Vec<String> = reading.iter().map(|strategy| strategy.name_any()).collect();
     readers.extend(observed.kept_readers.iter().cloned());
     readers.sort();
-    FeedDesired { readers }
+    // Without any strategy it stays: the stream of that name goes with the feed's ledger.
+    FeedDesired { readers, symbol: symbol.or_else(|| observed.kept_symbol.clone()) }
 }
 
 /// A strategy with a ledger has a book.
@@ -71,12 +86,12 @@ fn reads(strategy: &TradingStrategy) -> bool {
         && has_ledger(strategy)
 }
 
-fn feed(observed: &Observed, account: &AccountSpec, reading: &[&TradingStrategy]) -> Option<FeedSpec> {
+fn feed(observed: &Observed, account: &AccountSpec, symbol: Symbol) -> Option<FeedSpec> {
     let replay = observed.spec.market_data.replay.as_ref()?;
     Some(FeedSpec {
         account: observed.name.clone(),
         source: observed.source.clone(),
-        symbol: reading.first()?.spec.instruments.first()?.symbol.clone(),
+        symbol,
         file: PathBuf::from(replay.file.as_str()),
         speed: Some(replay.speed),
         repeat: replay.repeat,

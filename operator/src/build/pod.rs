@@ -115,7 +115,8 @@ fn spec(request: &PodRequest, image: &Image, epoch: u64) -> PodSpec {
         automount_service_account_token: Some(false),
         containers: vec![container(request, image, epoch)],
         enable_service_links: Some(false),
-        restart_policy: Some("OnFailure".to_owned()),
+        // No role ends well by itself; with OnFailure, Argo CD takes a pod for a job that has not ended yet.
+        restart_policy: Some("Always".to_owned()),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
             run_as_user: Some(USER),
@@ -144,6 +145,8 @@ fn container(request: &PodRequest, image: &Image, epoch: u64) -> Container {
         readiness_probe: Some(probe("/readyz", 2)),
         liveness_probe: Some(probe("/healthz", 10)),
         resources: Some(resources()),
+        // Why it ended stands in its status, though it writes no file for that.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             read_only_root_filesystem: Some(true),

@@ -1,5 +1,9 @@
 //! The reconcile of a TradingStrategy: `observe → validate → plan → apply → status`.
 
+#[cfg(test)]
+#[path = "tests/fixture.rs"]
+pub(crate) mod fixture;
+mod judge;
 pub mod observe;
 pub mod plan;
 pub mod status;
@@ -9,7 +13,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crds::TradingStrategy;
-use kube::Resource as _;
 use kube::ResourceExt;
 use kube::core::{ApiResource, DeserializeGuard};
 use kube::runtime::controller::Action;
@@ -19,7 +22,7 @@ use crate::context::{Context, Shared};
 use crate::names::Role;
 use crate::pace::next_look;
 use crate::placement::Standing;
-use crate::{Error, GuardedStrategy, event, unreadable};
+use crate::{Error, GuardedStrategy, event, life, release, unreadable};
 
 use observe::Observed;
 use plan::Move;
@@ -28,25 +31,32 @@ use plan::Move;
 pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<Action, Error> {
     context.metrics.reconciles.inc();
     // client: needed
-    if apply::release_with_namespace::<TradingStrategy>(&context, object.meta()).await? {
-        return Ok(Action::await_change());
+    if let Some(action) = release::strategy_with_namespace(&context, &object).await? {
+        return Ok(action);
     }
     let seen = match &*object {
         DeserializeGuard(Ok(strategy)) => strategy,
         DeserializeGuard(Err(invalid)) => {
-            if apply::release_on_demand::<TradingStrategy>(&context, &invalid.metadata).await? {
+            if release::release_on_demand::<TradingStrategy>(&context, &invalid.metadata).await? {
                 return Ok(Action::await_change());
             }
             unreadable::tell::<TradingStrategy>(&context, &invalid.metadata, &invalid.error).await?;
             return Ok(Action::await_change());
         }
     };
-    let Some(observed) = observe::observe(&context, seen).await? else { return Ok(Action::await_change()) };
+    let turn = match (account_of(&object), has_ledger(seen)) {
+        (Some((namespace, account)), false) => Some(context.admission.turn(&namespace, &account).await),
+        (Some(_) | None, _) => None,
+    };
+    let Some(observed) = observe::observe(&context, seen, turn.as_ref()).await? else {
+        return Ok(Action::await_change());
+    };
     // client: not needed
     let accepted = validate::validate(&observed);
-    let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image);
+    let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image)?;
+    let mut target = target(&context, &observed);
     // client: needed
-    let refused = match carry_out(&context, &observed, &plan).await {
+    let refused = match carry_out(&mut target, &observed, &plan).await {
         // Nothing tells when a quota has room again: it is tried now and then, and the status says why it waits.
         Err(Error::PodRefused { why, .. }) => {
             plan.standing = Standing::Blocked { why };
@@ -54,6 +64,7 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
         }
         done => done.map(|()| false)?,
     };
+    drop(turn);
     if plan.is_release() {
         context.pace.forget(&observed.uid);
         return Ok(Action::await_change());
@@ -63,15 +74,21 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     let status = status::status(&observed, accepted.as_ref().err(), &plan, now);
     // client: needed
     if status::is_due(&observed, &status, &context.pace) {
-        status::write(&context, &observed, &status).await?;
+        status::write(&context, target.version(), &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
     }
-    Ok(next_look(refused, plan.is_settled()))
+    let silent_in_ms = life::silent_in_ms([&observed.stored, &observed.gateway, &observed.feed])
+        .filter(|_| matches!(plan.standing, Standing::Ready { .. }));
+    Ok(next_look(refused, plan.is_settled(), silent_in_ms))
 }
 
-async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
-    let placed = Placed { ledger: observed.status.ledger.clone(), epoch: observed.status.epoch.unwrap_or(0) };
-    let mut target = Target {
+fn target<'a>(context: &'a Context, observed: &'a Observed) -> Target<'a> {
+    let placed = Placed {
+        ledger: observed.status.ledger.clone(),
+        epoch: observed.status.epoch.unwrap_or(0),
+        restarts: observed.status.restarts.clone(),
+    };
+    Target {
         context,
         kind: ApiResource::erase::<TradingStrategy>(&()),
         namespace: observed.namespace.clone(),
@@ -80,17 +97,25 @@ async fn carry_out(context: &Context, observed: &Observed, plan: &plan::Plan) ->
         resource_version: observed.resource_version.clone(),
         placed: BTreeMap::from([(Role::Strategy, placed)]),
         source: None,
-    };
+        reference: &observed.reference,
+    }
+}
+
+async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Plan) -> Result<(), Error> {
     for next in &plan.moves {
         match next {
             Move::Finalizers(finalizers) => target.set_finalizer(finalizers).await?,
-            Move::Register(value) => target.set_register(&observed.owner, observed.generation, value).await?,
+            Move::Register(value) => {
+                apply::set_register(target.context, &observed.owner, observed.generation, value).await?;
+            }
+            Move::Book(book) => apply::set_book(target.context, &observed.gateway_owner, book).await?,
             Move::Place(request, steps) => {
                 let process =
                     Process { role: Role::Strategy, owner: observed.owner.clone(), request: (**request).clone() };
                 target.apply(&process, steps).await?;
             }
-            Move::CloseLedger(id) => target.close_ledger(&observed.owner, id).await?,
+            Move::CloseLedger(id) => apply::close_ledger(target.context, &observed.owner, id, None).await?,
+            Move::ClearRelease(release) => target.clear_release(release.refused()).await?,
         }
     }
     Ok(())

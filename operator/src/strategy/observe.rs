@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use bus::{Owner, Scope};
-use crds::roles::BookSpec;
-use crds::{TradingAccount, TradingStrategy, TradingStrategySpec, TradingStrategyStatus};
+use bus::{Desired, MessageBus as _, Owner, Scope, StateStore as _, StreamId, StreamKey};
+use crds::roles::{AccountSpec, BookSpec, GatewayDesired};
+use crds::{Amounts, TradingAccount, TradingStrategy, TradingStrategySpec, TradingStrategyStatus};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt};
 
-use crate::context::Context;
+use super::has_ledger;
+use crate::admission::Turn;
+use crate::context::{Context, Strategies};
 use crate::names::Role;
-use crate::placement::{PodFacts, Stored};
+use crate::placement::{Ends, PodFacts, Stored};
+use crate::stop::InboxFacts;
 use crate::{Error, GuardedAccount, kept, observe};
 
 /// All that a reconcile of a strategy looks at.
@@ -26,8 +30,10 @@ pub struct Observed {
     pub resource_version: String,
     /// The generation of its spec.
     pub generation: u64,
+    /// When it was made.
+    pub made: Option<Timestamp>,
     /// Since when it is being deleted.
-    pub deleting_since: Option<k8s_openapi::jiff::Timestamp>,
+    pub deleting_since: Option<Timestamp>,
     /// Its finalizers.
     pub finalizers: Vec<String>,
     /// Its annotations.
@@ -45,26 +51,59 @@ pub struct Observed {
     pub reference: ObjectReference,
     /// Whose record.
     pub owner: Owner,
+    /// Whose record its gateway's is.
+    pub gateway_owner: Owner,
     /// Its account, if it exists; or why it does not read.
     pub account: Result<Option<TradingAccount>, String>,
     /// Other strategies of the account.
     pub neighbours: Vec<TradingStrategy>,
-    /// Books of other strategies of the account whose ledger no status tells now.
-    pub kept_books: Vec<BookSpec>,
+    /// The capital that others have of the account, by their names; looked at before a ledger is opened.
+    pub granted: BTreeMap<String, Amounts>,
     /// Its pods, and foreign ones of its names.
     pub pods: Vec<PodFacts>,
+    /// Ends before readiness, up to now.
+    pub ends: Option<Ends>,
+    /// Its register, read before its record.
+    pub register: Option<Desired>,
     /// Its record.
     pub stored: Stored,
-    /// The gateway's record; looked at when it is being deleted.
+    /// Its book in the gateway's register, read before the gateway's record.
+    pub book: Option<BookSpec>,
+    /// The gateway's record.
     pub gateway: Stored,
+    /// The feed's record.
+    pub feed: Stored,
+    /// The stream of its ticks, and the last one that its feed has given out.
+    pub ticks: Option<(StreamKey, StreamId)>,
+    /// Its inbox.
+    pub inbox: InboxFacts,
 }
 
-/// Looks, freshly: what is decided on must not be a cache's past. `None` if it is gone.
-pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option<Observed>, Error> {
+/// What the store says of a strategy and of those it trades with.
+struct Records {
+    register: Option<Desired>,
+    stored: Stored,
+    books: GatewayDesired,
+    gateway: Stored,
+    feed: Stored,
+    ticks: Option<(StreamKey, StreamId)>,
+    inbox: InboxFacts,
+}
+
+/// Looks, freshly: what is decided on must not be a cache's past. `None` if it is gone. Who has no ledger yet is looked
+/// at in its account's turn, or not at all.
+pub async fn observe(
+    context: &Context,
+    seen: &TradingStrategy,
+    turn: Option<&Turn>,
+) -> Result<Option<Observed>, Error> {
     let (name, namespace) = (seen.name_any(), seen.namespace().unwrap_or_default());
     let Some((strategy, unknown_fields)) = observe::read(&context.client, seen).await? else {
         return Ok(None);
     };
+    if turn.is_none() && !has_ledger(&strategy) {
+        return Err(Error::Changed { subject: name });
+    }
     let uid = strategy.uid().unwrap_or_default();
     let account_name = strategy.spec.account_ref.name.to_string();
     let accounts: Api<GuardedAccount> = Api::namespaced(context.client.clone(), &namespace);
@@ -76,29 +115,42 @@ pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option
     };
     let scope = Scope::account(&namespace, &account_name)?;
     let owner = context.keys.strategy(&scope, &name);
-    let status = strategy.status.clone().unwrap_or_default();
-    let epoch = status.epoch.unwrap_or(0);
-    let deleting_since = strategy.metadata.deletion_timestamp.as_ref().map(|time| time.0);
     let gateway_owner = context.keys.gateway(&scope);
-    let gateway = match deleting_since {
-        Some(_) => context.stored(&gateway_owner).await,
-        None => Stored::Missing,
+    let mut neighbours = match turn {
+        Some(_) => context.strategies_now(&namespace, &account_name).await?,
+        None => context.strategies_of(&namespace, &account_name).await?,
     };
-    let mut neighbours = context.strategies_of(&namespace, &account_name).await?;
     neighbours.read.retain(|other| other.name_any() != name);
     neighbours.unreadable.remove(&name);
-    let kept_books = kept::books(context, &gateway_owner, &neighbours.unrecorded()).await;
-    let (kept_books, stored) = context.stored_beside(&owner, kept_books).await;
+    let mut records = records(context, &strategy, (&owner, &gateway_owner), account.as_ref().ok()).await?;
+    let mut granted = BTreeMap::new();
+    if turn.is_some() {
+        match self::granted(context, &scope, &neighbours, &records.books).await {
+            Ok(others) => granted = others,
+            // Nobody can say what is left of the account.
+            Err(why) => records.stored = Stored::Away(why),
+        }
+    }
+    let status = strategy.status.clone().unwrap_or_default();
+    let epoch = status.epoch.unwrap_or(0);
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
+    let ends = observe::ends(status.restarts.as_ref(), Timestamp::now());
     Ok(Some(Observed {
         pods: observe::pods(&context.client, pods_of, Role::Strategy, epoch).await?,
-        stored,
-        gateway,
+        register: records.register,
+        stored: records.stored,
+        book: records.books.books.into_iter().find(|book| book.strategy == name),
+        gateway: records.gateway,
+        feed: records.feed,
+        ticks: records.ticks,
+        inbox: records.inbox,
         neighbours: neighbours.read,
-        kept_books,
+        granted,
+        ends,
         resource_version: strategy.resource_version().unwrap_or_default(),
         generation: strategy.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
-        deleting_since,
+        made: strategy.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        deleting_since: strategy.metadata.deletion_timestamp.as_ref().map(|time| time.0),
         finalizers: strategy.finalizers().to_vec(),
         annotations: strategy.annotations().clone(),
         owner_reference: observe::owner_reference(&strategy),
@@ -110,6 +162,63 @@ pub async fn observe(context: &Context, seen: &TradingStrategy) -> Result<Option
         namespace,
         uid,
         owner,
+        gateway_owner,
         account,
     }))
+}
+
+/// In this order: a register before the record of who follows it; the gateway, which after its acknowledgement writes to
+/// the inbox no more, before the inbox's end; and that before how far the worker has come.
+async fn records(
+    context: &Context,
+    strategy: &TradingStrategy,
+    (owner, gateway_owner): (&Owner, &Owner),
+    account: Option<&Option<TradingAccount>>,
+) -> Result<Records, Error> {
+    let register = context.within(context.bus.desired(owner)).await;
+    let (books, gateway) = context.register_and_record::<GatewayDesired>(gateway_owner).await;
+    let last = context.within(context.bus.last_id(owner.inbox())).await;
+    let mut stored = context.stored(owner).await;
+    let (mut feed, mut ticks) = (Stored::Missing, None);
+    if let Some(Some(account)) = account {
+        let name = strategy.spec.account_ref.name.to_string();
+        let source = AccountSpec { name, spec: account.spec.clone() }.source();
+        let scope = Scope::source(&strategy.namespace().unwrap_or_default(), &source)?;
+        feed = context.stored(&context.keys.feed(&scope)).await;
+        if let Some(instrument) = strategy.spec.instruments.first() {
+            let stream = context.keys.market_tick(&scope, &instrument.symbol.to_string());
+            let last = context.within(context.bus.last_id(&stream)).await;
+            ticks = last.ok().flatten().map(|last| (stream, last));
+        }
+    }
+    if let Some(why) = [register.as_ref().err(), last.as_ref().err()].into_iter().flatten().next() {
+        stored = Stored::Away(why.clone());
+    }
+    let (register, last) = (register.ok().flatten(), last.ok().flatten());
+    let inbox = InboxFacts { stream: owner.inbox().clone(), last };
+    Ok(Records { register, stored, books, gateway, feed, ticks, inbox })
+}
+
+/// The capital that others have: those with a ledger in their status, in a register, or just opened in the store.
+async fn granted(
+    context: &Context,
+    account: &Scope,
+    neighbours: &Strategies,
+    books: &GatewayDesired,
+) -> Result<BTreeMap<String, Amounts>, String> {
+    let kept = kept::books(books, &neighbours.unrecorded());
+    let mut granted: BTreeMap<String, Amounts> = kept.into_iter().map(|book| (book.strategy, book.capital)).collect();
+    for other in &neighbours.read {
+        let name = other.name_any();
+        let has_it = has_ledger(other)
+            || match context.stored(&context.keys.strategy(account, &name)).await {
+                Stored::Found(record) => !record.closed && Some(&record.uid) == other.metadata.uid.as_ref(),
+                Stored::Missing => false,
+                Stored::Away(why) => return Err(why),
+            };
+        if has_it {
+            granted.insert(name, other.spec.capital.clone());
+        }
+    }
+    Ok(granted)
 }

@@ -1,16 +1,17 @@
 //! What must happen next for a strategy. Pure: no client, no clock.
 
-use crds::roles::{StrategyDesired, StrategySpec};
+use crds::roles::{BookSpec, Stance, StrategyDesired, StrategySpec};
 use engine::strategy::DesiredState;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::observe::Observed;
 use super::validate::{Invalid, pod_document};
 use crate::build::{Image, PodRequest};
-use crate::finalizer;
-use crate::names::{LEDGER_ANNOTATION, Role};
-use crate::placement::{Answer, LedgerStatus, Situation, Standing, Step, Stored, place};
-use crate::report;
+use crate::names::{LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
+use crate::placement::{Answer, LedgerStatus, PodFacts, RecordFacts, Situation, Standing, Step, Stored, place};
+use crate::release_request::{Release, asked_release};
+use crate::stop::{self, Wait};
+use crate::{Error, finalizer};
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,10 +20,14 @@ pub enum Move {
     Finalizers(Vec<String>),
     /// Set the strategy's register.
     Register(Value),
+    /// Put its book into the gateway's register, in the place of its account.
+    Book(Box<BookSpec>),
     /// Steps of the worker's placement.
     Place(Box<PodRequest>, Vec<Step>),
     /// Close the ledger for good.
     CloseLedger(String),
+    /// Take a human's release off.
+    ClearRelease(Release),
 }
 
 /// What to do, in order, and where the worker stands.
@@ -32,9 +37,17 @@ pub struct Plan {
     pub moves: Vec<Move>,
     /// Where the worker stands.
     pub standing: Standing,
+    /// What a pause, a stop or a deletion still waits for.
+    pub waits: Option<Wait>,
+    /// Whether the worker follows what its register must hold.
+    pub followed: bool,
 }
 
 impl Plan {
+    const fn new(moves: Vec<Move>, standing: Standing) -> Self {
+        Self { moves, standing, waits: None, followed: false }
+    }
+
     /// Whether the strategy is let go.
     pub fn is_release(&self) -> bool {
         self.moves.iter().any(|next| matches!(next, Move::Finalizers(finalizers) if !finalizer::is_set(finalizers)))
@@ -42,76 +55,162 @@ impl Plan {
 
     /// Whether nothing is under way.
     pub fn is_settled(&self) -> bool {
-        self.moves.iter().all(|next| matches!(next, Move::Register(_) | Move::Place(_, _)) && !has_steps(next))
-            && matches!(
-                self.standing,
-                Standing::Ready { .. } | Standing::Absent | Standing::LedgerLost | Standing::LedgerFound { .. }
-            )
+        self.is_quiet()
+            && self.waits.is_none()
+            && match self.standing {
+                Standing::Ready { .. } => self.followed,
+                Standing::Absent | Standing::CrashLoop { .. } | Standing::LedgerLost | Standing::LedgerFound { .. } => {
+                    true
+                }
+                Standing::Starting { .. }
+                | Standing::Blocked { .. }
+                | Standing::Stopping
+                | Standing::StoreAway { .. } => false,
+            }
+    }
+
+    /// Whether nothing changes but what a register holds.
+    pub fn is_quiet(&self) -> bool {
+        self.moves.iter().all(|next| match next {
+            Move::Register(_) | Move::Book(_) => true,
+            Move::Place(_, steps) => steps.is_empty(),
+            Move::Finalizers(_) | Move::CloseLedger(_) | Move::ClearRelease(_) => false,
+        })
     }
 }
 
-fn has_steps(next: &Move) -> bool {
-    matches!(next, Move::Place(_, steps) if !steps.is_empty())
-}
-
 /// The next moves.
-pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, image: &Image) -> Plan {
+pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, image: &Image) -> Result<Plan, Error> {
     if observed.deleting_since.is_some() {
-        return ending(observed);
+        return Ok(ending(observed));
     }
     if !finalizer::is_set(&observed.finalizers) {
         let finalizers = finalizer::with(&observed.finalizers);
         let standing = Standing::Starting { why: "the finalizer is being set".to_owned() };
-        return Plan { moves: vec![Move::Finalizers(finalizers)], standing };
+        return Ok(Plan::new(vec![Move::Finalizers(finalizers)], standing));
     }
-    match accepted {
-        Ok(spec) => running(observed, spec, image),
-        // A bad spec changes nothing that runs.
-        Err(_) => Plan { moves: Vec::new(), standing: as_it_stands(observed) },
-    }
-}
-
-fn running(observed: &Observed, spec: &StrategySpec, image: &Image) -> Plan {
-    let desired = spec.spec.state;
+    // A human's stop is read apart from the rest: it passes whatever is wrong with the spec, the image or the account.
+    let desired = observed.spec.state;
     let mut moves = Vec::new();
-    if matches!(observed.stored, Stored::Found(_)) {
+    if is_own(observed) {
         moves.push(register(desired));
     }
-    let request = request(observed, pod_document(spec).unwrap_or_default());
-    // Stopped: the worker cancels what is open before its pod goes.
-    let stopped = desired == DesiredState::Stopped && orders_are_over(observed);
-    let wanted = (!stopped).then(|| request.digest(image));
-    let (steps, standing) = place(&situation(observed, wanted));
+    moves.extend(book(observed, Stance::of_state(desired)));
+    let waits = waits(observed, desired);
+    let request = match accepted {
+        Ok(spec) => {
+            let json = |source| Error::Json { subject: observed.name.clone(), source };
+            Some(request(observed, pod_document(spec).map_err(json)?))
+        }
+        // A bad spec changes nothing that runs.
+        Err(_) => None,
+    };
+    let current = current(observed).map(|pod| pod.digest.clone());
+    let wanted = match (desired, &request) {
+        // What cancels is the gateway: a dead worker is not made anew for that, and one that lives stays until then.
+        (DesiredState::Stopped, _) => current.filter(|_| waits.is_some()),
+        (DesiredState::Running | DesiredState::Paused, Some(request)) => Some(request.digest(image)),
+        (DesiredState::Running | DesiredState::Paused, None) => current,
+    };
+    let is_valid = request.is_some();
+    let request = request.unwrap_or_else(|| self::request(observed, String::new()));
+    let mut situation = situation(observed, wanted);
+    let asked = observed.annotations.get(RELEASE_ANNOTATION).map(String::as_str);
+    let release = asked_release(asked, [situation.ends.as_ref()]);
+    situation.released = release == Release::Now;
+    let (mut steps, standing) = place(&situation);
+    if !is_valid {
+        // What runs stays as it is, up to its stop.
+        steps.retain(|step| desired == DesiredState::Stopped && matches!(step, Step::DeletePod { .. }));
+    }
+    let standing = if is_valid || situation.wanted.is_some() { standing } else { without_pod(standing) };
     moves.push(Move::Place(Box::new(request), steps));
-    Plan { moves, standing }
+    if release.is_asked() {
+        moves.push(Move::ClearRelease(release));
+    }
+    Ok(Plan { moves, standing, waits, followed: follows(observed, desired) })
+}
+
+/// Where a worker stands that is not wanted now: what would be opened for it is not.
+fn without_pod(standing: Standing) -> Standing {
+    if matches!(standing, Standing::Starting { .. }) { Standing::Absent } else { standing }
+}
+
+/// Whether the record is that of the ledger in the status, and open. Another's register is not written.
+fn is_own(observed: &Observed) -> bool {
+    matches!(&observed.stored, Stored::Found(record) if !record.closed && is_of_ledger(observed, record))
+}
+
+/// The ledger that this resource trades in, or has just opened.
+fn ledger(observed: &Observed) -> Option<&str> {
+    match (&observed.status.ledger, &observed.stored) {
+        (Some(ledger), _) if ledger.resource_uid == observed.uid => Some(&ledger.id),
+        (None, Stored::Found(record)) if record.uid == observed.uid && !record.ledger.is_empty() => {
+            Some(&record.ledger)
+        }
+        (_, Stored::Away(_) | Stored::Missing | Stored::Found(_)) => None,
+    }
 }
 
 fn register(state: DesiredState) -> Move {
-    // One word: this cannot fail.
-    Move::Register(serde_json::to_value(StrategyDesired { state }).unwrap_or_default())
+    Move::Register(json!(StrategyDesired { state }))
 }
 
-/// Whether the worker has told that it stopped and no order of it is open.
-fn orders_are_over(observed: &Observed) -> bool {
-    let Stored::Found(record) = &observed.stored else { return true };
-    match report::word(record) {
-        Some(word) => {
-            word.phase.state == crds::record::PhaseState::Stopped
-                && word.report.is_none_or(|report| report.orders.open == 0)
-        }
-        None => true,
+/// The book, where the account's own reconcile cannot write it: it does not read, or is gone.
+fn book(observed: &Observed, stance: Stance) -> Option<Move> {
+    if matches!(observed.account, Ok(Some(_))) {
+        return None;
     }
+    let ledger = ledger(observed)?.parse().ok()?;
+    let book = BookSpec::new(observed.name.clone(), ledger, observed.spec.capital.clone(), stance);
+    (observed.book.as_ref() != Some(&book)).then(|| Move::Book(Box::new(book)))
 }
 
-/// Where the worker stands, with no wish for another.
-fn as_it_stands(observed: &Observed) -> Standing {
-    let current = observed.pods.iter().find(|pod| pod.owned && Some(pod.epoch) == observed.status.epoch);
-    let wanted = current.map(|pod| pod.digest.clone());
-    match (&observed.stored, wanted) {
-        (Stored::Found(_), Some(wanted)) => place(&situation(observed, Some(wanted))).1,
-        (Stored::Away(why), _) => Standing::StoreAway { why: why.clone() },
-        _ => Standing::Absent,
+/// What a human's wish still waits for.
+fn waits(observed: &Observed, desired: DesiredState) -> Option<Wait> {
+    let wanted = Stance::of_state(desired);
+    if wanted == Stance::Open {
+        return None;
     }
+    let ledger = ledger(observed)?;
+    if wanted >= Stance::CancelOrders && never_traded(observed) {
+        return None;
+    }
+    at_gateway(observed, ledger, wanted).or_else(|| at_inbox(observed).filter(|_| wanted >= Stance::CancelOrders))
+}
+
+/// Whether no worker ever had the lease, so that there is no order.
+fn never_traded(observed: &Observed) -> bool {
+    matches!(&observed.stored, Stored::Found(record) if record.epoch == 0 && is_of_ledger(observed, record))
+}
+
+fn is_of_ledger(observed: &Observed, record: &RecordFacts) -> bool {
+    ledger(observed).is_some_and(|ledger| ledger == record.ledger)
+}
+
+fn at_gateway(observed: &Observed, ledger: &str, wanted: Stance) -> Option<Wait> {
+    let book = observed.book.as_ref().filter(|book| book.ledger.as_str() == ledger);
+    stop::at_gateway(&observed.gateway, ledger, wanted, book.map(BookSpec::stance))
+}
+
+fn at_inbox(observed: &Observed) -> Option<Wait> {
+    let Stored::Found(record) = &observed.stored else { return None };
+    let is_live = current(observed).is_some_and(|pod| pod.ready && !pod.deleting);
+    stop::at_inbox(record, &observed.inbox, is_live)
+}
+
+/// Whether the worker has committed that it follows the register, and that holds what it must.
+fn follows(observed: &Observed, desired: DesiredState) -> bool {
+    let Stored::Found(record) = &observed.stored else { return false };
+    let Some(register) = &observed.register else { return false };
+    *register.value == *json!(StrategyDesired { state: desired }).to_string()
+        // One of the release before tells neither when it was seen nor what it follows.
+        && (record.seen_ms == 0 || record.followed.is_some_and(|followed| followed >= register.version()))
+}
+
+/// The pod of this epoch.
+fn current(observed: &Observed) -> Option<&PodFacts> {
+    observed.pods.iter().find(|pod| pod.owned && Some(pod.epoch) == observed.status.epoch)
 }
 
 fn situation(observed: &Observed, wanted: Option<String>) -> Situation {
@@ -130,6 +229,8 @@ fn situation(observed: &Observed, wanted: Option<String>) -> Situation {
         pods: observed.pods.clone(),
         wanted,
         answer: answer(observed.annotations.get(LEDGER_ANNOTATION).map(String::as_str)),
+        ends: observed.ends.clone(),
+        released: false,
     }
 }
 
@@ -154,43 +255,65 @@ fn request(observed: &Observed, spec: String) -> PodRequest {
     }
 }
 
-/// The orderly end: stop, let the gateway cancel, close the ledger, let go. With a dead worker the gateway
-/// alone suffices; a closed ledger refuses every later order.
+/// The orderly end. The gateway acknowledges that no later order passes, and cancels what is open from its own record,
+/// so neither a dead worker nor a foreground deletion can prevent it; then a worker that lives takes its last news; then
+/// the ledger is closed, with its streams; then the resource is let go.
 fn ending(observed: &Observed) -> Plan {
     let standing = Standing::Stopping;
     if !finalizer::is_set(&observed.finalizers) {
-        return Plan { moves: Vec::new(), standing };
+        return Plan::new(Vec::new(), standing);
     }
     let release = Move::Finalizers(finalizer::without(&observed.finalizers));
     if finalizer::is_waived(&observed.annotations) {
-        return Plan { moves: vec![release], standing };
+        return Plan::new(vec![release], standing);
     }
-    let delete_pods = || {
-        let steps: Vec<_> = observed
-            .pods
-            .iter()
-            .filter(|pod| pod.owned && !pod.deleting)
-            .map(|pod| Step::DeletePod { name: pod.name.clone(), uid: pod.uid.clone() })
-            .collect();
-        Move::Place(Box::new(request(observed, String::new())), steps)
+    let delete_pods = delete_pods(observed);
+    let Some(ledger) = ledger(observed) else {
+        if let (Stored::Away(why), None) = (&observed.stored, &observed.status.ledger) {
+            // It may have been opened a moment ago.
+            let waits = Some(Wait::Store(why.clone()));
+            return Plan { waits, ..Plan::new(vec![delete_pods], standing) };
+        }
+        return Plan::new(vec![delete_pods, release], standing);
     };
-    let Some(ledger) = observed.status.ledger.as_ref() else {
-        return Plan { moves: vec![delete_pods(), release], standing };
-    };
-    let moves = match &observed.stored {
-        // Nobody can say whether an order is open: wait, and say so.
-        Stored::Away(_) => vec![delete_pods()],
-        Stored::Missing => vec![delete_pods(), release],
-        Stored::Found(record) if record.ledger != ledger.id => vec![delete_pods(), release],
-        Stored::Found(record) => {
-            let quiet = report::open_orders(&observed.gateway, &ledger.id) == Some(0);
-            match (quiet, record.closed) {
-                // The gateway cancels: the account's reconcile marks the book as closing.
-                (false, _) => vec![register(DesiredState::Stopped), delete_pods()],
-                (true, false) => vec![delete_pods(), Move::CloseLedger(ledger.id.clone())],
-                (true, true) => vec![delete_pods(), release],
+    let mut moves = Vec::new();
+    if is_own(observed) {
+        moves.push(register(DesiredState::Stopped));
+    }
+    moves.extend(book(observed, Stance::Closed));
+    let waits = match &observed.stored {
+        Stored::Away(why) => Some(Wait::Store(why.clone())),
+        Stored::Found(_) | Stored::Missing if never_traded(observed) => {
+            if is_own(observed) {
+                // Looked at again once it is closed: a worker may have come before that.
+                moves.push(Move::CloseLedger(ledger.to_owned()));
+                return Plan::new(moves, standing);
             }
+            None
+        }
+        Stored::Found(_) | Stored::Missing => {
+            at_gateway(observed, ledger, Stance::Closed).or_else(|| at_inbox(observed).filter(|_| is_own(observed)))
         }
     };
-    Plan { moves, standing }
+    if waits.is_some() {
+        return Plan { waits, ..Plan::new(moves, standing) };
+    }
+    if is_own(observed) {
+        moves.push(Move::CloseLedger(ledger.to_owned()));
+    }
+    moves.extend([delete_pods, release]);
+    Plan::new(moves, standing)
 }
+
+fn delete_pods(observed: &Observed) -> Move {
+    let steps = observed
+        .pods
+        .iter()
+        .filter(|pod| pod.owned && !pod.deleting)
+        .map(|pod| Step::DeletePod { name: pod.name.clone(), uid: pod.uid.clone() })
+        .collect();
+    Move::Place(Box::new(request(observed, String::new())), steps)
+}
+
+#[cfg(test)]
+mod tests;

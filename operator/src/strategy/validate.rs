@@ -1,11 +1,15 @@
 //! Whether a strategy can be run as it is, and what its worker is told. Pure: no client, no clock.
 
-use crds::TradingAccount;
 use crds::roles::{AccountSpec, StrategySpec};
+use crds::strategy::status::Ledger;
+use crds::symbol::{self, Claim};
+use crds::{TradingAccount, TradingStrategy};
 use engine::strategy::DesiredState;
+use k8s_openapi::jiff::Timestamp;
+use rust_decimal::Decimal;
 
-use super::has_ledger;
 use super::observe::Observed;
+use crate::placement::Stored;
 use crate::reason::Reason;
 
 /// Why a strategy is not run as it is written: field, value, remedy.
@@ -48,26 +52,72 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
     if let Err(error) = spec.instrument() {
         return Err(Invalid::new(Reason::NoInstrumentRules, format!("spec.instruments[0].rules: {error}")));
     }
+    check_symbol(observed, account)?;
     check_capital(observed, account)?;
     Ok(spec)
 }
 
-/// The capital of all strategies of an account together must be there.
+/// A replay has the prices of one symbol; who came first says of which.
+fn check_symbol(observed: &Observed, account: &TradingAccount) -> Result<(), Invalid> {
+    let Some(instrument) = observed.spec.instruments.first() else { return Ok(()) };
+    if account.spec.market_data.replay.is_none() {
+        return Ok(());
+    }
+    let opened = observed.status.ledger.as_ref().map(Age::of_ledger);
+    let own = Claim {
+        name: observed.name.as_str(),
+        symbol: &instrument.symbol,
+        opened,
+        made: Age(observed.made.unwrap_or_default()),
+    };
+    let others = observed.neighbours.iter().filter_map(claim);
+    let Some(holder) = symbol::holder(others.chain([own])) else { return Ok(()) };
+    let refused =
+        holder.refuses(&instrument.symbol, &format!("\"{}\"", holder.name), observed.spec.account_ref.name.as_str());
+    refused
+        .map_or(Ok(()), |why| Err(Invalid::new(Reason::SymbolMismatch, format!("spec.instruments[0].symbol: {why}"))))
+}
+
+/// When something came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Age(Timestamp);
+
+impl Age {
+    fn of_ledger(ledger: &Ledger) -> Self {
+        Self(ledger.started_at.parse().unwrap_or_default())
+    }
+}
+
+/// What a strategy says of its account's symbol. One that is being deleted has nothing to say without a ledger.
+pub fn claim(strategy: &TradingStrategy) -> Option<Claim<'_, Age>> {
+    let opened = strategy.status.as_ref().and_then(|status| status.ledger.as_ref()).map(Age::of_ledger);
+    if opened.is_none() && strategy.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    Some(Claim {
+        name: strategy.metadata.name.as_deref()?,
+        symbol: &strategy.spec.instruments.first()?.symbol,
+        opened,
+        made: Age(strategy.metadata.creation_timestamp.as_ref().map(|time| time.0).unwrap_or_default()),
+    })
+}
+
+/// The capital must be there when the ledger is opened, and that is judged once: what an account has granted is not
+/// taken back because of what others did since.
 fn check_capital(observed: &Observed, account: &TradingAccount) -> Result<(), Invalid> {
     let Some(paper) = account.spec.venue.paper.as_ref() else { return Ok(()) };
+    let is_open = match &observed.stored {
+        Stored::Found(record) => !record.closed,
+        Stored::Away(_) | Stored::Missing => false,
+    };
+    if observed.status.ledger.is_some() || is_open {
+        return Ok(());
+    }
     for (asset, wanted) in &observed.spec.capital {
         let balance = paper.balances.get(asset).map(|amount| amount.get()).unwrap_or_default();
-        // Those that hold a ledger were there first.
-        let taken: rust_decimal::Decimal = observed
-            .neighbours
-            .iter()
-            .filter(|other| has_ledger(other))
-            .map(|other| &other.spec.capital)
-            .chain(observed.kept_books.iter().map(|book| &book.capital))
-            .filter_map(|capital| capital.get(asset))
-            .map(|amount| amount.get())
-            .sum();
-        let left = (balance - taken).max(rust_decimal::Decimal::ZERO);
+        let taken: Decimal =
+            observed.granted.values().filter_map(|capital| capital.get(asset)).map(|amount| amount.get()).sum();
+        let left = (balance - taken).max(Decimal::ZERO);
         if wanted.get() > left {
             let account = &observed.spec.account_ref.name;
             let message = format!(
@@ -87,3 +137,6 @@ pub fn pod_document(spec: &StrategySpec) -> Result<String, serde_json::Error> {
     steady.generation = 0;
     serde_json::to_string(&steady)
 }
+
+#[cfg(test)]
+mod tests;

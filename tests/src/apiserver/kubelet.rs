@@ -1,14 +1,19 @@
 //! In place of nodes: binds pods, makes them ready, ends them when they are deleted; and in place of their programs:
-//! takes the record under the pod's epoch; a strategy tells the phase that its register asks for, a gateway keeps
-//! the books that its register names.
+//! takes the record under the pod's epoch and beats; a strategy tells the phase that its register asks for, a gateway
+//! keeps the books that its register names and acknowledges their stances. A test can make the pods of a role behave
+//! otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bus::{AcquireOutcome, Acquired, Commit, CommitOutcome, Keys, Lease, Owner, RedisBus, Scope, StateStore};
+use bus::{
+    AcquireOutcome, Acquired, Commit, CommitOutcome, Desired, Keys, Lease, MessageBus as _, Owner, RedisBus,
+    RegisterVersion, Scope, StateStore,
+};
 use crds::account::balances::BOOK;
-use crds::record::{PHASE, Phase, PhaseState};
+use crds::record::{PHASE, POSITION, Phase, PhaseState, STANCE};
 use crds::roles::{GatewayDesired, StrategyDesired};
 use engine::strategy::DesiredState;
 use futures::StreamExt as _;
@@ -16,14 +21,17 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
-use operator::names::OPERATOR;
+use operator::names::{OPERATOR, Role};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
 use super::audit::Audit;
+use super::behaviour::{Behaviour, Behaviours};
 
 /// How often programs look at their registers.
 const TURN: Duration = Duration::from_millis(100);
+/// How long a container that has ended waits until it is started again.
+const RESTART: Duration = Duration::from_secs(1);
 
 /// The node, and all programs on it.
 pub struct Kubelet {
@@ -39,6 +47,19 @@ pub struct Kubelet {
     pub nudges: broadcast::Sender<(String, String)>,
     /// Told of each pod.
     pub audit: Arc<Mutex<Audit>>,
+    /// What its pods do.
+    pub behaviours: Behaviours,
+    /// Counts its turns.
+    pub turns: Arc<AtomicUsize>,
+}
+
+/// The container of a pod, as its node knows it.
+struct Container {
+    /// When the node has seen the pod.
+    seen: Instant,
+    /// When and with which code it has ended last, if it does not run.
+    ended: Option<(Instant, i32)>,
+    starts: u32,
 }
 
 /// A program that has its lease.
@@ -47,14 +68,18 @@ struct Program {
     version: u64,
     uid: String,
     told: Option<PhaseState>,
-    /// The fields of a gateway's books.
+    /// What of its register it follows.
+    followed: Option<RegisterVersion>,
+    /// The fields of a gateway's books and of what it acknowledges.
     books: BTreeSet<String>,
 }
 
 impl Program {
     fn new(uid: &str, acquired: Acquired) -> Self {
-        let books = acquired.fields.keys().filter(|name| name.starts_with(BOOK)).cloned().collect();
-        Self { lease: acquired.lease, version: acquired.version, uid: uid.to_owned(), told: None, books }
+        let kept = |name: &&String| name.starts_with(BOOK) || name.starts_with(STANCE);
+        let books = acquired.fields.keys().filter(kept).cloned().collect();
+        let (lease, version) = (acquired.lease, acquired.version);
+        Self { lease, version, uid: uid.to_owned(), told: None, followed: None, books }
     }
 }
 
@@ -64,17 +89,21 @@ impl Kubelet {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let mut events = std::pin::pin!(watcher(api.clone(), watcher::Config::default()).default_backoff());
         let mut pods: BTreeMap<String, Pod> = BTreeMap::new();
+        let mut containers: BTreeMap<String, Container> = BTreeMap::new();
         let mut programs: BTreeMap<String, Program> = BTreeMap::new();
         let mut turn = tokio::time::interval(TURN);
         loop {
             tokio::select! {
                 event = events.next() => match event {
                     Some(Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod))) => {
-                        self.handle(&api, &pod).await;
+                        let uid = pod.uid().unwrap_or_default();
+                        let seen = Container { seen: Instant::now(), ended: None, starts: 0 };
+                        self.handle(&api, &pod, containers.entry(uid).or_insert(seen)).await;
                         pods.insert(pod.name_any(), pod);
                     }
                     Some(Ok(watcher::Event::Delete(pod))) => {
                         self.audit().gone(&pod.name_any());
+                        containers.remove(&pod.uid().unwrap_or_default());
                         programs.remove(&pod.uid().unwrap_or_default());
                         pods.remove(&pod.name_any());
                     }
@@ -83,16 +112,28 @@ impl Kubelet {
                 },
                 _ = turn.tick() => {
                     for pod in pods.values() {
-                        if is_running(pod) {
+                        let uid = pod.uid().unwrap_or_default();
+                        let Some(container) = containers.get_mut(&uid) else { continue };
+                        // What failed before is tried again.
+                        self.handle(&api, pod, container).await;
+                        if container.ended.is_some() {
+                            programs.remove(&uid);
+                        } else if is_running(pod) && self.behaviour(pod) != Behaviour::Silent {
                             self.work(pod, &mut programs).await;
-                        } else {
-                            // What failed before is tried again.
-                            self.handle(&api, pod).await;
                         }
                     }
+                    self.turns.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }
+    }
+
+    /// What a pod does; one that is not the operator's obeys.
+    fn behaviour(&self, pod: &Pod) -> Behaviour {
+        let name = pod.name_any();
+        let roles = [Role::Strategy, Role::Gateway, Role::Feed].into_iter();
+        let role = roles.filter(|_| is_ours(pod)).find(|role| name.starts_with(&format!("{}-", role.name())));
+        role.map_or(Behaviour::Obeys, |role| self.behaviours.of(role))
     }
 
     fn audit(&self) -> std::sync::MutexGuard<'_, Audit> {
@@ -100,7 +141,7 @@ impl Kubelet {
     }
 
     /// One step of a pod's life. What fails is tried again at the next turn, and what is gone needs nothing.
-    async fn handle(&self, api: &Api<Pod>, pod: &Pod) {
+    async fn handle(&self, api: &Api<Pod>, pod: &Pod, container: &mut Container) {
         let name = pod.name_any();
         if is_ours(pod) {
             self.audit().seen(&name, &pod.uid().unwrap_or_default());
@@ -113,8 +154,8 @@ impl Kubelet {
             let target = json!({"apiVersion": "v1", "kind": "Node", "name": "node1"});
             let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": target});
             api.create_subresource::<_, Value>("binding", &name, &PostParams::default(), &binding).await.ok();
-        } else if pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Pending") {
-            api.patch_status(&name, &PatchParams::default(), &Patch::Merge(&running(pod))).await.ok();
+        } else if let Some(status) = next_status(pod, container, self.behaviour(pod)) {
+            api.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await.ok();
         }
     }
 
@@ -126,50 +167,62 @@ impl Kubelet {
             programs.insert(uid.clone(), Program::new(&uid, acquired));
         }
         let Some(program) = programs.get_mut(&uid) else { return };
+        // What it is told by that is in the register, which is looked at anyhow.
+        self.bus.beat(&program.lease).await.ok();
         let Ok(Some(desired)) = self.bus.desired(&owner).await else { return };
         if let Some(strategy) = owner.name().strip_prefix("strategy-") {
-            self.trade(strategy, program, &desired.value).await;
+            self.trade(strategy, program, &desired).await;
         } else if owner.name() == "gateway" {
-            self.keep_books(program, &desired.value).await;
+            self.keep_books(program, &desired).await;
         }
     }
 
     /// A strategy's step: it tells the phase that its register asks for.
-    async fn trade(&self, strategy: &str, program: &mut Program, desired: &str) {
-        let Ok(desired) = serde_json::from_str::<StrategyDesired>(desired) else { return };
+    async fn trade(&self, strategy: &str, program: &mut Program, register: &Desired) {
+        let Ok(desired) = serde_json::from_str::<StrategyDesired>(&register.value) else { return };
         let (state, reason) = match desired.state {
             DesiredState::Running => (PhaseState::Running, "Trading"),
             DesiredState::Paused => (PhaseState::Paused, "Paused"),
             DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),
         };
-        if program.told == Some(state) {
+        if program.told == Some(state) && program.followed == Some(register.version()) {
             return;
         }
         let phase = Phase { state, reason: reason.to_owned(), message: String::new(), generation: 0 };
-        let set = vec![(PHASE.to_owned(), phase.to_field().1.into())];
-        if self.commit(program, Commit { set, ..Commit::default() }).await {
-            program.told = Some(state);
+        let set = vec![(PHASE.to_owned(), phase.to_field().1.into()), (POSITION.to_owned(), "0".into())];
+        let inbox = program.lease.owner.inbox().clone();
+        let news = self.bus.last_id(&inbox).await.ok().flatten();
+        let cursors = news.into_iter().map(|last| (inbox.clone(), last)).collect();
+        let followed = Some(register.version());
+        if self.commit(program, Commit { set, cursors, followed, ..Commit::default() }).await {
+            (program.told, program.followed) = (Some(state), followed);
             // Nobody listens while the operator is dead; it looks when it is back.
             self.nudges.send((self.namespace.clone(), strategy.to_owned())).ok();
         }
     }
 
-    /// A gateway's step: it opens a book for each registered ledger and drops those of others.
-    async fn keep_books(&self, program: &mut Program, desired: &str) {
-        let Ok(desired) = serde_json::from_str::<GatewayDesired>(desired) else { return };
+    /// A gateway's step: it opens a book for each registered ledger, acknowledges its stance, and drops what it has of
+    /// others.
+    async fn keep_books(&self, program: &mut Program, register: &Desired) {
+        if program.followed == Some(register.version()) {
+            return;
+        }
+        let Ok(desired) = serde_json::from_str::<GatewayDesired>(&register.value) else { return };
         let registered: BTreeMap<String, String> = desired
             .books
             .iter()
-            .map(|book| (format!("{BOOK}{}", book.ledger), json!({"amounts": book.capital}).to_string()))
+            .flat_map(|book| {
+                let stance = (format!("{STANCE}{}", book.ledger), json!(book.stance()).to_string());
+                [(format!("{BOOK}{}", book.ledger), json!({"amounts": book.capital}).to_string()), stance]
+            })
             .collect();
-        let opened = registered.iter().filter(|(name, _)| !program.books.contains(*name));
+        let is_new = |name: &String| name.starts_with(STANCE) || !program.books.contains(name);
+        let opened = registered.iter().filter(|(name, _)| is_new(name));
         let set: Vec<_> = opened.map(|(name, book)| (name.clone(), book.as_str().into())).collect();
         let delete: Vec<_> = program.books.iter().filter(|name| !registered.contains_key(*name)).cloned().collect();
-        if set.is_empty() && delete.is_empty() {
-            return;
-        }
-        if self.commit(program, Commit { set, delete, ..Commit::default() }).await {
-            program.books = registered.into_keys().collect();
+        let followed = Some(register.version());
+        if self.commit(program, Commit { set, delete, followed, ..Commit::default() }).await {
+            (program.books, program.followed) = (registered.into_keys().collect(), followed);
         }
     }
 
@@ -208,10 +261,50 @@ fn is_running(pod: &Pod) -> bool {
         && pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running")
 }
 
-fn running(pod: &Pod) -> Value {
-    let container = pod.spec.as_ref().and_then(|spec| spec.containers.first()).map(|container| container.name.clone());
-    json!({"status": {"phase": "Running", "containerStatuses": [{
-        "name": container, "ready": true, "restartCount": 0, "image": "glm", "imageID": "glm",
-        "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
-    }]}})
+/// What the node tells next of a pod that it has; `None`: nothing new.
+fn next_status(pod: &Pod, container: &mut Container, behaviour: Behaviour) -> Option<Value> {
+    let is_pending = pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Pending");
+    let is_due = container.ended.is_none_or(|(ended, _)| ended.elapsed() >= RESTART);
+    match behaviour {
+        Behaviour::ExitsAlways(code) => is_due.then(|| {
+            container.starts += 1;
+            container.ended = Some((Instant::now(), code));
+            status(pod, container, "Running")
+        }),
+        Behaviour::NeverStarts => {
+            let is_told = pod.status.as_ref().is_some_and(|status| status.container_statuses.is_some());
+            (is_pending && !is_told).then(|| status(pod, container, "Pending"))
+        }
+        Behaviour::Late(pause) if container.seen.elapsed() < pause => None,
+        Behaviour::Obeys | Behaviour::Silent | Behaviour::Late(_) => {
+            ((is_pending || container.ended.is_some()) && is_due).then(|| {
+                container.starts += u32::from(container.starts == 0 || container.ended.take().is_some());
+                status(pod, container, "Running")
+            })
+        }
+    }
+}
+
+/// A pod's status in a phase: its container runs, or waits after its end, or for its image.
+fn status(pod: &Pod, container: &Container, phase: &str) -> Value {
+    let name = pod.spec.as_ref().and_then(|spec| spec.containers.first()).map(|container| container.name.clone());
+    let mut told = json!({
+        "name": name, "ready": false, "image": "glm", "imageID": "glm", "restartCount": container.starts.saturating_sub(1),
+    });
+    match container.ended {
+        Some((_, code)) => {
+            let message = format!("the last line of its log: it ends with {code}");
+            told["state"] = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "it is started again soon"}});
+            told["lastState"] = json!({"terminated": {"exitCode": code, "reason": "Error", "message": message}});
+        }
+        None if phase == "Running" => {
+            told["ready"] = json!(true);
+            told["state"] = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
+        }
+        None => told["state"] = json!({"waiting": {"reason": "ImagePullBackOff", "message": "there is no such image"}}),
+    }
+    let ready = if told["ready"] == true { "True" } else { "False" };
+    json!({"status": {
+        "phase": phase, "conditions": [{"type": "Ready", "status": ready}], "containerStatuses": [told],
+    }})
 }

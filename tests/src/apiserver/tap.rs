@@ -1,21 +1,33 @@
 //! What stands between an operator and the API server in a test: it counts writes, takes another user's name, and
-//! can end the operator before or after its n-th write. An ended operator hears nothing more.
+//! can end the operator before or after its n-th write. An ended operator hears nothing more; what it has sent
+//! arrives all the same.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
-use http::{HeaderValue, Method, Request};
+use http::{HeaderValue, Method, Request, Uri};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tower::{Layer, Service};
 
 /// When an operator ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crash {
-    /// Its n-th write, from 1, is not sent.
+    /// Its n-th write, from 1, is kept back, as by a slow network: it arrives when [`Tap::deliver`] says so, long after.
     Before(usize),
     /// Its n-th write is done, and it does not hear so.
     After(usize),
+}
+
+impl Crash {
+    /// Which write it comes with.
+    const fn at(self) -> usize {
+        match self {
+            Self::Before(n) | Self::After(n) => n,
+        }
+    }
 }
 
 /// What all lives of one operator have in common.
@@ -23,12 +35,23 @@ pub enum Crash {
 struct Shared {
     writes: Vec<String>,
     crash: Option<Crash>,
+    /// How often pods were listed for each owner, by its uid: once or twice in each look at it.
+    lists: BTreeMap<String, usize>,
+}
+
+/// How many writes are sent and not answered, and whether the late one may go.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    unanswered: usize,
+    late: usize,
+    is_delivered: bool,
 }
 
 /// One life of an operator.
 #[derive(Clone)]
 pub struct Tap {
     shared: Arc<Mutex<Shared>>,
+    sent: Arc<watch::Sender<Sent>>,
     dead: Arc<watch::Sender<bool>>,
     user: HeaderValue,
 }
@@ -37,7 +60,7 @@ impl Tap {
     /// For an operator under a user's name.
     pub fn new(user: &str) -> Self {
         let user = HeaderValue::from_str(user).expect("a user's name can stand in a header");
-        Self { shared: Arc::default(), dead: Arc::new(watch::Sender::new(false)), user }
+        Self { shared: Arc::default(), sent: Arc::default(), dead: Arc::new(watch::Sender::new(false)), user }
     }
 
     /// The next life.
@@ -48,7 +71,8 @@ impl Tap {
 
     /// Counts from here; crashes once, if asked to.
     pub fn arm(&self, crash: Option<Crash>) {
-        *self.lock() = Shared { writes: Vec::new(), crash };
+        let mut shared = self.lock();
+        (shared.writes, shared.crash) = (Vec::new(), crash);
     }
 
     /// The writes since.
@@ -56,9 +80,27 @@ impl Tap {
         self.lock().writes.clone()
     }
 
+    /// How many writes are under way, but for one that is kept back.
+    pub fn unanswered(&self) -> usize {
+        let sent = *self.sent.borrow();
+        sent.unanswered - if sent.is_delivered { 0 } else { sent.late }
+    }
+
+    /// How often pods were listed for an owner.
+    pub fn lists(&self, uid: &str) -> usize {
+        self.lock().lists.get(uid).copied().unwrap_or_default()
+    }
+
     /// Whether a crash is still to come.
     pub fn is_armed(&self) -> bool {
         self.lock().crash.is_some()
+    }
+
+    /// Lets the late write go, and waits until it has arrived.
+    pub async fn deliver(&self) {
+        self.sent.send_modify(|sent| sent.is_delivered = true);
+        // The sender lives as long as this.
+        self.sent.subscribe().wait_for(|sent| sent.late == 0).await.ok();
     }
 
     /// Waits for the end of this life.
@@ -71,16 +113,48 @@ impl Tap {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// An answer, for who still lives.
+    async fn unless_dead<T>(&self, answer: T) -> T {
+        if *self.dead.borrow() { std::future::pending().await } else { answer }
+    }
+
+    /// Counts a list of pods by their owner.
+    fn count_list(&self, uri: &Uri) {
+        if let Some((_, rest)) = uri.query().unwrap_or_default().split_once("owner-uid%3D") {
+            let uid = rest.split('&').next().unwrap_or_default().to_owned();
+            *self.lock().lists.entry(uid).or_default() += 1;
+        }
+    }
+
     /// Counts a write; the crash that it brings, if any.
     fn count(&self, request: String) -> Option<Crash> {
         let mut shared = self.lock();
         shared.writes.push(request);
         let n = shared.writes.len();
-        let due = shared.crash.filter(|crash| [Crash::Before(n), Crash::After(n)].contains(crash));
+        let due = shared.crash.filter(|crash| crash.at() == n);
         if due.is_some() {
             shared.crash = None;
         }
         due
+    }
+
+    /// Carries a write to the API server, whoever still waits for its answer.
+    fn carry<T: Send + 'static>(
+        &self,
+        answer: impl Future<Output = T> + Send + 'static,
+        is_late: bool,
+    ) -> JoinHandle<T> {
+        let (sent, late) = (Arc::clone(&self.sent), usize::from(is_late));
+        sent.send_modify(|sent| (sent.unanswered, sent.late) = (sent.unanswered + 1, sent.late + late));
+        tokio::spawn(async move {
+            if is_late {
+                // The sender lives as long as this.
+                sent.subscribe().wait_for(|sent| sent.is_delivered).await.ok();
+            }
+            let answer = answer.await;
+            sent.send_modify(|sent| (sent.unanswered, sent.late) = (sent.unanswered - 1, sent.late - late));
+            answer
+        })
     }
 }
 
@@ -120,20 +194,26 @@ where
             return Box::pin(std::future::pending());
         }
         let path = request.uri().path().to_owned();
-        let is_write = *request.method() != Method::GET && !path.contains("/leases");
-        let due = if is_write { tap.count(format!("{} {path}", request.method())) } else { None };
-        if matches!(due, Some(Crash::Before(_))) {
+        if *request.method() == Method::GET {
+            tap.count_list(request.uri());
+            request.headers_mut().insert("impersonate-user", tap.user.clone());
+            let answer = self.inner.call(request);
+            return Box::pin(async move { tap.unless_dead(answer.await).await });
+        }
+        let due = if path.contains("/leases") { None } else { tap.count(format!("{} {path}", request.method())) };
+        request.headers_mut().insert("impersonate-user", tap.user.clone());
+        let is_late = matches!(due, Some(Crash::Before(_)));
+        let carried = tap.carry(self.inner.call(request), is_late);
+        if is_late {
             tap.dead.send_replace(true);
             return Box::pin(std::future::pending());
         }
-        request.headers_mut().insert("impersonate-user", tap.user.clone());
-        let answer = self.inner.call(request);
         Box::pin(async move {
-            let answer = answer.await;
+            let answer = carried.await.expect("a request does not panic");
             if due.is_some() {
                 tap.dead.send_replace(true);
             }
-            if *tap.dead.borrow() { std::future::pending().await } else { answer }
+            tap.unless_dead(answer).await
         })
     }
 }

@@ -13,6 +13,7 @@ use kube::client::ClientBuilder;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
 use kube::{Api, Client, Config};
+use operator::admission::Admission;
 use operator::build::Image;
 use operator::context::Context;
 use operator::controller::{self, Sources};
@@ -24,7 +25,9 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 use super::audit::Audit;
+use super::behaviour::Behaviours;
 use super::kubelet::Kubelet;
+use super::look::Caches;
 use super::tap::{Crash, Tap};
 use super::{await_that, await_told, create_namespace, kubectl, namespace, node};
 use crate::redis_server::RedisServer;
@@ -42,7 +45,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Strategy, Self::Account];
+    pub(super) const ALL: [Self; 2] = [Self::Strategy, Self::Account];
 
     fn resource(self) -> ApiResource {
         let (kind, plural) = match self {
@@ -73,10 +76,14 @@ pub struct World {
     pub metrics: Metrics,
     /// Its writes.
     pub tap: Tap,
+    /// What the fake node's pods do.
+    pub kubelet: Behaviours,
     nudges: broadcast::Sender<(String, String)>,
     audit: Arc<Mutex<Audit>>,
+    pub(super) turns: Arc<AtomicUsize>,
+    pub(super) caches: Arc<Mutex<Option<Caches>>>,
     tasks: Vec<JoinHandle<()>>,
-    redis: Arc<RedisServer>,
+    pub(super) redis: Arc<RedisServer>,
 }
 
 impl Drop for World {
@@ -100,8 +107,11 @@ impl World {
             keys: Keys::new(&prefix).expect("a short prefix"),
             metrics: Metrics::default(),
             tap: Tap::new(&format!("system:serviceaccount:{namespace}:{user}")),
+            kubelet: Behaviours::default(),
             nudges,
             audit: Arc::default(),
+            turns: Arc::default(),
+            caches: Arc::default(),
             tasks: Vec::new(),
             redis: Arc::clone(redis),
             namespace,
@@ -114,6 +124,8 @@ impl World {
             keys: world.keys.clone(),
             nudges: world.nudges.clone(),
             audit: Arc::clone(&world.audit),
+            behaviours: world.kubelet.clone(),
+            turns: Arc::clone(&world.turns),
         };
         world.tasks = vec![tokio::spawn(kubelet.run()), tokio::spawn(world.supervise())];
         world
@@ -130,13 +142,15 @@ impl World {
     fn supervise(&self) -> impl Future<Output = ()> + Send + 'static {
         let (namespace, bus, keys) = (self.namespace.clone(), self.bus.clone(), self.keys.clone());
         let (nudges, metrics, mut tap) = (self.nudges.clone(), self.metrics.clone(), self.tap.clone());
-        let redis = self.redis.url();
+        let (redis, caches) = (self.redis.url(), Arc::clone(&self.caches));
         async move {
             loop {
                 let told = nudges.subscribe();
                 let client = tapped(&tap).await;
                 let (strategies, strategy_writer) = reflector::store();
                 let (accounts, account_writer) = reflector::store();
+                *caches.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(Caches { strategies: strategies.clone(), accounts: accounts.clone() });
                 let context = Context {
                     client: client.clone(),
                     bus: bus.clone(),
@@ -144,6 +158,7 @@ impl World {
                     image: image(&redis, &keys),
                     recorder: recorder(&client),
                     pace: Pace::default(),
+                    admission: Admission::default(),
                     metrics: metrics.clone(),
                     strategies,
                     accounts,
@@ -181,6 +196,7 @@ impl World {
             image: image(&self.redis.url(), &self.keys),
             recorder: recorder(&client),
             pace: Pace::default(),
+            admission: Admission::default(),
             metrics: Metrics::default(),
             strategies,
             accounts,
@@ -283,6 +299,27 @@ impl World {
         self.nudges.send((self.namespace.clone(), name.to_owned())).ok();
     }
 
+    /// Keeps a copy of all that the store holds of this world, beside it.
+    pub fn keep_store(&self) {
+        for key in self.redis.cli(&["--raw", "KEYS", &format!("{}:*", self.keys.prefix())]).lines() {
+            self.redis.cli(&["COPY", key, &format!("kept-{key}"), "REPLACE"]);
+        }
+    }
+
+    /// Puts the copy in its place again: a store that was not there when all else went.
+    pub fn bring_store_back(&self) {
+        for key in self.redis.cli(&["--raw", "KEYS", &format!("kept-{}:*", self.keys.prefix())]).lines() {
+            let place = key.strip_prefix("kept-").unwrap_or(key);
+            self.redis.cli(&["COPY", key, place, "REPLACE"]);
+        }
+    }
+
+    /// Keys of a pattern, behind the prefix, that the store holds.
+    pub fn stored_keys(&self, pattern: &str) -> Vec<String> {
+        let found = self.redis.cli(&["--raw", "KEYS", &format!("{}:{pattern}", self.keys.prefix())]);
+        found.lines().filter(|key| !key.is_empty()).map(str::to_owned).collect()
+    }
+
     /// Removes an owner's record, as a store that lost its memory.
     pub fn lose(&self, owner: &bus::Owner) {
         self.redis.cli(&["DEL", owner.state_key(), owner.desired_key()]);
@@ -342,47 +379,6 @@ impl World {
         let audit = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
         (audit.faults.clone(), audit.count())
     }
-
-    /// Everything that should be the same after any crash, without times, uids and ledgers' ids.
-    pub async fn end_state(&self) -> Value {
-        let mut state = json!({});
-        for kind in Kind::ALL {
-            for object in self.all(kind).await {
-                let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-                let metadata =
-                    ["finalizers", "annotations", "generation"].map(|field| object["metadata"][field].clone());
-                state[format!("{kind:?} {name}")] = json!([metadata, object["spec"], object["status"]]);
-            }
-        }
-        for pod in self.pods().list(&ListParams::default()).await.expect("the API server answers") {
-            let pod = serde_json::to_value(pod).expect("a pod is data");
-            let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-            let deleting = !pod["metadata"]["deletionTimestamp"].is_null();
-            state[format!("pod {name}")] = json!([pod["status"]["phase"], deleting]);
-        }
-        let prefix = format!("{}:*", self.keys.prefix());
-        for key in self.redis.cli(&["--raw", "KEYS", &prefix]).lines() {
-            if key.contains("state:") || key.contains("desired:") {
-                let raw = self.redis.cli(&["--raw", "HGETALL", key]);
-                let lines: Vec<&str> = raw.lines().collect();
-                let fields: Vec<_> = lines.chunks(2).filter(|pair| told(pair[0])).map(<[&str]>::to_vec).collect();
-                state[key] = json!(fields.into_iter().collect::<std::collections::BTreeSet<_>>());
-            }
-        }
-        self.without_chance(&state)
-    }
-
-    /// Names and ids that differ between runs, each by what it is.
-    fn without_chance(&self, state: &Value) -> Value {
-        let mut chances = Vec::new();
-        collect(state, &mut chances);
-        let mut text = state.to_string().replace(&self.namespace, "<namespace>");
-        text = text.replace(&format!("{}:", self.keys.prefix()), "");
-        for (id, noun) in chances.iter().filter(|(id, _)| !id.is_empty()) {
-            text = text.replace(id, noun);
-        }
-        serde_json::from_str(&text).expect("ids are plain text")
-    }
 }
 
 /// Gives the chart's rights in a namespace; the user who has them.
@@ -394,40 +390,6 @@ fn grant(namespace: &str) -> String {
     let said = kubectl(&["apply", "-f", "-"], &rights);
     assert!(said.ok, "{}", said.stderr);
     user
-}
-
-/// What is by chance in a state: ids, uids and times.
-fn collect(value: &Value, found: &mut Vec<(String, &'static str)>) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let noun = match name.as_str() {
-                    "id" => Some("<ledger>"),
-                    "resourceUid" => Some("<uid>"),
-                    "lastTransitionTime" | "startedAt" => Some("<time>"),
-                    _ => None,
-                };
-                match (noun, value.as_str()) {
-                    (Some(noun), Some(text)) => found.push((text.to_owned(), noun)),
-                    _ => collect(value, found),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        // The registers of a gateway name ledgers of strategies that are gone.
-        Value::String(text) => {
-            if let Ok(inner @ Value::Object(_)) = serde_json::from_str::<Value>(text) {
-                let ledgers = inner["books"].as_array().into_iter().flatten();
-                found.extend(ledgers.filter_map(|book| Some((book["ledger"].as_str()?.to_owned(), "<ledger>"))));
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// Fields of a record that are the same in each run.
-fn told(field: &str) -> bool {
-    field.contains("epoch") || field.contains("closed") || field.contains("phase") || field.contains("value")
 }
 
 /// A condition of an object.

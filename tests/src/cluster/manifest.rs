@@ -35,8 +35,18 @@ pub fn outage() -> Duration {
 
 /// The quickstart so slow that it is still trading after an outage.
 pub fn beyond_an_outage() -> String {
+    per_minute_of_outage(14_400)
+}
+
+/// The quickstart so slow that it is still trading after an outage, and ends before four more have passed.
+pub fn around_an_outage() -> String {
+    per_minute_of_outage(18_000)
+}
+
+/// At a speed that is for an outage of a minute, and less for a longer one.
+fn per_minute_of_outage(speed: u32) -> String {
     let seconds = u32::try_from(outage().as_secs()).expect("an outage is short");
-    at_speed(14_400 * 60 / seconds.max(60))
+    at_speed(speed * 60 / seconds.max(60))
 }
 
 /// The account alone, or the strategy alone.

@@ -110,10 +110,14 @@ impl Platform {
 
     /// redis-cli's answer.
     pub fn redis(&self, arguments: &[&str]) -> String {
+        self.try_redis(arguments).unwrap_or_else(|refusal| panic!("{refusal}"))
+    }
+
+    /// The same while Redis may be away.
+    pub fn try_redis(&self, arguments: &[&str]) -> Result<String, String> {
         let host = self.redis_host();
-        run("redis-cli", &["-h", &host].into_iter().chain(arguments.iter().copied()).collect::<Vec<_>>(), "")
-            .trim_end()
-            .to_owned()
+        let arguments: Vec<&str> = ["-h", &host].into_iter().chain(arguments.iter().copied()).collect();
+        super::try_run("redis-cli", &arguments, "").map(|answer| answer.trim_end().to_owned())
     }
 
     /// A sum that the operator counts, such as `writes`.

@@ -148,7 +148,7 @@ impl RoleProcess {
     }
 
     /// The admin address, from the log: the port was the system's choice.
-    fn admin(&self) -> SocketAddr {
+    pub fn admin(&self) -> SocketAddr {
         until(&format!("the admin address of {}", self.name), DEADLINE, || {
             let log = self.log();
             let (_, rest) = log.split_once("\"address\":\"")?;

@@ -167,6 +167,11 @@ impl Stage {
         }
     }
 
+    /// All that the role has logged since its last start; its process need not run any more.
+    pub fn logs_of(&self, role: &str) -> String {
+        self.scene.log_of(role)
+    }
+
     /// The last lines of every log.
     pub fn logs(&self) -> String {
         let mut text = String::new();

@@ -4,7 +4,8 @@ use bus::StateStore as _;
 use serde_json::{Value, json};
 use tests::apiserver::{Kind, World, condition};
 
-use super::scenarios::{ACCOUNT, STRATEGY, account_spec, annotate, create, quiet, strategy_spec};
+use super::scenarios::{ACCOUNT, STRATEGY, account_spec, annotate, create, strategy_spec};
+use super::settled::quiet;
 
 /// The account is resumed first: until the strategy is, its book must outlive that, or it would be opened anew with
 /// the declared capital.
@@ -15,12 +16,10 @@ async fn a_book_outlives_the_loss_of_all_statuses() {
     quiet(&world).await;
     let ledger = world.get(Kind::Strategy, STRATEGY).await["status"]["ledger"]["id"].as_str().unwrap().to_owned();
     let gateway = world.keys.gateway(&bus::Scope::account(&world.namespace, ACCOUNT).unwrap());
-    let kept = world.bus.desired(&gateway).await.unwrap().unwrap();
+    world.keep_store();
     world.delete_namespace().await;
-    // The account may have outlived its strategy for a moment, and then has told its gateway so: a store that nobody
-    // touched has the register as it was, and the book as trades had left it.
-    let now = world.bus.desired(&gateway).await.unwrap().unwrap();
-    world.bus.set_desired(&gateway, &bus::Desired { token: now.token + 1, ..kept }).await.unwrap();
+    // A namespace's deletion closes what it held; a cluster that is lost closes nothing.
+    world.bring_store_back();
     let name = format!("book:{ledger}");
     world.set_field(&gateway, &name, &json!({"amounts": {"USDT": "2400.5", "BNB": "1"}}).to_string());
 

@@ -1,11 +1,9 @@
 //! What a user, a node or a store does to the operator, and how each ends.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::apiserver::{Kind, World, await_that, await_told, condition};
+use tests::apiserver::{Kind, World, await_that, condition};
 
 /// What happens, up to the end that must be reached.
 type Act = for<'a> fn(&'a World) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -22,8 +20,8 @@ pub const STRATEGY: &str = "grid";
 pub const ACCOUNT: &str = "paper";
 
 /// The account's and the strategy's, in USDT.
-const BALANCE: u64 = 10_000;
-const CAPITAL: u64 = 3_000;
+pub const BALANCE: u64 = 10_000;
+pub const CAPITAL: u64 = 3_000;
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "an account and its strategy are created", trading: false, act: |world| Box::pin(create(world)) },
@@ -54,6 +52,11 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "a program ends with 70, its gateway with 4", trading: true, act: |world| Box::pin(exits(world)) },
     Scenario { name: "an edit that cannot be run", trading: true, act: |world| Box::pin(invalid_edit(world)) },
+    Scenario {
+        name: "it is stopped with an edit that cannot be run",
+        trading: true,
+        act: |world| Box::pin(stopped_while_invalid(world)),
+    },
 ];
 
 pub fn strategy_spec() -> Value {
@@ -78,50 +81,6 @@ pub async fn create(world: &World) {
     world.create(Kind::Strategy, STRATEGY, strategy_spec()).await;
     trades(world, 1).await;
     world.until_reason(Kind::Account, ACCOUNT, "Available").await;
-}
-
-/// Longer than what is under way waits for its next look.
-const QUIET: Duration = Duration::from_secs(2);
-
-/// Waits until the operator has told what it will tell, and then writes nothing for a while.
-pub async fn quiet(world: &World) {
-    await_told("everything has settled", || async { unsettled(world).await.map_or(Ok(()), Err) }).await;
-    let mut last = (world.tap.writes().len(), Instant::now());
-    await_that("the operator is quiet", || {
-        let now = world.tap.writes().len();
-        if now != last.0 {
-            last = (now, Instant::now());
-        }
-        let still = last.1.elapsed() > QUIET;
-        async move { still.then_some(()) }
-    })
-    .await;
-}
-
-/// The first object whose status is not its last word yet: something is under way, or an account has not seen what
-/// its strategies do now or has no book for one of them.
-async fn unsettled(world: &World) -> Option<String> {
-    let strategies = world.all(Kind::Strategy).await;
-    let accounts = world.all(Kind::Account).await;
-    let under_way = |object: &&Value| {
-        condition(object, "Reconciling")["status"] != "False"
-            || condition(object, "Ready")["status"] == "Unknown"
-            || object["status"]["observedGeneration"] != object["metadata"]["generation"]
-    };
-    if let Some(object) = strategies.iter().chain(&accounts).find(under_way) {
-        return Some(object.to_string());
-    }
-    let out_of_date = |account: &&Value| {
-        let mut states: BTreeMap<&str, u64> = BTreeMap::new();
-        for of_it in strategies.iter().filter(|one| one["spec"]["accountRef"]["name"] == account["metadata"]["name"]) {
-            *states.entry(of_it["status"]["state"].as_str().unwrap_or_default()).or_default() += 1;
-        }
-        let left = (BALANCE - CAPITAL * states.values().sum::<u64>()).to_string();
-        let told = &account["status"]["strategies"];
-        *told != json!(states) && !(told.is_null() && states.is_empty())
-            || account["status"]["unassigned"]["USDT"] != left.as_str()
-    };
-    accounts.iter().find(out_of_date).map(ToString::to_string)
 }
 
 /// Waits until the strategy trades under an epoch, in a pod of it.
@@ -234,7 +193,7 @@ async fn foreign_pod(world: &World) {
     assert_eq!(world.pods().get("strategy-grid-2").await.unwrap().metadata.owner_references, None);
 }
 
-async fn edit_to(world: &World, size: u32, epoch: u64) {
+pub async fn edit_to(world: &World, size: u32, epoch: u64) {
     set(world, json!({"strategy": {"grid": {"gridSizePercent": size}}})).await;
     trades(world, epoch).await;
 }
@@ -262,7 +221,7 @@ async fn pod_relabelled(world: &World) {
 
 async fn exits(world: &World) {
     let ended = |container: &str, code: u32| {
-        json!({"status": {"containerStatuses": [{
+        json!({"status": {"conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": [{
             "name": container, "ready": false, "restartCount": 1, "image": "glm", "imageID": "glm",
             "state": {"waiting": {"reason": "CrashLoopBackOff"}},
             "lastState": {"terminated": {"exitCode": code}},
@@ -277,6 +236,28 @@ async fn exits(world: &World) {
                 && condition(object, "Ready")["reason"] == "Available"
         })
         .await;
+}
+
+/// A human's stop passes whatever is wrong with the rest.
+async fn stopped_while_invalid(world: &World) {
+    set(world, json!({"instruments": [{"symbol": "BNB/USDT"}], "state": "Stopped"})).await;
+    world
+        .until("it has stopped", Kind::Strategy, STRATEGY, |object| {
+            object["status"]["state"] == "Stopped"
+                && condition(object, "Ready")["reason"] == "NoInstrumentRules"
+                && object["status"]["worker"].is_null()
+        })
+        .await;
+    assert!(
+        world
+            .pods()
+            .get_opt("strategy-grid-1")
+            .await
+            .unwrap()
+            .is_none_or(|pod| { pod.metadata.deletion_timestamp.is_some() })
+    );
+    set(world, json!({"instruments": strategy_spec()["instruments"]})).await;
+    world.until_reason(Kind::Strategy, STRATEGY, "Stopped").await;
 }
 
 /// The API server lets rules go, but a replay gives none: what runs goes on.

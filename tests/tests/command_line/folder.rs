@@ -106,9 +106,20 @@ impl Folder {
         Self::with(&[("grid.yaml", manifest), ("prices.csv", data)])
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     /// Writes a file.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         fs::write(self.0.path().join(name), content).unwrap();
+    }
+
+    /// Makes a named pipe.
+    pub fn pipe(&self, name: &str) {
+        let made = std::process::Command::new("mkfifo").arg(self.0.path().join(name)).status();
+        assert!(made.unwrap().success());
     }
 
     /// Runs the worker with arguments divided by spaces.

@@ -7,7 +7,7 @@ use super::vectors::{V1_LINE, with_fee};
 
 const TABLE: &str = "\
 NAME         MODE    SYMBOL     STATE     READY   TRADES   POSITION    NET-PNL       ALERT
-grid-bnb-1   Paper   BNB/USDT   Stopped   False   3        6.027 BNB   -22.27 USDT   MarketDataEnded
+grid-bnb-1   Paper   BNB/USDT   Stopped   True    3        6.027 BNB   -22.27 USDT   MarketDataEnded
 
   equity    6000.00 -> 5977.73 USDT, -0.37 % (only holding: -0.67 %); deepest fall 2.35 %
   net       -22.27 = realized 12.36 + unrealized -32.83 - fees 1.80
@@ -107,7 +107,7 @@ fn json_of_run_is_one_resource_a_line() {
     }
     let ready = |condition: &&Value| condition["type"] == "Ready";
     let ready = status["conditions"].as_array().unwrap().iter().find(ready).unwrap();
-    assert_eq!((&ready["status"], &ready["reason"]), (&json!("False"), &json!("MarketDataEnded")));
+    assert_eq!((&ready["status"], &ready["reason"]), (&json!("True"), &json!("MarketDataEnded")));
     let trades: Vec<&Value> = status["recentTrades"].as_array().unwrap().iter().map(|trade| &trade["price"]).collect();
     assert_eq!(trades, ["586.40", "598.40", "612.50"], "newest first");
 }

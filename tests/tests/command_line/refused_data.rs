@@ -90,3 +90,14 @@ fn what_is_not_there_is_another_failure() {
         folder.refuses(command, 3, "nowhere.yaml: No such file or directory (os error 2)");
     }
 }
+
+#[test]
+fn what_has_no_end_or_only_one_reading_is_no_data() {
+    let folder = Folder::of(&with(MANIFEST, "file: prices.csv", "file: pipe.csv"), "");
+    folder.pipe("pipe.csv");
+    let remedy = "and data are read more than once; write them to a file and name that";
+    for (name, what) in [("pipe.csv", "a pipe"), ("/dev/zero", "a device"), (".", "a directory")] {
+        folder.refuses(&format!("backtest grid.yaml --data {name}"), 4, &format!("{name}: is {what}, {remedy}"));
+    }
+    folder.refuses("run grid.yaml", 4, &format!("pipe.csv: is a pipe, {remedy}"));
+}

@@ -166,3 +166,29 @@ fn a_command_line_that_cannot_be_read_is_another_failure() {
     }
     folder.refuses("run grid.yaml --speed 0", 4, "--speed: 0 would never end; write a number above 0");
 }
+
+#[test]
+fn what_has_no_end_is_read_no_further_than_a_manifest_may_go() {
+    let folder = Folder::of(MANIFEST, &prices(V1));
+    let words = "/dev/zero:1: larger than 4194304 bytes; divide it into several files";
+    for command in ["validate /dev/zero", "run /dev/zero", "backtest /dev/zero --data prices.csv"] {
+        folder.refuses(command, 4, words);
+    }
+    folder.refuses("validate .", 4, ".: Is a directory (os error 21)");
+    folder.write("latin.yaml", b"kind: Pr\xe4mie\n");
+    folder.refuses("validate latin.yaml", 4, "latin.yaml:1: the line is not UTF-8 text; save the file as UTF-8");
+}
+
+#[test]
+fn a_manifest_may_come_through_a_pipe_and_waiting_for_it_can_be_ended() {
+    let folder = Folder::of(MANIFEST, &prices(V1));
+    folder.pipe("pipe.yaml");
+    let waiting = folder.start("validate pipe.yaml");
+    waiting.terminate();
+    assert_eq!(waiting.end().code, None, "nobody writes, and a signal ends it");
+
+    let waiting = folder.start("validate pipe.yaml");
+    folder.write("pipe.yaml", strategy_of(MANIFEST));
+    let finished = waiting.end();
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), "TradingStrategy grid-bnb-1 is valid\n"));
+}

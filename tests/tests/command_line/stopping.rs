@@ -61,3 +61,11 @@ fn what_was_traded_is_told() {
     assert_eq!(status["recentTrades"][0]["price"], "612.50");
     assert_eq!(status["strategy"]["basePrice"], "612.50");
 }
+
+#[test]
+fn what_a_manifest_wants_stopped_is_not_said_to_have_ended() {
+    let manifest = super::folder::with(MANIFEST, "  strategy:\n", "  state: Stopped\n  strategy:\n");
+    let finished = Folder::of(&manifest, &prices(V1)).worker("run grid.yaml");
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert!(finished.stderr.contains("stopped as the manifest says (state: Stopped): 0 ticks"), "{}", finished.stderr);
+}

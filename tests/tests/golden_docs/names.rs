@@ -90,3 +90,31 @@ fn the_pages_tell_how_much_memory_is_asked_for() {
         }
     }
 }
+
+/// The value of `maxMemory` in a file of values, in bytes.
+fn max_memory(values: &str) -> u64 {
+    let text = read(values);
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("maxMemory: ")).expect("the file sets maxMemory");
+    let number = line.split_whitespace().next().and_then(|word| word.strip_suffix("mb"));
+    number.and_then(|number| number.parse::<u64>().ok()).expect("it is in mb") << 20
+}
+
+#[test]
+fn the_chart_tells_what_a_fleet_needs_of_redis() {
+    const MIB: u64 = 1 << 20;
+    // Rounded up: the sum is a promise.
+    let tenths = |bytes: u64| format!("{}.{}", (bytes * 10).div_ceil(MIB) / 10, (bytes * 10).div_ceil(MIB) % 10);
+    let account = tenths(bus::account_memory(0));
+    let (base, strategy) = (bus::BASE_MEMORY / MIB, bus::STRATEGY_MEMORY / 1024);
+    let page = read("charts/glm/README.md");
+    for said in [
+        format!("{base} MiB + a × {account} MiB + s × {strategy} KiB"),
+        format!("{} MiB", tenths(bus::Bounds::INBOX.memory())),
+        format!("{} hours", bus::CLOSED_KEPT_MS / 3_600_000),
+    ] {
+        assert!(page.contains(&said), "charts/glm/README.md does not say {said}");
+    }
+    let needed = |accounts: u64| bus::BASE_MEMORY + accounts * bus::account_memory(10);
+    assert!(needed(10) <= max_memory("charts/glm/values.yaml"), "ten accounts of ten strategies fit the default");
+    assert!(needed(3) <= max_memory("charts/glm/values-small.yaml"), "three of them fit the small one");
+}

@@ -12,21 +12,29 @@ use operator::reason::Reason;
 use crate::page::{Section, files, is_chinese, read, sections};
 
 /// Sources whose words are looked at.
-const PRODUCT: [&str; 6] =
-    ["crds/src", "operator/src", "worker/bus/src", "worker/engine/src", "worker/src", "worker/venue/src"];
+const PRODUCT: [&str; 7] = [
+    "crds/src",
+    "operator/src",
+    "worker/bus/src",
+    "worker/engine/src",
+    "worker/process/src",
+    "worker/src",
+    "worker/venue/src",
+];
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes, schemas.
-const NO_REASONS: [&str; 26] = [
+const NO_REASONS: [&str; 29] = [
     "Accepted",
     "AlreadyExists",
+    "Always",
     "Buy",
     "Conflict",
     "ContainerCreating",
     "Control",
     "ExactDecimal",
     "Failed",
+    "FallbackToLogsOnError",
     "List",
-    "OnFailure",
     "Paper",
     "Pending",
     "PodInitializing",
@@ -34,6 +42,7 @@ const NO_REASONS: [&str; 26] = [
     "Reconciles",
     "Reconciling",
     "RedisBus",
+    "Release",
     "Running",
     "RuntimeDefault",
     "Sell",
@@ -42,15 +51,20 @@ const NO_REASONS: [&str; 26] = [
     "Symbol",
     "TradingAccount",
     "TradingStrategy",
+    "True",
     "Volume",
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
-const READINESS: [(&str, &str); 4] = [
+const READINESS: [(&str, &str); 8] = [
     ("Starting", "worker/src/admin.rs"),
-    ("StoreUnfit", "worker/src/launch.rs"),
+    ("StoreUnfit", "worker/src/admin.rs"),
     ("InboxBusy", "worker/src/gateway/mod.rs"),
+    ("RecordConflict", "worker/src/session.rs"),
     ("PoisonInbox", "worker/src/strategy/inbox.rs"),
+    ("AccountMismatch", "worker/src/strategy/doubt.rs"),
+    ("RegisterUnreadable", "worker/src/strategy/doubt.rs"),
+    ("LedgerClosed", "worker/src/strategy.rs"),
 ];
 const BUSY: (&str, &str) = ("CommandsBusy", "worker/src/strategy/publish.rs");
 
@@ -69,12 +83,15 @@ fn expected() -> [BTreeSet<String>; 10] {
     errors.remove("Conflict");
     let mut decisions = words_of("worker/engine/src/strategy/grid/mod.rs");
     decisions.extend(words_of("worker/engine/src/core/ticks.rs"));
+    decisions.extend(words_of("worker/engine/src/core/orders.rs"));
     decisions.extend(words_of("worker/engine/src/report.rs"));
+    let mut risk = words_of("worker/engine/src/core/view.rs");
+    risk.extend(AlertKind::HALTING.iter().map(|kind| kind.as_str().to_owned()));
     [
         Reason::ALL.iter().map(|reason| reason.as_str().to_owned()).collect(),
         decisions,
         Denial::ALL.iter().map(|denial| denial.as_str().to_owned()).collect(),
-        words_of("worker/engine/src/core/view.rs"),
+        risk,
         AlertKind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect(),
         gateway,
         words_below("worker/venue/src/paper"),

@@ -166,7 +166,7 @@ fn nothing_unfinished_reaches_the_product() {
 
 /// What messages may write by `Debug`: text, which gets its quotes by it, and words of our own enums, where the
 /// variant's name is the word. All else would show how a type is called in this program.
-const BY_DEBUG: [&str; 14] = [
+const BY_DEBUG: [&str; 15] = [
     "account",
     "character",
     "expected",
@@ -177,13 +177,14 @@ const BY_DEBUG: [&str; 14] = [
     "key",
     "kind",
     "name",
+    "stance",
     "state",
     "text",
     "to",
     "word",
 ];
 /// Files with `{:?}` of such a text or word that has no name of its own, or with a value's other names.
-const BY_DEBUG_UNNAMED: [(&str, &[&str]); 15] = [
+const BY_DEBUG_UNNAMED: [(&str, &[&str]); 16] = [
     ("crds/src/manifest/references.rs", &["subject.name);"]),
     ("operator/src/account/status.rs", &["Reason::Unreadable"]),
     ("operator/src/cli.rs", &["the prefix {:?}"]),
@@ -193,6 +194,7 @@ const BY_DEBUG_UNNAMED: [(&str, &[&str]); 15] = [
     ("worker/bus/src/redis/decode/mod.rs", &["cut("]),
     ("worker/bus/src/state_store.rs", &["{0:?} is not the version of a register"]),
     ("worker/bus/src/stream.rs", &["{0:?} is not a stream id"]),
+    ("worker/engine/src/order.rs", &["an order that is {0:?} has traded"]),
     ("worker/src/launch.rs", &["--owner {:?}", "the prefix {:?}"]),
     ("worker/src/provision.rs", &["not {uid:?}", "spec.kind"]),
     ("worker/src/run/figures.rs", &["ready.status"]),

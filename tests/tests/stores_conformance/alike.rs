@@ -148,6 +148,7 @@ impl<B: MessageBus + StateStore> Side<B> {
             messages: (0..dice.below(4)).map(|_| draw_message(dice)).collect(),
             trims: vec![(trimmed.clone(), self.place(&trimmed, place).await)],
             followed: (dice.below(2) == 0).then(|| RegisterVersion { generation: dice.below(9), token: 1 }),
+            owned: if dice.below(4) == 0 { vec![draw_stream(dice)] } else { Vec::new() },
         };
         let outcome = self.bus.commit(&lease, &commit).await.unwrap();
         if let CommitOutcome::Committed { version, ids, register } = &outcome {

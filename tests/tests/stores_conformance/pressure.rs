@@ -1,8 +1,8 @@
 //! Full memory and lost answers: refused whole, found again, and never stuck.
 
 use bus::{
-    AcquireOutcome, CloseOutcome, Closing, CommitOutcome, Desired, DesiredOutcome, Fields, Message, MessageBus,
-    StateStore, StreamId, Topic,
+    AcquireOutcome, BeatOutcome, CloseOutcome, Closing, CommitOutcome, Desired, DesiredOutcome, Fields, Message,
+    MessageBus, StateStore, StreamId, Topic,
 };
 
 use crate::store::{Store, acquired, change, contents, created, owner, stream};
@@ -59,6 +59,23 @@ pub async fn full_memory_lets_the_owner_come_back(store: &impl Store) {
     assert_eq!(bus.acquire(&owner(), &ledger, 3).await.unwrap(), AcquireOutcome::Closed);
     let error = bus.create(&owner(), "uid-2", &Fields::new()).await.expect_err("memory is full");
     assert_eq!(error.reason(), "RedisMemoryFull");
+}
+
+/// Who has nothing to commit lives, is told that there is no room, and can make some.
+pub async fn full_memory_is_told_to_who_only_beats(store: &impl Store) {
+    let bus = store.bus();
+    let lease = acquired(bus, &created(bus).await, 1).await.lease;
+    let told = |full| BeatOutcome::Beaten { version: 0, register: None, full };
+    assert_eq!(bus.beat(&lease).await.unwrap(), told(false));
+    fill(store).await;
+    let before = bus.record(&owner()).await.unwrap().unwrap().beat_ms;
+    assert_eq!(bus.beat(&lease).await.unwrap(), told(true));
+    assert!(bus.record(&owner()).await.unwrap().unwrap().beat_ms >= before, "its sign of life is stored");
+    let signals = stream(Topic::StrategySignal);
+    bus.shorten(&signals, ENTRIES / 4).await.unwrap();
+    assert_eq!(contents(bus, &signals).await.len() as u64, ENTRIES / 4);
+    assert_eq!(bus.beat(&lease).await.unwrap(), told(false));
+    assert!(matches!(bus.commit(&lease, &change(0, "c1")).await.unwrap(), CommitOutcome::Committed { .. }));
 }
 
 pub async fn a_lost_answer_is_found_as_duplicate(store: &impl Store) {

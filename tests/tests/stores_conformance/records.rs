@@ -202,11 +202,11 @@ pub async fn commits_and_beats_tell_of_the_register(store: &impl Store) {
     let bus = store.bus();
     let ledger = created(bus).await;
     let lease = acquired(bus, &ledger, 1).await.lease;
-    assert_eq!(bus.beat(&lease).await.unwrap(), BeatOutcome::Beaten { version: 0, register: None });
+    assert_eq!(bus.beat(&lease).await.unwrap(), BeatOutcome::Beaten { version: 0, register: None, full: false });
     let desired = Desired { generation: 3, token: u64::MAX, value: "stop".into() };
     bus.set_desired(&owner(), &desired).await.unwrap();
     let register = Some(RegisterVersion { generation: 3, token: u64::MAX });
-    assert_eq!(bus.beat(&lease).await.unwrap(), BeatOutcome::Beaten { version: 0, register });
+    assert_eq!(bus.beat(&lease).await.unwrap(), BeatOutcome::Beaten { version: 0, register, full: false });
     let first = Commit { followed: register, ..change(0, "c1") };
     let outcome = bus.commit(&lease, &first).await.unwrap();
     assert!(matches!(outcome, CommitOutcome::Committed { register: told, .. } if told == register), "{outcome:?}");
@@ -223,11 +223,11 @@ pub async fn a_record_tells_when_its_owner_was_seen(store: &impl Store) {
     assert_eq!(record(bus).await.seen_ms(), 0, "nobody has been seen yet");
     let before = bus.now_ms().await.unwrap();
     let lease = acquired(bus, &ledger, 1).await.lease;
-    let (taken, never) = (record(bus).await.beat_ms, record(bus).await.at_ms);
-    assert!(taken >= before && never == 0);
+    let (since, none) = (record(bus).await.beat_ms, record(bus).await.at_ms);
+    assert!(since >= before && none == 0);
     bus.commit(&lease, &change(0, "c1")).await.unwrap();
     let committed = record(bus).await.at_ms;
-    assert!(committed >= taken);
+    assert!(committed >= since);
     bus.beat(&lease).await.unwrap();
     let last = record(bus).await;
     assert!(last.beat_ms >= committed && last.at_ms == committed && last.version == 1);

@@ -176,3 +176,64 @@ fn a_strategy_in_quarantine_gives_way_to_its_successor() {
     stage.finish();
     stage.audit().unwrap();
 }
+
+/// Whoever writes commands by hand: a newer version is not taken for this one, a stranger gets no inbox that nobody reads
+/// or deletes, and what is kept and logged of it is bounded.
+#[test]
+fn commands_of_others_leave_little_behind() {
+    let mut stage = stage(3_000);
+    let (id, command) = first_command(&mut stage);
+    let stream = Stage::topic("order.command");
+    stage.store.ask(&["DEL", &stream]);
+    stage.store.ask(&["XADD", &stream, &id, "v", "99", "data", &command.to_string()]);
+    let mut other = command.clone();
+    for (ledger, strategy) in [("2zzzzz", "stranger-1"), ("2zzzzy", "grid-1")] {
+        other["strategy"] = strategy.into();
+        other["ledger"] = ledger.into();
+        other["clientOrderId"] = format!("glm-{ledger}-1").into();
+        other["sequence"] = 1.into();
+        stage.store.add(&stream, &other.to_string());
+        stage.store.add(&stream, &other.to_string().replace("\"time\":", "\"time\":\"x\",\"when\":"));
+    }
+    let huge = "y".repeat(2 << 20);
+    stage.store.add(&stream, &format!("\"{huge}\""));
+    stage.start_role("gateway");
+    stage.finish();
+
+    let inboxes = stage.store.ask(&["KEYS", &Stage::topic("inbox:strategy-*")]);
+    let inboxes: Vec<_> = inboxes.items().iter().filter_map(Frame::text).collect();
+    assert_eq!(inboxes, [Stage::topic("inbox:strategy-grid-1")]);
+    let letters = stage.store.entries(&Stage::topic("dead-letter"));
+    assert_eq!(letters.len(), 4, "{letters:?}");
+    let problem = letters[0].data["problem"].as_str().unwrap();
+    assert!(problem.contains("version 99 is newer than 1"), "{problem}");
+    assert_eq!(letters[3].data["truncated"], true);
+    assert!(letters[3].data.to_string().len() <= 8 * 1024);
+    let log = stage.logs_of("gateway");
+    assert!(log.lines().all(|line| line.len() < 2_048), "{}", log.lines().map(str::len).max().unwrap());
+    let report = stage.store.field(&Stage::record("strategy-grid-1"), "field:report").unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["orders"]["denied"], 1, "the newer one, to whom it belongs: {report}");
+    let fields = stage.store.ask(&["HKEYS", &Stage::record("gateway")]);
+    let strangers = fields.items().iter().filter_map(Frame::text).filter(|name| name.contains("2zzzz")).count();
+    assert_eq!(strangers, 0, "nothing of them is remembered");
+}
+
+/// Without a gateway nothing is asked for twice: the first command still waits.
+#[test]
+fn a_command_that_waits_is_not_published_again() {
+    let mut stage = stage(3_000);
+    let (id, _) = first_command(&mut stage);
+    let stream = Stage::topic("order.command");
+    // The test has read it too.
+    stage.store.ask(&["CONFIG", "RESETSTAT"]);
+    // Its own sign that so long has passed: a read of the stream, which a strategy makes for nothing else.
+    until("the strategy to look for its command", std::time::Duration::from_secs(50), || {
+        stage.redis.cli(&["INFO", "commandstats"]).contains("cmdstat_xrange:").then_some(())
+    });
+    assert_eq!(stage.store.ever_added(&stream), 1, "{id} waits");
+    assert!(!stage.logs_of("strategy-grid-1").contains("published again"));
+    stage.start_role("gateway");
+    stage.finish();
+    stage.audit().unwrap();
+}

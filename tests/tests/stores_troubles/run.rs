@@ -159,3 +159,84 @@ fn emptied_in_the_middle_it_ends() {
     assert_eq!(run.exit_code(), REFUSED, "{}", run.log());
     assert!(run.log().contains("LedgerLost"), "{}", run.log());
 }
+
+#[test]
+fn a_quarantined_strategy_is_no_success() {
+    let mut runs = Runs::new(scene(LONG));
+    let run = runs.start(&RUN_PACED);
+    runs.wait_for_ticks(500);
+    runs.store.add(&Stage::topic("inbox:strategy-grid-1"), "{\"clientOrder");
+    assert_eq!(run.exit_code(), 1, "{}", run.log());
+    assert!(run.out().contains("Quarantined"), "the result is printed all the same: {}", run.out());
+    for words in ["ended by a quarantine: ", "grid-1 is quarantined, PoisonInbox: entry ", "XDEL"] {
+        assert!(run.log().contains(words), "{words:?} is said: {}", run.log());
+    }
+    assert!(!run.log().contains("data ended"), "{}", run.log());
+}
+
+#[test]
+fn a_file_that_was_replaced_in_the_middle_is_refused() {
+    let mut runs = Runs::new(scene(LONG));
+    let run = runs.start(&RUN_PACED);
+    runs.wait_for_ticks(500);
+    run.stop();
+    for other in [prices(LONG).replace("600.", "601."), prices(100)] {
+        std::fs::write(runs.scene.data(), other).unwrap();
+        let refused = runs.start(&[]);
+        assert_eq!(refused.exit_code(), REFUSED, "{}", refused.log());
+        for words in ["data.csv: is not the file that this replay began with", "--new-ledger"] {
+            assert!(refused.log().contains(words), "{words:?} is said: {}", refused.log());
+        }
+    }
+    runs.finish(&["--new-ledger"]);
+    runs.equals_backtest();
+}
+
+/// The clock of Redis was ahead once, and so is what was written by it. A register is newer than what stands there.
+#[test]
+fn a_clock_that_was_set_back_refuses_nobody() {
+    let mut runs = Runs::new(scene(1_000));
+    runs.finish(&[]);
+    let ahead = (1_u64 << 42).to_string();
+    let registers = ["gateway", "strategy-grid-1"].map(|owner| Stage::topic(&format!("desired:{owner}")));
+    let feed = runs.store.ask(&["KEYS", "glm:*:desired:feed"]).items()[0].text().unwrap();
+    for register in registers.iter().chain([&feed]) {
+        runs.store.ask(&["HSET", register, "token", &ahead]);
+    }
+    runs.finish(&[]);
+    runs.finish(&["--new-ledger"]);
+    runs.equals_backtest();
+    let token = runs.store.field(&registers[0], "token").unwrap();
+    assert!(token > ahead, "{token}");
+}
+
+/// A result that is looked at during a run is of one moment: its trades add up to its position.
+#[test]
+fn a_result_in_the_middle_does_not_contradict_itself() {
+    let mut runs = Runs::new(scene(LONG));
+    let run = runs.start(&["--speed", "2000"]);
+    runs.wait_for_ticks(200);
+    let mut looks = 0;
+    while run.ended().is_none() && looks < 40 {
+        let shown = runs.scene.show(&runs.redis.url()).unwrap();
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let mut coins: i64 = 5_000;
+        for trade in shown["trades"].as_array().unwrap() {
+            let quantity = thousandths(&trade["quantity"]);
+            coins += if trade["side"] == "Buy" { quantity } else { -quantity };
+        }
+        assert_eq!(coins, thousandths(&shown["final"]["position"]["BNB"]), "{shown}");
+        looks += 1;
+    }
+    assert!(looks > 3, "it was looked at");
+    if run.ended().is_none() {
+        run.stop();
+    }
+}
+
+/// A decimal string in thousandths; the lot size is one.
+fn thousandths(value: &serde_json::Value) -> i64 {
+    let text = value.as_str().unwrap();
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    format!("{whole}{part:0<3}").parse().unwrap()
+}

@@ -55,7 +55,7 @@ pub enum Failure {
     Unavailable,
     /// It takes no writes now: a replica, or its disk or replicas are not in order.
     ReadOnly,
-    /// Memory is full; writes are refused whole, trims pass.
+    /// Memory is full; writes are refused whole, trims and closing pass.
     MemoryFull,
     /// The key holds something else than this crate writes.
     WrongType,
@@ -68,7 +68,10 @@ impl fmt::Display for Failure {
         f.write_str(match self {
             Self::Unavailable => "it cannot be reached or gave no answer",
             Self::ReadOnly => "it takes no writes now; it may be a replica",
-            Self::MemoryFull => "its memory is full; raise maxmemory or let readers catch up",
+            Self::MemoryFull => {
+                "its memory is full; streams for outsiders are being shortened to make room. If that does not help, raise \
+                 maxmemory"
+            }
             Self::WrongType => "the key holds another type; the prefix is used by something else",
             Self::Refused => "it refuses the call; check password and rights in the Redis URL",
         })

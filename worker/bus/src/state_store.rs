@@ -100,6 +100,8 @@ pub struct Commit {
     pub trims: Vec<(StreamKey, StreamId)>,
     /// What of its register the owner follows from this commit on; absent: as before.
     pub followed: Option<RegisterVersion>,
+    /// Streams that only this owner writes, and that go with its ledger; empty: as before. All of its scope.
+    pub owned: Vec<StreamKey>,
 }
 
 /// What `commit` did. Everything but `Committed` changed nothing.
@@ -156,6 +158,8 @@ pub enum BeatOutcome {
         version: u64,
         /// What the owner's register holds now.
         register: Option<RegisterVersion>,
+        /// Whether memory is full: a commit would be refused.
+        full: bool,
     },
     /// A newer lease exists: stop.
     Fenced {
@@ -175,10 +179,17 @@ pub enum BeatOutcome {
     Closed,
 }
 
+/// How long a store keeps what tells of a closed ledger, tombstone and register, in milliseconds.
+///
+/// The tombstone tells a process that is late, and the operator after a crash, that the ledger was closed. Later such a
+/// process is told that there is no record, and may do as little. The register stays so long to refuse a write that is
+/// late: a register that is gone would take an older value for a newer one.
+pub const CLOSED_KEPT_MS: u64 = 24 * 3_600_000;
+
 /// What goes with a ledger when it is closed. Everything else of the record's fields and cursors goes too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Closing<'a> {
-    /// Streams that are deleted with it, entries and key.
+    /// Streams that are deleted with it, entries and key, beside those that its commits named as its own.
     pub drop: &'a [StreamKey],
     /// Fields that stay readable.
     pub keep: &'a [&'a str],
@@ -341,7 +352,8 @@ pub trait StateStore {
     fn beat(&self, lease: &Lease) -> impl Future<Output = Result<BeatOutcome, BusError>> + Send;
 
     /// Closes a ledger for good: a tombstone refuses every later acquire of it, and what only this ledger needed goes.
-    /// Closing it again is the same and completes what a lost call left. Passes when memory is full.
+    /// On a server tombstone and register go too, after [`CLOSED_KEPT_MS`], unless the owner gets a new ledger. Closing
+    /// it again is the same. Passes when memory is full.
     fn close(
         &self,
         owner: &Owner,
@@ -360,12 +372,20 @@ pub trait StateStore {
         desired: &Desired,
     ) -> impl Future<Output = Result<DesiredOutcome, BusError>> + Send;
 
+    /// Appends to an owner's inbox outside any commit, if the owner has an open ledger: nobody else would ever read or
+    /// delete it. Like every nudge it may be lost, and stand twice after a lost answer.
+    fn nudge(&self, owner: &Owner, message: &Message) -> impl Future<Output = Result<(), BusError>> + Send;
+
     /// The register, if it was ever set.
     fn desired(&self, owner: &Owner) -> impl Future<Output = Result<Option<Desired>, BusError>> + Send;
 
     /// Removes entries up to and including `up_to`. Passes when memory is full; it is what frees
     /// memory then. Not fenced: only for entries below a committed cursor.
     fn trim(&self, stream: &StreamKey, up_to: StreamId) -> impl Future<Output = Result<(), BusError>> + Send;
+
+    /// Removes the oldest entries until about `length` are left. Passes when memory is full. Not fenced: only for
+    /// streams for outsiders.
+    fn shorten(&self, stream: &StreamKey, length: u64) -> impl Future<Output = Result<(), BusError>> + Send;
 
     /// Writes the installation's id under the prefix, unless another stands there.
     fn claim_installation(&self, keys: &Keys, id: &str) -> impl Future<Output = Result<Claim, BusError>> + Send;

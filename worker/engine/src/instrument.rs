@@ -175,7 +175,7 @@ impl Rules {
                 ));
             }
         }
-        let places = self.tick_size.get().normalize().scale() + self.lot_size.get().normalize().scale();
+        let places = self.tick_size.get().normalize().scale().saturating_add(self.lot_size.get().normalize().scale());
         if places > Self::PLACES_MAX {
             let remedy = format!(
                 "and tickSize have {places} digits after the point together; at most {} stay exact",

@@ -168,18 +168,23 @@ impl Ledger {
     }
 
     /// A fee in quote, or in a third asset (which the account paid and the strategy owes in quote), leaves
-    /// the quote; a fee in base is a sale of that base at the fill's price whose proceeds are the fee.
+    /// the quote; a fee in base is a sale of that base at the fill's price whose proceeds are the fee. What the
+    /// base cannot pay, as after a sale of all of it, the account paid, and it is owed in quote too.
     fn pay_fee(&mut self, fill: &Fill) -> Result<(), LedgerError> {
         self.fees = self.fees.plus(fill.fee_quote)?;
         if fill.fee_asset == *self.symbol.base() {
             let coins = Quantity::new(fill.fee.get())?;
-            if fill.side == Side::Buy {
+            if fill.side == Side::Buy && coins <= fill.quantity {
                 // Coins that never arrive are not sold: their share of this trade's worth leaves the cost.
                 self.base = self.base.minus(coins)?;
                 self.cost = self.cost.minus(fill.fee_quote)?;
                 return Ok(());
             }
-            self.sell(coins, fill.fee_quote)?;
+            if coins <= self.base {
+                self.sell(coins, fill.fee_quote)?;
+            } else {
+                self.sell(self.base, fill.price.times(self.base)?.min(fill.fee_quote))?;
+            }
         }
         self.quote = self.quote.minus(fill.fee_quote)?;
         Ok(())
@@ -248,6 +253,27 @@ mod tests {
                 net_is_change_of_equity(&ledger, "592");
             }
         }
+    }
+
+    /// Binance takes the fee in BNB, and all the BNB was sold: the account paid, the strategy owes.
+    #[test]
+    fn a_fee_that_the_base_cannot_pay_is_owed_in_quote() {
+        let none = ("0.005", "BNB", "3.0625");
+        let mut ledger = ledger();
+        ledger.book(&fill(Side::Sell, "5", "612.50", none)).unwrap();
+        assert_eq!((ledger.base().to_string(), ledger.quote().to_string()), ("0".into(), "6059.4375".into()));
+        net_is_change_of_equity(&ledger, "592");
+        // 0.002 are left for a fee of 0.005: they are sold for 1.225, and 1.8375 are owed.
+        let mut ledger = self::ledger();
+        ledger.book(&fill(Side::Sell, "4.998", "612.50", none)).unwrap();
+        assert_eq!((ledger.base().to_string(), ledger.quote().to_string()), ("0".into(), "6059.4375".into()));
+        assert_eq!(ledger.profit_at("592".parse().unwrap()).unwrap().fees.to_string(), "3.0625");
+        net_is_change_of_equity(&ledger, "592");
+        // A fee above what was bought takes of what was held before.
+        let mut ledger = self::ledger();
+        ledger.book(&fill(Side::Buy, "0.001", "612.50", none)).unwrap();
+        assert_eq!((ledger.base().to_string(), ledger.quote().to_string()), ("4.996".into(), "2999.3875".into()));
+        net_is_change_of_equity(&ledger, "592");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Time is an argument, money is exact, a refusal is an effect with a reason. The same code runs in
 //! `backtest`, in `run` and in the pods. [`Engine::step`] is the whole surface: an event in, effects out.
 
-#![cfg_attr(not(test), deny(clippy::float_arithmetic))]
+#![cfg_attr(not(test), deny(clippy::float_arithmetic, clippy::arithmetic_side_effects))]
 
 pub mod client_order_id;
 mod core;
@@ -19,4 +19,4 @@ pub mod strategy;
 pub mod time;
 pub mod validation;
 
-pub use self::core::{Config, Effect, Engine, Event, Performance, RestoreError};
+pub use self::core::{Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SnapshotError};

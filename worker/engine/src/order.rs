@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::client_order_id::ClientOrderId;
-use crate::messages::{OrderStatus, OrderUpdate, Side};
+use crate::messages::{Fill, OrderStatus, OrderUpdate, Side};
 use crate::numbers::{Notional, NumberError, Price, Quantity};
 use crate::time::Timestamp;
 
@@ -96,37 +96,47 @@ pub struct ImpossibleTransition {
     pub to: OrderState,
 }
 
-/// What an update did to an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applied {
-    /// News, with a new trade to book.
-    Trade,
-    /// News without a trade.
-    News,
-    /// The trade was booked before: nothing changed.
-    DuplicateTrade,
+/// What an update did to an order. Money first, state second: a trade counts whatever else cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Applied {
+    /// Whether its trade is new and must be booked.
+    pub trade: bool,
+    /// What of it cannot be.
+    pub anomaly: Option<OrderAnomaly>,
 }
 
-/// Why an update was not applied.
+/// What cannot be of an update. Its trade is counted nevertheless.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OrderError {
+pub enum OrderAnomaly {
     /// The pair of states cannot be.
     #[error(transparent)]
     Transition(#[from] ImpossibleTransition),
+    /// A trade of an order that was refused.
+    #[error("an order that is {0:?} has traded")]
+    TradedAfterRefusal(OrderState),
     /// More has traded than was ordered.
-    #[error("{filled} of {ordered} has traded")]
+    #[error("{cumulative} of {ordered} has traded")]
     Overfilled {
-        /// What has traded with this update.
-        filled: Quantity,
+        /// What has traded in all.
+        cumulative: Quantity,
         /// What was ordered.
         ordered: Quantity,
     },
-    /// The sum cannot be exact.
+    /// The trade is of the other side.
+    #[error("a {traded} was told of an order to {ordered}")]
+    OtherSide {
+        /// The order's side.
+        ordered: Side,
+        /// The trade's side.
+        traded: Side,
+    },
+    /// The order's sum cannot be exact.
     #[error(transparent)]
     Number(#[from] NumberError),
 }
 
-/// One order of a strategy that is not over.
+/// One order of a strategy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
@@ -154,6 +164,9 @@ pub struct Order {
     pub reason: String,
     /// Event time of the last news.
     pub time: Timestamp,
+    /// What had traded when it was last closed; absent until then. A trade can be told after the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_with: Option<Quantity>,
 }
 
 impl Order {
@@ -178,43 +191,60 @@ impl Order {
             matched: None,
             reason: String::new(),
             time,
+            closed_with: None,
         }
     }
 
-    /// Over: the venue is done with it and all that it traded has been booked. A cancel's answer can
+    /// Closed: the venue is done with it and all that it traded has been booked. A cancel's answer can
     /// overtake the last fill, so the state alone does not tell.
-    pub fn is_over(&self) -> bool {
-        self.state.is_final() && self.filled == self.cumulative
+    pub fn is_closed(&self) -> bool {
+        self.state.is_final() && !self.lacks_fills()
     }
 
-    /// Applies news. On `Err` nothing has changed.
-    pub fn apply(&mut self, update: &OrderUpdate) -> Result<Applied, OrderError> {
-        let state = self.state.after(update.status)?;
+    /// Whether more has traded, by the venue's word, than has been booked.
+    pub fn lacks_fills(&self) -> bool {
+        self.filled < self.cumulative
+    }
+
+    /// Applies news. A new trade is counted first, whatever the rest of the news says.
+    pub fn apply(&mut self, update: &OrderUpdate) -> Applied {
         let trade = update.fill.as_ref().filter(|fill| !self.trades.contains(&fill.trade_id));
-        let mut filled = self.filled;
-        let mut notional = self.notional;
-        if let Some(fill) = trade {
-            filled = filled.plus(fill.quantity)?;
-            notional = notional.plus(fill.price.times(fill.quantity)?)?;
+        let mut anomaly = trade.and_then(|fill| self.count(fill).err());
+        match self.state.after(update.status) {
+            Ok(state) => self.state = state,
+            Err(impossible) => anomaly = anomaly.or(Some(impossible.into())),
         }
-        let cumulative = self.cumulative.max(update.cumulative_quantity).max(filled);
-        if cumulative > self.quantity {
-            return Err(OrderError::Overfilled { filled: cumulative, ordered: self.quantity });
+        if trade.is_some() && matches!(self.state, OrderState::Rejected | OrderState::Denied) {
+            anomaly = anomaly.or(Some(OrderAnomaly::TradedAfterRefusal(self.state)));
         }
-        (self.state, self.filled, self.notional, self.cumulative) = (state, filled, notional, cumulative);
+        let told = self.cumulative;
+        self.cumulative = told.max(update.cumulative_quantity).max(self.filled);
+        if self.state == OrderState::Filled {
+            // Filled means all of it, also where the figure beside it says less.
+            self.cumulative = self.cumulative.max(self.quantity);
+        }
+        if self.cumulative > self.quantity && self.cumulative > told {
+            let overfilled = OrderAnomaly::Overfilled { cumulative: self.cumulative, ordered: self.quantity };
+            anomaly = anomaly.or(Some(overfilled));
+        }
         self.matched = self.matched.max(update.matched);
         self.time = update.time;
         if !update.reason.is_empty() {
             self.reason.clone_from(&update.reason);
         }
-        Ok(match (trade, &update.fill) {
-            (Some(fill), _) => {
-                self.trades.push(fill.trade_id.clone());
-                Applied::Trade
-            }
-            (None, Some(_)) => Applied::DuplicateTrade,
-            (None, None) => Applied::News,
-        })
+        Applied { trade: trade.is_some(), anomaly }
+    }
+
+    fn count(&mut self, fill: &Fill) -> Result<(), OrderAnomaly> {
+        self.trades.push(fill.trade_id.clone());
+        let filled = self.filled.plus(fill.quantity)?;
+        let notional = self.notional.plus(fill.price.times(fill.quantity)?)?;
+        (self.filled, self.notional) = (filled, notional);
+        if fill.side == self.side {
+            Ok(())
+        } else {
+            Err(OrderAnomaly::OtherSide { ordered: self.side, traded: fill.side })
+        }
     }
 
     /// The average price of what was booked; `None` where nothing was.

@@ -71,7 +71,7 @@ pub struct OrderCounts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RiskReport {
-    /// AllowAll, BuyOnly, SellOnly or Halted.
+    /// AllowAll, BuyOnly, SellOnly, ReduceOnly or Halted.
     pub state: RiskState,
     /// Why it is not AllowAll; empty when it is.
     pub reason: String,

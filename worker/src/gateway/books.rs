@@ -1,20 +1,19 @@
 //! The account's books: one for each strategy, from its own fills. Openings that a book cannot pay are denied
 //! here too, so that one strategy can never spend another's money. Pure.
 
-use std::collections::BTreeMap;
-
 use engine::fees::{Fees, PaidIn};
 use engine::instrument::{Asset, Symbol};
 use engine::messages::{Fill, NewOrder, Side};
-use engine::numbers::{Notional, NumberError, Quantity};
+use engine::numbers::{Notional, NumberError, Price, Quantity};
 use serde::{Deserialize, Serialize};
 
+use crate::told::Holdings;
 use crds::roles::BookSpec;
 
 /// What one strategy owns at the account, by asset.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Book {
-    amounts: BTreeMap<Asset, Notional>,
+    amounts: Holdings,
     /// Why it no longer tells the truth; empty while it does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     broken: String,
@@ -27,21 +26,27 @@ pub(super) struct Need {
 }
 
 impl Need {
-    /// What `quantity` of an order can still take; `None` for a market buy, which no price bounds.
-    pub fn of(symbol: &Symbol, order: &NewOrder, quantity: Quantity, fees: &Fees) -> Result<Option<Self>, NumberError> {
-        let (asset, amount) = match (order.side, order.price) {
-            (Side::Buy, None) => return Ok(None),
-            (Side::Sell, _) => (symbol.base(), Notional::new(quantity.get())?),
-            (Side::Buy, Some(price)) => {
-                let worth = price.times(quantity)?;
-                let fee = match fees.paid_in {
-                    PaidIn::Quote => worth.share(fees.taker())?,
-                    PaidIn::Received => Notional::ZERO,
-                };
-                (symbol.quote(), worth.plus(fee)?)
-            }
+    /// What `quantity` of an order can still take. `Err` is the denial's reason: a buy that no price bounds could take
+    /// anything.
+    pub fn of(symbol: &Symbol, order: &NewOrder, quantity: Quantity, fees: &Fees) -> Result<Self, &'static str> {
+        match (order.side, order.price) {
+            (Side::Buy, None) => Err("NoWorstPrice"),
+            (Side::Sell, _) => Self::of_sale(symbol, quantity).map_err(|_| "TooManyDigits"),
+            (Side::Buy, Some(worst)) => Self::of_purchase(symbol, worst, quantity, fees).map_err(|_| "TooManyDigits"),
+        }
+    }
+
+    fn of_sale(symbol: &Symbol, quantity: Quantity) -> Result<Self, NumberError> {
+        Ok(Self { asset: symbol.base().clone(), amount: Notional::new(quantity.get())? })
+    }
+
+    fn of_purchase(symbol: &Symbol, worst: Price, quantity: Quantity, fees: &Fees) -> Result<Self, NumberError> {
+        let worth = worst.times(quantity)?;
+        let fee = match fees.paid_in {
+            PaidIn::Quote => worth.share(fees.taker())?,
+            PaidIn::Received => Notional::ZERO,
         };
-        Ok(Some(Self { asset: asset.clone(), amount }))
+        Ok(Self { asset: symbol.quote().clone(), amount: worth.plus(fee)? })
     }
 }
 
@@ -50,6 +55,16 @@ impl Book {
     pub fn opening(spec: &BookSpec) -> Result<Self, NumberError> {
         let amounts = spec.capital.iter().map(|(asset, amount)| Ok((asset.clone(), Notional::new(amount.get())?)));
         Ok(Self { amounts: amounts.collect::<Result<_, _>>()?, broken: String::new() })
+    }
+
+    /// What it holds; `None` once it no longer tells the truth.
+    pub fn holdings(&self) -> Option<Holdings> {
+        self.broken.is_empty().then(|| self.amounts.clone())
+    }
+
+    /// It holds this much of an asset, by somebody's word who knows.
+    pub fn hold(&mut self, asset: &Asset, amount: Notional) {
+        self.amounts.insert(asset.clone(), amount);
     }
 
     fn holds(&self, asset: &Asset) -> Notional {
@@ -72,7 +87,6 @@ impl Book {
         }
     }
 
-    /// A fee in a third asset is owed in quote.
     fn try_apply(&mut self, fill: &Fill) -> Result<(), NumberError> {
         let worth = fill.price.times(fill.quantity)?;
         let coins = Notional::new(fill.quantity.get())?;
@@ -83,20 +97,32 @@ impl Book {
         };
         self.add(base, coins)?;
         self.add(quote, money)?;
-        if fill.fee_asset == *base {
-            self.add(base, Notional::ZERO.minus(fill.fee)?)
-        } else {
-            self.add(quote, Notional::ZERO.minus(fill.fee_quote)?)
+        self.pay_fee(fill)
+    }
+
+    /// A fee in a third asset is owed in quote, and so is what the base cannot pay of a fee in base, as after a sale of
+    /// all of it.
+    fn pay_fee(&mut self, fill: &Fill) -> Result<(), NumberError> {
+        let (base, quote) = (fill.symbol.base(), fill.symbol.quote());
+        if fill.fee_asset != *base {
+            return self.add(quote, Notional::ZERO.minus(fill.fee_quote)?);
         }
+        let left = self.holds(base);
+        let comes_out_of_the_trade = fill.side == Side::Buy && fill.fee.get() <= fill.quantity.get();
+        if comes_out_of_the_trade || fill.fee <= left {
+            return self.add(base, Notional::ZERO.minus(fill.fee)?);
+        }
+        let paid = fill.price.times(Quantity::new(left.get())?)?.min(fill.fee_quote);
+        self.hold(base, Notional::ZERO);
+        self.add(quote, paid.minus(fill.fee_quote)?)
     }
 
     /// Whether the book can pay `need` beside what its `open` orders can still take. `Err` is the denial's
     /// reason.
-    pub fn check(&self, need: Option<&Need>, open: &[Need]) -> Result<(), &'static str> {
+    pub fn check(&self, need: &Need, open: &[Need]) -> Result<(), &'static str> {
         if !self.broken.is_empty() {
             return Err("BookBroken");
         }
-        let Some(need) = need else { return Ok(()) };
         let mut needed = Ok(need.amount);
         for other in open.iter().filter(|other| other.asset == need.asset) {
             needed = needed.and_then(|needed| needed.plus(other.amount));

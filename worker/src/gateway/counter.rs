@@ -3,10 +3,10 @@
 use engine::fees::Fees;
 use engine::messages::{OrderCommand, Tick};
 use engine::numbers::NumberError;
-use engine::time::Timestamp;
 use venue::Venue;
 use venue::paper::PaperVenue;
 
+use super::books::Book;
 use super::desk::{Desk, Verdict};
 use super::order::News;
 use crds::roles::{BookSpec, GatewayDesired};
@@ -22,18 +22,19 @@ impl Counter {
     /// A counter with one book.
     pub fn new(fees: &Fees, book: BookSpec) -> Result<Self, NumberError> {
         let mut desk = Desk::default();
-        desk.register(&GatewayDesired { books: vec![book] })?;
+        desk.open(&book.ledger, Book::opening(&book)?, 0);
+        desk.register(&GatewayDesired { books: vec![book] });
         Ok(Self { desk, fees: fees.clone() })
     }
 
     /// A command on the tick that caused it.
     pub fn command(&mut self, venue: &mut PaperVenue, command: &OrderCommand, tick: &Tick) -> News {
-        match self.desk.judge(command, &self.fees, Timestamp::default()) {
+        match self.desk.judge(command, &self.fees, command.time) {
             Verdict::Send | Verdict::Cancel => {
                 let outcome = venue.execute(command, tick);
                 self.desk.settle(&command.client_order_id, &outcome, command.time)
             }
-            Verdict::Tell(news) | Verdict::Reissued(news, _) => news,
+            Verdict::Tell(news) | Verdict::Repeat(news) | Verdict::Reissued(news, _) => news,
             Verdict::NotRegistered => self.desk.deny_unregistered(command),
         }
     }

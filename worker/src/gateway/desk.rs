@@ -7,14 +7,14 @@
 
 mod doubts;
 mod record;
+mod stances;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::fees::Fees;
-use engine::instrument::Symbol;
 use engine::messages::{CommandKind, NewOrder, OrderCommand, OrderStatus, OrderUpdate};
-use engine::numbers::{NumberError, Quantity};
+use engine::numbers::Quantity;
 use engine::time::Timestamp;
 use venue::{Outcome, VenueReport};
 
@@ -22,7 +22,9 @@ pub(super) use doubts::Found;
 
 use super::books::{Book, Need};
 use super::order::{GatewayOrder, News, Stage};
-use crds::roles::{GatewayDesired, Stance};
+use crate::told::Holdings;
+use crds::roles::{BookSpec, GatewayDesired, Stance};
+use stances::Stances;
 
 /// Ended orders that are remembered, so that a fill told again is known again.
 const REMEMBERED: usize = 256;
@@ -36,6 +38,8 @@ pub(super) enum Verdict {
     Cancel,
     /// Nothing; tell the strategy this.
     Tell(News),
+    /// Nothing; all that was told of it is told again.
+    Repeat(News),
     /// The register, as far as it is known here, does not name its strategy for its ledger.
     NotRegistered,
     /// Its sequence was used before the store went back in time: tell the strategy the highest.
@@ -48,49 +52,70 @@ pub(super) struct Desk {
     orders: BTreeMap<ClientOrderId, GatewayOrder>,
     ended: VecDeque<ClientOrderId>,
     books: BTreeMap<LedgerId, Book>,
-    strategies: BTreeMap<LedgerId, String>,
-    closing: BTreeSet<LedgerId>,
+    /// Whom the register names; `None` before one has been adopted in this life.
+    strategies: Option<BTreeMap<LedgerId, String>>,
+    stances: Stances,
     highest: BTreeMap<LedgerId, u64>,
     dirty_orders: BTreeSet<ClientOrderId>,
     dirty_ledgers: BTreeSet<LedgerId>,
 }
 
 impl Desk {
-    /// Opens books for the registered strategies that have none. Those that are no longer registered are known
-    /// while an order of theirs is open: its news must find them.
-    pub fn register(&mut self, desired: &GatewayDesired) -> Result<(), NumberError> {
-        let closing = desired.books.iter().filter(|spec| spec.stance() == Stance::Closed);
-        self.closing = closing.map(|spec| spec.ledger.clone()).collect();
+    /// The ledgers of a register that have no book yet.
+    pub fn without_book(&self, desired: &GatewayDesired) -> Vec<BookSpec> {
+        desired.books.iter().filter(|spec| !self.books.contains_key(&spec.ledger)).cloned().collect()
+    }
+
+    /// Opens a ledger's book; sequences up to `highest` are used up.
+    pub fn open(&mut self, ledger: &LedgerId, book: Book, highest: u64) {
+        self.books.insert(ledger.clone(), book);
+        if highest > 0 {
+            let used = self.highest.entry(ledger.clone()).or_default();
+            *used = highest.max(*used);
+        }
+        self.dirty_ledgers.insert(ledger.clone());
+    }
+
+    /// Adopts a register: follows the stance of each ledger. One that is named no more keeps its book while an order of
+    /// it is open.
+    pub fn register(&mut self, desired: &GatewayDesired) {
         for spec in &desired.books {
-            self.strategies.insert(spec.ledger.clone(), spec.strategy.clone());
-            if !self.books.contains_key(&spec.ledger) {
-                self.books.insert(spec.ledger.clone(), Book::opening(spec)?);
+            if self.stances.follow(&spec.ledger, spec.stance()) {
                 self.dirty_ledgers.insert(spec.ledger.clone());
             }
         }
+        let named = desired.books.iter().map(|spec| (spec.ledger.clone(), spec.strategy.clone()));
+        let named: BTreeMap<_, _> = named.collect();
         let open: BTreeSet<LedgerId> = self.open_commands().map(|command| command.ledger.clone()).collect();
-        let registered = |ledger: &LedgerId| desired.books.iter().any(|spec| spec.ledger == *ledger);
-        self.strategies.retain(|ledger, _| registered(ledger) || open.contains(ledger));
-        let gone: Vec<_> =
-            self.books.keys().filter(|ledger| !registered(ledger) && !open.contains(ledger)).cloned().collect();
+        let known: BTreeSet<&LedgerId> = self.books.keys().chain(self.stances.ledgers()).collect();
+        let is_gone = |ledger: &&LedgerId| !named.contains_key(*ledger) && !open.contains(*ledger);
+        let gone: Vec<_> = known.into_iter().filter(is_gone).cloned().collect();
         for ledger in gone {
-            self.books.remove(&ledger);
-            self.dirty_ledgers.insert(ledger);
+            self.drop_book(&ledger);
         }
-        Ok(())
+        self.strategies = Some(named);
     }
 
-    /// Marks the open orders of strategies that are being deleted as to be cancelled.
-    pub fn cancel_closing(&mut self) -> Vec<(ClientOrderId, Symbol)> {
-        let mut cancelled = Vec::new();
-        for (id, order) in &mut self.orders {
-            if !order.is_over() && self.closing.contains(id.ledger()) {
-                (order.cancel, order.asked) = (true, Timestamp::default());
-                self.dirty_orders.insert(id.clone());
-                cancelled.push((id.clone(), order.command.symbol.clone()));
-            }
+    /// Whether a register has been adopted in this life.
+    pub const fn has_register(&self) -> bool {
+        self.strategies.is_some()
+    }
+
+    /// A ledger that was not closed may be named again: that its ids are used up is not forgotten.
+    fn drop_book(&mut self, ledger: &LedgerId) {
+        self.books.remove(ledger);
+        if self.stances.forget(ledger) == Some(Stance::Closed) {
+            self.highest.remove(ledger);
         }
-        cancelled
+        self.dirty_ledgers.insert(ledger.clone());
+    }
+
+    /// The order is to be cancelled: remembered, because the answer can be lost, or the order not be at the venue yet.
+    fn want_cancelled(&mut self, id: &ClientOrderId) {
+        let _ = self.change(id, |order| {
+            (order.cancel, order.asked) = (true, None);
+            News::new()
+        });
     }
 
     /// The order of this id, while it is remembered.
@@ -98,9 +123,14 @@ impl Desk {
         self.orders.get(id)
     }
 
+    /// What a ledger's sub-account holds, while that is known to be true.
+    pub fn holdings(&self, ledger: &LedgerId) -> Option<Holdings> {
+        self.books.get(ledger)?.holdings()
+    }
+
     /// The registered strategy of a ledger.
     pub fn strategy_of(&self, ledger: &LedgerId) -> Option<String> {
-        self.strategies.get(ledger).cloned()
+        self.strategies.as_ref()?.get(ledger).cloned()
     }
 
     /// Judges a command. `Send` has recorded it as being sent with the stamp `now`.
@@ -112,7 +142,7 @@ impl Desk {
         };
         if let Some(known) = self.orders.get(id) {
             // Asked again: the same id is the same order, never a second one.
-            return Verdict::Tell(known.repeat(command.time));
+            return Verdict::Repeat(known.repeat(command.time));
         }
         if command.sequence != id.sequence() || command.ledger != *id.ledger() {
             return Verdict::Tell(denied(command, "IdMismatch"));
@@ -121,15 +151,15 @@ impl Desk {
         if id.sequence() <= highest {
             return Verdict::Reissued(denied(command, "SequenceUsed"), highest);
         }
-        if self.strategies.get(id.ledger()) != Some(&command.strategy) {
+        if !self.names(command) || !self.books.contains_key(id.ledger()) {
             // The register may be newer than what is known here, so the sequence is not used up yet.
             return Verdict::NotRegistered;
         }
         // Used up, sent or denied: the same id can never mean a second try.
         self.highest.insert(id.ledger().clone(), id.sequence());
         self.dirty_ledgers.insert(id.ledger().clone());
-        if self.closing.contains(id.ledger()) {
-            return Verdict::Tell(denied(command, "StrategyClosing"));
+        if let Some(reason) = self.refuses(id.ledger(), order) {
+            return Verdict::Tell(denied(command, reason));
         }
         if now > command.expires_at {
             return Verdict::Tell(denied(command, "CommandExpired"));
@@ -142,14 +172,17 @@ impl Desk {
         Verdict::Send
     }
 
+    fn names(&self, command: &OrderCommand) -> bool {
+        let named = self.strategies.as_ref().and_then(|named| named.get(command.client_order_id.ledger()));
+        named == Some(&command.strategy)
+    }
+
     fn judge_cancel(&mut self, command: &OrderCommand) -> Verdict {
         let id = &command.client_order_id;
-        match self.orders.get_mut(id) {
-            Some(order) if order.is_over() => Verdict::Tell(order.repeat(command.time)),
-            Some(order) => {
-                // Remembered, because the answer can be lost, or the order not be at the venue yet.
-                (order.cancel, order.asked) = (true, Timestamp::default());
-                self.dirty_orders.insert(id.clone());
+        match self.orders.get(id) {
+            Some(order) if order.is_over() => Verdict::Repeat(order.repeat(command.time)),
+            Some(_) => {
+                self.want_cancelled(id);
                 Verdict::Cancel
             }
             None => Verdict::Tell(denied(command, "UnknownOrder")),
@@ -161,23 +194,23 @@ impl Desk {
         let id = &command.client_order_id;
         self.highest.insert(id.ledger().clone(), id.sequence());
         self.dirty_ledgers.insert(id.ledger().clone());
-        denied(command, "StrategyNotRegistered")
+        let registered = self.names(command);
+        denied(command, if registered { "BookUnknown" } else { "StrategyNotRegistered" })
     }
 
     /// What the strategy's open orders can still take is not there for another one.
     fn check_book(&self, command: &OrderCommand, order: &NewOrder, fees: &Fees) -> Result<(), &'static str> {
-        let book = self.books.get(&command.ledger).ok_or("StrategyNotRegistered")?;
-        let need = |command: &OrderCommand, order: &NewOrder, quantity: Quantity| {
-            Need::of(&command.symbol, order, quantity, fees).map_err(|_| "TooManyDigits")
-        };
+        let book = self.books.get(&command.ledger).ok_or("BookUnknown")?;
         let mut open = Vec::new();
         for other in self.orders.values().filter(|other| !other.is_over() && other.command.ledger == command.ledger) {
-            if let CommandKind::Create(ordered) = &other.command.kind {
-                let rest = ordered.quantity.minus(other.filled).unwrap_or_default();
-                open.extend(need(&other.command, ordered, rest)?);
+            if let CommandKind::Create(ordered) = &other.command.kind
+                && other.filled < ordered.quantity
+            {
+                let rest = ordered.quantity.minus(other.filled).map_err(|_| "TooManyDigits")?;
+                open.push(Need::of(&other.command.symbol, ordered, rest, fees)?);
             }
         }
-        book.check(need(command, order, order.quantity)?.as_ref(), &open)
+        book.check(&Need::of(&command.symbol, order, order.quantity, fees)?, &open)
     }
 
     /// Takes the outcome of a request, to make an order or (on a venue in the record) to cancel one.
@@ -217,11 +250,6 @@ impl Desk {
     /// The commands of orders that are not over.
     pub fn open_commands(&self) -> impl Iterator<Item = &OrderCommand> {
         self.orders.values().filter(|order| !order.is_over()).map(|order| &order.command)
-    }
-
-    /// Whether any order is not over.
-    pub fn has_open_orders(&self) -> bool {
-        self.orders.values().any(|order| !order.is_over())
     }
 
     /// The stamp of a request that is to be sent.

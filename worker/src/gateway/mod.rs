@@ -7,26 +7,28 @@ mod books;
 mod counter;
 mod desk;
 mod news;
+mod opening;
 mod order;
 mod protocol;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bus::{Acquired, Body, Entry, Message, Owner, RegisterVersion, StreamId, StreamKey, Topic};
+use bus::{Acquired, Entry, Message, Owner, StreamId, StreamKey, Topic};
+use engine::client_order_id::LedgerId;
 use engine::fees::Fees;
 use engine::instrument::Symbol;
-use engine::messages::{OrderCommand, Tick};
+use engine::messages::{Nudge, OrderCommand, Tick};
 use engine::time::Timestamp;
 use tracing::Instrument;
 use venue::paper::PaperVenue;
 use venue::{Residence, Venue};
 
+use crate::document::for_outsiders;
 use crate::role::{Bus, IDLE, Runtime, Stop};
-use crate::session::{Change, Done, Session, patiently};
-use crate::strategy::{NUDGES, message};
+use crate::session::{Change, Done, Session, again_after_conflicts, patiently};
 use crds::roles::{GatewayDesired, GatewaySpec};
 
 pub(crate) use counter::Counter;
@@ -53,6 +55,13 @@ struct Gateway<B, V> {
     nudge_cursor: StreamId,
     tick_cursors: BTreeMap<Symbol, StreamId>,
     messages: Vec<Message>,
+    /// Ledgers whose holdings nobody knows, as was told.
+    unknown: BTreeSet<LedgerId>,
+    /// Why the register is not followed.
+    register_problem: Option<String>,
+    /// A command waits for the first register that reads.
+    awaits_register: bool,
+    started: bool,
     dirty: bool,
 }
 
@@ -85,16 +94,7 @@ pub(crate) async fn run_with<B: Bus, V: Restore>(
     spec: &GatewaySpec,
     open: impl Fn() -> V,
 ) -> Result<(), Stop> {
-    loop {
-        let ended = match Gateway::start(&runtime, spec, &open).await {
-            Ok(mut gateway) => gateway.work().await,
-            Err(stop) => Err(stop),
-        };
-        match ended {
-            Err(Stop::Conflict) => tracing::warn!("{}", Stop::Conflict),
-            ended => return ended,
-        }
-    }
+    again_after_conflicts(&runtime, || async { Gateway::start(&runtime, spec, &open).await?.work().await }).await
 }
 
 impl<B: Bus, V: Restore> Gateway<B, V> {
@@ -124,15 +124,22 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             venue,
             nudge_cursor: StreamId::ZERO,
             messages: Vec::new(),
+            unknown: BTreeSet::new(),
+            register_problem: None,
+            awaits_register: false,
+            started: false,
             dirty: true,
         };
         gateway.follow_books().await?;
-        let now = gateway.now().await?;
-        let news = gateway.desk.doubt_sending(now);
-        gateway.tell(&news);
-        gateway.cancel_closing().await;
+        if gateway.is_elsewhere() {
+            let now = gateway.now().await?;
+            let news = gateway.desk.doubt_sending(now);
+            gateway.tell(&news);
+        }
+        gateway.cancel_forbidden().await;
         gateway.store().await?;
-        runtime.health.ready();
+        gateway.started = true;
+        gateway.tell_readiness();
         tracing::info!("the gateway trades");
         Ok(gateway)
     }
@@ -141,11 +148,12 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         while !self.runtime.shutdown.asked() {
             self.ask_about_doubts().await?;
             let Some(found) = self.read().await? else { break };
-            if found.is_empty() {
-                // With nothing to commit nobody else would say that this process is replaced, or its record gone.
+            if found.is_empty() || found.iter().any(|(stream, _)| *stream == self.commands) {
+                // With nothing to commit nobody else would say that this process is replaced, or its record gone. And a
+                // command is judged by what the register holds now, not by what it held before this process was frozen.
                 self.session.beat().await?;
             }
-            if self.session.register_is_newer() {
+            if self.session.register_is_news() {
                 // Its nudge is lost or still on its way: the store has told.
                 self.adopt_register().await?;
             }
@@ -174,8 +182,12 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             let stream = self.runtime.identity.keys.market_tick(&self.source, &symbol.to_string());
             cursors.push((stream, self.tick_cursors.get(&symbol).copied().unwrap_or(StreamId::ZERO)));
         }
-        cursors.extend([(self.commands.clone(), self.cursor), (inbox, self.nudge_cursor)]);
-        let block = if self.is_elsewhere() && self.desk.has_open_orders() { SOON } else { IDLE };
+        cursors.push((inbox, self.nudge_cursor));
+        // A new order that only a register can judge waits for one, and what stands behind it with it.
+        if self.desk.has_register() || !self.awaits_register {
+            cursors.push((self.commands.clone(), self.cursor));
+        }
+        let block = if self.is_elsewhere() && self.desk.has_questions() { SOON } else { IDLE };
         let (bus, runtime) = (self.runtime.bus.clone(), self.runtime.clone());
         let reading = patiently(&runtime, || bus.read(&cursors, ENTRIES_MAX, Some(block)));
         self.runtime.shutdown.or(reading).await.transpose()
@@ -183,7 +195,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
 
     fn take_ticks(&mut self, stream: &StreamKey, entries: &[Entry]) {
         for entry in entries {
-            if let Some(tick) = tick(entry) {
+            if let Ok(tick) = entry.decode::<Tick>() {
                 self.tick_cursors.insert(tick.symbol.clone(), entry.id);
                 self.venue.observe(&tick);
                 self.dirty = true;
@@ -204,24 +216,47 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
 
     async fn adopt_register(&mut self) -> Result<(), Stop> {
         self.follow_books().await?;
-        self.cancel_closing().await;
-        self.dirty = true;
+        self.cancel_forbidden().await;
         Ok(())
     }
 
-    /// Orders of strategies that are being deleted end here, also with their workers dead.
-    async fn cancel_closing(&mut self) {
-        for (id, symbol) in self.desk.cancel_closing() {
+    /// Orders that their strategies' stances forbid end here, also with their workers dead.
+    pub(super) async fn cancel_forbidden(&mut self) {
+        for (id, symbol) in self.desk.cancel_forbidden() {
             self.cancel(&id, &symbol).await;
         }
     }
 
-    /// Opens and closes books as the register says.
+    /// Opens and closes books as the register says, and follows the stance of each. The next commit acknowledges it.
     pub(super) async fn follow_books(&mut self) -> Result<(), Stop> {
-        let Some((version, desired)) = register(&self.runtime, &self.owner).await? else { return Ok(()) };
-        self.session.follow(Some(version));
-        let owner = self.owner.name().to_owned();
-        self.desk.register(&desired).map_err(|error| Stop::Record { owner, problem: error.to_string() })
+        let register = patiently(&self.runtime, || self.runtime.bus.desired(&self.owner)).await?;
+        // None says nothing about any book: what is followed goes on.
+        let Some(register) = register else { return Ok(()) };
+        self.session.follow(Some(register.version()));
+        self.dirty = true;
+        match serde_json::from_str::<GatewayDesired>(&register.value) {
+            Ok(desired) => {
+                let unopened = self.desk.without_book(&desired);
+                self.open_books(&unopened).await?;
+                self.desk.register(&desired);
+                self.register_problem = None;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the register does not read; what was followed before goes on");
+                self.register_problem = Some(format!("the gateway's register does not read: {error}"));
+            }
+        }
+        self.tell_readiness();
+        Ok(())
+    }
+
+    /// Ready once it has started, unless its register does not read.
+    fn tell_readiness(&self) {
+        match &self.register_problem {
+            Some(problem) => self.runtime.health.not_ready("RegisterUnreadable", problem),
+            None if self.started => self.runtime.health.ready(),
+            None => {}
+        }
     }
 
     /// Whether the venue keeps its orders elsewhere, so that a request can arrive without an answer.
@@ -229,12 +264,16 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         matches!(self.venue.residence(), Residence::External { .. })
     }
 
+    /// Now, by the store's clock.
     async fn now(&self) -> Result<Timestamp, Stop> {
-        if !self.is_elsewhere() {
-            return Ok(Timestamp::default());
-        }
         let now = patiently(&self.runtime, || self.runtime.bus.now_ms()).await?;
         Ok(Timestamp::from_millis(i64::try_from(now).unwrap_or(i64::MAX)))
+    }
+
+    /// As of when a command is judged, and its refusal told: at a venue in the record as of its own time, as in
+    /// `backtest`; at one elsewhere as of now.
+    async fn time_of(&self, command: &OrderCommand) -> Result<Timestamp, Stop> {
+        if self.is_elsewhere() { self.now().await } else { Ok(command.time) }
     }
 
     async fn store(&mut self) -> Result<(), Stop> {
@@ -242,37 +281,30 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         let changes = self.desk.take_changes();
         let mut set = changes.set;
         set.extend(self.venue.save().map(|saved| (VENUE.to_owned(), saved.to_string())));
-        let nudge = message(
-            self.runtime.identity.keys.topic(self.owner.scope(), Topic::Report),
-            &BTreeMap::from([("owner", self.owner.name())]),
-        );
+        let nudge = Nudge { owner: self.owner.name().to_owned() };
+        let nudge = for_outsiders(&self.runtime.identity.keys, self.owner.scope(), Topic::Report, &nudge);
         let mut messages = std::mem::take(&mut self.messages);
-        messages.push(nudge.with_retention(NUDGES));
+        messages.push(nudge);
         let trims = if self.cursor == StreamId::ZERO { Vec::new() } else { vec![(self.commands.clone(), self.cursor)] };
         let cursors = vec![(self.commands.clone(), self.cursor)];
         let change = Change { cursors, set, delete: changes.delete, messages, trims };
         // An inbox at its bound: its strategy is behind or gone. Nothing is dropped; the gateway waits.
+        let mut waited = false;
         while self.session.commit(change.clone()).await? == Done::Busy {
+            waited = true;
             self.runtime.health.not_ready("InboxBusy", "a strategy does not take its news; is its worker running?");
             self.runtime.shutdown.sleep(SOON).await;
             if self.runtime.shutdown.asked() {
                 return Err(Stop::Interrupted { what: "a strategy's inbox was at its bound".to_owned() });
             }
         }
+        if waited {
+            self.tell_readiness();
+        }
         self.dirty = false;
+        self.desk.acknowledged();
         Ok(())
     }
-}
-
-/// The register; `None` where there is none, which says nothing about any book.
-async fn register<B: Bus>(
-    runtime: &Runtime<B>,
-    owner: &Owner,
-) -> Result<Option<(RegisterVersion, GatewayDesired)>, Stop> {
-    let Some(desired) = patiently(runtime, || runtime.bus.desired(owner)).await? else { return Ok(None) };
-    serde_json::from_str(&desired.value)
-        .map(|books| Some((desired.version(), books)))
-        .map_err(|error| Stop::Record { owner: owner.name().to_owned(), problem: format!("the register: {error}") })
 }
 
 fn desk(acquired: &Acquired) -> Result<Desk, serde_json::Error> {
@@ -292,11 +324,4 @@ fn tick_cursors(desk: &Desk) -> BTreeMap<Symbol, StreamId> {
 /// The stream id of the tick that caused a command.
 fn caused_by(command: &OrderCommand) -> Option<StreamId> {
     command.tick.as_deref().and_then(|id| id.parse().ok())
-}
-
-fn tick(entry: &Entry) -> Option<Tick> {
-    match &entry.body {
-        Body::Document { data, .. } => serde_json::from_str(data).ok(),
-        Body::Poison { .. } => None,
-    }
 }

@@ -1,17 +1,16 @@
 //! What the gateway tells: news into the strategies' inboxes, trades for outsiders. Collects messages for the
 //! next commit; sends nothing by itself.
 
-use bus::Topic;
-use engine::client_order_id::ClientOrderId;
-use engine::messages::{Inbox, OrderUpdate};
+use bus::{Bounds, Topic};
+use engine::client_order_id::{ClientOrderId, LedgerId};
+use engine::messages::{Document, Inbox, OrderUpdate};
 
 use super::order::News;
 use super::{Gateway, Restore};
-use crate::role::Bus;
-use crate::strategy::{FOR_OUTSIDERS, message};
-
-/// News that may wait in one inbox; past it the gateway waits for the strategy.
-const INBOX_MAX: u64 = 10_000;
+use crate::document::{for_outsiders, message};
+use crate::role::{Bus, Stop};
+use crate::session::patiently;
+use crate::told::Told;
 
 impl<B: Bus, V: Restore> Gateway<B, V> {
     /// What the venue has told since; of orders that only wait, the newest word is enough.
@@ -35,9 +34,11 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         self.tell(&kept);
     }
 
-    /// Puts news into inboxes, and trades on the topic for outsiders.
+    /// Puts news into inboxes, and trades on the topic for outsiders. All that was heard since is in `news`, so that
+    /// with its last entry a strategy has heard all that its sub-account holds.
     pub(super) fn tell(&mut self, news: &[OrderUpdate]) {
-        for update in news {
+        for (index, update) in news.iter().enumerate() {
+            let ledger = update.client_order_id.ledger();
             let Some(strategy) = self.strategy_of(&update.client_order_id) else {
                 tracing::error!(order = %update.client_order_id, "news of an order of no known strategy");
                 continue;
@@ -46,8 +47,58 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
                 self.runtime.health.fill();
                 self.publish(Topic::OrderFill, fill);
             }
-            self.tell_owner(&strategy, &Inbox::OrderUpdate(Box::new(update.clone())));
+            if self.is_silent(ledger, &update.client_order_id) {
+                continue;
+            }
+            let is_last = !news[index + 1..].iter().any(|later| later.client_order_id.ledger() == ledger);
+            let mut told = Told::from(Inbox::OrderUpdate(Box::new(update.clone())));
+            told.sub_account = if is_last { self.desk.holdings(ledger) } else { None };
+            self.tell_strategy(&strategy, &told);
         }
+    }
+
+    /// Answers a command. Who is not in the register is answered only while its ledger stands in the store: an inbox
+    /// that was deleted with its ledger, or that never had one, must not come to be by an answer that nobody reads.
+    pub(super) async fn answer(
+        &mut self,
+        strategy: &str,
+        ledger: &LedgerId,
+        mut answers: Vec<Told>,
+    ) -> Result<(), Stop> {
+        if self.hears(strategy, ledger).await? {
+            if let Some(last) = answers.last_mut() {
+                last.sub_account = self.desk.holdings(ledger);
+            }
+            for answer in &answers {
+                self.tell_strategy(strategy, answer);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is somebody to tell anything of this ledger.
+    pub(super) async fn hears(&self, strategy: &str, ledger: &LedgerId) -> Result<bool, Stop> {
+        if self.is_silent(ledger, &strategy) {
+            return Ok(false);
+        }
+        if self.desk.strategy_of(ledger).as_deref() == Some(strategy) {
+            return Ok(true);
+        }
+        let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
+        let record = patiently(&self.runtime, || self.runtime.bus.record(&owner)).await?;
+        let stands = record.is_some_and(|record| !record.closed && record.ledger == ledger.as_str());
+        if !stands {
+            tracing::warn!(strategy, %ledger, "a command of no ledger that stands; it is denied and nobody is told");
+        }
+        Ok(stands)
+    }
+
+    fn is_silent(&self, ledger: &LedgerId, about: &dyn std::fmt::Display) -> bool {
+        let silent = self.desk.is_silent(ledger);
+        if silent {
+            tracing::warn!(%ledger, %about, "the ledger is closed: nothing more is told to it");
+        }
+        silent
     }
 
     fn strategy_of(&self, id: &ClientOrderId) -> Option<String> {
@@ -55,14 +106,13 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 
     /// Puts one entry into a strategy's inbox.
-    pub(super) fn tell_owner(&mut self, strategy: &str, entry: &Inbox) {
+    fn tell_strategy(&mut self, strategy: &str, entry: &Told) {
         let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
-        self.messages.push(message(owner.inbox().clone(), entry).with_bound(INBOX_MAX));
+        self.messages.push(message(owner.inbox().clone(), entry).with_bound(Bounds::INBOX.entries));
     }
 
     /// Publishes a document for outsiders.
-    pub(super) fn publish(&mut self, topic: Topic, document: &impl serde::Serialize) {
-        let stream = self.runtime.identity.keys.topic(self.owner.scope(), topic);
-        self.messages.push(message(stream, document).with_retention(FOR_OUTSIDERS));
+    pub(super) fn publish(&mut self, topic: Topic, document: &impl Document) {
+        self.messages.push(for_outsiders(&self.runtime.identity.keys, self.owner.scope(), topic, document));
     }
 }

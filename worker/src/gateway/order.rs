@@ -1,7 +1,8 @@
 //! One order at the gateway: what was asked, what the venue said, what was told on. Pure.
 
-use engine::messages::{CommandKind, Fill, OrderCommand, OrderStatus, OrderUpdate, Side};
-use engine::numbers::Quantity;
+use engine::instrument::Asset;
+use engine::messages::{CommandKind, Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate, Side};
+use engine::numbers::{Notional, Price, Quantity};
 use engine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use venue::{VenueReport, VenueTrade};
@@ -48,14 +49,26 @@ pub(super) struct GatewayOrder {
     pub filled: Quantity,
     /// Ids of the trades told on.
     pub trades: Vec<String>,
+    /// The newest trades, as they were told on: a strategy that lost the news of one is told again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<ToldTrade>,
+    /// The venue's id of the order; empty before its first trade.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub venue_order_id: String,
+    /// The time of the last news of the venue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Timestamp>,
     /// Sequence of the last tick it was matched against, on a simulated venue.
     pub matched: Option<u64>,
     /// A cancel was asked for: it is never sent again, and once the venue shows it, it is cancelled there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel: bool,
+    /// The venue was asked once more some time after the end: totals and trades can come later than an end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
     /// When the venue was last asked about it. Not stored: a restart asks at once.
     #[serde(skip)]
-    pub asked: Timestamp,
+    pub asked: Option<Timestamp>,
 }
 
 /// What is told on: each is an inbox entry, and an `order.fill` where it has a fill.
@@ -72,15 +85,24 @@ impl GatewayOrder {
             cumulative: Quantity::ZERO,
             filled: Quantity::ZERO,
             trades: Vec::new(),
+            told: Vec::new(),
+            venue_order_id: String::new(),
+            told_at: None,
             matched: None,
             cancel: false,
-            asked: signed_at,
+            settled: false,
+            asked: Some(signed_at),
         }
     }
 
     /// Whether nothing more is expected of it.
     pub fn is_over(&self) -> bool {
         self.stage == Stage::Over
+    }
+
+    /// Whether the venue has told of it and was not asked again since its end.
+    pub fn is_unsettled(&self) -> bool {
+        self.told_at.is_some() && !self.settled
     }
 
     /// The side of the order; `None` for a cancel, which is never kept.
@@ -111,16 +133,20 @@ impl GatewayOrder {
         let mut fills = Vec::new();
         for trade in fresh {
             self.filled = self.filled.plus(trade.quantity).unwrap_or(self.filled);
-            fills.push(self.fill(report, trade));
+            self.venue_order_id.clone_from(&report.venue_order_id);
+            let told = ToldTrade::of(trade, self.filled, report.matched);
+            fills.push(self.fill(&told));
+            self.told.push(told);
         }
+        let too_many = self.told.len().saturating_sub(TOLD_MAX);
+        self.told.drain(..too_many);
         self.cumulative = self.cumulative.max(report.cumulative_quantity).max(self.filled);
-        let mut news = News::new();
-        let count = fills.len();
-        for (index, fill) in fills.into_iter().enumerate() {
-            let status = if index + 1 == count { self.status } else { OrderStatus::PartiallyFilled };
-            news.push(OrderUpdate { fill, ..self.update(status, report.time) });
+        let mut news = self.with_fills(fills, report.time);
+        if !news.is_empty() {
+            self.told_at = Some(report.time);
         }
         if news.is_empty() && before != (self.status, self.matched, self.cumulative) {
+            self.told_at = Some(report.time);
             news.push(self.update(self.status, report.time));
         }
         // A cancel's answer can overtake the last trade: over means that the trades add up.
@@ -149,9 +175,25 @@ impl GatewayOrder {
         vec![self.update(OrderStatus::Unknown, time)]
     }
 
-    /// The last news again, for a strategy that asks again.
+    /// The news again, each trade of it too, for a strategy that asks again: what it has booked it knows by the trade's
+    /// id, and what it lost it books now.
     pub fn repeat(&self, time: Timestamp) -> News {
-        vec![self.update(self.status, time)]
+        let time = self.told_at.unwrap_or(time);
+        let mut news = self.with_fills(self.told.iter().map(|trade| self.fill(trade)).collect(), time);
+        if news.is_empty() {
+            news.push(self.update(self.status, time));
+        }
+        news
+    }
+
+    /// One update for each trade; the last has the order's status.
+    fn with_fills(&self, fills: Vec<Option<Fill>>, time: Timestamp) -> News {
+        let count = fills.len();
+        let update = |(index, fill)| {
+            let status = if index + 1 == count { self.status } else { OrderStatus::PartiallyFilled };
+            OrderUpdate { fill, ..self.update(status, time) }
+        };
+        fills.into_iter().enumerate().map(update).collect()
     }
 
     fn update(&self, status: OrderStatus, time: Timestamp) -> OrderUpdate {
@@ -166,25 +208,62 @@ impl GatewayOrder {
         }
     }
 
-    fn fill(&self, report: &VenueReport, trade: &VenueTrade) -> Option<Fill> {
+    fn fill(&self, trade: &ToldTrade) -> Option<Fill> {
         Some(Fill {
             strategy: self.command.strategy.clone(),
             ledger: self.command.ledger.clone(),
             client_order_id: self.command.client_order_id.clone(),
-            venue_order_id: report.venue_order_id.clone(),
-            trade_id: trade.trade_id.clone(),
+            venue_order_id: self.venue_order_id.clone(),
+            trade_id: trade.id.clone(),
             symbol: self.command.symbol.clone(),
             side: self.side()?,
             quantity: trade.quantity,
             price: trade.price,
-            cumulative_quantity: self.filled,
+            cumulative_quantity: trade.cumulative,
             fee: trade.fee,
             fee_asset: trade.fee_asset.clone(),
             fee_quote: trade.fee_quote,
             liquidity: trade.liquidity,
             time: trade.time,
-            tick_sequence: report.matched,
+            tick_sequence: trade.tick,
         })
+    }
+}
+
+/// Trades of one order that are kept to be told again.
+const TOLD_MAX: usize = 256;
+
+/// A trade as it was told on, without what its order says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ToldTrade {
+    id: String,
+    quantity: Quantity,
+    price: Price,
+    cumulative: Quantity,
+    fee: Notional,
+    fee_asset: Asset,
+    fee_quote: Notional,
+    liquidity: Liquidity,
+    time: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tick: Option<u64>,
+}
+
+impl ToldTrade {
+    fn of(trade: &VenueTrade, cumulative: Quantity, tick: Option<u64>) -> Self {
+        Self {
+            id: trade.trade_id.clone(),
+            quantity: trade.quantity,
+            price: trade.price,
+            cumulative,
+            fee: trade.fee,
+            fee_asset: trade.fee_asset.clone(),
+            fee_quote: trade.fee_quote,
+            liquidity: trade.liquidity,
+            time: trade.time,
+            tick,
+        }
     }
 }
 

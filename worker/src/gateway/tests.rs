@@ -6,6 +6,7 @@ mod cases;
 mod desk;
 mod paper;
 mod role;
+mod stances;
 
 use engine::messages::OrderCommand;
 use serde_json::{Value, json};

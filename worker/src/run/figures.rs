@@ -1,5 +1,7 @@
 //! How figures are written for people. Pure but for a look at the data's own list of sources.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use engine::Performance;
@@ -14,6 +16,9 @@ use crate::exit::Failure;
 use crate::outcome::{Outcome, Trade};
 use crate::provision::Places;
 use crds::roles::StrategySpec;
+
+/// The most bytes of a list of sources that are looked at.
+const SOURCES_MAX: u64 = 1 << 20;
 
 /// Rounded half to even to `places` digits, all of them shown.
 pub(super) fn fixed(value: Decimal, places: u32) -> String {
@@ -132,7 +137,12 @@ fn file_name(path: &Path) -> String {
 
 /// What the `SOURCES.md` beside a file says of it: real market data, or synthetic. Nothing where it is silent.
 fn origin(path: &Path) -> Option<&'static str> {
-    let text = std::fs::read_to_string(path.with_file_name("SOURCES.md")).ok()?;
+    let list = path.with_file_name("SOURCES.md");
+    if !std::fs::metadata(&list).ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    File::open(list).ok()?.take(SOURCES_MAX).read_to_string(&mut text).ok()?;
     let name = file_name(path);
     let row = text.lines().find(|line| line.contains(&name))?;
     Some(if row.contains("synthetic") { "synthetic" } else { "real" })

@@ -22,7 +22,7 @@ use venue::replay::Summary;
 use crate::admin::Health;
 use crate::exit::{Failure, print};
 use crate::fleet::Fleet;
-use crate::launch::{admit, in_runtime, keys, on_signals, open};
+use crate::launch::{admit, in_runtime, keys, on_signals, open, watch_store};
 use crate::options::Store;
 use crate::outcome::Outcome;
 use crate::provision::{Place, Places, Provisioner, identity};
@@ -30,6 +30,7 @@ use crate::role::{Bus, Identity, Runtime, Stop};
 use crate::shutdown::Shutdown;
 use crate::{feed, gateway, strategy, telemetry};
 
+use ended::End;
 use observe::Observer;
 use screen::Screen;
 
@@ -126,18 +127,28 @@ impl<B: Bus> Session<'_, B> {
         let (stop, shutdown) = Shutdown::channel();
         // Before the roles start, so that nothing is missed.
         let mut observer = Observer::new(self.runtime.clone(), &accounts, screen).await?;
-        let mut roles = self.start(&accounts, &shutdown);
+        let mut roles = self.start(&accounts, summaries, &shutdown);
         let ended = self.watch(&mut roles, &mut observer).await;
         let finished = finish(roles, &stop).await;
         ended?;
         finished?;
-        observer.catch_up().await?;
-        status::print(&observer, &accounts, self.options.output, self.registry).await
+        let end = observer.catch_up().await?;
+        status::print(&observer, &accounts, self.options.output, self.registry).await?;
+        match end {
+            End::Data | End::OnRequest | End::Stopped => Ok(()),
+            // After the result, which is worth having all the same.
+            End::Quarantined(strategies) => Err(Failure::error(strategies.join("\n"))),
+        }
     }
 
-    fn start(&self, accounts: &[Places], shutdown: &Shutdown) -> JoinSet<Result<(), Stop>> {
+    fn start(
+        &self,
+        accounts: &[Places],
+        summaries: &[Option<Arc<Summary>>],
+        shutdown: &Shutdown,
+    ) -> JoinSet<Result<(), Stop>> {
         let mut roles = JoinSet::new();
-        for places in accounts {
+        for (places, summary) in accounts.iter().zip(summaries) {
             roles.spawn(gateway::run(
                 self.role("gateway", &places.namespace, &places.gateway, shutdown),
                 places.gateway.spec.clone(),
@@ -146,9 +157,9 @@ impl<B: Bus> Session<'_, B> {
                 let runtime = self.role("strategy", &places.namespace, place, shutdown);
                 roles.spawn(strategy::run(runtime, place.spec.clone(), self.registry.clone()));
             }
-            if let Some(place) = &places.feed {
+            if let (Some(place), Some(summary)) = (&places.feed, summary) {
                 let runtime = self.role("feed", &places.namespace, place, shutdown);
-                roles.spawn(feed::run(runtime, place.spec.clone()));
+                roles.spawn(feed::replay(runtime, place.spec.clone(), Arc::clone(summary)));
             }
         }
         roles
@@ -171,6 +182,7 @@ impl<B: Bus> Session<'_, B> {
             () = shutdown.wait() => Ok(()),
             Some(ended) = roles.join_next() => flatten(ended),
             ended = observer.until_ended() => ended,
+            never = watch_store(self.runtime.clone()) => match never {},
         }
     }
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use bus::{Body, Owner, Record, Scope, StreamId, StreamKey, Topic};
+use bus::{Entry, Owner, Record, Scope, StreamId, StreamKey, Topic};
 use engine::messages::{Fill, RiskAlert, StrategySignal};
 use engine::time::Timestamp;
 
+use super::ended::{End, has_ended};
 use super::screen::Screen;
 use crate::exit::Failure;
 use crate::provision::Places;
@@ -22,7 +23,8 @@ pub(super) struct Observer<B> {
     pub runtime: Runtime<B>,
     pub screen: Screen,
     cursors: BTreeMap<StreamKey, (Topic, StreamId)>,
-    strategies: Vec<Owner>,
+    /// Names and owners.
+    strategies: Vec<(String, Owner)>,
 }
 
 impl<B: Bus> Observer<B> {
@@ -37,15 +39,15 @@ impl<B: Bus> Observer<B> {
                 cursors.insert(stream, (topic, last.unwrap_or(StreamId::ZERO)));
             }
         }
-        let strategies =
-            accounts.iter().flat_map(|places| &places.strategies).map(|place| place.owner.clone()).collect();
+        let strategies = accounts.iter().flat_map(|places| &places.strategies);
+        let strategies = strategies.map(|place| (place.spec.name.clone(), place.owner.clone())).collect();
         Ok(Self { runtime, screen, cursors, strategies })
     }
 
     /// Shows what happens until every strategy's data has ended.
     pub async fn until_ended(&mut self) -> Result<(), Failure> {
         loop {
-            if self.all_ended().await? {
+            if self.phases().await?.iter().all(|(_, phase)| phase.as_ref().is_some_and(has_ended)) {
                 return Ok(());
             }
             self.read(Some(IDLE)).await?;
@@ -53,11 +55,11 @@ impl<B: Bus> Observer<B> {
     }
 
     /// Shows what is still unread, and how it ended.
-    pub async fn catch_up(&mut self) -> Result<(), Failure> {
+    pub async fn catch_up(&mut self) -> Result<End, Failure> {
         while self.read(None).await? {}
-        let ended = self.all_ended().await?;
-        self.screen.end(ended);
-        Ok(())
+        let end = End::of(self.phases().await?);
+        self.screen.end(&end);
+        Ok(end)
     }
 
     /// A strategy's record.
@@ -65,21 +67,19 @@ impl<B: Bus> Observer<B> {
         Ok(patiently(&self.runtime, || self.runtime.bus.record(owner)).await?)
     }
 
-    async fn all_ended(&mut self) -> Result<bool, Failure> {
+    /// What each strategy is doing; a record that is lost with the store says nothing, and its role says what it is.
+    async fn phases(&mut self) -> Result<Vec<(String, Option<Phase>)>, Failure> {
         let mut ticks = 0;
-        let mut ended = true;
-        for owner in &self.strategies {
-            let Some(record) = self.record(owner).await? else {
-                // Lost with the store: that is no end of its data, and its role says what it is.
-                ended = false;
-                continue;
-            };
-            let position = record.fields.get(POSITION).and_then(|text| text.parse::<u64>().ok());
-            ticks += position.map_or(0, |position| position + 1);
-            ended &= Phase::of(record.fields.get(PHASE)).is_some_and(|phase| !phase.takes_ticks());
+        let mut phases = Vec::new();
+        for (name, owner) in &self.strategies {
+            let record = self.record(owner).await?;
+            let fields = record.as_ref().map(|record| &record.fields);
+            let position = fields.and_then(|fields| fields.get(POSITION)?.parse::<u64>().ok());
+            ticks += position.map_or(0, |position| position.saturating_add(1));
+            phases.push((name.clone(), Phase::of(fields.and_then(|fields| fields.get(PHASE)))));
         }
         self.screen.progress(ticks);
-        Ok(ended)
+        Ok(phases)
     }
 
     async fn read(&mut self, block: Option<std::time::Duration>) -> Result<bool, Failure> {
@@ -90,7 +90,7 @@ impl<B: Bus> Observer<B> {
         for (stream, entries) in found {
             let Some((topic, cursor)) = self.cursors.get_mut(&stream) else { continue };
             *cursor = entries.last().map_or(*cursor, |entry| entry.id);
-            news.extend(entries.iter().filter_map(|entry| News::read(*topic, &entry.body)));
+            news.extend(entries.iter().filter_map(|entry| News::read(*topic, entry)));
         }
         // In the order of events; a signal comes before the trade that it causes.
         news.sort_by_key(|news| (news.time(), news.rank()));
@@ -114,12 +114,11 @@ enum News {
 
 impl News {
     /// What does not read is somebody else's: outsiders' topics are ours to write, not to judge.
-    fn read(topic: Topic, body: &Body) -> Option<Self> {
-        let Body::Document { data, .. } = body else { return None };
+    fn read(topic: Topic, entry: &Entry) -> Option<Self> {
         match topic {
-            Topic::StrategySignal => serde_json::from_str(data).map(Self::Signal).ok(),
-            Topic::OrderFill => serde_json::from_str(data).map(|fill| Self::Fill(Box::new(fill))).ok(),
-            Topic::RiskAlert => serde_json::from_str(data).map(Self::Alert).ok(),
+            Topic::StrategySignal => entry.decode().map(Self::Signal).ok(),
+            Topic::OrderFill => entry.decode().map(|fill| Self::Fill(Box::new(fill))).ok(),
+            Topic::RiskAlert => entry.decode().map(Self::Alert).ok(),
             Topic::OrderCommand | Topic::PositionUpdate | Topic::StateSnapshot | Topic::Report | Topic::DeadLetter => {
                 None
             }
@@ -160,7 +159,10 @@ mod tests {
         let (_stop, shutdown) = Shutdown::channel();
         let runtime = Runtime { bus: MemoryBus::new(), identity, health: Health::new("run"), shutdown };
         let screen = Screen::new(false, false, None);
-        let mut observer = Observer { runtime, screen, cursors: BTreeMap::new(), strategies: vec![owner] };
-        assert!(!observer.all_ended().await.unwrap());
+        let mut observer =
+            Observer { runtime, screen, cursors: BTreeMap::new(), strategies: vec![("grid-1".to_owned(), owner)] };
+        let phases = observer.phases().await.unwrap();
+        assert!(!phases[0].1.as_ref().is_some_and(has_ended));
+        assert!(matches!(End::of(phases), End::Stopped));
     }
 }

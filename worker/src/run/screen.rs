@@ -9,9 +9,10 @@ use engine::client_order_id::LedgerId;
 use engine::messages::{AlertKind, Fill, RiskAlert, SignalSide, StrategySignal};
 use engine::time::Timestamp;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use process::say;
 use venue::replay::Summary;
 
-use super::ended::Ended;
+use super::ended::{End, Ended};
 use super::figures::{
     account_line, clock, columns, data_line, first_price, fixed, grouped, performance, start_line, strategy_line,
 };
@@ -67,13 +68,15 @@ impl Screen {
 
     /// What is about to run.
     pub fn head(&mut self, accounts: &[Places], summaries: &[Option<Arc<Summary>>]) -> Result<(), Failure> {
-        match &self.redis {
-            None => eprintln!(
-                "Paper trading: no exchange, no key, no server. State is in memory and forgotten at exit (keep it: --redis URL)."
-            ),
-            Some(_) => eprintln!("Paper trading: no exchange, no key. State is kept in Redis; start again to go on."),
-        }
-        eprintln!();
+        say(format_args!(
+            "{}",
+            match &self.redis {
+                None =>
+                    "Paper trading: no exchange, no key, no server. State is in memory and forgotten at exit (keep it: --redis URL).",
+                Some(_) => "Paper trading: no exchange, no key. State is kept in Redis; start again to go on.",
+            }
+        ));
+        say(format_args!(""));
         let names = accounts.iter().flat_map(|places| {
             let strategies = places.strategies.iter().map(|place| place.spec.name.len());
             strategies.chain([places.gateway.spec.account.name.len()])
@@ -82,22 +85,22 @@ impl Screen {
         let several = accounts.iter().map(|places| places.strategies.len()).sum::<usize>() > 1;
         let (mut total, mut starts) = (0, String::new());
         for (places, summary) in accounts.iter().zip(summaries) {
-            eprintln!("  account   {:width$}  {}", places.gateway.spec.account.name, account_line(places));
+            say(format_args!("  account   {:width$}  {}", places.gateway.spec.account.name, account_line(places)));
             let Some(summary) = summary else { continue };
             total += summary.ticks * places.strategies.len() as u64;
             let first = first_price(summary)?;
             for place in &places.strategies {
                 let spec = &place.spec;
-                eprintln!("  strategy  {:width$}  {}", spec.name, strategy_line(spec, first));
+                say(format_args!("  strategy  {:width$}  {}", spec.name, strategy_line(spec, first)));
                 let prefix = if several { format!("{:width$}  ", spec.name) } else { String::new() };
                 if let Some(line) = start_line(spec, first) {
                     let _ = writeln!(starts, "  {prefix}{line}");
                 }
                 self.know(place, prefix);
             }
-            eprintln!("  data      {}", data_line(summary));
+            say(format_args!("  data      {}", data_line(summary)));
         }
-        eprintln!("\n{}", starts.trim_end());
+        say(format_args!("\n{}", starts.trim_end()));
         self.bar.set_length(total);
         Ok(())
     }
@@ -165,18 +168,23 @@ impl Screen {
     }
 
     fn line(&self, text: &str) {
-        self.bar.suspend(|| eprintln!("  {text}"));
+        self.bar.suspend(|| say(format_args!("  {text}")));
     }
 
-    pub fn end(&mut self, data_ended: bool) {
+    pub fn end(&mut self, end: &End) {
         self.bar.finish_and_clear();
         if !self.verbose && !self.paced && self.trades > TRADES_SHOWN {
             let more = self.trades - TRADES_SHOWN;
-            eprintln!("  ...          {more} more (-v shows all, and each order not sent, with why)");
+            say(format_args!("  ...          {more} more (-v shows all, and each order not sent, with why)"));
         }
-        let what = if data_ended { "data ended" } else { "stopped" };
+        let what = match end {
+            End::Data => "data ended",
+            End::OnRequest => "stopped as the manifest says (state: Stopped)",
+            End::Stopped => "stopped",
+            End::Quarantined(_) => "ended by a quarantine",
+        };
         let ticks = if self.ticks == 1 { "1 tick".to_owned() } else { format!("{} ticks", grouped(self.ticks)) };
-        eprintln!("  {what}: {ticks} in {:.2} s\n", self.started.elapsed().as_secs_f64());
+        say(format_args!("  {what}: {ticks} in {:.2} s\n", self.started.elapsed().as_secs_f64()));
     }
 
     /// The table of `kubectl get`, and the figures of the whole run.
@@ -198,8 +206,8 @@ impl Screen {
 
     /// What to try next.
     pub fn next() {
-        eprintln!(
+        say(format_args!(
             "\nNext: change gridSizePercent, run again | worker backtest ... --data FILE | kubectl apply -f examples/quickstart.yaml"
-        );
+        ));
     }
 }

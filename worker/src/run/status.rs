@@ -104,6 +104,7 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
             started_at: rfc3339::text(Timestamp::from_millis(place.started_at)),
         }),
         worker: None,
+        restarts: None,
         conditions: conditions(state, reason, message, generation, &time),
         report,
     };
@@ -128,10 +129,9 @@ fn conditions(
     time: &str,
 ) -> Vec<Condition> {
     let ready = match state {
-        StrategyState::Running | StrategyState::Paused => ConditionStatus::True,
-        StrategyState::Stopped if reason == "Stopped" => ConditionStatus::True,
-        StrategyState::Stopped
-        | StrategyState::Pending
+        // What is done is not in progress.
+        StrategyState::Running | StrategyState::Paused | StrategyState::Stopped => ConditionStatus::True,
+        StrategyState::Pending
         | StrategyState::Starting
         | StrategyState::Stopping
         | StrategyState::Degraded
@@ -190,6 +190,7 @@ fn account(place: &Place<GatewaySpec>, namespace: &str, strategies: &[Ended], re
             started_at: rfc3339::text(Timestamp::from_millis(place.started_at)),
         }),
         gateway: None,
+        restarts: None,
         feed: None,
         conditions: conditions(StrategyState::Stopped, reason, "", generation, &time),
         balances: Some(total),

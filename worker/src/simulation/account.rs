@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bus::{
-    CreateOutcome, Desired, Fields, Keys, Message, MessageBus, Owner, Published, Scope, StateStore, StreamId,
+    Closing, CreateOutcome, Desired, Fields, Keys, Message, MessageBus, Owner, Published, Scope, StateStore, StreamId,
     StreamKey, Topic,
 };
 use engine::messages::{Inbox, Tick};
@@ -17,7 +17,9 @@ use super::exchange::Exchange;
 use crate::admin::Health;
 use crate::role::{Identity, Runtime, Stop};
 use crate::shutdown::Shutdown;
+use crate::strategy::COMMAND;
 use crate::{gateway, strategy};
+use crds::record::{KEPT, ORDER, STANCE};
 use crds::roles::{AccountSpec, BookSpec, GatewayDesired, GatewaySpec, Stance, StrategyDesired, StrategySpec};
 
 /// The opening capital of every simulated strategy.
@@ -29,11 +31,16 @@ const NAME: &str = "grid";
 pub(crate) struct Role {
     future: Pin<Box<dyn Future<Output = Result<(), Stop>>>>,
     /// Without it the role would take itself for asked to stop.
-    _alive: watch::Sender<bool>,
+    alive: watch::Sender<bool>,
     pub epoch: u64,
 }
 
 impl Role {
+    /// It is asked to stop, as by SIGTERM.
+    pub fn ask_to_stop(&self) {
+        self.alive.send(true).unwrap();
+    }
+
     /// Lets it go on until it waits; tells how it ended, if it did.
     pub fn step(&mut self) -> Option<Result<(), Stop>> {
         match self.future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -86,25 +93,92 @@ impl Account {
         let exchange = Exchange::on(&bus);
         let mut account =
             Self { bus, exchange, gateway, strategy, ledger, gateway_ledger, keys, scope, spec, token: 0 };
-        let ledger = account.ledger.parse().unwrap();
-        let book = BookSpec::new(NAME.to_owned(), ledger, account.spec.spec.capital.clone(), Stance::Open);
-        account.register(&account.gateway.clone(), &GatewayDesired { books: vec![book] });
+        account.follow(Stance::Open);
+        account.nudge(&account.gateway);
         account
     }
 
-    fn register(&mut self, owner: &Owner, value: &impl serde::Serialize) {
+    /// Sets a register, and tells nobody: as if the nudge was lost.
+    pub fn register(&mut self, owner: &Owner, value: &impl serde::Serialize) {
         self.token += 1;
         let value = serde_json::to_string(value).unwrap().into();
         at_once(self.bus.set_desired(owner, &Desired { generation: 1, token: self.token, value })).unwrap();
+    }
+
+    pub fn nudge(&self, owner: &Owner) {
         self.publish(owner.inbox().clone(), &Inbox::Control);
+    }
+
+    /// The gateway's register asks for this stance of the strategy; no nudge tells of it.
+    pub fn follow(&mut self, stance: Stance) {
+        let ledger = self.ledger.parse().unwrap();
+        let book = BookSpec::new(NAME.to_owned(), ledger, self.spec.spec.capital.clone(), stance);
+        self.register(&self.gateway.clone(), &GatewayDesired { books: vec![book] });
+    }
+
+    /// The stance that the gateway has acknowledged.
+    pub fn acknowledged(&self) -> Option<Stance> {
+        let stance = self.field(&self.gateway, &format!("{STANCE}{}", self.ledger))?;
+        Some(serde_json::from_value(stance).unwrap())
+    }
+
+    /// The worker's register asks for this state; no nudge tells of it.
+    pub fn want(&mut self, state: DesiredState) {
+        self.register(&self.strategy.clone(), &StrategyDesired { state });
     }
 
     /// A human wants the strategy elsewhere.
     pub fn wish(&mut self, state: DesiredState) {
-        self.register(&self.strategy.clone(), &StrategyDesired { state });
+        self.want(state);
+        self.nudge(&self.strategy);
     }
 
-    fn publish(&self, stream: StreamKey, document: &impl serde::Serialize) -> StreamId {
+    /// Closes the strategy's ledger and deletes its inbox, as the operator does at the end of a deletion.
+    pub fn close_strategy(&self) {
+        let closing = Closing { drop: &self.keys.streams_of(&self.strategy), keep: &KEPT };
+        at_once(self.bus.close(&self.strategy, &self.ledger, closing)).unwrap();
+    }
+
+    /// The ids of orders that the gateway's record holds as sent, whatever became of them.
+    pub fn sent_on_record(&self) -> Vec<String> {
+        let record = at_once(self.bus.record(&self.gateway)).unwrap().unwrap();
+        let orders = record.fields.iter().filter_map(|(name, value)| Some((name.strip_prefix(ORDER)?, value)));
+        let sent = orders.filter(|(_, value)| {
+            let order: Value = serde_json::from_str(value).unwrap();
+            order["status"] != "Denied"
+        });
+        sent.map(|(id, _)| id.to_owned()).collect()
+    }
+
+    /// A strategy of this account by another name.
+    pub fn inbox_of(&self, name: &str) -> Owner {
+        self.keys.strategy(&self.scope, name)
+    }
+
+    /// The commands of the worker's open orders once more, as it gives them itself after half a minute of silence; its
+    /// own clock stands still here.
+    pub fn ask_again(&self) {
+        let record = at_once(self.bus.record(&self.strategy)).unwrap().unwrap();
+        for (_, command) in record.fields.iter().filter(|(name, _)| name.starts_with(COMMAND)) {
+            self.command(&serde_json::from_str::<Value>(command).unwrap());
+        }
+    }
+
+    /// The gateway's record is gone, and made anew by hand: what only it knew is lost.
+    pub fn lose_gateway(&mut self) {
+        at_once(self.bus.close(&self.gateway, &self.gateway_ledger, Closing::default())).unwrap();
+        match at_once(self.bus.create(&self.gateway, "test", &Fields::new())).unwrap() {
+            CreateOutcome::Created { ledger } => self.gateway_ledger = ledger,
+            CreateOutcome::Exists { .. } => panic!("it was closed"),
+        }
+    }
+
+    /// Whether a stream exists.
+    pub fn exists(&self, stream: &StreamKey) -> bool {
+        at_once(self.bus.last_id(stream)).unwrap().is_some()
+    }
+
+    pub fn publish(&self, stream: StreamKey, document: &impl serde::Serialize) -> StreamId {
         let message = Message::new(stream, 1, serde_json::to_string(document).unwrap());
         match at_once(self.bus.publish(&message)).unwrap() {
             Published::Appended(id) => id,
@@ -144,20 +218,20 @@ impl Account {
         let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
         let exchange = self.exchange.clone();
         let future = Box::pin(async move { gateway::run_with(runtime, &spec, || exchange.clone()).await });
-        Role { future, _alive: alive, epoch }
+        Role { future, alive, epoch }
     }
 
     /// The gateway of the paper venue, which keeps its orders in the gateway's record.
     pub fn start_paper_gateway(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("gateway", &self.gateway_ledger, epoch);
         let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
-        Role { future: Box::pin(gateway::run(runtime, spec)), _alive: alive, epoch }
+        Role { future: Box::pin(gateway::run(runtime, spec)), alive, epoch }
     }
 
     pub fn start_worker(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("strategy", &self.ledger, epoch);
         let future = Box::pin(strategy::run(runtime, self.spec.clone(), Registry::standard()));
-        Role { future, _alive: alive, epoch }
+        Role { future, alive, epoch }
     }
 }
 

@@ -31,6 +31,9 @@ pub(crate) fn audit(account: &Account) -> Vec<String> {
     if engine["orders"] != json!([]) {
         findings.push(format!("the worker has open orders: {}", engine["orders"]));
     }
+    if account.bus.committed(&account.topic(Topic::RiskAlert)).iter().any(|alert| alert["kind"] == "AccountMismatch") {
+        findings.push("the worker was halted because of news that could have been told again".to_owned());
+    }
     if engine["anomalies"] != json!(0) {
         findings.push(format!("the worker has met what cannot be: {} times", engine["anomalies"]));
     }
@@ -100,7 +103,9 @@ fn fills(account: &Account, findings: &mut Vec<String>) {
     let id = |fill: &Value| fill["tradeId"].as_str().unwrap().to_owned();
     let published = account.bus.committed(&account.topic(Topic::OrderFill)).iter().map(id).collect::<Vec<_>>();
     let inbox = account.bus.committed(account.strategy.inbox());
-    let told = inbox.iter().filter(|entry| entry.get("fill").is_some()).map(|entry| id(&entry["fill"])).collect();
+    // What is told again to who asks again is not told twice.
+    let told = inbox.iter().filter(|entry| entry.get("fill").is_some() && entry.get("repeat").is_none());
+    let told = told.map(|entry| id(&entry["fill"])).collect();
     for (what, mut found) in [("order.fill", published), ("the inbox", told)] {
         found.sort();
         if found != expected {

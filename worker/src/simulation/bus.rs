@@ -58,6 +58,9 @@ struct Control {
     commits: u32,
     messages: Vec<(StreamKey, Arc<str>)>,
     sendings: BTreeSet<(String, i64)>,
+    /// The next entry with a trade for this stream is lost: deleted before anybody reads it.
+    losing: Option<StreamKey>,
+    lost: usize,
 }
 
 /// A bus and store as the roles see it.
@@ -99,6 +102,26 @@ impl VirtualBus {
     /// Lets one that has stopped go on, as if its machine had only been frozen.
     pub fn release(&self, number: u64) {
         self.control().released.insert(number);
+    }
+
+    /// The next news of a trade for this inbox is lost, as if somebody had deleted it.
+    pub fn lose_next(&self, inbox: &StreamKey) {
+        self.control().losing = Some(inbox.clone());
+    }
+
+    /// How many entries were lost.
+    pub fn lost(&self) -> usize {
+        self.control().lost
+    }
+
+    /// The commit without the entry that is to be lost.
+    fn robbed(&self, commit: &Commit) -> Option<Commit> {
+        let losing = self.control().losing.clone()?;
+        let is_loot = |message: &Message| message.stream == losing && message.data.contains("\"fill\"");
+        let place = commit.messages.iter().position(is_loot)?;
+        let mut robbed = commit.clone();
+        robbed.messages.remove(place);
+        Some(robbed)
     }
 
     /// How many commits were stored.
@@ -148,9 +171,14 @@ impl VirtualBus {
     }
 
     async fn commit_and_note(&self, lease: &Lease, commit: &Commit) -> Result<CommitOutcome, BusError> {
-        let outcome = self.memory.commit(lease, commit).await?;
+        let robbed = self.robbed(commit);
+        let outcome = self.memory.commit(lease, robbed.as_ref().unwrap_or(commit)).await?;
         if matches!(outcome, CommitOutcome::Committed { .. }) {
             let mut control = self.control();
+            if robbed.is_some() {
+                control.losing = None;
+                control.lost += 1;
+            }
             control.commits += 1;
             control.messages.extend(commit.messages.iter().map(|one| (one.stream.clone(), Arc::clone(&one.data))));
             for (name, value) in &commit.set {
@@ -261,12 +289,20 @@ impl StateStore for VirtualBus {
         self.memory.set_desired(owner, desired).await
     }
 
+    async fn nudge(&self, owner: &Owner, message: &Message) -> Result<(), BusError> {
+        self.memory.nudge(owner, message).await
+    }
+
     async fn desired(&self, owner: &Owner) -> Result<Option<Desired>, BusError> {
         self.memory.desired(owner).await
     }
 
     async fn trim(&self, stream: &StreamKey, up_to: StreamId) -> Result<(), BusError> {
         self.memory.trim(stream, up_to).await
+    }
+
+    async fn shorten(&self, stream: &StreamKey, length: u64) -> Result<(), BusError> {
+        self.memory.shorten(stream, length).await
     }
 
     async fn claim_installation(&self, keys: &Keys, id: &str) -> Result<Claim, BusError> {

@@ -102,6 +102,11 @@ impl Exchange {
         inner.placed.clone()
     }
 
+    /// Whether an order is open there.
+    pub fn has_open_orders(&self) -> bool {
+        self.placed().iter().any(|placed| !placed.is_closed())
+    }
+
     /// All trades, in no special order.
     pub fn trades(&self) -> Vec<(OrderCommand, VenueTrade)> {
         let with = |placed: Placed| placed.trades.into_iter().map(move |trade| (placed.command.clone(), trade.1));

@@ -136,6 +136,11 @@ impl Placed {
 
     /// The reports of an event; a trade that lags is not in them, only its quantity is.
     fn tell(&mut self, at: i64, trade: Option<VenueTrade>) -> Vec<(i64, VenueReport)> {
+        if let Some(trade) = trade.clone().filter(|_| self.lags_whole()) {
+            // Nothing of it shows before it is due; then it is told, because nobody would ask for it.
+            let due = at + self.script.trade_lag_ms;
+            return vec![(due, VenueReport { trades: vec![trade], ..self.bare(due) })];
+        }
         let delays = self.script.reports.get(self.events).or(self.script.reports.last()).cloned().unwrap_or_default();
         self.events += 1;
         let trade = trade.filter(|_| self.script.trade_lag_ms == 0);
@@ -149,13 +154,29 @@ impl Placed {
         VenueReport { trades: trades.collect(), ..self.bare(now) }
     }
 
+    fn lags_whole(&self) -> bool {
+        self.script.understates && self.script.trade_lag_ms > 0
+    }
+
+    /// What the exchange says has traded in all.
+    fn total(&self, now: i64) -> Quantity {
+        if !self.lags_whole() {
+            return self.filled;
+        }
+        let visible = self.trades.iter().filter(|(visible, _)| *visible <= now);
+        visible.fold(Quantity::ZERO, |sum, (_, trade)| sum.plus(trade.quantity).unwrap())
+    }
+
     fn bare(&self, at: i64) -> VenueReport {
+        let total = self.total(at);
+        // It does not say that all has traded while it does not show all.
+        let is_partial = self.status == OrderStatus::Filled && total < self.filled;
         VenueReport {
             client_order_id: self.id().clone(),
             venue_order_id: self.number.to_string(),
-            status: self.status,
+            status: if is_partial { OrderStatus::PartiallyFilled } else { self.status },
             reason: if self.status == OrderStatus::Expired { "NoSize".to_owned() } else { String::new() },
-            cumulative_quantity: self.filled,
+            cumulative_quantity: total,
             trades: Vec::new(),
             matched: None,
             time: Timestamp::from_millis(at),

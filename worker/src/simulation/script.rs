@@ -34,6 +34,8 @@ pub(crate) struct Script {
     pub hidden_ms: i64,
     /// How long after its time a trade is missing in reports, while the total already shows it.
     pub trade_lag_ms: i64,
+    /// Until then the total lags with its trade, also the total told with an end; the trade is reported when it shows.
+    pub understates: bool,
     /// For each event in turn (the last stands for all after it), the delays of the reports of it: none is a
     /// lost report, two are a doubled one.
     pub reports: Vec<Vec<i64>>,
@@ -50,6 +52,8 @@ pub(crate) struct Weather {
     pub is_dark: bool,
     /// Some orders stay open until they are cancelled.
     pub orders_stay: bool,
+    /// Some totals are understated, also with an end.
+    pub understates: bool,
 }
 
 impl Default for Script {
@@ -63,6 +67,7 @@ impl Default for Script {
             ends_after: Some(0),
             hidden_ms: 0,
             trade_lag_ms: 0,
+            understates: false,
             reports: vec![vec![0]],
             cancel_answered: true,
             cancels_lost: 0,
@@ -110,6 +115,7 @@ impl Script {
             },
             hidden_ms: chance.below_i64(VISIBILITY_MS) * chance.below_i64(2),
             trade_lag_ms: chance.below_i64(1_500) * chance.below_i64(2),
+            understates: weather.understates && chance.one_in(3),
             reports,
             cancel_answered: !chance.one_in(3),
             cancels_lost: chance.below(3),

@@ -38,6 +38,9 @@ pub(super) struct World {
     sequence: u64,
 }
 
+/// Steps of quiet time after which the worker asks for its open orders.
+const ASK_AGAIN_STEPS: u64 = 30;
+
 /// How often what was met.
 pub(super) type Met = BTreeMap<String, usize>;
 
@@ -45,7 +48,8 @@ impl World {
     pub fn of(seed: u64) -> Self {
         let account = Account::open();
         let mut chance = Chance::of(seed);
-        let weather = Weather { is_dark: chance.one_in(5), orders_stay: chance.one_in(2) };
+        let weather =
+            Weather { is_dark: chance.one_in(5), orders_stay: chance.one_in(2), understates: chance.one_in(3) };
         account.exchange.draw_from(Some(chance.clone()), weather);
         let (gateway, worker) = (account.start_gateway(1), account.start_worker(1));
         Self {
@@ -88,7 +92,10 @@ impl World {
 
     fn becomes_quiet(&mut self) -> bool {
         let mut quiet = 0;
-        for _ in 0..CALM_STEPS {
+        for step in 1..=CALM_STEPS {
+            if step % ASK_AGAIN_STEPS == 0 {
+                self.account.ask_again();
+            }
             let before = self.account.bus.count(self.account.strategy.inbox());
             self.go_on(false);
             let told = self.account.bus.count(self.account.strategy.inbox()) > before;
@@ -111,6 +118,7 @@ impl World {
         met.insert("SentAgain".to_owned(), requests.len() - ids.len());
         met.insert("Restarted".to_owned(), self.restarts);
         met.insert("WokeUp".to_owned(), self.woke_up);
+        met.insert("NewsLost".to_owned(), self.account.bus.lost());
         met
     }
 
@@ -151,6 +159,11 @@ impl World {
         }
         if self.chance.one_in(10) {
             self.wake();
+        }
+        // A lost entry that told of a trade after its order's end cannot be told again: the strategy halts, which has its
+        // own test, `what_cannot_be_told_again_halts_the_strategy_for_good`.
+        if !self.weather.understates && self.chance.one_in(30) {
+            self.account.bus.lose_next(self.account.strategy.inbox());
         }
     }
 

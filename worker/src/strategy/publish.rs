@@ -1,35 +1,24 @@
 //! From the engine's effects to messages, and the commit that carries them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use bus::{Body, Entry, Message, Retention, StreamId, StreamKey, Topic};
+use bus::{Bounds, Entry, Message, Poison, StreamId, StreamKey, Topic};
 use engine::client_order_id::ClientOrderId;
-use engine::messages::{CommandKind, OrderCommand, OrderStatus, OrderUpdate, Tick};
+use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate, Tick};
 use engine::numbers::Quantity;
 use engine::strategy::DesiredState;
 use engine::{Effect, Event};
-use serde::Serialize;
 
+use super::doubt::{MISMATCH, MISMATCH_MESSAGE};
 use super::{COMMAND, Worker};
+use crate::document::{DeadLetter, for_outsiders, message};
 use crate::role::{Bus, Stop};
 use crate::saved::ENGINE;
-use crate::session::{Change, Done};
+use crate::session::{Change, Done, patiently};
 use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
 
-/// The version of every document this program writes.
-pub const DOCUMENT_VERSION: u32 = 1;
 /// Commands that may wait for the gateway before openings are denied.
-const COMMANDS_MAX: u64 = 1_000;
-/// What streams for outsiders keep: about so many entries, about a week.
-pub const FOR_OUTSIDERS: Retention = Retention { max_len: Some(10_000), max_age_ms: Some(7 * 24 * 3_600_000) };
-/// Nudges tell only that something changed.
-pub const NUDGES: Retention = Retention { max_len: Some(1_000), max_age_ms: None };
-
-/// One document of ours.
-pub fn message(stream: StreamKey, document: &impl Serialize) -> Message {
-    // Our own types hold no map with a key that is not text, so this cannot fail.
-    Message::new(stream, DOCUMENT_VERSION, serde_json::to_string(document).unwrap_or_default())
-}
+const COMMANDS: Bounds = Topic::OrderCommand.bounds();
 
 impl<B: Bus> Worker<'_, B> {
     fn topic(&self, topic: Topic) -> StreamKey {
@@ -42,12 +31,8 @@ impl<B: Bus> Worker<'_, B> {
             if !self.may_take_ticks() {
                 return;
             }
-            let tick = match &entry.body {
-                Body::Document { data, .. } => serde_json::from_str::<Tick>(data).map_err(|error| error.to_string()),
-                Body::Poison { reason, .. } => Err(reason.clone()),
-            };
             self.tick_cursor = entry.id;
-            match tick {
+            match entry.decode() {
                 Ok(tick) => self.take_tick(tick, entry.id),
                 Err(problem) => self.bury(&entry, &problem),
             }
@@ -69,28 +54,31 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// A tick that does not read is stepped over and kept for who looks into it.
-    fn bury(&mut self, entry: &Entry, problem: &str) {
+    fn bury(&mut self, entry: &Entry, problem: &Poison) {
         self.runtime.health.poison();
-        tracing::error!(stream = %self.ticks, id = %entry.id, problem, "a tick does not read; it is skipped");
-        let letter = dead_letter(&self.ticks, entry, problem);
-        self.batch.messages.push(message(self.topic(Topic::DeadLetter), &letter).with_retention(FOR_OUTSIDERS));
+        tracing::error!(stream = %self.ticks, id = %entry.id, %problem, "a tick does not read; it is skipped");
+        let letter = DeadLetter::of(&self.ticks, entry, problem);
+        self.batch.messages.push(self.for_outsiders(Topic::DeadLetter, &letter));
         self.batch.tick();
+    }
+
+    fn for_outsiders(&self, topic: Topic, document: &impl Document) -> Message {
+        for_outsiders(&self.runtime.identity.keys, self.owner.scope(), topic, document)
     }
 
     /// Turns effects into messages of the next commit.
     pub(super) fn absorb(&mut self, effects: Vec<Effect>, tick: Option<StreamId>) {
         for effect in effects {
             let message = match effect {
-                Effect::Signal(signal) => {
-                    message(self.topic(Topic::StrategySignal), &signal).with_retention(FOR_OUTSIDERS)
-                }
+                Effect::Signal(signal) => self.for_outsiders(Topic::StrategySignal, &signal),
                 Effect::Command(command) => self.command(&command.into_message(tick.map(|id| id.to_string()))),
-                Effect::Position(update) => {
-                    message(self.topic(Topic::PositionUpdate), &update).with_retention(FOR_OUTSIDERS)
-                }
-                Effect::Alert(alert) => message(self.topic(Topic::RiskAlert), &alert).with_retention(FOR_OUTSIDERS),
-                Effect::Snapshot(snapshot) => {
-                    message(self.topic(Topic::StateSnapshot), &snapshot).with_retention(FOR_OUTSIDERS)
+                Effect::Position(update) => self.for_outsiders(Topic::PositionUpdate, &update),
+                Effect::Alert(alert) => self.for_outsiders(Topic::RiskAlert, &alert),
+                Effect::Snapshot(snapshot) => self.for_outsiders(Topic::StateSnapshot, &snapshot),
+                // Only news of orders can be, and is caught where it is applied.
+                Effect::Poison(problem) => {
+                    tracing::error!(problem, "an event was not taken");
+                    continue;
                 }
             };
             self.batch.messages.push(message);
@@ -104,21 +92,41 @@ impl<B: Bus> Worker<'_, B> {
         match command.kind {
             CommandKind::Create(_) => {
                 self.batch.set.push((format!("{COMMAND}{}", command.client_order_id), message.data.to_string()));
-                message.with_bound(COMMANDS_MAX)
+                message.with_bound(COMMANDS.entries)
             }
             CommandKind::Cancel => message,
         }
     }
 
-    /// Publishes an order's command once more.
-    pub(super) async fn republish(&mut self, id: &ClientOrderId) -> Result<(), Stop> {
-        let record = crate::session::patiently(&self.runtime, || self.runtime.bus.record(&self.owner)).await?;
-        let Some(data) = record.and_then(|record| record.fields.get(&format!("{COMMAND}{id}")).cloned()) else {
-            return Ok(());
-        };
-        tracing::warn!(order = %id, "no news of the order; its command is published again");
-        self.batch.messages.push(Message::new(self.topic(Topic::OrderCommand), DOCUMENT_VERSION, data));
-        self.store().await
+    /// Publishes the commands of these orders once more, but for those that the gateway has not read yet: it trims what
+    /// it has, so whatever is in the stream still comes to it. Gives those of which no command is kept.
+    pub(super) async fn republish(&mut self, orders: &BTreeSet<ClientOrderId>) -> Result<Vec<ClientOrderId>, Stop> {
+        let stream = self.topic(Topic::OrderCommand);
+        let most = usize::try_from(2 * COMMANDS.entries).unwrap_or(usize::MAX);
+        let runtime = self.runtime.clone();
+        let read = || runtime.bus.range(&stream, StreamId::ZERO, StreamId::MAX, most);
+        let waiting: BTreeSet<_> = patiently(&runtime, read)
+            .await?
+            .iter()
+            .filter_map(|entry| entry.decode::<OrderCommand>().ok())
+            .map(|command| command.client_order_id)
+            .collect();
+        let record = patiently(&runtime, || runtime.bus.record(&self.owner)).await?;
+        let mut unkept = Vec::new();
+        for id in orders.difference(&waiting) {
+            let Some(data) = record.as_ref().and_then(|record| record.fields.get(&format!("{COMMAND}{id}"))) else {
+                unkept.push(id.clone());
+                continue;
+            };
+            tracing::warn!(order = %id, "no news of the order; its command is published again");
+            let again = Message::new(stream.clone(), OrderCommand::VERSION, data.clone());
+            // At its bound the stream holds enough for the gateway: nothing is denied, and it is tried again later.
+            self.batch.messages.push(again.with_bound(COMMANDS.entries));
+        }
+        if !self.batch.messages.is_empty() {
+            self.store().await?;
+        }
+        Ok(unkept)
     }
 
     /// Commits everything since the last commit.
@@ -126,7 +134,7 @@ impl<B: Bus> Worker<'_, B> {
         let mut batch = std::mem::take(&mut self.batch);
         tracing::Span::current().record("cursor", tracing::field::display(self.tick_cursor));
         loop {
-            let change = self.change(&mut batch);
+            let change = self.change(&batch)?;
             match self.session.commit(change).await? {
                 Done::Stored => return Ok(()),
                 // Nothing was stored: the openings of this batch are denied, and the rest is committed.
@@ -135,10 +143,13 @@ impl<B: Bus> Worker<'_, B> {
         }
     }
 
-    fn change(&self, batch: &mut super::Batch) -> Change {
+    fn change(&self, batch: &super::Batch) -> Result<Change, Stop> {
         let mut set = batch.set.clone();
-        set.push((ENGINE.to_owned(), self.engine.snapshot().to_string()));
-        set.push((REPORT.to_owned(), serde_json::to_string(&self.engine.report()).unwrap_or_default()));
+        let unsaved = |problem: String| Stop::Unsaved { owner: self.owner.name().to_owned(), problem };
+        let state = self.engine.snapshot().map_err(|error| unsaved(error.to_string()))?;
+        set.push((ENGINE.to_owned(), state.to_string()));
+        let report = serde_json::to_string(&self.engine.report()).map_err(|error| unsaved(error.to_string()))?;
+        set.push((REPORT.to_owned(), report));
         if let Some(sequence) = self.engine.last_sequence() {
             set.push((POSITION.to_owned(), sequence.to_string()));
         }
@@ -146,15 +157,14 @@ impl<B: Bus> Worker<'_, B> {
             set.push(self.phase().to_field());
         }
         let inbox = self.owner.inbox().clone();
-        let nudge = BTreeMap::from([("owner", self.owner.name())]);
-        let nudge = message(self.topic(Topic::Report), &nudge).with_retention(NUDGES);
-        Change {
+        let nudge = self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() });
+        Ok(Change {
             cursors: vec![(self.ticks.clone(), self.tick_cursor), (inbox.clone(), self.inbox_cursor)],
             set,
             delete: batch.delete.clone(),
             messages: batch.messages.iter().cloned().chain([nudge]).collect(),
             trims: if self.inbox_cursor == StreamId::ZERO { Vec::new() } else { vec![(inbox, self.inbox_cursor)] },
-        }
+        })
     }
 
     /// The last tick was taken, and every open order was held against it: nothing can trade any more.
@@ -165,6 +175,15 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     fn phase(&self) -> Phase {
+        if self.engine.is_mismatched() {
+            // It takes no tick any more: nobody waits for it.
+            return Phase {
+                state: PhaseState::Quarantined,
+                reason: MISMATCH.to_owned(),
+                message: MISMATCH_MESSAGE.to_owned(),
+                generation: self.spec.generation,
+            };
+        }
         let (state, reason) = match self.engine.desired() {
             DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),
             DesiredState::Running | DesiredState::Paused if self.has_ended() => {
@@ -202,13 +221,4 @@ fn busy(client_order_id: ClientOrderId, time: engine::time::Timestamp) -> OrderU
         matched: None,
         time,
     }
-}
-
-/// An entry that did not read, kept with where it stood.
-pub fn dead_letter(stream: &StreamKey, entry: &Entry, problem: &str) -> serde_json::Value {
-    let raw = match &entry.body {
-        Body::Document { data, .. } => data.to_string(),
-        Body::Poison { raw, .. } => raw.clone(),
-    };
-    serde_json::json!({ "stream": stream.as_str(), "id": entry.id.to_string(), "problem": problem, "raw": raw })
 }

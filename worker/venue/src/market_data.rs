@@ -1,10 +1,8 @@
-//! What a feed needs of a source of ticks. Knows no bus and no store.
+//! What a feed needs of a source of ticks. Knows no bus and no store. A file is no source by itself: reading it waits.
 
 use std::future::Future;
 
 use engine::messages::Tick;
-
-use crate::replay::{DataError, Replay};
 
 /// A source of ticks of one market.
 pub trait MarketData: Send {
@@ -16,16 +14,4 @@ pub trait MarketData: Send {
 
     /// Goes on with the tick of this sequence.
     fn seek(&mut self, sequence: u64) -> impl Future<Output = Result<(), Self::Error>> + Send;
-}
-
-impl MarketData for Replay {
-    type Error = DataError;
-
-    async fn next(&mut self) -> Result<Option<Tick>, DataError> {
-        Iterator::next(self).transpose()
-    }
-
-    async fn seek(&mut self, sequence: u64) -> Result<(), DataError> {
-        Replay::seek(self, sequence)
-    }
 }

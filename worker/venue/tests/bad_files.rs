@@ -260,7 +260,7 @@ fn files_that_are_not_there() {
     );
     assert_eq!(folder.error(&[]), "no file of market data is named; name at least one");
     fs::create_dir(folder.path("sub")).unwrap();
-    assert!(folder.error(&[folder.path("sub")]).starts_with("sub: cannot be opened: "));
+    assert!(folder.error(&[folder.path("sub")]).starts_with("sub: is a directory, and data are read more than once; "));
     assert!(!Path::new("no.csv").exists());
 }
 

@@ -77,6 +77,23 @@ fn the_newest_row_first_is_turned_with_true_line_numbers() {
 }
 
 #[test]
+fn a_file_with_the_newest_row_first_has_one_digest_packed_or_not_and_another_if_a_row_differs() {
+    let row = |hour: i64, close: &str| format!("{},5,9,2,{close},1\n", 1_700_006_400 + 3_600 * hour);
+    let rows = |oldest: &str| format!("time,open,high,low,close,volume\n{}{}{}", row(2, "6"), row(1, "6"), oldest);
+    let digest = |content: &[u8]| {
+        let folder = Folder::new();
+        scan(&[folder.write("btc.csv", content)]).files[0].digest
+    };
+    let whole = rows(&row(0, "6"));
+    let read = digest(whole.as_bytes());
+    assert_eq!(read.bytes, whole.len() as u64, "the head and every row");
+    assert_eq!(digest(&gzip(whole.as_bytes())), read);
+    for other in [rows(&row(0, "7")), rows(""), whole.replace("time", "Time")] {
+        assert_ne!(digest(other.as_bytes()), read, "{other}");
+    }
+}
+
+#[test]
 fn seconds_in_our_own_forms_are_refused_with_what_to_write() {
     let said = "1700000000 is a time in seconds; write ms: 1700000000000, and so in each row";
     refuses("time,price\n1700000000,600\n1700000060,606\n", &format!(":2: time: {said}"));

@@ -166,6 +166,11 @@ impl StateStore for MemoryBus {
         Ok(self.turn().await.beat(lease))
     }
 
+    async fn nudge(&self, owner: &Owner, message: &Message) -> Result<(), BusError> {
+        let open = self.turn().await.record(owner).is_some_and(|record| !record.closed);
+        if open { self.publish(message).await.map(drop) } else { Ok(()) }
+    }
+
     async fn close(&self, owner: &Owner, ledger: &str, closing: Closing<'_>) -> Result<CloseOutcome, BusError> {
         Ok(self.turn().await.close(owner, ledger, closing))
     }
@@ -184,6 +189,11 @@ impl StateStore for MemoryBus {
 
     async fn trim(&self, stream: &StreamKey, up_to: StreamId) -> Result<(), BusError> {
         self.turn().await.trim(stream, up_to);
+        Ok(())
+    }
+
+    async fn shorten(&self, stream: &StreamKey, length: u64) -> Result<(), BusError> {
+        self.turn().await.shorten(stream, length);
         Ok(())
     }
 

@@ -81,6 +81,9 @@ impl State {
             record.at_ms = clock_ms();
             record.followed = commit.followed.or(record.followed);
         }
+        if !commit.owned.is_empty() {
+            self.owned.insert(lease.owner.state_key().into(), commit.owned.clone());
+        }
         let ids = commit.messages.iter().map(|m| self.append(m)).collect();
         CommitOutcome::Committed { version, ids, register: self.register_version(&lease.owner) }
     }
@@ -125,7 +128,8 @@ impl State {
             return BeatOutcome::Fenced { epoch: record.epoch, incarnation: record.incarnation };
         }
         record.beat_ms = clock_ms();
-        BeatOutcome::Beaten { version: record.version, register }
+        let version = record.version;
+        BeatOutcome::Beaten { version, register, full: self.is_full() }
     }
 
     pub(super) fn close(&mut self, owner: &Owner, ledger: &str, closing: Closing<'_>) -> CloseOutcome {
@@ -142,7 +146,7 @@ impl State {
                 self.used += size(&record.fields);
             }
         }
-        for stream in closing.drop {
+        for stream in self.owned.remove(owner.state_key()).iter().flatten().chain(closing.drop) {
             self.remove(stream);
         }
         CloseOutcome::Closed

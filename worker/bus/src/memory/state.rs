@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::streams::Stream;
-use crate::{Batch, Body, Claim, Desired, Entry, Keys, Message, Record, StreamId, StreamKey};
+use crate::{Batch, Body, Claim, Desired, Entry, Keys, Message, Record, Retention, StreamId, StreamKey};
 
 /// Everything the memory bus holds.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct State {
     pub(super) streams: HashMap<StreamKey, Stream>,
     /// By state key.
     pub(super) records: HashMap<Arc<str>, Record>,
+    /// Streams that go with a record, by its state key.
+    pub(super) owned: HashMap<Arc<str>, Vec<StreamKey>>,
     /// By desired key.
     pub(super) registers: HashMap<Arc<str>, Desired>,
     /// By installation key.
@@ -81,6 +83,13 @@ impl State {
     pub(super) fn trim(&mut self, stream: &StreamKey, up_to: StreamId) {
         if let Some(stream) = self.streams.get_mut(stream) {
             self.used = self.used.saturating_sub(stream.trim(up_to));
+        }
+    }
+
+    pub(super) fn shorten(&mut self, stream: &StreamKey, length: u64) {
+        if let Some(stream) = self.streams.get_mut(stream) {
+            let shorter = Retention { max_len: Some(length), max_age_ms: None };
+            self.used = self.used.saturating_sub(stream.retain(shorter, 0));
         }
     }
 

@@ -2,6 +2,7 @@
 -- Applies everything an owner does at once, or nothing. Never creates a record.
 -- KEYS: record, register, then each stream that is written or trimmed, once.
 -- ARGV: ledger, epoch, incarnation, expected version, next version, commit id, followed version of the register or '',
+--   streams that go with the ledger, divided by blanks, or '',
 --   numbers of deletes, pairs, trims, messages; then
 --   deletes:  name
 --   pairs:    name, value
@@ -36,8 +37,8 @@ if held[5] ~= ARGV[4] then
 end
 
 local deletes, pairs_, trims, messages =
-  tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-local first_delete = 12
+  tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local first_delete = 13
 local first_pair = first_delete + deletes
 local first_trim = first_pair + 2 * pairs_
 local first_message = first_trim + 2 * trims
@@ -88,6 +89,9 @@ redis.call('HSET', record, '_version', ARGV[5], '_commit', ARGV[6],
   '_at', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
 if ARGV[7] ~= '' then
   redis.call('HSET', record, '_followed', ARGV[7])
+end
+if ARGV[8] ~= '' then
+  redis.call('HSET', record, '_streams', ARGV[8])
 end
 
 local answer = {'committed', generation, token}

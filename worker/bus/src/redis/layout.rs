@@ -7,6 +7,7 @@
 //! | `_ledger`, `_uid`, `_epoch`, `_incarnation`, `_version`, `_commit`, `_closed` | who may commit, and what was committed last |
 //! | `_at`, `_beat` | when the owner last committed, and when it last acquired or beat: the server's clock in ms UTC |
 //! | `_followed` | the version of the register that the owner follows, `generation.token` |
+//! | `_streams` | the streams that go with the ledger, divided by blanks |
 //! | `cursor:<stream>` | a stream id |
 //! | `field:<name>` | a field |
 //!
@@ -14,10 +15,14 @@
 
 use redis::{Script, ScriptInvocation};
 
-use crate::{Commit, Lease, Message, StreamKey};
+use crate::{Commit, Lease, Message, Owner, StreamKey};
 
 pub(super) const CURSOR: &str = "cursor:";
 pub(super) const FIELD: &str = "field:";
+
+const BEAT: &str = include_str!("beat.lua");
+/// What lets a script pass when memory is full.
+const ALLOW_OOM: &str = " flags=allow-oom";
 
 /// The scripts, each with its hash.
 pub(super) struct Scripts {
@@ -26,6 +31,8 @@ pub(super) struct Scripts {
     pub(super) commit: Script,
     pub(super) publish: Script,
     pub(super) beat: Script,
+    /// The same, but refused when memory is full.
+    pub(super) beat_with_room: Script,
     pub(super) close: Script,
     pub(super) set_desired: Script,
 }
@@ -37,7 +44,8 @@ impl Scripts {
             acquire: Script::new(include_str!("acquire.lua")),
             commit: Script::new(include_str!("commit.lua")),
             publish: Script::new(include_str!("publish.lua")),
-            beat: Script::new(include_str!("beat.lua")),
+            beat: Script::new(BEAT),
+            beat_with_room: Script::new(&BEAT.replacen(ALLOW_OOM, "", 1)),
             close: Script::new(include_str!("close.lua")),
             set_desired: Script::new(include_str!("set_desired.lua")),
         }
@@ -50,6 +58,7 @@ impl Scripts {
         call.arg(&lease.ledger).arg(lease.epoch).arg(lease.incarnation);
         call.arg(commit.expected_version).arg(commit.expected_version.saturating_add(1)).arg(&commit.commit_id);
         call.arg(commit.followed.map(|followed| followed.to_string()).unwrap_or_default());
+        call.arg(commit.owned.iter().map(StreamKey::as_str).collect::<Vec<_>>().join(" "));
         call.arg(commit.delete.len()).arg(commit.cursors.len() + commit.set.len());
         call.arg(commit.trims.len()).arg(commit.messages.len());
         for name in &commit.delete {
@@ -81,6 +90,20 @@ impl Scripts {
         message_arguments(&mut call, message);
         call
     }
+
+    /// The call of `publish.lua` for who has an open ledger.
+    pub(super) fn nudge<'a>(&'a self, owner: &Owner, message: &Message) -> ScriptInvocation<'a> {
+        let mut call = self.publish(message);
+        call.key(owner.state_key());
+        call
+    }
+}
+
+/// The call of `beat.lua`, in one of its forms.
+pub(super) fn beat<'a>(script: &'a Script, lease: &Lease) -> ScriptInvocation<'a> {
+    let mut call = script.key(lease.owner.state_key());
+    call.key(lease.owner.desired_key()).arg(&lease.ledger).arg(lease.epoch).arg(lease.incarnation);
+    call
 }
 
 fn message_arguments(call: &mut ScriptInvocation<'_>, message: &Message) {

@@ -1,9 +1,15 @@
 #!lua
 -- Appends one message outside any commit.
--- KEYS: stream. ARGV: length to keep, age to keep, bound (each empty for none), v, data.
+-- KEYS: stream; then the record that must be open, if any must. ARGV: length to keep, age to keep, bound (each empty for none), v, data.
 -- No flag in the header: refused whole when memory is full.
 
 local stream, length, age, bound = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+if KEYS[2] then
+  local held = redis.call('HMGET', KEYS[2], '_ledger', '_closed')
+  if not held[1] or held[2] then
+    return {'closed'}
+  end
+end
 if bound ~= '' and redis.call('XLEN', stream) >= tonumber(bound) then
   return {'busy'}
 end

@@ -2,11 +2,14 @@
 
 use redis::cmd;
 
-use super::{RedisBus, decode, health, layout::FIELD};
+use super::{
+    RedisBus, decode, health,
+    layout::{self, FIELD},
+};
 use crate::{
     AcquireOutcome, BeatOutcome, BusError, Claim, CloseOutcome, Closing, Commit, CommitOutcome, CreateOutcome, Desired,
-    DesiredOutcome, Fields, Health, Keys, Lease, Owner, Record, StateStore, StreamId, StreamKey,
-    state_store::new_ledger,
+    DesiredOutcome, Failure, Fields, Health, Keys, Lease, Message, Owner, Record, StateStore, StreamId, StreamKey,
+    state_store::{CLOSED_KEPT_MS, new_ledger},
 };
 
 impl StateStore for RedisBus {
@@ -15,7 +18,7 @@ impl StateStore for RedisBus {
         loop {
             let ledger = new_ledger();
             let mut call = self.scripts().create.key(owner.state_key());
-            call.arg(&ledger).arg(uid);
+            call.key(owner.desired_key()).arg(&ledger).arg(uid);
             for (name, value) in fields {
                 call.arg(format!("{FIELD}{name}")).arg(value.as_bytes());
             }
@@ -47,16 +50,21 @@ impl StateStore for RedisBus {
 
     async fn beat(&self, lease: &Lease) -> Result<BeatOutcome, BusError> {
         const ACTION: &str = "beat for";
-        let mut call = self.scripts().beat.key(lease.owner.state_key());
-        call.key(lease.owner.desired_key()).arg(&lease.ledger).arg(lease.epoch).arg(lease.incarnation);
-        let answer = self.connections().invoke(ACTION, &lease.owner, &call).await?;
-        decode::beaten(answer).map_err(|problem| BusError::decode(ACTION, &lease.owner, problem))
+        let with_room = layout::beat(&self.scripts().beat_with_room, lease);
+        let (answer, full) = match self.connections().invoke(ACTION, &lease.owner, &with_room).await {
+            Err(error) if error.failure() == Some(Failure::MemoryFull) => {
+                let anyway = layout::beat(&self.scripts().beat, lease);
+                (self.connections().invoke(ACTION, &lease.owner, &anyway).await?, true)
+            }
+            answer => (answer?, false),
+        };
+        decode::beaten(answer, full).map_err(|problem| BusError::decode(ACTION, &lease.owner, problem))
     }
 
     async fn close(&self, owner: &Owner, ledger: &str, closing: Closing<'_>) -> Result<CloseOutcome, BusError> {
         const ACTION: &str = "close the record of";
         let mut call = self.scripts().close.key(owner.state_key());
-        call.arg(ledger);
+        call.key(owner.desired_key()).arg(ledger).arg(CLOSED_KEPT_MS);
         for stream in closing.drop {
             call.key(stream.as_str());
         }
@@ -84,6 +92,12 @@ impl StateStore for RedisBus {
         decode::desired_outcome(answer).map_err(|problem| BusError::decode(ACTION, owner, problem))
     }
 
+    async fn nudge(&self, owner: &Owner, message: &Message) -> Result<(), BusError> {
+        const ACTION: &str = "nudge";
+        let answer = self.connections().invoke(ACTION, owner, &self.scripts().nudge(owner, message)).await?;
+        decode::nudged(answer).map_err(|problem| BusError::decode(ACTION, owner, problem))
+    }
+
     async fn desired(&self, owner: &Owner) -> Result<Option<Desired>, BusError> {
         const ACTION: &str = "read what is desired of";
         let mut command = cmd("HMGET");
@@ -97,6 +111,13 @@ impl StateStore for RedisBus {
         let mut command = cmd("XTRIM");
         command.arg(stream.as_str()).arg("MINID").arg(up_to.next().to_string());
         self.connections().query("trim", stream, &command).await.map(drop)
+    }
+
+    async fn shorten(&self, stream: &StreamKey, length: u64) -> Result<(), BusError> {
+        // As above. About so many: the oldest node of the stream is not rewritten.
+        let mut command = cmd("XTRIM");
+        command.arg(stream.as_str()).arg("MAXLEN").arg("~").arg(length);
+        self.connections().query("shorten", stream, &command).await.map(drop)
     }
 
     async fn claim_installation(&self, keys: &Keys, id: &str) -> Result<Claim, BusError> {

@@ -2,8 +2,11 @@
 //!
 //! It may not read a clock, use chance, or do input and output; it never fails, it refuses with a reason.
 
+mod closed;
 mod orders;
+mod sequence;
 mod state;
+mod sub_account;
 #[cfg(test)]
 mod tests;
 mod ticks;
@@ -19,12 +22,13 @@ use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, Stat
 use crate::numbers::{Notional, Quantity};
 use crate::order::Order;
 use crate::report::Report;
-use crate::risk::{Approved, RiskParameters};
+use crate::risk::{Approved, PositionBounds, RiskParameters};
 use crate::strategy::{Definition, DesiredState, Strategy, StrategyError};
 use crate::time::Timestamp;
 
-pub use state::RestoreError;
+pub use orders::MissingFill;
 use state::State;
+pub use state::{RestoreError, SnapshotError};
 use turn::Turn;
 pub use view::Performance;
 
@@ -69,6 +73,8 @@ pub enum Event {
 }
 
 /// What an engine wants done. All of it goes out in one commit, or nothing does.
+///
+/// [`Effect::Poison`] is the exception: it comes alone, and then nothing of the engine has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// For `strategy.signal`.
@@ -81,6 +87,9 @@ pub enum Effect {
     Alert(RiskAlert),
     /// For `state.snapshot`.
     Snapshot(StateSnapshot),
+    /// The event was not taken: it tells of a trade that cannot be booked, for the reason given here. Whoever
+    /// gave it must not pass it, and must trade nothing more, before a human has looked.
+    Poison(String),
 }
 
 /// One strategy at work.
@@ -88,6 +97,7 @@ pub enum Effect {
 pub struct Engine {
     config: Config,
     kind: &'static str,
+    bounds: PositionBounds,
     strategy: Box<dyn Strategy>,
     state: State,
 }
@@ -97,31 +107,31 @@ impl Engine {
     pub fn new(config: Config, definition: &Definition) -> Result<Self, StrategyError> {
         let strategy = (definition.start)(&config.parameters, None)?;
         let state = State::new(&config);
-        Ok(Self { config, kind: definition.name, strategy, state })
+        Ok(Self { config, kind: definition.name, bounds: definition.position_bounds, strategy, state })
     }
 
     /// A strategy as it was when `saved` was taken, under the parameters of `config`.
     pub fn restore(config: Config, definition: &Definition, saved: &Value) -> Result<Self, RestoreError> {
         let state = State::restore(saved)?;
         let strategy = (definition.start)(&config.parameters, Some(&state.strategy))?;
-        Ok(Self { config, kind: definition.name, strategy, state })
+        Ok(Self { config, kind: definition.name, bounds: definition.position_bounds, strategy, state })
     }
 
     /// All state, for [`Engine::restore`].
-    pub fn snapshot(&self) -> Value {
-        self.state.saved_with(self.strategy.snapshot())
+    pub fn snapshot(&self) -> Result<Value, SnapshotError> {
+        self.state.saved_with(self.strategy.snapshot()?)
     }
 
-    /// Takes one event at `now`, which on a replay is the tick's own time.
+    /// Takes one event at `now`, which on a replay is the tick's own time. An effect that is dropped is an order,
+    /// or an alert, that never was.
+    #[must_use]
     pub fn step(&mut self, now: Timestamp, event: Event) -> Vec<Effect> {
         let mut turn = Turn::new(now);
         match event {
             Event::Tick(tick) => self.on_tick(&mut turn, tick),
             Event::OrderUpdate(update) => self.on_order_update(&mut turn, &update),
             Event::Control(desired) => self.on_control(&mut turn, desired),
-            Event::Recovered { highest_sequence } => {
-                self.state.sequence = self.state.sequence.max(highest_sequence);
-            }
+            Event::Recovered { highest_sequence } => self.on_recovered(&mut turn, highest_sequence),
         }
         turn.effects
     }
@@ -131,12 +141,17 @@ impl Engine {
         self.state.last_tick.as_ref().map(|tick| tick.sequence)
     }
 
+    /// The highest order sequence that was used; 0 before the first order.
+    pub const fn highest_order(&self) -> u64 {
+        self.state.sequence
+    }
+
     /// How many trades were booked.
     pub const fn trades(&self) -> u64 {
         self.state.trades
     }
 
-    /// The orders that are not over.
+    /// The orders that are not closed, also those of which a trade is missing.
     pub fn open_orders(&self) -> &[Order] {
         &self.state.orders
     }

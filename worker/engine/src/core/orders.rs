@@ -1,53 +1,114 @@
-//! News of orders: the books, the strategy, the counts. And a human's wish to pause or stop.
+//! News of orders: the books, the strategy, the counts. Money first, state second: a trade is booked once, also
+//! after its order's end, and what cannot be of the news then halts. And a human's wish to pause or stop.
 
 use super::state::VERSION;
 use super::turn::Turn;
 use super::{Effect, Engine};
-use crate::messages::{AlertKind, CommandKind, Fill, OrderCommand, OrderUpdate, PositionUpdate, Side, StateSnapshot};
-use crate::order::{Applied, Order, OrderState};
-use crate::report::RecentTrade;
+use crate::client_order_id::ClientOrderId;
+use crate::messages::{AlertKind, Fill, OrderUpdate, PositionUpdate, Side, SignalSide, StateSnapshot};
+use crate::numbers::Quantity;
+use crate::order::{Order, OrderAnomaly, OrderState};
+use crate::report::{Decision, RecentTrade};
 use crate::risk::Approved;
-use crate::strategy::{ClosedOrder, DesiredState};
-use crate::time::Timestamp;
+use crate::strategy::{ClosedOrder, DesiredState, Outcome};
 
 /// How many trades a report shows.
 const RECENT_TRADES: usize = 5;
 
+/// An order of which more has traded, by the venue's word, than has been booked. Its trades may still be on their
+/// way; those that never come are lost, and nothing may be traded past a lost fill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingFill {
+    /// The order.
+    pub client_order_id: ClientOrderId,
+    /// What has traded in all, by the venue's word.
+    pub told: Quantity,
+    /// What has been booked.
+    pub booked: Quantity,
+    /// Whether the venue is done with the order: nothing but the missing trades will be told of it by itself.
+    pub ended: bool,
+}
+
 impl Engine {
+    /// Orders with trades missing, oldest first. Each of them is among [`Engine::open_orders`].
+    pub fn missing_fills(&self) -> Vec<MissingFill> {
+        let lacking = self.state.orders.iter().filter(|order| order.lacks_fills());
+        let missing = lacking.map(|order| MissingFill {
+            client_order_id: order.client_order_id.clone(),
+            told: order.cumulative,
+            booked: order.filled,
+            ended: order.state.is_final(),
+        });
+        missing.collect()
+    }
+
     pub(super) fn on_order_update(&mut self, turn: &mut Turn, update: &OrderUpdate) {
-        self.state.as_of = self.state.as_of.max(turn.now);
-        let Some(index) = self.state.orders.iter().position(|order| order.client_order_id == update.client_order_id)
-        else {
-            // News after the end of an order: doubled, or of an order of another life.
-            if update.fill.is_some() {
-                self.state.anomalies += 1;
-            }
+        let id = &update.client_order_id;
+        if id.ledger() != &self.config.ledger {
+            self.state.anomalies = self.state.anomalies.saturating_add(u64::from(update.fill.is_some()));
+            return;
+        }
+        let place = self.state.orders.iter().position(|order| order.client_order_id == *id);
+        let order = match place {
+            Some(place) => Some(self.state.orders.remove(place)),
+            None => self.state.closed.get(id, update.time),
+        };
+        let Some(mut order) = order else {
+            self.on_unknown_order(turn, update);
             return;
         };
-        let applied = match self.state.orders[index].apply(update) {
-            Ok(applied) => applied,
-            Err(error) => {
-                self.state.anomalies += 1;
-                let message = format!("Order {}: {error}; the update is ignored.", update.client_order_id);
-                turn.alarm(&self.config, AlertKind::OrderAnomaly, message, self.state.anomalies);
-                return;
-            }
-        };
-        if let (Applied::Trade, Some(fill)) = (applied, &update.fill) {
+        self.state.as_of = self.state.as_of.max(turn.now);
+        let applied = order.apply(update);
+        if let (true, Some(fill)) = (applied.trade, &update.fill) {
             self.book(turn, fill);
         }
-        if self.state.orders[index].is_over() {
-            let order = self.state.orders.remove(index);
-            self.close(turn, &order);
+        if let Some(anomaly) = &applied.anomaly {
+            self.on_anomaly(turn, id, anomaly);
         }
+        match (order.is_closed(), place) {
+            (false, Some(place)) => self.state.orders.insert(place, order),
+            // A closed order that turns out to have traded more: it is open until that is booked.
+            (false, None) => {
+                self.state.closed.forget(id);
+                self.state.orders.push(order);
+            }
+            (true, None) if !applied.trade => {}
+            (true, _) => self.close(turn, order),
+        }
+    }
+
+    /// News of an order of this ledger that is neither open nor remembered. Old news is left out; a trade is not:
+    /// whether it was booked cannot be known any more, so somebody has to look before anything is traded past it.
+    fn on_unknown_order(&mut self, turn: &mut Turn, update: &OrderUpdate) {
+        let id = &update.client_order_id;
+        let never_made = id.sequence() > self.state.sequence;
+        let what = if let Some(fill) = &update.fill {
+            format!("trade {} ({} {} @ {})", fill.trade_id, fill.side, fill.quantity, fill.price)
+        } else if never_made && !update.cumulative_quantity.is_zero() {
+            format!("{} traded", update.cumulative_quantity)
+        } else {
+            return;
+        };
+        let why = if never_made {
+            format!("the strategy's last order has number {}, so it never made this one", self.state.sequence)
+        } else {
+            "that order is not among those remembered, so whether the trade was booked cannot be known".to_owned()
+        };
+        turn.effects.push(Effect::Poison(format!("{what} of order {id} cannot be booked: {why}")));
+    }
+
+    fn on_anomaly(&mut self, turn: &mut Turn, id: &ClientOrderId, anomaly: &OrderAnomaly) {
+        self.state.anomalies = self.state.anomalies.saturating_add(1);
+        self.halt(turn, AlertKind::OrderAnomaly, &format!("order {id}: {anomaly}; what has traded is booked"));
     }
 
     fn book(&mut self, turn: &mut Turn, fill: &Fill) {
         if let Err(error) = self.state.ledger.book(fill) {
-            self.halt(turn, &format!("trade {} does not fit the books: {error}", fill.trade_id));
+            let why = format!("trade {} does not fit the books: {error}", fill.trade_id);
+            self.halt(turn, AlertKind::LedgerBroken, &why);
             return;
         }
-        self.state.trades += 1;
+        self.state.trades = self.state.trades.saturating_add(1);
         self.strategy.on_fill(fill);
         self.state.recent_trades.insert(0, RecentTrade::of(fill));
         self.state.recent_trades.truncate(RECENT_TRADES);
@@ -67,10 +128,39 @@ impl Engine {
         }
     }
 
-    fn close(&mut self, turn: &mut Turn, order: &Order) {
-        match order.state {
-            OrderState::Rejected => self.state.counts.rejected += 1,
-            OrderState::Denied => self.state.counts.denied += 1,
+    /// Counts an order and tells of it once; once more where nothing had traded when it was closed first.
+    fn close(&mut self, turn: &mut Turn, mut order: Order) {
+        let before = order.closed_with.replace(order.filled);
+        if before.is_none() {
+            self.count_end(order.state);
+        }
+        let newly_traded = !order.filled.is_zero() && before.is_none_or(Quantity::is_zero);
+        if newly_traded {
+            self.state.counts.filled = self.state.counts.filled.saturating_add(1);
+        }
+        if before.is_none() || newly_traded {
+            self.tell_closed(turn, &order);
+        }
+        self.state.closed.remember(&order);
+        // A state that cannot be saved is told by whoever commits it, and stops there. Outsiders keep many snapshots,
+        // so what only later news is judged by, most of the bytes, stays out of them.
+        if let Ok(mut state) = self.snapshot() {
+            state.as_object_mut().and_then(|fields| fields.shift_remove("closed"));
+            turn.effects.push(Effect::Snapshot(StateSnapshot {
+                strategy: self.config.name.clone(),
+                ledger: self.config.ledger.clone(),
+                version: VERSION,
+                state,
+                time: turn.now,
+            }));
+        }
+    }
+
+    fn count_end(&mut self, state: OrderState) {
+        let counts = &mut self.state.counts;
+        match state {
+            OrderState::Rejected => counts.rejected = counts.rejected.saturating_add(1),
+            OrderState::Denied => counts.denied = counts.denied.saturating_add(1),
             OrderState::Filled
             | OrderState::Canceled
             | OrderState::Expired
@@ -80,45 +170,69 @@ impl Engine {
             | OrderState::PartiallyFilled
             | OrderState::Unknown => {}
         }
-        if !order.filled.is_zero() {
-            self.state.counts.filled += 1;
+    }
+
+    fn tell_closed(&mut self, turn: &mut Turn, order: &Order) {
+        let end = end_of(order);
+        let outcome = match order.average_price() {
+            Ok(Some(average)) => {
+                Outcome::Traded { quantity: order.filled, average: average.shown_in(self.config.instrument.tick_size) }
+            }
+            Ok(None) => {
+                let why = end.as_ref().map_or_else(String::new, |end| end.reason.clone());
+                Outcome::Nothing { why }
+            }
+            Err(error) => {
+                // The strategy would go on from a price that is not that of its order.
+                let why = format!("order {} has no average price: {error}", order.client_order_id);
+                return self.halt(turn, AlertKind::LedgerBroken, &why);
+            }
+        };
+        self.strategy.on_closed(&ClosedOrder { side: order.side, outcome, time: order.time });
+        match end {
+            // The resource shows that it is paused or stopped; why its order ended is told beside it.
+            Some(end) if self.state.desired != DesiredState::Running => {
+                turn.signal(&self.config, SignalSide::Hold, None, &end);
+            }
+            Some(end) => self.tell(turn, end),
+            None => {}
         }
-        let average_price = order.average_price().unwrap_or_default();
-        self.strategy.on_closed(&ClosedOrder {
-            side: order.side,
-            filled: order.filled,
-            average_price: average_price.map(|price| price.shown_in(self.config.instrument.tick_size)),
-            time: order.time,
-        });
-        turn.effects.push(Effect::Snapshot(StateSnapshot {
-            strategy: self.config.name.clone(),
-            ledger: self.config.ledger.clone(),
-            version: VERSION,
-            state: self.snapshot(),
-            time: turn.now,
-        }));
     }
 
     /// Pausing cancels what would raise exposure; stopping cancels everything.
     pub(super) fn on_control(&mut self, turn: &mut Turn, desired: DesiredState) {
         self.state.desired = desired;
-        let cancelled = self.state.orders.iter().filter(|order| match desired {
+        let open = self.state.orders.iter().filter(|order| !order.state.is_final());
+        let cancelled = open.filter(|order| match desired {
             DesiredState::Running => false,
             DesiredState::Paused => order.side == Side::Buy,
             DesiredState::Stopped => true,
         });
+        let config = &self.config;
         turn.effects.extend(cancelled.map(|order| {
-            Effect::Command(Approved::cancel(OrderCommand {
-                client_order_id: order.client_order_id.clone(),
-                strategy: self.config.name.clone(),
-                ledger: self.config.ledger.clone(),
-                sequence: order.client_order_id.sequence(),
-                kind: CommandKind::Cancel,
-                symbol: self.config.instrument.symbol.clone(),
-                tick: None,
-                time: turn.now,
-                expires_at: Timestamp::from_millis(i64::MAX),
-            }))
+            let cancel = Approved::cancel(&config.name, &order.client_order_id, &config.instrument, turn.now);
+            Effect::Command(cancel)
         }));
     }
+}
+
+/// Why an order ended before all of it had traded; `None` where all had.
+fn end_of(order: &Order) -> Option<Decision> {
+    let (word, end) = match order.state {
+        OrderState::Canceled => ("Canceled", "was cancelled"),
+        OrderState::Expired => ("Expired", "has expired"),
+        OrderState::Rejected => ("Rejected", "was refused by the venue"),
+        OrderState::Denied => ("Denied", "was refused before it reached the venue"),
+        OrderState::Filled
+        | OrderState::Committed
+        | OrderState::Sent
+        | OrderState::Accepted
+        | OrderState::PartiallyFilled
+        | OrderState::Unknown => return None,
+    };
+    let reason = if order.reason.is_empty() { word } else { &order.reason };
+    let price = order.price.map_or_else(String::new, |price| format!(" @ {price}"));
+    let traded = if order.filled.is_zero() { String::new() } else { format!(" after {} had traded", order.filled) };
+    let message = format!("{} {}{price} {end}{traded}: {reason}.", order.side, order.quantity);
+    Some(Decision::new(reason, message))
 }

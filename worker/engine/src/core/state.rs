@@ -1,11 +1,15 @@
 //! All that an engine remembers, and its saved form. Readers accept this version and the one before.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Config;
+use super::closed::ClosedOrders;
+use super::sequence::Gap;
 use crate::ledger::Ledger;
-use crate::messages::{AlertKind, Tick};
+use crate::messages::{AlertKind, Side, Tick};
 use crate::numbers::{Notional, Ratio};
 use crate::order::Order;
 use crate::report::{Decision, OrderCounts, RecentTrade};
@@ -33,6 +37,11 @@ pub enum RestoreError {
     Strategy(#[from] StrategyError),
 }
 
+/// Why the state could not be put into its saved form. Nothing may then be committed in its place.
+#[derive(Debug, thiserror::Error)]
+#[error("the state cannot be saved: {0}")]
+pub struct SnapshotError(#[from] serde_json::Error);
+
 /// All that an engine remembers but what its strategy does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,22 +50,37 @@ pub(super) struct State {
     pub version: u32,
     /// The books.
     pub ledger: Ledger,
-    /// Orders that are not over.
+    /// Orders that are not closed, or closed ones of which more has traded, by the venue's word, than is booked.
     pub orders: Vec<Order>,
+    /// The newest closed orders.
+    #[serde(default)]
+    pub closed: ClosedOrders,
     /// The highest order sequence used.
     pub sequence: u64,
     /// Orders of the last minute.
     pub rate: OrderRate,
     /// Which sides are allowed.
     pub risk: RiskState,
+    /// Why it is halted; absent while it is not, and in a state that the release before halted for its ledger.
+    #[serde(default)]
+    pub halt: Option<AlertKind>,
     /// Where a human wants it to be.
     pub desired: DesiredState,
     /// How many ticks were taken.
     pub ticks: u64,
     /// The last tick taken.
     pub last_tick: Option<Tick>,
+    /// What was missing before one of the ticks taken; the newest.
+    #[serde(default)]
+    pub gap: Option<Gap>,
+    /// Whether ticks come that were delivered before.
+    #[serde(default)]
+    pub behind: bool,
     /// Event time of the last event.
     pub as_of: Timestamp,
+    /// Why an order of each side was last denied before it was sent.
+    #[serde(default)]
+    pub denials: BTreeMap<Side, String>,
     /// Ended orders by how they ended.
     pub counts: OrderCounts,
     /// Trades booked.
@@ -84,13 +108,18 @@ impl State {
             version: VERSION,
             ledger: Ledger::new(config.instrument.symbol.clone(), config.base, config.quote),
             orders: Vec::new(),
+            closed: ClosedOrders::default(),
             sequence: 0,
             rate: OrderRate::default(),
             risk: RiskState::AllowAll,
+            halt: None,
             desired: config.desired,
             ticks: 0,
             last_tick: None,
+            gap: None,
+            behind: false,
             as_of: Timestamp::default(),
+            denials: BTreeMap::new(),
             counts: OrderCounts::default(),
             trades: 0,
             anomalies: 0,
@@ -111,8 +140,8 @@ impl State {
         Ok(Self::deserialize(saved)?)
     }
 
-    pub fn saved_with(&self, strategy: Value) -> Value {
+    pub fn saved_with(&self, strategy: Value) -> Result<Value, SnapshotError> {
         let state = Self { strategy, ..self.clone() };
-        serde_json::to_value(state).unwrap_or_default()
+        Ok(serde_json::to_value(state)?)
     }
 }

@@ -37,7 +37,11 @@ impl Bench {
             .iter()
             .filter_map(|effect| match effect {
                 Effect::Command(command) => Some(command.get().clone()),
-                Effect::Signal(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) => None,
+                Effect::Signal(_)
+                | Effect::Position(_)
+                | Effect::Alert(_)
+                | Effect::Snapshot(_)
+                | Effect::Poison(_) => None,
             })
             .collect();
         self.effects.extend(effects);
@@ -269,7 +273,7 @@ fn a_restored_engine_goes_on_as_if_nothing_had_happened() {
     for cut in 0..path.len() {
         let mut bench = Bench::new(config("5", "3000", "0.1"));
         bench.run(path[..cut].iter().copied());
-        let saved = serde_json::to_string(&bench.engine.snapshot()).unwrap();
+        let saved = serde_json::to_string(&bench.engine.snapshot().unwrap()).unwrap();
         let saved: Value = serde_json::from_str(&saved).unwrap();
         bench.engine =
             Engine::restore(config("5", "3000", "0.1"), Registry::standard().get("grid").unwrap(), &saved).unwrap();
@@ -280,7 +284,7 @@ fn a_restored_engine_goes_on_as_if_nothing_had_happened() {
 
 #[test]
 fn state_of_a_newer_version_is_refused() {
-    let mut saved = Bench::new(config("5", "3000", "0")).engine.snapshot();
+    let mut saved = Bench::new(config("5", "3000", "0")).engine.snapshot().unwrap();
     saved["version"] = 99.into();
     let restored = Engine::restore(config("5", "3000", "0"), Registry::standard().get("grid").unwrap(), &saved);
     assert!(matches!(restored, Err(RestoreError::NewerVersion { found: 99 })));
@@ -321,10 +325,10 @@ fn the_base_moves_once_to_the_average_of_what_traded() {
     assert_eq!((bench.engine.open_orders().len(), bench.engine.report().strategy["basePrice"].as_str()), (1, "600"));
     bench.update(OrderUpdate { status: OrderStatus::PartiallyFilled, ..filled(second.clone()) });
     assert_eq!((bench.engine.open_orders().len(), bench.engine.report().strategy["basePrice"].as_str()), (0, "612.55"));
-    let before = bench.engine.snapshot();
+    let before = bench.engine.snapshot().unwrap();
     bench.update(OrderUpdate { status: OrderStatus::PartiallyFilled, ..filled(second) });
-    assert_eq!(bench.engine.state.anomalies, 1);
-    assert_eq!(bench.engine.snapshot()["ledger"], before["ledger"], "a doubled trade is booked once");
+    assert_eq!(bench.engine.state.anomalies, 0, "it is known");
+    assert_eq!(bench.engine.snapshot().unwrap()["ledger"], before["ledger"], "a doubled trade is booked once");
 }
 
 #[test]
@@ -446,9 +450,12 @@ fn a_hold_is_published_when_its_reason_changes() {
         .iter()
         .filter_map(|effect| match effect {
             Effect::Signal(signal) if signal.side == SignalSide::Hold => Some(signal.reason.as_str()),
-            Effect::Signal(_) | Effect::Command(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) => {
-                None
-            }
+            Effect::Signal(_)
+            | Effect::Command(_)
+            | Effect::Position(_)
+            | Effect::Alert(_)
+            | Effect::Snapshot(_)
+            | Effect::Poison(_) => None,
         })
         .collect();
     assert_eq!(holds, ["PriceBetweenBands", "WaitingForFall", "PriceBetweenBands"]);
@@ -461,7 +468,7 @@ fn editing_the_base_price_and_only_that_recentres_once() {
     bench.run("600 612 615 612.50".split(' '));
     let edit = |engine: &Engine, parameters: Value| {
         let config = Config { parameters, ..config("5", "3000", "0") };
-        Engine::restore(config, &definition, &engine.snapshot()).unwrap()
+        Engine::restore(config, &definition, &engine.snapshot().unwrap()).unwrap()
     };
     let base = |engine: &Engine| engine.report().strategy["basePrice"].clone();
     let wider = edit(&bench.engine, serde_json::json!({ "basePrice": 600, "gridSizePercent": 3 }));
@@ -487,7 +494,7 @@ fn pausing_cancels_buys_and_stopping_cancels_everything() {
 fn after_the_store_went_back_no_used_sequence_is_used_again() {
     let mut bench = Bench::new(config("5", "3000", "0"));
     bench.run("600 612 615".split(' '));
-    bench.engine.step(Timestamp::from_millis(0), Event::Recovered { highest_sequence: 41 });
+    assert!(bench.engine.step(Timestamp::from_millis(0), Event::Recovered { highest_sequence: 41 }).is_empty());
     assert_eq!(bench.tick("612.50")[0].sequence, 42);
 }
 

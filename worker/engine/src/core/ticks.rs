@@ -1,28 +1,27 @@
 //! A tick: limits first, then the strategy, then the order checks.
 
 use super::Engine;
+use super::sequence::{Follows, Gap, follows};
 use super::turn::Turn;
 use crate::Effect;
+use crate::client_order_id::ClientOrderId;
 use crate::messages::{AlertKind, CommandKind, OrderCommand, Severity, Side, SignalSide, Tick};
 use crate::numbers::{NumberError, Ratio};
 use crate::order::Order;
 use crate::report::Decision;
-use crate::risk::{Approved, OrderCheck, Refusal, RiskState};
+use crate::risk::{Approved, Denial, OrderCheck, Refusal, RiskState};
 use crate::strategy::{DesiredState, Intent, Signal, View, Warning};
 
 impl Engine {
     pub(super) fn on_tick(&mut self, turn: &mut Turn, tick: Tick) {
-        match self.last_sequence() {
-            // Delivered before: the engine has seen it.
-            Some(last) if tick.sequence <= last => return,
-            Some(last) if tick.sequence > last + 1 => self.on_gap(turn, last, &tick),
-            Some(_) | None => {}
+        if !self.is_new(turn, &tick) {
+            return;
         }
         let first = self.state.last_tick.is_none();
-        self.state.ticks += 1;
+        self.state.ticks = self.state.ticks.saturating_add(1);
         self.state.as_of = turn.now;
         if self.value(&tick).is_err() {
-            self.halt(turn, "the equity cannot be exact in 28 digits");
+            self.halt(turn, AlertKind::LedgerBroken, "the equity cannot be exact in 28 digits");
         }
         self.follow_limits(turn, &tick);
         let view = View {
@@ -40,14 +39,43 @@ impl Engine {
         }
         match intent {
             Intent::Hold(reason) => self.hold(turn, reason),
-            // Who is paused does not ask: that is no order that was denied.
-            Intent::Trade(_) if self.state.desired != DesiredState::Running => self.hold(turn, ""),
             Intent::Trade(signal) => match self.check(turn, &signal, &tick) {
                 Ok(command) => self.order(turn, &signal, command),
                 Err(refusal) => self.deny(turn, &signal, &refusal),
             },
         }
         self.state.last_tick = Some(tick);
+    }
+
+    /// Whether a tick is to be taken: one that was delivered before is not.
+    fn is_new(&mut self, turn: &mut Turn, tick: &Tick) -> bool {
+        let Some(last) = &self.state.last_tick else { return true };
+        let expected = last.sequence.saturating_add(1);
+        match follows(last, self.state.gap, tick) {
+            Follows::Next => self.state.behind = false,
+            Follows::After(gap) => {
+                self.on_gap(turn, gap);
+                self.state.behind = false;
+            }
+            Follows::Same => return false,
+            Follows::Before => {
+                if !std::mem::replace(&mut self.state.behind, true) {
+                    let message = format!(
+                        "Ticks from {} on are delivered again: they are left out until tick {expected} comes.",
+                        tick.sequence
+                    );
+                    turn.alarm(&self.config, AlertKind::MarketDataGap, message, expected.abs_diff(tick.sequence));
+                }
+                return false;
+            }
+            // What was taken under the higher number may have been false: it is seen, it goes on, nothing is traded.
+            Follows::Contradiction(why) => {
+                self.halt(turn, AlertKind::TickAnomaly, &why);
+                self.strategy.on_gap();
+                (self.state.gap, self.state.behind) = (None, false);
+            }
+        }
+        true
     }
 
     /// Values the books at the tick's price and follows peak and fall.
@@ -72,7 +100,7 @@ impl Engine {
             return;
         };
         let limits = self.config.risk.position_limits();
-        let risk = limits.state(position, equity);
+        let risk = limits.state(self.bounds, position, equity);
         if risk == self.state.risk {
             return;
         }
@@ -86,6 +114,9 @@ impl Engine {
             }
             RiskState::SellOnly => {
                 (Severity::Warning, "The coins are worth too much of the equity: only sells are sent.", limits.largest)
+            }
+            RiskState::ReduceOnly => {
+                (Severity::Critical, "Nothing is left of the equity: only what reduces is sent.", Ratio::ZERO)
             }
         };
         let warning = Warning {
@@ -109,19 +140,40 @@ impl Engine {
         }
     }
 
-    fn check(&mut self, turn: &Turn, signal: &Signal, tick: &Tick) -> Result<Approved<OrderCommand>, Refusal> {
+    fn check(&mut self, turn: &mut Turn, signal: &Signal, tick: &Tick) -> Result<Approved<OrderCommand>, Refusal> {
+        let Some(sequence) = self.next_sequence(turn) else {
+            return Err(Refusal { denial: Denial::Halted, message: "no order id is left".to_owned() });
+        };
         let check = OrderCheck {
             strategy: &self.config.name,
             ledger_id: &self.config.ledger,
-            sequence: self.state.sequence + 1,
+            sequence,
             instrument: &self.config.instrument,
             fees: &self.config.fees,
             risk: &self.config.risk,
+            state: self.state.risk,
+            desired: self.state.desired,
             ledger: &self.state.ledger,
             tick,
             now: turn.now,
         };
         check.approve(&signal.request, &mut self.state.rate)
+    }
+
+    /// The next order's sequence. Without one left it halts: a used id would be another order's.
+    fn next_sequence(&mut self, turn: &mut Turn) -> Option<u64> {
+        let next = self.state.sequence.checked_add(1).filter(|next| *next <= ClientOrderId::SEQUENCE_MAX);
+        if next.is_none() {
+            let why = format!("order {} is the last one that an id can name", ClientOrderId::SEQUENCE_MAX);
+            self.halt(turn, AlertKind::SequenceExhausted, &why);
+        }
+        next
+    }
+
+    /// The store went back in time: sequences up to this one are used.
+    pub(super) fn on_recovered(&mut self, turn: &mut Turn, highest: u64) {
+        self.state.sequence = self.state.sequence.max(highest.min(ClientOrderId::SEQUENCE_MAX));
+        self.next_sequence(turn);
     }
 
     fn order(&mut self, turn: &mut Turn, signal: &Signal, command: Approved<OrderCommand>) {
@@ -139,11 +191,26 @@ impl Engine {
         turn.effects.push(Effect::Command(command));
     }
 
-    /// An order that is not sent is counted, and told with why when the reason is a new one: never once a tick.
+    /// An order that is not sent is counted and told when the reason differs from the last one of its side: never
+    /// once a tick. Why the last tick led to no order is shown in any case.
     fn deny(&mut self, turn: &mut Turn, signal: &Signal, refusal: &Refusal) {
-        self.state.counts.denied += 1;
+        if matches!(refusal.denial, Denial::Paused | Denial::Stopped) {
+            // What a human wants is shown as that, not as an order that was denied.
+            return self.hold(turn, "");
+        }
         let message = format!("{} {}: {}.", signal.request.side, signal.message, refusal.message);
         let decision = Decision::new(refusal.denial.as_str(), message);
+        let last = self.state.denials.insert(signal.request.side, decision.reason.clone());
+        if last.as_ref() == Some(&decision.reason) {
+            self.state.decision = decision;
+        } else {
+            self.state.counts.denied = self.state.counts.denied.saturating_add(1);
+            self.decide(turn, decision);
+        }
+    }
+
+    /// Records a decision, and publishes it when the reason is a new one.
+    pub(super) fn tell(&mut self, turn: &mut Turn, decision: Decision) {
         if self.state.decision.reason == decision.reason {
             self.state.decision = decision;
         } else {
@@ -157,19 +224,22 @@ impl Engine {
         self.state.decision = decision;
     }
 
-    fn on_gap(&mut self, turn: &mut Turn, last: u64, tick: &Tick) {
+    fn on_gap(&mut self, turn: &mut Turn, gap: Gap) {
         self.strategy.on_gap();
-        let message = format!("Ticks {} to {} are missing: highs and lows start afresh.", last + 1, tick.sequence - 1);
-        turn.alarm(&self.config, AlertKind::MarketDataGap, message, tick.sequence - last - 1);
+        self.state.gap = Some(gap);
+        let message = format!("Ticks {} to {} are missing: highs and lows start afresh.", gap.first, gap.last);
+        turn.alarm(&self.config, AlertKind::MarketDataGap, message, gap.count());
     }
 
-    /// Trades nothing more: the books no longer tell the truth.
-    pub(super) fn halt(&mut self, turn: &mut Turn, why: &str) {
-        if self.state.risk == RiskState::Halted {
-            return;
+    /// Trades nothing more, for good: what is known no longer tells the truth.
+    pub(super) fn halt(&mut self, turn: &mut Turn, kind: AlertKind, why: &str) {
+        if self.state.risk != RiskState::Halted {
+            self.state.risk = RiskState::Halted;
+            self.state.halt = Some(kind);
         }
-        self.state.risk = RiskState::Halted;
-        self.state.warnings.push(AlertKind::LedgerBroken);
-        turn.alarm(&self.config, AlertKind::LedgerBroken, format!("Nothing more is traded: {why}."), 1);
+        if !self.state.warnings.contains(&kind) {
+            self.state.warnings.push(kind);
+            turn.alarm(&self.config, kind, format!("Nothing more is traded: {why}."), 1);
+        }
     }
 }

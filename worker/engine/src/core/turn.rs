@@ -54,7 +54,11 @@ impl Turn {
     pub fn alarm(&mut self, config: &Config, kind: AlertKind, message: String, count: u64) {
         let warning = Warning { kind, message, current_value: count.to_string(), threshold: "0".to_owned() };
         let severity = match kind {
-            AlertKind::OrderAnomaly | AlertKind::LedgerBroken => Severity::Critical,
+            AlertKind::OrderAnomaly
+            | AlertKind::LedgerBroken
+            | AlertKind::TickAnomaly
+            | AlertKind::SequenceExhausted
+            | AlertKind::AccountMismatch => Severity::Critical,
             AlertKind::GridBelowFees
             | AlertKind::BasePriceFar
             | AlertKind::PositionLimit

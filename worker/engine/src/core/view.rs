@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use crate::ledger::Profit;
+use crate::messages::AlertKind;
 use crate::numbers::{Notional, Price, Quantity, Ratio};
 use crate::order::OrderState;
 use crate::report::{Decision, Pnl, Report, RiskReport, Summary};
@@ -78,7 +79,7 @@ pub(super) fn report(engine: &Engine) -> Report {
         summary: summary(engine, pnl.as_ref()),
         pnl,
         orders,
-        risk: risk(state.risk),
+        risk: risk(state.risk, state.halt),
         decision: decision(engine),
         recent_trades: state.recent_trades.clone(),
         strategy: engine.strategy.figures(),
@@ -93,12 +94,13 @@ fn position(engine: &Engine) -> BTreeMap<String, Notional> {
     BTreeMap::from([(symbol.base().to_string(), base), (symbol.quote().to_string(), ledger.quote())])
 }
 
-fn risk(state: RiskState) -> RiskReport {
+fn risk(state: RiskState, halt: Option<AlertKind>) -> RiskReport {
     let reason = match state {
         RiskState::AllowAll => "",
         RiskState::BuyOnly => "BelowMinPosition",
         RiskState::SellOnly => "AboveMaxPosition",
-        RiskState::Halted => "LedgerBroken",
+        RiskState::ReduceOnly => "NoEquity",
+        RiskState::Halted => halt.unwrap_or(AlertKind::LedgerBroken).as_str(),
     };
     RiskReport { state, reason: reason.to_owned() }
 }

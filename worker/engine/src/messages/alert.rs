@@ -27,22 +27,35 @@ pub enum AlertKind {
     PositionLimit,
     /// Ticks are missing: what was tracked is forgotten.
     MarketDataGap,
-    /// An update that cannot be: it is counted and changes nothing.
+    /// News of an order that cannot be: what traded is booked, and nothing more is traded.
     OrderAnomaly,
     /// A fill does not fit the ledger: nothing more is traded.
     LedgerBroken,
+    /// The numbers of ticks do not tell the truth: nothing more is traded.
+    TickAnomaly,
+    /// No order id is left: nothing more is traded.
+    SequenceExhausted,
+    /// The account's gateway holds something else for the strategy than its ledger: nothing more is traded.
+    AccountMismatch,
 }
 
 impl AlertKind {
     /// Every kind, in the order of the document about them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::GridBelowFees,
         Self::BasePriceFar,
         Self::PositionLimit,
         Self::MarketDataGap,
         Self::OrderAnomaly,
         Self::LedgerBroken,
+        Self::TickAnomaly,
+        Self::SequenceExhausted,
+        Self::AccountMismatch,
     ];
+
+    /// Those after which nothing more is traded.
+    pub const HALTING: [Self; 5] =
+        [Self::OrderAnomaly, Self::LedgerBroken, Self::TickAnomaly, Self::SequenceExhausted, Self::AccountMismatch];
 
     /// The word itself.
     pub const fn as_str(self) -> &'static str {
@@ -53,6 +66,9 @@ impl AlertKind {
             Self::MarketDataGap => "MarketDataGap",
             Self::OrderAnomaly => "OrderAnomaly",
             Self::LedgerBroken => "LedgerBroken",
+            Self::TickAnomaly => "TickAnomaly",
+            Self::SequenceExhausted => "SequenceExhausted",
+            Self::AccountMismatch => "AccountMismatch",
         }
     }
 }

@@ -4,8 +4,10 @@
 
 mod alert;
 mod command;
+mod document;
 mod fill;
 mod inbox;
+mod nudge;
 mod position;
 mod signal;
 mod snapshot;
@@ -13,8 +15,10 @@ mod tick;
 
 pub use alert::{AlertKind, RiskAlert, Severity};
 pub use command::{CommandKind, NewOrder, OrderCommand, OrderType, Side, TimeInForce};
+pub use document::Document;
 pub use fill::{Fill, Liquidity};
 pub use inbox::{Inbox, OrderStatus, OrderUpdate};
+pub use nudge::Nudge;
 pub use position::PositionUpdate;
 pub use signal::{SignalSide, StrategySignal};
 pub use snapshot::StateSnapshot;

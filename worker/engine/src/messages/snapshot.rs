@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::client_order_id::LedgerId;
 use crate::time::Timestamp;
 
-/// The engine's state after an order was over.
+/// The engine's state after an order was closed, but for the closed orders that it remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StateSnapshot {

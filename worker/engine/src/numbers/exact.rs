@@ -54,7 +54,10 @@ pub(crate) fn compare_with_product(x: Decimal, a: Decimal, b: Decimal) -> Orderi
             None => x.cmp(&Decimal::ZERO),
         }
     } else {
-        I256::from(x.mantissa()).cmp(&(product * ten_to(x.scale() - scale)))
+        match product.checked_mul(ten_to(x.scale() - scale)) {
+            Some(right) => I256::from(x.mantissa()).cmp(&right),
+            None => I256::ZERO.cmp(&product),
+        }
     }
 }
 

@@ -12,6 +12,12 @@
 //! | [`Ratio`] | below 10^9 in size | 20 | none; 1 is the whole |
 //! | [`Volume`] | 0 or more, below 10^28 | 18, and 28 in all; rounded when read | base; information only |
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "the ranges above bound every operand: a mantissa has 96 bits and a scale is at most 28, so products, and sums \
+              at one scale, fit 256 bits; what may not is checked where it stands"
+)]
+
 mod exact;
 mod exact_decimal;
 mod notional;

@@ -83,10 +83,10 @@ impl Price {
         Self::new(exact::normalised(exact))
     }
 
-    /// `notional / quantity`, rounded half to even at 8 digits.
+    /// `notional / quantity`, rounded half to even at 8 digits; at 18 where 8 would leave nothing of it.
     pub fn average(notional: Notional, quantity: Quantity) -> Result<Self, NumberError> {
-        let value =
-            exact::multiply_divide_half_even(notional.get(), Decimal::ONE, quantity.get(), Self::AVERAGE_PLACES);
+        let at = |places| exact::multiply_divide_half_even(notional.get(), Decimal::ONE, quantity.get(), places);
+        let value = at(Self::AVERAGE_PLACES).filter(|value| !value.is_zero()).or_else(|| at(18));
         Ok(Self::new(value.ok_or(NumberError::TooManyDigits { operation: "average price" })?)?.normalised())
     }
 
@@ -150,6 +150,7 @@ mod tests {
         };
         assert_eq!(average("2", "3"), "0.66666667");
         assert_eq!(average("605.7625", "0.989"), "612.5");
+        assert_eq!(average("0.000012", "3000"), "0.000000004", "a price that 8 digits do not show");
     }
 
     #[test]

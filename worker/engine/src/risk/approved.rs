@@ -1,6 +1,9 @@
 //! The mark of an order that passed every check.
 
-use crate::messages::OrderCommand;
+use crate::client_order_id::ClientOrderId;
+use crate::instrument::Instrument;
+use crate::messages::{CommandKind, OrderCommand};
+use crate::time::Timestamp;
 
 /// A value that risk has let through. Nothing outside `risk` can make one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +21,20 @@ impl<T> Approved<T> {
 }
 
 impl Approved<OrderCommand> {
-    /// A cancel needs no check: it can only lower exposure.
-    pub(crate) const fn cancel(command: OrderCommand) -> Self {
-        Self(command)
+    /// The cancel of an order. It needs no check, because it can only lower exposure; so it is built here, and
+    /// nothing else can pass this way.
+    pub(crate) fn cancel(strategy: &str, id: &ClientOrderId, instrument: &Instrument, now: Timestamp) -> Self {
+        Self(OrderCommand {
+            client_order_id: id.clone(),
+            strategy: strategy.to_owned(),
+            ledger: id.ledger().clone(),
+            sequence: id.sequence(),
+            kind: CommandKind::Cancel,
+            symbol: instrument.symbol.clone(),
+            tick: None,
+            time: now,
+            expires_at: Timestamp::from_millis(i64::MAX),
+        })
     }
 
     /// The message to publish, marked with the stream id of the tick that caused it.

@@ -8,14 +8,24 @@ use crate::instrument::Instrument;
 use crate::ledger::Ledger;
 use crate::messages::{CommandKind, NewOrder, OrderCommand, OrderType, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, NumberError, Price, Quantity, Ratio};
-use crate::strategy::OrderSize;
+use crate::strategy::{DesiredState, OrderSize};
 use crate::time::Timestamp;
 
-use super::{Approved, OrderRate, RiskParameters};
+use super::{Approved, OrderRate, RiskParameters, RiskState};
 
 /// Why an order was not sent, as a stable word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Denial {
+    /// Nothing more is traded: the strategy is halted.
+    Halted,
+    /// Paused on request.
+    Paused,
+    /// Stopped on request.
+    Stopped,
+    /// Nothing is left of the equity, and the order would not reduce.
+    ReduceOnly,
+    /// The position limits do not allow this side now.
+    PositionLimit,
     /// The tick is too old to act on.
     StaleTick,
     /// The best price lies too far from the tick's price.
@@ -36,7 +46,12 @@ pub enum Denial {
 
 impl Denial {
     /// Every denial, in the order of the document about them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
+        Self::Halted,
+        Self::Paused,
+        Self::Stopped,
+        Self::ReduceOnly,
+        Self::PositionLimit,
         Self::StaleTick,
         Self::SlippageTooHigh,
         Self::BelowLotSize,
@@ -50,6 +65,11 @@ impl Denial {
     /// The word itself.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Halted => "Halted",
+            Self::Paused => "Paused",
+            Self::Stopped => "Stopped",
+            Self::ReduceOnly => "ReduceOnly",
+            Self::PositionLimit => "PositionLimit",
             Self::StaleTick => "StaleTick",
             Self::SlippageTooHigh => "SlippageTooHigh",
             Self::BelowLotSize => "BelowLotSize",
@@ -109,6 +129,10 @@ pub struct OrderCheck<'a> {
     pub fees: &'a Fees,
     /// The strategy's limits.
     pub risk: &'a RiskParameters,
+    /// Which sides are allowed now.
+    pub state: RiskState,
+    /// Where a human wants the strategy to be.
+    pub desired: DesiredState,
     /// The strategy's books.
     pub ledger: &'a Ledger,
     /// The tick that caused the request.
@@ -123,6 +147,7 @@ impl OrderCheck<'_> {
 
     /// Sizes the request and lets it through, or says which check denies it. Never shrinks an order.
     pub fn approve(&self, request: &OrderRequest, rate: &mut OrderRate) -> Result<Approved<OrderCommand>, Refusal> {
+        self.check_state(request.side)?;
         let age = self.now.millis_since(self.tick.event_time());
         if age > self.risk.max_tick_age_ms() {
             return Err(Refusal::new(
@@ -143,6 +168,26 @@ impl OrderCheck<'_> {
         }
         rate.count(self.now);
         Ok(Approved::new(self.command(request.side, quantity, limit)))
+    }
+
+    /// What holds for the strategy as a whole, whatever it knows of it.
+    fn check_state(&self, side: Side) -> Result<(), Refusal> {
+        let refuse = |denial, message: &str| Err(Refusal::new(denial, message.to_owned()));
+        match (self.state, self.desired) {
+            (RiskState::Halted, _) => refuse(Denial::Halted, "trading is halted"),
+            (_, DesiredState::Paused) => refuse(Denial::Paused, "paused on request"),
+            (_, DesiredState::Stopped) => refuse(Denial::Stopped, "stopped on request"),
+            (state, DesiredState::Running) if state.allows(side) => Ok(()),
+            (RiskState::ReduceOnly, DesiredState::Running) => {
+                refuse(Denial::ReduceOnly, "nothing is left of the equity, so only what reduces is sent")
+            }
+            (RiskState::SellOnly, DesiredState::Running) => {
+                refuse(Denial::PositionLimit, "the coins are worth too much of the equity")
+            }
+            (RiskState::BuyOnly | RiskState::AllowAll, DesiredState::Running) => {
+                refuse(Denial::PositionLimit, "the coins are worth too little of the equity")
+            }
+        }
     }
 
     /// The best ask to buy, the best bid to sell, on the tick size's grid so that it still crosses.
@@ -217,6 +262,7 @@ impl OrderCheck<'_> {
         Ok(())
     }
 
+    /// Every order has a worst price: nothing here can make one without.
     fn command(&self, side: Side, quantity: Quantity, limit: Price) -> OrderCommand {
         OrderCommand {
             client_order_id: ClientOrderId::new(self.ledger_id.clone(), self.sequence),

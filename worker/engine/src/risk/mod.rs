@@ -1,5 +1,6 @@
 //! What may be sent: position limits before signals, order checks after them. Only this module can make an
-//! [`Approved`] order, so an order that skipped it does not compile.
+//! [`Approved`] order, so an order that skipped it does not compile. It holds the trading state on every order
+//! itself: what a strategy is shown of it is advice.
 
 mod approved;
 mod check;
@@ -11,4 +12,4 @@ pub use approved::Approved;
 pub use check::{Denial, OrderCheck, OrderRequest, Refusal};
 pub use order_rate::OrderRate;
 pub use parameters::RiskParameters;
-pub use position_limits::{PositionLimits, RiskState};
+pub use position_limits::{PositionBounds, PositionLimits, RiskState};

@@ -81,7 +81,7 @@ impl RiskParameters {
 
     /// The age in milliseconds from which a tick triggers nothing.
     pub fn max_tick_age_ms(&self) -> i64 {
-        i64::from(self.max_tick_age_seconds) * 1000
+        i64::from(self.max_tick_age_seconds).saturating_mul(1000)
     }
 
     /// All that is wrong with these limits.

@@ -1,4 +1,4 @@
-//! Which sides a strategy may trade, by the share of equity that its coins are worth.
+//! Which sides a strategy may trade: by what its equity is, and by the share of it that its coins are worth.
 
 use std::cmp::Ordering;
 
@@ -17,7 +17,9 @@ pub enum RiskState {
     BuyOnly,
     /// The coins are worth too much: no buys.
     SellOnly,
-    /// Nothing: the ledger is broken.
+    /// Nothing is left of the equity: only what reduces.
+    ReduceOnly,
+    /// Nothing: what is known no longer tells the truth.
     Halted,
 }
 
@@ -25,10 +27,19 @@ impl RiskState {
     /// Whether orders of `side` are allowed.
     pub const fn allows(self, side: Side) -> bool {
         match (self, side) {
-            (Self::AllowAll, _) | (Self::BuyOnly, Side::Buy) | (Self::SellOnly, Side::Sell) => true,
-            (Self::Halted, _) | (Self::BuyOnly, Side::Sell) | (Self::SellOnly, Side::Buy) => false,
+            (Self::AllowAll, _) | (Self::BuyOnly, Side::Buy) | (Self::SellOnly | Self::ReduceOnly, Side::Sell) => true,
+            (Self::Halted, _) | (Self::BuyOnly, Side::Sell) | (Self::SellOnly | Self::ReduceOnly, Side::Buy) => false,
         }
     }
+}
+
+/// Whether `minPositionPercent` and `maxPositionPercent` bind a strategy's orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PositionBounds {
+    /// They do, on every order.
+    Bind,
+    /// They are accepted and bind nothing.
+    Free,
 }
 
 /// The least and the largest share of equity in coins.
@@ -41,11 +52,19 @@ pub struct PositionLimits {
 }
 
 impl PositionLimits {
-    /// The state for coins worth `position` of `equity`. Both comparisons are strict.
-    pub fn state(&self, position: Notional, equity: Notional) -> RiskState {
+    /// The state for coins worth `position` of `equity`. Both comparisons are strict. Without any equity there is
+    /// no share to judge, so nothing may be opened, whether the limits bind or not.
+    pub fn state(&self, bounds: PositionBounds, position: Notional, equity: Notional) -> RiskState {
         if equity <= Notional::ZERO {
-            return RiskState::AllowAll;
+            return RiskState::ReduceOnly;
         }
+        match bounds {
+            PositionBounds::Bind => self.share_state(position, equity),
+            PositionBounds::Free => RiskState::AllowAll,
+        }
+    }
+
+    fn share_state(&self, position: Notional, equity: Notional) -> RiskState {
         if position.compare_with(equity, self.largest) == Ordering::Greater {
             RiskState::SellOnly
         } else if position.compare_with(equity, self.least) == Ordering::Less {
@@ -64,10 +83,25 @@ mod tests {
     fn both_limits_are_strict() {
         let percent = |text: &str| Ratio::from_percent(text.parse().unwrap());
         let limits = PositionLimits { least: percent("10"), largest: percent("90") };
-        let state = |position: &str| limits.state(position.parse().unwrap(), "1000".parse().unwrap());
+        let state =
+            |position: &str| limits.state(PositionBounds::Bind, position.parse().unwrap(), "1000".parse().unwrap());
         assert_eq!(state("100"), RiskState::AllowAll);
         assert_eq!(state("99.999999999"), RiskState::BuyOnly);
         assert_eq!(state("900"), RiskState::AllowAll);
         assert_eq!(state("900.000000001"), RiskState::SellOnly);
+    }
+
+    #[test]
+    fn without_equity_only_what_reduces_passes() {
+        let limits = PositionLimits { least: Ratio::ZERO, largest: Ratio::ONE };
+        for bounds in [PositionBounds::Bind, PositionBounds::Free] {
+            for equity in ["0", "-0.000000001"] {
+                let state = limits.state(bounds, "5".parse().unwrap(), equity.parse().unwrap());
+                assert_eq!(state, RiskState::ReduceOnly);
+                assert!(state.allows(Side::Sell) && !state.allows(Side::Buy));
+            }
+        }
+        let one = "1".parse().unwrap();
+        assert_eq!(limits.state(PositionBounds::Free, "5".parse().unwrap(), one), RiskState::AllowAll);
     }
 }

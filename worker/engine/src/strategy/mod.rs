@@ -42,9 +42,9 @@ pub struct View<'a> {
     pub now: Timestamp,
     /// The market.
     pub instrument: &'a Instrument,
-    /// Which sides are allowed; a blocked side is not tracked.
+    /// Which sides are allowed; a blocked side is not tracked. Advice: risk holds it on every order.
     pub risk: RiskState,
-    /// Whether an order of this strategy is not over yet.
+    /// Whether an order of this strategy is not closed yet.
     pub order_open: bool,
 }
 
@@ -68,17 +68,32 @@ pub struct Signal {
     pub message: String,
 }
 
-/// An order that is over.
+/// An order that is closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClosedOrder {
     /// Buy or Sell.
     pub side: Side,
-    /// What traded; nothing for a failed order.
-    pub filled: Quantity,
-    /// At which average, half-even at 8 digits; `None` where nothing traded.
-    pub average_price: Option<Price>,
+    /// What became of it.
+    pub outcome: Outcome,
     /// Event time.
     pub time: Timestamp,
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It traded, wholly or in part.
+    Traded {
+        /// How much.
+        quantity: Quantity,
+        /// At which average, half-even at 8 digits, or at 18 where 8 show none.
+        average: Price,
+    },
+    /// Nothing of it traded.
+    Nothing {
+        /// Why, as a stable word.
+        why: String,
+    },
 }
 
 /// Something about the parameters that a human should know.
@@ -108,7 +123,8 @@ pub trait Strategy: Send + std::fmt::Debug {
     /// A trade of one of its orders was booked.
     fn on_fill(&mut self, _fill: &Fill) {}
 
-    /// One of its orders is over, filled or not. Called once for each order.
+    /// One of its orders is closed, filled or not. Called once for each order, and once more where an order of
+    /// which nothing had traded turns out to have traded after all.
     fn on_closed(&mut self, order: &ClosedOrder);
 
     /// Ticks are missing: forget what depends on having seen each one.
@@ -121,7 +137,7 @@ pub trait Strategy: Send + std::fmt::Debug {
     fn warnings(&self, first: &Tick, fees: &Fees) -> Vec<Warning>;
 
     /// All state, to be restored by the definition's `start`.
-    fn snapshot(&self) -> serde_json::Value;
+    fn snapshot(&self) -> Result<serde_json::Value, serde_json::Error>;
 
     /// What the resource's status shows.
     fn figures(&self) -> Figures;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Capability, Strategy, grid};
+use crate::risk::PositionBounds;
 
 /// Why a strategy could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,8 @@ pub struct Definition {
     pub name: &'static str,
     /// What it can trade.
     pub capability: Capability,
+    /// Whether the position limits of a manifest bind its orders.
+    pub position_bounds: PositionBounds,
     /// The JSON schema of its parameters.
     pub schema: fn() -> schemars::Schema,
     /// Makes one.

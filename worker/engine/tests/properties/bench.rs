@@ -92,7 +92,7 @@ pub fn step_update(engine: &mut Engine, update: &OrderUpdate) -> Vec<Effect> {
 pub fn commands(effects: &[Effect]) -> Vec<OrderCommand> {
     let command = |effect: &Effect| match effect {
         Effect::Command(command) => Some(command.get().clone()),
-        Effect::Signal(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) => None,
+        Effect::Signal(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) | Effect::Poison(_) => None,
     };
     effects.iter().filter_map(command).collect()
 }

@@ -59,7 +59,7 @@ proptest! {
         for status in &failure {
             step_update(&mut engine, &OrderUpdate { status: *status, cumulative_quantity: Quantity::ZERO, ..bare.clone() });
         }
-        let remembered = |engine: &engine::Engine| engine.snapshot()["strategy"][name].clone();
+        let remembered = |engine: &engine::Engine| engine.snapshot().unwrap()["strategy"][name].clone();
         let shown = |hundredths: i64| Value::from(price(hundredths).normalize().to_string());
         prop_assert_eq!(remembered(&engine), shown(extreme));
         let is_open = engine.open_orders().len() == 1;

@@ -77,7 +77,7 @@ proptest! {
                     update.fill.iter().for_each(|fill| books.take(fill));
                 }
             }
-            let ledger = &engine.snapshot()["ledger"];
+            let ledger = &engine.snapshot().unwrap()["ledger"];
             prop_assert_eq!(integer(decimal(&ledger["base"])), books.coins);
             prop_assert_eq!(integer(decimal(&ledger["quote"])), books.cash);
             prop_assert_eq!(integer(decimal(&ledger["fees"])), books.fees);

@@ -36,8 +36,14 @@ impl Desk {
         sending.iter().flat_map(|id| self.doubt(id, "GatewayRestarted", now)).collect()
     }
 
+    /// Whether there is anything to ask a venue elsewhere about, now or later.
+    pub fn has_questions(&self) -> bool {
+        self.orders.values().any(|order| !order.is_over() || order.is_unsettled())
+    }
+
     /// Orders to ask the venue about now: soon those in doubt, or with trades missing, or to be cancelled; now
-    /// and then those that only wait, since a report can be lost.
+    /// and then those that only wait, since a report can be lost; once more those that have ended, since a trade can
+    /// show later than an end.
     pub fn questions(&mut self, now: Timestamp) -> Vec<ClientOrderId> {
         let mut due = Vec::new();
         for (id, order) in &mut self.orders {
@@ -45,10 +51,13 @@ impl Desk {
                 Stage::Unknown { .. } => DOUBT_INTERVAL_MS,
                 Stage::Live if order.cancel || order.filled < order.cumulative => DOUBT_INTERVAL_MS,
                 Stage::Live => LIVE_INTERVAL_MS,
+                Stage::Over if order.is_unsettled() => LIVE_INTERVAL_MS,
                 Stage::Sending { .. } | Stage::Over => continue,
             };
-            if now.millis_since(order.asked) >= interval {
-                order.asked = now;
+            // What was asked before the end says nothing of what shows after it.
+            let since = if order.is_over() { order.asked.max(order.told_at) } else { order.asked };
+            if since.is_none_or(|since| now.millis_since(since) >= interval) {
+                order.asked = Some(now);
                 due.push(id.clone());
             }
         }
@@ -60,6 +69,15 @@ impl Desk {
         self.orders.get(id).is_some_and(|order| order.cancel && order.stage == Stage::Live)
     }
 
+    fn settle_end(&mut self, id: &ClientOrderId) {
+        if self.orders.get(id).is_some_and(|order| order.is_over() && order.is_unsettled()) {
+            let _ = self.change(id, |order| {
+                order.settled = true;
+                News::new()
+            });
+        }
+    }
+
     /// Takes the answer of a full look-up that was asked at `asked`: what the venue did after that moment, the
     /// answer need not show, however late it came.
     pub fn found(
@@ -69,6 +87,7 @@ impl Desk {
         residence: Residence,
         asked: Timestamp,
     ) -> Found {
+        self.settle_end(id);
         if let Some(report) = answer {
             return Found::News(self.hear(report));
         }

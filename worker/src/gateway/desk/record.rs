@@ -3,7 +3,7 @@
 use engine::client_order_id::LedgerId;
 
 use crds::account::balances::BOOK;
-use crds::record::ORDER;
+use crds::record::{ORDER, STANCE};
 
 use super::{Desk, GatewayOrder};
 
@@ -29,6 +29,8 @@ impl Desk {
                 desk.orders.insert(order.command.client_order_id.clone(), order);
             } else if let Some(id) = name.strip_prefix(BOOK) {
                 desk.books.insert(ledger(id)?, serde_json::from_str(value)?);
+            } else if let Some(id) = name.strip_prefix(STANCE) {
+                desk.stances.follow(&ledger(id)?, serde_json::from_str(value)?);
             } else if let Some(id) = name.strip_prefix(HIGHEST) {
                 desk.highest.insert(ledger(id)?, serde_json::from_str(value)?);
             }
@@ -37,6 +39,7 @@ impl Desk {
         // The oldest is forgotten first, whosoever it is.
         ended.sort_by_key(|(_, order)| order.command.time);
         desk.ended = ended.into_iter().map(|(id, _)| id.clone()).collect();
+        desk.acknowledged();
         Ok(desk)
     }
 
@@ -54,8 +57,13 @@ impl Desk {
                 Some(Ok(json)) => changes.set.push((format!("{BOOK}{ledger}"), json)),
                 Some(Err(_)) | None => changes.delete.push(format!("{BOOK}{ledger}")),
             }
-            if let Some(highest) = self.highest.get(&ledger) {
-                changes.set.push((format!("{HIGHEST}{ledger}"), highest.to_string()));
+            match self.stances.of(&ledger).map(|stance| serde_json::to_string(&stance)) {
+                Some(Ok(json)) => changes.set.push((format!("{STANCE}{ledger}"), json)),
+                Some(Err(_)) | None => changes.delete.push(format!("{STANCE}{ledger}")),
+            }
+            match self.highest.get(&ledger) {
+                Some(highest) => changes.set.push((format!("{HIGHEST}{ledger}"), highest.to_string())),
+                None => changes.delete.push(format!("{HIGHEST}{ledger}")),
             }
         }
         changes

@@ -32,6 +32,18 @@ fn a_fee_leaves_the_asset_it_is_paid_in_and_one_in_a_third_asset_is_owed_in_quot
         (json!({"fee": "0.2", "feeAsset": "USDT", "feeQuote": "0.2"}), "5.333", "2799.8335"),
         (json!({"fee": "0.000333", "feeAsset": "BNB", "feeQuote": "0.2"}), "5.332667", "2800.0335"),
         (json!({"fee": "0.01", "feeAsset": "ETH", "feeQuote": "0.2"}), "5.333", "2799.8335"),
+        // All of it sold, or nearly: what the coins cannot pay of a fee in coins is owed in quote.
+        (
+            json!({"side": "Sell", "quantity": "5", "fee": "0.005", "feeAsset": "BNB", "feeQuote": "3.0025"}),
+            "0",
+            "5999.4975",
+        ),
+        (
+            json!({"side": "Sell", "quantity": "4.998", "fee": "0.005", "feeAsset": "BNB", "feeQuote": "3.0025"}),
+            "0",
+            "5999.4975",
+        ),
+        (json!({"quantity": "0.001", "fee": "0.005", "feeAsset": "BNB", "feeQuote": "3.0025"}), "4.996", "2999.3995"),
     ];
     for (changes, coins, cash) in cases {
         let mut book = opening();
@@ -52,15 +64,22 @@ fn a_trade_that_cannot_be_exact_closes_the_book_and_changes_no_amount() {
     assert_eq!(saved["amounts"], json!({"BNB": "5", "USDT": "3000"}));
     assert!(saved["broken"].as_str().unwrap().starts_with("trade t1 cannot be booked: "), "{saved}");
     let book: Book = serde_json::from_value(saved).unwrap();
-    assert_eq!(book.check(None, &[]), Err("BookBroken"));
+    assert_eq!(book.check(&need(&json!({"side": "Sell", "quantity": "0.1"})).unwrap(), &[]), Err("BookBroken"));
+}
+
+fn need(changes: &Value) -> Result<Need, &'static str> {
+    let engine::messages::CommandKind::Create(order) = command("abc", 1, 0, changes).kind else {
+        panic!("not an order");
+    };
+    Need::of(&"BNB/USDT".parse().unwrap(), &order, order.quantity, &engine::fees::Fees::default())
 }
 
 #[test]
-fn a_market_buy_is_not_bounded_by_a_price() {
-    let engine::messages::CommandKind::Create(order) = command("abc", 1, 0, &json!({"price": null})).kind else {
-        panic!("not an order");
-    };
-    let need = Need::of(&"BNB/USDT".parse().unwrap(), &order, order.quantity, &engine::fees::Fees::default()).unwrap();
-    assert!(need.is_none());
-    assert_eq!(opening().check(need.as_ref(), &[]), Ok(()));
+fn a_market_buy_needs_a_worst_price() {
+    assert_eq!(need(&json!({"price": null})).err(), Some("NoWorstPrice"));
+    // A sale takes coins, whatever their price.
+    let sale = need(&json!({"price": null, "side": "Sell"})).unwrap();
+    assert_eq!(opening().check(&sale, &[]), Ok(()));
+    let bounded = need(&json!({"orderType": "Market", "price": "3000.01"})).unwrap();
+    assert_eq!(opening().check(&bounded, &[]), Err("InsufficientBook"));
 }

@@ -31,7 +31,7 @@ impl Default for Case {
 
 /// Every story.
 pub(super) fn all() -> Vec<Case> {
-    [answers(), arrivals(), reports(), cancels()].into_iter().flatten().collect()
+    [answers(), arrivals(), reports(), understated(), cancels()].into_iter().flatten().collect()
 }
 
 /// Answers that come, are lost, or lie.
@@ -135,6 +135,37 @@ fn reports() -> Vec<Case> {
             }],
             end: ("Expired", "NoSize", "0.5"),
             ..Case::default()
+        },
+    ]
+}
+
+/// Ends that tell less than has traded.
+fn understated() -> Vec<Case> {
+    let late = |reports| Script {
+        trades: vec![(100, 30), (200, 20)],
+        ends_after: Some(300),
+        trade_lag_ms: 2_500,
+        understates: true,
+        reports,
+        ..Script::default()
+    };
+    let case = |name, script| Case { name, scripts: vec![script], ..Case::default() };
+    vec![
+        Case {
+            end: ("Expired", "NoSize", "0.5"),
+            ..case("an end without its trades, which are told after it", late(vec![vec![0]]))
+        },
+        Case {
+            end: ("Expired", "NoSize", "0.5"),
+            ..case("an end that is only found by asking, without its trades", late(vec![vec![]]))
+        },
+        Case {
+            cancel_after_ms: Some(1_000),
+            end: ("Canceled", "", "0.4"),
+            ..case(
+                "a cancel's answer tells of no trade, and one comes after it",
+                Script { trades: vec![(100, 40)], ends_after: None, ..late(vec![vec![0]]) },
+            )
         },
     ]
 }

@@ -6,6 +6,7 @@ use engine::time::Timestamp;
 use serde_json::{Value, json};
 use venue::{Outcome, Residence, VenueReport, VenueTrade};
 
+use super::super::books::Book;
 use super::super::desk::{Desk, Found, Verdict};
 use super::{cancel, command};
 use crds::roles::{GatewayDesired, Stance};
@@ -14,13 +15,21 @@ const WINDOW: i64 = 5_000;
 const VISIBILITY: i64 = 2_000;
 const ELSEWHERE: Residence = Residence::External { receive_window_ms: WINDOW, visibility_ms: VISIBILITY };
 
+/// Adopts a register, with new books at the declared capital.
+pub(super) fn open(desk: &mut Desk, desired: &GatewayDesired) {
+    for spec in desk.without_book(desired) {
+        desk.open(&spec.ledger, Book::opening(&spec).unwrap(), 0);
+    }
+    desk.register(desired);
+}
+
 fn at(milliseconds: i64) -> Timestamp {
     Timestamp::from_millis(milliseconds)
 }
 
 fn registered() -> Desk {
     let mut desk = Desk::default();
-    desk.register(&registered_books()).unwrap();
+    open(&mut desk, &registered_books());
     desk
 }
 
@@ -91,7 +100,7 @@ fn brief(news: &[OrderUpdate]) -> Vec<String> {
 
 fn reasons(verdict: Verdict) -> (Vec<String>, Option<u64>) {
     let (news, highest) = match verdict {
-        Verdict::Tell(news) => (news, None),
+        Verdict::Tell(news) | Verdict::Repeat(news) => (news, None),
         Verdict::Reissued(news, highest) => (news, Some(highest)),
         Verdict::Send | Verdict::Cancel | Verdict::NotRegistered => panic!("{verdict:?}"),
     };
@@ -215,7 +224,7 @@ fn a_refusal_ends_only_what_the_venue_has_not_told_of() {
     let mut desk = sent();
     desk.hear(&report(OrderStatus::PartiallyFilled, "0.4", &[("1", "0.4")]));
     assert_eq!(brief(&desk.settle(&id, &refused, at(0))), Vec::<String>::new());
-    assert!(desk.has_open_orders());
+    assert!(desk.has_questions());
     assert_eq!(brief(&desk.settle(&id, &Outcome::Unknown("TimedOut".into()), at(0))), Vec::<String>::new());
 }
 
@@ -241,7 +250,7 @@ fn absence() {
     let ended = |desk: &mut Desk, last: i64| {
         assert_eq!(desk.found(&id, None, ELSEWHERE, at(first)), Found::Wait);
         match desk.found(&id, None, ELSEWHERE, at(last)) {
-            Found::News(news) => (brief(&news), desk.has_open_orders()),
+            Found::News(news) => (brief(&news), desk.has_questions()),
             other @ (Found::Wait | Found::Resend) => panic!("{other:?}"),
         }
     };
@@ -289,10 +298,14 @@ fn doubts_are_asked_about_soon_and_silent_orders_now_and_then() {
     };
     assert_eq!(asked(&mut with(OrderStatus::Accepted, "0", &[])), 4);
     assert_eq!(asked(&mut with(OrderStatus::Canceled, "0.4", &[])), 40);
-    assert_eq!(asked(&mut with(OrderStatus::Filled, "1", &[("1", "1")])), 0);
+    // One that has ended: until it has been asked about once more.
+    let mut ended = with(OrderStatus::Filled, "1", &[("1", "1")]);
+    assert_eq!((asked(&mut ended), ended.has_questions()), (4, true));
+    assert_eq!(ended.found(&buy(1).client_order_id, None, ELSEWHERE, at(20_001)), Found::Wait);
+    assert_eq!((asked(&mut ended), ended.has_questions()), (0, false));
     let mut cancelled = with(OrderStatus::Accepted, "0", &[]);
     judge(&mut cancelled, &cancel("abc", 1, 0), 0);
-    assert_eq!(asked(&mut cancelled), 40);
+    assert_eq!(asked(&mut cancelled), 41, "at once, and then soon");
     assert!(cancelled.must_cancel(&buy(1).client_order_id));
 }
 
@@ -307,7 +320,7 @@ fn ended_orders_are_forgotten_oldest_first_and_open_ones_never() {
         desk.settle(&command.client_order_id, &Outcome::Refused("Full".into()), at(0));
         if sequence == 280 {
             desk = restarted(&mut desk);
-            desk.register(&registered_books()).unwrap();
+            desk.register(&registered_books());
         }
     }
     let known = |sequence: u64| desk.order(&small(sequence).client_order_id).is_some();
@@ -325,8 +338,8 @@ fn a_strategy_that_is_being_deleted_is_cancelled_and_orders_no_more() {
     let mut desk = sent();
     let closed = registered_books().books.into_iter().map(|book| book.with_stance(Stance::Closed)).collect();
     let books = GatewayDesired { books: closed };
-    desk.register(&books).unwrap();
-    let cancelled: Vec<_> = desk.cancel_closing().into_iter().map(|(id, _)| id).collect();
+    desk.register(&books);
+    let cancelled: Vec<_> = desk.cancel_forbidden().into_iter().map(|(id, _)| id).collect();
     assert_eq!(cancelled, [buy(1).client_order_id]);
     assert!(desk.order(&cancelled[0]).unwrap().cancel, "the cancel is on record");
     let Verdict::Tell(news) = judge(&mut desk, &buy(2), 0) else { panic!("it was not denied") };
@@ -336,10 +349,11 @@ fn a_strategy_that_is_being_deleted_is_cancelled_and_orders_no_more() {
 #[test]
 fn a_book_goes_with_its_strategy_but_not_before_its_orders() {
     let mut desk = sent();
-    desk.register(&GatewayDesired::default()).unwrap();
-    assert!(desk.strategy_of(buy(1).client_order_id.ledger()).is_some(), "news of the open order must find it");
+    desk.register(&GatewayDesired::default());
+    assert!(desk.order(&buy(1).client_order_id).is_some(), "news of the open order must find it");
+    assert!(!desk.take_changes().delete.contains(&"book:abc".to_owned()));
     let _ = desk.settle(&buy(1).client_order_id, &Outcome::Refused("PriceFilter".into()), at(1));
-    desk.register(&GatewayDesired::default()).unwrap();
+    desk.register(&GatewayDesired::default());
     assert_eq!(desk.strategy_of(buy(1).client_order_id.ledger()), None);
     assert!(desk.take_changes().delete.contains(&"book:abc".to_owned()));
 }

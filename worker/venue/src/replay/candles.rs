@@ -10,7 +10,7 @@ use super::error::{Contradiction, DataError, Place, RowRemedy};
 use super::format::{CandleColumns, Fields, Format, Layout, Times};
 use super::header::names_symbol;
 use super::intervals::Span;
-use super::lines::Lines;
+use super::lines::{Digest, Lines};
 use super::observation::Observation;
 use crate::data;
 
@@ -75,6 +75,11 @@ impl CandleReader {
     /// Its line.
     pub(crate) const fn line(&self) -> u64 {
         self.lines.number()
+    }
+
+    /// The text that was read so far.
+    pub(crate) fn digest(&self) -> Digest {
+        self.lines.digest()
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Candle>, DataError> {

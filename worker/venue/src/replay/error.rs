@@ -51,6 +51,14 @@ pub enum DataError {
         /// What to do.
         remedy: Cow<'static, str>,
     },
+    /// Not something with an end that can be read again.
+    #[error("{file}: is {found}, and data are read more than once; write them to a file and name that")]
+    NotAFile {
+        /// What was named.
+        file: Arc<str>,
+        /// What it is.
+        found: &'static str,
+    },
     /// The system failed to read on.
     #[error("{place}: cannot be read: {cause}; check that it is a file and its disk is well")]
     Read {

@@ -1,10 +1,12 @@
 //! A file as lines of text, unpacked on the way. May not know what the lines mean.
 
-use std::fs::File;
+use std::fs::{self, File, FileType};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use flate2::Crc;
 use flate2::bufread::MultiGzDecoder;
 
 use super::backwards::Backwards;
@@ -39,6 +41,17 @@ pub(crate) const LINE_MAX: u64 = 1 << 20;
 /// Bytes to read from disk, or to unpack, at a time.
 const CHUNK: usize = 64 * 1024;
 
+/// Tells one text from another: not proof against a forger, but against a file that was replaced or cut. Of the lines
+/// in the order in which they are read, so of a text that is turned: its head, then the others from the last on, each
+/// with an end of line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Digest {
+    /// Bytes of the unpacked text.
+    pub bytes: u64,
+    /// Their CRC-32, as gzip has it.
+    pub crc32: u32,
+}
+
 /// The lines of one file, one at a time, blank ones left out.
 pub(crate) struct Lines {
     file: Arc<str>,
@@ -48,6 +61,8 @@ pub(crate) struct Lines {
     number: u64,
     again: bool,
     order: Order,
+    bytes: u64,
+    crc: Crc,
 }
 
 /// In which order the lines come.
@@ -65,6 +80,10 @@ impl Lines {
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let file: Arc<str> = path.display().to_string().into();
         let refuse = |cause| DataError::open(Arc::clone(&file), cause);
+        // Before it is opened: the opening of a pipe waits for its writer.
+        if let Some(found) = no_file(fs::metadata(path).map_err(refuse)?.file_type()) {
+            return Err(DataError::NotAFile { file, found });
+        }
         let mut packed = BufReader::with_capacity(CHUNK, File::open(path).map_err(refuse)?);
         let start = packed.fill_buf().map_err(refuse)?;
         let gzip = start.starts_with(&GZIP_MAGIC);
@@ -85,7 +104,8 @@ impl Lines {
         } else {
             Box::new(packed)
         };
-        Ok(Self { file, reader, gzip, text: String::new(), number: 0, again: false, order: Order::Forwards })
+        let (text, order) = (String::new(), Order::Forwards);
+        Ok(Self { file, reader, gzip, text, number: 0, again: false, order, bytes: 0, crc: Crc::new() })
     }
 
     /// The lines behind the current one, from the last to the first.
@@ -151,6 +171,11 @@ impl Lines {
         Arc::clone(&self.file)
     }
 
+    /// What was read so far.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest { bytes: self.bytes, crc32: self.crc.sum() }
+    }
+
     fn read_line(&mut self) -> Result<bool, DataError> {
         // The buffer goes round as bytes and comes back as checked text, so no line is ever copied.
         let mut bytes = std::mem::take(&mut self.text).into_bytes();
@@ -165,6 +190,8 @@ impl Lines {
         if length == 0 {
             return Ok(false);
         }
+        self.bytes += length as u64;
+        self.crc.update(&bytes);
         if length as u64 > LINE_MAX {
             return Err(DataError::LineLength { place: self.place() });
         }
@@ -175,6 +202,21 @@ impl Lines {
     fn failed(&self, cause: io::Error) -> DataError {
         let place = self.place();
         if self.gzip { DataError::Unpack { place, cause } } else { DataError::Read { place, cause } }
+    }
+}
+
+/// What it is if it is no file: nothing else has an end and can be read again from its start.
+fn no_file(kind: FileType) -> Option<&'static str> {
+    if kind.is_file() {
+        None
+    } else if kind.is_dir() {
+        Some("a directory")
+    } else if kind.is_fifo() {
+        Some("a pipe")
+    } else if kind.is_socket() {
+        Some("a socket")
+    } else {
+        Some("a device")
     }
 }
 
@@ -234,6 +276,45 @@ mod tests {
         let expected =
             format!("{}:1: the line is longer than 1048576 bytes; name a file of market data", file.path().display());
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_text_has_the_same_digest_packed_or_not_and_another_one_if_a_byte_differs() {
+        let digest = |bytes: &[u8]| {
+            let mut lines = Lines::open(file(bytes).path()).unwrap();
+            while lines.advance().unwrap() {}
+            lines.digest()
+        };
+        // The check value of CRC-32.
+        assert_eq!(digest(b"123456789"), Digest { bytes: 9, crc32: 0xcbf4_3926 });
+        assert_eq!(digest(&gzip(b"a\n\nb\n")), digest(b"a\n\nb\n"));
+        assert_ne!(digest(b"a\n\nb\n"), digest(b"a\n\nc\n"));
+    }
+
+    #[test]
+    fn a_turned_text_has_the_digest_of_its_lines_as_they_are_read() {
+        let read = |bytes: &[u8]| {
+            let file = file(bytes);
+            let mut lines = Lines::open(file.path()).unwrap();
+            assert!(lines.advance().unwrap());
+            let mut lines = lines.turned(file.path()).unwrap();
+            while lines.advance().unwrap() {}
+            lines.digest()
+        };
+        let forwards = |bytes: &[u8]| {
+            let mut lines = Lines::open(file(bytes).path()).unwrap();
+            while lines.advance().unwrap() {}
+            lines.digest()
+        };
+        let turned = read(b"head\n3\n2\n\n1\n");
+        assert_eq!(turned, forwards(b"head\n1\n\n2\n3\n"));
+        assert_eq!(turned, read(&gzip(b"head\n3\n2\n\n1\n")));
+        assert_eq!(turned, read(b"head\n3\n2\n\n1"), "an end of line more is no other data");
+        for other in
+            [&b"Head\n3\n2\n\n1\n"[..], b"head\n3\n2\n\n0\n", b"head\n3\n2\n1\n", b"head\n3\n2\n", b"head\n2\n3\n\n1\n"]
+        {
+            assert_ne!(turned, read(other), "{other:?}");
+        }
     }
 
     #[test]

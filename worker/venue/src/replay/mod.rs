@@ -28,6 +28,7 @@ pub use error::{Contradiction, DataError, Place, RowRemedy, ValueError};
 pub use findings::Finding;
 pub use format::Format;
 use format::Layout;
+pub use lines::Digest;
 use observation::Observation;
 use recording::RecordingReader;
 pub use summary::{FileSummary, Summary};

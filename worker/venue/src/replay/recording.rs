@@ -7,7 +7,7 @@ use engine::time::Timestamp;
 
 use super::error::{Contradiction, DataError, Place};
 use super::format::{Format, Layout, is_message};
-use super::lines::Lines;
+use super::lines::{Digest, Lines};
 use super::observation::{Observation, Quote};
 use crate::binance::sequence::{BookOrder, SequenceCheck, TradeOrder};
 use crate::binance::stream::{self, BookTicker, ParseError, StreamEvent, Trade};
@@ -111,6 +111,11 @@ impl RecordingReader {
     /// The market in the exchange's spelling.
     pub(crate) fn market(&self) -> &str {
         &self.market
+    }
+
+    /// The text that was read so far.
+    pub(crate) fn digest(&self) -> Digest {
+        self.lines.digest()
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Observation>, DataError> {

@@ -13,7 +13,7 @@ use super::findings::{Finding, Step};
 use super::format::{CandleColumns, Fields, Format, Layout, TickColumns, Times};
 use super::header::names_symbol;
 use super::intervals::{self, Intervals};
-use super::lines::Lines;
+use super::lines::{Digest, Lines};
 use super::observation::Observation;
 use super::recording::RecordingReader;
 use super::ticks::TickReader;
@@ -76,6 +76,8 @@ pub struct FileSummary {
     pub empty_quotes: Finding,
     /// Trades that a recording holds twice or too late, and that are left out.
     pub repeated: u64,
+    /// Its text.
+    pub digest: Digest,
 }
 
 /// Reads all of `paths` and joins them; prices are held against `tick_size`, where it is given.
@@ -197,7 +199,7 @@ impl Scan<'_> {
         if summary.ticks == 0 {
             return Err(DataError::NoRows { file });
         }
-        Ok(FileSummary { rows: summary.ticks, ends: summary.last, ..summary })
+        Ok(FileSummary { rows: summary.ticks, ends: summary.last, digest: reader.digest(), ..summary })
     }
 
     fn recording(&self, path: &Path, lines: Lines) -> Result<FileSummary, DataError> {
@@ -227,6 +229,7 @@ impl Scan<'_> {
             missing: seen.sequence.missed,
             first_gap: seen.first_gap.clone(),
             repeated: seen.sequence.duplicates + seen.sequence.regressions,
+            digest: reader.digest(),
             ..summary
         })
     }
@@ -287,6 +290,7 @@ impl Scan<'_> {
             missing: found.missing,
             first_gap: found.first_gap.map(place),
             finer,
+            digest: reader.digest(),
             ..blank(path, Arc::clone(&file), format)
         })
     }
@@ -364,5 +368,6 @@ fn blank(path: &Path, name: Arc<str>, format: Format) -> FileSummary {
         finer: Finding::default(),
         empty_quotes: Finding::default(),
         repeated: 0,
+        digest: Digest::default(),
     }
 }

@@ -6,7 +6,7 @@ use engine::time::Timestamp;
 
 use super::error::{Contradiction, DataError, Place, ValueError};
 use super::format::{Fields, Format, Layout, TickColumns};
-use super::lines::Lines;
+use super::lines::{Digest, Lines};
 use super::observation::{Observation, Quote};
 use crate::data;
 
@@ -26,6 +26,11 @@ impl TickReader {
     /// Where the last tick that was read stands.
     pub(crate) fn place(&self) -> Place {
         self.lines.place()
+    }
+
+    /// The text that was read so far.
+    pub(crate) fn digest(&self) -> Digest {
+        self.lines.digest()
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Observation>, DataError> {

@@ -16,7 +16,7 @@ use crate::{Body, Cursors, Fields, Record, StreamKey};
 
 pub(super) use entries::{batch, entries};
 pub(super) use outcomes::{
-    acquired, beaten, claim, closed, committed, created, desired, desired_outcome, named, published, time_ms,
+    acquired, beaten, claim, closed, committed, created, desired, desired_outcome, named, nudged, published, time_ms,
 };
 
 /// What does not fit, for people.

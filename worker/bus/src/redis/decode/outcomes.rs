@@ -65,10 +65,10 @@ pub(in crate::redis) fn committed(value: Value, version: u64) -> Result<CommitOu
     })
 }
 
-pub(in crate::redis) fn beaten(value: Value) -> Result<BeatOutcome, Problem> {
+pub(in crate::redis) fn beaten(value: Value, full: bool) -> Result<BeatOutcome, Problem> {
     let mut answer = Answer::of(value)?;
     Ok(match answer.text()?.as_str() {
-        "beaten" => BeatOutcome::Beaten { version: answer.parse()?, register: register(&mut answer)? },
+        "beaten" => BeatOutcome::Beaten { version: answer.parse()?, register: register(&mut answer)?, full },
         "fenced" => BeatOutcome::Fenced { epoch: answer.parse()?, incarnation: answer.parse()? },
         "missing" => BeatOutcome::Missing,
         "other_ledger" => BeatOutcome::OtherLedger { ledger: answer.text()? },
@@ -103,6 +103,14 @@ pub(in crate::redis) fn published(value: Value) -> Result<Published, Problem> {
         "busy" => Published::Busy,
         other => return Err(unknown(other)),
     })
+}
+
+/// Appended, at its bound, or to nobody: to a nudge it is all the same.
+pub(in crate::redis) fn nudged(value: Value) -> Result<(), Problem> {
+    match Answer::of(value)?.text()?.as_str() {
+        "appended" | "busy" | "closed" => Ok(()),
+        other => Err(unknown(other)),
+    }
 }
 
 pub(in crate::redis) fn desired_outcome(value: Value) -> Result<DesiredOutcome, Problem> {

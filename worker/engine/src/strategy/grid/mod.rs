@@ -14,12 +14,14 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Capability, ClosedOrder, Definition, Figures, Intent, Signal, Strategy, StrategyError, View, Warning};
+use super::{
+    Capability, ClosedOrder, Definition, Figures, Intent, Outcome, Signal, Strategy, StrategyError, View, Warning,
+};
 use crate::fees::Fees;
 use crate::instrument::InstrumentKind;
 use crate::messages::{AlertKind, Fill, Side, Tick};
 use crate::numbers::{ExactDecimal, Price, Ratio};
-use crate::risk::OrderRequest;
+use crate::risk::{OrderRequest, PositionBounds};
 use crate::time::Timestamp;
 
 pub use parameters::GridParameters;
@@ -28,6 +30,7 @@ pub use parameters::GridParameters;
 pub const DEFINITION: Definition = Definition {
     name: "grid",
     capability: Capability { kinds: &[InstrumentKind::Spot], instruments_max: 1 },
+    position_bounds: PositionBounds::Bind,
     schema: || schemars::schema_for!(GridParameters),
     start: |parameters, snapshot| Ok(Box::new(Grid::start(parameters, snapshot)?)),
 };
@@ -89,8 +92,11 @@ impl Grid {
         }
         let grid = Ratio::from_percent(parameters.grid_size_percent);
         // A share of at most 0.5 with 11 digits times a factor of at most 1 with 9 digits is exact.
-        let factor = Ratio::new(parameters.flip_threshold_factor.get()).unwrap_or_default();
-        let turn = grid.times(factor).unwrap_or_default();
+        let factor = Ratio::new(parameters.flip_threshold_factor.get()).and_then(|factor| grid.times(factor));
+        let turn = factor.map_err(|error| StrategyError::Parameters {
+            name: DEFINITION.name,
+            source: serde::de::Error::custom(format!("flipThresholdFactor: {error}")),
+        })?;
         Ok(Self {
             above: grid.above_one(),
             below: grid.below_one(),
@@ -130,7 +136,7 @@ impl Grid {
     }
 
     fn within_interval(&self, now: Timestamp) -> bool {
-        let interval = i64::from(self.parameters.min_trade_interval_seconds) * 1000;
+        let interval = i64::from(self.parameters.min_trade_interval_seconds).saturating_mul(1000);
         self.memory.last_fill.is_some_and(|last| now.millis_since(last) < interval)
     }
 
@@ -188,9 +194,12 @@ impl Strategy for Grid {
     }
 
     fn on_closed(&mut self, order: &ClosedOrder) {
-        // A failed order keeps the extreme: the chance stands while the price stays in the zone.
-        if let Some(average) = order.average_price {
-            self.memory = Memory { base: Some(average), high: None, low: None, ..self.memory.clone() };
+        match order.outcome {
+            Outcome::Traded { average, .. } => {
+                self.memory = Memory { base: Some(average), high: None, low: None, ..self.memory.clone() };
+            }
+            // A failed order keeps the extreme: the chance stands while the price stays in the zone.
+            Outcome::Nothing { .. } => {}
         }
     }
 
@@ -227,7 +236,8 @@ impl Strategy for Grid {
     fn warnings(&self, first: &Tick, fees: &Fees) -> Vec<Warning> {
         let mut warnings = Vec::new();
         let grid = self.parameters.grid_size_percent;
-        let round_trip = fees.taker().percent() + fees.taker().percent();
+        let round_trip = fees.taker().percent().saturating_add(fees.taker().percent());
+        let far = grid.get().saturating_mul(rust_decimal::Decimal::from(FAR_IN_GRIDS));
         if grid.get() <= round_trip {
             warnings.push(Warning {
                 kind: AlertKind::GridBelowFees,
@@ -240,7 +250,7 @@ impl Strategy for Grid {
         }
         if let Some(base) = self.memory.base
             && let Ok(distance) = base.distance_from(first.price)
-            && distance.percent() > grid.get() * rust_decimal::Decimal::from(FAR_IN_GRIDS)
+            && distance.percent() > far
         {
             let percent = distance.percent().round_dp(2);
             warnings.push(Warning {
@@ -250,14 +260,14 @@ impl Strategy for Grid {
                     first.price
                 ),
                 current_value: percent.to_string(),
-                threshold: (grid.get() * rust_decimal::Decimal::from(FAR_IN_GRIDS)).to_string(),
+                threshold: far.to_string(),
             });
         }
         warnings
     }
 
-    fn snapshot(&self) -> Value {
-        serde_json::to_value(&self.memory).unwrap_or_default()
+    fn snapshot(&self) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(&self.memory)
     }
 
     fn figures(&self) -> Figures {

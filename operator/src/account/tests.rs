@@ -1,0 +1,216 @@
+//! An account's plan, feed and status, one situation after the other.
+
+use std::collections::BTreeMap;
+
+use bus::{Keys, Scope};
+use crds::roles::BookSpec;
+use crds::strategy::status::Ledger;
+use crds::{TradingAccountStatus, TradingStrategy};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde_json::json;
+
+use super::observe::Observed;
+use super::plan::{Move, Plan, plan};
+use super::status::{self, Holdings};
+use super::validate::{books, validate};
+use crate::names::{FINALIZER, RELEASE_ANNOTATION, Role};
+use crate::placement::{ENDS_MAX, Ends, PodFacts, Stored};
+use crate::strategy::fixture::{NOW_MS, account, edit, found, image, record, strategy};
+
+const EARLY: &str = "2026-01-01T00:00:00Z";
+const LATE: &str = "2026-01-02T00:00:00Z";
+
+fn ledger(id: &str) -> Ledger {
+    Ledger { id: id.to_owned(), resource_uid: "u1".to_owned(), started_at: EARLY.to_owned() }
+}
+
+fn pod(role: Role, digest: &str) -> PodFacts {
+    PodFacts {
+        name: role.pod("paper", 3),
+        uid: format!("p-{}", role.name()),
+        epoch: 3,
+        owned: true,
+        ready: true,
+        digest: digest.to_owned(),
+        ..PodFacts::default()
+    }
+}
+
+/// One that serves a strategy, with its gateway and its feed up.
+fn serving() -> Observed {
+    let keys = Keys::new("t").unwrap();
+    let status = json!({"epoch": 3, "feed": {"source": "replay-paper", "epoch": 3, "pod": "feed-paper-3"}});
+    let mut status: TradingAccountStatus = serde_json::from_value(status).unwrap();
+    status.ledger = Some(ledger("abcdef"));
+    status.feed.as_mut().unwrap().ledger = Some(ledger("abcdef"));
+    let mut observed = Observed {
+        name: "paper".to_owned(),
+        namespace: "ns".to_owned(),
+        uid: "u1".to_owned(),
+        resource_version: "1".to_owned(),
+        generation: 1,
+        deleting_since: None,
+        finalizers: vec![FINALIZER.to_owned()],
+        annotations: BTreeMap::new(),
+        spec: account().spec,
+        unknown_fields: Vec::new(),
+        status,
+        owner_reference: OwnerReference::default(),
+        reference: ObjectReference::default(),
+        source: "replay-paper".to_owned(),
+        gateway: keys.gateway(&Scope::account("ns", "paper").unwrap()),
+        feed: keys.feed(&Scope::source("ns", "replay-paper").unwrap()),
+        gateway_stored: found(record([])),
+        feed_stored: found(record([])),
+        gateway_pods: Vec::new(),
+        feed_pods: Vec::new(),
+        strategies: vec![strategy("grid", "BTC/USDT", 3_000, EARLY, Some(EARLY))],
+        unreadable: BTreeMap::new(),
+        kept_books: Vec::new(),
+        kept_readers: Vec::new(),
+        kept_symbol: None,
+        gateway_ends: None,
+        feed_ends: None,
+    };
+    let digests = digests(&observed);
+    observed.gateway_pods = vec![pod(Role::Gateway, &digests[0])];
+    observed.feed_pods = vec![pod(Role::Feed, &digests[1])];
+    observed
+}
+
+fn planned(observed: &Observed) -> Plan {
+    plan(observed, validate(observed).as_ref(), &image()).unwrap()
+}
+
+/// What gateway and feed are made from.
+fn digests(observed: &Observed) -> Vec<String> {
+    let moves = planned(observed).moves;
+    moves
+        .iter()
+        .filter_map(|next| if let Move::Place(request, _) = next { Some(request.digest(&image())) } else { None })
+        .collect()
+}
+
+/// The steps of both processes, and what is closed, cleared or let go.
+fn words(observed: &Observed) -> Vec<String> {
+    let word = |next: &Move| match next {
+        Move::Finalizers(all) => if all.is_empty() { "release" } else { "hold" }.to_owned(),
+        Move::Register(_, _) => String::new(),
+        Move::Place(request, steps) => {
+            let all: Vec<String> = steps.iter().map(|step| format!("{step:?}")).collect();
+            let all: Vec<&str> = all.iter().map(|step| step.split([' ', '(']).next().unwrap_or_default()).collect();
+            if all.is_empty() { String::new() } else { format!("{} {}", request.role.name(), all.join("+")) }
+        }
+        Move::CloseLedger(role, id) => format!("close {} {id}", role.name()),
+        Move::ClearRelease(release) => format!("clear {}", release.refused().is_some()),
+    };
+    planned(observed).moves.iter().map(word).filter(|word| !word.is_empty()).collect()
+}
+
+/// State and Ready in one line.
+fn line(observed: &Observed) -> String {
+    let (accepted, plan) = (validate(observed), planned(observed));
+    let now = "2026-01-01T00:02:00Z".parse().unwrap();
+    let told = status::status(observed, accepted.as_ref().err(), &plan, &Holdings::default(), now);
+    let ready = told.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+    format!("{:?} {:?} {}", told.state.unwrap(), ready.status, ready.reason)
+}
+
+fn readers(observed: &Observed) -> (Vec<String>, Option<String>) {
+    let accepted = validate(observed).unwrap();
+    (accepted.readers.readers, accepted.feed.map(|feed| feed.symbol.to_string()))
+}
+
+#[test]
+fn what_serves_is_left_alone() {
+    assert_eq!(words(&serving()), Vec::<String>::new());
+    assert_eq!(line(&serving()), "Running True Available");
+}
+
+#[test]
+fn the_feed_is_never_made_anew_for_a_neighbour_of_another_symbol() {
+    let eth = |opened| strategy("aaa", "ETH/USDT", 1, EARLY, opened);
+    for neighbour in [eth(None), eth(Some(LATE))] {
+        let mut observed = serving();
+        observed.strategies.insert(0, neighbour);
+        assert_eq!(readers(&observed), (vec!["grid".to_owned()], Some("BTC/USDT".to_owned())));
+        assert_eq!(words(&observed), Vec::<String>::new());
+    }
+    // Its symbol is fixed by who has stopped, too: nobody else's prices come in the meantime.
+    let mut observed = serving();
+    let stopped = |strategy: TradingStrategy| {
+        let mut all = serde_json::to_value(strategy).unwrap();
+        all["spec"]["state"] = json!("Stopped");
+        serde_json::from_value(all).unwrap()
+    };
+    observed.strategies = vec![eth(Some(LATE)), stopped(observed.strategies.remove(0))];
+    assert_eq!(readers(&observed), (Vec::new(), None));
+}
+
+#[test]
+fn a_book_stands_as_its_strategy_asks_whatever_else_is_wrong() {
+    let mut observed = serving();
+    observed.spec.venue.paper = None;
+    assert!(validate(&observed).is_err());
+    let stances: Vec<_> = books(&observed).books.iter().map(BookSpec::stance).collect();
+    assert_eq!(stances, [crds::roles::Stance::Open]);
+    observed.strategies[0].metadata.deletion_timestamp = observed.strategies[0].metadata.creation_timestamp.clone();
+    let stances: Vec<_> = books(&observed).books.iter().map(BookSpec::stance).collect();
+    assert_eq!(stances, [crds::roles::Stance::Closed]);
+    // What serves says so, though an edit of it cannot be run.
+    assert_eq!(line(&observed), "Running False InvalidSpec");
+}
+
+#[test]
+fn who_shows_no_sign_of_life_is_named() {
+    for (role, word) in [(Role::Gateway, "GatewaySilent"), (Role::Feed, "FeedSilent")] {
+        let mut observed = serving();
+        let stored = if role == Role::Feed { &mut observed.feed_stored } else { &mut observed.gateway_stored };
+        edit(stored, |record| record.seen_ms = NOW_MS - 31_000);
+        assert_eq!(line(&observed), format!("Degraded Unknown {word}"));
+        // One that is being replaced is on its way.
+        let pods = if role == Role::Feed { &mut observed.feed_pods } else { &mut observed.gateway_pods };
+        pods[0].deleting = true;
+        assert_eq!(line(&observed), "Starting False Starting");
+    }
+}
+
+#[test]
+fn a_crash_loop_of_either_is_released_by_its_count() {
+    let ends = |digest: &str| Ends { count: ENDS_MAX, digest: digest.to_owned(), age_s: 999, ..Ends::default() };
+    let mut observed = serving();
+    observed.feed_ends = Some(ends(&observed.feed_pods.remove(0).digest));
+    observed.status.feed.as_mut().unwrap().epoch = 4;
+    assert_eq!(words(&observed), Vec::<String>::new());
+    assert_eq!(line(&observed), "Quarantined False CrashLoop");
+    observed.annotations.insert(RELEASE_ANNOTATION.to_owned(), "CrashLoop 4".to_owned());
+    assert_eq!(words(&observed), ["clear true"]);
+    observed.annotations.insert(RELEASE_ANNOTATION.to_owned(), "CrashLoop 5".to_owned());
+    assert_eq!(words(&observed), ["feed ForgetEnds+CreatePod", "clear false"]);
+}
+
+#[test]
+fn an_account_that_nobody_uses_closes_what_is_its_own() {
+    let ending = || {
+        let mut observed = serving();
+        observed.deleting_since = Some(EARLY.parse().unwrap());
+        observed.strategies.clear();
+        observed
+    };
+    let all = ["gateway DeletePod", "close gateway abcdef", "feed DeletePod", "close feed abcdef", "release"];
+    assert_eq!(words(&ending()), all);
+    // Opened a moment ago, and not in the status yet; or another's.
+    let mut observed = ending();
+    observed.status.ledger = None;
+    assert_eq!(words(&observed), all);
+    edit(&mut observed.gateway_stored, |record| record.uid = "another".to_owned());
+    assert_eq!(words(&observed), ["gateway DeletePod", "feed DeletePod", "close feed abcdef", "release"]);
+    observed.gateway_stored = Stored::Away("no".to_owned());
+    assert_eq!(words(&observed), ["gateway DeletePod", "feed DeletePod", "close feed abcdef"]);
+    // In use: it serves.
+    let mut observed = ending();
+    observed.strategies = serving().strategies;
+    assert_eq!(words(&observed), Vec::<String>::new());
+    assert_eq!(line(&observed), "Deleting False InUse");
+}

@@ -1,0 +1,186 @@
+//! Letting go of a resource without the orderly end: because its namespace goes, or because a human says so. Needs a
+//! client.
+
+use std::time::Duration;
+
+use bus::{Owner, Scope};
+use crds::roles::{BookSpec, FeedDesired, GatewayDesired, Stance, StrategyDesired};
+use crds::strategy::status::Ledger;
+use crds::{TradingAccount, TradingStrategy};
+use engine::client_order_id::LedgerId;
+use engine::strategy::DesiredState;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DynamicObject, ObjectMeta, Patch, PatchParams};
+use kube::core::ApiResource;
+use kube::runtime::controller::Action;
+use kube::{Api, Resource, ResourceExt as _};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::{Error, GuardedAccount, GuardedStrategy, apply, finalizer, observe, stop};
+
+/// How long a strategy's end in a namespace that goes waits for its gateway, which goes too, and for the store.
+const STRATEGY_PATIENCE_S: i64 = 10;
+/// How long its account's waits for it.
+const ACCOUNT_PATIENCE_S: i64 = 15;
+/// How long until the next look.
+const SOON: Duration = Duration::from_millis(500);
+
+/// The end of a strategy whose namespace is being deleted; `None`: it is not. Nothing can be made there any more, not
+/// even an Event, and what the chart granted there may be gone already, so this reads nothing there. No later order
+/// passes, and the ledger is closed, unless the store is away; whether what is open was cancelled, its gateway can only
+/// say while it still runs.
+pub async fn strategy_with_namespace(context: &Context, seen: &GuardedStrategy) -> Result<Option<Action>, Error> {
+    let meta = seen.meta();
+    if !goes_with_namespace(context, meta).await? {
+        return Ok(None);
+    }
+    if let Ok(strategy) = &seen.0
+        && !meta.annotations.as_ref().is_some_and(finalizer::is_waived)
+        && let Err(why) = end_strategy(context, strategy).await
+    {
+        if age_s(meta) < STRATEGY_PATIENCE_S {
+            return Ok(Some(Action::requeue(SOON)));
+        }
+        tracing::warn!(namespace = meta.namespace, name = meta.name, why, "released without an orderly end");
+        if let Err(why) = close_strategy(context, strategy).await {
+            tracing::warn!(namespace = meta.namespace, name = meta.name, why, "its ledger stays open");
+        }
+    }
+    release_counted::<TradingStrategy>(context, meta).await
+}
+
+/// The same for an account: after its strategies.
+pub async fn account_with_namespace(context: &Context, seen: &GuardedAccount) -> Result<Option<Action>, Error> {
+    let meta = seen.meta();
+    if !goes_with_namespace(context, meta).await? {
+        return Ok(None);
+    }
+    if let Ok(account) = &seen.0
+        && !meta.annotations.as_ref().is_some_and(finalizer::is_waived)
+    {
+        let is_patient = age_s(meta) < ACCOUNT_PATIENCE_S;
+        let users = context.strategies_of(&account.namespace().unwrap_or_default(), &account.name_any()).await?;
+        if is_patient && !users.read.is_empty() {
+            return Ok(Some(Action::requeue(SOON)));
+        }
+        if let Err(why) = close_account(context, account).await {
+            if is_patient {
+                return Ok(Some(Action::requeue(SOON)));
+            }
+            tracing::warn!(namespace = meta.namespace, name = meta.name, why, "its ledgers stay open");
+        }
+    }
+    release_counted::<TradingAccount>(context, meta).await
+}
+
+async fn goes_with_namespace(context: &Context, meta: &ObjectMeta) -> Result<bool, Error> {
+    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    Ok(is_held(meta) && observe::is_terminating(&context.client, namespace).await?)
+}
+
+fn age_s(meta: &ObjectMeta) -> i64 {
+    meta.deletion_timestamp.as_ref().map_or(0, |since| Timestamp::now().duration_since(since.0).as_secs())
+}
+
+/// Whose record a strategy's is, its gateway, and the ledger that it has taken up, if any.
+fn places(context: &Context, strategy: &TradingStrategy) -> Result<(Owner, Owner, Option<String>), Error> {
+    let scope = Scope::account(&strategy.namespace().unwrap_or_default(), strategy.spec.account_ref.name.as_str())?;
+    let ledger = strategy.status.as_ref().and_then(|status| status.ledger.as_ref());
+    let ledger = ledger.filter(|ledger| is_own(ledger, &strategy.metadata)).map(|ledger| ledger.id.clone());
+    Ok((context.keys.strategy(&scope, &strategy.name_any()), context.keys.gateway(&scope), ledger))
+}
+
+/// Asks for its end, and closes its ledger once the gateway has acknowledged; an error says what is waited for.
+async fn end_strategy(context: &Context, strategy: &TradingStrategy) -> Result<(), String> {
+    let told = |error: Error| error.to_string();
+    let (owner, gateway, ledger) = places(context, strategy).map_err(told)?;
+    let Some(ledger) = ledger else { return Ok(()) };
+    let id: LedgerId = ledger.parse().map_err(|error| format!("status.ledger.id: {error}"))?;
+    let book = BookSpec::new(strategy.name_any(), id, strategy.spec.capital.clone(), Stance::Closed);
+    apply::set_book(context, &gateway, &book).await.map_err(told)?;
+    let stopped = json!(StrategyDesired { state: DesiredState::Stopped });
+    apply::set_register(context, &owner, 0, &stopped).await.map_err(told)?;
+    let (register, record) = context.register_and_record::<GatewayDesired>(&gateway).await;
+    let registered = register.books.iter().find(|book| book.ledger.as_str() == ledger).map(BookSpec::stance);
+    match stop::at_gateway(&record, &ledger, Stance::Closed, registered) {
+        Some(wait) => Err(wait.to_string()),
+        None => close_strategy(context, strategy).await,
+    }
+}
+
+async fn close_strategy(context: &Context, strategy: &TradingStrategy) -> Result<(), String> {
+    let told = |error: Error| error.to_string();
+    let (owner, _, ledger) = places(context, strategy).map_err(told)?;
+    let Some(ledger) = ledger else { return Ok(()) };
+    apply::close_ledger(context, &owner, &ledger, None).await.map_err(told)
+}
+
+async fn close_account(context: &Context, account: &TradingAccount) -> Result<(), String> {
+    let told = |error: Error| error.to_string();
+    let (namespace, name) = (account.namespace().unwrap_or_default(), account.name_any());
+    let Some(status) = &account.status else { return Ok(()) };
+    if let Some(ledger) = status.ledger.as_ref().filter(|ledger| is_own(ledger, &account.metadata)) {
+        let scope = Scope::account(&namespace, &name).map_err(|error| error.to_string())?;
+        apply::close_ledger(context, &context.keys.gateway(&scope), &ledger.id, None).await.map_err(told)?;
+    }
+    let feed = status.feed.as_ref().and_then(|feed| Some((&feed.source, feed.ledger.as_ref()?)));
+    if let Some((source, ledger)) = feed.filter(|(_, ledger)| is_own(ledger, &account.metadata)) {
+        let scope = Scope::source(&namespace, source).map_err(|error| error.to_string())?;
+        let feed = context.keys.feed(&scope);
+        let register: FeedDesired = crate::kept::register(context, &feed).await?;
+        let ticks = register.symbol.map(|symbol| context.keys.market_tick(&scope, &symbol.to_string()));
+        apply::close_ledger(context, &feed, &ledger.id, ticks).await.map_err(told)?;
+    }
+    Ok(())
+}
+
+/// One of a restored backup, which nobody has answered for yet, is not ours to close.
+fn is_own(ledger: &Ledger, meta: &ObjectMeta) -> bool {
+    meta.uid.as_ref() == Some(&ledger.resource_uid)
+}
+
+async fn release_counted<K: Resource<DynamicType = ()>>(
+    context: &Context,
+    meta: &ObjectMeta,
+) -> Result<Option<Action>, Error> {
+    if release::<K>(context, meta).await? {
+        context.metrics.released.inc();
+        let (kind, namespace, name) = (K::kind(&()), meta.namespace.as_deref(), meta.name.as_deref());
+        tracing::warn!(%kind, namespace, name, "released: its namespace is being deleted");
+    }
+    Ok(Some(Action::await_change()))
+}
+
+/// A resource that does not read is let go when a human says so: nobody can tell what it still holds.
+pub async fn release_on_demand<K: Resource<DynamicType = ()>>(
+    context: &Context,
+    meta: &ObjectMeta,
+) -> Result<bool, Error> {
+    if !is_held(meta) || !meta.annotations.as_ref().is_some_and(finalizer::is_waived) {
+        return Ok(false);
+    }
+    release::<K>(context, meta).await?;
+    Ok(true)
+}
+
+/// Whether it is being deleted and only this operator still holds it.
+fn is_held(meta: &ObjectMeta) -> bool {
+    meta.deletion_timestamp.is_some() && finalizer::is_set(meta.finalizers.as_deref().unwrap_or_default())
+}
+
+/// Takes this operator's finalizer off; `false`: it is gone already.
+async fn release<K: Resource<DynamicType = ()>>(context: &Context, meta: &ObjectMeta) -> Result<bool, Error> {
+    let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+    let rest = finalizer::without(meta.finalizers.as_deref().unwrap_or_default());
+    // This very object: not one made anew under its name, nor over what others have put into the list since.
+    let patch = json!({ "metadata": { "finalizers": rest, "resourceVersion": meta.resource_version } });
+    let kind = ApiResource::erase::<K>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &kind);
+    context.metrics.writes.inc();
+    match api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(error) => Err(Error::api("release", name)(error)),
+    }
+}

@@ -1,0 +1,261 @@
+//! What a strategy's state and conditions are: the table of contracts, row by row. Pure.
+
+use crds::condition::ConditionStatus;
+use crds::record::{POSITION, PhaseState};
+use crds::strategy::status::StrategyState;
+use engine::strategy::DesiredState;
+use k8s_openapi::jiff::Timestamp;
+
+use super::observe::Observed;
+use super::plan::Plan;
+use super::validate::Invalid;
+use crate::condition::{Verdict, accepted};
+use crate::life;
+use crate::placement::{RecordFacts, Standing, Stored};
+use crate::reason::Reason;
+use crate::report::Word;
+use crate::status::DEADLINE_SECONDS;
+
+/// What Ready says.
+type Ready = (ConditionStatus, Reason, String);
+
+/// State, Ready, and whether something is under way or a human is needed.
+struct Judged {
+    state: StrategyState,
+    ready: Ready,
+    reconciling: bool,
+    stalled: bool,
+}
+
+impl Judged {
+    fn of(state: StrategyState, status: ConditionStatus, reason: Reason, message: impl Into<String>) -> Self {
+        Self { state, ready: (status, reason, message.into()), reconciling: false, stalled: false }
+    }
+
+    fn under_way(state: StrategyState, reason: Reason, message: impl Into<String>) -> Self {
+        Self { reconciling: true, ..Self::of(state, ConditionStatus::False, reason, message) }
+    }
+
+    fn stuck(reason: Reason, message: impl Into<String>) -> Self {
+        Self { stalled: true, ..Self::of(StrategyState::Quarantined, ConditionStatus::False, reason, message) }
+    }
+
+    /// It may be trading, but nobody can say.
+    fn unknown(reason: Reason, message: impl Into<String>) -> Self {
+        Self::of(StrategyState::Degraded, ConditionStatus::Unknown, reason, message)
+    }
+}
+
+/// The state and what the conditions say.
+pub fn judge(
+    observed: &Observed,
+    invalid: Option<&Invalid>,
+    plan: &Plan,
+    word: Option<&Word>,
+    now: Timestamp,
+) -> (StrategyState, Verdict) {
+    let valid = accepted(&observed.unknown_fields);
+    let judged = match observed.deleting_since {
+        Some(since) => deleting(plan, now.duration_since(since).as_secs()),
+        None => standing(observed, plan, word),
+    };
+    let Judged { state, ready, reconciling, stalled } = judged;
+    match invalid.filter(|_| observed.deleting_since.is_none()) {
+        Some(invalid) => refused(observed, invalid, plan, (state, &ready.2)),
+        None => (state, Verdict { accepted: valid, ready, reconciling, stalled }),
+    }
+}
+
+fn deleting(plan: &Plan, seconds: i64) -> Judged {
+    let waits = plan.waits.as_ref().map(ToString::to_string);
+    if seconds > DEADLINE_SECONDS
+        && let Some(waits) = &waits
+    {
+        let message = format!(
+            "The deletion waits: {waits}. Mend it, or annotate glm.trading/force-delete: now to let go without certainty."
+        );
+        let late = Judged::under_way(StrategyState::Deleting, Reason::DeadlineExceeded, message);
+        return Judged { stalled: true, ..late };
+    }
+    let message = match waits {
+        Some(waits) => format!("Orders are cancelled, then the ledger is closed. Now {waits}."),
+        None => "The ledger is closed.".to_owned(),
+    };
+    Judged::under_way(StrategyState::Deleting, Reason::Stopping, message)
+}
+
+/// A bad spec: what runs goes on, and the status says which generation that is and what it does.
+fn refused(
+    observed: &Observed,
+    invalid: &Invalid,
+    plan: &Plan,
+    (state, done): (StrategyState, &str),
+) -> (StrategyState, Verdict) {
+    let accepted = (ConditionStatus::False, invalid.reason, invalid.message.clone());
+    let told = |does: &str| match observed.status.applied_generation {
+        Some(generation) => format!("generation {generation} {does}; {}", invalid.message),
+        None => invalid.message.clone(),
+    };
+    let (state, message) = match (&plan.standing, state) {
+        // Nothing of it runs, and that is its spec's fault.
+        (Standing::Absent, _) if observed.spec.state != DesiredState::Stopped => {
+            (StrategyState::Pending, invalid.message.clone())
+        }
+        (_, StrategyState::Running | StrategyState::Starting) => (state, told("keeps trading")),
+        (_, StrategyState::Paused) => (state, told("is paused")),
+        (_, StrategyState::Stopping) => (state, format!("{done} {}", told("is stopping"))),
+        (_, StrategyState::Stopped) => (state, told("has stopped")),
+        (
+            _,
+            StrategyState::Pending | StrategyState::Degraded | StrategyState::Quarantined | StrategyState::Deleting,
+        ) => (state, invalid.message.clone()),
+    };
+    let ready = (ConditionStatus::False, invalid.reason, message);
+    (state, Verdict { accepted, ready, reconciling: false, stalled: true })
+}
+
+fn standing(observed: &Observed, plan: &Plan, word: Option<&Word>) -> Judged {
+    match &plan.standing {
+        Standing::LedgerLost => Judged::stuck(
+            Reason::LedgerLost,
+            "Redis has no record of the ledger. Nothing trades on the declared capital by itself: restore Redis from its \
+             backup, or annotate glm.trading/ledger: discard to start a new ledger.",
+        ),
+        Standing::LedgerFound { found, uid } => Judged::stuck(
+            Reason::LedgerFound,
+            format!(
+                "Redis has ledger {found}, made for resource {uid}. Annotate glm.trading/ledger: resume to go on with it, \
+                 or discard to close it and start a new one."
+            ),
+        ),
+        Standing::StoreAway { why } => Judged::unknown(
+            Reason::RedisUnavailable,
+            format!("The worker trades on by itself if it can; its report cannot be read: {why}."),
+        ),
+        Standing::Ready { .. }
+        | Standing::Starting { .. }
+        | Standing::Blocked { .. }
+        | Standing::CrashLoop { .. }
+        | Standing::Absent
+        | Standing::Stopping => match &plan.waits {
+            Some(waits) if observed.spec.state == DesiredState::Stopped => {
+                Judged::under_way(StrategyState::Stopping, Reason::Stopping, format!("It stops: {waits}."))
+            }
+            Some(_) | None => placed(observed, plan, word),
+        },
+    }
+}
+
+fn placed(observed: &Observed, plan: &Plan, word: Option<&Word>) -> Judged {
+    match &plan.standing {
+        Standing::Ready { pod, .. } => working(observed, plan, word, pod),
+        Standing::Starting { why } => {
+            if let Some((reason, message)) = silent_worker(observed) {
+                return Judged::unknown(reason, message);
+            }
+            let state = if observed.status.ledger.is_some() { StrategyState::Starting } else { StrategyState::Pending };
+            Judged::under_way(state, Reason::Starting, format!("On its way: {why}."))
+        }
+        Standing::Blocked { why } => {
+            Judged::under_way(StrategyState::Starting, Reason::PodBlocked, format!("The pod cannot start: {why}."))
+        }
+        Standing::CrashLoop { count, why } => Judged::stuck(
+            Reason::CrashLoop,
+            format!(
+                "Nothing is tried any more: {why}. Change the spec or the image, or annotate glm.trading/release: \
+                 \"CrashLoop {count}\" to try again."
+            ),
+        ),
+        Standing::Absent => {
+            Judged::of(StrategyState::Stopped, ConditionStatus::True, Reason::Stopped, "Stopped on request.")
+        }
+        Standing::Stopping | Standing::LedgerLost | Standing::LedgerFound { .. } | Standing::StoreAway { .. } => {
+            Judged::under_way(StrategyState::Stopping, Reason::Stopping, "The pod is ending.")
+        }
+    }
+}
+
+/// The record, if it is the one of the worker that runs now.
+fn own_record(observed: &Observed) -> Option<&RecordFacts> {
+    let Stored::Found(record) = &observed.stored else { return None };
+    life::is_of(record, observed.status.epoch.unwrap_or(0)).then_some(record)
+}
+
+/// The worker had its lease, and says nothing more.
+fn silent_worker(observed: &Observed) -> Option<(Reason, String)> {
+    own_record(observed)?;
+    let pod = observed.pods.iter().find(|pod| pod.owned && Some(pod.epoch) == observed.status.epoch)?;
+    if pod.deleting { None } else { life::silence(&observed.stored, Reason::WorkerSilent, "worker") }
+}
+
+/// What the worker itself says, once its pod is ready; and whether those that it trades with live.
+fn working(observed: &Observed, plan: &Plan, word: Option<&Word>, pod: &str) -> Judged {
+    let (Some(word), Some(record)) = (word, own_record(observed)) else {
+        let message = format!("Pod {pod} is ready and has not reported yet.");
+        return Judged::under_way(StrategyState::Starting, Reason::Starting, message);
+    };
+    match (word.phase.state, word.phase.reason.as_str()) {
+        (PhaseState::Running | PhaseState::Paused, _) => {
+            if let Some((reason, message)) = silence(observed) {
+                return Judged::unknown(reason, message);
+            }
+            if is_behind(observed, record) {
+                let message = "The worker has not taken the prices that its feed gave out more than 30 s ago; look at the \
+                               worker's pod and log.";
+                return Judged::of(StrategyState::Degraded, ConditionStatus::False, Reason::BehindFeed, message);
+            }
+            at_work(plan, word, record)
+        }
+        (PhaseState::Stopped, "MarketDataEnded") => Judged::of(
+            StrategyState::Stopped,
+            ConditionStatus::True,
+            Reason::MarketDataEnded,
+            "The replay has ended; its result stays here.",
+        ),
+        (PhaseState::Stopped, _) => Judged::under_way(StrategyState::Stopping, Reason::Stopping, "The pod is ending."),
+        (PhaseState::Quarantined, _) => Judged::stuck(Reason::PoisonInbox, word.phase.message.clone()),
+    }
+}
+
+fn at_work(plan: &Plan, word: &Word, record: &RecordFacts) -> Judged {
+    if word.phase.state == PhaseState::Paused {
+        return match &plan.waits {
+            Some(waits) => Judged::under_way(
+                StrategyState::Paused,
+                Reason::Paused,
+                format!("The worker sends no new order, but {waits}."),
+            ),
+            None => Judged::of(
+                StrategyState::Paused,
+                ConditionStatus::True,
+                Reason::Paused,
+                "Paused on request: it watches and sends no new order.",
+            ),
+        };
+    }
+    if !record.fields.contains_key(POSITION) {
+        let message = "No tick has arrived yet. If it stays: is the account's feed up?";
+        return Judged::under_way(StrategyState::Running, Reason::WaitingForMarketData, message);
+    }
+    let decision = word.report.as_ref().map(|report| report.decision.message.clone()).unwrap_or_default();
+    Judged::of(StrategyState::Running, ConditionStatus::True, Reason::Trading, decision)
+}
+
+/// The first of those it takes for a strategy to trade that shows no sign of life.
+fn silence(observed: &Observed) -> Option<(Reason, String)> {
+    life::silence(&observed.stored, Reason::WorkerSilent, "worker")
+        .or_else(|| life::silence(&observed.gateway, Reason::GatewaySilent, "account's gateway"))
+        .or_else(|| life::silence(&observed.feed, Reason::FeedSilent, "account's feed"))
+}
+
+/// A tick older than this is to be taken.
+const BEHIND_MS: u64 = 30_000;
+
+fn is_behind(observed: &Observed, record: &RecordFacts) -> bool {
+    let Some((stream, last)) = &observed.ticks else { return false };
+    let is_taken = record.cursors.get(stream).is_some_and(|cursor| cursor >= last);
+    !is_taken && record.now_ms.saturating_sub(last.ms) > BEHIND_MS
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! The table of states and conditions, row by row.
+
+use bus::StreamId;
+use crds::roles::Stance;
+use serde_json::json;
+
+use super::*;
+use crate::report::word;
+use crate::strategy::fixture::*;
+use crate::strategy::plan;
+use crate::strategy::validate::validate;
+
+/// State, Ready, Reconciling, Stalled in one line; the message; whether it is accepted.
+fn told(observed: &Observed) -> (String, String) {
+    let accepted = validate(observed);
+    let plan = plan::plan(observed, accepted.as_ref(), &image()).unwrap();
+    let word = match &observed.stored {
+        Stored::Found(record) => word(record),
+        Stored::Away(_) | Stored::Missing => None,
+    };
+    let now = "2026-01-01T00:02:00Z".parse().unwrap();
+    let (state, verdict) = judge(observed, accepted.as_ref().err(), &plan, word.as_ref(), now);
+    let (status, reason, message) = verdict.ready;
+    let flags = [(verdict.reconciling, " reconciling"), (verdict.stalled, " stalled")];
+    let flags: String = flags.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
+    (format!("{state:?} {status:?} {}{flags}", reason.as_str()), message)
+}
+
+fn line(observed: &Observed) -> String {
+    told(observed).0
+}
+
+fn seconds_ago(stored: &mut Stored, seconds: u64) {
+    edit(stored, |record| record.seen_ms = NOW_MS - 1_000 * seconds);
+}
+
+#[test]
+fn what_trades_says_so() {
+    assert_eq!(line(&trading()), "Running True Trading");
+}
+
+#[test]
+fn no_tick_is_not_ready() {
+    let mut observed = trading();
+    edit(&mut observed.stored, |record| drop(record.fields.remove(POSITION)));
+    assert_eq!(line(&observed), "Running False WaitingForMarketData reconciling");
+}
+
+#[test]
+fn who_shows_no_sign_of_life_is_named() {
+    for (stored, reason) in [("worker", "WorkerSilent"), ("gateway", "GatewaySilent"), ("feed", "FeedSilent")] {
+        let silent = |seconds| {
+            let mut observed = trading();
+            let stored = match stored {
+                "worker" => &mut observed.stored,
+                "gateway" => &mut observed.gateway,
+                _ => &mut observed.feed,
+            };
+            seconds_ago(stored, seconds);
+            told(&observed)
+        };
+        assert_eq!(silent(30).0, "Running True Trading");
+        let (line, message) = silent(31);
+        assert_eq!(line, format!("Degraded Unknown {reason}"));
+        assert!(message.contains(stored), "{message}");
+    }
+    // Its pod is not ready any more: that it is only starting would be a lie.
+    let mut frozen = trading();
+    frozen.pods[0].ready = false;
+    assert_eq!(line(&frozen), "Starting False Starting reconciling");
+    seconds_ago(&mut frozen.stored, 31);
+    assert_eq!(line(&frozen), "Degraded Unknown WorkerSilent");
+    // The signs of the one before say nothing of one that starts.
+    edit(&mut frozen.stored, |record| record.epoch = 2);
+    assert_eq!(line(&frozen), "Starting False Starting reconciling");
+}
+
+#[test]
+fn what_nobody_has_told_yet_is_not_silence() {
+    let mut observed = trading();
+    for stored in [&mut observed.stored, &mut observed.gateway, &mut observed.feed] {
+        edit(stored, |record| record.seen_ms = 0);
+    }
+    assert_eq!(line(&observed), "Running True Trading");
+    (observed.gateway, observed.feed) = (Stored::Missing, Stored::Missing);
+    assert_eq!(line(&observed), "Running True Trading");
+}
+
+#[test]
+fn a_word_of_an_older_epoch_says_nothing_of_this_worker() {
+    let mut observed = trading();
+    edit(&mut observed.stored, |record| record.epoch = 2);
+    assert_eq!(line(&observed), "Starting False Starting reconciling");
+}
+
+#[test]
+fn a_worker_that_does_not_take_its_prices_is_behind() {
+    let mut observed = trading();
+    let stream = observed.inbox.stream.clone();
+    let tick = |seconds: u64| StreamId { ms: NOW_MS - 1_000 * seconds, ..StreamId::ZERO };
+    for (last, cursor, behind) in
+        [(31, 32, true), (30, 32, false), (31, 31, false), (9_999, 9_999, false), (9_999, 10_000, true)]
+    {
+        observed.ticks = Some((stream.clone(), tick(last)));
+        edit(&mut observed.stored, |record| record.cursors = at(&stream, tick(cursor)));
+        let expected = if behind { "Degraded False BehindFeed" } else { "Running True Trading" };
+        assert_eq!(line(&observed), expected, "{last} {cursor}");
+    }
+}
+
+#[test]
+fn a_pause_is_told_once_the_gateway_has_acknowledged_it() {
+    let mut observed = trading();
+    set(&mut observed, "state", json!("Paused"));
+    edit(&mut observed.stored, |record| record.fields.extend([phase(PhaseState::Paused, "Paused")]));
+    let (line, message) = told(&observed);
+    assert_eq!(line, "Paused False Paused reconciling");
+    assert!(message.contains("not acknowledged StopOpening"), "{message}");
+    observed.gateway = gateway(Some(Stance::StopOpening), &[]);
+    assert_eq!(self::line(&observed), "Paused True Paused");
+}
+
+#[test]
+fn a_stop_says_what_it_waits_for_and_then_that_it_is_done() {
+    let mut observed = trading();
+    set(&mut observed, "state", json!("Stopped"));
+    let (line, message) = told(&observed);
+    assert_eq!(line, "Stopping False Stopping reconciling");
+    assert!(message.contains("not acknowledged CancelOrders"), "{message}");
+    // Also with no pod left: an absent worker is no stop.
+    observed.pods.clear();
+    assert_eq!(self::line(&observed), "Stopping False Stopping reconciling");
+    observed.gateway = gateway(Some(Stance::CancelOrders), &[]);
+    assert_eq!(self::line(&observed), "Stopped True Stopped");
+}
+
+#[test]
+fn a_finished_replay_is_ready() {
+    let mut observed = trading();
+    edit(&mut observed.stored, |record| record.fields.extend([phase(PhaseState::Stopped, "MarketDataEnded")]));
+    // Its feed has nothing more to tell.
+    seconds_ago(&mut observed.feed, 99);
+    assert_eq!(line(&observed), "Stopped True MarketDataEnded");
+}
+
+#[test]
+fn a_bad_spec_says_what_runs_on() {
+    let broken = |change: &dyn Fn(&mut Observed)| {
+        let mut observed = trading();
+        set(&mut observed, "instruments", json!([{"symbol": "BTC/USDT"}]));
+        change(&mut observed);
+        told(&observed)
+    };
+    let (line, message) = broken(&|_| {});
+    assert_eq!(line, "Running False NoInstrumentRules stalled");
+    assert!(message.starts_with("generation 4 keeps trading; "), "{message}");
+    let (line, message) = broken(&|observed| {
+        set(observed, "state", json!("Paused"));
+        observed.gateway = gateway(Some(Stance::StopOpening), &[]);
+        edit(&mut observed.stored, |record| record.fields.extend([phase(PhaseState::Paused, "Paused")]));
+    });
+    assert_eq!(line, "Paused False NoInstrumentRules stalled");
+    assert!(message.starts_with("generation 4 is paused; "), "{message}");
+    let (line, message) = broken(&|observed| {
+        set(observed, "state", json!("Stopped"));
+        observed.gateway = gateway(Some(Stance::CancelOrders), &[]);
+        observed.pods.clear();
+    });
+    assert_eq!(line, "Stopped False NoInstrumentRules stalled");
+    assert!(message.starts_with("generation 4 has stopped; "), "{message}");
+    assert_eq!(broken(&|observed| observed.pods.clear()).0, "Pending False NoInstrumentRules stalled");
+    let (line, _) = broken(&|observed| {
+        edit(&mut observed.stored, |record| record.fields.extend([phase(PhaseState::Quarantined, "PoisonInbox")]));
+    });
+    assert_eq!(line, "Quarantined False NoInstrumentRules stalled");
+}
+
+#[test]
+fn a_deletion_past_its_deadline_names_what_it_waits_for_and_the_way_out() {
+    let mut observed = trading();
+    observed.deleting_since = Some("2026-01-01T00:01:00Z".parse().unwrap());
+    assert_eq!(line(&observed), "Deleting False Stopping reconciling");
+    observed.deleting_since = Some("2026-01-01T00:00:59Z".parse().unwrap());
+    let (line, message) = told(&observed);
+    assert_eq!(line, "Deleting False DeadlineExceeded reconciling stalled");
+    assert!(
+        message.contains("not acknowledged Closed") && message.contains("glm.trading/force-delete: now"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_crash_loop_tells_the_last_words_and_the_way_out() {
+    let mut observed = trading();
+    let digest = observed.pods.remove(0).digest;
+    let message = "SOURCES.md:1: no price".to_owned();
+    observed.ends = Some(crate::placement::Ends { count: 5, last_exit: Some(4), message, digest, age_s: 9 });
+    observed.status.epoch = Some(4);
+    let (line, message) = told(&observed);
+    assert_eq!(line, "Quarantined False CrashLoop stalled");
+    assert!(message.contains("SOURCES.md:1: no price") && message.contains("exit code 4"), "{message}");
+    assert!(message.contains("glm.trading/release: \"CrashLoop 5\""), "{message}");
+}

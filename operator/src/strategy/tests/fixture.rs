@@ -1,0 +1,183 @@
+//! A strategy as it may be seen, for tests: with a ledger, a pod that trades, and a gateway and a feed that live.
+
+use std::collections::BTreeMap;
+
+use bus::{Cursors, Desired, Keys, RegisterVersion, Scope};
+use crds::record::{PHASE, POSITION, Phase, PhaseState};
+use crds::roles::{BookSpec, Stance};
+use crds::strategy::status::Ledger;
+use crds::{TradingAccount, TradingStrategy, TradingStrategyStatus};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde_json::{Value, json};
+
+use super::observe::Observed;
+use crate::build::Image;
+use crate::names::FINALIZER;
+use crate::placement::{PodFacts, RecordFacts, Stored};
+use crate::stop::InboxFacts;
+
+pub const LEDGER: &str = "abcdef";
+/// The store's clock.
+pub const NOW_MS: u64 = 1_000_000_000;
+
+pub fn image() -> Image {
+    Image {
+        name: "glm:1".to_owned(),
+        pull_policy: "Never".to_owned(),
+        service_account: "glm-worker".to_owned(),
+        redis_url: Some("redis://redis".to_owned()),
+        redis_secret: None,
+        prefix: "t".to_owned(),
+        installation: "i".to_owned(),
+    }
+}
+
+pub fn account() -> TradingAccount {
+    serde_json::from_value(json!({
+        "apiVersion": "glm.trading/v1alpha1", "kind": "TradingAccount", "metadata": {"name": "paper"},
+        "spec": {
+            "venue": {"paper": {"balances": {"USDT": 10000}}}, "marketData": {"replay": {"file": "prices.csv"}},
+        },
+    }))
+    .unwrap()
+}
+
+/// A strategy of the account; `opened`: when its ledger was.
+pub fn strategy(name: &str, symbol: &str, capital: u32, made: &str, opened: Option<&str>) -> TradingStrategy {
+    let ledger = opened.map(|opened| json!({"id": LEDGER, "resourceUid": "u1", "startedAt": opened}));
+    serde_json::from_value(json!({
+        "apiVersion": "glm.trading/v1alpha1", "kind": "TradingStrategy",
+        "metadata": {"name": name, "uid": "u1", "creationTimestamp": made},
+        "spec": {
+            "accountRef": {"name": "paper"},
+            "instruments": [{"symbol": symbol, "rules": {"tickSize": "0.01", "lotSize": "0.001"}}],
+            "capital": {"USDT": capital}, "strategy": {"grid": {}},
+        },
+        "status": ledger.map(|ledger| json!({"ledger": ledger})),
+    }))
+    .unwrap()
+}
+
+pub fn phase(state: PhaseState, reason: &str) -> (String, String) {
+    let phase = Phase { state, reason: reason.to_owned(), message: String::new(), generation: 0 };
+    (PHASE.to_owned(), phase.to_field().1)
+}
+
+/// A record that was committed a second ago.
+pub fn record(fields: impl IntoIterator<Item = (String, String)>) -> RecordFacts {
+    RecordFacts {
+        uid: "u1".to_owned(),
+        ledger: LEDGER.to_owned(),
+        epoch: 3,
+        version: 9,
+        seen_ms: NOW_MS - 1_000,
+        now_ms: NOW_MS,
+        followed: Some(RegisterVersion { generation: 1, token: 1 }),
+        fields: fields.into_iter().collect(),
+        ..RecordFacts::default()
+    }
+}
+
+pub fn found(record: RecordFacts) -> Stored {
+    Stored::Found(Box::new(record))
+}
+
+/// The gateway's record, with what it acknowledged.
+pub fn gateway(stance: Option<Stance>, more: &[(&str, &str)]) -> Stored {
+    let stance = stance.map(|stance| (format!("stance:{LEDGER}"), json!(stance).to_string()));
+    let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    found(record(stance.into_iter().chain(more)))
+}
+
+/// What the strategy's register holds.
+pub fn held(state: &str) -> Desired {
+    Desired { generation: 1, token: 1, value: json!({"state": state}).to_string().into() }
+}
+
+pub fn pod() -> PodFacts {
+    PodFacts {
+        name: "strategy-grid-3".to_owned(),
+        uid: "p3".to_owned(),
+        epoch: 3,
+        owned: true,
+        ready: true,
+        ..PodFacts::default()
+    }
+}
+
+/// What trades, in generation 5.
+pub fn trading() -> Observed {
+    let keys = Keys::new("t").unwrap();
+    let scope = Scope::account("ns", "paper").unwrap();
+    let owner = keys.strategy(&scope, "grid");
+    let seen = strategy("grid", "BTC/USDT", 3_000, "2026-01-01T00:00:00Z", None);
+    let position = (POSITION.to_owned(), "7".to_owned());
+    let ledger =
+        Ledger { id: LEDGER.to_owned(), resource_uid: "u1".to_owned(), started_at: "2026-01-01T00:00:05Z".to_owned() };
+    let mut observed = Observed {
+        name: "grid".to_owned(),
+        namespace: "ns".to_owned(),
+        uid: "u1".to_owned(),
+        resource_version: "1".to_owned(),
+        generation: 5,
+        made: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+        deleting_since: None,
+        finalizers: vec![FINALIZER.to_owned()],
+        annotations: BTreeMap::new(),
+        spec: seen.spec,
+        unknown_fields: Vec::new(),
+        status: TradingStrategyStatus {
+            applied_generation: Some(4),
+            epoch: Some(3),
+            ledger: Some(ledger),
+            ..TradingStrategyStatus::default()
+        },
+        owner_reference: OwnerReference::default(),
+        reference: ObjectReference::default(),
+        gateway_owner: keys.gateway(&scope),
+        account: Ok(Some(account())),
+        neighbours: Vec::new(),
+        granted: BTreeMap::new(),
+        pods: vec![pod()],
+        ends: None,
+        register: Some(held("Running")),
+        stored: found(record([phase(PhaseState::Running, "Trading"), position])),
+        book: Some(BookSpec::new("grid".to_owned(), LEDGER.parse().unwrap(), BTreeMap::new(), Stance::Open)),
+        gateway: gateway(Some(Stance::Open), &[]),
+        feed: found(record([])),
+        ticks: None,
+        inbox: InboxFacts { stream: owner.inbox().clone(), last: None },
+        owner,
+    };
+    observed.pods[0].digest = digest(&observed);
+    observed
+}
+
+/// What the pod of a valid spec is made from.
+fn digest(observed: &Observed) -> String {
+    let spec = super::validate::validate(observed).unwrap();
+    let plan = super::plan::plan(observed, Ok(&spec), &image()).unwrap();
+    let placed = plan.moves.iter().find_map(|next| {
+        if let super::plan::Move::Place(request, _) = next { Some(request.digest(&image())) } else { None }
+    });
+    placed.unwrap()
+}
+
+/// Writes into a record.
+pub fn edit(stored: &mut Stored, change: impl FnOnce(&mut RecordFacts)) {
+    let Stored::Found(record) = stored else { panic!("there is a record") };
+    change(record);
+}
+
+/// Sets a field of the spec, as a user would.
+pub fn set(observed: &mut Observed, field: &str, value: Value) {
+    let mut spec = serde_json::to_value(&observed.spec).unwrap();
+    spec[field] = value;
+    observed.spec = serde_json::from_value(spec).unwrap();
+}
+
+/// Cursors at one stream.
+pub fn at(stream: &bus::StreamKey, id: bus::StreamId) -> Cursors {
+    Cursors::from([(stream.clone(), id)])
+}

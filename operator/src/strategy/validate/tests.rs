@@ -1,0 +1,71 @@
+//! Admission, one situation after the other.
+
+use serde_json::json;
+
+use super::*;
+use crate::strategy::fixture::*;
+
+const EARLY: &str = "2025-12-31T00:00:00Z";
+const LATE: &str = "2026-01-02T00:00:00Z";
+
+fn reason(observed: &Observed) -> Option<Reason> {
+    validate(observed).err().map(|invalid| invalid.reason)
+}
+
+fn new() -> Observed {
+    let mut observed = trading();
+    observed.status.ledger = None;
+    observed.stored = Stored::Missing;
+    observed
+}
+
+#[test]
+fn who_came_first_fixes_the_symbol() {
+    let other = |symbol, made, opened| vec![strategy("other", symbol, 1, made, opened)];
+    for (observed, neighbours, refused) in [
+        // With a ledger of an earlier time, of a later one, and of none.
+        (trading as fn() -> Observed, other("ETH/USDT", EARLY, Some(EARLY)), true),
+        (trading, other("ETH/USDT", EARLY, Some(LATE)), false),
+        (trading, other("ETH/USDT", EARLY, None), false),
+        (new, other("ETH/USDT", LATE, Some(LATE)), true),
+        (new, other("ETH/USDT", EARLY, None), true),
+        (new, other("ETH/USDT", LATE, None), false),
+        (new, other("BTC/USDT", EARLY, Some(EARLY)), false),
+    ] {
+        let observed = Observed { neighbours, ..observed() };
+        assert_eq!(reason(&observed), refused.then_some(Reason::SymbolMismatch), "{:?}", observed.neighbours);
+    }
+    let mut observed = new();
+    observed.neighbours = other("ETH/USDT", EARLY, None);
+    observed.neighbours[0].metadata.deletion_timestamp = observed.neighbours[0].metadata.creation_timestamp.clone();
+    assert_eq!(reason(&observed), None, "one that goes without a ledger fixes nothing");
+}
+
+#[test]
+fn capital_is_judged_before_the_ledger_and_never_again() {
+    let taken = |amount: u32| {
+        let capital = strategy("other", "BTC/USDT", amount, EARLY, None).spec.capital;
+        BTreeMap::from([("other".to_owned(), capital)])
+    };
+    for (granted, refused) in [(7_000, false), (7_001, true)] {
+        let observed = Observed { granted: taken(granted), ..new() };
+        assert_eq!(reason(&observed), refused.then_some(Reason::CapitalExceedsAccount), "{granted}");
+        let admitted = Observed { granted: taken(granted), ..trading() };
+        assert_eq!(reason(&admitted), None);
+        // Opened in the store a moment ago, and not yet in the status.
+        let mut opened = Observed { granted: taken(granted), ..trading() };
+        opened.status.ledger = None;
+        assert_eq!(reason(&opened), None);
+    }
+    // The balance was lowered under what trades.
+    let mut observed = trading();
+    let mut account = account();
+    account.spec = serde_json::from_value(json!({
+        "venue": {"paper": {"balances": {"USDT": 2000}}}, "marketData": {"replay": {"file": "prices.csv"}},
+    }))
+    .unwrap();
+    observed.account = Ok(Some(account));
+    assert_eq!(reason(&observed), None);
+}
+
+use std::collections::BTreeMap;

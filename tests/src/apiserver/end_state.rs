@@ -1,0 +1,96 @@
+//! Everything there is of a world, as two runs of it can be compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::api::ListParams;
+use serde_json::{Value, json};
+
+use super::look::TOUCHED;
+use super::world::{Kind, World};
+
+/// Records and registers under a prefix.
+const RECORDS: &str = "local found = {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+    if key:find('state:', 1, true) or key:find('desired:', 1, true) then found[key] = redis.call('HGETALL', key) end
+end
+return next(found) and cjson.encode(found) or '{}'";
+
+impl World {
+    /// Everything that should be the same after any crash, without times, uids and ledgers' ids.
+    pub async fn end_state(&self) -> Value {
+        let mut state = json!({});
+        for kind in Kind::ALL {
+            for mut object in self.all(kind).await {
+                let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+                if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
+                    annotations.remove(TOUCHED);
+                    if annotations.is_empty() {
+                        object["metadata"]["annotations"] = Value::Null;
+                    }
+                }
+                let metadata =
+                    ["finalizers", "annotations", "generation"].map(|field| object["metadata"][field].clone());
+                state[format!("{kind:?} {name}")] = json!([metadata, object["spec"], object["status"]]);
+            }
+        }
+        for pod in self.pods().list(&ListParams::default()).await.expect("the API server answers") {
+            let pod = serde_json::to_value(pod).expect("a pod is data");
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            let deleting = !pod["metadata"]["deletionTimestamp"].is_null();
+            state[format!("pod {name}")] = json!([pod["status"]["phase"], deleting]);
+        }
+        let records = self.redis.cli(&["--raw", "EVAL", RECORDS, "0", &format!("{}:*", self.keys.prefix())]);
+        let records: BTreeMap<String, Vec<String>> = serde_json::from_str(&records).expect("Redis writes JSON");
+        for (key, record) in records {
+            let fields: BTreeSet<_> = record.chunks(2).filter(|pair| told(&pair[0])).collect();
+            state[key] = json!(fields);
+        }
+        self.without_chance(&state)
+    }
+
+    /// Names and ids that differ between runs, each by what it is.
+    fn without_chance(&self, state: &Value) -> Value {
+        let mut chances = Vec::new();
+        collect(state, &mut chances);
+        let mut text = state.to_string().replace(&self.namespace, "<namespace>");
+        text = text.replace(&format!("{}:", self.keys.prefix()), "");
+        for (id, noun) in chances.iter().filter(|(id, _)| !id.is_empty()) {
+            text = text.replace(id, noun);
+        }
+        serde_json::from_str(&text).expect("ids are plain text")
+    }
+}
+
+/// What is by chance in a state: ids, uids and times.
+fn collect(value: &Value, found: &mut Vec<(String, &'static str)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let noun = match name.as_str() {
+                    "id" => Some("<ledger>"),
+                    "resourceUid" => Some("<uid>"),
+                    "lastTransitionTime" | "startedAt" => Some("<time>"),
+                    _ => None,
+                };
+                match (noun, value.as_str()) {
+                    (Some(noun), Some(text)) => found.push((text.to_owned(), noun)),
+                    _ => collect(value, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        // The registers of a gateway name ledgers of strategies that are gone.
+        Value::String(text) => {
+            if let Ok(inner @ Value::Object(_)) = serde_json::from_str::<Value>(text) {
+                let ledgers = inner["books"].as_array().into_iter().flatten();
+                found.extend(ledgers.filter_map(|book| Some((book["ledger"].as_str()?.to_owned(), "<ledger>"))));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Fields of a record that are the same in each run.
+fn told(field: &str) -> bool {
+    field.contains("epoch") || field.contains("closed") || field.contains("phase") || field.contains("value")
+}

@@ -1,0 +1,64 @@
+//! When nothing is under way any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use tests::apiserver::{Kind, World, await_told, condition};
+
+use super::scenarios::{BALANCE, CAPITAL};
+
+/// Waits until everything has settled: another look at each object, and another turn of each program, changes nothing.
+/// No pause stands for that, however long: a machine may be busier.
+pub async fn quiet(world: &World) {
+    await_told("everything has settled", || still(world)).await;
+}
+
+async fn still(world: &World) -> Result<(), String> {
+    unsettled(world).await.map_or(Ok(()), Err)?;
+    let (writes, before) = (world.tap.writes().len(), world.end_state().await);
+    world.look_at_all().await?;
+    let (unanswered, after) = (world.tap.unanswered(), world.end_state().await);
+    let new = world.tap.writes().split_off(writes);
+    if unanswered > 0 || !new.is_empty() {
+        return Err(format!("{unanswered} writes are under way, and it has written {new:?}"));
+    }
+    if before == after { Ok(()) } else { Err(difference(&before, &after)) }
+}
+
+/// The first object whose status is not its last word yet: something is under way, or an account has not seen what
+/// its strategies do now or has no book for one of them.
+pub async fn unsettled(world: &World) -> Option<String> {
+    let strategies = world.all(Kind::Strategy).await;
+    let accounts = world.all(Kind::Account).await;
+    let under_way = |object: &&Value| {
+        condition(object, "Reconciling")["status"] != "False"
+            || condition(object, "Ready")["status"] == "Unknown"
+            || object["status"]["observedGeneration"] != object["metadata"]["generation"]
+    };
+    if let Some(object) = strategies.iter().chain(&accounts).find(under_way) {
+        return Some(object.to_string());
+    }
+    let out_of_date = |account: &&Value| {
+        let mut states: BTreeMap<&str, u64> = BTreeMap::new();
+        for of_it in strategies.iter().filter(|one| one["spec"]["accountRef"]["name"] == account["metadata"]["name"]) {
+            *states.entry(of_it["status"]["state"].as_str().unwrap_or_default()).or_default() += 1;
+        }
+        let left = (BALANCE - CAPITAL * states.values().sum::<u64>()).to_string();
+        let told = &account["status"]["strategies"];
+        *told != json!(states) && !(told.is_null() && states.is_empty())
+            || account["status"]["unassigned"]["USDT"] != left.as_str()
+    };
+    accounts.iter().find(out_of_date).map(ToString::to_string)
+}
+
+/// What differs between two states, for a reader.
+pub fn difference(one: &Value, other: &Value) -> String {
+    let keys =
+        |value: &Value| value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    let all: BTreeSet<String> = keys(one).into_iter().chain(keys(other)).collect();
+    let differs = all.into_iter().filter(|key| one[key] != other[key]);
+    differs
+        .map(|key| format!("{key}:\n    then {}\n    now  {}", one[&key], other[&key]))
+        .collect::<Vec<_>>()
+        .join("\n")
+}

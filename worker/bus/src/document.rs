@@ -1,0 +1,90 @@
+//! From an entry to its document: the one place that looks at the version. May not judge what a document says.
+
+use std::fmt;
+
+use engine::messages::Document;
+
+use crate::{Body, Entry};
+
+/// How much of a text that somebody else wrote may stand in a message for people.
+const EXCERPT: usize = 256;
+
+/// Why an entry is no document that this program reads, in at most a few hundred bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Poison(String);
+
+impl Poison {
+    /// What is wrong, cut: the text may quote what somebody else wrote.
+    pub fn new(problem: impl fmt::Display) -> Self {
+        let problem = problem.to_string();
+        if problem.len() <= EXCERPT {
+            return Self(problem);
+        }
+        Self(format!("{}… ({} bytes)", excerpt(&problem), problem.len()))
+    }
+}
+
+/// The beginning of a text that somebody else wrote, short enough for a line of a log.
+pub fn excerpt(text: &str) -> &str {
+    &text[..text.floor_char_boundary(EXCERPT)]
+}
+
+impl Entry {
+    /// The document that the entry holds. This version and the one before are read; a newer one is refused, because its
+    /// fields may mean something else.
+    pub fn decode<T: Document>(&self) -> Result<T, Poison> {
+        match &self.body {
+            Body::Document { version, .. } if *version > T::VERSION => Err(Poison::new(format!(
+                "its version {version} is newer than {}, the newest that this program reads: upgrade it",
+                T::VERSION
+            ))),
+            Body::Document { version, .. } if version.saturating_add(1) < T::VERSION => Err(Poison::new(format!(
+                "its version {version} is older than {}, the oldest that this program reads",
+                T::VERSION - 1
+            ))),
+            Body::Document { data, .. } => serde_json::from_str(data).map_err(Poison::new),
+            Body::Poison { reason, .. } => Err(Poison::new(reason)),
+        }
+    }
+
+    /// What it holds, as text.
+    pub fn text(&self) -> &str {
+        match &self.body {
+            Body::Document { data, .. } => data,
+            Body::Poison { raw, .. } => raw,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::messages::{Inbox, Nudge};
+
+    use super::*;
+    use crate::StreamId;
+
+    fn entry(version: u32, data: &str) -> Entry {
+        Entry { id: StreamId::new(1, 1), body: Body::Document { version, data: data.into() } }
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_whatever_it_holds() {
+        let control = r#"{"kind":"Control"}"#;
+        assert_eq!(entry(Inbox::VERSION, control).decode(), Ok(Inbox::Control));
+        assert_eq!(entry(Inbox::VERSION - 1, control).decode(), Ok(Inbox::Control));
+        let poison = entry(Inbox::VERSION + 98, control).decode::<Inbox>().expect_err("it is newer");
+        assert!(poison.to_string().contains("version 99 is newer than 1"), "{poison}");
+    }
+
+    #[test]
+    fn a_problem_quotes_a_bounded_part() {
+        let long = format!("{{\"owner\":[\"{}\"]}}", "é".repeat(1 << 20));
+        for body in [Body::Document { version: 1, data: long.as_str().into() }, Body::poison(long.as_str(), &long)] {
+            let poison = Entry { id: StreamId::ZERO, body }.decode::<Nudge>().expect_err("it is no text");
+            assert!(poison.to_string().len() < EXCERPT + 32, "{} bytes", poison.to_string().len());
+        }
+        let quoted = entry(1, &format!("\"{}\"", "x".repeat(1 << 20))).decode::<Nudge>().expect_err("it is a text");
+        assert!(quoted.to_string().len() < EXCERPT + 32 && quoted.to_string().contains("bytes)"), "{quoted}");
+    }
+}

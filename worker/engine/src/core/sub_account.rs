@@ -1,0 +1,44 @@
+//! The sub-account that the gateway keeps from the same trades, held against this engine's ledger: two that nobody
+//! compares are half a control.
+
+use std::collections::BTreeMap;
+
+use super::Engine;
+use super::turn::Turn;
+use crate::Effect;
+use crate::instrument::Asset;
+use crate::messages::AlertKind;
+use crate::numbers::Notional;
+use crate::time::Timestamp;
+
+impl Engine {
+    /// What the ledger holds and the sub-account does not, or the other way round, in words; `None` where they agree.
+    pub fn differs_from(&self, sub_account: &BTreeMap<Asset, Notional>) -> Option<String> {
+        let (symbol, ledger) = (&self.config.instrument.symbol, &self.state.ledger);
+        let told = |asset: &Asset| sub_account.get(asset).copied().unwrap_or_default();
+        let (base, quote) = (told(symbol.base()), told(symbol.quote()));
+        if base.get() == ledger.base().get() && quote == ledger.quote() {
+            return None;
+        }
+        Some(format!(
+            "the ledger holds {} {} and {} {}, the account's gateway says {base} and {quote}",
+            ledger.base(),
+            symbol.base(),
+            ledger.quote(),
+            symbol.quote()
+        ))
+    }
+
+    /// Trades nothing more, for good: the account holds something else than this ledger says, for this reason.
+    #[must_use]
+    pub fn halt_on_mismatch(&mut self, now: Timestamp, why: &str) -> Vec<Effect> {
+        let mut turn = Turn::new(now);
+        self.halt(&mut turn, AlertKind::AccountMismatch, why);
+        turn.effects
+    }
+
+    /// Whether it was halted because the account holds something else than its ledger says.
+    pub fn is_mismatched(&self) -> bool {
+        self.state.warnings.contains(&AlertKind::AccountMismatch)
+    }
+}

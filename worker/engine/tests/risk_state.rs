@@ -1,0 +1,197 @@
+//! Risk holds the trading state on every order, also of a strategy that looks at nothing.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+#[allow(dead_code, reason = "the bench serves other tests too")]
+#[path = "properties/bench.rs"]
+mod bench;
+
+use engine::fees::Fees;
+use engine::instrument::InstrumentKind;
+use engine::messages::{CommandKind, Fill, OrderCommand, OrderStatus, OrderUpdate, Side, SignalSide, Tick};
+use engine::numbers::Ratio;
+use engine::risk::{OrderRequest, PositionBounds, RiskState};
+use engine::strategy::{
+    Capability, ClosedOrder, Definition, DesiredState, Figures, Intent, OrderSize, Signal, Strategy, View, Warning,
+};
+use engine::{Config, Effect, Engine, Event};
+use serde_json::{Value, json};
+
+use bench::{USUAL, commands, config, news, step_tick, step_update, tick};
+
+/// Wants the same on every tick, whatever it is told.
+#[derive(Debug)]
+struct Always(Side);
+
+impl Strategy for Always {
+    fn on_tick(&mut self, _: &Tick, _: &View<'_>) -> Intent {
+        let size = OrderSize::Fixed("0.1".parse().unwrap());
+        let request = OrderRequest { side: self.0, size, max_slippage: Ratio::ZERO };
+        Intent::Trade(Signal { request, reason: "Always", message: "always".into() })
+    }
+    fn on_closed(&mut self, _: &ClosedOrder) {}
+    fn on_gap(&mut self) {}
+    fn explain(&self, _: &str) -> String {
+        String::new()
+    }
+    fn warnings(&self, _: &Tick, _: &Fees) -> Vec<Warning> {
+        Vec::new()
+    }
+    fn snapshot(&self) -> Result<Value, serde_json::Error> {
+        Ok(Value::Null)
+    }
+    fn figures(&self) -> Figures {
+        Figures::new()
+    }
+    fn outcome(&self) -> Figures {
+        Figures::new()
+    }
+}
+
+const BUYS: Definition = Definition {
+    name: "always",
+    capability: Capability { kinds: &[InstrumentKind::Spot], instruments_max: 1 },
+    position_bounds: PositionBounds::Bind,
+    schema: || schemars::schema_for!(bool),
+    start: |_, _| Ok(Box::new(Always(Side::Buy))),
+};
+const SELLS: Definition = Definition { start: |_, _| Ok(Box::new(Always(Side::Sell))), ..BUYS };
+const UNBOUND: Definition = Definition { position_bounds: PositionBounds::Free, ..BUYS };
+
+fn with(base: &str, quote: &str) -> Config {
+    Config { base: base.parse().unwrap(), quote: quote.parse().unwrap(), ..config(&USUAL, &json!({})) }
+}
+
+fn start(config: Config, definition: &Definition) -> Engine {
+    Engine::new(config, definition).unwrap()
+}
+
+/// What it does at 600 on this tick: its order, or the word of the denial.
+fn at_600(engine: &mut Engine, sequence: u64) -> Result<OrderCommand, String> {
+    let effects = step_tick(engine, &tick(sequence, "600".parse().unwrap()));
+    commands(&effects).pop().ok_or_else(|| engine.report().decision.reason)
+}
+
+/// The whole order trades at its limit.
+fn fill(engine: &mut Engine, command: &OrderCommand) {
+    step_update(engine, &news(command, &[100], &USUAL)[1]);
+}
+
+/// A state that cannot be saved: a map with keys that are not text.
+#[derive(Debug)]
+struct Unsaved(Always);
+
+impl Strategy for Unsaved {
+    fn on_tick(&mut self, tick: &Tick, view: &View<'_>) -> Intent {
+        self.0.on_tick(tick, view)
+    }
+    fn on_closed(&mut self, _: &ClosedOrder) {}
+    fn on_gap(&mut self) {}
+    fn explain(&self, _: &str) -> String {
+        String::new()
+    }
+    fn warnings(&self, _: &Tick, _: &Fees) -> Vec<Warning> {
+        Vec::new()
+    }
+    fn snapshot(&self) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(std::collections::BTreeMap::from([((1, 2), 3)]))
+    }
+    fn figures(&self) -> Figures {
+        Figures::new()
+    }
+    fn outcome(&self) -> Figures {
+        Figures::new()
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_saved_is_an_error_and_never_nothing() {
+    let definition = Definition { start: |_, _| Ok(Box::new(Unsaved(Always(Side::Buy)))), ..BUYS };
+    let mut engine = start(with("5", "3000"), &definition);
+    let order = at_600(&mut engine, 0).unwrap();
+    let effects = step_update(&mut engine, &news(&order, &[100], &USUAL)[1]);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Snapshot(_))), "{effects:?}");
+    assert!(engine.snapshot().unwrap_err().to_string().contains("cannot be saved"));
+}
+
+#[test]
+fn position_bounds_bind_a_strategy_that_looks_at_nothing() {
+    // 9.9 coins at 600 are 99 % of the equity.
+    let mut engine = start(with("9.9", "60"), &BUYS);
+    assert_eq!(at_600(&mut engine, 0), Err("PositionLimit".into()));
+    let mut engine = start(with("0.9", "5500"), &SELLS);
+    assert_eq!(at_600(&mut engine, 0), Err("PositionLimit".into()));
+    let mut engine = start(with("0.9", "5500"), &BUYS);
+    assert!(at_600(&mut engine, 0).is_ok(), "what leads back is sent");
+    let mut engine = start(with("9.9", "60"), &UNBOUND);
+    assert!(at_600(&mut engine, 0).is_ok(), "they bind only whom they concern");
+    assert_eq!(engine.report().risk.state, RiskState::AllowAll);
+}
+
+#[test]
+fn a_halt_and_a_humans_stop_bind_a_strategy_that_looks_at_nothing() {
+    let mut engine = start(with("5", "3000"), &BUYS);
+    let order = at_600(&mut engine, 0).unwrap();
+    let CommandKind::Create(created) = &order.kind else { panic!("a cancel") };
+    assert!(created.price.is_some(), "every order has a worst price");
+    fill(&mut engine, &order);
+    for (sequence, desired, word) in [(1, DesiredState::Paused, "Paused"), (2, DesiredState::Stopped, "Stopped")] {
+        drop(engine.step(order.time, Event::Control(desired)));
+        assert_eq!(at_600(&mut engine, sequence), Err(word.into()));
+    }
+    assert_eq!(engine.report().orders.denied, 0, "what a human wants is no denial");
+    drop(engine.step(order.time, Event::Control(DesiredState::Running)));
+    let order = at_600(&mut engine, 3).unwrap();
+    let news = news(&order, &[100], &USUAL).remove(1);
+    let fill = Fill { symbol: "ETH/USDT".parse().unwrap(), ..news.fill.clone().unwrap() };
+    step_update(&mut engine, &OrderUpdate { fill: Some(fill), ..news });
+    assert_eq!(at_600(&mut engine, 4), Err("Halted".into()));
+    drop(engine.step(order.time, Event::Control(DesiredState::Paused)));
+    assert_eq!(at_600(&mut engine, 5), Err("Halted".into()), "the stricter one");
+}
+
+#[test]
+fn without_equity_only_what_reduces_is_sent() {
+    // A fee far above the trade leaves less than nothing: 1 coin at 600 and −700 in cash.
+    let ruined = |definition: &Definition| {
+        let mut engine = start(with("1.1", "100"), &SELLS);
+        let order = at_600(&mut engine, 0).unwrap();
+        let news = news(&order, &[100], &USUAL).remove(1);
+        let fee = "860".parse().unwrap();
+        let fill = Fill { fee, fee_quote: fee, ..news.fill.clone().unwrap() };
+        step_update(&mut engine, &OrderUpdate { fill: Some(fill), ..news });
+        Engine::restore(with("1.1", "100"), definition, &engine.snapshot().unwrap()).unwrap()
+    };
+    for definition in [&BUYS, &UNBOUND] {
+        let mut engine = ruined(definition);
+        assert_eq!(at_600(&mut engine, 1), Err("ReduceOnly".into()));
+        assert_eq!(engine.report().risk.state, RiskState::ReduceOnly);
+        assert_eq!(engine.report().risk.reason, "NoEquity");
+    }
+    assert!(at_600(&mut ruined(&SELLS), 1).is_ok());
+}
+
+#[test]
+fn a_denial_counts_and_is_told_when_its_reason_is_another_for_its_side() {
+    let mut engine = start(with("9.9", "60"), &BUYS);
+    let mut told = Vec::new();
+    for sequence in 0..5 {
+        let effects = step_tick(&mut engine, &tick(sequence, "600".parse().unwrap()));
+        told.extend(effects.into_iter().filter_map(|effect| match effect {
+            Effect::Signal(signal) if signal.side == SignalSide::Hold => Some(signal.reason),
+            Effect::Signal(_)
+            | Effect::Command(_)
+            | Effect::Position(_)
+            | Effect::Alert(_)
+            | Effect::Snapshot(_)
+            | Effect::Poison(_) => None,
+        }));
+    }
+    assert_eq!((told, engine.report().orders.denied), (vec!["PositionLimit".to_owned()], 1));
+    // Another reason, and the first one once more: each counts once.
+    let mut engine = Engine::restore(with("9.9", "60"), &UNBOUND, &engine.snapshot().unwrap()).unwrap();
+    let order = at_600(&mut engine, 5).unwrap();
+    step_update(&mut engine, &OrderUpdate { status: OrderStatus::Expired, ..news(&order, &[], &USUAL).remove(0) });
+    let mut engine = Engine::restore(with("9.9", "60"), &BUYS, &engine.snapshot().unwrap()).unwrap();
+    assert_eq!(at_600(&mut engine, 6), Err("PositionLimit".into()));
+    assert_eq!(engine.report().orders.denied, 1, "the last denial of this side had the same reason");
+}

@@ -1,0 +1,124 @@
+//! What each ledger may do at the account, as the gateway follows it. A stance counts from the moment it is adopted;
+//! the commit that follows carries it into the record, and by that alone it is acknowledged. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crds::roles::Stance;
+use engine::client_order_id::{ClientOrderId, LedgerId};
+use engine::instrument::Symbol;
+use engine::messages::{CommandKind, NewOrder, OrderStatus, Side};
+use engine::time::Timestamp;
+
+use super::{Desk, News, Stage};
+
+/// The stances of the ledgers with a sub-account.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stances {
+    followed: BTreeMap<LedgerId, Stance>,
+    /// Closed, acknowledged, and without an open order: their inboxes may be gone and must not come back.
+    silent: BTreeSet<LedgerId>,
+}
+
+impl Stances {
+    /// Follows another stance; tells whether it is a new one. [`Stance::Closed`] is never left.
+    pub fn follow(&mut self, ledger: &LedgerId, stance: Stance) -> bool {
+        let before = self.followed.get(ledger).copied();
+        if before == Some(stance) || before == Some(Stance::Closed) {
+            return false;
+        }
+        self.followed.insert(ledger.clone(), stance);
+        true
+    }
+
+    /// The stance that is followed for a ledger.
+    pub fn of(&self, ledger: &LedgerId) -> Option<Stance> {
+        self.followed.get(ledger).copied()
+    }
+
+    /// All ledgers of which a stance is followed.
+    pub fn ledgers(&self) -> impl Iterator<Item = &LedgerId> {
+        self.followed.keys()
+    }
+
+    /// Forgets a ledger; tells the stance that was followed.
+    pub fn forget(&mut self, ledger: &LedgerId) -> Option<Stance> {
+        self.silent.remove(ledger);
+        self.followed.remove(ledger)
+    }
+}
+
+/// Why an order may not be made under a stance, as a stable word.
+const fn refusal(stance: Stance, order: &NewOrder) -> Option<&'static str> {
+    match stance {
+        Stance::StopOpening if opens(order) => Some("Paused"),
+        Stance::Open | Stance::StopOpening => None,
+        Stance::CancelOrders => Some("Stopped"),
+        Stance::Closed => Some("StrategyClosing"),
+    }
+}
+
+/// Whether an order raises exposure: on a spot market a buy does.
+const fn opens(order: &NewOrder) -> bool {
+    match order.side {
+        Side::Buy => true,
+        Side::Sell => false,
+    }
+}
+
+impl Desk {
+    /// Why an order of this ledger may not be made now. A ledger that the register does not name makes none.
+    pub(super) fn refuses(&self, ledger: &LedgerId, order: &NewOrder) -> Option<&'static str> {
+        let followed = self.stances.of(ledger);
+        // Before a register has been adopted nobody knows who is named: what was followed before goes on.
+        let stance = match &self.strategies {
+            None => followed.unwrap_or_default(),
+            Some(named) => followed.filter(|_| named.contains_key(ledger)).unwrap_or(Stance::CancelOrders),
+        };
+        refusal(stance, order)
+    }
+
+    /// Marks the open orders that their ledgers' stances forbid as to be cancelled: once more with each call.
+    pub fn cancel_forbidden(&mut self) -> Vec<(ClientOrderId, Symbol)> {
+        let forbidden = self.orders.iter().filter(|(id, order)| match &order.command.kind {
+            CommandKind::Create(ordered) => !order.is_over() && self.refuses(id.ledger(), ordered).is_some(),
+            CommandKind::Cancel => false,
+        });
+        let forbidden: Vec<_> = forbidden.map(|(id, order)| (id.clone(), order.command.symbol.clone())).collect();
+        for (id, _) in &forbidden {
+            self.want_cancelled(id);
+        }
+        forbidden
+    }
+
+    /// Ends an order that was not sent yet and may not be any more.
+    pub fn withdraw(&mut self, id: &ClientOrderId, now: Timestamp) -> News {
+        let reason = self.orders.get(id).and_then(|order| match (&order.stage, &order.command.kind) {
+            (Stage::Sending { .. }, CommandKind::Create(ordered)) => self.refuses(id.ledger(), ordered),
+            (Stage::Sending { .. } | Stage::Unknown { .. } | Stage::Live | Stage::Over, _) => None,
+        });
+        let Some(reason) = reason else { return News::new() };
+        let news = self.change(id, |order| order.end_unsent(OrderStatus::Denied, reason, now));
+        self.forget_old(id);
+        news
+    }
+
+    /// Everything up to now is in the record: ledgers that are closed there with no order open hear no more.
+    pub fn acknowledged(&mut self) {
+        let closed = self.stances.followed.iter().filter(|(_, stance)| **stance == Stance::Closed);
+        let closed: Vec<_> = closed.map(|(ledger, _)| ledger.clone()).collect();
+        for ledger in closed {
+            if !self.has_open_orders_of(&ledger) {
+                self.stances.silent.insert(ledger);
+            }
+        }
+    }
+
+    /// Whether nothing more may be told to a ledger: its inbox may be deleted at any moment, for good.
+    pub fn is_silent(&self, ledger: &LedgerId) -> bool {
+        self.stances.silent.contains(ledger)
+    }
+
+    fn has_open_orders_of(&self, ledger: &LedgerId) -> bool {
+        self.orders.iter().any(|(id, order)| id.ledger() == ledger && !order.is_over())
+    }
+}

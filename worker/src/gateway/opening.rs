@@ -1,0 +1,160 @@
+//! The first word of a sub-account. A strategy that has traded never opens at its declared capital again: where this
+//! gateway's record knows nothing of its ledger, as after the record was lost, the strategy's own record and its inbox
+//! tell what it holds. Where they do not tell, no sub-account is opened, and its orders are denied.
+
+use std::collections::BTreeSet;
+
+use bus::{Body, Entry, Record, StreamId, Topic};
+use engine::messages::{AlertKind, Inbox, OrderUpdate, RiskAlert, Severity};
+use engine::numbers::{Notional, Quantity};
+use engine::order::{Order, OrderState};
+use serde::Deserialize;
+
+use super::books::Book;
+use super::{Gateway, Restore};
+use crate::role::{Bus, Stop};
+use crate::saved::ENGINE;
+use crate::session::patiently;
+use crate::told::Told;
+use crds::roles::{BookSpec, Stance};
+
+/// Entries of an inbox at most in one read.
+const ENTRIES_MAX: usize = 1_000;
+
+/// What of a strategy's state tells what it holds. The rest is none of the gateway's business.
+#[derive(Debug, Deserialize)]
+struct State {
+    ledger: Ledger,
+    orders: Vec<Order>,
+    sequence: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Ledger {
+    symbol: engine::instrument::Symbol,
+    base: Quantity,
+    quote: Notional,
+}
+
+/// A sub-account to open, and the highest order sequence that is used up.
+type Opening = (Book, u64);
+
+impl<B: Bus, V: Restore> Gateway<B, V> {
+    /// Opens the sub-accounts of strategies that have none.
+    pub(super) async fn open_books(&mut self, specs: &[BookSpec]) -> Result<(), Stop> {
+        for spec in specs {
+            match self.opening(spec).await? {
+                Ok((book, highest)) => self.desk.open(&spec.ledger, book, highest),
+                // It is on its way out: nobody trades on it any more.
+                Err(_) if spec.stance() == Stance::Closed => {}
+                Err(problem) => self.alert_unknown(spec, &problem).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn opening(&self, spec: &BookSpec) -> Result<Result<Opening, String>, Stop> {
+        let owner = self.runtime.identity.keys.strategy(self.owner.scope(), &spec.strategy);
+        // Read first: what the worker takes from it meanwhile stands in the record then. Nobody else writes news to it.
+        let mut told = Vec::new();
+        let mut from = StreamId::ZERO;
+        loop {
+            let inbox = owner.inbox();
+            let read = patiently(&self.runtime, || self.runtime.bus.range(inbox, from, StreamId::MAX, ENTRIES_MAX));
+            let entries = read.await?;
+            let Some(last) = entries.last() else { break };
+            from = last.id.next();
+            told.extend(entries);
+        }
+        let record = patiently(&self.runtime, || self.runtime.bus.record(&owner)).await?;
+        let Some(record) = record.filter(|record| record.ledger == spec.ledger.as_str() && !record.closed) else {
+            return Ok(Err(format!("the store has no open ledger {} of strategy {}", spec.ledger, spec.strategy)));
+        };
+        let consumed = record.cursors.get(owner.inbox()).copied().unwrap_or(StreamId::ZERO);
+        told.retain(|entry| entry.id > consumed);
+        Ok(opened(spec, &record, &told, self.is_elsewhere()))
+    }
+
+    /// Once for each ledger: it is tried again with each look.
+    async fn alert_unknown(&mut self, spec: &BookSpec, problem: &str) -> Result<(), Stop> {
+        if !self.unknown.insert(spec.ledger.clone()) {
+            return Ok(());
+        }
+        let time = self.now().await?;
+        let message = format!(
+            "Nobody knows what strategy {} holds at this account: {problem}. Its orders are denied until that is mended.",
+            spec.strategy
+        );
+        tracing::error!("{message}");
+        self.publish(
+            Topic::RiskAlert,
+            &RiskAlert {
+                strategy: spec.strategy.clone(),
+                ledger: spec.ledger.clone(),
+                kind: AlertKind::AccountMismatch,
+                severity: Severity::Critical,
+                message,
+                current_value: String::new(),
+                threshold: String::new(),
+                time,
+            },
+        );
+        Ok(())
+    }
+}
+
+/// The sub-account of a strategy with this record, after the news that it has not taken yet.
+fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> Result<Opening, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let mut book = Book::opening(spec).map_err(|error| text(&error))?;
+    let mut highest = 0;
+    let mut booked = BTreeSet::new();
+    match record.fields.get(ENGINE) {
+        None if record.version > 0 => return Err(format!("its record has no field {ENGINE}")),
+        None => {}
+        Some(saved) => {
+            let state: State = serde_json::from_str(saved).map_err(|error| format!("its state: {error}"))?;
+            let base = Notional::new(state.ledger.base.get()).map_err(|error| text(&error))?;
+            book.hold(state.ledger.symbol.base(), base);
+            book.hold(state.ledger.symbol.quote(), state.ledger.quote);
+            highest = used(&state, elsewhere);
+            booked.extend(state.orders.into_iter().flat_map(|order| order.trades));
+        }
+    }
+    for entry in told {
+        let Some((update, told)) = update(entry)? else { continue };
+        if *update.client_order_id.ledger() != spec.ledger {
+            continue;
+        }
+        highest = highest.max(update.client_order_id.sequence());
+        if let Some(fill) = &update.fill
+            && booked.insert(fill.trade_id.clone())
+        {
+            book.apply(fill);
+        }
+        for (asset, amount) in told.sub_account.iter().flatten() {
+            book.hold(asset, *amount);
+        }
+    }
+    Ok((book, highest))
+}
+
+/// An order without any news was never taken by a gateway whose orders live in its record, so its command still counts.
+/// At a venue elsewhere it may have been sent: nothing that exists is sent again.
+fn used(state: &State, elsewhere: bool) -> u64 {
+    let unheard = state.orders.iter().filter(|order| order.state == OrderState::Committed && !elsewhere);
+    let first = unheard.map(|order| order.client_order_id.sequence()).min();
+    first.map_or(state.sequence, |first| first.saturating_sub(1))
+}
+
+fn update(entry: &Entry) -> Result<Option<(OrderUpdate, Told)>, String> {
+    let Body::Document { data, .. } = &entry.body else {
+        return Err(format!("entry {} of its inbox does not read", entry.id));
+    };
+    let told: Told = serde_json::from_str(data)
+        .map_err(|error| format!("entry {} of its inbox does not read: {error}", entry.id))?;
+    match &told.news {
+        Inbox::OrderUpdate(update) => Ok(Some(((**update).clone(), told))),
+        Inbox::Recovered { .. } | Inbox::Control => Ok(None),
+    }
+}
