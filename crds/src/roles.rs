@@ -132,7 +132,7 @@ pub enum Stance {
 /// again: one unknown word must not make the whole register unreadable, with the stops of all other strategies in it.
 fn wanted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stance, D::Error> {
     let word = String::deserialize(deserializer)?;
-    let known: Result<_, serde::de::value::Error> = Stance::deserialize(word.as_str().into_deserializer());
+    let known: Result<Stance, serde::de::value::Error> = Stance::deserialize(word.as_str().into_deserializer());
     Ok(known.unwrap_or(Stance::CancelOrders))
 }
 

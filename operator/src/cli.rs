@@ -19,6 +19,7 @@ use operator::controller::{self, Sources};
 use operator::metrics::{self, Metrics};
 use operator::names::OPERATOR;
 use operator::pace::Pace;
+use operator::since::Since;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -76,7 +77,11 @@ struct Options {
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    process::run(|cli: Cli| command(cli.command))
+}
+
+fn command(command: Command) -> ExitCode {
+    let done = match command {
         Command::Crds => {
             crds::yaml().iter().try_for_each(|file| print(&format!("---\n{}", file.text)).context("print"))
         }
@@ -158,6 +163,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             recorder: Recorder::new(client.clone(), Reporter { controller: OPERATOR.to_owned(), instance: None }),
             pace: Pace::default(),
             admission: Admission::default(),
+            since: Since::default(),
             metrics: metrics.clone(),
             strategies,
             accounts: accounts.clone(),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bus::{BusError, Keys, MessageBus as _, Owner, RedisBus, StateStore};
+use bus::{BusError, Failure, Keys, MessageBus as _, Owner, RedisBus, StateStore};
 use crds::TradingStrategy;
 use crds::record::STARTED_AT;
 use kube::api::ListParams;
@@ -18,6 +18,7 @@ use crate::build::Image;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::placement::{RecordFacts, Stored};
+use crate::since::Since;
 use crate::strategy::has_ledger;
 use crate::{Error, GuardedAccount, GuardedStrategy, kept};
 
@@ -37,6 +38,8 @@ pub struct Context {
     pub pace: Pace,
     /// Who may open a ledger next.
     pub admission: Admission,
+    /// Since when the store answers, and stops wait.
+    pub since: Since,
     /// What is counted.
     pub metrics: Metrics,
     /// All strategies, as last seen.
@@ -120,6 +123,7 @@ impl Context {
             Ok((Some(record), now_ms)) => Stored::Found(Box::new(RecordFacts {
                 seen_ms: record.seen_ms(),
                 now_ms,
+                answered_ms: Some(self.since.store_answers_ms(Instant::now())),
                 followed: record.followed,
                 cursors: record.cursors,
                 uid: record.uid,
@@ -146,8 +150,16 @@ impl Context {
     pub async fn within<T>(&self, call: impl Future<Output = Result<T, BusError>>) -> Result<T, String> {
         match tokio::time::timeout(STORE_PATIENCE, call).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("Redis gave no answer within 3 s".to_owned()),
+            Ok(Err(error)) => {
+                if matches!(error.failure(), Some(Failure::Unavailable | Failure::ReadOnly)) {
+                    self.since.store_was_away(Instant::now());
+                }
+                Err(error.to_string())
+            }
+            Err(_) => {
+                self.since.store_was_away(Instant::now());
+                Err("Redis gave no answer within 3 s".to_owned())
+            }
         }
     }
 }

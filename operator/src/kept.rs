@@ -21,6 +21,13 @@ pub fn readers(register: &FeedDesired, names: &BTreeMap<String, bool>) -> Vec<St
     register.readers.iter().filter(|reader| names.get(*reader) == Some(&false)).cloned().collect()
 }
 
+/// The first of the strategies that fix the account's symbol though they are not known now: those that read the feed, and
+/// those that have stopped and keep a book. What the feed was last made for stays: nobody else's prices come meanwhile.
+pub fn holder<'a>(readers: &'a [String], books: &'a [BookSpec]) -> Option<&'a str> {
+    let stopped = books.iter().filter(|book| book.stance() < Stance::Closed).map(|book| book.strategy.as_str());
+    readers.iter().map(String::as_str).chain(stopped).min()
+}
+
 /// A register; empty where there is none. An error: the store is away, or it is one of another version, and nothing is
 /// decided on a guess.
 pub async fn register<T: DeserializeOwned + Default>(context: &Context, owner: &Owner) -> Result<T, String> {

@@ -25,6 +25,7 @@ pub mod reason;
 mod release;
 mod release_request;
 mod report;
+pub mod since;
 mod status;
 mod stop;
 pub mod strategy;

@@ -41,6 +41,10 @@ mod tests {
             (record(1_000, 31_000), false, Some(1)),
             (record(1_000, 31_001), true, Some(0)),
             (record(1_000, 900), false, Some(30_001)),
+            // The store was away until 30 s ago, or a millisecond longer.
+            (RecordFacts { answered_ms: Some(30_000), ..record(1_000, 99_000) }, false, Some(1)),
+            (RecordFacts { answered_ms: Some(30_001), ..record(1_000, 99_000) }, true, Some(0)),
+            (RecordFacts { answered_ms: Some(99_000), ..record(1_000, 31_000) }, false, Some(1)),
             (RecordFacts { closed: true, ..record(1_000, 99_000) }, false, None),
         ] {
             let stored = Stored::Found(Box::new(record));

@@ -62,7 +62,8 @@ pub async fn pods(client: &Client, owner: Owner<'_>, role: Role, epoch: u64) -> 
             pods.extend(api.get_opt(&wanted).await.map_err(Error::api("get pod", wanted.clone()))?);
         }
     }
-    Ok(pods.iter().filter_map(|pod| facts(pod, name, uid, role)).collect())
+    let now = Timestamp::now();
+    Ok(pods.iter().filter_map(|pod| facts(pod, name, uid, role, now)).collect())
 }
 
 /// A controller reference that never blocks its owner's deletion.
@@ -78,7 +79,7 @@ pub async fn is_terminating(client: &Client, namespace: &str) -> Result<bool, Er
 }
 
 /// What a placement needs of a pod; `None` for pods of other names.
-fn facts(pod: &Pod, name: &str, uid: &str, role: Role) -> Option<PodFacts> {
+fn facts(pod: &Pod, name: &str, uid: &str, role: Role, now: Timestamp) -> Option<PodFacts> {
     let pod_name = pod.name_any();
     let epoch = pod_name.strip_prefix(&format!("{}-{name}-", role.name()))?.parse().ok()?;
     let owned = pod.owner_references().iter().any(|owner| owner.uid == uid && owner.controller == Some(true));
@@ -87,9 +88,10 @@ fn facts(pod: &Pod, name: &str, uid: &str, role: Role) -> Option<PodFacts> {
     let container = status
         .and_then(|status| status.container_statuses.as_ref())
         .and_then(|all| all.iter().find(|container| container.name == role.name()));
-    let is_ready = status
+    let ready = status
         .and_then(|status| status.conditions.as_ref())
-        .is_some_and(|all| all.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"));
+        .and_then(|all| all.iter().find(|condition| condition.type_ == "Ready" && condition.status == "True"));
+    let ready_since = ready.and_then(|condition| condition.last_transition_time.as_ref());
     let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
     Some(PodFacts {
         uid: pod.uid().unwrap_or_default(),
@@ -101,13 +103,19 @@ fn facts(pod: &Pod, name: &str, uid: &str, role: Role) -> Option<PodFacts> {
         ended: matches!(phase, "Succeeded" | "Failed"),
         last_exit: container.and_then(last_end).map(|end| end.exit_code),
         last_words: container.and_then(last_end).map(last_words).unwrap_or_default(),
-        ready: phase == "Running" && is_ready,
+        ready: phase == "Running" && ready.is_some(),
+        ready_s: ready_since.map(|since| u64::try_from(now.duration_since(since.0).as_secs()).unwrap_or(0)),
         waiting: container.and_then(waiting),
         name: pod_name,
     })
 }
 
+/// How a container ended that does not run now. One that was started again and runs keeps its last end for ever, which
+/// says nothing of how it does today.
 fn last_end(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    if container.state.as_ref().is_some_and(|state| state.running.is_some()) {
+        return None;
+    }
     [&container.state, &container.last_state].into_iter().find_map(|state| state.as_ref()?.terminated.as_ref())
 }
 
@@ -157,11 +165,12 @@ mod tests {
             "metadata": {"name": "strategy-grid-3", "uid": "p"},
             "status": {
                 "phase": "Running",
-                "conditions": [{"type": "Initialized", "status": "True"}, {"type": "Ready", "status": ready}],
+                "conditions": [{"type": "Initialized", "status": "True"}, {"type": "Ready", "status": ready, "lastTransitionTime": "2026-01-01T00:00:00Z"}],
                 "containerStatuses": containers,
             },
         });
-        facts(&serde_json::from_value(pod).unwrap(), "grid", "u", Role::Strategy).unwrap()
+        let now = "2026-01-01T00:01:00Z".parse().unwrap();
+        facts(&serde_json::from_value(pod).unwrap(), "grid", "u", Role::Strategy, now).unwrap()
     }
 
     fn container(name: &str, ready: bool, state: &serde_json::Value, last: &serde_json::Value) -> serde_json::Value {
@@ -178,9 +187,27 @@ mod tests {
         assert_eq!((facts.last_exit, facts.ready), (None, false));
         assert_eq!(facts.waiting.unwrap(), "ImagePullBackOff: no such image");
         // Ready is what the pod says: all that is in it, and its gates.
-        let own = container("strategy", true, &json!({"running": {}}), &json!({"terminated": {"exitCode": 70}}));
+        let own = container("strategy", true, &json!({"running": {}}), &json!({}));
+        let ready = pod(&json!([beside, own]), "True");
+        assert_eq!((ready.ready, ready.ready_s), (true, Some(60)));
         let facts = pod(&json!([beside, own]), "False");
-        assert_eq!((facts.last_exit, facts.ready), (Some(70), false));
+        assert_eq!((facts.last_exit, facts.ready), (None, false));
+    }
+
+    #[test]
+    fn an_end_counts_until_its_container_runs_again() {
+        let (none, ended) = (json!({}), json!({"terminated": {"exitCode": 70, "message": "fenced"}}));
+        for (state, last, exit) in [
+            (&json!({"running": {}}), &ended, None),
+            (&json!({"waiting": {"reason": "CrashLoopBackOff"}}), &ended, Some(70)),
+            (&json!({"waiting": {"reason": "ContainerCreating"}}), &ended, Some(70)),
+            (&ended, &json!({"terminated": {"exitCode": 4}}), Some(70)),
+            (&none, &ended, Some(70)),
+            (&json!({"running": {}}), &none, None),
+        ] {
+            let facts = pod(&json!([container("strategy", false, state, last)]), "False");
+            assert_eq!((facts.last_exit, facts.last_words.is_empty()), (exit, exit.is_none()), "{state} {last}");
+        }
     }
 
     #[test]

@@ -213,7 +213,7 @@ fn process(situation: &Situation, record: &RecordFacts) -> (Vec<Step>, Standing)
     if let Some(pod) = current.filter(|pod| !pod.deleting) {
         match worth(pod, wanted, record) {
             Worth::Kept => {
-                if pod.ready && situation.ends.is_some() && !situation.released {
+                if pod.is_well() && situation.ends.is_some() && !situation.released {
                     steps.push(Step::ForgetEnds);
                 }
                 return (steps, standing_of(pod));

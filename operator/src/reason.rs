@@ -45,10 +45,12 @@ pub enum Reason {
     BehindFeed,
     /// The image cannot be started, or the like.
     PodBlocked,
-    /// A process ends before it is ready, again and again.
+    /// A process ends before it has been ready for a minute, again and again.
     CrashLoop,
     /// The store does not answer.
     RedisUnavailable,
+    /// The account holds something else than the strategy's ledger.
+    AccountMismatch,
     /// The store has no record of the ledger.
     LedgerLost,
     /// The store has another ledger, or one made for another resource.
@@ -65,7 +67,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the document about them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Valid,
         Self::InvalidSpec,
         Self::UnknownField,
@@ -89,6 +91,7 @@ impl Reason {
         Self::PodBlocked,
         Self::CrashLoop,
         Self::RedisUnavailable,
+        Self::AccountMismatch,
         Self::LedgerLost,
         Self::LedgerFound,
         Self::PoisonInbox,
@@ -123,6 +126,7 @@ impl Reason {
             Self::PodBlocked => "PodBlocked",
             Self::CrashLoop => "CrashLoop",
             Self::RedisUnavailable => "RedisUnavailable",
+            Self::AccountMismatch => "AccountMismatch",
             Self::LedgerLost => "LedgerLost",
             Self::LedgerFound => "LedgerFound",
             Self::PoisonInbox => "PoisonInbox",

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use bus::{Owner, Scope};
-use crds::roles::{BookSpec, FeedDesired, GatewayDesired, Stance, StrategyDesired};
+use bus::{Owner, Scope, StreamKey};
+use crds::roles::{AccountSpec, BookSpec, FeedDesired, GatewayDesired, Stance, StrategyDesired};
 use crds::strategy::status::Ledger;
 use crds::{TradingAccount, TradingStrategy};
 use engine::client_order_id::LedgerId;
@@ -17,6 +17,7 @@ use kube::{Api, Resource, ResourceExt as _};
 use serde_json::json;
 
 use crate::context::Context;
+use crate::placement::Stored;
 use crate::{Error, GuardedAccount, GuardedStrategy, apply, finalizer, observe, stop};
 
 /// How long a strategy's end in a namespace that goes waits for its gateway, which goes too, and for the store.
@@ -83,19 +84,36 @@ fn age_s(meta: &ObjectMeta) -> i64 {
     meta.deletion_timestamp.as_ref().map_or(0, |since| Timestamp::now().duration_since(since.0).as_secs())
 }
 
-/// Whose record a strategy's is, its gateway, and the ledger that it has taken up, if any.
-fn places(context: &Context, strategy: &TradingStrategy) -> Result<(Owner, Owner, Option<String>), Error> {
+/// Whose record a strategy's is, and its gateway.
+fn places(context: &Context, strategy: &TradingStrategy) -> Result<(Owner, Owner), Error> {
     let scope = Scope::account(&strategy.namespace().unwrap_or_default(), strategy.spec.account_ref.name.as_str())?;
-    let ledger = strategy.status.as_ref().and_then(|status| status.ledger.as_ref());
-    let ledger = ledger.filter(|ledger| is_own(ledger, &strategy.metadata)).map(|ledger| ledger.id.clone());
-    Ok((context.keys.strategy(&scope, &strategy.name_any()), context.keys.gateway(&scope), ledger))
+    Ok((context.keys.strategy(&scope, &strategy.name_any()), context.keys.gateway(&scope)))
+}
+
+/// The ledger that ends with a resource: the one that bears its uid, though no status may name it yet; else the one that
+/// its status has taken up.
+fn ledger_of(recorded: Option<&Ledger>, stored: &Stored, meta: &ObjectMeta) -> Result<Option<String>, String> {
+    let recorded = recorded.filter(|ledger| is_own(ledger, meta)).map(|ledger| ledger.id.clone());
+    match stored {
+        Stored::Found(record) if !record.closed && meta.uid.as_ref() == Some(&record.uid) => {
+            Ok(Some(record.ledger.clone()))
+        }
+        Stored::Away(why) if recorded.is_none() => Err(format!("Redis does not answer: {why}")),
+        Stored::Found(_) | Stored::Missing | Stored::Away(_) => Ok(recorded),
+    }
 }
 
 /// Asks for its end, and closes its ledger once the gateway has acknowledged; an error says what is waited for.
 async fn end_strategy(context: &Context, strategy: &TradingStrategy) -> Result<(), String> {
     let told = |error: Error| error.to_string();
-    let (owner, gateway, ledger) = places(context, strategy).map_err(told)?;
-    let Some(ledger) = ledger else { return Ok(()) };
+    let (owner, gateway) = places(context, strategy).map_err(told)?;
+    let recorded = strategy.status.as_ref().and_then(|status| status.ledger.as_ref());
+    let stored = context.stored(&owner).await;
+    let Some(ledger) = ledger_of(recorded, &stored, &strategy.metadata)? else { return Ok(()) };
+    if recorded.is_none() && matches!(&stored, Stored::Found(record) if record.epoch == 0) {
+        // Opened a moment ago: no worker was made for it, and no gateway was told of it.
+        return apply::close_ledger(context, &owner, &ledger, None).await.map_err(told);
+    }
     let id: LedgerId = ledger.parse().map_err(|error| format!("status.ledger.id: {error}"))?;
     let book = BookSpec::new(strategy.name_any(), id, strategy.spec.capital.clone(), Stance::Closed);
     apply::set_book(context, &gateway, &book).await.map_err(told)?;
@@ -110,29 +128,36 @@ async fn end_strategy(context: &Context, strategy: &TradingStrategy) -> Result<(
 }
 
 async fn close_strategy(context: &Context, strategy: &TradingStrategy) -> Result<(), String> {
-    let told = |error: Error| error.to_string();
-    let (owner, _, ledger) = places(context, strategy).map_err(told)?;
-    let Some(ledger) = ledger else { return Ok(()) };
-    apply::close_ledger(context, &owner, &ledger, None).await.map_err(told)
+    let (owner, _) = places(context, strategy).map_err(|error| error.to_string())?;
+    let recorded = strategy.status.as_ref().and_then(|status| status.ledger.as_ref());
+    close(context, &owner, recorded, &strategy.metadata, None).await
 }
 
 async fn close_account(context: &Context, account: &TradingAccount) -> Result<(), String> {
-    let told = |error: Error| error.to_string();
     let (namespace, name) = (account.namespace().unwrap_or_default(), account.name_any());
-    let Some(status) = &account.status else { return Ok(()) };
-    if let Some(ledger) = status.ledger.as_ref().filter(|ledger| is_own(ledger, &account.metadata)) {
-        let scope = Scope::account(&namespace, &name).map_err(|error| error.to_string())?;
-        apply::close_ledger(context, &context.keys.gateway(&scope), &ledger.id, None).await.map_err(told)?;
-    }
-    let feed = status.feed.as_ref().and_then(|feed| Some((&feed.source, feed.ledger.as_ref()?)));
-    if let Some((source, ledger)) = feed.filter(|(_, ledger)| is_own(ledger, &account.metadata)) {
-        let scope = Scope::source(&namespace, source).map_err(|error| error.to_string())?;
-        let feed = context.keys.feed(&scope);
-        let register: FeedDesired = crate::kept::register(context, &feed).await?;
-        let ticks = register.symbol.map(|symbol| context.keys.market_tick(&scope, &symbol.to_string()));
-        apply::close_ledger(context, &feed, &ledger.id, ticks).await.map_err(told)?;
-    }
-    Ok(())
+    let scope = |scope: Result<Scope, bus::KeyError>| scope.map_err(|error| error.to_string());
+    let status = account.status.as_ref();
+    let gateway = context.keys.gateway(&scope(Scope::account(&namespace, &name))?);
+    close(context, &gateway, status.and_then(|status| status.ledger.as_ref()), &account.metadata, None).await?;
+    let feed_status = status.and_then(|status| status.feed.as_ref());
+    let source = AccountSpec { name, spec: account.spec.clone() }.source();
+    let source = scope(Scope::source(&namespace, feed_status.map_or(&source, |feed| &feed.source)))?;
+    let feed = context.keys.feed(&source);
+    let register: FeedDesired = crate::kept::register(context, &feed).await?;
+    let ticks = register.symbol.map(|symbol| context.keys.market_tick(&source, &symbol.to_string()));
+    close(context, &feed, feed_status.and_then(|feed| feed.ledger.as_ref()), &account.metadata, ticks).await
+}
+
+/// Closes an owner's ledger, if it is this resource's.
+async fn close(
+    context: &Context,
+    owner: &Owner,
+    recorded: Option<&Ledger>,
+    meta: &ObjectMeta,
+    more: Option<StreamKey>,
+) -> Result<(), String> {
+    let Some(ledger) = ledger_of(recorded, &context.stored(owner).await, meta)? else { return Ok(()) };
+    apply::close_ledger(context, owner, &ledger, more).await.map_err(|error| error.to_string())
 }
 
 /// One of a restored backup, which nobody has answered for yet, is not ours to close.
@@ -182,5 +207,40 @@ async fn release<K: Resource<DynamicType = ()>>(context: &Context, meta: &Object
         Ok(_) => Ok(true),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
         Err(error) => Err(Error::api("release", name)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::placement::RecordFacts;
+
+    #[test]
+    fn what_bears_the_uid_of_a_resource_ends_with_it_though_no_status_names_it() {
+        let meta = ObjectMeta { uid: Some("u1".to_owned()), ..ObjectMeta::default() };
+        let named = |id: &str, uid: &str| {
+            Some(Ledger { id: id.to_owned(), resource_uid: uid.to_owned(), started_at: String::new() })
+        };
+        let record = |uid: &str, closed| {
+            let (uid, ledger) = (uid.to_owned(), "new".to_owned());
+            Stored::Found(Box::new(RecordFacts { uid, ledger, closed, ..RecordFacts::default() }))
+        };
+        let away = Stored::Away("no".to_owned());
+        for (recorded, stored, ledger) in [
+            (None, record("u1", false), Ok(Some("new"))),
+            (None, record("u1", true), Ok(None)),
+            (None, record("u0", false), Ok(None)),
+            (None, Stored::Missing, Ok(None)),
+            (None, away.clone(), Err(())),
+            (named("old", "u1"), record("u1", false), Ok(Some("new"))),
+            // A human has answered for one of another resource.
+            (named("new", "u1"), record("u0", false), Ok(Some("new"))),
+            (named("old", "u1"), away.clone(), Ok(Some("old"))),
+            (named("old", "u0"), record("u0", false), Ok(None)),
+            (named("old", "u0"), away, Err(())),
+        ] {
+            let found = ledger_of(recorded.as_ref(), &stored, &meta).map_err(drop);
+            assert_eq!(found.as_ref().map(Option::as_deref), ledger.as_ref().copied(), "{recorded:?} {stored:?}");
+        }
     }
 }

@@ -21,8 +21,8 @@ pub struct ObjectVersion<'a> {
     pub resource_version: &'a str,
 }
 
-/// How long a deletion that nothing holds may take before a human is asked.
-pub const DEADLINE_SECONDS: i64 = 60;
+/// How long a stop, a pause or a deletion that nothing holds may take before a human is asked.
+pub const DEADLINE_SECONDS: u64 = 60;
 
 /// A status without its epoch, its ledger and its restarts: they have their own manager, and are not touched here.
 pub fn body(name: &str, status: &impl Serialize) -> Result<Value, Error> {

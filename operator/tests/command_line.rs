@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::fs::File;
+use std::io::{PipeReader, PipeWriter, pipe};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
@@ -19,10 +20,21 @@ fn full() -> File {
     File::options().write(true).open("/dev/full").unwrap()
 }
 
-fn without_reader() -> std::io::PipeWriter {
-    let (reader, writer) = std::io::pipe().unwrap();
+fn without_reader() -> PipeWriter {
+    let (reader, writer) = pipe().unwrap();
     drop(reader);
     writer
+}
+
+/// A pipe that is full, and the reader that does not read.
+fn stuck() -> (PipeReader, PipeWriter) {
+    let (reader, writer) = pipe().unwrap();
+    // A description of its own, so that only this write does not wait.
+    let fill = ["if=/dev/zero", "of=/dev/stdout", "oflag=nonblock", "bs=4096", "status=none"];
+    let mut dd = Command::new("dd");
+    dd.args(fill).stdout(writer.try_clone().unwrap()).stderr(Stdio::null());
+    assert!(!dd.status().unwrap().success(), "it ends when the pipe is full");
+    (reader, writer)
 }
 
 #[test]
@@ -50,7 +62,8 @@ fn a_failure_that_nobody_hears_keeps_its_exit_code() {
     let heard = operator().args(RUN).args(FREE).output().unwrap();
     assert_eq!(heard.status.code(), Some(1), "{}", heard.status);
     assert!(!heard.stderr.is_empty());
-    for stderr in [Stdio::from(full()), Stdio::from(without_reader())] {
+    let (_reader, stuck) = stuck();
+    for stderr in [full().into(), without_reader().into(), Stdio::from(stuck)] {
         let output = operator().args(RUN).args(FREE).env("GLM_LOG", "trace").stderr(stderr).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", output.status);
     }

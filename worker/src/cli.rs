@@ -62,8 +62,11 @@ enum BacktestOutput {
 
 /// Reads the command line and does what it says. `registry` holds the strategies this binary knows.
 pub fn main(registry: &Registry) -> ExitCode {
-    let cli = Cli::parse();
-    let done = match cli.command {
+    process::run(|cli: Cli| command(cli.command, registry))
+}
+
+fn command(command: Command, registry: &Registry) -> ExitCode {
+    let done = match command {
         Command::Run(options) => run::run(&options, registry),
         Command::Backtest { file, data, output } => backtest(&file, &data, output, registry),
         Command::Validate { files } => validate::run(&files),

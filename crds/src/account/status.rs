@@ -28,7 +28,7 @@ pub struct TradingAccountStatus {
     /// Where the account's gateway runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<Worker>,
-    /// Gateways that ended before they were ready, one after the other; absent once one was ready.
+    /// Gateways that ended before they had been ready for a minute, one after the other; absent once one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<Restarts>,
     /// The market data of the account.
@@ -68,7 +68,7 @@ pub struct FeedStatus {
     /// The feed's own position in the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<Ledger>,
-    /// Feeds that ended before they were ready, one after the other; absent once one was ready.
+    /// Feeds that ended before they had been ready for a minute, one after the other; absent once one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<Restarts>,
     /// The feed's pod; empty before the first.

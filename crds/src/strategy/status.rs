@@ -32,7 +32,7 @@ pub struct TradingStrategyStatus {
     /// Where the worker runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<Worker>,
-    /// Workers that ended before they were ready, one after the other; absent once one was ready.
+    /// Workers that ended before they had been ready for a minute, one after the other; absent once one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<Restarts>,
     /// Accepted, Ready, Reconciling and Stalled.
@@ -101,8 +101,9 @@ pub struct Worker {
     pub node: Option<String>,
 }
 
-/// Processes that ended before they were ready, one after the other. The pauses between them grow; after five nothing is
-/// tried again until the spec or the image changes, or the annotation glm.trading/release says "CrashLoop COUNT".
+/// Processes that ended before they had been ready for a minute, one after the other. The pauses between them grow; after
+/// five nothing is tried again until the spec or the image changes, or the annotation glm.trading/release says
+/// "CrashLoop COUNT".
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Restarts {

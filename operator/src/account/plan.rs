@@ -117,12 +117,14 @@ fn serving(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &I
     }
     let spec = accepted.feed.as_ref().map(serde_json::to_string).transpose().map_err(json)?;
     let request = self::request(observed, Role::Feed, spec.clone().unwrap_or_default());
-    if spec.is_none() && !observed.kept_readers.is_empty() {
+    let (steps, feed) = if spec.is_none() && !observed.kept_readers.is_empty() {
         // Only strategies that are not known now read prices: what their feed is made from is not known either.
-        return Ok(Plan::new(moves, gateway, standing_of(&observed.feed_pods)));
-    }
-    let wanted = spec.map(|_| request.digest(image));
-    let (steps, feed) = placed(Role::Feed, wanted);
+        let is_released = release == Release::Now && observed.ends(Role::Feed).is_some_and(Ends::is_loop);
+        let steps = if is_released { vec![Step::ForgetEnds] } else { Vec::new() };
+        (steps, standing_of(&observed.feed_pods))
+    } else {
+        placed(Role::Feed, spec.map(|_| request.digest(image)))
+    };
     moves.push(Move::Place(Box::new(request), steps));
     if release.is_asked() {
         moves.push(Move::ClearRelease(release));

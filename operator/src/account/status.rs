@@ -120,7 +120,7 @@ pub fn awaits_books(observed: &Observed, plan: &Plan, holdings: &Holdings) -> bo
 fn judge(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> (StrategyState, Verdict) {
     let valid = accepted(&observed.unknown_fields);
     if let Some(since) = observed.deleting_since {
-        return deleting(plan, now.duration_since(since).as_secs(), valid);
+        return deleting(plan, u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0), valid);
     }
     let (state, ready, reconciling, stalled) = standing(observed, plan);
     if let Some(invalid) = invalid {
@@ -133,7 +133,7 @@ fn judge(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Times
     (state, Verdict { accepted: valid, ready, reconciling, stalled })
 }
 
-fn deleting(plan: &Plan, seconds: i64, accepted: (ConditionStatus, Reason, String)) -> (StrategyState, Verdict) {
+fn deleting(plan: &Plan, seconds: u64, accepted: (ConditionStatus, Reason, String)) -> (StrategyState, Verdict) {
     let (reason, message, late) = if plan.in_use_by.is_empty() {
         let late = seconds > DEADLINE_SECONDS;
         let reason = if late { Reason::DeadlineExceeded } else { Reason::Stopping };

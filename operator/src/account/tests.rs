@@ -149,6 +149,29 @@ fn the_feed_is_never_made_anew_for_a_neighbour_of_another_symbol() {
 }
 
 #[test]
+fn who_does_not_read_any_more_keeps_its_feed_from_a_neighbour_of_another_symbol() {
+    let eth = strategy("aaa", "ETH/USDT", 1, EARLY, Some(LATE));
+    let btc = Some("BTC/USDT".parse().unwrap());
+    let mut observed = serving();
+    observed.kept_symbol = btc.clone();
+    observed.kept_readers = vec!["grid".to_owned()];
+    observed.strategies = vec![eth.clone()];
+    assert_eq!(readers(&observed), (vec!["grid".to_owned()], None));
+    assert_eq!(words(&observed), Vec::<String>::new());
+    // One that reads goes on beside it.
+    observed.strategies.push(strategy("zzz", "BTC/USDT", 1, EARLY, Some(LATE)));
+    assert_eq!(readers(&observed), (vec!["grid".to_owned(), "zzz".to_owned()], Some("BTC/USDT".to_owned())));
+    assert_eq!(words(&observed), Vec::<String>::new());
+    // It had stopped; its book is there until it is closed.
+    let mut observed = Observed { kept_symbol: btc, strategies: vec![eth], ..serving() };
+    let book = books(&serving()).books.remove(0);
+    observed.kept_books = vec![book.clone()];
+    assert_eq!(readers(&observed), (Vec::new(), None));
+    observed.kept_books = vec![book.with_stance(crds::roles::Stance::Closed)];
+    assert_eq!(readers(&observed).1.as_deref(), Some("ETH/USDT"));
+}
+
+#[test]
 fn a_book_stands_as_its_strategy_asks_whatever_else_is_wrong() {
     let mut observed = serving();
     observed.spec.venue.paper = None;
@@ -188,6 +211,12 @@ fn a_crash_loop_of_either_is_released_by_its_count() {
     assert_eq!(words(&observed), ["clear true"]);
     observed.annotations.insert(RELEASE_ANNOTATION.to_owned(), "CrashLoop 5".to_owned());
     assert_eq!(words(&observed), ["feed ForgetEnds+CreatePod", "clear false"]);
+    // Also while its readers are not known: what is taken off was acted on.
+    observed.strategies.clear();
+    observed.kept_readers = vec!["grid".to_owned()];
+    assert_eq!(words(&observed), ["feed ForgetEnds", "clear false"]);
+    observed.annotations.insert(RELEASE_ANNOTATION.to_owned(), "CrashLoop 4".to_owned());
+    assert_eq!(words(&observed), ["clear true"]);
 }
 
 #[test]

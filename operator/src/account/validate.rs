@@ -10,6 +10,7 @@ use engine::strategy::DesiredState;
 use kube::ResourceExt;
 
 use super::observe::Observed;
+use crate::kept;
 use crate::reason::Reason;
 use crate::strategy::has_ledger;
 use crate::strategy::validate::{Invalid, claim};
@@ -54,9 +55,14 @@ pub fn books(observed: &Observed) -> GatewayDesired {
     GatewayDesired { books }
 }
 
-/// What the account replays: its oldest strategy's symbol. A feed is never made anew for a neighbour of another.
+/// What the account replays: its oldest strategy's symbol, or what those need that are not known now. A feed is never made
+/// anew for a neighbour of another.
 fn symbol(observed: &Observed) -> Option<Symbol> {
     observed.spec.market_data.replay.as_ref()?;
+    let kept = kept::holder(&observed.kept_readers, &observed.kept_books).and(observed.kept_symbol.as_ref());
+    if let Some(kept) = kept {
+        return Some(kept.clone());
+    }
     symbol::holder(observed.strategies.iter().filter_map(claim)).map(|holder| holder.symbol.clone())
 }
 

@@ -32,11 +32,23 @@ pub struct PodFacts {
     pub last_words: String,
     /// It runs and is ready.
     pub ready: bool,
+    /// For how long it has been ready, in whole seconds; absent where nobody says.
+    pub ready_s: Option<u64>,
     /// Why its container waits, such as ImagePullBackOff.
     pub waiting: Option<String>,
 }
 
-/// Processes that ended before they were ready, one after the other.
+/// Who has been ready for so long is well: one that ends sooner, each time, ends again and again.
+const WELL_S: u64 = 60;
+
+impl PodFacts {
+    /// Whether its process does well, so that the ends of those before count no more.
+    pub(super) fn is_well(&self) -> bool {
+        self.ready && self.ready_s.is_none_or(|seconds| seconds >= WELL_S)
+    }
+}
+
+/// Processes that ended before they had been ready for a minute, one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ends {
     /// How many.
@@ -71,7 +83,10 @@ impl Ends {
     pub(super) fn told(&self) -> String {
         let code = self.last_exit.map_or_else(|| "no exit code".to_owned(), |code| format!("exit code {code}"));
         let words = if self.message.is_empty() { "nothing" } else { self.message.as_str() };
-        format!("{} in a row ended before they were ready, the last with {code} and the words: {words}", self.count)
+        format!(
+            "{} in a row ended before they had been ready for a minute, the last with {code} and the words: {words}",
+            self.count
+        )
     }
 }
 
@@ -94,6 +109,9 @@ pub struct RecordFacts {
     pub seen_ms: u64,
     /// The store's clock at this look.
     pub now_ms: u64,
+    /// How long the store has answered at this look without a break; absent: always. While it does not, nobody can show
+    /// that he lives.
+    pub answered_ms: Option<u64>,
     /// What of its register the owner follows.
     pub followed: Option<RegisterVersion>,
     /// How far it has consumed each stream.
@@ -106,9 +124,14 @@ pub struct RecordFacts {
 const SILENT_MS: u64 = 30_000;
 
 impl RecordFacts {
-    /// How long ago the owner last showed that it lives; `None`: nobody can say.
-    pub fn age_ms(&self) -> Option<u64> {
-        (self.seen_ms > 0).then(|| self.now_ms.saturating_sub(self.seen_ms))
+    /// How long ago something was, as far as the store could be told of more.
+    pub fn since_ms(&self, then_ms: u64) -> u64 {
+        self.now_ms.saturating_sub(then_ms).min(self.answered_ms.unwrap_or(u64::MAX))
+    }
+
+    /// For how long the owner could have shown that it lives, and has not; `None`: nobody can say.
+    fn age_ms(&self) -> Option<u64> {
+        (self.seen_ms > 0).then(|| self.since_ms(self.seen_ms))
     }
 
     /// Whether its owner should have shown that it lives, and has not.

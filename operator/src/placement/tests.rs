@@ -206,8 +206,13 @@ fn a_crash_loop_is_left_by_a_change_by_a_human_and_by_readiness() {
     assert_eq!(place(&changed).0, [Step::CreatePod(4)]);
     let released = Situation { released: true, ..looping.clone() };
     assert_eq!(place(&released).0, [Step::ForgetEnds, Step::CreatePod(4)]);
-    let ready = Situation { pods: vec![pod(4)], ..looping };
-    assert_eq!(place(&ready).0, [Step::ForgetEnds]);
+    // Each of a loop may become ready for a moment.
+    for (ready_s, forgotten) in [(Some(0), false), (Some(59), false), (Some(60), true), (None, true)] {
+        let ready = Situation { pods: vec![PodFacts { ready_s, ..pod(4) }], ..looping.clone() };
+        let steps = if forgotten { vec![Step::ForgetEnds] } else { Vec::new() };
+        let standing = Standing::Ready { pod: "strategy-grid-4".to_owned(), node: None };
+        assert_eq!(place(&ready), (steps, standing), "{ready_s:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a strategy's state and conditions are: the table of contracts, row by row. Pure.
 
 use crds::condition::ConditionStatus;
-use crds::record::{POSITION, PhaseState};
+use crds::record::{POSITION, Phase, PhaseState};
 use crds::strategy::status::StrategyState;
 use engine::strategy::DesiredState;
 use k8s_openapi::jiff::Timestamp;
@@ -40,10 +40,29 @@ impl Judged {
         Self { stalled: true, ..Self::of(StrategyState::Quarantined, ConditionStatus::False, reason, message) }
     }
 
+    /// A stop or a pause past its deadline needs a human, as a deletion does.
+    fn or_late(self, observed: &Observed, plan: &Plan, moment: Moment) -> Self {
+        let Some(waits) = plan.waits.as_ref().filter(|_| self.reconciling && moment.waited_s > DEADLINE_SECONDS) else {
+            return self;
+        };
+        let message =
+            format!("State {:?} waits for more than {DEADLINE_SECONDS} s: {waits}. Mend it.", observed.spec.state);
+        Self { ready: (ConditionStatus::False, Reason::DeadlineExceeded, message), stalled: true, ..self }
+    }
+
     /// It may be trading, but nobody can say.
     fn unknown(reason: Reason, message: impl Into<String>) -> Self {
         Self::of(StrategyState::Degraded, ConditionStatus::Unknown, reason, message)
     }
+}
+
+/// When a strategy is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// The time.
+    pub now: Timestamp,
+    /// How long a stop or a pause has waited, in seconds.
+    pub waited_s: u64,
 }
 
 /// The state and what the conditions say.
@@ -52,12 +71,12 @@ pub fn judge(
     invalid: Option<&Invalid>,
     plan: &Plan,
     word: Option<&Word>,
-    now: Timestamp,
+    moment: Moment,
 ) -> (StrategyState, Verdict) {
     let valid = accepted(&observed.unknown_fields);
     let judged = match observed.deleting_since {
-        Some(since) => deleting(plan, now.duration_since(since).as_secs()),
-        None => standing(observed, plan, word),
+        Some(since) => deleting(plan, u64::try_from(moment.now.duration_since(since).as_secs()).unwrap_or(0)),
+        None => standing(observed, plan, word).or_late(observed, plan, moment),
     };
     let Judged { state, ready, reconciling, stalled } = judged;
     match invalid.filter(|_| observed.deleting_since.is_none()) {
@@ -66,7 +85,7 @@ pub fn judge(
     }
 }
 
-fn deleting(plan: &Plan, seconds: i64) -> Judged {
+fn deleting(plan: &Plan, seconds: u64) -> Judged {
     let waits = plan.waits.as_ref().map(ToString::to_string);
     if seconds > DEADLINE_SECONDS
         && let Some(waits) = &waits
@@ -150,6 +169,9 @@ fn placed(observed: &Observed, plan: &Plan, word: Option<&Word>) -> Judged {
     match &plan.standing {
         Standing::Ready { pod, .. } => working(observed, plan, word, pod),
         Standing::Starting { why } => {
+            if let Some(phase) = quarantine(observed, word) {
+                return quarantined(phase);
+            }
             if let Some((reason, message)) = silent_worker(observed) {
                 return Judged::unknown(reason, message);
             }
@@ -157,7 +179,11 @@ fn placed(observed: &Observed, plan: &Plan, word: Option<&Word>) -> Judged {
             Judged::under_way(state, Reason::Starting, format!("On its way: {why}."))
         }
         Standing::Blocked { why } => {
-            Judged::under_way(StrategyState::Starting, Reason::PodBlocked, format!("The pod cannot start: {why}."))
+            let blocked = || {
+                let message = format!("The pod cannot start: {why}.");
+                Judged::under_way(StrategyState::Starting, Reason::PodBlocked, message)
+            };
+            quarantine(observed, word).map_or_else(blocked, quarantined)
         }
         Standing::CrashLoop { count, why } => Judged::stuck(
             Reason::CrashLoop,
@@ -181,11 +207,28 @@ fn own_record(observed: &Observed) -> Option<&RecordFacts> {
     life::is_of(record, observed.status.epoch.unwrap_or(0)).then_some(record)
 }
 
+/// Whether the worker had its lease, and its pod is there.
+fn is_there(observed: &Observed) -> bool {
+    let mut pods = observed.pods.iter().filter(|pod| pod.owned && Some(pod.epoch) == observed.status.epoch);
+    own_record(observed).is_some() && pods.any(|pod| !pod.deleting)
+}
+
 /// The worker had its lease, and says nothing more.
 fn silent_worker(observed: &Observed) -> Option<(Reason, String)> {
-    own_record(observed)?;
-    let pod = observed.pods.iter().find(|pod| pod.owned && Some(pod.epoch) == observed.status.epoch)?;
-    if pod.deleting { None } else { life::silence(&observed.stored, Reason::WorkerSilent, "worker") }
+    is_there(observed).then(|| life::silence(&observed.stored, Reason::WorkerSilent, "worker")).flatten()
+}
+
+/// The worker's own word that it goes no further. It is not ready then, so its pod looks as one that only starts.
+fn quarantine<'a>(observed: &Observed, word: Option<&'a Word>) -> Option<&'a Phase> {
+    word.map(|word| &word.phase).filter(|phase| phase.state == PhaseState::Quarantined && is_there(observed))
+}
+
+fn quarantined(phase: &Phase) -> Judged {
+    match [Reason::PoisonInbox, Reason::AccountMismatch].into_iter().find(|reason| reason.as_str() == phase.reason) {
+        Some(reason) => Judged::stuck(reason, phase.message.clone()),
+        // A later worker's word.
+        None => Judged::stuck(Reason::PoisonInbox, format!("{}: {}", phase.reason, phase.message)),
+    }
 }
 
 /// What the worker itself says, once its pod is ready; and whether those that it trades with live.
@@ -196,15 +239,15 @@ fn working(observed: &Observed, plan: &Plan, word: Option<&Word>, pod: &str) -> 
     };
     match (word.phase.state, word.phase.reason.as_str()) {
         (PhaseState::Running | PhaseState::Paused, _) => {
-            if let Some((reason, message)) = silence(observed) {
-                return Judged::unknown(reason, message);
+            if let Some(silent) = silence(observed) {
+                return silent;
             }
             if is_behind(observed, record) {
                 let message = "The worker has not taken the prices that its feed gave out more than 30 s ago; look at the \
                                worker's pod and log.";
                 return Judged::of(StrategyState::Degraded, ConditionStatus::False, Reason::BehindFeed, message);
             }
-            at_work(plan, word, record)
+            at_work(observed, plan, word, record)
         }
         (PhaseState::Stopped, "MarketDataEnded") => Judged::of(
             StrategyState::Stopped,
@@ -213,18 +256,23 @@ fn working(observed: &Observed, plan: &Plan, word: Option<&Word>, pod: &str) -> 
             "The replay has ended; its result stays here.",
         ),
         (PhaseState::Stopped, _) => Judged::under_way(StrategyState::Stopping, Reason::Stopping, "The pod is ending."),
-        (PhaseState::Quarantined, _) => Judged::stuck(Reason::PoisonInbox, word.phase.message.clone()),
+        (PhaseState::Quarantined, _) => quarantined(&word.phase),
     }
 }
 
-fn at_work(plan: &Plan, word: &Word, record: &RecordFacts) -> Judged {
-    if word.phase.state == PhaseState::Paused {
-        return match &plan.waits {
-            Some(waits) => Judged::under_way(
-                StrategyState::Paused,
-                Reason::Paused,
-                format!("The worker sends no new order, but {waits}."),
-            ),
+fn at_work(observed: &Observed, plan: &Plan, word: &Word, record: &RecordFacts) -> Judged {
+    let is_paused = word.phase.state == PhaseState::Paused;
+    let state = if is_paused { StrategyState::Paused } else { StrategyState::Running };
+    if observed.spec.state == DesiredState::Paused {
+        // What trades on is not what was asked for, whatever the gateway lets pass of it.
+        let missing = plan.waits.as_ref().map(ToString::to_string).or_else(|| {
+            (!is_paused || !plan.followed).then(|| "the worker has not said yet that it follows that".to_owned())
+        });
+        return match missing {
+            Some(missing) => {
+                let message = format!("It is to send no new order, but {missing}.");
+                Judged::under_way(state, Reason::Paused, message)
+            }
             None => Judged::of(
                 StrategyState::Paused,
                 ConditionStatus::True,
@@ -232,6 +280,10 @@ fn at_work(plan: &Plan, word: &Word, record: &RecordFacts) -> Judged {
                 "Paused on request: it watches and sends no new order.",
             ),
         };
+    }
+    if is_paused || !plan.followed {
+        let message = "It is to trade, but the worker has not said yet that it follows that.";
+        return Judged::under_way(state, Reason::Starting, message);
     }
     if !record.fields.contains_key(POSITION) {
         let message = "No tick has arrived yet. If it stays: is the account's feed up?";
@@ -242,10 +294,28 @@ fn at_work(plan: &Plan, word: &Word, record: &RecordFacts) -> Judged {
 }
 
 /// The first of those it takes for a strategy to trade that shows no sign of life.
-fn silence(observed: &Observed) -> Option<(Reason, String)> {
-    life::silence(&observed.stored, Reason::WorkerSilent, "worker")
-        .or_else(|| life::silence(&observed.gateway, Reason::GatewaySilent, "account's gateway"))
-        .or_else(|| life::silence(&observed.feed, Reason::FeedSilent, "account's feed"))
+fn silence(observed: &Observed) -> Option<Judged> {
+    if let Some((reason, message)) = life::silence(&observed.stored, Reason::WorkerSilent, "worker") {
+        return Some(Judged::unknown(reason, message));
+    }
+    let account = observed.account.as_ref().ok().and_then(Option::as_ref).and_then(|account| account.status.as_ref());
+    let gateway = account.and_then(|status| status.epoch);
+    let feed = account.and_then(|status| status.feed.as_ref()).map(|feed| feed.epoch);
+    partner(&observed.gateway, gateway, (Reason::GatewaySilent, "account's gateway"))
+        .or_else(|| partner(&observed.feed, feed, (Reason::FeedSilent, "account's feed")))
+}
+
+/// What a silent gateway or feed means. The signs of the one before say nothing of one that starts in its place; nothing
+/// trades until that is there.
+fn partner(stored: &Stored, epoch: Option<u64>, (reason, what): (Reason, &str)) -> Option<Judged> {
+    let (reason, message) = life::silence(stored, reason, what)?;
+    let is_earlier = matches!(stored, Stored::Found(record) if epoch.is_some_and(|epoch| record.epoch < epoch));
+    Some(if is_earlier {
+        let message = format!("The {what} is on its way; what keeps it, its account says.");
+        Judged::under_way(StrategyState::Starting, Reason::Starting, message)
+    } else {
+        Judged::unknown(reason, message)
+    })
 }
 
 /// A tick older than this is to be taken.
@@ -254,7 +324,7 @@ const BEHIND_MS: u64 = 30_000;
 fn is_behind(observed: &Observed, record: &RecordFacts) -> bool {
     let Some((stream, last)) = &observed.ticks else { return false };
     let is_taken = record.cursors.get(stream).is_some_and(|cursor| cursor >= last);
-    !is_taken && record.now_ms.saturating_sub(last.ms) > BEHIND_MS
+    !is_taken && record.since_ms(last.ms) > BEHIND_MS
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod validate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crds::TradingStrategy;
 use kube::ResourceExt;
@@ -24,6 +25,7 @@ use crate::pace::next_look;
 use crate::placement::Standing;
 use crate::{Error, GuardedStrategy, event, life, release, unreadable};
 
+use judge::Moment;
 use observe::Observed;
 use plan::Move;
 
@@ -67,11 +69,14 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     drop(turn);
     if plan.is_release() {
         context.pace.forget(&observed.uid);
+        context.since.waited(&observed.uid, observed.generation, false, Instant::now());
         return Ok(Action::await_change());
     }
     // client: not needed
     let now = k8s_openapi::jiff::Timestamp::now();
-    let status = status::status(&observed, accepted.as_ref().err(), &plan, now);
+    let waited = context.since.waited(&observed.uid, observed.generation, plan.waits.is_some(), Instant::now());
+    let moment = Moment { now, waited_s: waited.as_secs() };
+    let status = status::status(&observed, accepted.as_ref().err(), &plan, moment);
     // client: needed
     if status::is_due(&observed, &status, &context.pace) {
         status::write(&context, target.version(), &status).await?;

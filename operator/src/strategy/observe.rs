@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use bus::{Desired, MessageBus as _, Owner, Scope, StateStore as _, StreamId, StreamKey};
-use crds::roles::{AccountSpec, BookSpec, GatewayDesired};
+use crds::roles::{AccountSpec, BookSpec, FeedDesired, GatewayDesired};
 use crds::{Amounts, TradingAccount, TradingStrategy, TradingStrategySpec, TradingStrategyStatus};
+use engine::instrument::Symbol;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
@@ -57,6 +58,9 @@ pub struct Observed {
     pub account: Result<Option<TradingAccount>, String>,
     /// Other strategies of the account.
     pub neighbours: Vec<TradingStrategy>,
+    /// Another of the account's strategies that is not known now, and the symbol that the feed was last made for: it needs
+    /// that.
+    pub kept: Option<(String, Symbol)>,
     /// The capital that others have of the account, by their names; looked at before a ledger is opened.
     pub granted: BTreeMap<String, Amounts>,
     /// Its pods, and foreign ones of its names.
@@ -85,6 +89,7 @@ struct Records {
     stored: Stored,
     books: GatewayDesired,
     gateway: Stored,
+    readers: Result<FeedDesired, String>,
     feed: Stored,
     ticks: Option<(StreamKey, StreamId)>,
     inbox: InboxFacts,
@@ -123,14 +128,11 @@ pub async fn observe(
     neighbours.read.retain(|other| other.name_any() != name);
     neighbours.unreadable.remove(&name);
     let mut records = records(context, &strategy, (&owner, &gateway_owner), account.as_ref().ok()).await?;
-    let mut granted = BTreeMap::new();
-    if turn.is_some() {
-        match self::granted(context, &scope, &neighbours, &records.books).await {
-            Ok(others) => granted = others,
-            // Nobody can say what is left of the account.
-            Err(why) => records.stored = Stored::Away(why),
-        }
-    }
+    let granted = match turn {
+        Some(_) => granted_or_away(context, &scope, &neighbours, &mut records).await,
+        None => BTreeMap::new(),
+    };
+    let kept = kept(&neighbours, &records);
     let status = strategy.status.clone().unwrap_or_default();
     let epoch = status.epoch.unwrap_or(0);
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
@@ -145,6 +147,7 @@ pub async fn observe(
         ticks: records.ticks,
         inbox: records.inbox,
         neighbours: neighbours.read,
+        kept,
         granted,
         ends,
         resource_version: strategy.resource_version().unwrap_or_default(),
@@ -179,12 +182,14 @@ async fn records(
     let (books, gateway) = context.register_and_record::<GatewayDesired>(gateway_owner).await;
     let last = context.within(context.bus.last_id(owner.inbox())).await;
     let mut stored = context.stored(owner).await;
-    let (mut feed, mut ticks) = (Stored::Missing, None);
+    let (mut readers, mut feed, mut ticks) = (Ok(FeedDesired::default()), Stored::Missing, None);
     if let Some(Some(account)) = account {
         let name = strategy.spec.account_ref.name.to_string();
         let source = AccountSpec { name, spec: account.spec.clone() }.source();
         let scope = Scope::source(&strategy.namespace().unwrap_or_default(), &source)?;
-        feed = context.stored(&context.keys.feed(&scope)).await;
+        let owner = context.keys.feed(&scope);
+        readers = kept::register(context, &owner).await;
+        feed = context.stored(&owner).await;
         if let Some(instrument) = strategy.spec.instruments.first() {
             let stream = context.keys.market_tick(&scope, &instrument.symbol.to_string());
             let last = context.within(context.bus.last_id(&stream)).await;
@@ -196,7 +201,32 @@ async fn records(
     }
     let (register, last) = (register.ok().flatten(), last.ok().flatten());
     let inbox = InboxFacts { stream: owner.inbox().clone(), last };
-    Ok(Records { register, stored, books, gateway, feed, ticks, inbox })
+    Ok(Records { register, stored, books, gateway, readers, feed, ticks, inbox })
+}
+
+/// Who else needs the feed as it is, and is not known now.
+fn kept(neighbours: &Strategies, records: &Records) -> Option<(String, Symbol)> {
+    let feed = records.readers.as_ref().ok()?;
+    let unrecorded = neighbours.unrecorded();
+    let (readers, books) = (kept::readers(feed, &unrecorded), kept::books(&records.books, &unrecorded));
+    Some((kept::holder(&readers, &books)?.to_owned(), feed.symbol.clone()?))
+}
+
+/// The capital that others have; where nobody can say that, or which symbol the account replays, nothing is opened.
+async fn granted_or_away(
+    context: &Context,
+    account: &Scope,
+    neighbours: &Strategies,
+    records: &mut Records,
+) -> BTreeMap<String, Amounts> {
+    let granted = match &records.readers {
+        Ok(_) => granted(context, account, neighbours, &records.books).await,
+        Err(why) => Err(why.clone()),
+    };
+    granted.unwrap_or_else(|why| {
+        records.stored = Stored::Away(why);
+        BTreeMap::new()
+    })
 }
 
 /// The capital that others have: those with a ledger in their status, in a register, or just opened in the store.

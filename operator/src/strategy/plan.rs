@@ -120,8 +120,18 @@ pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, imag
     situation.released = release == Release::Now;
     let (mut steps, standing) = place(&situation);
     if !is_valid {
-        // What runs stays as it is, up to its stop.
-        steps.retain(|step| desired == DesiredState::Stopped && matches!(step, Step::DeletePod { .. }));
+        // What runs stays as it is, up to its stop. A human's release is acted on, for its annotation goes.
+        steps.retain(|step| match step {
+            Step::ForgetEnds => true,
+            Step::DeletePod { .. } => desired == DesiredState::Stopped,
+            Step::CreateLedger
+            | Step::RecordLedger { .. }
+            | Step::CloseLedger { .. }
+            | Step::RecordEpoch(_)
+            | Step::RecordEnd(_, _)
+            | Step::CreatePod(_)
+            | Step::ClearAnswer => false,
+        });
     }
     let standing = if is_valid || situation.wanted.is_some() { standing } else { without_pod(standing) };
     moves.push(Move::Place(Box::new(request), steps));

@@ -3,12 +3,11 @@
 use crds::condition::Condition;
 use crds::strategy::status::{Mode, Worker};
 use crds::{TradingStrategy, TradingStrategyStatus};
-use engine::report::Report;
-use k8s_openapi::jiff::Timestamp;
+use engine::messages::AlertKind;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::judge;
+use super::judge::{self, Moment};
 use super::observe::Observed;
 use super::plan::{Move, Plan};
 use super::validate::Invalid;
@@ -21,19 +20,19 @@ use crate::status::ObjectVersion;
 use crate::{Error, status};
 
 /// The status that a reader should see now.
-pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: Timestamp) -> TradingStrategyStatus {
+pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, moment: Moment) -> TradingStrategyStatus {
     let word = match &observed.stored {
         Stored::Found(record) => word(record),
         Stored::Away(_) | Stored::Missing => None,
     };
-    let (state, verdict) = judge::judge(observed, invalid, plan, word.as_ref(), now);
+    let (state, verdict) = judge::judge(observed, invalid, plan, word.as_ref(), moment);
     let generation = i64::try_from(observed.generation).ok();
     let before = &observed.status;
     let mut report = word.and_then(|word| word.report).or_else(|| before.report.clone());
     if let Some(report) = &mut report {
-        report.summary.alert = alert(report, verdict.ready.1, verdict.stalled);
+        report.summary.alert = alert(&report.summary.alert, verdict.ready.1, verdict.stalled);
     }
-    let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = moment.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     TradingStrategyStatus {
         observed_generation: generation,
         applied_generation: if is_applied(observed, invalid, plan) { generation } else { before.applied_generation },
@@ -49,10 +48,11 @@ pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, now: 
 }
 
 /// What a human should know: the worker's own warnings, then what keeps it from trading.
-fn alert(report: &Report, reason: Reason, stalled: bool) -> String {
-    let own = &report.summary.alert;
+fn alert(own: &str, reason: Reason, stalled: bool) -> String {
     let mut alerts: Vec<&str> = own.split(", ").filter(|text| !text.is_empty()).collect();
-    alerts.retain(|text| !Reason::ALL.iter().any(|reason| reason.as_str() == *text));
+    // What was put there before; the worker's own words stay.
+    let is_own = |text: &str| AlertKind::ALL.iter().any(|kind| kind.as_str() == text);
+    alerts.retain(|text| is_own(text) || !Reason::ALL.iter().any(|reason| reason.as_str() == *text));
     let told = matches!(
         reason,
         Reason::MarketDataEnded
@@ -63,7 +63,7 @@ fn alert(report: &Report, reason: Reason, stalled: bool) -> String {
             | Reason::FeedSilent
             | Reason::BehindFeed
     );
-    if stalled || told {
+    if (stalled || told) && !alerts.contains(&reason.as_str()) {
         alerts.push(reason.as_str());
     }
     alerts.join(", ")
@@ -162,4 +162,22 @@ fn steady(condition: &Condition) -> Value {
 pub async fn write(context: &Context, object: ObjectVersion<'_>, status: &TradingStrategyStatus) -> Result<(), Error> {
     let body = status::body(object.name, status)?;
     status::write::<TradingStrategy>(context, object, body).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_is_the_workers_own_words_and_what_keeps_it_from_trading_now() {
+        for (own, reason, stalled, told) in [
+            ("", Reason::Trading, false, ""),
+            ("PositionLimit, CrashLoop", Reason::Trading, false, "PositionLimit"),
+            ("PositionLimit", Reason::FeedSilent, false, "PositionLimit, FeedSilent"),
+            ("AccountMismatch", Reason::Trading, false, "AccountMismatch"),
+            ("AccountMismatch", Reason::AccountMismatch, true, "AccountMismatch"),
+        ] {
+            assert_eq!(alert(own, reason, stalled), told, "{own} {reason:?}");
+        }
+    }
 }

@@ -64,6 +64,15 @@ fn check_symbol(observed: &Observed, account: &TradingAccount) -> Result<(), Inv
         return Ok(());
     }
     let opened = observed.status.ledger.as_ref().map(Age::of_ledger);
+    let account = observed.spec.account_ref.name.as_str();
+    let refuse = |why| Invalid::new(Reason::SymbolMismatch, format!("spec.instruments[0].symbol: {why}"));
+    if let Some((name, symbol)) = &observed.kept {
+        // It was there before, though it is not known now since when.
+        let holder = Claim { name, symbol, opened: None, made: () };
+        return holder
+            .refuses(&instrument.symbol, &format!("\"{name}\""), account)
+            .map_or(Ok(()), |why| Err(refuse(why)));
+    }
     let own = Claim {
         name: observed.name.as_str(),
         symbol: &instrument.symbol,
@@ -72,10 +81,8 @@ fn check_symbol(observed: &Observed, account: &TradingAccount) -> Result<(), Inv
     };
     let others = observed.neighbours.iter().filter_map(claim);
     let Some(holder) = symbol::holder(others.chain([own])) else { return Ok(()) };
-    let refused =
-        holder.refuses(&instrument.symbol, &format!("\"{}\"", holder.name), observed.spec.account_ref.name.as_str());
-    refused
-        .map_or(Ok(()), |why| Err(Invalid::new(Reason::SymbolMismatch, format!("spec.instruments[0].symbol: {why}"))))
+    let refused = holder.refuses(&instrument.symbol, &format!("\"{}\"", holder.name), account);
+    refused.map_or(Ok(()), |why| Err(refuse(why)))
 }
 
 /// When something came to be.

@@ -20,6 +20,7 @@ use operator::controller::{self, Sources};
 use operator::metrics::Metrics;
 use operator::names::OPERATOR;
 use operator::pace::Pace;
+use operator::since::Since;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
@@ -159,6 +160,7 @@ impl World {
                     recorder: recorder(&client),
                     pace: Pace::default(),
                     admission: Admission::default(),
+                    since: Since::default(),
                     metrics: metrics.clone(),
                     strategies,
                     accounts,
@@ -197,6 +199,7 @@ impl World {
             recorder: recorder(&client),
             pace: Pace::default(),
             admission: Admission::default(),
+            since: Since::default(),
             metrics: Metrics::default(),
             strategies,
             accounts,

@@ -15,23 +15,34 @@ enum Deaf {
     Full,
     /// It was closed before the start.
     Closed,
+    /// It is a pipe that is full, and whoever holds it does not read.
+    Stuck,
 }
 
 impl Deaf {
-    const ALL: [Self; 3] = [Self::Pipe, Self::Full, Self::Closed];
+    const ALL: [Self; 4] = [Self::Pipe, Self::Full, Self::Closed, Self::Stuck];
 
     fn run(&self, folder: &Folder, arguments: &str) -> Output {
         let mut command = Command::new("sh");
         let close = match self {
             Self::Closed => " 2>&-",
-            Self::Pipe | Self::Full => "",
+            Self::Pipe | Self::Full | Self::Stuck => "",
         };
-        let script = format!("exec '{}' {arguments}{close}", worker_binary().display());
+        // One that hangs is killed, and that is its exit code.
+        let script = format!("exec timeout -s KILL 60 '{}' {arguments}{close}", worker_binary().display());
         command.args(["-c", &script]).current_dir(folder.path()).stdin(Stdio::null());
+        let (reader, writer) = std::io::pipe().unwrap();
         match self {
             Self::Pipe => {
-                let (reader, writer) = std::io::pipe().unwrap();
                 drop(reader);
+                command.stderr(writer);
+            }
+            Self::Stuck => {
+                // A description of its own, so that only this write does not wait.
+                let fill = ["if=/dev/zero", "of=/dev/stdout", "oflag=nonblock", "bs=4096", "status=none"];
+                let mut dd = Command::new("dd");
+                dd.args(fill).stdout(writer.try_clone().unwrap()).stderr(Stdio::null());
+                assert!(!dd.status().unwrap().success(), "it ends when the pipe is full");
                 command.stderr(writer);
             }
             Self::Full => {

@@ -184,10 +184,11 @@ const BY_DEBUG: [&str; 15] = [
     "word",
 ];
 /// Files with `{:?}` of such a text or word that has no name of its own, or with a value's other names.
-const BY_DEBUG_UNNAMED: [(&str, &[&str]); 16] = [
+const BY_DEBUG_UNNAMED: [(&str, &[&str]); 17] = [
     ("crds/src/manifest/references.rs", &["subject.name);"]),
     ("operator/src/account/status.rs", &["Reason::Unreadable"]),
     ("operator/src/cli.rs", &["the prefix {:?}"]),
+    ("operator/src/strategy/judge.rs", &["observed.spec.state"]),
     ("worker/bus/src/health.rs", &["maxmemory-policy is {:?}"]),
     ("worker/bus/src/keys.rs", &["{what} {value:?} cannot be part of a key"]),
     ("worker/bus/src/redis/decode/entries.rs", &["cut(&name)"]),

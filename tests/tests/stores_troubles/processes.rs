@@ -7,9 +7,13 @@ use tests::roles::Stage;
 
 use crate::scenes::{LONG, PACED, scene, stage};
 
+/// A pipe that is full and that nobody reads, although the process itself holds its other end.
+const STUCK: &str = "mkfifo stuck-$$; exec 3<>stuck-$$; \
+                     dd if=/dev/zero of=stuck-$$ oflag=nonblock bs=4096 2>/dev/null; exec 2>stuck-$$";
+
 #[test]
 fn roles_that_nobody_hears_trade_on() {
-    for deaf in ["exec 2>/dev/full", "exec 2>&-"] {
+    for deaf in ["exec 2>/dev/full", "exec 2>&-", STUCK] {
         let mut stage = Stage::new(scene(1_000), &[]);
         for actor in &mut stage.actors {
             actor.launch = actor.launch.at_speed(None);

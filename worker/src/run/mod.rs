@@ -2,6 +2,7 @@
 //! very same role code as in the pods; this file only plays the operator: records, registers, and who reads
 //! the reports.
 
+mod bar;
 mod ended;
 mod figures;
 mod observe;

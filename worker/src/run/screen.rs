@@ -8,10 +8,11 @@ use std::time::Instant;
 use engine::client_order_id::LedgerId;
 use engine::messages::{AlertKind, Fill, RiskAlert, SignalSide, StrategySignal};
 use engine::time::Timestamp;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use process::say;
 use venue::replay::Summary;
 
+use super::bar;
 use super::ended::{End, Ended};
 use super::figures::{
     account_line, clock, columns, data_line, first_price, fixed, grouped, performance, start_line, strategy_line,
@@ -48,8 +49,7 @@ struct Shown {
 
 impl Screen {
     pub fn new(verbose: bool, paced: bool, redis: Option<&str>) -> Self {
-        // Hidden by itself where stderr is no terminal.
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+        let bar = ProgressBar::with_draw_target(None, bar::target());
         bar.set_style(
             ProgressStyle::with_template("  {bar:40} {pos}/{len} ticks")
                 .unwrap_or_else(|_| ProgressStyle::default_bar()),

@@ -1,6 +1,6 @@
 //! The table of states and conditions, row by row.
 
-use bus::StreamId;
+use bus::{Desired, RegisterVersion, StreamId};
 use crds::roles::Stance;
 use serde_json::json;
 
@@ -12,14 +12,19 @@ use crate::strategy::validate::validate;
 
 /// State, Ready, Reconciling, Stalled in one line; the message; whether it is accepted.
 fn told(observed: &Observed) -> (String, String) {
+    told_after(observed, 0)
+}
+
+/// The same, when a stop or a pause has waited for so many seconds.
+fn told_after(observed: &Observed, waited_s: u64) -> (String, String) {
     let accepted = validate(observed);
     let plan = plan::plan(observed, accepted.as_ref(), &image()).unwrap();
     let word = match &observed.stored {
         Stored::Found(record) => word(record),
         Stored::Away(_) | Stored::Missing => None,
     };
-    let now = "2026-01-01T00:02:00Z".parse().unwrap();
-    let (state, verdict) = judge(observed, accepted.as_ref().err(), &plan, word.as_ref(), now);
+    let moment = Moment { now: "2026-01-01T00:02:00Z".parse().unwrap(), waited_s };
+    let (state, verdict) = judge(observed, accepted.as_ref().err(), &plan, word.as_ref(), moment);
     let (status, reason, message) = verdict.ready;
     let flags = [(verdict.reconciling, " reconciling"), (verdict.stalled, " stalled")];
     let flags: String = flags.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
@@ -94,6 +99,53 @@ fn a_word_of_an_older_epoch_says_nothing_of_this_worker() {
 }
 
 #[test]
+fn a_word_of_an_older_epoch_says_nothing_of_this_gateway_or_feed() {
+    for (is_feed, name) in [(true, "feed"), (false, "gateway")] {
+        let with_epochs = |epoch: u64| {
+            let mut observed = trading();
+            let mut account = account();
+            let status = json!({"epoch": epoch, "feed": {"source": "s", "epoch": epoch, "pod": "p"}});
+            account.status = Some(serde_json::from_value(status).unwrap());
+            observed.account = Ok(Some(account));
+            observed
+        };
+        let silent = |mut observed: Observed| {
+            let stored = if is_feed { &mut observed.feed } else { &mut observed.gateway };
+            seconds_ago(stored, 31);
+            told(&observed)
+        };
+        assert!(silent(with_epochs(3)).0.starts_with("Degraded Unknown"), "{name}");
+        let (line, message) = silent(with_epochs(4));
+        assert_eq!(line, "Starting False Starting reconciling");
+        assert!(message.contains(name), "{message}");
+        // The one before has only just gone.
+        assert_eq!(told(&with_epochs(4)).0, "Running True Trading");
+    }
+}
+
+#[test]
+fn nobody_is_silent_or_behind_until_the_store_has_answered_for_a_while() {
+    let mut observed = trading();
+    let last = StreamId { ms: NOW_MS - 99_000, ..StreamId::ZERO };
+    observed.ticks = Some((observed.inbox.stream.clone(), last));
+    let all = |observed: &mut Observed, answered_ms| {
+        for stored in [&mut observed.stored, &mut observed.gateway, &mut observed.feed] {
+            edit(stored, |record| record.answered_ms = Some(answered_ms));
+        }
+    };
+    all(&mut observed, 30_000);
+    assert_eq!(line(&observed), "Running True Trading");
+    all(&mut observed, 30_001);
+    assert_eq!(line(&observed), "Degraded False BehindFeed");
+    for stored in [&mut observed.stored, &mut observed.gateway, &mut observed.feed] {
+        seconds_ago(stored, 99);
+    }
+    assert_eq!(line(&observed), "Degraded Unknown WorkerSilent");
+    all(&mut observed, 30_000);
+    assert_eq!(line(&observed), "Running True Trading");
+}
+
+#[test]
 fn a_worker_that_does_not_take_its_prices_is_behind() {
     let mut observed = trading();
     let stream = observed.inbox.stream.clone();
@@ -112,12 +164,32 @@ fn a_worker_that_does_not_take_its_prices_is_behind() {
 fn a_pause_is_told_once_the_gateway_has_acknowledged_it() {
     let mut observed = trading();
     set(&mut observed, "state", json!("Paused"));
-    edit(&mut observed.stored, |record| record.fields.extend([phase(PhaseState::Paused, "Paused")]));
+    // Not even in its register yet: what trades on is not settled.
+    assert_eq!(line(&observed), "Running False Paused reconciling");
+    observed.gateway = gateway(Some(Stance::StopOpening), &[]);
+    assert_eq!(line(&observed), "Running False Paused reconciling");
+    observed.register = Some(Desired { token: 2, ..held("Paused") });
+    assert_eq!(line(&observed), "Running False Paused reconciling");
+    observed.gateway = gateway(Some(Stance::Open), &[]);
+    edit(&mut observed.stored, |record| {
+        record.followed = Some(RegisterVersion { generation: 1, token: 2 });
+        record.fields.extend([phase(PhaseState::Paused, "Paused")]);
+    });
     let (line, message) = told(&observed);
     assert_eq!(line, "Paused False Paused reconciling");
     assert!(message.contains("not acknowledged StopOpening"), "{message}");
+    assert_eq!(told_after(&observed, 60).0, line);
+    assert_eq!(told_after(&observed, 61).0, "Paused False DeadlineExceeded reconciling stalled");
     observed.gateway = gateway(Some(Stance::StopOpening), &[]);
     assert_eq!(self::line(&observed), "Paused True Paused");
+    // And back.
+    set(&mut observed, "state", json!("Running"));
+    assert_eq!(self::line(&observed), "Paused False Starting reconciling");
+    observed.register = Some(Desired { token: 3, ..held("Running") });
+    edit(&mut observed.stored, |record| record.fields.extend([phase(PhaseState::Running, "Trading")]));
+    assert_eq!(self::line(&observed), "Running False Starting reconciling");
+    edit(&mut observed.stored, |record| record.followed = Some(RegisterVersion { generation: 1, token: 3 }));
+    assert_eq!(self::line(&observed), "Running True Trading");
 }
 
 #[test]
@@ -126,6 +198,10 @@ fn a_stop_says_what_it_waits_for_and_then_that_it_is_done() {
     set(&mut observed, "state", json!("Stopped"));
     let (line, message) = told(&observed);
     assert_eq!(line, "Stopping False Stopping reconciling");
+    assert!(message.contains("not acknowledged CancelOrders"), "{message}");
+    assert_eq!(told_after(&observed, 60).0, line);
+    let (late, message) = told_after(&observed, 61);
+    assert_eq!(late, "Stopping False DeadlineExceeded reconciling stalled");
     assert!(message.contains("not acknowledged CancelOrders"), "{message}");
     // Also with no pod left: an absent worker is no stop.
     observed.pods.clear();
@@ -170,9 +246,30 @@ fn a_bad_spec_says_what_runs_on() {
     assert!(message.starts_with("generation 4 has stopped; "), "{message}");
     assert_eq!(broken(&|observed| observed.pods.clear()).0, "Pending False NoInstrumentRules stalled");
     let (line, _) = broken(&|observed| {
+        observed.pods[0].ready = false;
         edit(&mut observed.stored, |record| record.fields.extend([phase(PhaseState::Quarantined, "PoisonInbox")]));
     });
     assert_eq!(line, "Quarantined False NoInstrumentRules stalled");
+}
+
+#[test]
+fn who_waits_for_a_human_says_so_though_its_pod_is_not_ready() {
+    for (reason, told_reason) in
+        [("PoisonInbox", "PoisonInbox"), ("AccountMismatch", "AccountMismatch"), ("ALaterOne", "PoisonInbox")]
+    {
+        for (ready, waiting) in [(false, None), (false, Some("CrashLoopBackOff".to_owned())), (true, None)] {
+            let mut observed = trading();
+            (observed.pods[0].ready, observed.pods[0].waiting) = (ready, waiting);
+            edit(&mut observed.stored, |record| record.fields.extend([phase(PhaseState::Quarantined, reason)]));
+            assert_eq!(line(&observed), format!("Quarantined False {told_reason} stalled"));
+            // The word of the one before, or of one that is being replaced, says nothing of the next.
+            edit(&mut observed.stored, |record| record.epoch = 2);
+            assert!(line(&observed).starts_with("Starting False"), "{reason} {ready}");
+            edit(&mut observed.stored, |record| record.epoch = 3);
+            observed.pods[0].deleting = true;
+            assert_eq!(line(&observed), "Starting False Starting reconciling");
+        }
+    }
 }
 
 #[test]

@@ -215,6 +215,11 @@ fn a_crash_loop_is_left_by_the_word_that_stands_in_the_status() {
     assert_eq!(said(&observed).0, ["Running", "clear true"]);
     observed.annotations.insert(RELEASE_ANNOTATION.to_owned(), "CrashLoop 5".to_owned());
     assert_eq!(said(&observed).0, ["Running", "ForgetEnds+CreatePod", "clear false"]);
+    // Also with a spec that cannot be run: what is taken off was acted on.
+    let valid = observed.spec.clone();
+    observed = broken(observed);
+    assert_eq!(said(&observed).0, ["Running", "ForgetEnds", "clear false"]);
+    observed.spec = valid;
     // An edit, or a new image.
     observed.annotations.clear();
     set(&mut observed, "strategy", json!({"grid": {"gridSizePercent": 3}}));

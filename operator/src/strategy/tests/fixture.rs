@@ -138,6 +138,7 @@ pub fn trading() -> Observed {
         gateway_owner: keys.gateway(&scope),
         account: Ok(Some(account())),
         neighbours: Vec::new(),
+        kept: None,
         granted: BTreeMap::new(),
         pods: vec![pod()],
         ends: None,

@@ -39,6 +39,11 @@ fn who_came_first_fixes_the_symbol() {
     observed.neighbours = other("ETH/USDT", EARLY, None);
     observed.neighbours[0].metadata.deletion_timestamp = observed.neighbours[0].metadata.creation_timestamp.clone();
     assert_eq!(reason(&observed), None, "one that goes without a ledger fixes nothing");
+    for (symbol, refused) in [("ETH/USDT", true), ("BTC/USDT", false)] {
+        let kept = Some(("gone".to_owned(), symbol.parse().unwrap()));
+        let observed = Observed { kept, ..new() };
+        assert_eq!(reason(&observed), refused.then_some(Reason::SymbolMismatch), "one that does not read has {symbol}");
+    }
 }
 
 #[test]
