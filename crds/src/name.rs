@@ -35,6 +35,13 @@ macro_rules! name_text {
             }
         }
 
+        /// As the text, so that no message tells what the type is called.
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
@@ -72,7 +79,7 @@ macro_rules! name_text {
 }
 
 /// A resource's name or namespace: a label of RFC 1123 that leaves room for what is put around it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ResourceName(String);
 
@@ -122,7 +129,7 @@ fn check_label(text: &str) -> Result<(), NameError> {
 }
 
 /// A file's name without a folder, so that a manifest cannot point outside its own.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FileName(String);
 
@@ -165,7 +172,8 @@ mod tests {
     #[test]
     fn a_resource_name_is_a_label_of_at_most_45_characters() {
         for good in ["a", "grid-bnb-1", "0", &"x".repeat(45)] {
-            assert_eq!(good.parse::<ResourceName>().unwrap().as_str(), good);
+            let name = good.parse::<ResourceName>().unwrap();
+            assert_eq!((name.as_str(), format!("{name:?}")), (good, format!("{good:?}")));
         }
         for bad in ["", "-a", "a-", "A", "a.b", "a_b", &"x".repeat(46)] {
             assert!(bad.parse::<ResourceName>().is_err(), "{bad}");

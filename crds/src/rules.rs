@@ -78,6 +78,7 @@ fn strategy(schema: &mut Value) -> Vec<Rule> {
     rules.extend(capital());
     rules.extend(grid());
     rules.extend(risk());
+    rules.extend(orders());
     rules
 }
 
@@ -227,6 +228,53 @@ fn risk() -> Vec<Rule> {
             format!("{limits}.filter(k, !{quote})[0] + ' is not the quote asset of an instrument; write ' + {first}"),
         ),
     ]
+}
+
+/// What could never be traded, seen without any price.
+fn orders() -> Vec<Rule> {
+    let limits = "self.risk.maxOrderNotional";
+    let quote = "i.symbol.split('/')[1]";
+    let limit = format!("{limits}[{quote}]");
+    let most = compare(&limit, &quantity("i.rules.minNotional"));
+    let passes = format!("!has(i.rules) || !({quote} in {limits}) || {most} >= 0");
+    let grid = "self.strategy.grid";
+    let steps = "self.instruments[0].rules";
+    let (base, tick) = (format!("{grid}.basePrice"), format!("{steps}.tickSize"));
+    let (size, lot) = (format!("{grid}.quantity"), format!("{steps}.lotSize"));
+    let none = |field: &str| format!("!has({grid}) || !has({field}) || self.instruments.size() != 1 || !has({steps})");
+    vec![
+        rule(
+            "spec",
+            ".risk.maxOrderNotional",
+            format!("!has({limits}) || self.instruments.all(i, {passes})"),
+            // To find the instrument, or to write the figures, costs more than the API server allows.
+            text("a limit is below the minNotional of an instrument, so no order could pass; raise it"),
+        ),
+        rule(
+            "spec",
+            ".strategy.grid.basePrice",
+            format!("{} || {} >= 0", none(&base), compare(&base, &quantity(&tick))),
+            format!("string({base}) + ' is below tickSize ' + string({tick}) + '; write the tick size of this market'"),
+        ),
+        rule(
+            "spec",
+            ".strategy.grid.quantity",
+            format!("{} || {}", none(&size), is_multiple(&size, &lot)),
+            format!("string({size}) + ' is not a multiple of lotSize ' + string({lot}) + '; write a multiple of it'"),
+        ),
+    ]
+}
+
+/// Whether a decimal is a multiple of another one. Both are brought to whole numbers by the other's digits after
+/// the point; what has more than 18 digits then, no whole number of the API server holds, and it passes.
+fn is_multiple(decimal: &str, step: &str) -> String {
+    let scale = places(step);
+    let digits = |decimal: &str| {
+        let zeros = format!("(string({decimal}) + '.000000000').split('.')");
+        format!("({zeros}[0] + ({zeros}[1] + '000000000').substring(0, {scale}))")
+    };
+    let (all, one) = (digits(decimal), digits(step));
+    format!("{} <= {scale} && ({all}.size() > 18 || int({one}) == 0 || int({all}) % int({one}) == 0)", places(decimal))
 }
 
 fn rule(at: &str, field: &'static str, holds: impl Into<String>, told: impl Into<String>) -> Rule {

@@ -334,7 +334,7 @@ fn heads_of_documents() {
             (
                 2,
                 "kind: List",
-                "bad.yaml:2: kind: List is not read; write its items as documents of their own, divided by ---",
+                "bad.yaml:2: kind: List has no items; write its documents below items, or divided by ---",
             ),
             (2, "", "bad.yaml:1: kind: missing; write one of: TradingStrategy, TradingAccount"),
             (
@@ -359,8 +359,8 @@ fn heads_of_documents() {
             (4, "  labels: {a: b}", "bad.yaml:3: metadata.name: missing; this field must be written"),
             (
                 4,
-                "  name: paper\n  uid: x",
-                "bad.yaml:5: metadata.uid: unknown field; known here: name, namespace, labels, annotations",
+                "  name: paper\n  uuid: x",
+                "bad.yaml:5: metadata.uuid: unknown field; known here: name, namespace, labels, annotations",
             ),
             (4, "  name: paper\n  labels: {a: 5}", "bad.yaml:5: metadata.labels.a: 5 is a number; write \"5\""),
         ],

@@ -43,7 +43,7 @@ fn name() -> impl Strategy<Value = String> {
 
 fn strategy() -> impl Strategy<Value = Value> {
     let grid = some_of(vec![
-        ("basePrice", decimal(1, 4000, 2).boxed()),
+        ("basePrice", decimal(9, 4000, 2).boxed()),
         ("gridSizePercent", decimal(1, 50, 3).boxed()),
         ("flipThresholdFactor", decimal(0, 1, 4).boxed()),
         ("orderPercent", decimal(1, 100, 1).boxed()),
@@ -53,7 +53,7 @@ fn strategy() -> impl Strategy<Value = Value> {
     let risk = some_of(vec![
         ("minPositionPercent", decimal(0, 49, 2).boxed()),
         ("maxPositionPercent", decimal(50, 100, 2).boxed()),
-        ("maxOrderNotional", decimal(1, 9000, 2).prop_map(|amount| json!({"USDT": amount})).boxed()),
+        ("maxOrderNotional", decimal(5, 9000, 2).prop_map(|amount| json!({"USDT": amount})).boxed()),
         ("maxOrdersPerMinute", (1_u32..=600).prop_map(Value::from).boxed()),
         ("maxTickAgeSeconds", (1_u32..=3600).prop_map(Value::from).boxed()),
     ]);

@@ -41,14 +41,14 @@ pub fn asked_release<'a>(annotation: Option<&str>, ends: impl IntoIterator<Item 
         return Release::Unasked;
     };
     let loops: Vec<u32> = ends.into_iter().flatten().filter(|ends| ends.is_loop()).map(|ends| ends.count).collect();
-    let shown: String = text.chars().take(SHOWN_MAX).collect();
+    let text: String = text.chars().take(SHOWN_MAX).collect();
     match (count.trim().parse::<u32>(), loops.first()) {
         (Ok(count), Some(_)) if loops.contains(&count) => Release::Now,
         (_, Some(count)) => Release::Refused(format!(
-            "{RELEASE_ANNOTATION}: {shown:?} is not acted on and was removed; write \"CrashLoop {count}\""
+            "{RELEASE_ANNOTATION}: {text:?} is not acted on and was removed; write \"CrashLoop {count}\""
         )),
         (_, None) => Release::Refused(format!(
-            "{RELEASE_ANNOTATION}: {shown:?} is not acted on and was removed; nothing is in a crash loop"
+            "{RELEASE_ANNOTATION}: {text:?} is not acted on and was removed; nothing is in a crash loop"
         )),
     }
 }

@@ -24,5 +24,7 @@ mod several;
 mod stderr;
 #[path = "command_line/stopping.rs"]
 mod stopping;
+#[path = "command_line/users_files.rs"]
+mod users_files;
 #[path = "command_line/vectors.rs"]
 mod vectors;

@@ -52,24 +52,33 @@ pub struct Fleet {
 
 /// Reads files strictly; every fault of every file.
 pub fn read(files: &[PathBuf]) -> Result<Reading, FleetError> {
-    let mut texts = Vec::new();
+    let (mut texts, mut undecoded) = (Vec::new(), Vec::new());
     for file in files {
-        let text = text_of(file).map_err(|source| FleetError::Read { file: file.clone(), source })?;
-        texts.push((file.display().to_string(), text));
+        let bytes = bytes_of(file).map_err(|source| FleetError::Read { file: file.clone(), source })?;
+        let name = file.display().to_string();
+        if bytes.len() > manifest::BYTES_MAX {
+            // Cut, perhaps inside a character; the reader says that it is too large.
+            texts.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+            continue;
+        }
+        match manifest::decode(&name, bytes) {
+            Ok(text) => texts.push((name, text)),
+            Err(error) => undecoded.push(error),
+        }
     }
-    Ok(manifest::read_files(texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))))
+    let mut reading = manifest::read_files(texts.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    reading.errors.0.splice(0..0, undecoded);
+    for note in &reading.left_out {
+        process::say(format_args!("note: {note}"));
+    }
+    Ok(reading)
 }
 
-/// The text of a file, or what refuses it: never more is read than a manifest may have, of a device without end too.
-fn text_of(file: &Path) -> io::Result<String> {
+/// The bytes of a file: never more is read than one beyond what a manifest may have, of a device without end too.
+fn bytes_of(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(file)?.take(manifest::BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > manifest::BYTES_MAX {
-        // Cut, perhaps inside a character; the reader says that it is too large.
-        return Ok(String::from_utf8_lossy(&bytes).into_owned());
-    }
-    String::from_utf8(bytes)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8 text; save it as UTF-8"))
+    Ok(bytes)
 }
 
 impl Fleet {

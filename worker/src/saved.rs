@@ -31,7 +31,8 @@ pub fn engine(spec: &StrategySpec, ledger: &str, saved: Option<&str>, registry: 
     let definition = registry.get(&name).map_err(text)?;
     let most = definition.capability.instruments_max;
     if spec.spec.instruments.len() > most || !definition.capability.kinds.contains(&config.instrument.kind) {
-        return Err(format!("{name} trades at most {most} instruments of the kinds {:?}", definition.capability.kinds));
+        let kinds: Vec<String> = definition.capability.kinds.iter().map(|kind| format!("{kind:?}")).collect();
+        return Err(format!("{name} trades at most {most} instruments of the kinds {}", kinds.join(", ")));
     }
     match saved {
         Some(saved) => {

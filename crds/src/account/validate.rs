@@ -48,7 +48,8 @@ impl PaperVenue {
 }
 
 impl Replay {
-    fn validate(&self, path: &str) -> Vec<Violation> {
+    /// All that is wrong with it.
+    pub(crate) fn validate(&self, path: &str) -> Vec<Violation> {
         if self.speed.get().is_zero() || self.speed > ExactDecimal::from_integer(1_000_000) {
             let remedy = "is out of range; write above 0, up to 1000000";
             return vec![Violation::new(format!("{path}.speed"), self.speed, remedy)];

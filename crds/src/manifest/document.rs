@@ -1,4 +1,4 @@
-//! One document: its kind, its name, its spec, and where each of them stands.
+//! One document, or a list of them: its kind, its name, its spec, and where each of them stands.
 
 use std::sync::{Arc, LazyLock};
 
@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::error::ManifestError;
 use super::schema::Kind;
-use super::suggestion::did_you_mean;
-use super::tree::Node;
+use super::suggestion::{did_you_mean, nearest};
+use super::tree::{Content, Node};
 use super::walk::{Fault, walk};
 use super::{DEFAULT_NAMESPACE, Manifest};
+use crate::API_VERSION;
 use crate::name::ResourceName;
 
 /// Where a document comes from: later faults can still name its lines.
@@ -84,12 +85,23 @@ impl Subject {
 /// The schemas of all kinds, made once: a fleet has many files.
 static SCHEMAS: LazyLock<[(Kind, Value); 2]> = LazyLock::new(|| Kind::ALL.map(|kind| (kind, kind.document_schema())));
 
-/// One document of `file`; nothing where its kind cannot be told.
-pub(super) fn read(file: Arc<str>, root: Node) -> (Option<Subject>, Vec<ManifestError>) {
+/// What one document turned out to be.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Of a kind of ours, with all that is wrong with it.
+    Ours(Box<Subject>, Vec<ManifestError>),
+    /// Of another kind, with a note that it is left out.
+    Foreign(ManifestError),
+    /// Of no kind that can be told.
+    Unknown(ManifestError),
+}
+
+/// One document of `file`.
+pub(super) fn read(file: Arc<str>, root: Node) -> Found {
     let source = Arc::new(Source { file, root });
     let (kind, schema) = match find_kind(&source) {
         Ok(found) => found,
-        Err(error) => return (None, vec![error]),
+        Err(not_ours) => return not_ours,
     };
     let (json, faults) = walk(&source.root, schema);
     let text = |path: &str| source.root.at(path).and_then(Node::text).map(str::to_owned);
@@ -101,61 +113,149 @@ pub(super) fn read(file: Arc<str>, root: Node) -> (Option<Subject>, Vec<Manifest
         manifest: None,
         valid: false,
     };
+    let spec = json.and_then(|mut json| json.get_mut("spec").map(Value::take)).unwrap_or_default();
     let violations = match kind {
-        Kind::Strategy => check(&subject, json, &faults, Manifest::Strategy, crate::TradingStrategySpec::validate),
-        Kind::Account => check(&subject, json, &faults, Manifest::Account, crate::TradingAccountSpec::validate),
+        Kind::Strategy => {
+            let checks = Checks { whole: crate::TradingStrategySpec::validate, parts: strategy_parts };
+            check(&mut subject, spec, &faults, Manifest::Strategy, &checks)
+        }
+        Kind::Account => {
+            let checks = Checks { whole: crate::TradingAccountSpec::validate, parts: account_parts };
+            check(&mut subject, spec, &faults, Manifest::Account, &checks)
+        }
     };
-    let (manifest, violations) = violations;
-    subject.manifest = manifest;
-    subject.valid = violations.is_empty();
+    subject.valid = violations.is_empty() && faults.is_empty();
     let mut errors: Vec<ManifestError> = faults.into_iter().map(|fault| locate(&source, fault)).collect();
     errors.extend(violations.into_iter().map(|violation| explain(&source, violation)));
-    (Some(subject), errors)
+    Found::Ours(Box::new(subject), errors)
 }
 
-fn find_kind(source: &Source) -> Result<(Kind, &'static Value), ManifestError> {
+fn find_kind(source: &Source) -> Result<(Kind, &'static Value), Found> {
     let kinds = Kind::ALL.map(Kind::name);
     let root = &source.root;
-    if !matches!(root.content, super::tree::Content::Map(_)) {
-        return Err(source.error("", "not a map; write apiVersion, kind, metadata and spec"));
+    let refuse = |path: &str, message: String| Err(Found::Unknown(source.error(path, message)));
+    if !matches!(root.content, Content::Map(_)) {
+        return refuse("", "not a map; write apiVersion, kind, metadata and spec".to_owned());
     }
     let Some(kind) = root.field("kind").and_then(Node::text) else {
-        return Err(source.error("kind", format!("missing; write one of: {}", kinds.join(", "))));
+        return refuse("kind", format!("missing; write one of: {}", kinds.join(", ")));
     };
-    if kind == "List" {
-        return Err(source.error("kind", "List is not read; write its items as documents of their own, divided by ---"));
+    if let Some(found) = SCHEMAS.iter().find(|(known, _)| known.name() == kind) {
+        return Ok((found.0, &found.1));
     }
-    SCHEMAS.iter().find(|(known, _)| known.name() == kind).map(|(known, schema)| (*known, schema)).ok_or_else(|| {
-        source.error("kind", format!("{kind} is not known here; {}", did_you_mean(kind, &kinds, "write one of:")))
-    })
+    if is_list(kind) {
+        return refuse("kind", format!("{kind} has no items; write its documents below items, or divided by ---"));
+    }
+    let version = root.field("apiVersion").and_then(Node::text).unwrap_or_default();
+    let ours = version.is_empty() || version.split('/').next() == API_VERSION.split('/').next();
+    if !ours && nearest(kind, &kinds).is_none() {
+        let name = root.at("metadata.name").and_then(Node::text).unwrap_or_default();
+        let message = format!("{kind} {name:?} of {version} is not ours and is left out");
+        return Err(Found::Foreign(source.error("", message)));
+    }
+    refuse("kind", format!("{kind} is not known here; {}", did_you_mean(kind, &kinds, "write one of:")))
 }
 
-/// The manifest where the walk found no fault, so that what lies between documents can be checked too; and the
-/// violations that no fault explains.
+/// Whether documents of this kind hold other documents.
+fn is_list(kind: &str) -> bool {
+    kind == "List" || Kind::ALL.iter().any(|known| kind.strip_suffix("List") == Some(known.name()))
+}
+
+/// The documents of a list, as `kubectl get` prints several; the document itself where it is none.
+pub(super) fn flatten(root: Node) -> Vec<Node> {
+    if !root.field("kind").and_then(Node::text).is_some_and(is_list) {
+        return vec![root];
+    }
+    match root.content {
+        Content::Map(fields) => {
+            let items =
+                fields.iter().position(|(key, value)| key == "items" && matches!(value.content, Content::List(_)));
+            let mut fields = fields;
+            match items.map(|at| fields.swap_remove(at).1.content) {
+                Some(Content::List(items)) => items.into_iter().flat_map(flatten).collect(),
+                Some(Content::Map(_) | Content::Scalar { .. }) => Vec::new(),
+                None => vec![Node { content: Content::Map(fields), ..root }],
+            }
+        }
+        Content::List(_) | Content::Scalar { .. } => vec![root],
+    }
+}
+
+/// What holds of a spec, and of its parts where the whole does not read.
+struct Checks<S> {
+    whole: fn(&S) -> Vec<Violation>,
+    parts: fn(&Value) -> Vec<Violation>,
+}
+
+/// The violations that no fault explains. The manifest is kept where what lies between documents can be checked
+/// with it, even if something else is wrong.
 fn check<S: DeserializeOwned>(
-    subject: &Subject,
-    json: Option<Value>,
+    subject: &mut Subject,
+    json: Value,
     faults: &[Fault],
     manifest: impl FnOnce(Document<S>) -> Manifest,
-    validate: impl FnOnce(&S) -> Vec<Violation>,
-) -> (Option<Manifest>, Vec<Violation>) {
-    let spec = json.and_then(|mut json| json.get_mut("spec").map(Value::take)).unwrap_or_default();
-    let spec: S = match serde_json::from_value(spec) {
+    checks: &Checks<S>,
+) -> Vec<Violation> {
+    let unexplained = |violations: Vec<Violation>| -> Vec<Violation> {
+        violations.into_iter().filter(|violation| !is_explained(violation, faults)).collect()
+    };
+    let parts = json.clone();
+    let spec: S = match serde_json::from_value(json) {
         Ok(spec) => spec,
-        // A refused field is left out, which may leave nothing to read.
-        Err(_) if !faults.is_empty() => return (None, Vec::new()),
-        Err(error) => return (None, vec![Violation::new("spec", "", error.to_string())]),
+        // A refused field is left out, which may leave no whole to read.
+        Err(_) if !faults.is_empty() => return unexplained((checks.parts)(&parts)),
+        Err(error) => return vec![Violation::new("spec", "", error.to_string())],
     };
-    let violations: Vec<Violation> =
-        validate(&spec).into_iter().filter(|violation| !is_explained(violation, faults)).collect();
-    let manifest = match subject.name.parse() {
-        Ok(name) if faults.is_empty() => {
-            let (namespace, source) = (subject.namespace.clone(), Arc::clone(&subject.source));
-            Some(manifest(Document { name, namespace, spec, source }))
+    let violations = unexplained((checks.whole)(&spec));
+    if let Ok(name) = subject.name.parse()
+        && !faults.iter().any(|fault| between_documents(&fault.path))
+    {
+        let (namespace, source) = (subject.namespace.clone(), Arc::clone(&subject.source));
+        subject.manifest = Some(manifest(Document { name, namespace, spec, source }));
+    }
+    violations
+}
+
+/// Whether other documents are held against what stands at `path`.
+fn between_documents(path: &str) -> bool {
+    let places = ["metadata", "spec.accountRef", "spec.instruments", "spec.capital", "spec.venue", "spec.marketData"];
+    path == "spec" || places.iter().any(|place| path.starts_with(place))
+}
+
+/// What is wrong with those parts of a strategy's spec that can be judged alone.
+fn strategy_parts(spec: &Value) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    if let Some(strategy) = part::<crate::strategy::StrategyChoice>(spec, "strategy") {
+        violations.extend(strategy.validate("spec.strategy"));
+    }
+    if let Some(risk) = part::<engine::risk::RiskParameters>(spec, "risk") {
+        violations.extend(risk.validate("spec.risk"));
+    }
+    let instruments = spec.get("instruments").and_then(Value::as_array).into_iter().flatten();
+    for (index, instrument) in instruments.enumerate() {
+        if let Some(rules) = part::<engine::instrument::Rules>(instrument, "rules") {
+            violations.extend(rules.validate(&format!("spec.instruments[{index}].rules")));
         }
-        Ok(_) | Err(_) => None,
-    };
-    (manifest, violations)
+    }
+    violations
+}
+
+/// What is wrong with those parts of an account's spec that can be judged alone.
+fn account_parts(spec: &Value) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let paper = spec.get("venue").and_then(|venue| venue.get("paper"));
+    if let Some(fees) = paper.and_then(|paper| part::<engine::fees::Fees>(paper, "fees")) {
+        violations.extend(fees.validate("spec.venue.paper.fees"));
+    }
+    if let Some(replay) = spec.get("marketData").and_then(|data| part::<crate::account::Replay>(data, "replay")) {
+        violations.extend(replay.validate("spec.marketData.replay"));
+    }
+    violations
+}
+
+/// The field `name` of `json`, where it reads.
+fn part<T: DeserializeOwned>(json: &Value, name: &str) -> Option<T> {
+    serde_json::from_value(json.get(name)?.clone()).ok()
 }
 
 /// Whether a fault stands within the violation, or beside it and in its words: a refused field counts as left
@@ -170,9 +270,14 @@ fn is_explained(violation: &Violation, faults: &[Fault]) -> bool {
         let beside = fault
             .path
             .rsplit_once('.')
-            .is_some_and(|(other, field)| other == parent && violation.remedy.contains(field));
+            .is_some_and(|(other, field)| other == parent && is_field(field) && violation.remedy.contains(field));
         within || beside
     })
+}
+
+/// Whether it is a field's name, and not an asset: a remedy that lists assets compares none of them.
+fn is_field(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 fn locate(source: &Source, fault: Fault) -> ManifestError {

@@ -10,6 +10,19 @@ use super::suggestion::did_you_mean;
 /// Why an empty value is refused: stored as null, it would lose the default.
 pub(super) const NO_VALUE: &str = "has no value; write one, or leave the field out";
 
+/// Refuses a key of a map without quotes that some programs do not read as this text.
+pub(super) fn key(text: &str, plain: bool) -> Result<(), String> {
+    let taken = match scalar::classify(text) {
+        Plain::Null => "nothing",
+        Plain::Bool(_) => "true or false",
+        Plain::Number => "another number",
+        // A whole number is made the same text by all, as long as it fits.
+        Plain::Natural if text.parse::<i64>().is_err() => "another number",
+        Plain::Natural | Plain::Text => return Ok(()),
+    };
+    if plain { Err(format!("{text} is {taken} to some programs; write \"{text}\"")) } else { Ok(()) }
+}
+
 /// A decimal as text, so that no reader makes a float of it.
 pub(super) fn decimal(text: &str, plain: bool) -> Result<Value, String> {
     match (plain, scalar::classify(text)) {

@@ -4,10 +4,12 @@
 //! each says what to write instead; what is left is read by the same serde types that the operator reads
 //! leniently, and checked by the same `validate()`. Nothing here opens a file.
 //!
+//! - [`decode`] makes text of a file's bytes.
 //! - [`read`] reads one file; [`check_references`] then checks what lies between documents.
 //! - [`read_files`] does both for all files, and checks references even of documents with other faults.
 
 mod document;
+mod encoding;
 mod error;
 mod leaf;
 mod references;
@@ -20,6 +22,7 @@ mod walk;
 use std::sync::Arc;
 
 pub use document::Document;
+pub use encoding::decode;
 pub use error::{ManifestError, ManifestErrors};
 pub use references::{References, check_references};
 pub use tree::BYTES_MAX;
@@ -79,6 +82,8 @@ impl Manifest {
 pub struct Reading {
     /// The documents that are valid in themselves, in the order of files and lines.
     pub manifests: Vec<Manifest>,
+    /// Documents of other kinds, such as a Namespace: a note that they are left out.
+    pub left_out: ManifestErrors,
     /// All that is wrong in itself.
     pub errors: ManifestErrors,
     /// Accounts that no file holds, rules that no source gives: a note to who only reads, an error to who runs.
@@ -103,8 +108,9 @@ impl Reading {
 
 /// The manifests of one file. What lies between documents, but for duplicate names, is not checked.
 pub fn read(file_name: &str, text: &str) -> Result<Vec<Manifest>, ManifestErrors> {
-    let (subjects, mut errors) = read_subjects(file_name, text);
+    let File { subjects, mut errors, left_out } = read_file(file_name, text);
     errors.extend(references::duplicates(&subjects));
+    errors.extend(nothing_of_ours(&subjects, &errors, &left_out));
     if !errors.is_empty() {
         errors.sort_by_key(|error| error.line);
         return Err(ManifestErrors(errors));
@@ -114,15 +120,15 @@ pub fn read(file_name: &str, text: &str) -> Result<Vec<Manifest>, ManifestErrors
 
 /// All that `files`, as name and text, hold; every fault of every file.
 pub fn read_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Reading {
-    let mut subjects = Vec::new();
-    let mut errors = Vec::new();
-    let mut names = Vec::new();
+    let (mut subjects, mut errors, mut left_out, mut names) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (name, text) in files {
-        let (found, faults) = read_subjects(name, text);
-        subjects.extend(found);
-        errors.extend(faults);
+        let file = read_file(name, text);
+        subjects.extend(file.subjects);
+        errors.extend(file.errors);
+        left_out.extend(file.left_out);
         names.push(name);
     }
+    errors.extend(nothing_of_ours(&subjects, &errors, &left_out));
     let references = references::check(&subjects);
     errors.extend(references.errors);
     let sorted = |mut errors: Vec<ManifestError>| {
@@ -132,27 +138,52 @@ pub fn read_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Re
     Reading {
         errors: sorted(errors),
         unresolved: sorted(references.unresolved),
+        left_out: sorted(left_out),
         manifests: subjects.into_iter().filter_map(document::Subject::into_valid).collect(),
     }
 }
 
-fn read_subjects(file: &str, text: &str) -> (Vec<document::Subject>, Vec<ManifestError>) {
-    let documents = match tree::parse(file, text) {
-        Ok(documents) => documents,
-        Err(error) => return (Vec::new(), vec![error]),
-    };
-    if documents.is_empty() {
-        let message = "holds no document; write a TradingStrategy or a TradingAccount".to_owned();
-        let error = ManifestError { file: file.to_owned(), line: 1, path: String::new(), message };
-        return (Vec::new(), vec![error]);
+/// What one file holds.
+struct File {
+    subjects: Vec<document::Subject>,
+    errors: Vec<ManifestError>,
+    left_out: Vec<ManifestError>,
+}
+
+fn read_file(name: &str, text: &str) -> File {
+    let (documents, fault) = tree::parse(name, text);
+    let empty = documents.is_empty() && fault.is_none();
+    let mut file = File { subjects: Vec::new(), errors: Vec::new(), left_out: Vec::new() };
+    let shared: Arc<str> = name.into();
+    for root in documents.into_iter().flat_map(document::flatten) {
+        match document::read(Arc::clone(&shared), root) {
+            document::Found::Ours(subject, errors) => {
+                file.subjects.push(*subject);
+                file.errors.extend(errors);
+            }
+            document::Found::Foreign(note) => file.left_out.push(note),
+            document::Found::Unknown(error) => file.errors.push(error),
+        }
     }
-    let mut subjects = Vec::new();
-    let mut errors = Vec::new();
-    let file: Arc<str> = file.into();
-    for root in documents {
-        let (subject, faults) = document::read(Arc::clone(&file), root);
-        subjects.extend(subject);
-        errors.extend(faults);
+    file.errors.extend(fault);
+    if empty || (file.subjects.is_empty() && file.errors.is_empty() && file.left_out.is_empty()) {
+        file.errors.push(no_document(name));
     }
-    (subjects, errors)
+    file
+}
+
+fn no_document(file: &str) -> ManifestError {
+    let message = "holds no document; write a TradingStrategy or a TradingAccount".to_owned();
+    ManifestError { file: file.to_owned(), line: 1, path: String::new(), message }
+}
+
+/// An error where all documents are left out: who names such files did not mean them.
+fn nothing_of_ours(
+    subjects: &[document::Subject],
+    errors: &[ManifestError],
+    left_out: &[ManifestError],
+) -> Option<ManifestError> {
+    let first = left_out.first().filter(|_| subjects.is_empty() && errors.is_empty())?;
+    let message = format!("{}; write a TradingStrategy or a TradingAccount", first.message);
+    Some(ManifestError { message, ..first.clone() })
 }

@@ -56,6 +56,12 @@ pub(super) fn words(schema: &Value) -> Vec<&str> {
     schema.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
+/// The fields that users write: not those that programs add and nobody reads.
+pub(super) fn written(fields: &Map<String, Value>) -> Vec<&str> {
+    let read = |(_, schema): &(&String, &Value)| !matches!(shape(schema), Shape::Anything);
+    fields.iter().filter(read).map(|(name, _)| name.as_str()).collect()
+}
+
 /// The fields that must be written.
 pub(super) fn required(schema: &Value) -> Vec<&str> {
     schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
@@ -81,6 +87,21 @@ pub(super) enum Kind {
     Account,
 }
 
+/// Fields of `metadata` that a server or a generator writes, as `kubectl get -o yaml` prints them. They say nothing
+/// of what the user wants, so they are let through unread.
+const OF_THE_SERVER: [&str; 10] = [
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generation",
+    "managedFields",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
 impl Kind {
     /// All kinds.
     pub(super) const ALL: [Self; 2] = [Self::Strategy, Self::Account];
@@ -100,23 +121,20 @@ impl Kind {
             Self::Account => crd::schema::<TradingAccount>(),
         };
         let spec = schema.pointer_mut("/properties/spec").map_or(Value::Null, Value::take);
+        let mut metadata = Map::new();
         let texts = json!({"type": "object", "additionalProperties": {"type": "string"}});
+        metadata.insert("name".to_owned(), json!({"type": "string", "pattern": ResourceName::PATTERN}));
+        metadata.insert("namespace".to_owned(), json!({"type": "string", "pattern": name::NAMESPACE_PATTERN}));
+        metadata.insert("labels".to_owned(), texts.clone());
+        metadata.insert("annotations".to_owned(), texts);
+        metadata.extend(OF_THE_SERVER.map(|field| (field.to_owned(), json!({}))));
         json!({
             "type": "object",
             "required": ["apiVersion", "kind", "metadata", "spec"],
             "properties": {
                 "apiVersion": {"type": "string", "enum": [API_VERSION]},
                 "kind": {"type": "string", "enum": [self.name()]},
-                "metadata": {
-                    "type": "object",
-                    "required": ["name"],
-                    "properties": {
-                        "name": {"type": "string", "pattern": ResourceName::PATTERN},
-                        "namespace": {"type": "string", "pattern": name::NAMESPACE_PATTERN},
-                        "labels": texts,
-                        "annotations": texts,
-                    },
-                },
+                "metadata": {"type": "object", "required": ["name"], "properties": metadata},
                 "spec": spec,
                 // What a program wrote there is not the user's to get right.
                 "status": {},

@@ -46,9 +46,9 @@ impl Walk {
                 return Some(Value::Object(self.fields(node, entries, (schema, fields), path)));
             }
             (Content::Map(entries), Shape::Entries(inner)) => {
-                return self.entries(node, entries, (schema, inner), path);
+                return Some(self.entries(node, entries, (schema, inner), path));
             }
-            (Content::List(items), Shape::List(inner)) => return self.items(node, items, (schema, inner), path),
+            (Content::List(items), Shape::List(inner)) => return Some(self.items(node, items, (schema, inner), path)),
             (Content::Scalar { text, plain }, Shape::Decimal) => leaf::decimal(text, *plain),
             (Content::Scalar { text, plain }, Shape::Integer) => leaf::integer(text, *plain, schema),
             (Content::Scalar { text, plain }, Shape::Boolean) => leaf::boolean(text, *plain),
@@ -71,7 +71,7 @@ impl Walk {
         (schema, fields): (&Value, &Map<String, Value>),
         path: &str,
     ) -> Map<String, Value> {
-        let known: Vec<&str> = fields.keys().map(String::as_str).filter(|name| *name != "status").collect();
+        let known = schema::written(fields);
         let mut json = Map::new();
         let mut meant = Vec::new();
         self.refuse_duplicates(entries, path);
@@ -120,34 +120,37 @@ impl Walk {
         entries: &[(String, Node)],
         (schema, inner): (&Value, &Value),
         path: &str,
-    ) -> Option<Value> {
-        let faults = self.faults.len();
+    ) -> Value {
         self.refuse_duplicates(entries, path);
         self.check_count(node, entries.len(), ("minProperties", "maxProperties"), (schema, path));
         let by_asset = matches!(schema::shape(inner), Shape::Decimal);
         let mut json = Map::new();
         for (key, value) in entries {
             let place = join(path, key);
+            let read = self.value(value, inner, &place);
             if by_asset && key.parse::<Asset>().is_err() {
                 let message = format!("{key:?} is not an asset; write capital letters and digits, like USDT");
                 self.refuse(value.line, &place, message);
+                continue;
             }
-            if let Some(read) = self.value(value, inner, &place) {
+            if let Err(message) = leaf::key(key, value.plain_key) {
+                self.refuse(value.line, &place, message);
+            }
+            if let Some(read) = read {
                 json.insert(key.clone(), read);
             }
         }
-        (self.faults.len() == faults).then_some(Value::Object(json))
+        Value::Object(json)
     }
 
-    fn items(&mut self, node: &Node, items: &[Node], (schema, inner): (&Value, &Value), path: &str) -> Option<Value> {
-        let faults = self.faults.len();
+    fn items(&mut self, node: &Node, items: &[Node], (schema, inner): (&Value, &Value), path: &str) -> Value {
         self.check_count(node, items.len(), ("minItems", "maxItems"), (schema, path));
         let mut json = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            json.extend(self.value(item, inner, &format!("{path}[{index}]")));
+            // What could not be read keeps its place: a gap would move the entries behind it.
+            json.push(self.value(item, inner, &format!("{path}[{index}]")).unwrap_or_default());
         }
-        // A list with a gap would move the entries behind it.
-        (self.faults.len() == faults).then_some(Value::Array(json))
+        Value::Array(json)
     }
 
     fn check_count(&mut self, node: &Node, count: usize, (least, most): (&str, &str), (schema, path): (&Value, &str)) {
@@ -207,8 +210,7 @@ fn wrong_shape(content: &Content, shape: Shape<'_>) -> String {
     };
     let wanted = match shape {
         Shape::Fields(fields) => {
-            let names: Vec<&str> = fields.keys().map(String::as_str).filter(|name| *name != "status").collect();
-            format!("not a map; write fields: {}", names.join(", "))
+            format!("not a map; write fields: {}", schema::written(fields).join(", "))
         }
         Shape::Entries(_) => "not a map; write entries such as {USDT: 3000}".to_owned(),
         Shape::List(_) => "not a list; begin each entry with a dash".to_owned(),
@@ -233,7 +235,7 @@ mod tests {
         let one = crate::rules::exactly_one(&["grid", "trend"]);
         let schema = json!({"type": "object", "properties": {"grid": member, "trend": member},
             "x-kubernetes-validations": [{"rule": one}]});
-        let tree = parse("f", "grid: {}\n\ntrend: {}\n").unwrap().remove(0);
+        let tree = parse("f", "grid: {}\n\ntrend: {}\n").0.remove(0);
         let (_, faults) = walk(&tree, &schema);
         assert_eq!(faults.len(), 1);
         assert_eq!(

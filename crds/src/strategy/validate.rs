@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use engine::instrument::Asset;
 use engine::validation::Violation;
 
-use super::{StrategyChoice, TradingStrategySpec};
+use engine::instrument::Rules;
+use engine::strategy::grid::GridParameters;
+
+use super::{InstrumentSpec, StrategyChoice, TradingStrategySpec};
 use crate::ENTRIES_MAX;
 
 impl TradingStrategySpec {
@@ -16,6 +19,31 @@ impl TradingStrategySpec {
         violations.extend(self.strategy.validate("spec.strategy"));
         violations.extend(self.risk.validate("spec.risk"));
         violations.extend(self.validate_order_notional());
+        violations.extend(self.validate_orders());
+        violations
+    }
+
+    /// What could never be traded, seen without any price.
+    fn validate_orders(&self) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        for instrument in &self.instruments {
+            let Some(rules) = &instrument.rules else { continue };
+            let quote = instrument.symbol.quote();
+            if let Some(limit) = self.risk.max_order_notional.get(quote)
+                && *limit < rules.min_notional
+            {
+                let remedy = format!(
+                    "is below minNotional {min} of {}, so no order could pass; write {min} or more",
+                    instrument.symbol,
+                    min = rules.min_notional,
+                );
+                violations.push(Violation::new(format!("spec.risk.maxOrderNotional.{quote}"), limit, remedy));
+            }
+        }
+        if let (Some(grid), [InstrumentSpec { rules: Some(rules), .. }]) = (&self.strategy.grid, &self.instruments[..])
+        {
+            violations.extend(grid_within(grid, rules));
+        }
         violations
     }
 
@@ -32,8 +60,7 @@ impl TradingStrategySpec {
             violations.push(Violation::new(path, "", remedy));
         }
         for (index, instrument) in self.instruments.iter().enumerate() {
-            let same =
-                |other: &&super::InstrumentSpec| (&other.symbol, other.kind) == (&instrument.symbol, instrument.kind);
+            let same = |other: &&InstrumentSpec| (&other.symbol, other.kind) == (&instrument.symbol, instrument.kind);
             if self.instruments.iter().take(index).find(same).is_some() {
                 violations.push(Violation::new(
                     format!("{path}[{index}].symbol"),
@@ -88,6 +115,34 @@ impl TradingStrategySpec {
             })
             .collect()
     }
+}
+
+/// A grid's prices and sizes against the steps of its market.
+fn grid_within(grid: &GridParameters, rules: &Rules) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    if let Some(base) = grid.base_price
+        && base < rules.tick_size
+    {
+        let remedy = format!("is below tickSize {}; write the tick size of this market", rules.tick_size);
+        violations.push(Violation::new("spec.strategy.grid.basePrice", base, remedy));
+    }
+    let lot = rules.lot_size.get();
+    if let Some(quantity) = grid.quantity
+        && !lot.is_zero()
+    {
+        let rest = quantity.get() % lot;
+        let below = quantity.get() - rest;
+        let above = (below + lot).normalize();
+        let remedy = if rest.is_zero() {
+            return violations;
+        } else if below.is_zero() {
+            format!("is not a multiple of lotSize {}, but below it; write {above} or a multiple of it", rules.lot_size)
+        } else {
+            format!("is not a multiple of lotSize {}; write {} or {above}", rules.lot_size, below.normalize())
+        };
+        violations.push(Violation::new("spec.strategy.grid.quantity", quantity, remedy));
+    }
+    violations
 }
 
 impl StrategyChoice {

@@ -71,6 +71,8 @@ const MATCH: &str = "in body should match";
 const TYPE: &str = "must be of type integer,string";
 const RANGE: &str = "is out of range; write 0.01 to 50, in quotes if it has a point";
 
+const NO_MULTIPLE: &str = "0.2505 is not a multiple of lotSize 0.001; write a multiple of it";
+
 const SIZE: &str = "spec.strategy.grid.gridSizePercent";
 
 const STRATEGIES: &[Case] = &[
@@ -82,6 +84,41 @@ const STRATEGIES: &[Case] = &[
     (12, "    USDT: 0\n    BNB: \"0.000000001\"", "", Nobody),
     (18, "    maxOrderNotional: {USDT: 100}", "", Nobody),
     (10, "    rules: {tickSize: \"0.0000010\", lotSize: \"0.00000100\"}", "", Nobody),
+    // What can never trade, seen without a price.
+    (15, "      quantity: \"0.25\"", "", Nobody),
+    (15, "      quantity: \"0.0250\"", "", Nobody),
+    (15, "      quantity: 7", "", Nobody),
+    (15, "      basePrice: \"0.01\"", "", Nobody),
+    (
+        15,
+        "      quantity: \"0.2505\"",
+        "spec.strategy.grid.quantity",
+        Both("0.2505 is not a multiple of lotSize 0.001; write 0.25 or 0.251", NO_MULTIPLE),
+    ),
+    (
+        15,
+        "      quantity: \"0.0005\"",
+        "spec.strategy.grid.quantity",
+        Both(
+            "0.0005 is not a multiple of lotSize 0.001, but below it; write 0.001",
+            "0.0005 is not a multiple of lotSize 0.001; write a multiple of it",
+        ),
+    ),
+    (
+        15,
+        "      quantity: \"999999999999999.0001\"",
+        "spec.strategy.grid.quantity",
+        Both(
+            "999999999999999.0001 is not a multiple of lotSize 0.001",
+            "999999999999999.0001 is not a multiple of lotSize 0.001; write a multiple of it",
+        ),
+    ),
+    (
+        15,
+        "      basePrice: \"0.009\"",
+        "spec.strategy.grid.basePrice",
+        BothAlike("0.009 is below tickSize 0.01; write the tick size of this market"),
+    ),
     // Decimals in other forms.
     (15, "      gridSizePercent: 2.5", SIZE, Both("2.5 is a float; write \"2.5\"", TYPE)),
     (15, "      gridSizePercent: -2", SIZE, Both("-2 is negative; write 0 or more", "greater than or equal to 0")),
@@ -358,6 +395,48 @@ const ACCOUNTS: &[Case] = &[
 
 /// Whole specs, where a line is not enough.
 const WHOLE: &[(&str, &str, &str, By)] = &[
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, capital: {USDT: 1}, instruments: [{symbol: BNB/USDT, rules: {tickSize: 1, lotSize: 100, minNotional: 0}}], strategy: {grid: {quantity: 300}}}",
+        "",
+        Nobody,
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, capital: {USDT: 1}, instruments: [{symbol: BNB/USDT, rules: {tickSize: 1, lotSize: \"0.00000001\", minNotional: 0}}], strategy: {grid: {quantity: \"0.12345678\"}}}",
+        "",
+        Nobody,
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, capital: {USDT: 1}, instruments: [{symbol: BNB/USDT, rules: {tickSize: 1, lotSize: \"0.25\", minNotional: 0}}], strategy: {grid: {quantity: \"0.50\"}}}",
+        "",
+        Nobody,
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, capital: {USDT: 1}, instruments: [{symbol: BNB/USDT, rules: {tickSize: 1, lotSize: 7, minNotional: 0}}], strategy: {grid: {quantity: 20}}}",
+        "spec.strategy.grid.quantity",
+        Both(
+            "20 is not a multiple of lotSize 7; write 14 or 21",
+            "20 is not a multiple of lotSize 7; write a multiple of it",
+        ),
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, capital: {USDT: 1}, instruments: [{symbol: BNB/USDT, rules: {tickSize: 1, lotSize: 1, minNotional: 10}}], strategy: {grid: {}}, risk: {maxOrderNotional: {USDT: 10}}}",
+        "",
+        Nobody,
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, capital: {USDT: 1}, instruments: [{symbol: BNB/USDT, rules: {tickSize: 1, lotSize: 1, minNotional: 10}}], strategy: {grid: {}}, risk: {maxOrderNotional: {USDT: 5}}}",
+        "spec.risk.maxOrderNotional.USDT",
+        Both(
+            "5 is below minNotional 10 of BNB/USDT, so no order could pass; write 10 or more",
+            "a limit is below the minNotional of an instrument, so no order could pass; raise it",
+        ),
+    ),
     (
         "TradingStrategy",
         "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, strategy: {grid: {}}}",

@@ -176,7 +176,7 @@ fn what_has_no_end_is_read_no_further_than_a_manifest_may_go() {
     }
     folder.refuses("validate .", 4, ".: Is a directory (os error 21)");
     folder.write("latin.yaml", b"kind: Pr\xe4mie\n");
-    folder.refuses("validate latin.yaml", 4, "latin.yaml: is not UTF-8 text; save it as UTF-8");
+    folder.refuses("validate latin.yaml", 4, "latin.yaml:1: the line is not UTF-8 text; save the file as UTF-8");
 }
 
 #[test]

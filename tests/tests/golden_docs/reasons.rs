@@ -23,7 +23,7 @@ const PRODUCT: [&str; 7] = [
 ];
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes, schemas.
-const NO_REASONS: [&str; 28] = [
+const NO_REASONS: [&str; 29] = [
     "Accepted",
     "AlreadyExists",
     "Always",
@@ -52,6 +52,7 @@ const NO_REASONS: [&str; 28] = [
     "TradingAccount",
     "TradingStrategy",
     "True",
+    "Volume",
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.

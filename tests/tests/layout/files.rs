@@ -164,6 +164,69 @@ fn nothing_unfinished_reaches_the_product() {
     });
 }
 
+/// What messages may write by `Debug`: text, which gets its quotes by it, and words of our own enums, where the
+/// variant's name is the word. All else would show how a type is called in this program.
+const BY_DEBUG: [&str; 15] = [
+    "account",
+    "character",
+    "expected",
+    "found",
+    "from",
+    "id",
+    "installation",
+    "key",
+    "kind",
+    "name",
+    "stance",
+    "state",
+    "text",
+    "to",
+    "word",
+];
+/// Files with `{:?}` of such a text or word that has no name of its own, or with a value's other names.
+const BY_DEBUG_UNNAMED: [(&str, &[&str]); 17] = [
+    ("crds/src/manifest/references.rs", &["subject.name);"]),
+    ("operator/src/account/status.rs", &["Reason::Unreadable"]),
+    ("operator/src/cli.rs", &["the prefix {:?}"]),
+    ("operator/src/strategy/judge.rs", &["observed.spec.state"]),
+    ("worker/bus/src/health.rs", &["maxmemory-policy is {:?}"]),
+    ("worker/bus/src/keys.rs", &["{what} {value:?} cannot be part of a key"]),
+    ("worker/bus/src/redis/decode/entries.rs", &["cut(&name)"]),
+    ("worker/bus/src/redis/decode/mod.rs", &["cut("]),
+    ("worker/bus/src/state_store.rs", &["{0:?} is not the version of a register"]),
+    ("worker/bus/src/stream.rs", &["{0:?} is not a stream id"]),
+    ("worker/engine/src/order.rs", &["an order that is {0:?} has traded"]),
+    ("worker/src/launch.rs", &["--owner {:?}", "the prefix {:?}"]),
+    ("worker/src/provision.rs", &["not {uid:?}", "spec.kind"]),
+    ("worker/src/run/figures.rs", &["ready.status"]),
+    ("worker/src/run/screen.rs", &["{prefix}{:?}"]),
+    ("worker/venue/src/replay/format.rs", &["crate::data::shown("]),
+    ("worker/venue/src/replay/header.rs", &["crate::data::shown("]),
+];
+
+/// The expressions that a line writes by `Debug`, as in `{text:?}`; empty where it is an argument's turn.
+fn by_debug(line: &str) -> Vec<&str> {
+    let ends = line.match_indices(":?}").chain(line.match_indices(":#?}"));
+    ends.filter_map(|(end, _)| line[..end].rsplit_once('{').map(|(_, expression)| expression)).collect()
+}
+
+#[test]
+fn no_message_shows_how_a_type_is_called() {
+    assert_eq!(by_debug("format!(\"{name:?} and {:?}\", x)"), ["name", ""]);
+    let unnamed = |file: &File, line: &str| {
+        let known = BY_DEBUG_UNNAMED.iter().find(|(path, _)| *path == file.path);
+        known.is_some_and(|(_, texts)| texts.iter().any(|text| line.contains(text)))
+    };
+    nothing(|file| {
+        let product = file.is_source() && !file.is_test && !file.path.starts_with("tests/");
+        // The simulation speaks to who develops it.
+        let text = if product && !file.path.contains("/simulation") { file.text() } else { "" };
+        let shows = |line: &str| by_debug(line).iter().any(|expression| !BY_DEBUG.contains(expression));
+        let lines = product_lines(text).into_iter().filter(|(_, line)| shows(line) && !unnamed(file, line));
+        lines.map(|(number, line)| format!("{}:{number}: write it by Display:{line}", file.path)).collect()
+    });
+}
+
 #[test]
 fn all_data_has_its_source_beside_it() {
     let files = files();

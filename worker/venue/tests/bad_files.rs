@@ -18,7 +18,7 @@ const BOOK: &str =
 const TRADE: &str = r#"{"stream":"btcusdt@trade","data":{"s":"BTCUSDT","t":1,"p":"600","q":"1","T":1000,"m":true}}"#;
 const KNOWN: &str = "known are time,price[,bid,ask[,bidSize,askSize]][,volume] for ticks, \
     open_time_ms,open,high,low,close,volume for candles, Binance's downloads of 12 columns and recordings of its \
-    combined streams";
+    combined streams, and candles as TradingView, ccxt and CryptoDataDownload write them";
 
 /// Scans a file with `content` and expects `expected` after its name.
 #[track_caller]
@@ -44,7 +44,7 @@ fn ticks() {
         ),
         ("2000,600,,601,3", ":3: bid: \"\" is not a plain decimal; write it like 600 or 0.25"),
         ("2000,600,602,601,3", ":3: bid: 602 is above ask 601; check the order of the columns"),
-        ("2000,600,599,601,-3", ":3: volume: -3 is out of range for a quantity: 0 or more and below 10^15"),
+        ("2000,600,599,601,-3", ":3: volume: -3 is out of range for a volume: 0 or more and below 10^28"),
         ("999,600,599,601,3", ":3: time: 999 comes after 1000; sort the rows by time"),
         ("2020-01-01,600,599,601,3", ":3: time: \"2020-01-01\" is not a time in ms; write it like 1700000000000"),
         (
@@ -79,16 +79,21 @@ fn candles_alone() {
 
 #[test]
 fn candles_together() {
-    let cases: [(&[&str], &str); 3] = [
+    let cases: [(&[&str], &str); 4] = [
         (&["60000,5,9,2,6,1", "0,5,9,2,6,1"], ":3: open_time_ms: 0 comes after 60000; sort the rows by time"),
         (
             &["0,5,9,2,6,1", "60000,5,9,2,6,1", "60000,5,9,2,6,1"],
             ":4: open_time_ms: 60000 is there twice; remove one of the two candles",
         ),
         (
-            &["0,5,9,2,6,1", "60000,5,9,2,6,1", "150000,5,9,2,6,1", "210000,5,9,2,6,1"],
-            ":4: open_time_ms: 150000 is not a multiple of the interval, 60000 ms, after the first candle, 0; \
-             write candles of one interval to a file",
+            &["0,5,9,2,6,1", "60,5,9,2,6,1", "130,5,9,2,6,1", "215,5,9,2,6,1", "312,5,9,2,6,1"],
+            ":4: open_time_ms: most rows follow no interval: 60 ms after the row before is the most frequent, in 1 of \
+             4; write candles of one interval to a file, or prices as time,price",
+        ),
+        (
+            &["0,5,9,2,6,1", "60000,9.5,9,2,6,1", "120000,5,9,2,6,1", "180000,5,9,2,1,1", "240000,5,1,2,5,1"],
+            ":3: open: 9.5 is not between low 2 and high 9; the rows before it are fine: correct this one, or remove \
+             it; 2 more rows are like it",
         ),
     ];
     for (rows, expected) in cases {
@@ -143,6 +148,11 @@ fn recordings() {
              record its trade and bookTicker streams together",
         ),
         (BOOK.replace("BTCUSDT", "ETHUSDT"), ": symbol: BTCUSDT is not in this recording; it has: ETHUSDT"),
+        (
+            [BOOK, TRADE].map(|line| line.split_once("\"data\":").unwrap().1.strip_suffix('}').unwrap()).join("\n"),
+            ": symbol: BTCUSDT is not told in this recording: its 2 messages of trades and quotes come without \
+             \"stream\"; record combined streams, such as /stream?streams=btcusdt@trade/btcusdt@bookTicker",
+        ),
         (
             "{\"lastUpdateId\":5}".to_owned(),
             ": symbol: BTCUSDT is not in this recording; it has: no trade and no bookTicker message at all",
@@ -205,6 +215,19 @@ fn empty_files() {
 #[test]
 fn what_is_no_text() {
     refuses(b"time,price\n1000,6\xff0\n", ":2: the line is not UTF-8 text; save the file as UTF-8");
+    for (start, what, remedy) in [
+        (&b"PAR1\x15\x04"[..], "a Parquet file", "export it as CSV, plain or gzipped"),
+        (b"ARROW1\x00\x00", "an Arrow or Feather file", "export it as CSV, plain or gzipped"),
+        (b"FEA1\x00", "a Feather file", "export it as CSV, plain or gzipped"),
+        (b"\x89HDF\r\n", "an HDF5 file", "export it as CSV, plain or gzipped"),
+        (b"\x28\xb5\x2f\xfd\x04", "zstd data", "unpack it, or pack it with gzip"),
+        (b"\xfd7zXZ\x00\x00", "xz data", "unpack it, or pack it with gzip"),
+        (b"BZh91AY", "bzip2 data", "unpack it, or pack it with gzip"),
+        (b"\xff\xfet\x00i\x00", "UTF-16 text", "save the file as UTF-8"),
+        (b"\xfe\xff\x00t\x00i", "UTF-16 text", "save the file as UTF-8"),
+    ] {
+        refuses(start, &format!(": is {what}; {remedy}"));
+    }
     refuses(b"PK\x03\x04\x14\x00", ": is a zip archive; unpack it and name the CSV file inside");
 }
 
@@ -229,6 +252,12 @@ fn files_that_are_not_there() {
     let folder = Folder::new();
     let expected = "no.csv: cannot be opened: No such file or directory (os error 2); check its name and permissions";
     assert_eq!(folder.error(&[folder.path("no.csv")]), expected);
+    let expected = "BTCUSDT=no.csv: cannot be opened: No such file or directory (os error 2); write the symbol with a slash: \
+                    BTC/USDT=no.csv";
+    assert_eq!(
+        folder.shortened(&Replay::scan(&["BTCUSDT=no.csv".into()], &symbol()).unwrap_err().to_string()),
+        expected
+    );
     assert_eq!(folder.error(&[]), "no file of market data is named; name at least one");
     fs::create_dir(folder.path("sub")).unwrap();
     assert!(folder.error(&[folder.path("sub")]).starts_with("sub: is a directory, and data are read more than once; "));

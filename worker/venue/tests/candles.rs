@@ -26,7 +26,7 @@ fn real_candles_give_four_ticks_each() {
     let price = ticks.iter().map(|tick| weighted(tick, 1)).reduce(|a, b| a.plus(b).unwrap()).unwrap();
     let ordered = ticks.iter().map(|tick| weighted(tick, tick.sequence)).reduce(|a, b| a.plus(b).unwrap()).unwrap();
     assert_eq!((price.to_string(), ordered.to_string()), ("868962.83".to_owned(), "41209422.94".to_owned()));
-    let volume = ticks.iter().map(|tick| tick.volume).reduce(|a, b| a.plus(b).unwrap()).unwrap();
+    let volume = ticks.iter().map(|tick| tick.volume.get()).reduce(|a, b| a + b).unwrap();
     assert_eq!(volume.to_string(), "51953.274626");
     assert_eq!(
         serde_json::to_string(&ticks[95]).unwrap(),

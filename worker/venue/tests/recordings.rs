@@ -28,7 +28,7 @@ fn is_trade(line: &str) -> bool {
 
 /// Sums that the counting of the cut gave apart from this code: price, volume, bid, ask size.
 fn sums(ticks: &[Tick]) -> [String; 4] {
-    let volume = ticks.iter().fold(Quantity::ZERO, |sum, tick| sum.plus(tick.volume).unwrap());
+    let volume = ticks.iter().map(|tick| tick.volume.get()).reduce(|a, b| a + b).unwrap();
     let ask_size = ticks.iter().fold(Quantity::ZERO, |sum, tick| sum.plus(tick.ask_size.unwrap()).unwrap());
     let price = ticks.iter().map(|tick| tick.price.get()).reduce(|a, b| a + b).unwrap();
     let bid = ticks.iter().map(|tick| tick.bid.unwrap().get()).reduce(|a, b| a + b).unwrap();

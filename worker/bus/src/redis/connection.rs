@@ -52,7 +52,7 @@ struct Pause {
 impl Connections {
     /// Reads the URL; connects at the first call.
     pub(super) fn open(url: &str) -> Result<Self, BusError> {
-        let (info, login) = read_url(url).map_err(|error| BusError::OpenUrl { message: error.to_string() })?;
+        let (info, login) = read_url(url).map_err(|error| BusError::OpenUrl { message: why(url, &error) })?;
         let server = info.addr().to_string();
         let client = Client::open(info).map_err(|error| BusError::OpenUrl { message: error.to_string() })?;
         let pause =
@@ -255,6 +255,19 @@ fn read_url(url: &str) -> RedisResult<(ConnectionInfo, Login)> {
     // Without no-delay a small command can wait 40 ms for the acknowledgement of the last one.
     let tcp = TcpSettings::default().set_nodelay(true);
     Ok((info.set_tcp_settings(tcp).set_redis_settings(settings), login))
+}
+
+/// Why a URL does not read, never with the URL itself. A password with a character that ends its part of the URL
+/// makes the reader complain of another part.
+fn why(url: &str, error: &RedisError) -> String {
+    let login = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map_or("", |(login, _)| login);
+    let ends = |character: &char| matches!(character, '/' | '@' | '#' | '?');
+    match login.chars().find(ends) {
+        Some(character) => format!(
+            "the password has a {character}, which ends it; write %2F for /, %40 for @, %23 for #, %3F for ?, %25 for %"
+        ),
+        None => error.to_string(),
+    }
 }
 
 fn timed_out() -> RedisError {

@@ -88,6 +88,23 @@ mod tests {
     }
 
     #[test]
+    fn a_password_that_ends_too_early_is_told_with_how_to_write_it() {
+        for (url, character) in [
+            ("redis://:p@ss/word@localhost:16390", '@'),
+            ("redis://:pass/word@localhost", '/'),
+            ("redis://user:pa#ss@localhost:1", '#'),
+            ("redis://user:pa?ss@localhost:1", '?'),
+        ] {
+            let expected = format!(
+                "cannot use the Redis URL: the password has a {character}, which ends it; write %2F for /, %40 for @, \
+                 %23 for #, %3F for ?, %25 for %; write redis://[user:password@]host[:port][/db] or unix:///path"
+            );
+            assert_eq!(RedisBus::open(url).expect_err(url).to_string(), expected);
+        }
+        assert!(RedisBus::open("redis://:p%40ss%2Fword@localhost:16390").is_ok());
+    }
+
+    #[test]
     fn debug_shows_no_password() {
         let bus = RedisBus::open("redis://user:geheim@localhost:1/2").unwrap();
         assert_eq!(format!("{bus:?}"), "RedisBus { server: \"localhost:1\" }");

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::messages::{CommandKind, Fill, Liquidity, OrderStatus, Side, SignalSide};
-use crate::numbers::{Price, Ratio};
+use crate::numbers::{Price, Ratio, Volume};
 use crate::risk::RiskState;
 use crate::strategy::Registry;
 
@@ -110,7 +110,7 @@ fn tick(sequence: u64, price: &str) -> Tick {
     Tick {
         symbol: "BNB/USDT".parse().unwrap(),
         price: price.parse::<Price>().unwrap().normalised(),
-        volume: Quantity::ZERO,
+        volume: Volume::ZERO,
         bid: None,
         ask: None,
         bid_size: None,

@@ -53,6 +53,9 @@ pub struct NewOrder {
     pub time_in_force: TimeInForce,
     /// In base; a multiple of the lot size.
     pub quantity: Quantity,
+    /// The instrument's lot size: what trades is a multiple of it, too. Absent in orders of the release before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lot_size: Option<Quantity>,
     /// The limit; absent for Market.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub price: Option<Price>,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::instrument::Symbol;
-use crate::numbers::{Price, Quantity};
+use crate::numbers::{Price, Quantity, Volume};
 use crate::time::Timestamp;
 
 /// One change of one market.
@@ -15,11 +15,12 @@ pub struct Tick {
     /// Last traded price, without trailing zeros.
     pub price: Price,
     /// What was traded, in base.
-    pub volume: Quantity,
-    /// Best price to sell at; the price itself where the source has no quotes.
+    pub volume: Volume,
+    /// Best price to sell at; the price itself where the source has no quotes. Where the source quotes the side
+    /// as empty there is no price, and the size is 0.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bid: Option<Price>,
-    /// Best price to buy at; the price itself where the source has no quotes.
+    /// Best price to buy at; as `bid`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ask: Option<Price>,
     /// Base on offer at `bid`; unlimited where absent.
@@ -44,6 +45,16 @@ impl Tick {
     /// The venue's time, else when it was received.
     pub fn event_time(&self) -> Timestamp {
         self.time.unwrap_or(self.received)
+    }
+
+    /// Whether nobody buys: the source quotes the side as empty.
+    pub fn has_no_bid(&self) -> bool {
+        self.bid.is_none() && self.bid_size.is_some_and(Quantity::is_zero)
+    }
+
+    /// Whether nobody sells: the source quotes the side as empty.
+    pub fn has_no_ask(&self) -> bool {
+        self.ask.is_none() && self.ask_size.is_some_and(Quantity::is_zero)
     }
 
     /// The price to buy at.

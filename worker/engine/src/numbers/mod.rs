@@ -10,6 +10,7 @@
 //! | [`Quantity`] | 0 or more, below 10^15 | 9 as input | base |
 //! | [`Notional`] | below 10^15 in size | what 28 digits hold | quote |
 //! | [`Ratio`] | below 10^9 in size | 20 | none; 1 is the whole |
+//! | [`Volume`] | 0 or more, below 10^28 | 18, and 28 in all; rounded when read | base; information only |
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -23,12 +24,14 @@ mod notional;
 mod price;
 mod quantity;
 mod ratio;
+mod volume;
 
 pub use exact_decimal::ExactDecimal;
 pub use notional::Notional;
 pub use price::Price;
 pub use quantity::Quantity;
 pub use ratio::Ratio;
+pub use volume::Volume;
 
 /// Why a number could not be made or an operation could not be exact.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

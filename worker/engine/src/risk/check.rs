@@ -274,6 +274,7 @@ impl OrderCheck<'_> {
                 order_type: OrderType::Limit,
                 time_in_force: TimeInForce::ImmediateOrCancel,
                 quantity,
+                lot_size: Some(self.instrument.lot_size),
                 price: Some(limit),
                 reduce_only: false,
             }),

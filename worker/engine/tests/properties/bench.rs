@@ -3,7 +3,7 @@
 use engine::fees::{Fees, PaidIn};
 use engine::instrument::{Instrument, InstrumentKind};
 use engine::messages::{CommandKind, Fill, Liquidity, NewOrder, OrderCommand, OrderStatus, OrderUpdate, Side, Tick};
-use engine::numbers::{Notional, Price, Quantity};
+use engine::numbers::{Notional, Price, Quantity, Volume};
 use engine::risk::RiskParameters;
 use engine::strategy::{DesiredState, Registry};
 use engine::time::Timestamp;
@@ -69,7 +69,7 @@ pub fn tick(sequence: u64, price: Decimal) -> Tick {
     Tick {
         symbol: "BNB/USDT".parse().unwrap(),
         price,
-        volume: Quantity::ZERO,
+        volume: Volume::ZERO,
         bid: None,
         ask: None,
         bid_size: None,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use engine::numbers::{Price, Quantity};
+use engine::numbers::{Price, Quantity, Volume};
 use engine::time::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -23,6 +23,11 @@ pub enum StreamEvent<'a> {
     },
     /// The best prices changed.
     BookTicker(BookTicker<'a>),
+    /// A trade or quote without its stream's name, as a raw stream gives it: it is not read.
+    Raw {
+        /// The market in the exchange's spelling.
+        symbol: Cow<'a, str>,
+    },
     /// Another stream's message, or none of a stream: an answer, a snapshot.
     Other,
 }
@@ -37,7 +42,7 @@ pub struct Trade<'a> {
     /// The price, in quote.
     pub price: Price,
     /// What was traded, in base.
-    pub quantity: Quantity,
+    pub quantity: Volume,
     /// When it was made, by the exchange's clock.
     pub time: Timestamp,
     /// Whether the buyer's order was on the book, that is, whether a sell order came in and made the trade.
@@ -51,12 +56,12 @@ pub struct BookTicker<'a> {
     pub symbol: Cow<'a, str>,
     /// Grows with each change of the book.
     pub update_id: u64,
-    /// Best price to sell at.
-    pub bid: Price,
+    /// Best price to sell at; none where nobody buys.
+    pub bid: Option<Price>,
     /// Base on offer at `bid`.
     pub bid_size: Quantity,
-    /// Best price to buy at.
-    pub ask: Price,
+    /// Best price to buy at; none where nobody sells.
+    pub ask: Option<Price>,
     /// Base on offer at `ask`.
     pub ask_size: Quantity,
 }
@@ -89,6 +94,13 @@ struct Envelope<'a> {
     stream: Option<Cow<'a, str>>,
     #[serde(rename = "data")]
     _data: Option<IgnoredAny>,
+    /// Only outside a combined stream.
+    #[serde(borrow, default)]
+    s: Option<Cow<'a, str>>,
+    /// Of a raw trade.
+    p: Option<IgnoredAny>,
+    /// Of a raw quote.
+    b: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -130,7 +142,12 @@ const MARKET: &str = "MARKET";
 /// Reads one message, borrowing from it.
 pub fn parse(message: &str) -> Result<StreamEvent<'_>, ParseError> {
     let envelope: Envelope<'_> = read(message)?;
-    let stream = envelope.stream.as_deref().unwrap_or_default();
+    let Some(stream) = envelope.stream.as_deref() else {
+        return Ok(match envelope.s {
+            Some(symbol) if envelope.p.is_some() || envelope.b.is_some() => StreamEvent::Raw { symbol },
+            Some(_) | None => StreamEvent::Other,
+        });
+    };
     match stream.rsplit_once('@').map_or(stream, |(_, name)| name) {
         "trade" => trade(read::<Message<TradeData<'_>>>(message)?.data),
         "bookTicker" | "!bookTicker" => book_ticker(read::<Message<BookTickerData<'_>>>(message)?.data),
@@ -154,7 +171,7 @@ fn trade(data: TradeData<'_>) -> Result<StreamEvent<'_>, ParseError> {
     Ok(StreamEvent::Trade(Trade {
         id: data.t,
         price: field("data.p", data::price(data.p))?,
-        quantity: field("data.q", data::quantity(data.q))?,
+        quantity: field("data.q", data::volume(data.q))?,
         time: field("data.T", data::checked_millis(data.time))?,
         buyer_is_maker: data.m,
         symbol: data.s,
@@ -164,10 +181,10 @@ fn trade(data: TradeData<'_>) -> Result<StreamEvent<'_>, ParseError> {
 fn book_ticker(data: BookTickerData<'_>) -> Result<StreamEvent<'_>, ParseError> {
     Ok(StreamEvent::BookTicker(BookTicker {
         update_id: data.u,
-        bid: field("data.b", data::price(data.b))?,
-        bid_size: field("data.B", data::quantity(data.bid_size))?,
-        ask: field("data.a", data::price(data.a))?,
-        ask_size: field("data.A", data::quantity(data.ask_size))?,
+        bid: field("data.b", data::quoted_price(data.b))?,
+        bid_size: field("data.B", data::size(data.bid_size))?,
+        ask: field("data.a", data::quoted_price(data.a))?,
+        ask_size: field("data.A", data::size(data.ask_size))?,
         symbol: data.s,
     }))
 }
@@ -214,9 +231,9 @@ mod tests {
             let expected = StreamEvent::BookTicker(BookTicker {
                 symbol: "BTCUSDT".into(),
                 update_id,
-                bid: bid.parse().unwrap(),
+                bid: Some(bid.parse().unwrap()),
                 bid_size: bid_size.parse().unwrap(),
-                ask: ask.parse().unwrap(),
+                ask: Some(ask.parse().unwrap()),
                 ask_size: ask_size.parse().unwrap(),
             });
             assert_eq!(parse(message), Ok(expected));
@@ -241,6 +258,33 @@ mod tests {
         let message = FUTURES_TRADE.replace("MARKET", "INSURANCE_FUND").replace("61800.30", "0");
         let expected = StreamEvent::OffMarketTrade { symbol: "BTCUSDT".into(), id: 5_266_583_935 };
         assert_eq!(parse(&message), Ok(expected));
+    }
+
+    #[test]
+    fn an_empty_side_has_no_price() {
+        let message = SPOT_BOOK.replace("61837.63000000", "0.00000000").replace("3.78826000", "0.00000000");
+        match parse(&message) {
+            Ok(StreamEvent::BookTicker(book)) => {
+                assert_eq!((book.bid, book.ask.unwrap().to_string()), (None, "61837.64".to_owned()));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_raw_message_is_told_from_others() {
+        for combined in [SPOT_TRADE, FUTURES_TRADE, SPOT_BOOK, FUTURES_BOOK] {
+            let raw = combined.split_once("\"data\":").unwrap().1.strip_suffix('}').unwrap();
+            assert_eq!(parse(raw), Ok(StreamEvent::Raw { symbol: "BTCUSDT".into() }), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_trade_in_microseconds_has_its_millisecond() {
+        match parse(&SPOT_TRADE.replace("1723161255342,\"m\"", "1723161255342999,\"m\"")) {
+            Ok(StreamEvent::Trade(trade)) => assert_eq!(trade.time.millis(), 1_723_161_255_342),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -269,7 +313,7 @@ mod tests {
             ),
             (
                 SPOT_TRADE.replace("0.02000000", "-1"),
-                "data.q: -1 is out of range for a quantity: 0 or more and below 10^15",
+                "data.q: -1 is out of range for a volume: 0 or more and below 10^28",
             ),
             (
                 SPOT_TRADE.replace("1723161255342", "-7"),
@@ -280,8 +324,8 @@ mod tests {
                 "message: invalid value: integer `-1`, expected u64 at byte 84; remove the line, or record again",
             ),
             (
-                SPOT_BOOK.replace("61837.64000000", "6.1e4"),
-                "data.a: \"6.1e4\" is not a plain decimal; write it like 600 or 0.25",
+                SPOT_BOOK.replace("61837.64000000", "6.1e"),
+                "data.a: \"6.1e\" is not a plain decimal; write it like 600 or 0.25",
             ),
             (
                 SPOT_BOOK[..60].to_owned(),

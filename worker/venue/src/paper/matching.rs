@@ -17,9 +17,9 @@ impl Matching<'_> {
     /// The order held against the best price of `tick`: traded as far as the size there reaches, the rest
     /// dropped.
     pub fn trade(&self, order: &PaperOrder, tick: &Tick) -> Result<VenueReport, NumberError> {
-        let (best, size) = match order.order.side {
-            Side::Buy => (tick.best_ask(), tick.ask_size),
-            Side::Sell => (tick.best_bid(), tick.bid_size),
+        let (best, size, empty) = match order.order.side {
+            Side::Buy => (tick.best_ask(), tick.ask_size, tick.has_no_ask()),
+            Side::Sell => (tick.best_bid(), tick.bid_size, tick.has_no_bid()),
         };
         let time = tick.event_time();
         let crosses = match (order.order.order_type, order.order.price, order.order.side) {
@@ -27,10 +27,10 @@ impl Matching<'_> {
             (OrderType::Limit, Some(limit), Side::Buy) => best <= limit,
             (OrderType::Limit, Some(limit), Side::Sell) => best >= limit,
         };
-        let available = size.map_or(order.order.quantity, |size| size.min(order.order.quantity));
+        let available = available(order, size)?;
         let TimeInForce::ImmediateOrCancel = order.order.time_in_force;
-        if !crosses || available.is_zero() {
-            let reason = if crosses { "NoSize" } else { "NotMarketable" }.to_owned();
+        if empty || !crosses || available.is_zero() {
+            let reason = if empty || crosses { "NoSize" } else { "NotMarketable" }.to_owned();
             return Ok(VenueReport { reason, ..waiting(order, OrderStatus::Expired, time) });
         }
         // The limit carries the tick size's digits, and so does the trade.
@@ -76,6 +76,17 @@ impl Matching<'_> {
                 Ok(Fee { amount: worth, asset: order.symbol.quote().clone(), worth })
             }
         }
+    }
+}
+
+/// What of the order can trade against `size` on offer: whole lots, as a venue's rules have it.
+fn available(order: &PaperOrder, size: Option<Quantity>) -> Result<Quantity, NumberError> {
+    let wanted = order.order.quantity;
+    match (size, order.order.lot_size) {
+        (None, _) => Ok(wanted),
+        (Some(size), _) if size >= wanted => Ok(wanted),
+        (Some(size), Some(lot_size)) if !lot_size.is_zero() => size.floored_to(lot_size),
+        (Some(size), Some(_) | None) => Ok(size),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use engine::messages::{OrderType, Side, TimeInForce};
+use engine::numbers::Volume;
 
 fn tick(sequence: u64, bid: (&str, Option<&str>), ask: (&str, Option<&str>)) -> Tick {
     let time = Timestamp::from_millis(1000 * i64::try_from(sequence).unwrap());
@@ -9,7 +10,7 @@ fn tick(sequence: u64, bid: (&str, Option<&str>), ask: (&str, Option<&str>)) -> 
     Tick {
         symbol: "BNB/USDT".parse().unwrap(),
         price: bid.0.parse().unwrap(),
-        volume: Quantity::ZERO,
+        volume: Volume::ZERO,
         bid: Some(bid.0.parse().unwrap()),
         ask: Some(ask.0.parse().unwrap()),
         bid_size: size(bid.1),
@@ -32,6 +33,7 @@ fn order(side: Side, quantity: &str, limit: Option<&str>, at: &Tick) -> OrderCom
             order_type: if limit.is_some() { OrderType::Limit } else { OrderType::Market },
             time_in_force: TimeInForce::ImmediateOrCancel,
             quantity: quantity.parse().unwrap(),
+            lot_size: Some("0.001".parse().unwrap()),
             price: limit.map(|limit| limit.parse().unwrap()),
             reduce_only: false,
         }),
@@ -84,6 +86,56 @@ fn the_size_on_offer_bounds_the_trade() {
     assert_eq!((buy.status, buy.cumulative_quantity.to_string().as_str()), (OrderStatus::Expired, "0.4"));
     let sell = report(venue("{}", 0).execute(&order(Side::Sell, "1", Some("600.00"), &at), &at));
     assert_eq!((sell.reason.as_str(), sell.trades.len()), ("NoSize", 0));
+}
+
+#[test]
+fn what_trades_is_whole_lots() {
+    for (lot_size, offered, expected) in [
+        ("0.1", "0.257", "0.2"),
+        ("0.1", "0.2", "0.2"),
+        ("0.1", "0.099", "0"),
+        ("0.25", "0.74", "0.5"),
+        ("1", "0.999999999", "0"),
+        // The order itself is never cut, whatever a newer lot size says.
+        ("0.7", "1", "1"),
+    ] {
+        let at = tick(5, ("600", Some(offered)), ("600.5", Some(offered)));
+        for (side, limit) in [(Side::Buy, "600.50"), (Side::Sell, "600.00")] {
+            let mut command = order(side, "1", Some(limit), &at);
+            if let CommandKind::Create(order) = &mut command.kind {
+                order.lot_size = Some(lot_size.parse().unwrap());
+            }
+            let report = report(venue("{}", 0).execute(&command, &at));
+            assert_eq!(report.cumulative_quantity.to_string(), expected, "{offered} by {lot_size}");
+            assert_eq!(report.trades.len(), usize::from(expected != "0"));
+            assert_eq!(report.reason, if expected == "1" { "" } else { "NoSize" });
+        }
+    }
+}
+
+#[test]
+fn an_order_of_the_release_before_has_no_lot() {
+    let at = tick(5, ("600", None), ("600.5", Some("0.4005")));
+    let mut command = order(Side::Buy, "1", Some("600.50"), &at);
+    if let CommandKind::Create(order) = &mut command.kind {
+        order.lot_size = None;
+    }
+    let text = serde_json::to_string(&command).unwrap();
+    assert!(!text.contains("lotSize"), "{text}");
+    let read: OrderCommand = serde_json::from_str(&text).unwrap();
+    assert_eq!(report(venue("{}", 0).execute(&read, &at)).cumulative_quantity.to_string(), "0.4005");
+}
+
+#[test]
+fn nothing_trades_on_a_side_where_nobody_is() {
+    let mut at = tick(5, ("600", None), ("600.5", None));
+    (at.bid, at.bid_size) = (None, Some(Quantity::ZERO));
+    for limit in [Some("600"), Some("1"), None] {
+        let sell = report(venue("{}", 0).execute(&order(Side::Sell, "1", limit, &at), &at));
+        assert_eq!((sell.status, sell.reason.as_str(), sell.trades.len()), (OrderStatus::Expired, "NoSize", 0));
+    }
+    let buy = report(venue("{}", 0).execute(&order(Side::Buy, "1", Some("600.50"), &at), &at));
+    assert_eq!(buy.status, OrderStatus::Filled);
 }
 
 #[test]

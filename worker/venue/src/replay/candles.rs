@@ -2,11 +2,14 @@
 
 use std::cmp::Ordering;
 
-use engine::numbers::{Price, Quantity};
+use engine::instrument::Symbol;
+use engine::numbers::{Price, Volume};
 use engine::time::Timestamp;
 
-use super::error::{Contradiction, DataError};
-use super::format::{CandleColumns, Fields, Format, Layout};
+use super::error::{Contradiction, DataError, Place, RowRemedy};
+use super::format::{CandleColumns, Fields, Format, Layout, Times};
+use super::header::names_symbol;
+use super::intervals::Span;
 use super::lines::{Digest, Lines};
 use super::observation::Observation;
 use crate::data;
@@ -17,8 +20,8 @@ pub(crate) struct Candle {
     pub open_time: Timestamp,
     /// Open, high, low and close.
     pub prices: [Price; 4],
-    pub volume: Quantity,
-    /// Only in Binance's download.
+    pub volume: Volume,
+    /// The last millisecond, where the data say it.
     pub close_time: Option<Timestamp>,
 }
 
@@ -28,17 +31,24 @@ pub(crate) const TICKS_PER_CANDLE: u64 = 4;
 impl Candle {
     /// The tick at the start of the given quarter, 0 to 3: the price goes against the candle's direction first, and
     /// the volume comes on the close, so that nothing is known before it happened.
-    pub(crate) fn tick(&self, quarter: u8, interval_ms: i64) -> Observation {
+    pub(crate) fn tick(&self, quarter: u8, length_ms: i64) -> Observation {
         let [open, high, low, close] = self.prices;
         let rises = close >= open;
         let (price, volume) = match (quarter, rises) {
-            (0, _) => (open, Quantity::ZERO),
-            (1, true) | (2, false) => (low, Quantity::ZERO),
-            (1, false) | (2, true) => (high, Quantity::ZERO),
+            (0, _) => (open, Volume::ZERO),
+            (1, true) | (2, false) => (low, Volume::ZERO),
+            (1, false) | (2, true) => (high, Volume::ZERO),
             _ => (close, self.volume),
         };
-        let time = self.open_time.plus_millis(interval_ms * i64::from(quarter) / 4);
+        let time = self.open_time.plus_millis(length_ms * i64::from(quarter) / 4);
         Observation { time, received: time, price, volume, quote: None }
+    }
+
+    /// Its times, with the candle after it.
+    pub(crate) fn span(&self, following: Option<&Self>) -> Span {
+        let open = self.open_time.millis();
+        let own = self.close_time.map(|close| close.millis() - open + 1).filter(|length| *length > 0);
+        Span { own, step: following.map(|next| next.open_time.millis() - open) }
     }
 }
 
@@ -47,15 +57,24 @@ pub(crate) struct CandleReader {
     lines: Lines,
     format: Format,
     columns: CandleColumns,
-    first: Option<Timestamp>,
+    symbol: Symbol,
     previous: Option<Timestamp>,
-    interval_ms: Option<i64>,
 }
 
 impl CandleReader {
-    /// Reads the candles of `lines`; each must lie on the grid of `interval_ms` if it is known already.
-    pub(crate) const fn new(lines: Lines, format: Format, columns: CandleColumns, interval_ms: Option<i64>) -> Self {
-        Self { lines, format, columns, first: None, previous: None, interval_ms }
+    /// Reads the candles of `lines`, which are of `symbol`.
+    pub(crate) fn new(lines: Lines, format: Format, columns: CandleColumns, symbol: &Symbol) -> Self {
+        Self { lines, format, columns, symbol: symbol.clone(), previous: None }
+    }
+
+    /// Where the last candle that was read stands.
+    pub(crate) fn place(&self) -> Place {
+        self.lines.place()
+    }
+
+    /// Its line.
+    pub(crate) const fn line(&self) -> u64 {
+        self.lines.number()
     }
 
     /// The text that was read so far.
@@ -74,66 +93,83 @@ impl CandleReader {
         let candle = self.parse(&fields).map_err(|error| self.mixed().unwrap_or(error))?;
         self.check_prices(&candle)?;
         self.check_time(candle.open_time)?;
-        self.first = self.first.or(Some(candle.open_time));
         self.previous = Some(candle.open_time);
         Ok(Some(candle))
     }
 
     fn parse(&self, fields: &Fields<'_>) -> Result<Candle, DataError> {
-        let (columns, place) = (&self.columns, || self.lines.place());
-        let refuse = |column, problem| DataError::Value { place: place(), column, problem };
+        let columns = &self.columns;
+        let refuse = |column, problem| DataError::Value { place: self.lines.place(), column, problem };
         let price = |column: usize, name| data::price(fields.get(column)).map_err(|problem| refuse(name, problem));
+        if let Some(column) = columns.symbol
+            && !names_symbol(fields.get(column), &self.symbol)
+        {
+            let problem =
+                Contradiction::OtherMarket { found: data::shown(fields.get(column)), symbol: self.symbol.clone() };
+            return Err(self.refuse("symbol", problem));
+        }
         let [open, high, low, close] = columns.prices;
         Ok(Candle {
             open_time: self.open_time(fields.get(columns.open_time))?,
             prices: [price(open, "open")?, price(high, "high")?, price(low, "low")?, price(close, "close")?],
-            volume: data::quantity(fields.get(columns.volume)).map_err(|problem| refuse("volume", problem))?,
+            volume: match columns.volume {
+                Some(column) => data::volume(fields.get(column)).map_err(|problem| refuse("volume", problem))?,
+                None => Volume::ZERO,
+            },
             close_time: match columns.close_time {
-                Some(column) => {
-                    Some(data::millis_or_micros(fields.get(column)).map_err(|problem| refuse("close_time", problem))?)
-                }
+                Some(column) => Some(self.close_time(fields.get(column))?),
                 None => None,
             },
         })
     }
 
     fn open_time(&self, text: &str) -> Result<Timestamp, DataError> {
-        let column = self.time_column();
-        let time = match self.format {
-            Format::BinanceCandles => data::whole_millis_or_micros(text),
-            Format::Candles | Format::Ticks | Format::BinanceStream => data::millis(text),
+        let time = match self.columns.times {
+            Times::Millis => data::millis(text),
+            Times::MillisOrMicros => data::whole_millis_or_micros(text),
+            Times::AnyUnit => data::any_unit(text),
         };
-        time.map_err(|problem| DataError::Value { place: self.lines.place(), column, problem })
+        let counted = |time| match self.columns.times {
+            Times::Millis | Times::MillisOrMicros if self.previous.is_none() => {
+                data::check_first_millis(time).map(|()| time)
+            }
+            Times::Millis | Times::MillisOrMicros | Times::AnyUnit => Ok(time),
+        };
+        let column = self.columns.time_name;
+        time.and_then(counted).map_err(|problem| DataError::Value { place: self.lines.place(), column, problem })
+    }
+
+    fn close_time(&self, text: &str) -> Result<Timestamp, DataError> {
+        let time = match self.columns.times {
+            Times::Millis | Times::MillisOrMicros => data::millis_or_micros(text),
+            Times::AnyUnit => data::close_in_any_unit(text),
+        };
+        time.map_err(|problem| DataError::Value { place: self.lines.place(), column: "close_time", problem })
     }
 
     fn check_prices(&self, candle: &Candle) -> Result<(), DataError> {
         let [open, high, low, close] = candle.prices;
+        // Only of the first row may the columns be in question.
+        let remedy = if self.previous.is_none() { RowRemedy::Columns } else { RowRemedy::Row };
         if high < low {
-            return Err(self.refuse("high", Contradiction::HighBelowLow { high, low }));
+            return Err(self.refuse("high", Contradiction::HighBelowLow { high, low, remedy }));
         }
         for (column, price) in [("open", open), ("close", close)] {
             if price < low || price > high {
-                return Err(self.refuse(column, Contradiction::OutsideCandle { price, low, high }));
+                return Err(self.refuse(column, Contradiction::OutsideCandle { price, low, high, remedy }));
             }
         }
         Ok(())
     }
 
     fn check_time(&self, time: Timestamp) -> Result<(), DataError> {
-        let (Some(first), Some(previous)) = (self.first, self.previous) else { return Ok(()) };
-        let problem = match (time.cmp(&previous), self.interval_ms) {
-            (Ordering::Equal, _) => Contradiction::Doubled { time },
-            (Ordering::Less, _) => Contradiction::Backwards { time, previous },
-            (Ordering::Greater, Some(interval_ms)) if (time.millis() - first.millis()) % interval_ms != 0 => {
-                Contradiction::OffGrid { time, first, interval_ms }
-            }
-            (Ordering::Greater, _) => return Ok(()),
+        let Some(previous) = self.previous else { return Ok(()) };
+        let problem = match time.cmp(&previous) {
+            Ordering::Equal => Contradiction::Doubled { time },
+            Ordering::Less => Contradiction::Backwards { time, previous },
+            Ordering::Greater => return Ok(()),
         };
-        Err(self.refuse(self.time_column(), problem))
-    }
-
-    const fn time_column(&self) -> &'static str {
-        if self.columns.close_time.is_some() { "open_time" } else { "open_time_ms" }
+        Err(self.refuse(self.columns.time_name, problem))
     }
 
     fn refuse(&self, column: &'static str, problem: Contradiction) -> DataError {
@@ -147,34 +183,49 @@ impl CandleReader {
 
     /// The error for a line that is fine in another format.
     fn mixed(&self) -> Option<DataError> {
-        Layout::mixed(&self.lines, self.format)
+        Layout::mixed(&self.lines, self.format, &self.symbol)
     }
 }
 
-/// The ticks of a file of candles.
+/// The ticks of a file of candles, read one candle ahead: where the data do not say when a candle ends, it ends
+/// before the next one.
 pub(crate) struct CandleTicks {
     reader: CandleReader,
     interval_ms: i64,
-    current: Option<(Candle, u8)>,
+    current: Option<(Candle, i64, u8)>,
+    following: Option<Candle>,
 }
 
 impl CandleTicks {
     pub(crate) const fn new(reader: CandleReader, interval_ms: i64) -> Self {
-        Self { reader, interval_ms, current: None }
+        Self { reader, interval_ms, current: None, following: None }
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Observation>, DataError> {
-        let (candle, quarter) = match self.current.take() {
+        let (candle, length_ms, quarter) = match self.current.take() {
             Some(current) => current,
-            None => match self.reader.next()? {
-                Some(candle) => (candle, 0),
+            None => match self.next_candle()? {
+                Some((candle, length_ms)) => (candle, length_ms, 0),
                 None => return Ok(None),
             },
         };
         if quarter < 3 {
-            self.current = Some((candle, quarter + 1));
+            self.current = Some((candle, length_ms, quarter + 1));
         }
-        Ok(Some(candle.tick(quarter, self.interval_ms)))
+        Ok(Some(candle.tick(quarter, length_ms)))
+    }
+
+    fn next_candle(&mut self) -> Result<Option<(Candle, i64)>, DataError> {
+        let candle = match self.following.take() {
+            Some(candle) => candle,
+            None => match self.reader.next()? {
+                Some(candle) => candle,
+                None => return Ok(None),
+            },
+        };
+        self.following = self.reader.next()?;
+        let length_ms = candle.span(self.following.as_ref()).length(self.interval_ms);
+        Ok(Some((candle, length_ms)))
     }
 }
 

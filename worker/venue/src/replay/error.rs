@@ -1,9 +1,11 @@
 //! What can be wrong with a file of market data, in words that name the place and the remedy.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use engine::instrument::Symbol;
 use engine::numbers::Price;
 use engine::time::Timestamp;
 
@@ -27,6 +29,12 @@ impl fmt::Display for Place {
     }
 }
 
+impl DataError {
+    pub(super) const fn open(file: Arc<str>, cause: io::Error) -> Self {
+        Self::Open { file, cause, remedy: Cow::Borrowed("check its name and permissions") }
+    }
+}
+
 /// Why market data cannot be replayed. The text is whole: causes are in it, not behind it.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -34,12 +42,14 @@ pub enum DataError {
     #[error("no file of market data is named; name at least one")]
     NoFile,
     /// The file cannot be opened.
-    #[error("{file}: cannot be opened: {cause}; check its name and permissions")]
+    #[error("{file}: cannot be opened: {cause}; {remedy}")]
     Open {
         /// The file.
         file: Arc<str>,
         /// What the system said.
         cause: io::Error,
+        /// What to do.
+        remedy: Cow<'static, str>,
     },
     /// Not something with an end that can be read again.
     #[error("{file}: is {found}, and data are read more than once; write them to a file and name that")]
@@ -76,6 +86,26 @@ pub enum DataError {
     Zip {
         /// The file.
         file: Arc<str>,
+    },
+    /// Something else than text, by how it begins.
+    #[error("{file}: is {what}; {remedy}")]
+    Binary {
+        /// The file.
+        file: Arc<str>,
+        /// What it is.
+        what: &'static str,
+        /// What to do with it.
+        remedy: &'static str,
+    },
+    /// A packed file that runs backwards and is too large to turn around.
+    #[error(
+        "{file}: the newest row is first, and the file is larger than {max} bytes unpacked; unpack it, or sort it by time"
+    )]
+    TooLargeToTurn {
+        /// The file.
+        file: Arc<str>,
+        /// The bound.
+        max: u64,
     },
     /// Not one row.
     #[error("{file}: holds no rows; name a file with data")]
@@ -133,6 +163,14 @@ pub enum DataError {
         /// What is wrong.
         problem: Contradiction,
     },
+    /// Several rows contradict themselves.
+    #[error("{first}; {more} more rows are like it")]
+    Rows {
+        /// The first.
+        first: Box<DataError>,
+        /// How many are behind it.
+        more: u64,
+    },
     /// A line of a recording is not a message.
     #[error("{place}: {problem}")]
     Message {
@@ -182,6 +220,21 @@ pub enum DataError {
         /// Its quotes.
         quotes: u64,
     },
+    /// Messages without the stream's name.
+    #[error(
+        "{file}: symbol: {symbol} is not told in this recording: its {count} messages of trades and quotes come without \
+         \"stream\"; record combined streams, such as /stream?streams={stream}@trade/{stream}@bookTicker"
+    )]
+    RawStream {
+        /// The file.
+        file: Arc<str>,
+        /// What was asked for, in the exchange's spelling.
+        symbol: String,
+        /// How the exchange names its streams.
+        stream: String,
+        /// Such messages.
+        count: u64,
+    },
     /// Two files cover the same time.
     #[error(
         "{second}: begins at {begins} ms, but {first}, which begins before it, lasts until {ends} ms; \
@@ -209,15 +262,17 @@ pub enum DataError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
     /// A candle upside down.
-    #[error("{high} is below low {low}; check the order of the columns")]
+    #[error("{high} is below low {low}; {remedy}")]
     HighBelowLow {
         /// The candle's high.
         high: Price,
         /// The candle's low.
         low: Price,
+        /// What to do.
+        remedy: RowRemedy,
     },
     /// A candle's open or close that the candle cannot have seen.
-    #[error("{price} is not between low {low} and high {high}; check the order of the columns")]
+    #[error("{price} is not between low {low} and high {high}; {remedy}")]
     OutsideCandle {
         /// The open or the close.
         price: Price,
@@ -225,6 +280,16 @@ pub enum Contradiction {
         low: Price,
         /// The candle's high.
         high: Price,
+        /// What to do.
+        remedy: RowRemedy,
+    },
+    /// A row of another market.
+    #[error("{found:?} is not {symbol}; name the file of this market")]
+    OtherMarket {
+        /// What the row says.
+        found: String,
+        /// The market.
+        symbol: Symbol,
     },
     /// A quote with which anyone would earn.
     #[error("{bid} is above ask {ask}; check the order of the columns")]
@@ -248,18 +313,35 @@ pub enum Contradiction {
         /// The open time.
         time: Timestamp,
     },
-    /// A candle that begins inside another.
+    /// Open times of which most follow no interval.
     #[error(
-        "{} is not a multiple of the interval, {interval_ms} ms, after the first candle, {}; \
-         write candles of one interval to a file",
-        .time.millis(), .first.millis()
+        "most rows follow no interval: {interval_ms} ms after the row before is the most frequent, in {regular} of \
+         {steps}; write candles of one interval to a file, or prices as time,price"
     )]
-    OffGrid {
-        /// The open time.
-        time: Timestamp,
-        /// The first open time of the file.
-        first: Timestamp,
-        /// The smallest difference of successive open times.
+    Irregular {
+        /// The most frequent difference of successive open times.
         interval_ms: i64,
+        /// How many differences fit it.
+        regular: u64,
+        /// How many there are.
+        steps: u64,
     },
+}
+
+/// What to do about a row that contradicts itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowRemedy {
+    /// It is the first: perhaps all are like it.
+    Columns,
+    /// Rows before it are fine.
+    Row,
+}
+
+impl fmt::Display for RowRemedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Columns => "check the order of the columns",
+            Self::Row => "the rows before it are fine: correct this one, or remove it",
+        })
+    }
 }

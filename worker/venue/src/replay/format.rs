@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use engine::instrument::Symbol;
+
 use super::error::DataError;
+use super::header;
 use super::lines::Lines;
 
 /// The formats of market data.
@@ -22,7 +25,7 @@ impl Format {
     /// The first lines that are known, for messages.
     pub(crate) const KNOWN: &str = "time,price[,bid,ask[,bidSize,askSize]][,volume] for ticks, \
         open_time_ms,open,high,low,close,volume for candles, Binance's downloads of 12 columns \
-        and recordings of its combined streams";
+        and recordings of its combined streams, and candles as TradingView, ccxt and CryptoDataDownload write them";
 
     /// What a row of this format is, in the plural.
     pub const fn rows(self) -> &'static str {
@@ -55,12 +58,18 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Splits at commas. Quotes around a field are dropped: no number holds a comma.
+    /// Splits at commas. Blanks and quotes around a field are dropped; a comma within quotes divides nothing.
     pub(crate) fn split(line: &'a str) -> Self {
         let (mut fields, mut count) = ([""; COLUMNS_MAX], 0);
-        for field in line.split(',') {
+        let mut rest = Some(line);
+        while let Some(text) = rest {
+            let field;
+            (field, rest) = match text.as_bytes() {
+                [b'0'..=b'9', ..] => next_field(text),
+                _ => next_quoted(text),
+            };
             if let Some(slot) = fields.get_mut(count) {
-                *slot = field.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(field);
+                *slot = field;
             }
             count += 1;
         }
@@ -78,8 +87,32 @@ impl<'a> Fields<'a> {
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|field| field.trim_ascii() == name)
+        self.fields.iter().position(|field| *field == name)
     }
+}
+
+/// The field before the next comma, and what is behind it.
+fn next_field(text: &str) -> (&str, Option<&str>) {
+    // Fields are a few bytes long: to look at each is quicker than to search by words.
+    match text.bytes().position(|byte| byte == b',') {
+        Some(comma) => (text[..comma].trim_ascii_end(), Some(&text[comma + 1..])),
+        None => (text.trim_ascii_end(), None),
+    }
+}
+
+/// The next field, which may have blanks before it and quotes around it.
+fn next_quoted(text: &str) -> (&str, Option<&str>) {
+    let text = text.trim_ascii_start();
+    if let Some((field, behind)) = text.strip_prefix('"').and_then(|inner| inner.split_once('"')) {
+        let behind = behind.trim_ascii_start();
+        if behind.is_empty() {
+            return (field.trim_ascii(), None);
+        }
+        if let Some(rest) = behind.strip_prefix(',') {
+            return (field.trim_ascii(), Some(rest));
+        }
+    }
+    next_field(text)
 }
 
 /// Which column holds what in a CSV of ticks.
@@ -102,13 +135,51 @@ pub(crate) struct CandleColumns {
     pub open_time: usize,
     /// Columns of open, high, low and close.
     pub prices: [usize; 4],
-    pub volume: usize,
-    /// Only in Binance's download.
+    /// None in some exports.
+    pub volume: Option<usize>,
+    /// Only in Binance's download, and in exports of it.
     pub close_time: Option<usize>,
+    /// The market that a row is of; only in exports.
+    pub symbol: Option<usize>,
+    pub times: Times,
+    /// The open time's name for messages.
+    pub time_name: &'static str,
 }
 
 impl CandleColumns {
-    const BINANCE: Self = Self { count: 12, open_time: 0, prices: [1, 2, 3, 4], volume: 5, close_time: Some(6) };
+    const BINANCE: Self = Self {
+        count: 12,
+        volume: Some(5),
+        close_time: Some(6),
+        times: Times::MillisOrMicros,
+        time_name: "open_time",
+        ..Self::exported(12)
+    };
+
+    /// Columns of an exporter, with none found yet but those that stand first.
+    pub(crate) const fn exported(count: usize) -> Self {
+        Self {
+            count,
+            open_time: 0,
+            prices: [1, 2, 3, 4],
+            volume: None,
+            close_time: None,
+            symbol: None,
+            times: Times::AnyUnit,
+            time_name: "time",
+        }
+    }
+}
+
+/// How a file of candles writes times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Times {
+    /// Milliseconds.
+    Millis,
+    /// Milliseconds or microseconds.
+    MillisOrMicros,
+    /// Seconds, milliseconds or microseconds, even mixed; rows may run backwards.
+    AnyUnit,
 }
 
 /// What the first line of a file says about the rows.
@@ -125,8 +196,8 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
-    /// Reads the layout from a first line, or says what is wrong with it.
-    pub(crate) fn detect(line: &str) -> Result<Self, String> {
+    /// Reads the layout of a file of `symbol` from a first line, or says what is wrong with it.
+    pub(crate) fn detect(line: &str, symbol: &Symbol) -> Result<Self, String> {
         if is_message(line) {
             return Ok(Self::Recording);
         }
@@ -142,6 +213,9 @@ impl Layout {
         if fields.position("open_time_ms").is_some() {
             return candle_columns(&fields).map(Self::Candles);
         }
+        if let Some(columns) = header::detect(&fields, symbol) {
+            return columns.map(Self::Candles);
+        }
         if fields.position("time").is_some() {
             return tick_columns(&fields).map(Self::Ticks);
         }
@@ -149,8 +223,8 @@ impl Layout {
     }
 
     /// The error for the current line of a file that began as `began`, if the line is fine in another format.
-    pub(crate) fn mixed(lines: &Lines, began: Format) -> Option<DataError> {
-        let found = Self::detect(lines.line()).ok()?.format();
+    pub(crate) fn mixed(lines: &Lines, began: Format, symbol: &Symbol) -> Option<DataError> {
+        let found = Self::detect(lines.line(), symbol).ok()?.format();
         (found != began).then(|| DataError::Mixed { place: lines.place(), began, found })
     }
 
@@ -192,8 +266,10 @@ fn candle_columns(header: &Fields<'_>) -> Result<CandleColumns, String> {
         count: header.count(),
         open_time: position("open_time_ms")?,
         prices: [position("open")?, position("high")?, position("low")?, position("close")?],
-        volume: position("volume")?,
-        close_time: None,
+        volume: Some(position("volume")?),
+        times: Times::Millis,
+        time_name: "open_time_ms",
+        ..CandleColumns::exported(header.count())
     })
 }
 
@@ -216,7 +292,7 @@ fn tick_columns(header: &Fields<'_>) -> Result<TickColumns, String> {
 /// Refuses names that are not known or there twice: a misspelt column would otherwise be left out in silence.
 fn check_names(header: &Fields<'_>, known: &[&str]) -> Result<(), String> {
     for column in 0..header.count() {
-        let name = header.get(column).trim_ascii();
+        let name = header.get(column);
         if !known.contains(&name) {
             return Err(format!("column {:?} is not known", crate::data::shown(name)));
         }
@@ -231,6 +307,10 @@ fn check_names(header: &Fields<'_>, known: &[&str]) -> Result<(), String> {
 mod tests {
     use super::*;
 
+    fn detect(line: &str) -> Result<Layout, String> {
+        Layout::detect(line, &"BTC/USDT".parse().unwrap())
+    }
+
     #[test]
     fn tells_the_format_from_the_first_line() {
         let kline = "1593259200000,1,2,1,2,5,1593262799999,8,9,4,3,0";
@@ -243,11 +323,14 @@ mod tests {
             ("\"open_time_ms\",\"open\",\"high\",\"low\",\"close\",\"volume\"", Format::Candles, true),
             (kline, Format::BinanceCandles, false),
             (futures, Format::BinanceCandles, true),
+            ("time, price, bid, ask", Format::Ticks, true),
+            ("time,open,high,low,close,Volume", Format::Candles, true),
+            ("timestamp,open,high,low,close,volume", Format::Candles, true),
             ("{\"stream\":", Format::BinanceStream, false),
             ("1723161254087896568 {", Format::BinanceStream, false),
         ];
         for (line, format, header) in cases {
-            let layout = Layout::detect(line).unwrap();
+            let layout = detect(line).unwrap();
             assert_eq!((layout.format(), layout.has_header()), (format, header), "{line}");
         }
     }
@@ -255,9 +338,15 @@ mod tests {
     #[test]
     fn finds_columns_in_any_order() {
         let expected = TickColumns { count: 5, time: 4, price: 3, volume: Some(0), quote: Some((2, 1)), sizes: None };
-        assert_eq!(Layout::detect("volume,ask,bid,price,time"), Ok(Layout::Ticks(expected)));
-        let expected = CandleColumns { count: 6, open_time: 5, prices: [1, 2, 3, 4], volume: 0, close_time: None };
-        assert_eq!(Layout::detect("volume,open,high,low,close,open_time_ms"), Ok(Layout::Candles(expected)));
+        assert_eq!(detect("volume,ask,bid,price,time"), Ok(Layout::Ticks(expected)));
+        let expected = CandleColumns {
+            open_time: 5,
+            volume: Some(0),
+            times: Times::Millis,
+            time_name: "open_time_ms",
+            ..CandleColumns::exported(6)
+        };
+        assert_eq!(detect("volume,open,high,low,close,open_time_ms"), Ok(Layout::Candles(expected)));
     }
 
     #[test]
@@ -277,7 +366,25 @@ mod tests {
             ("open_time_ms,open,high,low,close,volume,trades", "column \"trades\" is not known"),
         ];
         for (line, expected) in cases {
-            assert_eq!(Layout::detect(line), Err(expected.to_owned()), "{line}");
+            assert_eq!(detect(line), Err(expected.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn fields_lose_blanks_and_quotes_but_no_comma_within() {
+        for (line, expected) in [
+            ("1,2,3", vec!["1", "2", "3"]),
+            ("1, 2 ,\t3 ", vec!["1", "2", "3"]),
+            ("\"1\",\"2\", \"3\" ", vec!["1", "2", "3"]),
+            ("1,\"1,600.50\",3", vec!["1", "1,600.50", "3"]),
+            ("1,,", vec!["1", "", ""]),
+            ("", vec![""]),
+            ("\"1,2", vec!["\"1", "2"]),
+            ("\"1\"2,3", vec!["\"1\"2", "3"]),
+        ] {
+            let fields = Fields::split(line);
+            let found: Vec<&str> = (0..fields.count()).map(|at| fields.get(at)).collect();
+            assert_eq!(found, expected, "{line:?}");
         }
     }
 }

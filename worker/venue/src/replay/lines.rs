@@ -1,7 +1,7 @@
 //! A file as lines of text, unpacked on the way. May not know what the lines mean.
 
 use std::fs::{self, File, FileType};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,12 +9,31 @@ use std::sync::Arc;
 use flate2::Crc;
 use flate2::bufread::MultiGzDecoder;
 
+use super::backwards::Backwards;
 use super::error::{DataError, Place};
 
 /// What a gzip file begins with.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// What a zip archive begins with.
 const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
+/// What other files begin with, what they are, and what to do with them.
+const BINARY: [(&[u8], &str, &str); 10] = [
+    (b"PAR1", "a Parquet file", TO_CSV),
+    (b"ARROW1", "an Arrow or Feather file", TO_CSV),
+    (b"FEA1", "a Feather file", TO_CSV),
+    (b"\x89HDF", "an HDF5 file", TO_CSV),
+    (b"SQLite format 3", "an SQLite database", TO_CSV),
+    (b"\x28\xb5\x2f\xfd", "zstd data", TO_GZIP),
+    (b"\xfd7zXZ\x00", "xz data", TO_GZIP),
+    (b"BZh", "bzip2 data", TO_GZIP),
+    (b"\xff\xfe", "UTF-16 text", TO_UTF8),
+    (b"\xfe\xff", "UTF-16 text", TO_UTF8),
+];
+const TO_CSV: &str = "export it as CSV, plain or gzipped";
+const TO_GZIP: &str = "unpack it, or pack it with gzip";
+const TO_UTF8: &str = "save the file as UTF-8";
+/// The largest file that is turned around in memory, because packed data can only be read forwards.
+const TURNED_MAX: u64 = 256 * 1024 * 1024;
 /// What some editors put before UTF-8 text.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// The longest line that is read, in bytes with its end.
@@ -22,7 +41,9 @@ pub(crate) const LINE_MAX: u64 = 1 << 20;
 /// Bytes to read from disk, or to unpack, at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// Tells one text from another: not proof against a forger, but against a file that was replaced or cut.
+/// Tells one text from another: not proof against a forger, but against a file that was replaced or cut. Of the lines
+/// in the order in which they are read, so of a text that is turned: its head, then the others from the last on, each
+/// with an end of line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Digest {
     /// Bytes of the unpacked text.
@@ -39,15 +60,26 @@ pub(crate) struct Lines {
     text: String,
     number: u64,
     again: bool,
+    order: Order,
     bytes: u64,
     crc: Crc,
+}
+
+/// In which order the lines come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Forwards,
+    /// From the last line to the one after this one.
+    Backwards {
+        head: u64,
+    },
 }
 
 impl Lines {
     /// Opens `path` and finds out from its content whether it is compressed.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let file: Arc<str> = path.display().to_string().into();
-        let refuse = |cause| DataError::Open { file: Arc::clone(&file), cause };
+        let refuse = |cause| DataError::open(Arc::clone(&file), cause);
         // Before it is opened: the opening of a pipe waits for its writer.
         if let Some(found) = no_file(fs::metadata(path).map_err(refuse)?.file_type()) {
             return Err(DataError::NotAFile { file, found });
@@ -61,6 +93,9 @@ impl Lines {
         if start.is_empty() {
             return Err(DataError::NoRows { file });
         }
+        if let Some((_, what, remedy)) = BINARY.iter().find(|(magic, _, _)| start.starts_with(magic)) {
+            return Err(DataError::Binary { file, what, remedy });
+        }
         if !gzip && path.extension().is_some_and(|extension| extension == "gz") {
             return Err(DataError::NotGzip { file });
         }
@@ -69,7 +104,30 @@ impl Lines {
         } else {
             Box::new(packed)
         };
-        Ok(Self { file, reader, gzip, text: String::new(), number: 0, again: false, bytes: 0, crc: Crc::new() })
+        let (text, order) = (String::new(), Order::Forwards);
+        Ok(Self { file, reader, gzip, text, number: 0, again: false, order, bytes: 0, crc: Crc::new() })
+    }
+
+    /// The lines behind the current one, from the last to the first.
+    pub(crate) fn turned(self, path: &Path) -> Result<Self, DataError> {
+        let file = Arc::clone(&self.file);
+        let longest = usize::try_from(LINE_MAX).unwrap_or(usize::MAX);
+        let source = File::open(path).map_err(|cause| DataError::open(Arc::clone(&file), cause))?;
+        let (reader, lines): (Box<dyn BufRead + Send>, u64) = if self.gzip {
+            let mut text = Vec::new();
+            let unpacked = MultiGzDecoder::new(BufReader::with_capacity(CHUNK, source));
+            unpacked.take(TURNED_MAX + 1).read_to_end(&mut text).map_err(|cause| self.failed(cause))?;
+            if text.len() as u64 > TURNED_MAX {
+                return Err(DataError::TooLargeToTurn { file, max: TURNED_MAX });
+            }
+            let (reader, lines) = Backwards::new(Cursor::new(text), longest).map_err(|cause| self.failed(cause))?;
+            (Box::new(reader), lines)
+        } else {
+            let (reader, lines) = Backwards::new(source, longest).map_err(|cause| self.failed(cause))?;
+            (Box::new(reader), lines)
+        };
+        let order = Order::Backwards { head: self.number };
+        Ok(Self { reader, text: String::new(), number: lines + 1, again: false, order, ..self })
     }
 
     /// Goes to the next line that is not blank; `false` at the end of the file.
@@ -103,6 +161,11 @@ impl Lines {
         Place { file: Arc::clone(&self.file), line: self.number }
     }
 
+    /// The number of the current line.
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The file's name as it was given.
     pub(crate) fn file(&self) -> Arc<str> {
         Arc::clone(&self.file)
@@ -117,7 +180,11 @@ impl Lines {
         // The buffer goes round as bytes and comes back as checked text, so no line is ever copied.
         let mut bytes = std::mem::take(&mut self.text).into_bytes();
         bytes.clear();
-        self.number += 1;
+        match self.order {
+            Order::Forwards => self.number += 1,
+            Order::Backwards { head } if self.number <= head + 1 => return Ok(false),
+            Order::Backwards { .. } => self.number -= 1,
+        }
         let read = (&mut self.reader).take(LINE_MAX + 1).read_until(b'\n', &mut bytes);
         let length = read.map_err(|cause| self.failed(cause))?;
         if length == 0 {
@@ -222,6 +289,32 @@ mod tests {
         assert_eq!(digest(b"123456789"), Digest { bytes: 9, crc32: 0xcbf4_3926 });
         assert_eq!(digest(&gzip(b"a\n\nb\n")), digest(b"a\n\nb\n"));
         assert_ne!(digest(b"a\n\nb\n"), digest(b"a\n\nc\n"));
+    }
+
+    #[test]
+    fn a_turned_text_has_the_digest_of_its_lines_as_they_are_read() {
+        let read = |bytes: &[u8]| {
+            let file = file(bytes);
+            let mut lines = Lines::open(file.path()).unwrap();
+            assert!(lines.advance().unwrap());
+            let mut lines = lines.turned(file.path()).unwrap();
+            while lines.advance().unwrap() {}
+            lines.digest()
+        };
+        let forwards = |bytes: &[u8]| {
+            let mut lines = Lines::open(file(bytes).path()).unwrap();
+            while lines.advance().unwrap() {}
+            lines.digest()
+        };
+        let turned = read(b"head\n3\n2\n\n1\n");
+        assert_eq!(turned, forwards(b"head\n1\n\n2\n3\n"));
+        assert_eq!(turned, read(&gzip(b"head\n3\n2\n\n1\n")));
+        assert_eq!(turned, read(b"head\n3\n2\n\n1"), "an end of line more is no other data");
+        for other in
+            [&b"Head\n3\n2\n\n1\n"[..], b"head\n3\n2\n\n0\n", b"head\n3\n2\n1\n", b"head\n3\n2\n", b"head\n2\n3\n\n1\n"]
+        {
+            assert_ne!(turned, read(other), "{other:?}");
+        }
     }
 
     #[test]

@@ -3,9 +3,13 @@
 //! [`Replay::scan`] reads all files once and refuses what is wrong with them; [`Replay::open`] then gives the
 //! ticks. The same files give the same ticks, each time.
 
+mod backwards;
 mod candles;
 mod error;
+mod findings;
 mod format;
+mod header;
+mod intervals;
 mod lines;
 mod observation;
 mod recording;
@@ -17,9 +21,11 @@ use std::sync::Arc;
 
 use engine::instrument::Symbol;
 use engine::messages::Tick;
+use engine::numbers::Price;
 
 use candles::{CandleReader, CandleTicks};
-pub use error::{Contradiction, DataError, Place, ValueError};
+pub use error::{Contradiction, DataError, Place, RowRemedy, ValueError};
+pub use findings::Finding;
 pub use format::Format;
 use format::Layout;
 pub use lines::Digest;
@@ -43,7 +49,12 @@ impl Replay {
     /// Reads `paths` once, checks every line, and says what they hold. Files are joined in time; they are replayed
     /// as they are now, so leave them alone until the replay is over.
     pub fn scan(paths: &[PathBuf], symbol: &Symbol) -> Result<Summary, DataError> {
-        summary::scan(paths, symbol)
+        summary::scan(paths, symbol, None)
+    }
+
+    /// As [`Self::scan`], and counts the ticks with prices between two steps of `tick_size`.
+    pub fn scan_for(paths: &[PathBuf], symbol: &Symbol, tick_size: Price) -> Result<Summary, DataError> {
+        summary::scan(paths, symbol, Some(tick_size))
     }
 
     /// Stands before the first tick.
@@ -134,12 +145,12 @@ enum FileTicks {
 
 impl FileTicks {
     fn open(file: &FileSummary, symbol: &Symbol) -> Result<Self, DataError> {
-        let (lines, layout) = summary::open(&file.path)?;
+        let (lines, layout) = summary::open(&file.path, symbol)?;
         let format = layout.format();
         match (layout, file.interval_ms) {
-            (Layout::Ticks(columns), None) => Ok(Self::Ticks(TickReader::new(lines, columns))),
+            (Layout::Ticks(columns), None) => Ok(Self::Ticks(TickReader::new(lines, columns, symbol))),
             (Layout::Candles(columns) | Layout::BinanceCandles { columns, .. }, Some(interval_ms)) => {
-                let reader = CandleReader::new(lines, format, columns, Some(interval_ms));
+                let reader = CandleReader::new(lines, format, columns, symbol);
                 Ok(Self::Candles(CandleTicks::new(reader, interval_ms)))
             }
             (Layout::Recording, None) => Ok(Self::Recording(RecordingReader::new(lines, symbol))),

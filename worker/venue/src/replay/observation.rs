@@ -2,14 +2,14 @@
 
 use engine::instrument::Symbol;
 use engine::messages::Tick;
-use engine::numbers::{Price, Quantity};
+use engine::numbers::{Price, Quantity, Volume};
 use engine::time::Timestamp;
 
-/// The best prices and what is on offer at them.
+/// The best prices and what is on offer at them; no price where a side is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Quote {
-    pub bid: Price,
-    pub ask: Price,
+    pub bid: Option<Price>,
+    pub ask: Option<Price>,
     pub bid_size: Option<Quantity>,
     pub ask_size: Option<Quantity>,
 }
@@ -20,8 +20,25 @@ pub(crate) struct Observation {
     pub time: Timestamp,
     pub received: Timestamp,
     pub price: Price,
-    pub volume: Quantity,
+    pub volume: Volume,
     pub quote: Option<Quote>,
+}
+
+impl Quote {
+    /// The bid and the ask, where both are there and the bid is above the ask: anyone would earn.
+    pub(crate) fn crossed(&self) -> Option<(Price, Price)> {
+        self.bid.zip(self.ask).filter(|(bid, ask)| bid > ask)
+    }
+
+    /// Whether nobody is on one of the sides.
+    pub(crate) const fn has_empty_side(&self) -> bool {
+        self.bid.is_none() || self.ask.is_none()
+    }
+}
+
+/// The size on a side: of an empty one it is 0 whatever the source says, so that nothing trades there.
+fn size(price: Option<Price>, size: Option<Quantity>) -> Option<Quantity> {
+    if price.is_some() { size } else { Some(Quantity::ZERO) }
 }
 
 impl Observation {
@@ -31,10 +48,10 @@ impl Observation {
             symbol: symbol.clone(),
             price: self.price,
             volume: self.volume,
-            bid: self.quote.map(|quote| quote.bid),
-            ask: self.quote.map(|quote| quote.ask),
-            bid_size: self.quote.and_then(|quote| quote.bid_size),
-            ask_size: self.quote.and_then(|quote| quote.ask_size),
+            bid: self.quote.and_then(|quote| quote.bid),
+            ask: self.quote.and_then(|quote| quote.ask),
+            bid_size: self.quote.and_then(|quote| size(quote.bid, quote.bid_size)),
+            ask_size: self.quote.and_then(|quote| size(quote.ask, quote.ask_size)),
             time: Some(self.time),
             received: self.received,
             sequence,

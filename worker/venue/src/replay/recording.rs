@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use engine::instrument::Symbol;
 use engine::time::Timestamp;
 
-use super::error::{Contradiction, DataError};
+use super::error::{Contradiction, DataError, Place};
 use super::format::{Format, Layout, is_message};
 use super::lines::{Digest, Lines};
 use super::observation::{Observation, Quote};
@@ -19,6 +19,7 @@ const MARKETS_MAX: usize = 10;
 /// Reads the ticks of one market.
 pub(crate) struct RecordingReader {
     lines: Lines,
+    symbol: Symbol,
     market: String,
     quote: Option<Quote>,
     previous: Option<Timestamp>,
@@ -36,6 +37,10 @@ pub(crate) struct Seen {
     pub span: Option<(Timestamp, Timestamp)>,
     /// The order of the market's events.
     pub sequence: SequenceCheck,
+    /// The first trade behind missing ones.
+    pub first_gap: Option<Place>,
+    /// Trades and quotes without their stream's name.
+    pub raw: u64,
     others: BTreeSet<String>,
     more_others: bool,
 }
@@ -59,18 +64,10 @@ impl Seen {
         })
     }
 
-    /// Counts a quote; gives it if no newer one was seen.
-    fn book(&mut self, book: &BookTicker<'_>) -> Option<Quote> {
+    /// Counts a quote.
+    const fn book(&mut self, book: &BookTicker<'_>) -> Quote {
         self.quotes += 1;
-        match self.sequence.book(book.update_id) {
-            BookOrder::Current => Some(Quote {
-                bid: book.bid,
-                ask: book.ask,
-                bid_size: Some(book.bid_size),
-                ask_size: Some(book.ask_size),
-            }),
-            BookOrder::Stale => None,
-        }
+        Quote { bid: book.bid, ask: book.ask, bid_size: Some(book.bid_size), ask_size: Some(book.ask_size) }
     }
 
     /// The other markets, for a message.
@@ -97,7 +94,13 @@ impl Seen {
 
 impl RecordingReader {
     pub(crate) fn new(lines: Lines, symbol: &Symbol) -> Self {
-        Self { lines, market: symbol.joined(), quote: None, previous: None, seen: Seen::default() }
+        let (symbol, market) = (symbol.clone(), symbol.joined());
+        Self { lines, symbol, market, quote: None, previous: None, seen: Seen::default() }
+    }
+
+    /// Where the last message that was read stands.
+    pub(crate) fn place(&self) -> Place {
+        self.lines.place()
     }
 
     /// What was read so far.
@@ -117,13 +120,22 @@ impl RecordingReader {
 
     pub(crate) fn next(&mut self) -> Result<Option<Observation>, DataError> {
         while self.lines.advance()? {
-            let Self { lines, market, quote, previous, seen } = self;
-            let (received, message) = split(lines)?;
+            let Self { lines, symbol, market, quote, previous, seen } = self;
+            let (received, message) = split(lines, symbol)?;
             let event =
                 stream::parse(message).map_err(|problem| DataError::Message { place: lines.place(), problem })?;
             match event {
                 StreamEvent::Trade(trade) if trade.symbol == *market => {
-                    if let Some(observation) = seen.trade(&trade, received, *quote) {
+                    if seen.span.is_none() {
+                        let refuse = |problem| DataError::Value { place: lines.place(), column: "data.T", problem };
+                        data::check_first_millis(trade.time).map_err(refuse)?;
+                    }
+                    let gaps = seen.sequence.gaps;
+                    let observation = seen.trade(&trade, received, *quote);
+                    if gaps == 0 && seen.sequence.gaps > 0 {
+                        seen.first_gap = Some(lines.place());
+                    }
+                    if let Some(observation) = observation {
                         let time = observation.time;
                         if let Some(previous) = *previous
                             && time < previous
@@ -136,11 +148,12 @@ impl RecordingReader {
                     }
                 }
                 StreamEvent::BookTicker(book) if book.symbol == *market => {
-                    if book.bid > book.ask {
-                        let problem = Contradiction::Crossed { bid: book.bid, ask: book.ask };
+                    let newer = seen.book(&book);
+                    if let Some((bid, ask)) = newer.crossed() {
+                        let problem = Contradiction::Crossed { bid, ask };
                         return Err(DataError::Row { place: lines.place(), column: "data.b", problem });
                     }
-                    if let Some(newer) = seen.book(&book) {
+                    if seen.sequence.book(book.update_id) == BookOrder::Current {
                         *quote = Some(newer);
                     }
                 }
@@ -150,6 +163,7 @@ impl RecordingReader {
                 StreamEvent::Trade(Trade { symbol, .. })
                 | StreamEvent::BookTicker(BookTicker { symbol, .. })
                 | StreamEvent::OffMarketTrade { symbol, .. } => seen.other(&symbol),
+                StreamEvent::Raw { .. } => seen.raw += 1,
                 StreamEvent::Other => {}
             }
         }
@@ -158,7 +172,7 @@ impl RecordingReader {
 }
 
 /// Splits the current line into receive time and message.
-fn split(lines: &Lines) -> Result<(Option<Timestamp>, &str), DataError> {
+fn split<'a>(lines: &'a Lines, symbol: &Symbol) -> Result<(Option<Timestamp>, &'a str), DataError> {
     let line = lines.line();
     if line.starts_with('{') {
         return Ok((None, line));
@@ -166,7 +180,7 @@ fn split(lines: &Lines) -> Result<(Option<Timestamp>, &str), DataError> {
     if !is_message(line) {
         let problem = ParseError::Message { problem: "no object of JSON".to_owned(), column: 1 };
         let refuse = || DataError::Message { place: lines.place(), problem };
-        return Err(Layout::mixed(lines, Format::BinanceStream).unwrap_or_else(refuse));
+        return Err(Layout::mixed(lines, Format::BinanceStream, symbol).unwrap_or_else(refuse));
     }
     let (stamp, message) = line.split_once(' ').unwrap_or(("", line));
     let refuse = |problem| DataError::Value { place: lines.place(), column: "receive time", problem };

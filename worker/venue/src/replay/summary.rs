@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::instrument::Symbol;
+use engine::numbers::Price;
 use engine::time::Timestamp;
 
-use super::candles::{CandleReader, TICKS_PER_CANDLE};
-use super::error::DataError;
-use super::format::{CandleColumns, Format, Layout};
+use super::candles::{Candle, CandleReader, TICKS_PER_CANDLE};
+use super::error::{Contradiction, DataError, Place, RowRemedy};
+use super::findings::{Finding, Step};
+use super::format::{CandleColumns, Fields, Format, Layout, TickColumns, Times};
+use super::header::names_symbol;
+use super::intervals::{self, Intervals};
 use super::lines::{Digest, Lines};
 use super::observation::Observation;
 use super::recording::RecordingReader;
@@ -31,6 +35,12 @@ pub struct Summary {
     pub gaps: u64,
     /// Candles or trades that are missing there.
     pub missing: u64,
+    /// The first row behind such a place; of two files, the first of the later.
+    pub first_gap: Option<Place>,
+    /// Ticks with a price between two steps of the tick size that the scan was given.
+    pub finer: Finding,
+    /// Ticks with nobody on one side of their quote.
+    pub empty_quotes: Finding,
 }
 
 /// What one file holds.
@@ -50,47 +60,53 @@ pub struct FileSummary {
     pub first: Timestamp,
     /// Time of the last row; of a candle, its open time.
     pub last: Timestamp,
-    /// How long a candle is.
+    /// Until when the file says something about the market.
+    pub ends: Timestamp,
+    /// How long most candles are.
     pub interval_ms: Option<i64>,
     /// Places where candles, or trades by their ids, are missing.
     pub gaps: u64,
     /// Candles or trades that are missing there.
     pub missing: u64,
+    /// The first row behind such a place.
+    pub first_gap: Option<Place>,
+    /// Ticks with a price between two steps of the tick size that the scan was given.
+    pub finer: Finding,
+    /// Ticks with nobody on one side of their quote.
+    pub empty_quotes: Finding,
     /// Trades that a recording holds twice or too late, and that are left out.
     pub repeated: u64,
     /// Its text.
     pub digest: Digest,
 }
 
-impl FileSummary {
-    /// Until when the file says something about the market.
-    const fn ends(&self) -> Timestamp {
-        match self.interval_ms {
-            Some(interval) => self.last.plus_millis(interval),
-            None => self.last,
-        }
-    }
-}
-
-/// Reads all of `paths` and joins them.
-pub(crate) fn scan(paths: &[PathBuf], symbol: &Symbol) -> Result<Summary, DataError> {
-    let mut files = paths.iter().map(|path| scan_file(path, symbol)).collect::<Result<Vec<_>, _>>()?;
-    files.sort_by(|a, b| (a.first, a.ends(), &a.path).cmp(&(b.first, b.ends(), &b.path)));
+/// Reads all of `paths` and joins them; prices are held against `tick_size`, where it is given.
+pub(crate) fn scan(paths: &[PathBuf], symbol: &Symbol, tick_size: Option<Price>) -> Result<Summary, DataError> {
+    let scan = Scan { symbol, step: tick_size.map(Step::new) };
+    let mut files = paths.iter().map(|path| scan.file(path)).collect::<Result<Vec<_>, _>>()?;
+    files.sort_by(|a, b| (a.first, a.ends, &a.path).cmp(&(b.first, b.ends, &b.path)));
     let (Some(first), Some(last)) = (files.first(), files.last()) else { return Err(DataError::NoFile) };
     let mut summary = Summary {
         symbol: symbol.clone(),
         first: first.first,
         last: last.last,
         ticks: files.iter().map(|file| file.ticks).sum(),
-        gaps: files.iter().map(|file| file.gaps).sum(),
-        missing: files.iter().map(|file| file.missing).sum(),
+        gaps: 0,
+        missing: 0,
+        first_gap: None,
+        finer: Finding::default(),
+        empty_quotes: Finding::default(),
         files: Vec::new(),
     };
-    for pair in files.windows(2) {
-        let [earlier, later] = pair else { continue };
-        let missing = missing_between(earlier, later)?;
-        summary.gaps += u64::from(missing > 0);
-        summary.missing += missing;
+    let mut earlier: Option<&FileSummary> = None;
+    for file in &files {
+        let between = earlier.replace(file).map_or(Ok(0), |earlier| missing_between(earlier, file))?;
+        let gap = (between > 0).then(|| Place { file: Arc::clone(&file.name), line: 1 });
+        summary.gaps += file.gaps + u64::from(between > 0);
+        summary.missing += file.missing + between;
+        summary.first_gap = summary.first_gap.or(gap).or_else(|| file.first_gap.clone());
+        summary.finer.join(&file.finer);
+        summary.empty_quotes.join(&file.empty_quotes);
     }
     summary.files = files;
     Ok(summary)
@@ -98,53 +114,239 @@ pub(crate) fn scan(paths: &[PathBuf], symbol: &Symbol) -> Result<Summary, DataEr
 
 /// Candles between two files, which must not overlap.
 fn missing_between(earlier: &FileSummary, later: &FileSummary) -> Result<u64, DataError> {
-    let (ends, begins) = (earlier.ends().millis(), later.first.millis());
+    let (ends, begins) = (earlier.ends.millis(), later.first.millis());
     if begins < ends {
         let (first, second) = (Arc::clone(&earlier.name), Arc::clone(&later.name));
         return Err(DataError::Overlap { first, ends, second, begins });
     }
     match (earlier.interval_ms, later.interval_ms) {
-        (Some(interval), Some(other)) if interval == other => {
-            Ok(u64::try_from((begins - ends) / interval).unwrap_or_default())
+        // Files of a month each hold candles of different lengths.
+        (Some(interval), Some(other)) if interval == other || intervals::are_months(interval, other) => {
+            Ok(intervals::missing_in(begins - ends, interval))
         }
         _ => Ok(0),
     }
 }
 
-/// Opens a file, tells its layout, and stands before its first row.
-pub(crate) fn open(path: &Path) -> Result<(Lines, Layout), DataError> {
-    let mut lines = Lines::open(path)?;
-    if !lines.advance()? {
-        return Err(DataError::NoRows { file: lines.file() });
+/// Opens a file, tells its layout, and stands before its first row, which is the oldest.
+pub(crate) fn open(path: &Path, symbol: &Symbol) -> Result<(Lines, Layout), DataError> {
+    let (mut lines, layout) = head(path, symbol)?;
+    if let Layout::Candles(columns) = layout
+        && columns.times == Times::AnyUnit
+        && newest_first(&mut lines, &columns)?
+    {
+        let (lines, layout) = head(path, symbol)?;
+        return Ok((lines.turned(path)?, layout));
     }
-    let layout = Layout::detect(lines.line()).map_err(|problem| DataError::Header { place: lines.place(), problem })?;
+    head(path, symbol)
+}
+
+/// The layout of a file, and its lines behind the header.
+fn head(path: &Path, symbol: &Symbol) -> Result<(Lines, Layout), DataError> {
+    let mut lines = Lines::open(path)?;
+    let none = |lines: &Lines| DataError::NoRows { file: lines.file() };
+    if !lines.advance()? {
+        return Err(none(&lines));
+    }
+    // CryptoDataDownload names itself before the header.
+    if lines.line().starts_with("http") && lines.line().contains("://") && !lines.advance()? {
+        return Err(none(&lines));
+    }
+    let layout =
+        Layout::detect(lines.line(), symbol).map_err(|problem| DataError::Header { place: lines.place(), problem })?;
     if !layout.has_header() {
         lines.step_back();
     }
     Ok((lines, layout))
 }
 
-fn scan_file(path: &Path, symbol: &Symbol) -> Result<FileSummary, DataError> {
-    let (lines, layout) = open(path)?;
-    let file = lines.file();
-    match layout {
-        Layout::Ticks(columns) => {
-            let mut reader = TickReader::new(lines, columns);
-            let (rows, span) = count(|| reader.next())?;
-            let (first, last) = span.ok_or(DataError::NoRows { file: Arc::clone(&file) })?;
-            Ok(FileSummary {
-                rows,
-                ticks: rows,
-                first,
-                last,
-                digest: reader.digest(),
-                ..blank(path, file, Format::Ticks)
-            })
+/// Whether the second row is older than the first.
+fn newest_first(lines: &mut Lines, columns: &CandleColumns) -> Result<bool, DataError> {
+    let mut times = [None, None];
+    for time in &mut times {
+        if lines.advance()? {
+            *time = crate::data::any_unit(Fields::split(lines.line()).get(columns.open_time)).ok();
         }
-        Layout::Candles(columns) | Layout::BinanceCandles { columns, .. } => {
-            scan_candles(path, lines, layout.format(), columns)
+    }
+    Ok(matches!(times, [Some(first), Some(second)] if second < first))
+}
+
+/// What a scan holds against each file.
+struct Scan<'a> {
+    symbol: &'a Symbol,
+    step: Option<Step>,
+}
+
+impl Scan<'_> {
+    fn file(&self, path: &Path) -> Result<FileSummary, DataError> {
+        let (lines, layout) = open(path, self.symbol).map_err(|error| spelling(error, path, self.symbol))?;
+        match layout {
+            Layout::Ticks(columns) => self.ticks(path, lines, columns),
+            Layout::Candles(columns) | Layout::BinanceCandles { columns, .. } => {
+                self.candles(path, lines, layout.format(), columns)
+            }
+            Layout::Recording => self.recording(path, lines),
         }
-        Layout::Recording => scan_recording(path, RecordingReader::new(lines, symbol), file),
+    }
+
+    fn ticks(&self, path: &Path, lines: Lines, columns: TickColumns) -> Result<FileSummary, DataError> {
+        let file = lines.file();
+        let mut reader = TickReader::new(lines, columns, self.symbol);
+        let mut summary = blank(path, Arc::clone(&file), Format::Ticks);
+        while let Some(tick) = reader.next()? {
+            self.note(&mut summary, &tick, || reader.place());
+        }
+        if summary.ticks == 0 {
+            return Err(DataError::NoRows { file });
+        }
+        Ok(FileSummary { rows: summary.ticks, ends: summary.last, digest: reader.digest(), ..summary })
+    }
+
+    fn recording(&self, path: &Path, lines: Lines) -> Result<FileSummary, DataError> {
+        let file = lines.file();
+        let mut reader = RecordingReader::new(lines, self.symbol);
+        let mut summary = blank(path, Arc::clone(&file), Format::BinanceStream);
+        while let Some(tick) = reader.next()? {
+            self.note(&mut summary, &tick, || reader.place());
+        }
+        let (seen, symbol) = (reader.seen(), reader.market().to_owned());
+        if seen.trades == 0 && seen.quotes == 0 {
+            if seen.raw > 0 {
+                let stream = symbol.to_ascii_lowercase();
+                return Err(DataError::RawStream { file, symbol, stream, count: seen.raw });
+            }
+            return Err(DataError::NoSymbol { file, symbol, found: seen.other_markets() });
+        }
+        let Some((first, last)) = seen.span.filter(|_| summary.ticks > 0) else {
+            return Err(DataError::NoTick { file, symbol, trades: seen.trades, quotes: seen.quotes });
+        };
+        Ok(FileSummary {
+            rows: seen.trades,
+            first,
+            last,
+            ends: last,
+            gaps: seen.sequence.gaps,
+            missing: seen.sequence.missed,
+            first_gap: seen.first_gap.clone(),
+            repeated: seen.sequence.duplicates + seen.sequence.regressions,
+            digest: reader.digest(),
+            ..summary
+        })
+    }
+
+    /// Takes note of one tick.
+    fn note(&self, summary: &mut FileSummary, tick: &Observation, place: impl Fn() -> Place) {
+        if summary.ticks == 0 {
+            summary.first = tick.time;
+        }
+        summary.last = tick.time;
+        summary.ticks += 1;
+        if tick.quote.is_some_and(|quote| quote.has_empty_side()) {
+            summary.empty_quotes.add(&place);
+        }
+        if self.step.is_some_and(|step| step.finer_than(tick)) {
+            summary.finer.add(&place);
+        }
+    }
+
+    fn candles(
+        &self,
+        path: &Path,
+        lines: Lines,
+        format: Format,
+        columns: CandleColumns,
+    ) -> Result<FileSummary, DataError> {
+        let file = lines.file();
+        let mut reader = CandleReader::new(lines, format, columns, self.symbol);
+        let mut finer = Finding::default();
+        let Some(first) = self.candle(&mut reader, &mut finer)? else { return Err(DataError::NoRows { file }) };
+        let (mut intervals, mut last, mut rows) = (Intervals::default(), first, 1);
+        while let Some(candle) = self.candle(&mut reader, &mut finer)? {
+            intervals.add(last.span(Some(&candle)), reader.line());
+            last = candle;
+            rows += 1;
+        }
+        intervals.add(last.span(None), 0);
+        let place = |line| Place { file: Arc::clone(&file), line };
+        let found = intervals.finish().map_err(|irregular| DataError::Row {
+            place: place(irregular.line),
+            column: columns.time_name,
+            problem: Contradiction::Irregular {
+                interval_ms: irregular.interval_ms,
+                regular: irregular.regular,
+                steps: irregular.steps,
+            },
+        })?;
+        let Some(found) = found else { return Err(DataError::OneCandle { file }) };
+        let last_ms = last.span(None).own.unwrap_or(found.last_ms);
+        Ok(FileSummary {
+            rows,
+            ticks: rows * TICKS_PER_CANDLE,
+            first: first.open_time,
+            last: last.open_time,
+            ends: last.open_time.plus_millis(last_ms),
+            interval_ms: Some(found.interval_ms),
+            gaps: found.gaps,
+            missing: found.missing,
+            first_gap: found.first_gap.map(place),
+            finer,
+            digest: reader.digest(),
+            ..blank(path, Arc::clone(&file), format)
+        })
+    }
+
+    /// The next candle. Of rows that contradict themselves among good ones the first is told, with how many are
+    /// like it: to be told one a run would be no help.
+    fn candle(&self, reader: &mut CandleReader, finer: &mut Finding) -> Result<Option<Candle>, DataError> {
+        match reader.next() {
+            Ok(Some(candle)) => {
+                if let Some(step) = self.step {
+                    for price in candle.prices {
+                        if step.is_finer(price) {
+                            finer.add(|| reader.place());
+                        }
+                    }
+                }
+                Ok(Some(candle))
+            }
+            Ok(None) => Ok(None),
+            Err(first) if contradicts_itself(&first) => {
+                let mut more = 0;
+                loop {
+                    match reader.next() {
+                        Ok(Some(_)) => {}
+                        Err(error) if contradicts_itself(&error) => more += 1,
+                        Ok(None) | Err(_) => break,
+                    }
+                }
+                Err(if more == 0 { first } else { DataError::Rows { first: Box::new(first), more } })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether a row among good ones is wrong in itself.
+const fn contradicts_itself(error: &DataError) -> bool {
+    matches!(
+        error,
+        DataError::Row {
+            problem: Contradiction::HighBelowLow { remedy: RowRemedy::Row, .. }
+                | Contradiction::OutsideCandle { remedy: RowRemedy::Row, .. },
+            ..
+        }
+    )
+}
+
+/// A file that is not there and is named `BTCUSDT=FILE` was meant as `BTC/USDT=FILE`.
+fn spelling(error: DataError, path: &Path, symbol: &Symbol) -> DataError {
+    let DataError::Open { file, cause, remedy } = error else { return error };
+    let named = path.to_str().and_then(|text| text.split_once('='));
+    match named {
+        Some((name, rest)) if cause.kind() == std::io::ErrorKind::NotFound && names_symbol(name, symbol) => {
+            DataError::Open { file, cause, remedy: format!("write the symbol with a slash: {symbol}={rest}").into() }
+        }
+        Some(_) | None => DataError::Open { file, cause, remedy },
     }
 }
 
@@ -158,136 +360,14 @@ fn blank(path: &Path, name: Arc<str>, format: Format) -> FileSummary {
         ticks: 0,
         first: none,
         last: none,
+        ends: none,
         interval_ms: None,
         gaps: 0,
         missing: 0,
+        first_gap: None,
+        finer: Finding::default(),
+        empty_quotes: Finding::default(),
         repeated: 0,
         digest: Digest::default(),
-    }
-}
-
-type Span = Option<(Timestamp, Timestamp)>;
-
-fn count(mut next: impl FnMut() -> Result<Option<Observation>, DataError>) -> Result<(u64, Span), DataError> {
-    let (mut rows, mut span) = (0, None);
-    while let Some(Observation { time, .. }) = next()? {
-        rows += 1;
-        span = Some((span.map_or(time, |(first, _)| first), time));
-    }
-    Ok((rows, span))
-}
-
-/// The steps between successive open times.
-#[derive(Default)]
-struct Steps {
-    smallest: Option<i64>,
-    /// How many are as small as the smallest.
-    smallest_count: u64,
-    count: u64,
-    /// Their greatest common divisor: the smallest step itself if all are on its grid.
-    divisor: i64,
-}
-
-impl Steps {
-    fn add(&mut self, step: i64) {
-        self.count += 1;
-        let (mut a, mut b) = (self.divisor, step);
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        self.divisor = a;
-        match self.smallest {
-            Some(smallest) if step > smallest => {}
-            Some(smallest) if step == smallest => self.smallest_count += 1,
-            _ => (self.smallest, self.smallest_count) = (Some(step), 1),
-        }
-    }
-}
-
-fn scan_candles(path: &Path, lines: Lines, format: Format, columns: CandleColumns) -> Result<FileSummary, DataError> {
-    let file = lines.file();
-    let mut reader = CandleReader::new(lines, format, columns, None);
-    let Some(first) = reader.next()? else { return Err(DataError::NoRows { file }) };
-    let (mut steps, mut last, mut rows) = (Steps::default(), first.open_time, 1);
-    while let Some(candle) = reader.next()? {
-        steps.add(candle.open_time.millis() - last.millis());
-        last = candle.open_time;
-        rows += 1;
-    }
-    let own_length = first.close_time.map(|close| close.millis() - first.open_time.millis() + 1);
-    let interval = match steps.smallest.or(own_length) {
-        Some(interval) if interval > 0 => interval,
-        _ => return Err(DataError::OneCandle { file }),
-    };
-    if rows > 1 && steps.divisor != interval {
-        find_off_grid(path, interval)?;
-    }
-    let span = last.millis() - first.open_time.millis();
-    Ok(FileSummary {
-        rows,
-        ticks: rows * TICKS_PER_CANDLE,
-        first: first.open_time,
-        last,
-        interval_ms: Some(interval),
-        gaps: steps.count - steps.smallest_count,
-        digest: reader.digest(),
-        missing: u64::try_from(span / interval).unwrap_or_default().saturating_sub(rows - 1),
-        ..blank(path, file, format)
-    })
-}
-
-/// Reads the file again with the interval known, which fails at the first candle that is off its grid.
-fn find_off_grid(path: &Path, interval_ms: i64) -> Result<(), DataError> {
-    let (lines, layout) = open(path)?;
-    let format = layout.format();
-    if let Layout::Candles(columns) | Layout::BinanceCandles { columns, .. } = layout {
-        let mut reader = CandleReader::new(lines, format, columns, Some(interval_ms));
-        while reader.next()?.is_some() {}
-    }
-    Ok(())
-}
-
-fn scan_recording(path: &Path, mut reader: RecordingReader, file: Arc<str>) -> Result<FileSummary, DataError> {
-    let (ticks, ticks_span) = count(|| reader.next())?;
-    let (seen, symbol) = (reader.seen(), reader.market().to_owned());
-    if seen.trades == 0 && seen.quotes == 0 {
-        return Err(DataError::NoSymbol { file, symbol, found: seen.other_markets() });
-    }
-    let (Some((first, last)), Some(_)) = (seen.span, ticks_span) else {
-        return Err(DataError::NoTick { file, symbol, trades: seen.trades, quotes: seen.quotes });
-    };
-    Ok(FileSummary {
-        rows: seen.trades,
-        ticks,
-        first,
-        last,
-        gaps: seen.sequence.gaps,
-        missing: seen.sequence.missed,
-        repeated: seen.sequence.duplicates + seen.sequence.regressions,
-        digest: reader.digest(),
-        ..blank(path, file, Format::BinanceStream)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_smallest_step_is_the_interval_and_larger_ones_are_gaps() {
-        let mut steps = Steps::default();
-        for step in [120, 60, 60, 180, 60] {
-            steps.add(step);
-        }
-        assert_eq!((steps.smallest, steps.smallest_count, steps.count, steps.divisor), (Some(60), 3, 5, 60));
-    }
-
-    #[test]
-    fn a_step_off_the_grid_shows_in_the_divisor() {
-        let mut steps = Steps::default();
-        for step in [60, 60, 90] {
-            steps.add(step);
-        }
-        assert_eq!((steps.smallest, steps.divisor), (Some(60), 30));
     }
 }

@@ -1,9 +1,10 @@
 //! Ticks from CSV. May not know files other than its own.
 
-use engine::numbers::{Price, Quantity};
+use engine::instrument::Symbol;
+use engine::numbers::Volume;
 use engine::time::Timestamp;
 
-use super::error::{Contradiction, DataError, ValueError};
+use super::error::{Contradiction, DataError, Place, ValueError};
 use super::format::{Fields, Format, Layout, TickColumns};
 use super::lines::{Digest, Lines};
 use super::observation::{Observation, Quote};
@@ -13,12 +14,18 @@ use crate::data;
 pub(crate) struct TickReader {
     lines: Lines,
     columns: TickColumns,
+    symbol: Symbol,
     previous: Option<Timestamp>,
 }
 
 impl TickReader {
-    pub(crate) const fn new(lines: Lines, columns: TickColumns) -> Self {
-        Self { lines, columns, previous: None }
+    pub(crate) fn new(lines: Lines, columns: TickColumns, symbol: &Symbol) -> Self {
+        Self { lines, columns, symbol: symbol.clone(), previous: None }
+    }
+
+    /// Where the last tick that was read stands.
+    pub(crate) fn place(&self) -> Place {
+        self.lines.place()
     }
 
     /// The text that was read so far.
@@ -30,7 +37,8 @@ impl TickReader {
         if !self.lines.advance()? {
             return Ok(None);
         }
-        let observation = self.parse().map_err(|error| Layout::mixed(&self.lines, Format::Ticks).unwrap_or(error))?;
+        let mixed = |error| Layout::mixed(&self.lines, Format::Ticks, &self.symbol).unwrap_or(error);
+        let observation = self.parse().map_err(mixed)?;
         let time = observation.time;
         if let Some(previous) = self.previous
             && time < previous
@@ -48,10 +56,13 @@ impl TickReader {
             return Err(DataError::Columns { place: self.lines.place(), found, expected });
         }
         let time = self.value("time", data::millis(fields.get(columns.time)))?;
+        if self.previous.is_none() {
+            self.value("time", data::check_first_millis(time))?;
+        }
         let price = self.value("price", data::price(fields.get(columns.price)))?;
         let volume = match columns.volume {
-            Some(column) => self.value("volume", data::quantity(fields.get(column)))?,
-            None => Quantity::ZERO,
+            Some(column) => self.value("volume", data::volume(fields.get(column)))?,
+            None => Volume::ZERO,
         };
         let quote = match columns.quote {
             Some((bid, ask)) => Some(self.quote(&fields, bid, ask)?),
@@ -61,19 +72,20 @@ impl TickReader {
     }
 
     fn quote(&self, fields: &Fields<'_>, bid: usize, ask: usize) -> Result<Quote, DataError> {
-        let bid: Price = self.value("bid", data::price(fields.get(bid)))?;
-        let ask: Price = self.value("ask", data::price(fields.get(ask)))?;
-        if bid > ask {
-            return Err(self.refuse("bid", Contradiction::Crossed { bid, ask }));
-        }
+        let bid = self.value("bid", data::quoted_price(fields.get(bid)))?;
+        let ask = self.value("ask", data::quoted_price(fields.get(ask)))?;
         let (bid_size, ask_size) = match self.columns.sizes {
             Some((bid_size, ask_size)) => (
-                Some(self.value("bidSize", data::quantity(fields.get(bid_size)))?),
-                Some(self.value("askSize", data::quantity(fields.get(ask_size)))?),
+                Some(self.value("bidSize", data::size(fields.get(bid_size)))?),
+                Some(self.value("askSize", data::size(fields.get(ask_size)))?),
             ),
             None => (None, None),
         };
-        Ok(Quote { bid, ask, bid_size, ask_size })
+        let quote = Quote { bid, ask, bid_size, ask_size };
+        match quote.crossed() {
+            Some((bid, ask)) => Err(self.refuse("bid", Contradiction::Crossed { bid, ask })),
+            None => Ok(quote),
+        }
     }
 
     fn value<T>(&self, column: &'static str, value: Result<T, ValueError>) -> Result<T, DataError> {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::instrument::Instrument;
-use crate::numbers::Quantity;
+use crate::numbers::Volume;
 use crate::risk::RiskState;
 
 fn grid(parameters: &Value) -> Grid {
@@ -18,7 +18,7 @@ fn take(grid: &mut Grid, price: &str, risk: RiskState) -> Intent {
     let tick = Tick {
         symbol: instrument.symbol.clone(),
         price: price.parse().unwrap(),
-        volume: Quantity::ZERO,
+        volume: Volume::ZERO,
         bid: None,
         ask: None,
         bid_size: None,
