@@ -46,6 +46,8 @@ struct Feed<B, D> {
     reports: StreamKey,
     report_cursor: StreamId,
     readers: Vec<Owner>,
+    /// Whether a register has told in this life who reads.
+    is_registered: bool,
     session: Session<B>,
     data: D,
     round: Round,
@@ -122,6 +124,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             reports: keys.topic(&account, Topic::Report),
             report_cursor: StreamId::ZERO,
             readers: Vec::new(),
+            is_registered: false,
             runtime: runtime.clone(),
             spec: spec.clone(),
             owner,

@@ -201,11 +201,14 @@ async fn close(runtime: &Runtime<RedisBus>, target: &Target, group: &AccountGrou
     let keys = &runtime.identity.keys;
     let scope = scope(group)?;
     let mut owners: Vec<Owner> = Vec::new();
+    if target.strategy.is_none() {
+        // First the gateway: once its ledger is closed it commits no news any more, so no inbox comes back.
+        owners.push(keys.gateway(&scope));
+    }
     for spec in group.strategies.iter().filter(|spec| target.names_strategy(&spec.name)) {
         owners.push(keys.strategy(&scope, &spec.name));
     }
     if target.strategy.is_none() {
-        owners.push(keys.gateway(&scope));
         let source = Scope::source(&group.namespace, &group.gateway.account.source());
         owners.push(keys.feed(&source.map_err(|error| Failure::refused(error.to_string()))?));
     }

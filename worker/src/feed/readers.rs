@@ -32,11 +32,12 @@ impl Waiting {
 }
 
 impl<B: Bus, D: MarketData> Feed<B, D> {
-    /// Waits until every registered reader has committed once, before the first tick. `false` if asked to stop first.
+    /// Waits until every registered reader has committed once, before the first tick, and at any tick for a register:
+    /// without one nobody is known to read, and the ticks of those who do would go by. `false` if asked to stop first.
     pub(super) async fn wait_for_readers(&mut self) -> Result<bool, Stop> {
         loop {
             self.follow_register().await?;
-            if self.next > 0 {
+            if self.next > 0 && self.is_registered {
                 // Who comes later joins at the feed's position, and is not waited for.
                 return Ok(true);
             }
@@ -47,7 +48,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
                     absent.push(reader.name().to_owned());
                 }
             }
-            let complete = absent.is_empty() && !self.readers.is_empty();
+            let complete = self.next == 0 && absent.is_empty() && !self.readers.is_empty();
             self.wait_for(absent, None).await?;
             if complete {
                 return Ok(true);
@@ -70,6 +71,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         })?;
         let account = self.runtime.account_scope(&self.spec.account)?;
         let keys = &self.runtime.identity.keys;
+        self.is_registered = true;
         self.readers = desired.readers.iter().map(|name| keys.strategy(&account, name)).collect();
         Ok(())
     }

@@ -23,8 +23,8 @@ pub(super) struct Observer<B> {
     pub runtime: Runtime<B>,
     pub screen: Screen,
     cursors: BTreeMap<StreamKey, (Topic, StreamId)>,
-    /// Names and owners.
-    strategies: Vec<(String, Owner)>,
+    /// Names, owners, and the epochs of this run.
+    strategies: Vec<(String, Owner, u64)>,
 }
 
 impl<B: Bus> Observer<B> {
@@ -40,7 +40,7 @@ impl<B: Bus> Observer<B> {
             }
         }
         let strategies = accounts.iter().flat_map(|places| &places.strategies);
-        let strategies = strategies.map(|place| (place.spec.name.clone(), place.owner.clone())).collect();
+        let strategies = strategies.map(|place| (place.spec.name.clone(), place.owner.clone(), place.epoch)).collect();
         Ok(Self { runtime, screen, cursors, strategies })
     }
 
@@ -71,12 +71,14 @@ impl<B: Bus> Observer<B> {
     async fn phases(&mut self) -> Result<Vec<(String, Option<Phase>)>, Failure> {
         let mut ticks = 0;
         let mut phases = Vec::new();
-        for (name, owner) in &self.strategies {
+        for (name, owner, epoch) in &self.strategies {
             let record = self.record(owner).await?;
             let fields = record.as_ref().map(|record| &record.fields);
             let position = fields.and_then(|fields| fields.get(POSITION)?.parse::<u64>().ok());
             ticks += position.map_or(0, |position| position.saturating_add(1));
-            phases.push((name.clone(), Phase::of(fields.and_then(|fields| fields.get(PHASE)))));
+            // Before this run's worker has committed, the phase is the word of the one before it.
+            let own = record.as_ref().is_some_and(|record| record.commit_id.starts_with(&format!("{epoch}.")));
+            phases.push((name.clone(), Phase::of(fields.and_then(|fields| fields.get(PHASE))).filter(|_| own)));
         }
         self.screen.progress(ticks);
         Ok(phases)
@@ -144,7 +146,8 @@ impl News {
 
 #[cfg(test)]
 mod tests {
-    use bus::{Keys, MemoryBus};
+    use bus::{AcquireOutcome, Commit, CreateOutcome, Fields, Keys, MemoryBus, StateStore as _};
+    use crds::record::PhaseState;
 
     use super::*;
     use crate::admin::Health;
@@ -160,9 +163,43 @@ mod tests {
         let runtime = Runtime { bus: MemoryBus::new(), identity, health: Health::new("run"), shutdown };
         let screen = Screen::new(false, false, None);
         let mut observer =
-            Observer { runtime, screen, cursors: BTreeMap::new(), strategies: vec![("grid-1".to_owned(), owner)] };
+            Observer { runtime, screen, cursors: BTreeMap::new(), strategies: vec![("grid-1".to_owned(), owner, 1)] };
         let phases = observer.phases().await.unwrap();
         assert!(!phases[0].1.as_ref().is_some_and(has_ended));
         assert!(matches!(End::of(phases), End::Stopped));
+    }
+
+    /// A run that goes on after one that had ended: the end in the record is that of the one before.
+    #[tokio::test]
+    async fn the_end_of_the_run_before_is_no_end_of_this_one() {
+        let keys = Keys::new("glm").unwrap();
+        let owner = keys.strategy(&Scope::account("default", "paper").unwrap(), "grid-1");
+        let bus = MemoryBus::new();
+        let CreateOutcome::Created { ledger } = bus.create(&owner, "run", &Fields::new()).await.unwrap() else {
+            panic!("the bus is new");
+        };
+        let AcquireOutcome::Acquired(acquired) = bus.acquire(&owner, &ledger, 1).await.unwrap() else {
+            panic!("nobody else takes it");
+        };
+        let (state, reason) = (PhaseState::Stopped, "MarketDataEnded".to_owned());
+        let (name, value) = Phase { state, reason, message: String::new(), generation: 0 }.to_field();
+        let set = vec![(name, value.into())];
+        let commit = Commit { commit_id: "1.1.0.0".to_owned(), set, ..Commit::default() };
+        bus.commit(&acquired.lease, &commit).await.unwrap();
+        let identity = Identity { keys, namespace: "default".to_owned(), ledger, epoch: 0 };
+        let (_stop, shutdown) = Shutdown::channel();
+        for (epoch, ended) in [(1, true), (2, false)] {
+            let runtime = Runtime {
+                bus: bus.clone(),
+                identity: identity.clone(),
+                health: Health::new("run"),
+                shutdown: shutdown.clone(),
+            };
+            let strategies = vec![("grid-1".to_owned(), owner.clone(), epoch)];
+            let screen = Screen::new(false, false, None);
+            let mut observer = Observer { runtime, screen, cursors: BTreeMap::new(), strategies };
+            let phases = observer.phases().await.unwrap();
+            assert_eq!(phases[0].1.as_ref().is_some_and(has_ended), ended, "epoch {epoch}");
+        }
     }
 }
