@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bus::{Desired, Owner, StreamId, StreamKey};
 use engine::Engine;
+use engine::messages::Tick;
 use engine::strategy::{DesiredState, Registry};
 use tracing::Instrument;
 
@@ -91,8 +92,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
         let tick_cursor = match acquired.cursors.get(&ticks) {
             Some(cursor) => *cursor,
-            // A strategy that comes later joins at the feed's position.
-            None => patiently(runtime, || runtime.bus.last_id(&ticks)).await?.unwrap_or(StreamId::ZERO),
+            None => joins_after(runtime, &ticks).await?,
         };
         let inbox_cursor = acquired.cursors.get(owner.inbox()).copied().unwrap_or(StreamId::ZERO);
         let mut worker = Self {
@@ -214,6 +214,15 @@ impl<'a, B: Bus> Worker<'a, B> {
             self.batch.touch();
         }
     }
+}
+
+/// Where a strategy that comes later joins: at the feed's position. Behind the last tick of the data nothing would ever come;
+/// it takes that one, and has seen the end.
+async fn joins_after<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey) -> Result<StreamId, Stop> {
+    let Some(last) = patiently(runtime, || runtime.bus.last_id(ticks)).await? else { return Ok(StreamId::ZERO) };
+    let found = patiently(runtime, || runtime.bus.range(ticks, last, last, 1)).await?;
+    let has_ended = found.first().and_then(|entry| entry.decode::<Tick>().ok()).is_some_and(|tick| tick.last);
+    Ok(if has_ended { last.previous() } else { last })
 }
 
 /// What one read gave.

@@ -35,6 +35,16 @@ impl StreamId {
             (None, None) => Self::MAX,
         }
     }
+
+    /// The largest id before this one; the smallest id stays itself.
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        match (self.seq.checked_sub(1), self.ms.checked_sub(1)) {
+            (Some(seq), _) => Self { ms: self.ms, seq },
+            (None, Some(ms)) => Self { ms, seq: u64::MAX },
+            (None, None) => Self::ZERO,
+        }
+    }
 }
 
 impl fmt::Display for StreamId {
@@ -150,6 +160,10 @@ mod tests {
         assert_eq!(StreamId::new(1, 2).next(), StreamId::new(1, 3));
         assert_eq!(StreamId::new(1, u64::MAX).next(), StreamId::new(2, 0));
         assert_eq!(StreamId::MAX.next(), StreamId::MAX);
+        for id in [StreamId::new(1, 2), StreamId::new(2, 0)] {
+            assert_eq!(id.previous().next(), id);
+        }
+        assert_eq!(StreamId::ZERO.previous(), StreamId::ZERO);
     }
 
     #[test]

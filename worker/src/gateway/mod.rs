@@ -250,10 +250,14 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         Ok(())
     }
 
-    /// Ready once it has started, unless its register does not read.
-    fn tell_readiness(&self) {
+    /// Ready once it has started, unless its register does not read or commands wait for one.
+    pub(super) fn tell_readiness(&self) {
         match &self.register_problem {
             Some(problem) => self.runtime.health.not_ready("RegisterUnreadable", problem),
+            None if self.awaits_register && !self.desk.has_register() => {
+                let message = "the gateway has no register; commands wait until the operator has set one";
+                self.runtime.health.not_ready("RegisterUnreadable", message);
+            }
             None if self.started => self.runtime.health.ready(),
             None => {}
         }

@@ -55,6 +55,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         }
         self.follow_books().await?;
         self.awaits_register = !self.desk.has_register();
+        self.tell_readiness();
         Ok(self.awaits_register)
     }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use bus::Topic;
 use crds::record::PHASE;
 use crds::roles::Stance;
+use engine::messages::Tick;
 use engine::strategy::DesiredState;
 use serde_json::{Value, json};
 
@@ -118,6 +119,22 @@ fn a_register_that_does_not_read_changes_nothing_and_ends_nobody() {
     bench.trade(20);
     assert_eq!(bench.account.acknowledged(), Some(Stance::CancelOrders));
     assert_eq!(bench.engine()["desired"], "Stopped");
+}
+
+/// A strategy that is added when the replay has ended gets no tick any more, and says so.
+#[test]
+fn who_joins_after_the_end_of_the_data_has_seen_the_end() {
+    for (last, reason) in [(true, "MarketDataEnded"), (false, "Trading")] {
+        let account = Account::open();
+        account.tick(&tick(398, 60_000, 1_000));
+        account.tick(&Tick { last, ..tick(399, 60_100, 2_000) });
+        let mut worker = account.start_worker(1);
+        for _ in 0..5 {
+            account.bus.clock().advance(STEP_MS);
+            assert!(worker.step().is_none());
+        }
+        assert_eq!(account.field(&account.strategy, PHASE).unwrap()["reason"], reason);
+    }
 }
 
 /// A gateway that starts and cannot read its register knows nobody's name: it cancels nothing for that, and denies nothing.
