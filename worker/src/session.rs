@@ -180,14 +180,7 @@ impl<B: Bus> Session<B> {
     pub async fn beat(&mut self) -> Result<(), Stop> {
         let runtime = self.runtime.clone();
         let owner = self.lease.owner.name().to_owned();
-        let mut patience = Patience::new(&runtime);
-        let outcome = loop {
-            match runtime.bus.beat(&self.lease).await {
-                Ok(outcome) => break outcome,
-                Err(error) => patience.endure(error).await?,
-            }
-        };
-        match outcome {
+        match patiently(&runtime, || runtime.bus.beat(&self.lease)).await? {
             BeatOutcome::Beaten { version, register, full } => {
                 (self.register, self.seen) = (register, Instant::now());
                 self.judge_room(full).await;
@@ -240,7 +233,6 @@ impl<B: Bus> Session<B> {
             self.says_full = true;
             self.runtime.health.store_full(MEMORY_FULL, &format!("no commit passes: {}", Failure::MemoryFull));
         } else {
-            self.runtime.health.reachable();
             self.has_room();
         }
     }
