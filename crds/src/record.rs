@@ -16,7 +16,7 @@ pub const KEPT: [&str; 2] = [REPORT, STARTED_AT];
 /// What the name of a field begins with that holds an order at a gateway.
 pub const ORDER: &str = "order:";
 /// What the name of a field begins with that holds the stance that a gateway follows for a ledger, as a word of
-/// [`Stance`](crate::roles::Stance): its acknowledgement.
+/// [`Stance`]: its acknowledgement.
 pub const STANCE: &str = "stance:";
 /// The stance in such a field; `None` where there is none, or one of a newer version.
 pub fn acknowledged(field: Option<impl AsRef<str>>) -> Option<Stance> {

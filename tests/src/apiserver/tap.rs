@@ -15,7 +15,7 @@ use tower::{Layer, Service};
 /// When an operator ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crash {
-    /// Its n-th write, from 1, is kept back, as by a slow network: it arrives when [`Tap::deliver`] says so, long after.
+    /// Its n-th write, from 1, is kept back, as by a slow network: it arrives when `Tap::deliver` says so, long after.
     Before(usize),
     /// Its n-th write is done, and it does not hear so.
     After(usize),
