@@ -79,7 +79,9 @@ fn each_example_is_valid_and_trades_as_it_always_did() {
         let strategy: Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
         let status = &strategy["status"];
         let (base, held, cash) = example.position;
-        let orders = json!({"open": 0, "unknown": 0, "filled": example.trades, "denied": 0, "rejected": 0});
+        let orders = json!({
+            "open": 0, "unknown": 0, "filled": example.trades, "denied": 0, "deniedReasons": {}, "expired": 0, "rejected": 0,
+        });
         assert_eq!(status["orders"], orders, "{file}");
         assert_eq!(status["position"], json!({base: held, "USDT": cash}), "{file}");
         assert_eq!(status["pnl"]["net"], example.net, "{file}");

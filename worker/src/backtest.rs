@@ -65,7 +65,23 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Vec<Out
             summaries.insert(symbol.clone(), Arc::new(scan(symbol, data)?));
         }
     }
-    specs.iter().map(|spec| simulate(spec, &summaries[&spec.spec.instruments[0].symbol], registry)).collect()
+    let mut simulations: Vec<_> = specs.iter().map(|spec| Simulation::new(spec, registry)).collect::<Result<_, _>>()?;
+    for summary in summaries.values() {
+        let on_it = simulations.iter_mut().filter(|simulation| *simulation.symbol() == summary.symbol);
+        replay(summary, &mut on_it.collect::<Vec<_>>())?;
+    }
+    simulations.iter().map(Simulation::outcome).collect()
+}
+
+/// Reads the data of one market once, for all strategies on it.
+fn replay(summary: &Arc<Summary>, simulations: &mut [&mut Simulation]) -> Result<(), Failure> {
+    for tick in Replay::open(Arc::clone(summary)) {
+        let tick = tick.map_err(|error| Failure::refused(error.to_string()))?;
+        for simulation in simulations.iter_mut() {
+            simulation.tick(&tick).map_err(Failure::refused)?;
+        }
+    }
+    Ok(())
 }
 
 /// Every strategy with its account, or with a free paper account where no file holds its own.
@@ -110,18 +126,9 @@ fn scan(symbol: &Symbol, data: &[Data]) -> Result<Summary, Failure> {
     Ok(Replay::scan(&files, symbol).map_err(Stop::from)?)
 }
 
-fn simulate(spec: &StrategySpec, summary: &Arc<Summary>, registry: &Registry) -> Result<Outcome, Failure> {
-    let refuse = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
-    let mut simulation = Simulation::new(spec, registry).map_err(|error| refuse(&error))?;
-    for tick in Replay::open(Arc::clone(summary)) {
-        simulation.tick(&tick.map_err(|error| refuse(&error))?).map_err(|problem| refuse(&problem))?;
-    }
-    Outcome::of(&spec.name, &simulation.engine, &simulation.fills)
-        .ok_or_else(|| Failure::refused(format!("{}: the data holds no tick", spec.name)))
-}
-
 /// An engine, a gateway's counter and a paper venue, with nothing between them.
 struct Simulation {
+    name: String,
     engine: Engine,
     counter: Counter,
     venue: PaperVenue,
@@ -129,13 +136,24 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn new(spec: &StrategySpec, registry: &Registry) -> Result<Self, Box<dyn std::error::Error>> {
-        let config = spec.engine_config(LEDGER.parse()?)?;
+    fn new(spec: &StrategySpec, registry: &Registry) -> Result<Self, Failure> {
+        let refuse = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
+        let ledger = LEDGER.parse().map_err(|error| refuse(&error))?;
+        let config = spec.engine_config(ledger).map_err(|error| refuse(&error))?;
         let venue = PaperVenue::new(config.fees.clone(), spec.account.latency_ms());
         let book = BookSpec::new(spec.name.clone(), config.ledger.clone(), spec.spec.capital.clone(), Stance::Open);
-        let counter = Counter::new(&config.fees, book)?;
-        let engine = saved::engine(spec, LEDGER, None, registry)?;
-        Ok(Self { engine, counter, venue, fills: Vec::new() })
+        let counter = Counter::new(&config.fees, book).map_err(|error| refuse(&error))?;
+        let engine = saved::engine(spec, LEDGER, None, registry).map_err(|error| refuse(&error))?;
+        Ok(Self { name: spec.name.clone(), engine, counter, venue, fills: Vec::new() })
+    }
+
+    fn symbol(&self) -> &Symbol {
+        &self.engine.instrument().symbol
+    }
+
+    fn outcome(&self) -> Result<Outcome, Failure> {
+        Outcome::of(&self.name, &self.engine, &self.fills)
+            .ok_or_else(|| Failure::refused(format!("{}: the data holds no tick", self.name)))
     }
 
     /// One tick: the engine first, then orders that wait, then the orders it made; each update is applied

@@ -81,7 +81,7 @@ fn json_of_run_is_one_resource_a_line() {
             "funding": "0",
             "net": "-22.2718809",
         },
-        "orders": {"open": 0, "unknown": 0, "filled": 3, "denied": 0, "rejected": 0},
+        "orders": {"open": 0, "unknown": 0, "filled": 3, "denied": 0, "deniedReasons": {}, "expired": 0, "rejected": 0},
         "risk": {"state": "AllowAll", "reason": ""},
         "decision": {
             "reason": "PriceBetweenBands",

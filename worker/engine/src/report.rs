@@ -51,8 +51,9 @@ pub struct Pnl {
     pub net: Notional,
 }
 
-/// Orders by how they stand or ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+/// Orders by how they stand or ended. Of those that are over each is counted once, but for one of which more is told
+/// after its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderCounts {
     /// Not over yet.
@@ -61,10 +62,25 @@ pub struct OrderCounts {
     pub unknown: u64,
     /// Over, and at least a part has traded.
     pub filled: u64,
-    /// Refused by our own checks.
+    /// Refused by our own checks; a reason that stays the same is counted once, not once a tick.
     pub denied: u64,
+    /// Those that were denied, by reason.
+    #[serde(default)]
+    pub denied_reasons: BTreeMap<String, u64>,
+    /// Over without a trade: the market went away before the order reached it, or its time was over.
+    #[serde(default)]
+    pub expired: u64,
     /// Refused by the venue.
     pub rejected: u64,
+}
+
+impl OrderCounts {
+    /// Counts an order that our own checks refused.
+    pub fn deny(&mut self, reason: &str) {
+        self.denied = self.denied.saturating_add(1);
+        let count = self.denied_reasons.entry(reason.to_owned()).or_default();
+        *count = count.saturating_add(1);
+    }
 }
 
 /// Which orders are allowed, and why.

@@ -136,6 +136,11 @@ impl Engine {
         turn.effects
     }
 
+    /// What it trades.
+    pub const fn instrument(&self) -> &Instrument {
+        &self.config.instrument
+    }
+
     /// Sequence of the last tick taken; `None` before the first.
     pub fn last_sequence(&self) -> Option<u64> {
         self.state.last_tick.as_ref().map(|tick| tick.sequence)

@@ -132,7 +132,7 @@ impl Engine {
     fn close(&mut self, turn: &mut Turn, mut order: Order) {
         let before = order.closed_with.replace(order.filled);
         if before.is_none() {
-            self.count_end(order.state);
+            self.count_end(&order);
         }
         let newly_traded = !order.filled.is_zero() && before.is_none_or(Quantity::is_zero);
         if newly_traded {
@@ -156,14 +156,18 @@ impl Engine {
         }
     }
 
-    fn count_end(&mut self, state: OrderState) {
+    /// An order of which a part has traded counts as filled, however it ended.
+    fn count_end(&mut self, order: &Order) {
+        if !order.filled.is_zero() {
+            return;
+        }
         let counts = &mut self.state.counts;
-        match state {
+        match order.state {
             OrderState::Rejected => counts.rejected = counts.rejected.saturating_add(1),
-            OrderState::Denied => counts.denied = counts.denied.saturating_add(1),
+            OrderState::Denied => counts.deny(if order.reason.is_empty() { "Denied" } else { &order.reason }),
+            OrderState::Expired => counts.expired = counts.expired.saturating_add(1),
             OrderState::Filled
             | OrderState::Canceled
-            | OrderState::Expired
             | OrderState::Committed
             | OrderState::Sent
             | OrderState::Accepted

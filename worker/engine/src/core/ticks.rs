@@ -204,7 +204,7 @@ impl Engine {
         if last.as_ref() == Some(&decision.reason) {
             self.state.decision = decision;
         } else {
-            self.state.counts.denied = self.state.counts.denied.saturating_add(1);
+            self.state.counts.deny(&decision.reason);
             self.decide(turn, decision);
         }
     }

@@ -69,7 +69,7 @@ pub(super) fn report(engine: &Engine) -> Report {
         funding: Notional::ZERO,
         net: profit.net,
     });
-    let mut orders = state.counts;
+    let mut orders = state.counts.clone();
     orders.open = state.orders.len() as u64;
     orders.unknown = state.orders.iter().filter(|order| order.state == OrderState::Unknown).count() as u64;
     Report {
