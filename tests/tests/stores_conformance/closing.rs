@@ -85,7 +85,7 @@ async fn a_closed_ledger_leaves_little_and_not_for_ever() {
     left.sort_unstable();
     assert_eq!(left, [register.clone(), record.clone()]);
     let bytes: u64 = left.iter().map(|key| memory(&server, key)).sum();
-    println!("{bytes} bytes are left of a closed ledger, for a day");
+    println!("{bytes} bytes are left of a closed ledger, for a while");
     assert!(bytes < 1_024, "{bytes} bytes are left");
     for key in [&record, &register] {
         let time: u64 = server.cli(&["PTTL", key]).parse().expect("it ends");

@@ -183,8 +183,9 @@ pub enum BeatOutcome {
 ///
 /// The tombstone tells a process that is late, and the operator after a crash, that the ledger was closed. Later such a
 /// process is told that there is no record, and may do as little. The register stays so long to refuse a write that is
-/// late: a register that is gone would take an older value for a newer one.
-pub const CLOSED_KEPT_MS: u64 = 24 * 3_600_000;
+/// late: a register that is gone would take an older value for a newer one. No request is on its way for minutes, and
+/// what is kept for longer is memory that a fleet lacks whose accounts come and go.
+pub const CLOSED_KEPT_MS: u64 = 15 * 60_000;
 
 /// What goes with a ledger when it is closed. Everything else of the record's fields and cursors goes too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
