@@ -128,7 +128,7 @@ pub fn orders(counter: &mut Instructions, registry: &Registry, ticks: u32) -> Re
 fn step(engine: &mut Engine, template: &Tick, sequence: u64) -> Vec<Effect> {
     let now = Timestamp::from_millis(START_MS).plus_millis(i64::try_from(sequence).unwrap_or(i64::MAX) * 1_000);
     let tick = Tick { time: Some(now), received: now, sequence, ..template.clone() };
-    engine.step(now, Event::Tick(tick))
+    engine.tick(now, &tick)
 }
 
 /// All of an order, traded at its limit, without a fee.
