@@ -9,7 +9,7 @@ use engine::strategy::Registry;
 use crate::backtest::{self, Data};
 use crate::exit::{Failure, print};
 use crate::options::Role;
-use crate::{launch, ledger, run, telemetry, validate};
+use crate::{bench, launch, ledger, run, telemetry, validate};
 
 /// Runs crypto trading strategies: on a laptop, on recorded data, or as the pods of an operator.
 #[derive(Debug, Parser)]
@@ -34,6 +34,8 @@ enum Command {
         #[arg(long, value_enum)]
         output: Option<BacktestOutput>,
     },
+    /// Measure how fast this machine takes ticks, and print it per second.
+    Bench(bench::Options),
     /// Check manifests offline and print all errors at once.
     Validate {
         /// Manifests.
@@ -69,6 +71,7 @@ fn command(command: Command, registry: &Registry) -> ExitCode {
     let done = match command {
         Command::Run(options) => run::run(&options, registry),
         Command::Backtest { file, data, output } => backtest(&file, &data, output, registry),
+        Command::Bench(options) => bench::run(&options, registry),
         Command::Validate { files } => validate::run(&files),
         Command::Ledger(command) => ledger::run(&command, registry),
         Command::Strategy(role) => launch::strategy(&role, registry),

@@ -7,6 +7,7 @@
 
 mod admin;
 mod backtest;
+mod bench;
 mod cli;
 mod document;
 mod exit;

@@ -9,21 +9,37 @@ use serde::{Deserialize, Serialize};
 use crate::numbers::{ExactDecimal, Notional, NumberError, Price, Quantity};
 use crate::validation::Violation;
 
+// The code lies in the value itself: a symbol is in every tick, and a copy of it must allocate nothing.
 /// An asset's code: 1 to 20 capital letters and digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub struct Asset(String);
+pub struct Asset {
+    /// Zeros past the end, so that codes are in the order of their text.
+    code: [u8; Self::LENGTH_MAX],
+    length: u8,
+}
 
 impl Asset {
+    /// The most letters and digits of a code.
+    const LENGTH_MAX: usize = 20;
+
     /// The code.
     pub fn as_str(&self) -> &str {
-        &self.0
+        let code = self.code.get(..usize::from(self.length)).unwrap_or_default();
+        // Only letters and digits were let in.
+        std::str::from_utf8(code).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Asset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Asset({self})")
     }
 }
 
 impl fmt::Display for Asset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -32,10 +48,13 @@ impl FromStr for Asset {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let letters = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-        if text.is_empty() || text.len() > 20 || !letters {
-            return Err(SymbolError { text: text.chars().take(60).collect() });
+        let refuse = || SymbolError { text: text.chars().take(60).collect() };
+        if text.is_empty() || !letters {
+            return Err(refuse());
         }
-        Ok(Self(text.to_owned()))
+        let mut code = [0; Self::LENGTH_MAX];
+        code.get_mut(..text.len()).ok_or_else(refuse)?.copy_from_slice(text.as_bytes());
+        Ok(Self { code, length: u8::try_from(text.len()).map_err(|_| refuse())? })
     }
 }
 
@@ -49,7 +68,7 @@ impl TryFrom<String> for Asset {
 
 impl From<Asset> for String {
     fn from(asset: Asset) -> Self {
-        asset.0
+        asset.as_str().to_owned()
     }
 }
 

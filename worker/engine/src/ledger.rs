@@ -97,6 +97,16 @@ impl Ledger {
         Ok(())
     }
 
+    /// Takes up amounts of a release that kept 28 digits, each of which was rounded to 18 by itself: the realized profit
+    /// takes what is then missing from `net = equity − opening equity`, at most a few units of the last digit.
+    pub(crate) fn settle_rounding(&mut self) -> Result<(), NumberError> {
+        if let Some(opening) = self.opening {
+            let given = opening.equity_at(opening.price)?;
+            self.realized = self.quote.plus(self.cost)?.plus(self.fees)?.minus(given)?;
+        }
+        Ok(())
+    }
+
     /// What the opening coins were worth; `None` before the first tick.
     pub const fn opening(&self) -> Option<&Opening> {
         self.opening.as_ref()
@@ -173,7 +183,7 @@ impl Ledger {
     fn pay_fee(&mut self, fill: &Fill) -> Result<(), LedgerError> {
         self.fees = self.fees.plus(fill.fee_quote)?;
         if fill.fee_asset == *self.symbol.base() {
-            let coins = Quantity::new(fill.fee.get())?;
+            let coins = Quantity::try_from(fill.fee)?;
             if fill.side == Side::Buy && coins <= fill.quantity {
                 // Coins that never arrive are not sold: their share of this trade's worth leaves the cost.
                 self.base = self.base.minus(coins)?;

@@ -37,7 +37,7 @@ impl Need {
     }
 
     fn of_sale(symbol: &Symbol, quantity: Quantity) -> Result<Self, NumberError> {
-        Ok(Self { asset: symbol.base().clone(), amount: Notional::new(quantity.get())? })
+        Ok(Self { asset: symbol.base().clone(), amount: Notional::from(quantity) })
     }
 
     fn of_purchase(symbol: &Symbol, worst: Price, quantity: Quantity, fees: &Fees) -> Result<Self, NumberError> {
@@ -89,7 +89,7 @@ impl Book {
 
     fn try_apply(&mut self, fill: &Fill) -> Result<(), NumberError> {
         let worth = fill.price.times(fill.quantity)?;
-        let coins = Notional::new(fill.quantity.get())?;
+        let coins = Notional::from(fill.quantity);
         let (base, quote) = (fill.symbol.base(), fill.symbol.quote());
         let (coins, money) = match fill.side {
             Side::Buy => (coins, Notional::ZERO.minus(worth)?),
@@ -108,11 +108,11 @@ impl Book {
             return self.add(quote, Notional::ZERO.minus(fill.fee_quote)?);
         }
         let left = self.holds(base);
-        let comes_out_of_the_trade = fill.side == Side::Buy && fill.fee.get() <= fill.quantity.get();
+        let comes_out_of_the_trade = fill.side == Side::Buy && fill.fee <= Notional::from(fill.quantity);
         if comes_out_of_the_trade || fill.fee <= left {
             return self.add(base, Notional::ZERO.minus(fill.fee)?);
         }
-        let paid = fill.price.times(Quantity::new(left.get())?)?.min(fill.fee_quote);
+        let paid = fill.price.times(Quantity::try_from(left)?)?.min(fill.fee_quote);
         self.hold(base, Notional::ZERO);
         self.add(quote, paid.minus(fill.fee_quote)?)
     }

@@ -114,7 +114,7 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
         None => {}
         Some(saved) => {
             let state: State = serde_json::from_str(saved).map_err(|error| format!("its state: {error}"))?;
-            let base = Notional::new(state.ledger.base.get()).map_err(|error| text(&error))?;
+            let base = Notional::from(state.ledger.base);
             book.hold(state.ledger.symbol.base(), base);
             book.hold(state.ledger.symbol.quote(), state.ledger.quote);
             highest = used(&state, elsewhere);

@@ -2,6 +2,7 @@
 //!
 //! It may not read a clock, use chance, or do input and output; it never fails, it refuses with a reason.
 
+mod calm;
 mod closed;
 mod orders;
 mod sequence;
@@ -22,10 +23,11 @@ use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, Stat
 use crate::numbers::{Notional, Quantity};
 use crate::order::Order;
 use crate::report::Report;
-use crate::risk::{Approved, PositionBounds, RiskParameters};
+use crate::risk::{Approved, PositionBounds, PositionLimits, RiskParameters};
 use crate::strategy::{Definition, DesiredState, Strategy, StrategyError};
 use crate::time::Timestamp;
 
+use calm::Calm;
 pub use orders::MissingFill;
 use state::State;
 pub use state::{RestoreError, SnapshotError};
@@ -98,8 +100,11 @@ pub struct Engine {
     config: Config,
     kind: &'static str,
     bounds: PositionBounds,
+    limits: PositionLimits,
     strategy: Box<dyn Strategy>,
     state: State,
+    /// Where ticks change nothing of the standing; none before the first.
+    calm: Option<Calm>,
 }
 
 impl Engine {
@@ -107,14 +112,20 @@ impl Engine {
     pub fn new(config: Config, definition: &Definition) -> Result<Self, StrategyError> {
         let strategy = (definition.start)(&config.parameters, None)?;
         let state = State::new(&config);
-        Ok(Self { config, kind: definition.name, bounds: definition.position_bounds, strategy, state })
+        Ok(Self::of(config, definition, strategy, state))
     }
 
     /// A strategy as it was when `saved` was taken, under the parameters of `config`.
     pub fn restore(config: Config, definition: &Definition, saved: &Value) -> Result<Self, RestoreError> {
         let state = State::restore(saved)?;
         let strategy = (definition.start)(&config.parameters, Some(&state.strategy))?;
-        Ok(Self { config, kind: definition.name, bounds: definition.position_bounds, strategy, state })
+        Ok(Self::of(config, definition, strategy, state))
+    }
+
+    fn of(config: Config, definition: &Definition, strategy: Box<dyn Strategy>, state: State) -> Self {
+        let (kind, bounds) = (definition.name, definition.position_bounds);
+        let limits = config.risk.position_limits();
+        Self { config, kind, bounds, limits, strategy, state, calm: None }
     }
 
     /// All state, for [`Engine::restore`].
@@ -128,11 +139,19 @@ impl Engine {
     pub fn step(&mut self, now: Timestamp, event: Event) -> Vec<Effect> {
         let mut turn = Turn::new(now);
         match event {
-            Event::Tick(tick) => self.on_tick(&mut turn, tick),
+            Event::Tick(tick) => self.on_tick(&mut turn, &tick),
             Event::OrderUpdate(update) => self.on_order_update(&mut turn, &update),
             Event::Control(desired) => self.on_control(&mut turn, desired),
             Event::Recovered { highest_sequence } => self.on_recovered(&mut turn, highest_sequence),
         }
+        turn.effects
+    }
+
+    /// Takes a tick as [`Engine::step`] takes it as an event. Where it leads to nothing, nothing is allocated.
+    #[must_use]
+    pub fn tick(&mut self, now: Timestamp, tick: &Tick) -> Vec<Effect> {
+        let mut turn = Turn::new(now);
+        self.on_tick(&mut turn, tick);
         turn.effects
     }
 

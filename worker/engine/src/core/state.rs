@@ -10,7 +10,7 @@ use super::closed::ClosedOrders;
 use super::sequence::Gap;
 use crate::ledger::Ledger;
 use crate::messages::{AlertKind, Side, Tick};
-use crate::numbers::{Notional, Ratio};
+use crate::numbers::{Notional, NumberError, Ratio};
 use crate::order::Order;
 use crate::report::{Decision, OrderCounts, RecentTrade};
 use crate::risk::{OrderRate, RiskState};
@@ -35,6 +35,9 @@ pub enum RestoreError {
     /// The strategy's part does not read.
     #[error(transparent)]
     Strategy(#[from] StrategyError),
+    /// Its books, of more digits than are kept now, do not add up in the digits that are.
+    #[error("the saved ledger cannot be rounded to {PLACES} digits after the point: {0}")]
+    Digits(#[from] NumberError),
 }
 
 /// Why the state could not be put into its saved form. Nothing may then be committed in its place.
@@ -102,6 +105,19 @@ pub(super) struct State {
     pub strategy: Value,
 }
 
+/// Digits after the point that money is kept with.
+const PLACES: usize = 18;
+
+/// Whether one of the amounts in `ledger` has more digits after the point than are kept. The release that kept 28 wrote
+/// them only with data finer than its rules.
+fn has_more_digits(ledger: &Value) -> bool {
+    let is_long = |amount: &Value| {
+        let fraction = amount.as_str().and_then(|text| text.split_once('.'));
+        fraction.is_some_and(|(_, fraction)| fraction.len() > PLACES)
+    };
+    ledger.as_object().is_some_and(|fields| fields.values().any(is_long))
+}
+
 impl State {
     pub fn new(config: &Config) -> Self {
         Self {
@@ -137,7 +153,11 @@ impl State {
         if found > u64::from(VERSION) {
             return Err(RestoreError::NewerVersion { found });
         }
-        Ok(Self::deserialize(saved)?)
+        let mut state = Self::deserialize(saved)?;
+        if saved.get("ledger").is_some_and(has_more_digits) {
+            state.ledger.settle_rounding()?;
+        }
+        Ok(state)
     }
 
     pub fn saved_with(&self, strategy: Value) -> Result<Value, SnapshotError> {

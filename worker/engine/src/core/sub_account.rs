@@ -17,7 +17,7 @@ impl Engine {
         let (symbol, ledger) = (&self.config.instrument.symbol, &self.state.ledger);
         let told = |asset: &Asset| sub_account.get(asset).copied().unwrap_or_default();
         let (base, quote) = (told(symbol.base()), told(symbol.quote()));
-        if base.get() == ledger.base().get() && quote == ledger.quote() {
+        if base == Notional::from(ledger.base()) && quote == ledger.quote() {
             return None;
         }
         Some(format!(

@@ -1,50 +1,51 @@
 //! A tick: limits first, then the strategy, then the order checks.
 
 use super::Engine;
+use super::calm::{Calm, Standing};
 use super::sequence::{Follows, Gap, follows};
 use super::turn::Turn;
 use crate::Effect;
 use crate::client_order_id::ClientOrderId;
 use crate::messages::{AlertKind, CommandKind, OrderCommand, Severity, Side, SignalSide, Tick};
-use crate::numbers::{NumberError, Ratio};
+use crate::numbers::{Notional, NumberError, Ratio};
 use crate::order::Order;
 use crate::report::Decision;
 use crate::risk::{Approved, Denial, OrderCheck, Refusal, RiskState};
 use crate::strategy::{DesiredState, Intent, Signal, View, Warning};
 
 impl Engine {
-    pub(super) fn on_tick(&mut self, turn: &mut Turn, tick: Tick) {
-        if !self.is_new(turn, &tick) {
+    pub(super) fn on_tick(&mut self, turn: &mut Turn, tick: &Tick) {
+        if !self.is_new(turn, tick) {
             return;
         }
         let first = self.state.last_tick.is_none();
         self.state.ticks = self.state.ticks.saturating_add(1);
         self.state.as_of = turn.now;
-        if self.value(&tick).is_err() {
-            self.halt(turn, AlertKind::LedgerBroken, "the equity cannot be exact in 28 digits");
-        }
-        self.follow_limits(turn, &tick);
+        self.follow(turn, tick);
         let view = View {
             now: turn.now,
             instrument: &self.config.instrument,
             risk: self.state.risk,
             order_open: !self.state.orders.is_empty(),
         };
-        let intent = self.strategy.on_tick(&tick, &view);
+        let intent = self.strategy.on_tick(tick, &view);
         if first {
-            for warning in self.strategy.warnings(&tick, &self.config.fees) {
+            for warning in self.strategy.warnings(tick, &self.config.fees) {
                 self.state.warnings.push(warning.kind);
                 turn.alert(&self.config, Severity::Warning, warning);
             }
         }
         match intent {
             Intent::Hold(reason) => self.hold(turn, reason),
-            Intent::Trade(signal) => match self.check(turn, &signal, &tick) {
+            Intent::Trade(signal) => match self.check(turn, &signal, tick) {
                 Ok(command) => self.order(turn, &signal, command),
                 Err(refusal) => self.deny(turn, &signal, &refusal),
             },
         }
-        self.state.last_tick = Some(tick);
+        match &mut self.state.last_tick {
+            Some(last) => last.clone_from(tick),
+            none => *none = Some(tick.clone()),
+        }
     }
 
     /// Whether a tick is to be taken: one that was delivered before is not.
@@ -78,19 +79,41 @@ impl Engine {
         true
     }
 
-    /// Values the books at the tick's price and follows peak and fall.
-    fn value(&mut self, tick: &Tick) -> Result<(), NumberError> {
+    /// Values the books at the tick's price and evaluates the position limits, before any signal; not where both are
+    /// known to stay as they are.
+    fn follow(&mut self, turn: &mut Turn, tick: &Tick) {
+        if self.calm.is_some_and(|calm| calm.covers(&Standing::of(&self.state), tick.price)) {
+            return;
+        }
+        let known = match self.value(tick) {
+            Ok(fall_is_known) => {
+                self.follow_limits(turn, tick);
+                fall_is_known
+            }
+            Err(_) => {
+                self.halt(turn, AlertKind::LedgerBroken, "the equity cannot be exact in 28 digits");
+                false
+            }
+        };
+        let standing = Standing::of(&self.state);
+        self.calm = known.then(|| Calm::with(self.calm, standing, tick.price));
+    }
+
+    /// Values the books at the tick's price and follows peak and fall. Says whether the fall, if there is one, could
+    /// be followed.
+    fn value(&mut self, tick: &Tick) -> Result<bool, NumberError> {
         self.state.ledger.open_at(tick.price)?;
         let equity = self.state.ledger.equity_at(tick.price)?;
         if equity >= self.state.peak {
             self.state.peak = equity;
-        } else if let Some(fall) = self.state.peak.minus(equity)?.share_of(self.state.peak) {
-            self.state.deepest_fall = self.state.deepest_fall.max(fall);
+            return Ok(true);
         }
-        Ok(())
+        let fall = self.state.peak.minus(equity)?.share_of(self.state.peak);
+        self.state.deepest_fall = self.state.deepest_fall.max(fall.unwrap_or_default());
+        Ok(fall.is_some() || self.state.peak == Notional::ZERO)
     }
 
-    /// Evaluates the position limits before any signal.
+    /// Evaluates the position limits.
     fn follow_limits(&mut self, turn: &mut Turn, tick: &Tick) {
         if self.state.risk == RiskState::Halted {
             return;
@@ -99,7 +122,7 @@ impl Engine {
         let (Ok(position), Ok(equity)) = (tick.price.times(ledger.base()), ledger.equity_at(tick.price)) else {
             return;
         };
-        let limits = self.config.risk.position_limits();
+        let limits = self.limits;
         let risk = limits.state(self.bounds, position, equity);
         if risk == self.state.risk {
             return;

@@ -89,9 +89,10 @@ pub(super) fn report(engine: &Engine) -> Report {
 fn position(engine: &Engine) -> BTreeMap<String, Notional> {
     let symbol = &engine.config.instrument.symbol;
     let ledger = &engine.state.ledger;
-    // A quantity is a decimal within the range of money, so this cannot fail.
-    let base = Notional::new(ledger.base().get()).unwrap_or_default();
-    BTreeMap::from([(symbol.base().to_string(), base), (symbol.quote().to_string(), ledger.quote())])
+    BTreeMap::from([
+        (symbol.base().to_string(), Notional::from(ledger.base())),
+        (symbol.quote().to_string(), ledger.quote()),
+    ])
 }
 
 fn risk(state: RiskState, halt: Option<AlertKind>) -> RiskReport {

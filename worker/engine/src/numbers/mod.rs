@@ -1,34 +1,41 @@
-//! Money arithmetic: exact decimals in newtypes with bounded digits and only meaningful operations.
+//! Money arithmetic: integers of one fixed scale in newtypes with bounded digits and only meaningful operations.
 //!
-//! Nothing here rounds unless the name of the operation says so. An operation that cannot be exact in
-//! 28 digits fails with [`NumberError::TooManyDigits`] instead of dropping digits, because
-//! `rust_decimal` itself would round in silence.
+//! Sums, differences and comparisons are exact. Prices, quantities and money are counted in 10^-18, shares in 10^-20, in
+//! 128 bits; products and quotients are made in 256 bits where 128 do not hold them. A product of two numbers that has
+//! more than 18 digits after the point is rounded to 18 once, half to even: with the rules that a manifest may have
+//! ([`crate::instrument::Rules::PLACES_MAX`]) none has, so only data that are finer than these rules meet it. Every
+//! other rounding is in the name of its operation. `rust_decimal` reads and writes what manifests and messages hold.
 //!
 //! | type | range | digits after the point | unit |
 //! |---|---|---|---|
-//! | [`Price`] | above 0, below 10^12 | 9 as input | quote per base |
-//! | [`Quantity`] | 0 or more, below 10^15 | 9 as input | base |
-//! | [`Notional`] | below 10^15 in size | what 28 digits hold | quote |
+//! | [`Price`] | above 0, below 10^12 | 18; 9 as input | quote per base |
+//! | [`Quantity`] | 0 or more, below 10^15 | 18; 9 as input | base |
+//! | [`Notional`] | below 10^15 in size | 18 | quote |
 //! | [`Ratio`] | below 10^9 in size | 20 | none; 1 is the whole |
 //! | [`Volume`] | 0 or more, below 10^28 | 18, and 28 in all; rounded when read | base; information only |
+//!
+//! What is read with more digits than its type keeps, such as money in a record of a release that kept 28, is rounded
+//! half to even to 18; a price is refused, because a price that moved would be another price.
 
 #![allow(
     clippy::arithmetic_side_effects,
-    reason = "the ranges above bound every operand: a mantissa has 96 bits and a scale is at most 28, so products, and sums \
-              at one scale, fit 256 bits; what may not is checked where it stands"
+    reason = "the ranges above bound every operand: it has at most 111 bits, so sums fit 128 and products 256; what may not \
+              is checked where it stands"
 )]
 
 mod exact;
 mod exact_decimal;
+mod fixed;
 mod notional;
 mod price;
 mod quantity;
 mod ratio;
 mod volume;
+mod wide;
 
 pub use exact_decimal::ExactDecimal;
 pub use notional::Notional;
-pub use price::Price;
+pub use price::{Price, PriceBound};
 pub use quantity::Quantity;
 pub use ratio::Ratio;
 pub use volume::Volume;
@@ -61,19 +68,11 @@ pub enum NumberError {
 }
 
 /// Serde and formatting that each number type shares: strings on the wire, never floats.
-macro_rules! decimal_text {
+macro_rules! number_text {
     ($name:ident) => {
-        impl std::fmt::Display for $name {
+        impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                std::fmt::Display::fmt(&self.0, f)
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = $crate::numbers::NumberError;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Self::new($crate::numbers::exact::parse(text)?)
+                write!(f, concat!(stringify!($name), "({})"), self)
             }
         }
 
@@ -85,8 +84,7 @@ macro_rules! decimal_text {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                deserializer.deserialize_str($crate::numbers::Text(std::marker::PhantomData))
             }
         }
 
@@ -101,4 +99,19 @@ macro_rules! decimal_text {
         }
     };
 }
-pub(crate) use decimal_text;
+pub(crate) use number_text;
+
+/// Reads a number from the text of a message, without a copy of it.
+struct Text<T>(std::marker::PhantomData<T>);
+
+impl<T: std::str::FromStr<Err = NumberError>> serde::de::Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}

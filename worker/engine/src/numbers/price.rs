@@ -1,114 +1,244 @@
 //! A price in quote per base. Knows its own display scale; may not be zero or negative.
 
 use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::num::NonZeroI128;
+use std::str::FromStr;
 
+use ethnum::I256;
 use rust_decimal::Decimal;
 
-use super::{Notional, NumberError, Quantity, Ratio, decimal_text, exact};
+use super::{Notional, NumberError, Quantity, Ratio, exact, fixed, number_text, wide};
 
-/// A price above 0 and below 10^12, in quote per base.
+/// A price above 0 and below 10^12, in quote per base, in units of 10^-18.
 ///
-/// The number of digits after the point is kept: a fill's price shows the tick size's digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Price(Decimal);
+/// The number of digits after the point is kept: a fill's price shows the tick size's digits. It plays no part when
+/// prices are compared.
+#[derive(Clone, Copy)]
+pub struct Price {
+    units: NonZeroI128,
+    /// Digits after the point that are shown; the others are 0.
+    places: u8,
+}
 
-decimal_text!(Price);
+number_text!(Price);
+
+/// What is above 0 and below it is in range.
+const LIMIT: i128 = 1_000_000_000_000 * fixed::ONE;
+const RANGE: &str = "above 0 and below 10^12";
+
+/// A bound that prices are held against: a price times a factor, taken to the next price that can be. It may lie where
+/// no price can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PriceBound(i128);
 
 impl Price {
     /// Digits after the point of an average price, by contract.
     pub const AVERAGE_PLACES: u32 = 8;
 
-    /// Checks the range; keeps the digits as given.
+    /// Checks the range; keeps the digits as given. More than 18 of them after the point are refused.
     pub fn new(value: Decimal) -> Result<Self, NumberError> {
         if value <= Decimal::ZERO || value >= Decimal::from(1_000_000_000_000_i64) {
-            let (value, range) = (value.to_string(), "above 0 and below 10^12");
-            return Err(NumberError::OutOfRange { kind: "price", value, range });
+            return Err(NumberError::OutOfRange { kind: "price", value: value.to_string(), range: RANGE });
         }
-        Ok(Self(value))
+        match fixed::units_of(value, fixed::PLACES) {
+            (units, true) => Self::checked(I256::from(units), value.scale().min(fixed::PLACES)),
+            (_, false) => {
+                let range = "at most 18 digits after the point";
+                Err(NumberError::OutOfRange { kind: "price", value: value.to_string(), range })
+            }
+        }
     }
 
-    /// The decimal itself.
-    pub const fn get(self) -> Decimal {
-        self.0
+    /// Checks the range of a result, which has no digits past `places`.
+    fn checked(units: I256, places: u32) -> Result<Self, NumberError> {
+        let small = i128::try_from(units).ok().and_then(|units| Self::of_units(units, places));
+        small.ok_or_else(|| {
+            let value = fixed::text(units, fixed::PLACES);
+            NumberError::OutOfRange { kind: "price", value, range: RANGE }
+        })
+    }
+
+    fn of_units(units: i128, places: u32) -> Option<Self> {
+        let units = NonZeroI128::new(units).filter(|units| (1..LIMIT).contains(&units.get()))?;
+        Some(Self { units, places: u8::try_from(places).ok()? })
+    }
+
+    pub(super) const fn units(self) -> i128 {
+        self.units.get()
+    }
+
+    const fn places(self) -> u32 {
+        self.places as u32
+    }
+
+    /// As a decimal, with its digits; rounded half to even where 28 of them do not hold it.
+    pub fn get(self) -> Decimal {
+        let mut value = fixed::decimal_of(self.units(), fixed::PLACES);
+        if value.scale() < self.places() {
+            value.rescale(self.places());
+        }
+        value
     }
 
     /// Without trailing zeros.
     #[must_use]
     pub fn normalised(self) -> Self {
-        Self(exact::normalised(self.0))
+        self.shown_with(0)
     }
 
     /// With the digits of `tick_size` where the value allows it, else without trailing zeros.
     #[must_use]
     pub fn shown_in(self, tick_size: Price) -> Self {
-        let mut value = exact::normalised(self.0);
-        if value.scale() < tick_size.0.scale() {
-            value.rescale(tick_size.0.scale());
+        self.shown_with(tick_size.places)
+    }
+
+    /// With at least `places` digits, and no more zeros than that.
+    fn shown_with(self, places: u8) -> Self {
+        if self.places <= places && self.units() % fixed::ten_to(fixed::PLACES - u32::from(places)) == 0 {
+            return Self { places, ..self };
         }
-        Self(value)
+        let last = fixed::ten_to(fixed::PLACES + 1 - self.places());
+        if self.places > places && self.units() % last != 0 {
+            // Its last digit is not 0, as of nearly all that is read.
+            return self;
+        }
+        let (_, needed) = fixed::stripped(self.units(), fixed::PLACES, u32::from(places));
+        Self { places: u8::try_from(needed).unwrap_or(self.places), ..self }
     }
 
     /// Up to the next multiple of `tick_size`; itself if it is one.
     pub fn rounded_up_to(self, tick_size: Price) -> Result<Self, NumberError> {
-        let down = self.rounded_down_to(tick_size)?;
-        match down {
-            Some(price) if price == self => Ok(price),
-            Some(price) => Self::sum(price.0, tick_size.0),
-            None => Ok(tick_size),
-        }
+        let over = self.units() % tick_size.units();
+        let up = if over == 0 { self.units() } else { self.units() - over + tick_size.units() };
+        Self::checked(I256::from(up), tick_size.places())
     }
 
     /// Down to a multiple of `tick_size`; `None` if that would be zero.
     pub fn rounded_down_to(self, tick_size: Price) -> Result<Option<Self>, NumberError> {
-        let one = Decimal::ONE;
-        let floor = exact::multiply_divide_floor(self.0, one, one, tick_size.0)
-            .ok_or(NumberError::TooManyDigits { operation: "price to tick size" })?;
-        Ok(Self::new(floor).ok())
+        Ok(Self::of_units(self.units() - self.units() % tick_size.units(), tick_size.places()))
     }
 
-    /// `self × quantity`, exact.
+    /// `self × quantity`, rounded half to even where 18 digits after the point do not hold it.
     pub fn times(self, quantity: Quantity) -> Result<Notional, NumberError> {
-        let value = exact::product(self.0, quantity.get());
-        Notional::new(value.ok_or(NumberError::TooManyDigits { operation: "price × quantity" })?)
+        Notional::product(self.units(), quantity.units(), fixed::ONE, "price × quantity")
     }
 
     /// Compares with `reference × factor`, exactly whatever the digits.
     pub fn compare_with(self, reference: Price, factor: Ratio) -> Ordering {
-        exact::compare_with_product(self.0, reference.0, factor.get())
+        wide::compare(self.units(), Ratio::ONE.units(), reference.units(), factor.units())
     }
 
-    /// `self × factor` for display: exact where 28 digits hold it, else rounded by the decimal type.
+    /// The bound that a price reaches from below exactly where it is at or above `self × factor`.
+    #[must_use]
+    pub fn bound_above(self, factor: Ratio) -> PriceBound {
+        PriceBound::of(factor, || wide::ceiling(self.units(), factor.units(), Ratio::ONE.units(), 1))
+    }
+
+    /// The bound that a price reaches from above exactly where it is at or below `self × factor`.
+    #[must_use]
+    pub fn bound_below(self, factor: Ratio) -> PriceBound {
+        PriceBound::of(factor, || wide::floor(self.units(), factor.units(), Ratio::ONE.units(), 1))
+    }
+
+    /// Whether it has reached a bound of [`Self::bound_above`].
+    pub const fn is_at_or_above(self, bound: PriceBound) -> bool {
+        self.units() >= bound.0
+    }
+
+    /// Whether it has reached a bound of [`Self::bound_below`].
+    pub const fn is_at_or_below(self, bound: PriceBound) -> bool {
+        self.units() <= bound.0
+    }
+
+    /// `self × factor` for display, rounded half to even where 18 digits after the point do not hold it.
     pub fn scaled(self, factor: Ratio) -> Result<Self, NumberError> {
-        let exact = exact::product(self.0, factor.get()).unwrap_or_else(|| self.0 * factor.get());
-        Self::new(exact::normalised(exact))
+        let value = wide::half_even(self.units(), factor.units(), Ratio::ONE.units(), 1);
+        let value = value.ok_or(NumberError::TooManyDigits { operation: "price × share" })?;
+        Ok(Self::checked(value, fixed::PLACES)?.normalised())
     }
 
     /// `notional / quantity`, rounded half to even at 8 digits; at 18 where 8 would leave nothing of it.
     pub fn average(notional: Notional, quantity: Quantity) -> Result<Self, NumberError> {
-        let at = |places| exact::multiply_divide_half_even(notional.get(), Decimal::ONE, quantity.get(), places);
-        let value = at(Self::AVERAGE_PLACES).filter(|value| !value.is_zero()).or_else(|| at(18));
-        Ok(Self::new(value.ok_or(NumberError::TooManyDigits { operation: "average price" })?)?.normalised())
+        let operation = "average price";
+        let at = |places: u32| {
+            let value = wide::half_even(notional.units(), fixed::ten_to(places), quantity.units(), 1)?;
+            Some(value * I256::from(fixed::ten_to(fixed::PLACES - places)))
+        };
+        let value = at(Self::AVERAGE_PLACES).filter(|value| *value != I256::ZERO).or_else(|| at(fixed::PLACES));
+        Ok(Self::checked(value.ok_or(NumberError::TooManyDigits { operation })?, fixed::PLACES)?.normalised())
     }
 
     /// How far `self` lies from `reference`, as a share of `reference`, rounded half to even at 8 digits.
     pub fn distance_from(self, reference: Price) -> Result<Ratio, NumberError> {
-        let refuse = NumberError::TooManyDigits { operation: "distance of prices" };
-        let difference = exact::sum(self.0, -reference.0).ok_or(refuse.clone())?.abs();
-        Ratio::new(exact::multiply_divide_half_even(difference, Decimal::ONE, reference.0, 8).ok_or(refuse)?)
+        let difference = (self.units() - reference.units()).abs();
+        let share = wide::half_even(difference, Ratio::EIGHT_PLACES, reference.units(), 1);
+        let share = share.ok_or(NumberError::TooManyDigits { operation: "distance of prices" })?;
+        Ratio::at_eight_places(share).ok_or_else(|| {
+            let value = fixed::text(share, 8);
+            let range = "below 10^9 in size, at most 20 digits after the point";
+            NumberError::OutOfRange { kind: "ratio", value, range }
+        })
     }
 
     /// Whether `self` lies further than `share` from `reference`, decided exactly.
     pub fn is_further_than(self, share: Ratio, reference: Price) -> bool {
-        match exact::sum(self.0, -reference.0) {
-            Some(difference) => {
-                exact::compare_with_product(difference.abs(), reference.0, share.get()) == Ordering::Greater
-            }
-            None => true,
+        let difference = (self.units() - reference.units()).abs();
+        wide::compare(difference, Ratio::ONE.units(), reference.units(), share.units()) == Ordering::Greater
+    }
+}
+
+impl PriceBound {
+    /// Below 0 there is no price and above 128 bits there is none, so 0 and the largest number bound as well.
+    fn of(factor: Ratio, value: impl FnOnce() -> Option<I256>) -> Self {
+        if factor < Ratio::ZERO {
+            return Self(0);
+        }
+        Self(value().and_then(|value| i128::try_from(value).ok()).unwrap_or(i128::MAX))
+    }
+}
+
+impl PartialEq for Price {
+    fn eq(&self, other: &Self) -> bool {
+        self.units == other.units
+    }
+}
+
+impl Eq for Price {}
+
+impl PartialOrd for Price {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Price {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.units.cmp(&other.units)
+    }
+}
+
+impl Hash for Price {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.units.hash(state);
+    }
+}
+
+impl FromStr for Price {
+    type Err = NumberError;
+
+    fn from_str(text: &str) -> Result<Self, NumberError> {
+        match fixed::read_short(text).and_then(|(units, places)| Self::of_units(units, places)) {
+            Some(price) => Ok(price),
+            None => Self::new(exact::parse(text)?),
         }
     }
+}
 
-    fn sum(a: Decimal, b: Decimal) -> Result<Self, NumberError> {
-        Self::new(exact::sum(a, b).ok_or(NumberError::TooManyDigits { operation: "sum of prices" })?)
+impl fmt::Display for Price {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fixed::write(f, self.units(), fixed::PLACES, self.places())
     }
 }
 

@@ -1,68 +1,118 @@
 //! An amount of the base asset. May not be negative.
 
+use std::fmt;
+use std::str::FromStr;
+
+use ethnum::I256;
 use rust_decimal::Decimal;
 
-use super::{Notional, NumberError, Price, Ratio, decimal_text, exact};
+use super::{Notional, NumberError, Price, Ratio, exact, fixed, number_text, wide};
 
-/// An amount of base, 0 or more and below 10^15. Written without trailing zeros.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Quantity(Decimal);
+/// An amount of base, 0 or more and below 10^15, in units of 10^-18. Written without trailing zeros.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Quantity(i128);
 
-decimal_text!(Quantity);
+number_text!(Quantity);
+
+/// What is not negative and below it is in range.
+const LIMIT: i128 = 1_000_000_000_000_000 * fixed::ONE;
 
 impl Quantity {
     /// No amount.
-    pub const ZERO: Self = Self(Decimal::ZERO);
+    pub const ZERO: Self = Self(0);
 
-    /// Checks the range and drops trailing zeros.
+    /// Checks the range. Digits past the 18th after the point are rounded, half to even.
     pub fn new(value: Decimal) -> Result<Self, NumberError> {
         if value < Decimal::ZERO || value >= Decimal::from(1_000_000_000_000_000_i64) {
-            let (value, range) = (value.to_string(), "0 or more and below 10^15");
-            return Err(NumberError::OutOfRange { kind: "quantity", value, range });
+            return Err(Self::refuse(value.to_string()));
         }
-        Ok(Self(exact::normalised(value)))
+        Ok(Self(fixed::units_of(value, fixed::PLACES).0))
     }
 
-    /// The decimal itself.
-    pub const fn get(self) -> Decimal {
+    fn refuse(value: String) -> NumberError {
+        NumberError::OutOfRange { kind: "quantity", value, range: "0 or more and below 10^15" }
+    }
+
+    pub(super) const fn units(self) -> i128 {
         self.0
     }
 
+    /// Checks the range of a result.
+    fn checked(units: I256) -> Result<Self, NumberError> {
+        match i128::try_from(units) {
+            Ok(units) if (0..LIMIT).contains(&units) => Ok(Self(units)),
+            Ok(_) | Err(_) => Err(Self::refuse(fixed::text(units, fixed::PLACES))),
+        }
+    }
+
+    /// As a decimal, for showing: rounded half to even where 28 digits do not hold it.
+    pub fn get(self) -> Decimal {
+        fixed::decimal_of(self.0, fixed::PLACES)
+    }
+
     /// Whether it is nothing.
-    pub fn is_zero(self) -> bool {
-        self.0.is_zero()
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
     }
 
     /// What `budget × share` buys at `price`, floored to `lot_size`. Nothing for a budget of nothing.
     pub fn bought_for(budget: Notional, share: Ratio, price: Price, lot_size: Quantity) -> Result<Self, NumberError> {
-        if budget.get() <= Decimal::ZERO {
+        if budget <= Notional::ZERO {
             return Ok(Self::ZERO);
         }
-        let value = exact::multiply_divide_floor(budget.get(), share.get(), price.get(), lot_size.0);
-        Self::new(value.ok_or(NumberError::TooManyDigits { operation: "order size" })?)
+        let operation = "order size";
+        // A share has two places more than the others.
+        let lot = lot_size.0 * (Ratio::ONE.units() / fixed::ONE);
+        let lots = wide::floor(budget.units(), share.units(), price.units(), lot);
+        Self::checked(lots.ok_or(NumberError::TooManyDigits { operation })? * I256::from(lot_size.0))
     }
 
     /// Floored to a multiple of `lot_size`.
     pub fn floored_to(self, lot_size: Quantity) -> Result<Self, NumberError> {
-        let value = exact::multiply_divide_floor(self.0, Decimal::ONE, Decimal::ONE, lot_size.0);
-        Self::new(value.ok_or(NumberError::TooManyDigits { operation: "quantity to lot size" })?)
+        let rest = self.0.checked_rem(lot_size.0);
+        let operation = "quantity to lot size";
+        Ok(Self(self.0 - rest.ok_or(NumberError::TooManyDigits { operation })?))
     }
 
     /// `self + other`, exact.
     pub fn plus(self, other: Quantity) -> Result<Self, NumberError> {
-        let value = exact::sum(self.0, other.0);
-        Self::new(value.ok_or(NumberError::TooManyDigits { operation: "sum of quantities" })?)
+        Self::checked(I256::from(self.0 + other.0))
     }
 
     /// `self − other`, exact; an error if it would be negative.
     pub fn minus(self, other: Quantity) -> Result<Self, NumberError> {
-        let value = exact::sum(self.0, -other.0);
-        Self::new(value.ok_or(NumberError::TooManyDigits { operation: "difference of quantities" })?)
+        Self::checked(I256::from(self.0 - other.0))
     }
 
-    /// `self × share`, exact.
+    /// `self × share`, rounded half to even where 18 digits after the point do not hold it.
     pub fn share(self, share: Ratio) -> Result<Self, NumberError> {
-        let value = exact::product(self.0, share.get());
-        Self::new(value.ok_or(NumberError::TooManyDigits { operation: "quantity × share" })?)
+        let value = wide::half_even(self.0, share.units(), Ratio::ONE.units(), 1);
+        Self::checked(value.ok_or(NumberError::TooManyDigits { operation: "quantity × share" })?)
+    }
+}
+
+/// So much of an asset, as an amount of base.
+impl TryFrom<Notional> for Quantity {
+    type Error = NumberError;
+
+    fn try_from(amount: Notional) -> Result<Self, NumberError> {
+        Self::checked(I256::from(amount.units()))
+    }
+}
+
+impl FromStr for Quantity {
+    type Err = NumberError;
+
+    fn from_str(text: &str) -> Result<Self, NumberError> {
+        match fixed::read_short(text) {
+            Some((units, _)) if (0..LIMIT).contains(&units) => Ok(Self(units)),
+            Some(_) | None => Self::new(exact::parse(text)?),
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fixed::write(f, self.0, fixed::PLACES, 0)
     }
 }

@@ -69,7 +69,7 @@ impl Matching<'_> {
         let worth = price.times(quantity)?.share(share)?;
         match (self.fees.paid_in, order.order.side) {
             (PaidIn::Received, Side::Buy) => {
-                let amount = Notional::new(quantity.share(share)?.get())?;
+                let amount = Notional::from(quantity.share(share)?);
                 Ok(Fee { amount, asset: order.symbol.base().clone(), worth })
             }
             (PaidIn::Quote, Side::Buy | Side::Sell) | (PaidIn::Received, Side::Sell) => {

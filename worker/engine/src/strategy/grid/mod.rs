@@ -9,8 +9,6 @@ mod parameters;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Ordering;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,7 +18,7 @@ use super::{
 use crate::fees::Fees;
 use crate::instrument::InstrumentKind;
 use crate::messages::{AlertKind, Fill, Side, Tick};
-use crate::numbers::{ExactDecimal, Price, Ratio};
+use crate::numbers::{ExactDecimal, Price, PriceBound, Ratio};
 use crate::risk::{OrderRequest, PositionBounds};
 use crate::time::Timestamp;
 
@@ -72,6 +70,37 @@ struct Grid {
     fallen: Ratio,
     risen: Ratio,
     memory: Memory,
+    bounds: Bounds,
+}
+
+/// What prices are held against, computed when what they follow from changes, not at each tick. Never saved.
+#[derive(Debug, Default)]
+struct Bounds {
+    upper_band: Followed,
+    lower_band: Followed,
+    /// Where a fall from the high fires, and a rise from the low.
+    fallen: Followed,
+    risen: Followed,
+}
+
+/// A bound beside the price that it follows from. Another price makes it void.
+#[derive(Debug, Default)]
+struct Followed(Option<(Price, PriceBound)>);
+
+impl Followed {
+    fn of(&mut self, price: Price, bound: impl FnOnce() -> PriceBound) -> PriceBound {
+        match self.0 {
+            Some((followed, bound)) if followed == price => bound,
+            Some(_) | None => self.0.insert((price, bound())).1,
+        }
+    }
+}
+
+/// In which zones a price lies.
+#[derive(Debug, Clone, Copy)]
+struct Zones {
+    sell: bool,
+    buy: bool,
 }
 
 impl Grid {
@@ -105,34 +134,34 @@ impl Grid {
             risen: turn.above_one(),
             parameters,
             memory,
+            bounds: Bounds::default(),
         })
     }
 
-    fn in_sell_zone(&self, price: Price, base: Price) -> bool {
-        price.compare_with(base, self.above) != Ordering::Less
-    }
-
-    fn in_buy_zone(&self, price: Price, base: Price) -> bool {
-        price.compare_with(base, self.below) != Ordering::Greater
+    fn zones(&mut self, price: Price, base: Price) -> Zones {
+        let upper = self.bounds.upper_band.of(base, || base.bound_above(self.above));
+        let lower = self.bounds.lower_band.of(base, || base.bound_below(self.below));
+        Zones { sell: price.is_at_or_above(upper), buy: price.is_at_or_below(lower) }
     }
 
     /// Follows the extremes; a blocked side and a side outside its zone remember nothing.
-    fn track(&mut self, price: Price, base: Price, view: &View<'_>) {
-        let selling = view.risk.allows(Side::Sell) && self.in_sell_zone(price, base);
-        let buying = view.risk.allows(Side::Buy) && self.in_buy_zone(price, base);
+    fn track(&mut self, price: Price, zones: Zones, view: &View<'_>) {
+        let selling = zones.sell && view.risk.allows(Side::Sell);
+        let buying = zones.buy && view.risk.allows(Side::Buy);
         self.memory.high = selling.then(|| self.memory.high.map_or(price, |high| high.max(price)));
         self.memory.low = buying.then(|| self.memory.low.map_or(price, |low| low.min(price)));
     }
 
     /// The turn that fires on this price, if one does. The sell side is looked at first.
-    fn turned(&self, price: Price) -> Option<(Side, Price)> {
+    fn turned(&mut self, price: Price) -> Option<(Side, Price)> {
         if let Some(high) = self.memory.high
-            && price.compare_with(high, self.fallen) != Ordering::Greater
+            && price.is_at_or_below(self.bounds.fallen.of(high, || high.bound_below(self.fallen)))
         {
             return Some((Side::Sell, high));
         }
         let low = self.memory.low?;
-        (price.compare_with(low, self.risen) != Ordering::Less).then_some((Side::Buy, low))
+        let bound = self.bounds.risen.of(low, || low.bound_above(self.risen));
+        price.is_at_or_above(bound).then_some((Side::Buy, low))
     }
 
     fn within_interval(&self, now: Timestamp) -> bool {
@@ -155,12 +184,12 @@ impl Grid {
         Signal { request, reason, message }
     }
 
-    fn hold_reason(&self, price: Price, base: Price) -> &'static str {
+    const fn hold_reason(&self, zones: Zones) -> &'static str {
         match (self.memory.high, self.memory.low) {
             (Some(_), _) => WAITING_FOR_FALL,
             (None, Some(_)) => WAITING_FOR_RISE,
-            (None, None) if self.in_sell_zone(price, base) => SELL_BLOCKED,
-            (None, None) if self.in_buy_zone(price, base) => BUY_BLOCKED,
+            (None, None) if zones.sell => SELL_BLOCKED,
+            (None, None) if zones.buy => BUY_BLOCKED,
             (None, None) => BETWEEN_BANDS,
         }
     }
@@ -178,14 +207,15 @@ impl Strategy for Grid {
     fn on_tick(&mut self, tick: &Tick, view: &View<'_>) -> Intent {
         let price = tick.price;
         let base = *self.memory.base.get_or_insert(price);
-        self.track(price, base, view);
+        let zones = self.zones(price, base);
+        self.track(price, zones, view);
         if view.order_open {
             return Intent::Hold(ORDER_OPEN);
         }
         match self.turned(price) {
             Some(_) if self.within_interval(view.now) => Intent::Hold(TRADE_INTERVAL),
             Some((side, extreme)) => Intent::Trade(self.signal(side, extreme, view.instrument.tick_size)),
-            None => Intent::Hold(self.hold_reason(price, base)),
+            None => Intent::Hold(self.hold_reason(zones)),
         }
     }
 
