@@ -144,4 +144,9 @@ impl State {
         let state = Self { strategy, ..self.clone() };
         Ok(serde_json::to_value(state)?)
     }
+
+    pub fn text_with(&self, strategy: Value) -> Result<String, SnapshotError> {
+        let state = Self { strategy, ..self.clone() };
+        Ok(serde_json::to_string(&state)?)
+    }
 }
