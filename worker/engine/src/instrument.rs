@@ -9,36 +9,21 @@ use serde::{Deserialize, Serialize};
 use crate::numbers::{ExactDecimal, Notional, NumberError, Price, Quantity};
 use crate::validation::Violation;
 
-/// An asset's code: 1 to 20 capital letters and digits. Held in place, so that a tick is copied without a search for
-/// memory: each strategy of a process takes its own.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+/// An asset's code: 1 to 20 capital letters and digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub struct Asset {
-    /// Zeros behind the code: so the order is that of texts.
-    code: [u8; Self::LENGTH_MAX],
-    length: u8,
-}
+pub struct Asset(String);
 
 impl Asset {
-    const LENGTH_MAX: usize = 20;
-
     /// The code.
     pub fn as_str(&self) -> &str {
-        let code = self.code.get(..usize::from(self.length)).unwrap_or_default();
-        // Letters and digits, so this cannot fail.
-        std::str::from_utf8(code).unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for Asset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Asset").field(&self.as_str()).finish()
+        &self.0
     }
 }
 
 impl fmt::Display for Asset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(&self.0)
     }
 }
 
@@ -46,14 +31,11 @@ impl FromStr for Asset {
     type Err = SymbolError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = || SymbolError { text: text.chars().take(60).collect() };
         let letters = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-        if text.is_empty() || !letters {
-            return Err(refuse());
+        if text.is_empty() || text.len() > 20 || !letters {
+            return Err(SymbolError { text: text.chars().take(60).collect() });
         }
-        let mut code = [0; Self::LENGTH_MAX];
-        code.get_mut(..text.len()).ok_or_else(refuse)?.copy_from_slice(text.as_bytes());
-        Ok(Self { code, length: u8::try_from(text.len()).map_err(|_| refuse())? })
+        Ok(Self(text.to_owned()))
     }
 }
 
@@ -67,7 +49,7 @@ impl TryFrom<String> for Asset {
 
 impl From<Asset> for String {
     fn from(asset: Asset) -> Self {
-        asset.as_str().to_owned()
+        asset.0
     }
 }
 
@@ -246,23 +228,6 @@ mod tests {
         );
         for bad in ["BTCUSDT", "btc/usdt", "BTC/", "/USDT", "BTC/USDT/X", "BTC-USDT", "BTC/BTC", ""] {
             assert!(bad.parse::<Symbol>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn assets_are_ordered_and_shown_as_their_texts() {
-        let texts = ["BTC", "B", "BTCUSDT", "1INCH", "ABCDEFGHIJ0123456789", "ABCDEFGHIJ01234567", "Z", "BTC2"];
-        let mut assets = texts.map(|text| text.parse::<Asset>().unwrap());
-        assets.sort();
-        let mut sorted = texts;
-        sorted.sort_unstable();
-        assert_eq!(assets.each_ref().map(Asset::as_str), sorted);
-        for (asset, text) in assets.iter().zip(sorted) {
-            assert_eq!(serde_json::to_string(asset).unwrap(), format!("{text:?}"));
-            assert_eq!(format!("{asset} {asset:?}"), format!("{text} Asset({text:?})"));
-        }
-        for bad in ["", "btc", "BTC ", "ABCDEFGHIJ01234567890", "B\u{0}", "É"] {
-            assert!(bad.parse::<Asset>().is_err(), "{bad:?}");
         }
     }
 
