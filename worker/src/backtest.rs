@@ -254,7 +254,7 @@ mod tests {
         let states = |threads| {
             let simulations = replayed(simulations(), threads);
             assert!(simulations.iter().all(|simulation| simulation.fills.len() > 10), "they trade");
-            let states = simulations.into_iter().map(|one| (one.name, one.engine.saved().unwrap(), one.fills));
+            let states = simulations.into_iter().map(|mut one| (one.name, one.engine.saved().unwrap(), one.fills));
             states.collect::<Vec<_>>()
         };
         let one = states(1);

@@ -146,14 +146,15 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         Ok(())
     }
 
-    /// Reads the records of these readers; now and then the register and all.
+    /// Reads the records of these readers. Now and then the register and all, and when one nudges that the register that is
+    /// followed does not name: it may have joined, and is waited for from then on.
     async fn look(&mut self, nudged: &BTreeSet<String>) -> Result<(), Stop> {
         let is_due = self.readers.looked.is_none_or(|looked| looked.elapsed() >= LOOK_AROUND);
-        if is_due {
+        let all = is_due || self.readers.may_be_any(nudged);
+        if all {
             self.follow_register().await?;
             self.readers.looked = Some(Instant::now());
         }
-        let all = is_due || self.readers.may_be_any(nudged);
         let owners = self.readers.owners.values().filter(|owner| all || nudged.contains(owner.name()));
         for owner in owners.cloned().collect::<Vec<_>>() {
             let record = patiently(&self.runtime, || self.runtime.bus.record(&owner)).await?;
@@ -278,4 +279,68 @@ async fn place<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey, record: &Record)
     let found = patiently(runtime, || runtime.bus.range(ticks, id, id, 1)).await?;
     let tick = found.first().and_then(|entry| entry.decode_once::<Tick>().ok());
     Ok(tick.map(|tick| Place::After(tick.sequence)))
+}
+
+#[cfg(test)]
+mod tests {
+    use bus::{Keys, Scope};
+
+    use super::*;
+
+    fn readers(names: &[&str]) -> Readers {
+        let (keys, account) = (Keys::new("glm").unwrap(), Scope::account("default", "paper").unwrap());
+        let owners = names.iter().map(|name| keys.strategy(&account, name));
+        let mut readers = Readers::default();
+        readers.register(
+            RegisterVersion { generation: 1, token: 1 },
+            owners.map(|owner| (owner.name().to_owned(), owner)).collect(),
+        );
+        readers
+    }
+
+    fn slowest(readers: &Readers) -> Option<(Option<u64>, String)> {
+        readers.slowest().map(|(place, names)| (place.taken(), joined(names)))
+    }
+
+    #[test]
+    fn the_slowest_is_known_whoever_moves_stops_and_comes_back() {
+        let mut readers = readers(&["a", "b", "c"]);
+        assert_eq!(slowest(&readers), None);
+        let at = |taken| Some(Place::After(taken));
+        for (name, place, expected) in [
+            ("strategy-a", at(7), Some((Some(7), "strategy-a"))),
+            ("strategy-b", Some(Place::First), Some((None, "strategy-b"))),
+            ("strategy-c", at(7), Some((None, "strategy-b"))),
+            ("strategy-b", at(9), Some((Some(7), "strategy-a,strategy-c"))),
+            ("strategy-a", at(7), Some((Some(7), "strategy-a,strategy-c"))),
+            ("strategy-a", None, Some((Some(7), "strategy-c"))),
+            ("strategy-c", at(8), Some((Some(8), "strategy-c"))),
+            // Its record can go back in time.
+            ("strategy-b", at(2), Some((Some(2), "strategy-b"))),
+            ("strategy-b", None, Some((Some(8), "strategy-c"))),
+            ("strategy-c", None, None),
+        ] {
+            readers.note(name, true, place);
+            let expected = expected.map(|(taken, names)| (taken, names.to_owned()));
+            assert_eq!(slowest(&readers), expected, "{name} at {place:?}");
+        }
+        assert!(readers.places.is_empty() && readers.by_place.is_empty());
+    }
+
+    #[test]
+    fn a_nudge_that_names_no_reader_may_be_any() {
+        let readers = readers(&["a", "b"]);
+        for (name, any) in [
+            ("strategy-a", false),
+            ("gateway", false),
+            ("feed", false),
+            // A long name is cut, an unreadable nudge has none, and one may be new.
+            ("strategy-", true),
+            ("", true),
+            ("strategy-c", true),
+        ] {
+            assert_eq!(readers.may_be_any(&BTreeSet::from([name.to_owned()])), any, "{name:?}");
+        }
+        assert!(!readers.may_be_any(&BTreeSet::new()));
+    }
 }

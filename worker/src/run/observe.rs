@@ -207,13 +207,15 @@ impl News {
 
 #[cfg(test)]
 mod tests {
-    use bus::{AcquireOutcome, Commit, CreateOutcome, Fields, Keys, MemoryBus, StateStore as _};
+    use bus::{AcquireOutcome, Commit, CreateOutcome, Fields, Keys, MemoryBus, MessageBus as _, StateStore as _};
     use crds::record::PhaseState;
 
     use super::*;
     use crate::admin::Health;
+    use crate::document::message;
     use crate::role::Identity;
     use crate::shutdown::Shutdown;
+    use crate::simulation::bus::VirtualBus;
 
     #[tokio::test]
     async fn a_lost_record_is_no_end_of_its_data() {
@@ -261,5 +263,35 @@ mod tests {
             let phases = observer.phases().await.unwrap();
             assert_eq!(phases[0].1.as_ref().is_some_and(has_ended), ended, "epoch {epoch}");
         }
+    }
+
+    /// With many strategies each commit of one would else cost a look at all.
+    #[tokio::test]
+    async fn a_nudge_has_one_record_read() {
+        let keys = Keys::new("glm").unwrap();
+        let account = Scope::account("default", "paper").unwrap();
+        let bus = VirtualBus::starting_at(0);
+        let identity =
+            Identity { keys: keys.clone(), namespace: "default".to_owned(), ledger: String::new(), epoch: 0 };
+        let (_stop, shutdown) = Shutdown::channel();
+        let runtime = Runtime { bus: bus.clone(), identity, health: Health::new("run"), shutdown };
+        let names = (0..50).map(|number| format!("grid-{number}"));
+        let strategies = names.map(|name| (name.clone(), keys.strategy(&account, &name), 1)).collect();
+        let reports = keys.topic(&account, Topic::Report);
+        let cursors = BTreeMap::from([(reports.clone(), (Topic::Report, StreamId::ZERO))]);
+        let mut observer = Observer::of(runtime, Screen::new(false, false, None), cursors, strategies);
+        observer.look().await.unwrap();
+        assert_eq!(bus.take_records_read(), 50, "nothing is known yet");
+        let nudge = |owner: &str| message(reports.clone(), &Nudge { owner: owner.to_owned() });
+        for owner in ["strategy-grid-7", "gateway", "strategy-grid-9", "strategy-grid-7", "strategy-of-others"] {
+            bus.publish(&nudge(owner)).await.unwrap();
+        }
+        assert!(observer.read(None).await.unwrap());
+        // A slow machine may be due for a look at all.
+        observer.looked = Some(Instant::now());
+        observer.look().await.unwrap();
+        assert_eq!(bus.take_records_read(), 2);
+        observer.phases().await.unwrap();
+        assert_eq!(bus.take_records_read(), 50, "at the end all are looked at");
     }
 }

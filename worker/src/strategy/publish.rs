@@ -141,7 +141,7 @@ impl<B: Bus> Worker<'_, B> {
         }
     }
 
-    fn change(&self, batch: &super::Batch) -> Result<Change, Stop> {
+    fn change(&mut self, batch: &super::Batch) -> Result<Change, Stop> {
         let mut set = batch.set.clone();
         let unsaved = |problem: String| Stop::Unsaved { owner: self.owner.name().to_owned(), problem };
         let state = self.engine.saved().map_err(|error| unsaved(error.to_string()))?;

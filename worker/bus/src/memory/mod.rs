@@ -269,6 +269,43 @@ mod tests {
         assert!(bus.lock().waiters.is_empty());
     }
 
+    /// A nudge that counts how often one is decoded.
+    #[derive(Debug, serde::Serialize)]
+    struct Counted;
+
+    static DECODED: AtomicUsize = AtomicUsize::new(0);
+
+    impl<'de> serde::Deserialize<'de> for Counted {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            DECODED.fetch_add(1, Ordering::Relaxed);
+            serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+        }
+    }
+
+    impl engine::messages::Document for Counted {
+        const VERSION: u32 = 1;
+    }
+
+    #[tokio::test]
+    async fn all_readers_of_a_stream_decode_it_once() {
+        let (bus, stream) = (MemoryBus::new(), StreamKey::from_name("market.tick"));
+        for number in 0..100 {
+            bus.append_body(&stream, document(&number.to_string()));
+        }
+        for reader in 0..50 {
+            // Each in portions of its own.
+            let mut cursor = StreamId::ZERO;
+            while let Some((_, entries)) = bus.read(&[(stream.clone(), cursor)], 7 + reader, None).await.unwrap().pop()
+            {
+                for entry in entries {
+                    entry.decode_once::<Counted>().unwrap();
+                    cursor = entry.id;
+                }
+            }
+        }
+        assert_eq!(DECODED.load(Ordering::Relaxed), 100);
+    }
+
     #[tokio::test]
     async fn who_stops_waiting_is_forgotten() {
         let (bus, minute) = (MemoryBus::new(), Some(Duration::from_mins(1)));

@@ -122,8 +122,8 @@ impl Engine {
         self.state.saved_with(self.strategy.snapshot()?)
     }
 
-    /// All state as JSON text: that of [`Self::snapshot`], made without a document in between.
-    pub fn saved(&self) -> Result<String, SnapshotError> {
+    /// All state as JSON text: that of [`Self::snapshot`], without a copy and a document in between.
+    pub fn saved(&mut self) -> Result<String, SnapshotError> {
         self.state.text_with(self.strategy.snapshot()?)
     }
 
