@@ -1,8 +1,9 @@
 //! The command `backtest`: the same engine, the same paper venue, the same gateway's desk, no bus.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use crds::TradingAccountSpec;
 use crds::manifest::{Document, Manifest};
@@ -25,6 +26,10 @@ use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 const LEDGER: &str = "backtest";
 /// How often within one tick orders may cause orders.
 const ROUNDS_MAX: u32 = 16;
+/// Ticks that are handed to the threads at a time.
+const CHUNK: usize = 1_000;
+/// Chunks at most that wait for a thread: the data are never in memory as a whole.
+const CHUNKS_AHEAD: usize = 2;
 
 /// One `[SYMBOL=]FILE`.
 #[derive(Debug, Clone)]
@@ -66,22 +71,41 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Vec<Out
         }
     }
     let mut simulations: Vec<_> = specs.iter().map(|spec| Simulation::new(spec, registry)).collect::<Result<_, _>>()?;
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     for summary in summaries.values() {
         let on_it = simulations.iter_mut().filter(|simulation| *simulation.symbol() == summary.symbol);
-        replay(summary, &mut on_it.collect::<Vec<_>>())?;
+        replay(summary, &mut on_it.collect::<Vec<_>>(), threads)?;
     }
+    // In the order of the file, whichever thread was first: the first that went wrong is told.
     simulations.iter().map(Simulation::outcome).collect()
 }
 
-/// Reads the data of one market once, for all strategies on it.
-fn replay(summary: &Arc<Summary>, simulations: &mut [&mut Simulation]) -> Result<(), Failure> {
-    for tick in Replay::open(Arc::clone(summary)) {
-        let tick = tick.map_err(|error| Failure::refused(error.to_string()))?;
-        for simulation in simulations.iter_mut() {
-            simulation.tick(&tick).map_err(Failure::refused)?;
+/// Reads the data of one market once, for all strategies on it, which share so many threads. Each takes the ticks in
+/// their order and knows nothing of the others, so it is the same on any thread.
+fn replay(summary: &Arc<Summary>, simulations: &mut [&mut Simulation], threads: usize) -> Result<(), Failure> {
+    let share = simulations.len().div_ceil(threads.max(1)).max(1);
+    std::thread::scope(|scope| {
+        let mut takers = Vec::new();
+        for share in simulations.chunks_mut(share) {
+            let (taker, chunks) = mpsc::sync_channel::<Arc<[Tick]>>(CHUNKS_AHEAD);
+            let work = move || chunks.iter().for_each(|chunk| share.iter_mut().for_each(|one| one.take(&chunk)));
+            let started = std::thread::Builder::new().spawn_scoped(scope, work);
+            started.map_err(|error| Failure::error(format!("cannot start a thread: {error}")))?;
+            takers.push(taker);
         }
-    }
-    Ok(())
+        let mut ticks = Replay::open(Arc::clone(summary));
+        loop {
+            let chunk = ticks.by_ref().take(CHUNK).collect::<Result<Vec<_>, _>>();
+            let chunk: Arc<[Tick]> = chunk.map_err(|error| Failure::refused(error.to_string()))?.into();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            for taker in &takers {
+                // A thread takes chunks until there are no more.
+                let _ = taker.send(Arc::clone(&chunk));
+            }
+        }
+    })
 }
 
 /// Every strategy with its account, or with a free paper account where no file holds its own.
@@ -133,6 +157,8 @@ struct Simulation {
     counter: Counter,
     venue: PaperVenue,
     fills: Vec<Fill>,
+    /// What went wrong; nothing is taken after it.
+    problem: Option<String>,
 }
 
 impl Simulation {
@@ -144,7 +170,7 @@ impl Simulation {
         let book = BookSpec::new(spec.name.clone(), config.ledger.clone(), spec.spec.capital.clone(), Stance::Open);
         let counter = Counter::new(&config.fees, book).map_err(|error| refuse(&error))?;
         let engine = saved::engine(spec, LEDGER, None, registry).map_err(|error| refuse(&error))?;
-        Ok(Self { name: spec.name.clone(), engine, counter, venue, fills: Vec::new() })
+        Ok(Self { name: spec.name.clone(), engine, counter, venue, fills: Vec::new(), problem: None })
     }
 
     fn symbol(&self) -> &Symbol {
@@ -152,8 +178,19 @@ impl Simulation {
     }
 
     fn outcome(&self) -> Result<Outcome, Failure> {
+        if let Some(problem) = &self.problem {
+            return Err(Failure::refused(problem));
+        }
         Outcome::of(&self.name, &self.engine, &self.fills)
             .ok_or_else(|| Failure::refused(format!("{}: the data holds no tick", self.name)))
+    }
+
+    fn take(&mut self, ticks: &[Tick]) {
+        for tick in ticks {
+            if self.problem.is_none() {
+                self.problem = self.tick(tick).err();
+            }
+        }
     }
 
     /// One tick: the engine first, then orders that wait, then the orders it made; each update is applied
@@ -180,5 +217,62 @@ impl Simulation {
             }
         }
         Err(format!("tick {}: orders caused orders for {ROUNDS_MAX} rounds", tick.sequence))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Grids of several sizes, on an account with a latency.
+    fn simulations() -> Vec<Simulation> {
+        let account = json!({"venue": {"paper": {"balances": {"USDT": 1_000_000, "BTC": 1_000}, "latencyMs": 1_500}},
+            "marketData": {"replay": {"file": "none.csv"}}});
+        let simulation = |grid: u32| {
+            let spec = json!({"accountRef": {"name": "paper"},
+                "instruments": [{"symbol": "BTC/USDT", "rules": {"tickSize": "0.01", "lotSize": "0.00001"}}],
+                "capital": {"USDT": 3_000, "BTC": "0.34"},
+                "strategy": {"grid": {"gridSizePercent": format!("1.{grid}"), "orderPercent": 5}}});
+            let spec = json!({"name": format!("grid-{grid}"), "generation": 1, "spec": spec,
+                "account": {"name": "paper", "spec": account}});
+            Simulation::new(&serde_json::from_value(spec).unwrap(), &Registry::standard()).unwrap()
+        };
+        (0..5).map(simulation).collect()
+    }
+
+    fn replayed(mut simulations: Vec<Simulation>, threads: usize) -> Vec<Simulation> {
+        let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/btcusdt-1h-2020q2.csv.gz");
+        let summary = Replay::scan(&[data.into()], &"BTC/USDT".parse().unwrap()).unwrap();
+        replay(&Arc::new(summary), &mut simulations.iter_mut().collect::<Vec<_>>(), threads).unwrap();
+        simulations
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_in_the_same_order() {
+        let states = |threads| {
+            let simulations = replayed(simulations(), threads);
+            assert!(simulations.iter().all(|simulation| simulation.fills.len() > 10), "they trade");
+            let states = simulations.into_iter().map(|mut one| (one.name, one.engine.saved().unwrap(), one.fills));
+            states.collect::<Vec<_>>()
+        };
+        let one = states(1);
+        for threads in [0, 2, 3, 5, 64] {
+            assert_eq!(states(threads), one, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn the_first_problem_of_the_file_is_told_and_nothing_is_taken_after_it() {
+        let mut broken = simulations();
+        for (index, problem) in [(3, "a later one"), (1, "the first")] {
+            broken[index].problem = Some(problem.to_owned());
+        }
+        let replayed = replayed(broken, 3);
+        let told = replayed.iter().map(Simulation::outcome).collect::<Result<Vec<_>, _>>().unwrap_err();
+        assert!(format!("{told:?}").contains("the first"), "{told:?}");
+        let taken: Vec<_> = replayed.iter().map(|simulation| simulation.engine.last_sequence().is_some()).collect();
+        assert_eq!(taken, [true, false, true, false, true]);
     }
 }

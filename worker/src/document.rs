@@ -131,7 +131,7 @@ mod tests {
         for text in ["\u{1}".repeat(20 << 20), "\"".repeat(20 << 20), "é".repeat(9_000)] {
             for body in [Body::Document { version: 1, data: text.as_str().into() }, Body::poison(text.as_str(), &text)]
             {
-                let entry = Entry { id: StreamId::new(1, 1), body };
+                let entry = Entry::new(StreamId::new(1, 1), body);
                 let letter = DeadLetter::of(&stream, &entry, &Poison::new(&text));
                 assert!(letter.truncated && letter.problem.len() < 300);
                 let topic = Topic::DeadLetter;

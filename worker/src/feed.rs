@@ -24,7 +24,7 @@ use crate::session::{Change, Done, Session, again_after_conflicts};
 use crds::roles::FeedSpec;
 
 use data::{Data, ReadAhead};
-use readers::Waiting;
+use readers::{Readers, Waiting};
 
 /// The field that holds the sequence of the next tick.
 const NEXT: &str = "next";
@@ -45,9 +45,7 @@ struct Feed<B, D> {
     ticks: StreamKey,
     reports: StreamKey,
     report_cursor: StreamId,
-    readers: Vec<Owner>,
-    /// Whether a register has told in this life who reads.
-    is_registered: bool,
+    readers: Readers,
     session: Session<B>,
     data: D,
     round: Round,
@@ -123,8 +121,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             ticks: keys.market_tick(&source, &spec.symbol.to_string()),
             reports: keys.topic(&account, Topic::Report),
             report_cursor: StreamId::ZERO,
-            readers: Vec::new(),
-            is_registered: false,
+            readers: Readers::default(),
             runtime: runtime.clone(),
             spec: spec.clone(),
             owner,
@@ -180,7 +177,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
     /// After the last tick: nothing is left but to hear of a successor, or of the end of the ledger.
     async fn rest(&mut self) -> Result<(), Stop> {
         tracing::info!(ticks = self.next, "the market data has ended");
-        self.wait_for(Vec::new(), None).await?;
+        self.tell_waiting(String::new(), None).await?;
         loop {
             self.runtime.shutdown.sleep(IDLE).await;
             if self.runtime.shutdown.asked() {

@@ -137,7 +137,7 @@ async fn foreign_entries_are_poison_and_stop_nothing() {
 
     let entries = bus.range(&key, StreamId::ZERO, StreamId::MAX, 100).await.unwrap();
     let poison = |reason: &str, raw: &str| Body::Poison { reason: reason.to_owned(), raw: raw.to_owned() };
-    let bodies: Vec<Body> = entries.into_iter().map(|entry| entry.body).collect();
+    let bodies: Vec<Body> = entries.iter().map(|entry| entry.body.clone()).collect();
     assert_eq!(
         bodies[..7],
         [

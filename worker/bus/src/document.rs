@@ -1,6 +1,6 @@
 //! From an entry to its document: the one place that looks at the version. May not judge what a document says.
 
-use std::fmt;
+use std::{any::Any, fmt, sync::Arc};
 
 use engine::messages::Document;
 
@@ -48,6 +48,17 @@ impl Entry {
         }
     }
 
+    /// As [`Self::decode`], and once for all who hold this entry: on the bus in memory that is every reader of the
+    /// stream.
+    pub fn decode_once<T: Document + Any + Send + Sync>(&self) -> Result<Arc<T>, Poison> {
+        if let Some(document) = self.decoded() {
+            return Ok(document);
+        }
+        let document = Arc::new(self.decode::<T>()?);
+        self.keep_decoded(&document);
+        Ok(document)
+    }
+
     /// What it holds, as text.
     pub fn text(&self) -> &str {
         match &self.body {
@@ -65,7 +76,7 @@ mod tests {
     use crate::StreamId;
 
     fn entry(version: u32, data: &str) -> Entry {
-        Entry { id: StreamId::new(1, 1), body: Body::Document { version, data: data.into() } }
+        Entry::new(StreamId::new(1, 1), Body::Document { version, data: data.into() })
     }
 
     #[test]
@@ -78,10 +89,22 @@ mod tests {
     }
 
     #[test]
+    fn what_one_holder_has_decoded_the_others_have_too() {
+        let first = entry(1, r#"{"owner":"grid-1"}"#);
+        let second = first.clone();
+        let (one, other) = (first.decode_once::<Nudge>().unwrap(), second.decode_once::<Nudge>().unwrap());
+        assert!(Arc::ptr_eq(&one, &other), "decoded once");
+        assert_eq!(*one, first.decode::<Nudge>().unwrap());
+        // Who reads it as something else is told what it would be told without the others.
+        assert_eq!(first.decode_once::<Inbox>(), first.decode::<Inbox>().map(Arc::new));
+        assert!(entry(9, r#"{"owner":"grid-1"}"#).decode_once::<Nudge>().is_err());
+    }
+
+    #[test]
     fn a_problem_quotes_a_bounded_part() {
         let long = format!("{{\"owner\":[\"{}\"]}}", "é".repeat(1 << 20));
         for body in [Body::Document { version: 1, data: long.as_str().into() }, Body::poison(long.as_str(), &long)] {
-            let poison = Entry { id: StreamId::ZERO, body }.decode::<Nudge>().expect_err("it is no text");
+            let poison = Entry::new(StreamId::ZERO, body).decode::<Nudge>().expect_err("it is no text");
             assert!(poison.to_string().len() < EXCERPT + 32, "{} bytes", poison.to_string().len());
         }
         let quoted = entry(1, &format!("\"{}\"", "x".repeat(1 << 20))).decode::<Nudge>().expect_err("it is a text");

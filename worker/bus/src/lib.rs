@@ -33,4 +33,4 @@ pub use state_store::{
     CreateOutcome, Cursors, Desired, DesiredOutcome, Fields, Lease, ParseRegisterVersionError, Record, RegisterVersion,
     StateStore,
 };
-pub use stream::{Body, Entry, ParseStreamIdError, StreamId};
+pub use stream::{Body, Entry, ParseStreamIdError, Stored, StreamId};

@@ -1,6 +1,12 @@
 //! Entries of a stream and their ids. Holds no connection and does not look into a document.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    ops::Deref,
+    str::FromStr,
+    sync::{Arc, OnceLock},
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -86,14 +92,53 @@ impl<'de> Deserialize<'de> for StreamId {
     }
 }
 
-/// One entry of a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+/// One entry of a stream. Clones are the same entry: who reads it copies nothing, and what one reader has decoded the
+/// others have too.
+#[derive(Debug, Clone)]
+pub struct Entry(Arc<Stored>);
+
+/// What all clones of an entry share.
+#[derive(Debug)]
+pub struct Stored {
     /// Where it stands; also when the store took it.
     pub id: StreamId,
     /// What it holds.
     pub body: Body,
+    decoded: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
+
+impl Entry {
+    /// The entry at this place with this content.
+    pub fn new(id: StreamId, body: Body) -> Self {
+        Self(Arc::new(Stored { id, body, decoded: OnceLock::new() }))
+    }
+
+    /// The document that a reader has decoded before, if it was one of this kind.
+    pub(crate) fn decoded<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        Arc::clone(self.decoded.get()?).downcast().ok()
+    }
+
+    /// Keeps what was decoded for those who read the same entry. The first kind stays: a stream has one.
+    pub(crate) fn keep_decoded<T: Any + Send + Sync>(&self, document: &Arc<T>) {
+        self.decoded.get_or_init(|| Arc::<T>::clone(document));
+    }
+}
+
+impl Deref for Entry {
+    type Target = Stored;
+
+    fn deref(&self) -> &Stored {
+        &self.0
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, &self.body) == (other.id, &other.body)
+    }
+}
+
+impl Eq for Entry {}
 
 /// What an entry holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -123,6 +123,12 @@ impl Desk {
         self.orders.get(id)
     }
 
+    /// The orders of one ledger that are remembered: ids are ordered by ledger.
+    fn orders_of(&self, ledger: &LedgerId) -> impl Iterator<Item = &GatewayOrder> {
+        let [first, last] = [0, u64::MAX].map(|sequence| ClientOrderId::new(ledger.clone(), sequence));
+        self.orders.range(first..=last).map(|(_, order)| order)
+    }
+
     /// What a ledger's sub-account holds, while that is known to be true.
     pub fn holdings(&self, ledger: &LedgerId) -> Option<Holdings> {
         self.books.get(ledger)?.holdings()
@@ -202,7 +208,7 @@ impl Desk {
     fn check_book(&self, command: &OrderCommand, order: &NewOrder, fees: &Fees) -> Result<(), &'static str> {
         let book = self.books.get(&command.ledger).ok_or("BookUnknown")?;
         let mut open = Vec::new();
-        for other in self.orders.values().filter(|other| !other.is_over() && other.command.ledger == command.ledger) {
+        for other in self.orders_of(&command.ledger).filter(|other| !other.is_over()) {
             if let CommandKind::Create(ordered) = &other.command.kind
                 && other.filled < ordered.quantity
             {

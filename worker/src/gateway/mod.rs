@@ -14,6 +14,7 @@ mod protocol;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Acquired, Entry, Message, Owner, StreamId, StreamKey, Topic};
@@ -54,6 +55,8 @@ struct Gateway<B, V> {
     cursor: StreamId,
     nudge_cursor: StreamId,
     tick_cursors: BTreeMap<Symbol, StreamId>,
+    /// The tick that caused the last order, and where it stands.
+    last_cause: Option<(StreamKey, StreamId, Arc<Tick>)>,
     messages: Vec<Message>,
     /// Ledgers whose holdings nobody knows, as was told.
     unknown: BTreeSet<LedgerId>,
@@ -123,6 +126,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             desk,
             venue,
             nudge_cursor: StreamId::ZERO,
+            last_cause: None,
             messages: Vec::new(),
             unknown: BTreeSet::new(),
             register_problem: None,
@@ -195,7 +199,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
 
     fn take_ticks(&mut self, stream: &StreamKey, entries: &[Entry]) {
         for entry in entries {
-            if let Ok(tick) = entry.decode::<Tick>() {
+            if let Ok(tick) = entry.decode_once::<Tick>() {
                 self.tick_cursors.insert(tick.symbol.clone(), entry.id);
                 self.venue.observe(&tick);
                 self.dirty = true;

@@ -1,6 +1,8 @@
 //! What the gateway tells: news into the strategies' inboxes, trades for outsiders. Collects messages for the
 //! next commit; sends nothing by itself.
 
+use std::collections::{BTreeSet, HashSet};
+
 use bus::{Bounds, Topic};
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::messages::{Document, Inbox, OrderUpdate};
@@ -19,25 +21,27 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         for report in self.venue.take_reports() {
             news.extend(self.desk.hear(&report));
         }
-        let newest = |index: usize, update: &OrderUpdate| {
-            update.fill.is_some()
-                || !news[index + 1..]
-                    .iter()
-                    .any(|later| later.client_order_id == update.client_order_id && later.status == update.status)
-        };
-        let kept: News = news
-            .iter()
-            .enumerate()
-            .filter(|(index, update)| newest(*index, update))
-            .map(|(_, update)| update.clone())
+        let mut later = HashSet::new();
+        let mut kept: News = news
+            .into_iter()
+            .rev()
+            .filter(|update| {
+                let newest = later.insert((update.client_order_id.clone(), update.status));
+                newest || update.fill.is_some()
+            })
             .collect();
+        kept.reverse();
         self.tell(&kept);
     }
 
     /// Puts news into inboxes, and trades on the topic for outsiders. All that was heard since is in `news`, so that
     /// with its last entry a strategy has heard all that its sub-account holds.
     pub(super) fn tell(&mut self, news: &[OrderUpdate]) {
-        for (index, update) in news.iter().enumerate() {
+        let mut heard = BTreeSet::new();
+        let mut last: Vec<bool> =
+            news.iter().rev().map(|update| heard.insert(update.client_order_id.ledger())).collect();
+        last.reverse();
+        for (update, is_last) in news.iter().zip(last) {
             let ledger = update.client_order_id.ledger();
             let Some(strategy) = self.strategy_of(&update.client_order_id) else {
                 tracing::error!(order = %update.client_order_id, "news of an order of no known strategy");
@@ -50,7 +54,6 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             if self.is_silent(ledger, &update.client_order_id) {
                 continue;
             }
-            let is_last = !news[index + 1..].iter().any(|later| later.client_order_id.ledger() == ledger);
             let mut told = Told::from(Inbox::OrderUpdate(Box::new(update.clone())));
             told.sub_account = if is_last { self.desk.holdings(ledger) } else { None };
             self.tell_strategy(&strategy, &told);

@@ -1,6 +1,8 @@
 //! From commands to requests, and from doubts to answers: at each step what is about to happen is on record
 //! first. What is right to do is the desk's to say; this only does it.
 
+use std::sync::Arc;
+
 use bus::{Entry, StreamId, Topic};
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::Symbol;
@@ -129,7 +131,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
                 self.wait_from(command);
             }
         }
-        let outcome = self.venue.submit(command, cause.as_ref()).await;
+        let outcome = self.venue.submit(command, cause.as_deref()).await;
         let now = self.time_of(command).await?;
         let news = self.desk.settle(id, &outcome, now);
         self.tell(&news);
@@ -153,12 +155,20 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         *cursor = if waiting { from.min(*cursor) } else { from };
     }
 
-    /// The tick that caused a command, as it stands in its stream.
-    async fn cause(&self, command: &OrderCommand) -> Result<Option<Tick>, Stop> {
+    /// The tick that caused a command, as it stands in its stream. Commands of many strategies have the same cause: it is
+    /// read once.
+    async fn cause(&mut self, command: &OrderCommand) -> Result<Option<Arc<Tick>>, Stop> {
         let Some(id) = caused_by(command) else { return Ok(None) };
         let stream = self.runtime.identity.keys.market_tick(&self.source, &command.symbol.to_string());
+        if let Some((known, at, tick)) = &self.last_cause
+            && (known, *at) == (&stream, id)
+        {
+            return Ok(Some(Arc::clone(tick)));
+        }
         let found = patiently(&self.runtime, || self.runtime.bus.range(&stream, id, id, 1)).await?;
-        Ok(found.first().and_then(|entry| entry.decode::<Tick>().ok()))
+        let tick = found.first().and_then(|entry| entry.decode_once::<Tick>().ok());
+        self.last_cause = tick.clone().map(|tick| (stream, id, tick));
+        Ok(tick)
     }
 
     /// Takes the venue's reports, and asks it about orders that are in doubt or silent.

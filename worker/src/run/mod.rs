@@ -9,11 +9,13 @@ mod observe;
 mod screen;
 mod status;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bus::MemoryBus;
 use clap::{Args, ValueEnum};
+use engine::instrument::Symbol;
 use engine::numbers::ExactDecimal;
 use engine::strategy::Registry;
 use tokio::sync::watch;
@@ -80,12 +82,18 @@ pub fn run(options: &Options, registry: &Registry) -> Result<(), Failure> {
     }
     let mut fleet = Fleet::from_files(&options.files)?;
     let mut summaries = Vec::new();
+    // Accounts often replay the same file: it is read through once.
+    let mut scanned: BTreeMap<(PathBuf, Symbol), Arc<Summary>> = BTreeMap::new();
     for group in &mut fleet.accounts {
         let mut summary = None;
         if let Some(feed) = &mut group.feed {
             // A run replays once, and at its own speed.
             (feed.speed, feed.repeat) = (options.speed, false);
-            summary = Some(Arc::new(feed::scan(feed)?));
+            let data = (feed::file_of(feed), feed.symbol.clone());
+            if !scanned.contains_key(&data) {
+                scanned.insert(data.clone(), Arc::new(feed::scan(feed)?));
+            }
+            summary = scanned.get(&data).map(Arc::clone);
         }
         summaries.push(summary);
     }

@@ -1,10 +1,11 @@
 //! Who reads along: signals and trades for the screen, reports for the end. An outsider on the bus, as the
 //! operator is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 use bus::{Entry, Owner, Record, Scope, StreamId, StreamKey, Topic};
-use engine::messages::{Fill, RiskAlert, StrategySignal};
+use engine::messages::{Fill, Nudge, RiskAlert, StrategySignal};
 use engine::time::Timestamp;
 
 use super::ended::{End, has_ended};
@@ -18,13 +19,31 @@ use crds::record::{PHASE, POSITION, Phase};
 /// Entries at most in one read.
 const ENTRIES_MAX: usize = 1_000;
 
-/// Reads along.
+/// How long a lost nudge can stay unnoticed.
+const LOOK_AROUND: Duration = Duration::from_secs(IDLE.as_secs() / 5);
+
+/// Reads along. A nudge names whose record has changed, and only that one is read; now and then all are.
 pub(super) struct Observer<B> {
     pub runtime: Runtime<B>,
     pub screen: Screen,
     cursors: BTreeMap<StreamKey, (Topic, StreamId)>,
-    /// Names, owners, and the epochs of this run.
-    strategies: Vec<(String, Owner, u64)>,
+    strategies: Vec<Followed>,
+    /// Where each strategy stands in the list, by the stream of its nudges and its owner's name.
+    places: HashMap<(StreamKey, String), usize>,
+    /// Those that nudged since.
+    nudged: BTreeSet<usize>,
+    /// When all were last looked at.
+    looked: Option<Instant>,
+}
+
+/// A strategy, and what its record said when it was last read.
+struct Followed {
+    name: String,
+    owner: Owner,
+    /// The epoch of this run.
+    epoch: u64,
+    ticks: u64,
+    phase: Option<Phase>,
 }
 
 impl<B: Bus> Observer<B> {
@@ -41,16 +60,34 @@ impl<B: Bus> Observer<B> {
         }
         let strategies = accounts.iter().flat_map(|places| &places.strategies);
         let strategies = strategies.map(|place| (place.spec.name.clone(), place.owner.clone(), place.epoch)).collect();
-        Ok(Self { runtime, screen, cursors, strategies })
+        Ok(Self::of(runtime, screen, cursors, strategies))
+    }
+
+    /// Of names, owners, and the epochs of this run.
+    fn of(
+        runtime: Runtime<B>,
+        screen: Screen,
+        cursors: BTreeMap<StreamKey, (Topic, StreamId)>,
+        strategies: Vec<(String, Owner, u64)>,
+    ) -> Self {
+        let keys = runtime.identity.keys.clone();
+        let place = |(index, (_, owner, _)): (usize, &(String, Owner, u64))| {
+            ((keys.topic(owner.scope(), Topic::Report), owner.name().to_owned()), index)
+        };
+        let places = strategies.iter().enumerate().map(place).collect();
+        let followed = |(name, owner, epoch)| Followed { name, owner, epoch, ticks: 0, phase: None };
+        let strategies = strategies.into_iter().map(followed).collect();
+        Self { runtime, screen, cursors, strategies, places, nudged: BTreeSet::new(), looked: None }
     }
 
     /// Shows what happens until every strategy's data has ended.
     pub async fn until_ended(&mut self) -> Result<(), Failure> {
         loop {
-            if self.phases().await?.iter().all(|(_, phase)| phase.as_ref().is_some_and(has_ended)) {
+            self.look().await?;
+            if self.strategies.iter().all(|strategy| strategy.phase.as_ref().is_some_and(has_ended)) {
                 return Ok(());
             }
-            self.read(Some(IDLE)).await?;
+            self.read(Some(LOOK_AROUND)).await?;
         }
     }
 
@@ -67,32 +104,56 @@ impl<B: Bus> Observer<B> {
         Ok(patiently(&self.runtime, || self.runtime.bus.record(owner)).await?)
     }
 
-    /// What each strategy is doing; a record that is lost with the store says nothing, and its role says what it is.
+    /// What each strategy is doing now.
     async fn phases(&mut self) -> Result<Vec<(String, Option<Phase>)>, Failure> {
-        let mut ticks = 0;
-        let mut phases = Vec::new();
-        for (name, owner, epoch) in &self.strategies {
-            let record = self.record(owner).await?;
-            let fields = record.as_ref().map(|record| &record.fields);
-            let position = fields.and_then(|fields| fields.get(POSITION)?.parse::<u64>().ok());
-            ticks += position.map_or(0, |position| position.saturating_add(1));
-            // Before this run's worker has committed, the phase is the word of the one before it.
-            let own = record.as_ref().is_some_and(|record| record.commit_id.starts_with(&format!("{epoch}.")));
-            phases.push((name.clone(), Phase::of(fields.and_then(|fields| fields.get(PHASE))).filter(|_| own)));
-        }
-        self.screen.progress(ticks);
-        Ok(phases)
+        self.looked = None;
+        self.look().await?;
+        Ok(self.strategies.iter().map(|strategy| (strategy.name.clone(), strategy.phase.clone())).collect())
     }
 
-    async fn read(&mut self, block: Option<std::time::Duration>) -> Result<bool, Failure> {
+    /// Reads the records of those that nudged, now and then of all. A record that is lost with the store says nothing, and
+    /// its role says what it is.
+    async fn look(&mut self) -> Result<(), Failure> {
+        let mut due = std::mem::take(&mut self.nudged);
+        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_AROUND) {
+            due = (0..self.strategies.len()).collect();
+            self.looked = Some(Instant::now());
+        }
+        for index in due {
+            let record = self.record(&self.strategies[index].owner).await?;
+            let fields = record.as_ref().map(|record| &record.fields);
+            let position = fields.and_then(|fields| fields.get(POSITION)?.parse::<u64>().ok());
+            let strategy = &mut self.strategies[index];
+            strategy.ticks = position.map_or(0, |position| position.saturating_add(1));
+            // Before this run's worker has committed, the phase is the word of the one before it.
+            let own = |record: &Record| record.commit_id.starts_with(&format!("{}.", strategy.epoch));
+            let own = record.as_ref().is_some_and(own);
+            strategy.phase = Phase::of(fields.and_then(|fields| fields.get(PHASE))).filter(|_| own);
+        }
+        self.screen.progress(self.strategies.iter().map(|strategy| strategy.ticks).sum());
+        Ok(())
+    }
+
+    fn note(&mut self, stream: &StreamKey, entry: &Entry) {
+        let Ok(nudge) = entry.decode::<Nudge>() else { return };
+        self.nudged.extend(self.places.get(&(stream.clone(), nudge.owner)));
+    }
+
+    async fn read(&mut self, block: Option<Duration>) -> Result<bool, Failure> {
         let cursors: Vec<_> = self.cursors.iter().map(|(stream, (_, id))| (stream.clone(), *id)).collect();
         let found = patiently(&self.runtime, || self.runtime.bus.read(&cursors, ENTRIES_MAX, block)).await?;
         let any = !found.is_empty();
         let mut news = Vec::new();
         for (stream, entries) in found {
             let Some((topic, cursor)) = self.cursors.get_mut(&stream) else { continue };
+            let topic = *topic;
             *cursor = entries.last().map_or(*cursor, |entry| entry.id);
-            news.extend(entries.iter().filter_map(|entry| News::read(*topic, entry)));
+            news.extend(entries.iter().filter_map(|entry| News::read(topic, entry)));
+            if topic == Topic::Report {
+                for entry in &entries {
+                    self.note(&stream, entry);
+                }
+            }
         }
         // In the order of events; a signal comes before the trade that it causes.
         news.sort_by_key(|news| (news.time(), news.rank()));
@@ -146,13 +207,15 @@ impl News {
 
 #[cfg(test)]
 mod tests {
-    use bus::{AcquireOutcome, Commit, CreateOutcome, Fields, Keys, MemoryBus, StateStore as _};
+    use bus::{AcquireOutcome, Commit, CreateOutcome, Fields, Keys, MemoryBus, MessageBus as _, StateStore as _};
     use crds::record::PhaseState;
 
     use super::*;
     use crate::admin::Health;
+    use crate::document::message;
     use crate::role::Identity;
     use crate::shutdown::Shutdown;
+    use crate::simulation::bus::VirtualBus;
 
     #[tokio::test]
     async fn a_lost_record_is_no_end_of_its_data() {
@@ -162,8 +225,7 @@ mod tests {
         let (_stop, shutdown) = Shutdown::channel();
         let runtime = Runtime { bus: MemoryBus::new(), identity, health: Health::new("run"), shutdown };
         let screen = Screen::new(false, false, None);
-        let mut observer =
-            Observer { runtime, screen, cursors: BTreeMap::new(), strategies: vec![("grid-1".to_owned(), owner, 1)] };
+        let mut observer = Observer::of(runtime, screen, BTreeMap::new(), vec![("grid-1".to_owned(), owner, 1)]);
         let phases = observer.phases().await.unwrap();
         assert!(!phases[0].1.as_ref().is_some_and(has_ended));
         assert!(matches!(End::of(phases), End::Stopped));
@@ -197,9 +259,39 @@ mod tests {
             };
             let strategies = vec![("grid-1".to_owned(), owner.clone(), epoch)];
             let screen = Screen::new(false, false, None);
-            let mut observer = Observer { runtime, screen, cursors: BTreeMap::new(), strategies };
+            let mut observer = Observer::of(runtime, screen, BTreeMap::new(), strategies);
             let phases = observer.phases().await.unwrap();
             assert_eq!(phases[0].1.as_ref().is_some_and(has_ended), ended, "epoch {epoch}");
         }
+    }
+
+    /// With many strategies each commit of one would else cost a look at all.
+    #[tokio::test]
+    async fn a_nudge_has_one_record_read() {
+        let keys = Keys::new("glm").unwrap();
+        let account = Scope::account("default", "paper").unwrap();
+        let bus = VirtualBus::starting_at(0);
+        let identity =
+            Identity { keys: keys.clone(), namespace: "default".to_owned(), ledger: String::new(), epoch: 0 };
+        let (_stop, shutdown) = Shutdown::channel();
+        let runtime = Runtime { bus: bus.clone(), identity, health: Health::new("run"), shutdown };
+        let names = (0..50).map(|number| format!("grid-{number}"));
+        let strategies = names.map(|name| (name.clone(), keys.strategy(&account, &name), 1)).collect();
+        let reports = keys.topic(&account, Topic::Report);
+        let cursors = BTreeMap::from([(reports.clone(), (Topic::Report, StreamId::ZERO))]);
+        let mut observer = Observer::of(runtime, Screen::new(false, false, None), cursors, strategies);
+        observer.look().await.unwrap();
+        assert_eq!(bus.take_records_read(), 50, "nothing is known yet");
+        let nudge = |owner: &str| message(reports.clone(), &Nudge { owner: owner.to_owned() });
+        for owner in ["strategy-grid-7", "gateway", "strategy-grid-9", "strategy-grid-7", "strategy-of-others"] {
+            bus.publish(&nudge(owner)).await.unwrap();
+        }
+        assert!(observer.read(None).await.unwrap());
+        // A slow machine may be due for a look at all.
+        observer.looked = Some(Instant::now());
+        observer.look().await.unwrap();
+        assert_eq!(bus.take_records_read(), 2);
+        observer.phases().await.unwrap();
+        assert_eq!(bus.take_records_read(), 50, "at the end all are looked at");
     }
 }

@@ -61,6 +61,8 @@ struct Control {
     /// The next entry with a trade for this stream is lost: deleted before anybody reads it.
     losing: Option<StreamKey>,
     lost: usize,
+    /// How often a record was read without a lease.
+    records_read: usize,
 }
 
 /// A bus and store as the roles see it.
@@ -122,6 +124,11 @@ impl VirtualBus {
         let mut robbed = commit.clone();
         robbed.messages.remove(place);
         Some(robbed)
+    }
+
+    /// How often a record was read without a lease, since the last call.
+    pub fn take_records_read(&self) -> usize {
+        std::mem::take(&mut self.control().records_read)
     }
 
     /// How many commits were stored.
@@ -282,6 +289,7 @@ impl StateStore for VirtualBus {
     }
 
     async fn record(&self, owner: &Owner) -> Result<Option<Record>, BusError> {
+        self.control().records_read += 1;
         self.memory.record(owner).await
     }
 

@@ -32,23 +32,21 @@ impl<B: Bus> Worker<'_, B> {
                 return;
             }
             self.tick_cursor = entry.id;
-            match entry.decode() {
-                Ok(tick) => self.take_tick(tick, entry.id),
+            match entry.decode_once() {
+                Ok(tick) => self.take_tick(&tick, entry.id),
                 Err(problem) => self.bury(&entry, &problem),
             }
         }
     }
 
-    fn take_tick(&mut self, tick: Tick, id: StreamId) {
+    fn take_tick(&mut self, tick: &Tick, id: StreamId) {
         // On a replay the engine's now is the tick's own time, and no tick is stale.
-        let now = tick.event_time();
-        let last = tick.last;
-        let effects = self.engine.step(now, Event::Tick(tick));
+        let effects = self.engine.step(tick.event_time(), Event::Tick(tick.clone()));
         self.runtime.health.ticks(1);
         self.batch.tick();
         self.absorb(effects, Some(id));
         self.apply_pending();
-        if last {
+        if tick.last {
             self.batch.touch();
         }
     }
@@ -143,11 +141,11 @@ impl<B: Bus> Worker<'_, B> {
         }
     }
 
-    fn change(&self, batch: &super::Batch) -> Result<Change, Stop> {
+    fn change(&mut self, batch: &super::Batch) -> Result<Change, Stop> {
         let mut set = batch.set.clone();
         let unsaved = |problem: String| Stop::Unsaved { owner: self.owner.name().to_owned(), problem };
-        let state = self.engine.snapshot().map_err(|error| unsaved(error.to_string()))?;
-        set.push((ENGINE.to_owned(), state.to_string()));
+        let state = self.engine.saved().map_err(|error| unsaved(error.to_string()))?;
+        set.push((ENGINE.to_owned(), state));
         let report = serde_json::to_string(&self.engine.report()).map_err(|error| unsaved(error.to_string()))?;
         set.push((REPORT.to_owned(), report));
         if let Some(sequence) = self.engine.last_sequence() {

@@ -1,11 +1,12 @@
 //! The bus and store in memory of this process: the embedded default, and what tests run on.
 //!
 //! Same meaning as on Redis, held by the conformance suite. Copies no document: entries and
-//! messages share one `Arc<str>`. May not do any I/O.
+//! messages share one `Arc<str>`, and all readers of a stream the entry itself. May not do any I/O.
 
 mod records;
 mod state;
 mod streams;
+mod waiters;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -31,8 +32,20 @@ pub struct MemoryBus {
 struct Shared {
     /// Held only for one change, never over an await.
     state: Mutex<State>,
-    /// Told after each append. Every waiting reader looks again; there are few.
-    appended: Notify,
+}
+
+/// A reader that waits for one of its streams; dropped, it waits no longer.
+struct Waiting<'a> {
+    bus: &'a MemoryBus,
+    cursors: &'a [(StreamKey, StreamId)],
+    number: u64,
+    appended: Arc<Notify>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.bus.lock().waiters.remove(self.number, self.cursors.iter().map(|(stream, _)| stream));
+    }
 }
 
 impl MemoryBus {
@@ -65,9 +78,7 @@ impl MemoryBus {
 
     /// For tests: an entry as somebody else could write it.
     pub fn append_body(&self, stream: &StreamKey, body: Body) -> StreamId {
-        let id = self.lock().append_body(stream, body);
-        self.shared.appended.notify_waiters();
-        id
+        self.lock().append_body(stream, body)
     }
 }
 
@@ -88,13 +99,17 @@ impl MessageBus for MemoryBus {
     ) -> Result<Batch, BusError> {
         let deadline = block.map(|time| Instant::now() + time.min(LONGEST_BLOCK));
         loop {
-            // Made before looking: it is woken by every append from here on, polled or not.
-            let appended = self.shared.appended.notified();
-            let batch = self.turn().await.read(cursors, count.max(1));
-            let Some(deadline) = deadline.filter(|_| batch.is_empty()) else {
-                return Ok(batch);
+            let (waiting, deadline) = {
+                let mut state = self.turn().await;
+                let batch = state.read(cursors, count.max(1));
+                let Some(deadline) = deadline.filter(|_| batch.is_empty()) else {
+                    return Ok(batch);
+                };
+                // In the same turn as the look: no append comes between.
+                let (number, appended) = state.waiters.add(cursors.iter().map(|(stream, _)| stream));
+                (Waiting { bus: self, cursors, number, appended }, deadline)
             };
-            if tokio::time::timeout_at(deadline, appended).await.is_err() {
+            if tokio::time::timeout_at(deadline, waiting.appended.notified()).await.is_err() {
                 return Ok(Batch::new());
             }
         }
@@ -115,15 +130,11 @@ impl MessageBus for MemoryBus {
     }
 
     async fn publish(&self, message: &Message) -> Result<Published, BusError> {
-        let published = {
-            let mut state = self.turn().await;
-            if state.is_full() {
-                return Err(full("publish to", &message.stream));
-            }
-            if state.is_at_bound(message) { Published::Busy } else { Published::Appended(state.append(message)) }
-        };
-        self.shared.appended.notify_waiters();
-        Ok(published)
+        let mut state = self.turn().await;
+        if state.is_full() {
+            return Err(full("publish to", &message.stream));
+        }
+        Ok(if state.is_at_bound(message) { Published::Busy } else { Published::Appended(state.append(message)) })
     }
 
     async fn now_ms(&self) -> Result<u64, BusError> {
@@ -153,9 +164,6 @@ impl StateStore for MemoryBus {
             let outcome = state.commit(lease, commit);
             (outcome, std::mem::take(&mut state.tear_next_commit))
         };
-        if !commit.messages.is_empty() {
-            self.shared.appended.notify_waiters();
-        }
         if torn {
             return Err(failed("commit for", &lease.owner, Failure::Unavailable));
         }
@@ -212,5 +220,103 @@ impl StateStore for MemoryBus {
             used_memory: state.used,
             max_memory: state.limit.unwrap_or(0),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::atomic::{AtomicUsize, Ordering},
+        task::{Context, Wake, Waker},
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    impl Wake for Counting {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn document(text: &str) -> Body {
+        Body::Document { version: 1, data: text.into() }
+    }
+
+    #[tokio::test]
+    async fn an_append_wakes_those_who_wait_for_its_stream_and_nobody_else() {
+        let (bus, minute) = (MemoryBus::new(), Some(Duration::from_mins(1)));
+        let [own, other, third] = ["own", "other", "third"].map(StreamKey::from_name);
+        let cursors = [(own.clone(), StreamId::ZERO), (other.clone(), StreamId::ZERO)];
+        let woken = Arc::new(Counting::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
+        let mut reading = pin!(bus.read(&cursors, 10, minute));
+        assert!(reading.as_mut().poll(&mut context).is_pending());
+        for _ in 0..100 {
+            bus.append_body(&third, document("1"));
+        }
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        for _ in 0..100 {
+            bus.append_body(&other, document("2"));
+        }
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        let batch = reading.await.unwrap();
+        assert_eq!((batch.len(), &batch[0].0, batch[0].1.len()), (1, &other, 10));
+        assert!(bus.lock().waiters.is_empty());
+    }
+
+    /// A nudge that counts how often one is decoded.
+    #[derive(Debug, serde::Serialize)]
+    struct Counted;
+
+    static DECODED: AtomicUsize = AtomicUsize::new(0);
+
+    impl<'de> serde::Deserialize<'de> for Counted {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            DECODED.fetch_add(1, Ordering::Relaxed);
+            serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+        }
+    }
+
+    impl engine::messages::Document for Counted {
+        const VERSION: u32 = 1;
+    }
+
+    #[tokio::test]
+    async fn all_readers_of_a_stream_decode_it_once() {
+        let (bus, stream) = (MemoryBus::new(), StreamKey::from_name("market.tick"));
+        for number in 0..100 {
+            bus.append_body(&stream, document(&number.to_string()));
+        }
+        for reader in 0..50 {
+            // Each in portions of its own.
+            let mut cursor = StreamId::ZERO;
+            while let Some((_, entries)) = bus.read(&[(stream.clone(), cursor)], 7 + reader, None).await.unwrap().pop()
+            {
+                for entry in entries {
+                    entry.decode_once::<Counted>().unwrap();
+                    cursor = entry.id;
+                }
+            }
+        }
+        assert_eq!(DECODED.load(Ordering::Relaxed), 100);
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_is_forgotten() {
+        let (bus, minute) = (MemoryBus::new(), Some(Duration::from_mins(1)));
+        let cursors = [(StreamKey::from_name("own"), StreamId::ZERO)];
+        {
+            let mut reading = Box::pin(bus.read(&cursors, 10, minute));
+            assert!(reading.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert!(!bus.lock().waiters.is_empty());
+        }
+        assert!(bus.lock().waiters.is_empty());
+        assert_eq!(bus.read(&cursors, 10, Some(Duration::from_millis(1))).await.unwrap(), Batch::new());
+        assert!(bus.lock().waiters.is_empty());
     }
 }

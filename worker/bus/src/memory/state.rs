@@ -6,7 +6,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::streams::Stream;
+use super::{streams::Stream, waiters::Waiters};
 use crate::{Batch, Body, Claim, Desired, Entry, Keys, Message, Record, Retention, StreamId, StreamKey};
 
 /// Everything the memory bus holds.
@@ -21,6 +21,7 @@ pub(super) struct State {
     pub(super) registers: HashMap<Arc<str>, Desired>,
     /// By installation key.
     installations: HashMap<String, String>,
+    pub(super) waiters: Waiters,
     /// Bytes of documents and fields, roughly.
     pub(super) used: u64,
     pub(super) limit: Option<u64>,
@@ -70,13 +71,14 @@ impl State {
         let (id, added) = stream.append(now, body);
         let removed = stream.retain(message.retention, now);
         self.used = (self.used + added).saturating_sub(removed);
+        self.waiters.wake(&message.stream);
         id
     }
 
     pub(super) fn append_body(&mut self, stream: &StreamKey, body: Body) -> StreamId {
-        let stream = self.streams.entry(stream.clone()).or_default();
-        let (id, added) = stream.append(clock_ms(), body);
+        let (id, added) = self.streams.entry(stream.clone()).or_default().append(clock_ms(), body);
         self.used += added;
+        self.waiters.wake(stream);
         id
     }
 

@@ -28,7 +28,7 @@ impl Stream {
         // The clock may stand or step back; ids may not.
         let id = StreamId::new(now_ms, 0).max(self.last_id.next());
         let bytes = size(&body);
-        self.entries.push_back(Entry { id, body });
+        self.entries.push_back(Entry::new(id, body));
         self.last_id = id;
         (id, bytes)
     }

@@ -19,8 +19,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest pause between attempts; a caller waits at most this before its own attempt.
 const PAUSE_CAP: Duration = Duration::from_secs(2);
-/// Idle connections kept for blocking readers. A process has one or two.
-const IDLE_READERS: usize = 4;
+/// Idle connections kept for blocking readers. A pod has one or two readers; a run on Redis has one for each role, and
+/// each would else connect anew for nearly every read.
+const IDLE_READERS: usize = 1_024;
 
 /// The connections of one process to one server.
 pub(super) struct Connections {

@@ -133,6 +133,11 @@ impl Engine {
         self.state.saved_with(self.strategy.snapshot()?)
     }
 
+    /// All state as JSON text: that of [`Self::snapshot`], without a copy and a document in between.
+    pub fn saved(&mut self) -> Result<String, SnapshotError> {
+        self.state.text_with(self.strategy.snapshot()?)
+    }
+
     /// Takes one event at `now`, which on a replay is the tick's own time. An effect that is dropped is an order,
     /// or an alert, that never was.
     #[must_use]

@@ -164,4 +164,12 @@ impl State {
         let state = Self { strategy, ..self.clone() };
         Ok(serde_json::to_value(state)?)
     }
+
+    pub fn text_with(&mut self, strategy: Value) -> Result<String, SnapshotError> {
+        // Only for as long as it is written: what the strategy remembers is its own.
+        let before = std::mem::replace(&mut self.strategy, strategy);
+        let text = serde_json::to_string(&self);
+        self.strategy = before;
+        Ok(text?)
+    }
 }

@@ -274,6 +274,7 @@ fn a_restored_engine_goes_on_as_if_nothing_had_happened() {
         let mut bench = Bench::new(config("5", "3000", "0.1"));
         bench.run(path[..cut].iter().copied());
         let saved = serde_json::to_string(&bench.engine.snapshot().unwrap()).unwrap();
+        assert_eq!(bench.engine.saved().unwrap(), saved, "the same text by both ways");
         let saved: Value = serde_json::from_str(&saved).unwrap();
         bench.engine =
             Engine::restore(config("5", "3000", "0.1"), Registry::standard().get("grid").unwrap(), &saved).unwrap();

@@ -15,6 +15,8 @@ use super::{Desk, News, Stage};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stances {
     followed: BTreeMap<LedgerId, Stance>,
+    /// Closed, and not silent yet.
+    closing: BTreeSet<LedgerId>,
     /// Closed, acknowledged, and without an open order: their inboxes may be gone and must not come back.
     silent: BTreeSet<LedgerId>,
 }
@@ -27,6 +29,9 @@ impl Stances {
             return false;
         }
         self.followed.insert(ledger.clone(), stance);
+        if stance == Stance::Closed {
+            self.closing.insert(ledger.clone());
+        }
         true
     }
 
@@ -42,6 +47,7 @@ impl Stances {
 
     /// Forgets a ledger; tells the stance that was followed.
     pub fn forget(&mut self, ledger: &LedgerId) -> Option<Stance> {
+        self.closing.remove(ledger);
         self.silent.remove(ledger);
         self.followed.remove(ledger)
     }
@@ -104,13 +110,10 @@ impl Desk {
 
     /// Everything up to now is in the record: ledgers that are closed there with no order open hear no more.
     pub fn acknowledged(&mut self) {
-        let closed = self.stances.followed.iter().filter(|(_, stance)| **stance == Stance::Closed);
-        let closed: Vec<_> = closed.map(|(ledger, _)| ledger.clone()).collect();
-        for ledger in closed {
-            if !self.has_open_orders_of(&ledger) {
-                self.stances.silent.insert(ledger);
-            }
-        }
+        let (open, done): (BTreeSet<_>, BTreeSet<_>) =
+            std::mem::take(&mut self.stances.closing).into_iter().partition(|ledger| self.has_open_orders_of(ledger));
+        self.stances.closing = open;
+        self.stances.silent.extend(done);
     }
 
     /// Whether nothing more may be told to a ledger: its inbox may be deleted at any moment, for good.
@@ -119,6 +122,6 @@ impl Desk {
     }
 
     fn has_open_orders_of(&self, ledger: &LedgerId) -> bool {
-        self.orders.iter().any(|(id, order)| id.ledger() == ledger && !order.is_over())
+        self.orders_of(ledger).any(|order| !order.is_over())
     }
 }

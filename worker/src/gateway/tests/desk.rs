@@ -1,5 +1,6 @@
 //! The desk alone: what it does with each command, outcome, report and answer; time is an argument.
 
+use engine::client_order_id::ClientOrderId;
 use engine::fees::Fees;
 use engine::messages::{Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate};
 use engine::time::Timestamp;
@@ -331,6 +332,44 @@ fn ended_orders_are_forgotten_oldest_first_and_open_ones_never() {
 fn registered_books() -> GatewayDesired {
     let book = json!({"strategy": "grid", "ledger": "abc", "capital": {"USDT": 3000, "BNB": 5}, "tickSizes": {}});
     serde_json::from_value(json!({"books": [book]})).unwrap()
+}
+
+/// News of one strategy's order concerns its own fields of the record, however many strategies there are.
+#[test]
+fn what_is_committed_is_what_changed() {
+    let mut desk = Desk::default();
+    let ledger = |number: usize| format!("l{number}");
+    let book = |number| {
+        json!({"strategy": format!("grid-{number}"), "ledger": ledger(number),
+        "capital": {"USDT": 3000, "BNB": 5}, "tickSizes": {}})
+    };
+    let mut books = (0..200).map(book).collect::<Vec<_>>();
+    open(&mut desk, &serde_json::from_value(json!({"books": books})).unwrap());
+    for number in 0..200 {
+        let order = command(&ledger(number), 1, 0, &json!({"strategy": format!("grid-{number}")}));
+        assert_eq!(judge(&mut desk, &order, 0), Verdict::Send);
+    }
+    assert_eq!(desk.take_changes().set.iter().filter(|(name, _)| name.starts_with("order:")).count(), 200);
+    let names = |desk: &mut Desk| desk.take_changes().set.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    let id: ClientOrderId = "glm-l7-1".parse().unwrap();
+    let waits = VenueReport { client_order_id: id.clone(), ..report(OrderStatus::Accepted, "0", &[]) };
+    desk.hear(&waits);
+    assert_eq!(names(&mut desk), ["order:glm-l7-1"]);
+    desk.hear(&VenueReport { client_order_id: id, ..report(OrderStatus::Filled, "1", &[("1", "1")]) });
+    let changed = names(&mut desk);
+    assert!(!changed.is_empty() && changed.iter().all(|name| name.contains("l7")), "{changed:?}");
+    // A closed ledger is silent once no order of its own is open, whatever stands open of the others.
+    for number in [7, 8] {
+        books[number]["stance"] = json!("Closed");
+    }
+    desk.register(&serde_json::from_value(json!({"books": books})).unwrap());
+    desk.acknowledged();
+    let silent: Vec<_> = (0..200).filter(|number| desk.is_silent(&ledger(*number).parse().unwrap())).collect();
+    assert_eq!(silent, [7]);
+    let id: ClientOrderId = "glm-l8-1".parse().unwrap();
+    desk.hear(&VenueReport { client_order_id: id, ..report(OrderStatus::Canceled, "0", &[]) });
+    desk.acknowledged();
+    assert!(desk.is_silent(&ledger(8).parse().unwrap()));
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(in crate::redis) fn entries(value: Value) -> Result<Vec<Entry>, Problem> {
         .map(|value| {
             let mut entry = Answer::of(value)?;
             let id = entry.parse()?;
-            Ok(Entry { id, body: body(entry.list()?.0.as_slice()) })
+            Ok(Entry::new(id, body(entry.list()?.0.as_slice())))
         })
         .collect()
 }
