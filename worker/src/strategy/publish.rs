@@ -27,22 +27,26 @@ impl<B: Bus> Worker<'_, B> {
 
     /// Steps the engine through ticks until there are no more, or until an order must be waited for.
     pub(super) fn take_ticks(&mut self, entries: Vec<Entry>) {
+        let mut taken = 0;
         for entry in entries {
             if !self.may_take_ticks() {
-                return;
+                break;
             }
             self.tick_cursor = entry.id;
             match entry.decode_once() {
-                Ok(tick) => self.take_tick(&tick, entry.id),
+                Ok(tick) => {
+                    taken += 1;
+                    self.take_tick(&tick, entry.id);
+                }
                 Err(problem) => self.bury(&entry, &problem),
             }
         }
+        self.runtime.health.ticks(taken);
     }
 
     fn take_tick(&mut self, tick: &Tick, id: StreamId) {
         // On a replay the engine's now is the tick's own time, and no tick is stale.
         let effects = self.engine.step(tick.event_time(), Event::Tick(tick.clone()));
-        self.runtime.health.ticks(1);
         self.batch.tick();
         self.absorb(effects, Some(id));
         self.apply_pending();
