@@ -3,11 +3,13 @@
 //! the reports.
 
 mod bar;
+mod clock;
 mod ended;
 mod figures;
 mod observe;
 mod screen;
 mod status;
+mod untraded;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //! strategy's name.
 
 use super::{Config, Effect};
-use crate::messages::{AlertKind, RiskAlert, Severity, SignalSide, StrategySignal};
+use crate::messages::{AlertKind, OrderStatus, RiskAlert, Severity, SignalSide, StrategySignal};
 use crate::numbers::{Price, Ratio};
 use crate::report::Decision;
 use crate::strategy::Warning;
@@ -23,6 +23,22 @@ impl Turn {
 
     /// A signal, or with `Hold` the reason why there is none.
     pub fn signal(&mut self, config: &Config, side: SignalSide, target: Option<Price>, decision: &Decision) {
+        self.say(config, side, target, decision, None);
+    }
+
+    /// How an order ended of which not all has traded.
+    pub fn outcome(&mut self, config: &Config, outcome: OrderStatus, decision: &Decision) {
+        self.say(config, SignalSide::Hold, None, decision, Some(outcome));
+    }
+
+    fn say(
+        &mut self,
+        config: &Config,
+        side: SignalSide,
+        target: Option<Price>,
+        decision: &Decision,
+        outcome: Option<OrderStatus>,
+    ) {
         self.effects.push(Effect::Signal(StrategySignal {
             strategy: config.name.clone(),
             ledger: config.ledger.clone(),
@@ -32,6 +48,7 @@ impl Turn {
             target_price: target,
             reason: decision.reason.clone(),
             message: decision.message.clone(),
+            outcome,
             time: self.now,
         }));
     }

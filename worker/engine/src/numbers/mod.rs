@@ -24,6 +24,7 @@ mod notional;
 mod price;
 mod quantity;
 mod ratio;
+pub mod shown;
 mod volume;
 
 pub use exact_decimal::ExactDecimal;

@@ -31,6 +31,8 @@ pub struct Summary {
     pub first: Timestamp,
     /// Time of the last row; of a candle, its open time.
     pub last: Timestamp,
+    /// The least time between two ticks at different times; absent where all are at one.
+    pub step_ms: Option<i64>,
     /// Places where candles or trades are missing, those between files of candles included.
     pub gaps: u64,
     /// Candles or trades that are missing there.
@@ -62,6 +64,8 @@ pub struct FileSummary {
     pub last: Timestamp,
     /// Until when the file says something about the market.
     pub ends: Timestamp,
+    /// The least time between two ticks at different times; absent where all are at one. Of candles that of most.
+    pub step_ms: Option<i64>,
     /// How long most candles are.
     pub interval_ms: Option<i64>,
     /// Places where candles, or trades by their ids, are missing.
@@ -91,6 +95,7 @@ pub(crate) fn scan(paths: &[PathBuf], symbol: &Symbol, tick_size: Option<Price>)
         first: first.first,
         last: last.last,
         ticks: files.iter().map(|file| file.ticks).sum(),
+        step_ms: files.iter().filter_map(|file| file.step_ms).min(),
         gaps: 0,
         missing: 0,
         first_gap: None,
@@ -238,6 +243,8 @@ impl Scan<'_> {
     fn note(&self, summary: &mut FileSummary, tick: &Observation, place: impl Fn() -> Place) {
         if summary.ticks == 0 {
             summary.first = tick.time;
+        } else if let step @ 1.. = tick.time.millis_since(summary.last) {
+            summary.step_ms = Some(summary.step_ms.map_or(step, |least| least.min(step)));
         }
         summary.last = tick.time;
         summary.ticks += 1;
@@ -285,6 +292,7 @@ impl Scan<'_> {
             first: first.open_time,
             last: last.open_time,
             ends: last.open_time.plus_millis(last_ms),
+            step_ms: Some(found.interval_ms / TICKS_PER_CANDLE.cast_signed()),
             interval_ms: Some(found.interval_ms),
             gaps: found.gaps,
             missing: found.missing,
@@ -361,6 +369,7 @@ fn blank(path: &Path, name: Arc<str>, format: Format) -> FileSummary {
         first: none,
         last: none,
         ends: none,
+        step_ms: None,
         interval_ms: None,
         gaps: 0,
         missing: 0,
