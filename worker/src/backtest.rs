@@ -1,13 +1,15 @@
 //! The command `backtest`: the same engine, the same paper venue, the same gateway's desk, no bus.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crds::TradingAccountSpec;
 use crds::manifest::{Document, Manifest};
-use engine::instrument::Symbol;
+use engine::instrument::{Instrument, Symbol};
 use engine::messages::{Fill, Tick};
+use engine::numbers::Price;
 use engine::strategy::Registry;
 use engine::{Effect, Engine, Event};
 use venue::paper::PaperVenue;
@@ -19,6 +21,7 @@ use crate::gateway::Counter;
 use crate::outcome::Outcome;
 use crate::role::Stop;
 use crate::saved;
+use crate::warning::{self, Warning};
 use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 
 /// The ledger of a backtest: it is in no store, so its name means nothing.
@@ -58,30 +61,49 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Vec<Out
     if specs.is_empty() {
         return Err(Failure::refused(format!("{}: no TradingStrategy in it", file.display())));
     }
-    let mut summaries: BTreeMap<Symbol, Arc<Summary>> = BTreeMap::new();
-    for spec in &specs {
-        let symbol = &spec.spec.instruments[0].symbol;
-        if !summaries.contains_key(symbol) {
-            summaries.insert(symbol.clone(), Arc::new(scan(symbol, data)?));
-        }
-    }
     let mut simulations: Vec<_> = specs.iter().map(|spec| Simulation::new(spec, registry)).collect::<Result<_, _>>()?;
-    for summary in summaries.values() {
-        let on_it = simulations.iter_mut().filter(|simulation| *simulation.symbol() == summary.symbol);
-        replay(summary, &mut on_it.collect::<Vec<_>>())?;
+    let markets = Market::all(&simulations, data)?;
+    for warning in markets.values().flat_map(|market| &market.warnings).collect::<BTreeSet<_>>() {
+        process::say(format_args!("warning: {}", warning.message));
+    }
+    for (key, market) in &markets {
+        let on_it = simulations.iter_mut().filter(|simulation| simulation.market() == *key);
+        market.replay(&mut on_it.collect::<Vec<_>>())?;
     }
     simulations.iter().map(Simulation::outcome).collect()
 }
 
-/// Reads the data of one market once, for all strategies on it.
-fn replay(summary: &Arc<Summary>, simulations: &mut [&mut Simulation]) -> Result<(), Failure> {
-    for tick in Replay::open(Arc::clone(summary)) {
-        let tick = tick.map_err(|error| Failure::refused(error.to_string()))?;
-        for simulation in simulations.iter_mut() {
-            simulation.tick(&tick).map_err(Failure::refused)?;
+/// The data of one symbol, as they are for orders of one tick size.
+struct Market {
+    summary: Arc<Summary>,
+    warnings: Vec<Warning>,
+}
+
+impl Market {
+    /// The markets of all strategies, each scanned once.
+    fn all(simulations: &[Simulation], data: &[Data]) -> Result<BTreeMap<(Symbol, Price), Self>, Failure> {
+        let traded: BTreeSet<Symbol> = simulations.iter().map(|simulation| simulation.market().0).collect();
+        let mut markets = BTreeMap::new();
+        for simulation in simulations {
+            let Entry::Vacant(place) = markets.entry(simulation.market()) else { continue };
+            let instrument = simulation.engine.instrument();
+            let summary = scan(instrument, data)?;
+            let warnings = warning::of_data(&summary, instrument, &traded);
+            place.insert(Self { summary: Arc::new(summary), warnings });
         }
+        Ok(markets)
     }
-    Ok(())
+
+    /// Reads the data once, for all strategies on them.
+    fn replay(&self, simulations: &mut [&mut Simulation]) -> Result<(), Failure> {
+        for tick in Replay::open(Arc::clone(&self.summary)) {
+            let tick = tick.map_err(|error| Failure::refused(error.to_string()))?;
+            for simulation in simulations.iter_mut() {
+                simulation.tick(&tick).map_err(Failure::refused)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Every strategy with its account, or with a free paper account where no file holds its own.
@@ -114,7 +136,8 @@ fn specs(manifests: &[Manifest]) -> Result<Vec<StrategySpec>, Failure> {
     Ok(specs)
 }
 
-fn scan(symbol: &Symbol, data: &[Data]) -> Result<Summary, Failure> {
+fn scan(instrument: &Instrument, data: &[Data]) -> Result<Summary, Failure> {
+    let symbol = &instrument.symbol;
     let files: Vec<_> = data
         .iter()
         .filter(|data| data.symbol.as_ref().is_none_or(|named| named == symbol))
@@ -123,7 +146,7 @@ fn scan(symbol: &Symbol, data: &[Data]) -> Result<Summary, Failure> {
     if files.is_empty() {
         return Err(Failure::not_found(format!("no --data for {symbol}; write --data {symbol}=FILE")));
     }
-    Ok(Replay::scan(&files, symbol).map_err(Stop::from)?)
+    Ok(Replay::scan_for(&files, symbol, instrument.tick_size).map_err(Stop::from)?)
 }
 
 /// An engine, a gateway's counter and a paper venue, with nothing between them.
@@ -147,8 +170,9 @@ impl Simulation {
         Ok(Self { name: spec.name.clone(), engine, counter, venue, fills: Vec::new() })
     }
 
-    fn symbol(&self) -> &Symbol {
-        &self.engine.instrument().symbol
+    fn market(&self) -> (Symbol, Price) {
+        let instrument = self.engine.instrument();
+        (instrument.symbol.clone(), instrument.tick_size)
     }
 
     fn outcome(&self) -> Result<Outcome, Failure> {

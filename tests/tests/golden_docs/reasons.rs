@@ -69,7 +69,7 @@ const READINESS: [(&str, &str); 8] = [
 const BUSY: (&str, &str) = ("CommandsBusy", "worker/src/strategy/publish.rs");
 
 /// What the sections of the pages tell of, in order.
-fn expected() -> [BTreeSet<String>; 10] {
+fn expected() -> [BTreeSet<String>; 11] {
     let found = |(word, path): (&str, &str)| {
         assert!(words_of(path).contains(word), "{path} does not say {word} any more");
         word.to_owned()
@@ -93,6 +93,7 @@ fn expected() -> [BTreeSet<String>; 10] {
         Denial::ALL.iter().map(|denial| denial.as_str().to_owned()).collect(),
         risk,
         AlertKind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect(),
+        words_of("worker/src/warning.rs"),
         gateway,
         words_below("worker/venue/src/paper"),
         readiness,
