@@ -135,9 +135,12 @@ fn a_price_finer_than_the_tick_size_keeps_its_digits() {
     holds(
         &said,
         &[
+            "  warning   DataFinerThanRules: 9 ticks have a price between two steps of tickSize 0.01, the first at \
+             prices.csv:2: ",
+            "write tickSize: \"0.0001\".\n",
             "  start 0.005: sells after a turn above 0.0051, buys after a turn below 0.0049\n",
             "Sell 5400 limit 0.01 has expired: the market was at 0.0053 (NotMarketable).\n",
-            "Buy at 0.0049 (low 0.0047, turned up 0.4 %): needs 50.05 USDT, has 10.00: ",
+            "Buy at 0.0049 (low 0.0047, turned up 0.4 %): needs 50.0",
         ],
     );
     holds(

@@ -23,7 +23,7 @@ const PRODUCT: [&str; 7] = [
 ];
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes, schemas.
-const NO_REASONS: [&str; 29] = [
+const NO_REASONS: [&str; 30] = [
     "Accepted",
     "AlreadyExists",
     "Always",
@@ -34,6 +34,7 @@ const NO_REASONS: [&str; 29] = [
     "ExactDecimal",
     "Failed",
     "FallbackToLogsOnError",
+    "Hold",
     "List",
     "Paper",
     "Pending",

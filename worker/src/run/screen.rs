@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Instant;
 
 use engine::client_order_id::LedgerId;
@@ -13,10 +12,10 @@ use engine::report::Report;
 use engine::time::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
 use process::say;
-use venue::replay::Summary;
 
 use super::bar;
 use super::clock::Clock;
+use super::data::Scanned;
 use super::ended::{End, Ended};
 use super::figures::{
     account_line, columns, data_line, first_price, grouped, opening_digits, performance, quantity, start_line,
@@ -25,6 +24,7 @@ use super::figures::{
 use super::untraded::{Ending, Untraded, why};
 use crate::exit::Failure;
 use crate::provision::{Place, Places};
+use crate::warning::Warning;
 use crds::roles::StrategySpec;
 
 /// Trades that a fast replay shows before it only counts.
@@ -79,7 +79,7 @@ impl Screen {
     }
 
     /// What is about to run.
-    pub fn head(&mut self, accounts: &[Places], summaries: &[Option<Arc<Summary>>]) -> Result<(), Failure> {
+    pub fn head(&mut self, accounts: &[Places], scanned: &[Option<Scanned>]) -> Result<(), Failure> {
         say(format_args!(
             "{}",
             match &self.redis {
@@ -95,11 +95,11 @@ impl Screen {
         });
         let width = names.max().unwrap_or(0);
         let several = accounts.iter().map(|places| places.strategies.len()).sum::<usize>() > 1;
-        self.clock = Clock::of(summaries.iter().flatten().map(Arc::as_ref));
+        self.clock = Clock::of(scanned.iter().flatten().map(|scanned| &*scanned.summary));
         let (mut total, mut starts) = (0, String::new());
-        for (places, summary) in accounts.iter().zip(summaries) {
+        for (places, scanned) in accounts.iter().zip(scanned) {
             say(format_args!("  account   {:width$}  {}", places.gateway.spec.account.name, account_line(places)));
-            let Some(summary) = summary else { continue };
+            let Some(Scanned { summary, warnings }) = scanned else { continue };
             total += summary.ticks * places.strategies.len() as u64;
             let first = first_price(summary)?;
             for place in &places.strategies {
@@ -112,6 +112,9 @@ impl Screen {
                 self.know(place, prefix, opening_digits(spec, first));
             }
             say(format_args!("  data      {}", data_line(summary)));
+            for Warning { kind, message } in warnings {
+                say(format_args!("  warning   {kind}: {message}"));
+            }
         }
         say(format_args!("\n{}", starts.trim_end()));
         self.bar.set_length(total);

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use engine::messages::{OrderStatus, StrategySignal};
 use engine::report::{OrderCounts, Report};
 
+/// Kinds and reasons at most of which the first order is kept: a venue may give a reason in words of its own.
+const KINDS_MAX: usize = 32;
+
 /// What became of such an order, in the words of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ending {
@@ -68,6 +71,9 @@ pub(super) struct Untraded(BTreeMap<(Ending, String), String>);
 impl Untraded {
     /// Takes note of one order; only the first of its kind is kept.
     pub fn note(&mut self, ending: Ending, when: &str, signal: &StrategySignal) {
+        if self.0.len() >= KINDS_MAX {
+            return;
+        }
         let told = || format!("{when}  {}", why(signal));
         self.0.entry((ending, signal.reason.clone())).or_insert_with(told);
     }

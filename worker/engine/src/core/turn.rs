@@ -23,34 +23,29 @@ impl Turn {
 
     /// A signal, or with `Hold` the reason why there is none.
     pub fn signal(&mut self, config: &Config, side: SignalSide, target: Option<Price>, decision: &Decision) {
-        self.say(config, side, target, decision, None);
+        let signal = StrategySignal { target_price: target, ..self.told(config, side, decision) };
+        self.effects.push(Effect::Signal(signal));
     }
 
     /// How an order ended of which not all has traded.
     pub fn outcome(&mut self, config: &Config, outcome: OrderStatus, decision: &Decision) {
-        self.say(config, SignalSide::Hold, None, decision, Some(outcome));
+        let signal = StrategySignal { outcome: Some(outcome), ..self.told(config, SignalSide::Hold, decision) };
+        self.effects.push(Effect::Signal(signal));
     }
 
-    fn say(
-        &mut self,
-        config: &Config,
-        side: SignalSide,
-        target: Option<Price>,
-        decision: &Decision,
-        outcome: Option<OrderStatus>,
-    ) {
-        self.effects.push(Effect::Signal(StrategySignal {
+    fn told(&self, config: &Config, side: SignalSide, decision: &Decision) -> StrategySignal {
+        StrategySignal {
             strategy: config.name.clone(),
             ledger: config.ledger.clone(),
             side,
             symbol: config.instrument.symbol.clone(),
             confidence: Ratio::ONE,
-            target_price: target,
+            target_price: None,
             reason: decision.reason.clone(),
             message: decision.message.clone(),
-            outcome,
+            outcome: None,
             time: self.now,
-        }));
+        }
     }
 
     /// An alert.

@@ -13,11 +13,6 @@ use crate::time::Timestamp;
 
 use super::{Approved, OrderRate, RiskParameters, RiskState};
 
-/// What to do where orders are too small.
-const MAKE_LARGER: &str = "raise orderPercent, quantity or the capital";
-/// What to do where orders are too large for what is held.
-const MAKE_SMALLER: &str = "lower orderPercent or quantity, or raise the capital";
-
 /// Why an order was not sent, as a stable word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Denial {
@@ -157,7 +152,7 @@ impl OrderCheck<'_> {
         if age > self.risk.max_tick_age_ms() {
             return Err(Refusal::new(
                 Denial::StaleTick,
-                format!("the tick is {age} ms old, maxTickAgeSeconds allows {} ms", self.risk.max_tick_age_ms()),
+                format!("the tick is {age} ms old; at most {} ms", self.risk.max_tick_age_ms()),
             ));
         }
         let limit = self.limit(request)?;
@@ -168,10 +163,7 @@ impl OrderCheck<'_> {
         if !rate.allows(self.now, self.risk.max_orders_per_minute) {
             return Err(Refusal::new(
                 Denial::OrderRateExceeded,
-                format!(
-                    "{} orders were made within 60 s, as many as maxOrdersPerMinute allows",
-                    self.risk.max_orders_per_minute
-                ),
+                format!("{} orders were made within 60 s; at most {0}", self.risk.max_orders_per_minute),
             ));
         }
         rate.count(self.now);
@@ -205,15 +197,8 @@ impl OrderCheck<'_> {
             Side::Sell => self.tick.best_bid(),
         };
         if best.is_further_than(request.max_slippage, self.tick.price) {
-            let side = match request.side {
-                Side::Buy => "ask",
-                Side::Sell => "bid",
-            };
-            let (share, price) = (request.max_slippage.percent(), self.tick.price);
-            let message = format!(
-                "the best {side} {best} is further from the price {price} than maxSlippagePercent, {share} %: wait for a \
-                 narrower spread, or raise it"
-            );
+            let message =
+                format!("{best} is further than {} % from {}", request.max_slippage.percent(), self.tick.price);
             return Err(Refusal::new(Denial::SlippageTooHigh, message));
         }
         let tick_size = self.instrument.tick_size;
@@ -233,27 +218,22 @@ impl OrderCheck<'_> {
             OrderSize::Fixed(quantity) => quantity.floored_to(lot)?,
         };
         if quantity.is_zero() {
-            let message = format!("the order would be less than one lot of {lot}: {MAKE_LARGER}");
-            return Err(Refusal::new(Denial::BelowLotSize, message));
+            return Err(Refusal::new(Denial::BelowLotSize, format!("the order would be less than one lot of {lot}")));
         }
         Ok(quantity)
     }
 
     fn check_notional(&self, notional: Notional) -> Result<(), Refusal> {
         let least = self.instrument.min_notional;
-        let worth = |bound: Notional| {
-            let [worth, _] = self.apart(notional, bound);
-            format!("the order is worth {worth} {}", self.instrument.symbol.quote())
-        };
         if notional < least {
-            let message = format!("{}, less than minNotional {least}: {MAKE_LARGER}", worth(least));
-            return Err(Refusal::new(Denial::BelowMinNotional, message));
+            return Err(Refusal::new(
+                Denial::BelowMinNotional,
+                format!("the order is worth {notional}; at least {least}"),
+            ));
         }
         match self.risk.order_notional_limit(&self.instrument.symbol) {
             Some(most) if notional > most => {
-                let message =
-                    format!("{}, more than maxOrderNotional {most}: make the orders smaller, or raise it", worth(most));
-                Err(Refusal::new(Denial::MaxOrderNotional, message))
+                Err(Refusal::new(Denial::MaxOrderNotional, format!("the order is worth {notional}; at most {most}")))
             }
             Some(_) | None => Ok(()),
         }
@@ -268,26 +248,18 @@ impl OrderCheck<'_> {
                     PaidIn::Received => notional,
                 };
                 if needed > self.ledger.quote() {
-                    let [needed, held] = self.apart(needed, self.ledger.quote());
-                    let message = format!("needs {needed} {}, has {held}: {MAKE_SMALLER}", symbol.quote());
+                    let message = format!("needs {needed} {}, has {}", symbol.quote(), self.ledger.quote());
                     return Err(Refusal::new(Denial::InsufficientFunds, message));
                 }
             }
             Side::Sell => {
                 if quantity > self.ledger.base() {
-                    let message =
-                        format!("needs {quantity} {}, has {}: {MAKE_SMALLER}", symbol.base(), self.ledger.base());
+                    let message = format!("needs {quantity} {}, has {}", symbol.base(), self.ledger.base());
                     return Err(Refusal::new(Denial::InsufficientFunds, message));
                 }
             }
         }
         Ok(())
-    }
-
-    /// Two sums of quote for people, in digits in which they differ.
-    fn apart(&self, one: Notional, other: Notional) -> [String; 2] {
-        let equity = self.ledger.equity_at(self.tick.price).unwrap_or(self.ledger.quote());
-        self.instrument.digits(equity).apart([one, other])
     }
 
     /// Every order has a worst price: nothing here can make one without.
