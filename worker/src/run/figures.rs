@@ -123,7 +123,7 @@ pub(super) fn data_line(summary: &Summary) -> String {
     let file = &summary.files[0];
     let origin = origin(&file.path).map_or_else(String::new, |origin| format!("{origin} "));
     let missing = if summary.missing > 0 { format!(", {} missing", grouped(summary.missing)) } else { String::new() };
-    format!("{}: {} {origin}{}, {}{missing}", files.join(", "), grouped(rows), file.format.rows(), clock::span(summary),)
+    format!("{}: {} {origin}{}, {}{missing}", files.join(", "), grouped(rows), file.format.rows(), clock::span(summary))
 }
 
 fn file_name(path: &Path) -> String {
