@@ -8,6 +8,8 @@
 mod bench;
 #[path = "command_line/data.rs"]
 mod data;
+#[path = "command_line/figures.rs"]
+mod figures;
 #[path = "command_line/fills.rs"]
 mod fills;
 #[path = "command_line/folder.rs"]
@@ -22,10 +24,14 @@ mod refused_data;
 mod refused_manifests;
 #[path = "command_line/several.rs"]
 mod several;
+#[path = "command_line/silence.rs"]
+mod silence;
 #[path = "command_line/stderr.rs"]
 mod stderr;
 #[path = "command_line/stopping.rs"]
 mod stopping;
+#[path = "command_line/times.rs"]
+mod times;
 #[path = "command_line/users_files.rs"]
 mod users_files;
 #[path = "command_line/vectors.rs"]

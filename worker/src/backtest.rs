@@ -1,5 +1,6 @@
 //! The command `backtest`: the same engine, the same paper venue, the same gateway's desk, no bus.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -7,8 +8,9 @@ use std::sync::{Arc, mpsc};
 
 use crds::TradingAccountSpec;
 use crds::manifest::{Document, Manifest};
-use engine::instrument::Symbol;
+use engine::instrument::{Instrument, Symbol};
 use engine::messages::{Fill, Tick};
+use engine::numbers::Price;
 use engine::strategy::Registry;
 use engine::{Effect, Engine, Event};
 use venue::paper::PaperVenue;
@@ -20,6 +22,7 @@ use crate::gateway::Counter;
 use crate::outcome::Outcome;
 use crate::role::Stop;
 use crate::saved;
+use crate::warning::{self, Warning};
 use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 
 /// The ledger of a backtest: it is in no store, so its name means nothing.
@@ -63,49 +66,68 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Vec<Out
     if specs.is_empty() {
         return Err(Failure::refused(format!("{}: no TradingStrategy in it", file.display())));
     }
-    let mut summaries: BTreeMap<Symbol, Arc<Summary>> = BTreeMap::new();
-    for spec in &specs {
-        let symbol = &spec.spec.instruments[0].symbol;
-        if !summaries.contains_key(symbol) {
-            summaries.insert(symbol.clone(), Arc::new(scan(symbol, data)?));
-        }
-    }
     let mut simulations: Vec<_> = specs.iter().map(|spec| Simulation::new(spec, registry)).collect::<Result<_, _>>()?;
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    for summary in summaries.values() {
-        let on_it = simulations.iter_mut().filter(|simulation| *simulation.symbol() == summary.symbol);
-        replay(summary, &mut on_it.collect::<Vec<_>>(), threads)?;
+    let markets = Market::all(&simulations, data)?;
+    for warning in markets.values().flat_map(|market| &market.warnings).collect::<BTreeSet<_>>() {
+        process::say(format_args!("warning: {}", warning.message));
+    }
+    for (key, market) in &markets {
+        let on_it = simulations.iter_mut().filter(|simulation| simulation.market() == *key);
+        market.replay(&mut on_it.collect::<Vec<_>>(), threads)?;
     }
     // In the order of the file, whichever thread was first: the first that went wrong is told.
     simulations.iter().map(Simulation::outcome).collect()
 }
 
-/// Reads the data of one market once, for all strategies on it, which share so many threads. Each takes the ticks in
-/// their order and knows nothing of the others, so it is the same on any thread.
-fn replay(summary: &Arc<Summary>, simulations: &mut [&mut Simulation], threads: usize) -> Result<(), Failure> {
-    let share = simulations.len().div_ceil(threads.max(1)).max(1);
-    std::thread::scope(|scope| {
-        let mut takers = Vec::new();
-        for share in simulations.chunks_mut(share) {
-            let (taker, chunks) = mpsc::sync_channel::<Arc<[Tick]>>(CHUNKS_AHEAD);
-            let work = move || chunks.iter().for_each(|chunk| share.iter_mut().for_each(|one| one.take(&chunk)));
-            let started = std::thread::Builder::new().spawn_scoped(scope, work);
-            started.map_err(|error| Failure::error(format!("cannot start a thread: {error}")))?;
-            takers.push(taker);
+/// The data of one symbol, as they are for orders of one tick size.
+struct Market {
+    summary: Arc<Summary>,
+    warnings: Vec<Warning>,
+}
+
+impl Market {
+    /// The markets of all strategies, each scanned once.
+    fn all(simulations: &[Simulation], data: &[Data]) -> Result<BTreeMap<(Symbol, Price), Self>, Failure> {
+        let traded: BTreeSet<Symbol> = simulations.iter().map(|simulation| simulation.market().0).collect();
+        let mut markets = BTreeMap::new();
+        for simulation in simulations {
+            let Entry::Vacant(place) = markets.entry(simulation.market()) else { continue };
+            let instrument = simulation.engine.instrument();
+            let summary = scan(instrument, data)?;
+            let warnings = warning::of_data(&summary, instrument, &traded);
+            place.insert(Self { summary: Arc::new(summary), warnings });
         }
-        let mut ticks = Replay::open(Arc::clone(summary));
-        loop {
-            let chunk = ticks.by_ref().take(CHUNK).collect::<Result<Vec<_>, _>>();
-            let chunk: Arc<[Tick]> = chunk.map_err(|error| Failure::refused(error.to_string()))?.into();
-            if chunk.is_empty() {
-                return Ok(());
+        Ok(markets)
+    }
+
+    /// Reads the data once, for all strategies on them, which share so many threads. Each takes the ticks in their order
+    /// and knows nothing of the others, so it is the same on any thread.
+    fn replay(&self, simulations: &mut [&mut Simulation], threads: usize) -> Result<(), Failure> {
+        let share = simulations.len().div_ceil(threads.max(1)).max(1);
+        std::thread::scope(|scope| {
+            let mut takers = Vec::new();
+            for share in simulations.chunks_mut(share) {
+                let (taker, chunks) = mpsc::sync_channel::<Arc<[Tick]>>(CHUNKS_AHEAD);
+                let work = move || chunks.iter().for_each(|chunk| share.iter_mut().for_each(|one| one.take(&chunk)));
+                let started = std::thread::Builder::new().spawn_scoped(scope, work);
+                started.map_err(|error| Failure::error(format!("cannot start a thread: {error}")))?;
+                takers.push(taker);
             }
-            for taker in &takers {
-                // A thread takes chunks until there are no more.
-                let _ = taker.send(Arc::clone(&chunk));
+            let mut ticks = Replay::open(Arc::clone(&self.summary));
+            loop {
+                let chunk = ticks.by_ref().take(CHUNK).collect::<Result<Vec<_>, _>>();
+                let chunk: Arc<[Tick]> = chunk.map_err(|error| Failure::refused(error.to_string()))?.into();
+                if chunk.is_empty() {
+                    return Ok(());
+                }
+                for taker in &takers {
+                    // A thread takes chunks until there are no more.
+                    let _ = taker.send(Arc::clone(&chunk));
+                }
             }
-        }
-    })
+        })
+    }
 }
 
 /// Every strategy with its account, or with a free paper account where no file holds its own.
@@ -138,7 +160,8 @@ fn specs(manifests: &[Manifest]) -> Result<Vec<StrategySpec>, Failure> {
     Ok(specs)
 }
 
-fn scan(symbol: &Symbol, data: &[Data]) -> Result<Summary, Failure> {
+fn scan(instrument: &Instrument, data: &[Data]) -> Result<Summary, Failure> {
+    let symbol = &instrument.symbol;
     let files: Vec<_> = data
         .iter()
         .filter(|data| data.symbol.as_ref().is_none_or(|named| named == symbol))
@@ -147,7 +170,7 @@ fn scan(symbol: &Symbol, data: &[Data]) -> Result<Summary, Failure> {
     if files.is_empty() {
         return Err(Failure::not_found(format!("no --data for {symbol}; write --data {symbol}=FILE")));
     }
-    Ok(Replay::scan(&files, symbol).map_err(Stop::from)?)
+    Ok(Replay::scan_for(&files, symbol, instrument.tick_size).map_err(Stop::from)?)
 }
 
 /// An engine, a gateway's counter and a paper venue, with nothing between them.
@@ -173,8 +196,9 @@ impl Simulation {
         Ok(Self { name: spec.name.clone(), engine, counter, venue, fills: Vec::new(), problem: None })
     }
 
-    fn symbol(&self) -> &Symbol {
-        &self.engine.instrument().symbol
+    fn market(&self) -> (Symbol, Price) {
+        let instrument = self.engine.instrument();
+        (instrument.symbol.clone(), instrument.tick_size)
     }
 
     fn outcome(&self) -> Result<Outcome, Failure> {
@@ -245,7 +269,8 @@ mod tests {
     fn replayed(mut simulations: Vec<Simulation>, threads: usize) -> Vec<Simulation> {
         let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/btcusdt-1h-2020q2.csv.gz");
         let summary = Replay::scan(&[data.into()], &"BTC/USDT".parse().unwrap()).unwrap();
-        replay(&Arc::new(summary), &mut simulations.iter_mut().collect::<Vec<_>>(), threads).unwrap();
+        let market = Market { summary: Arc::new(summary), warnings: Vec::new() };
+        market.replay(&mut simulations.iter_mut().collect::<Vec<_>>(), threads).unwrap();
         simulations
     }
 

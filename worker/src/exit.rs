@@ -84,8 +84,10 @@ impl From<Stop> for Failure {
     }
 }
 
-/// Prints data to stdout. A reader that has gone away is no failure: it has what it wanted.
+/// Prints data to stdout, after all that was said before. A reader that has gone away is no failure: it has what it
+/// wanted.
 pub fn print(text: &str) -> Result<(), Failure> {
+    process::flush();
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::error(format!("cannot print: {error}"))),

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use bus::{Bounds, Fields, Owner, Retention, StreamId, StreamKey, Topic};
 use engine::messages::Tick;
+use engine::numbers::Price;
 use engine::time::Timestamp;
 use tracing::Instrument;
 use venue::MarketData;
@@ -82,6 +83,11 @@ pub fn file_of(spec: &FeedSpec) -> PathBuf {
 /// Reads a replay's file once, so that what is wrong with it comes out before anything trades.
 pub fn scan(spec: &FeedSpec) -> Result<Summary, Stop> {
     Ok(Replay::scan(&[file_of(spec)], &spec.symbol)?)
+}
+
+/// The same, with the prices held against the tick size of those who trade on them.
+pub fn scan_for(spec: &FeedSpec, tick_size: Price) -> Result<Summary, Stop> {
+    Ok(Replay::scan_for(&[file_of(spec)], &spec.symbol, tick_size)?)
 }
 
 /// Runs until asked to stop, also after the end of the data. After a conflict it starts again from the record.

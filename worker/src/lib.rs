@@ -30,5 +30,6 @@ mod strategy;
 mod telemetry;
 mod told;
 mod validate;
+mod warning;
 
 pub use cli::main;

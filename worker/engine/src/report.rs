@@ -138,7 +138,7 @@ pub struct Summary {
     pub symbol: String,
     /// Base held, with its unit.
     pub position: String,
-    /// Net profit, two digits, with its unit.
+    /// Net profit with its sign and its unit; two digits, or as many as its market needs.
     pub net_pnl: String,
     /// The newest trade; empty before the first.
     pub last_trade: String,

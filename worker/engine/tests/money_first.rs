@@ -253,16 +253,16 @@ fn why_an_order_ended_is_told_once_and_shown() {
             OrderStatus::Denied,
             "InsufficientBook",
             "InsufficientBook",
-            "Sell 0.993 @ 608.00 was refused before it reached the venue: InsufficientBook.",
+            "Sell 0.993 limit 608.00 was refused before it reached the venue: InsufficientBook.",
         ),
         (
             OrderStatus::Rejected,
             "TickUnavailable",
             "TickUnavailable",
-            "Sell 0.993 @ 608.00 was refused by the venue: TickUnavailable.",
+            "Sell 0.993 limit 608.00 was refused by the venue: TickUnavailable.",
         ),
-        (OrderStatus::Expired, "", "Expired", "Sell 0.993 @ 608.00 has expired: Expired."),
-        (OrderStatus::Canceled, "", "Canceled", "Sell 0.993 @ 608.00 was cancelled: Canceled."),
+        (OrderStatus::Expired, "", "Expired", "Sell 0.993 limit 608.00 has expired."),
+        (OrderStatus::Canceled, "", "Canceled", "Sell 0.993 limit 608.00 was cancelled."),
     ] {
         let (mut engine, command) = selling();
         let (bare, _) = whole(&command);
@@ -285,7 +285,7 @@ fn why_an_order_ended_is_told_once_and_shown() {
     let news = news(&command, &[50], &USUAL);
     step_update(&mut engine, &news[1]);
     let told = holds(&step_update(&mut engine, &OrderUpdate { reason: "NoSize".into(), ..news[2].clone() }));
-    assert_eq!(told[0].1, "Sell 0.993 @ 608.00 has expired after 0.496 had traded: NoSize.");
+    assert_eq!(told[0].1, "Sell 0.993 limit 608.00 has expired after 0.496 had traded: NoSize.");
 }
 
 /// A price that 8 digits do not show is an average all the same: the order has traded.

@@ -10,4 +10,4 @@ mod program;
 mod talk;
 
 pub use program::run;
-pub use talk::{Talk, say, talk};
+pub use talk::{Talk, flush, say, talk};

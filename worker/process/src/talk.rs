@@ -42,8 +42,9 @@ impl Write for Talk {
     }
 }
 
-/// Waits until all is written that was said, unless stderr is stuck.
-pub(crate) fn flush() {
+/// Waits until all is written that was said, unless stderr is stuck. Before a result is printed, so that on a terminal
+/// it does not stand in the middle of the talk.
+pub fn flush() {
     QUEUE.flush();
 }
 

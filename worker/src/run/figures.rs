@@ -6,11 +6,13 @@ use std::path::Path;
 
 use engine::Performance;
 use engine::fees::PaidIn;
-use engine::numbers::{Notional, Price, Ratio};
+use engine::numbers::shown::{self, Digits};
+use engine::numbers::{Notional, Price, Quantity, Ratio};
 use engine::strategy::{Figures, OrderSize};
 use rust_decimal::Decimal;
 use venue::replay::{Replay, Summary};
 
+use super::clock;
 use super::ended::Ended;
 use crate::exit::Failure;
 use crate::outcome::{Outcome, Trade};
@@ -19,13 +21,6 @@ use crds::roles::StrategySpec;
 
 /// The most bytes of a list of sources that are looked at.
 const SOURCES_MAX: u64 = 1 << 20;
-
-/// Rounded half to even to `places` digits, all of them shown.
-pub(super) fn fixed(value: Decimal, places: u32) -> String {
-    let mut value = value.round_dp(places);
-    value.rescale(places);
-    value.to_string()
-}
 
 /// With commas between thousands.
 pub(super) fn grouped(number: u64) -> String {
@@ -38,16 +33,6 @@ pub(super) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-fn time(milliseconds: i64, format: &str) -> String {
-    jiff::Timestamp::from_millisecond(milliseconds)
-        .map_or_else(|_| milliseconds.to_string(), |time| time.strftime(format).to_string())
-}
-
-/// Day and minute, UTC.
-pub(super) fn clock(milliseconds: i64) -> String {
-    time(milliseconds, "%m-%d %H:%M")
 }
 
 /// The first tick's price.
@@ -89,46 +74,56 @@ pub(super) fn strategy_line(spec: &StrategySpec, first: Price) -> String {
     });
     let mut capital: Vec<_> = spec.spec.capital.iter().collect();
     capital.sort_by_key(|(asset, _)| *asset != symbol.quote());
-    let worth: Decimal = capital
-        .iter()
-        .map(|(asset, amount)| if *asset == symbol.base() { amount.get() * first.get() } else { amount.get() })
-        .sum();
+    let worth = opening_equity(spec, first);
     let capital: Vec<_> = capital.iter().map(|(asset, amount)| format!("{amount} {asset}")).collect();
-    format!("{symbol}, {grid}; capital {} = {} {}", capital.join(" + "), fixed(worth, 2), symbol.quote())
+    let worth = digits(spec, worth).show(worth);
+    format!("{symbol}, {grid}; capital {} = {worth} {}", capital.join(" + "), symbol.quote())
+}
+
+/// What the capital is worth at the first price.
+fn opening_equity(spec: &StrategySpec, first: Price) -> Notional {
+    let symbol = &spec.spec.instruments[0].symbol;
+    let worth: Decimal = spec
+        .spec
+        .capital
+        .iter()
+        .map(|(asset, amount)| if asset == symbol.base() { amount.get() * first.get() } else { amount.get() })
+        .sum();
+    // Beyond the range of money the engine refuses it; nothing is shown of it then.
+    Notional::new(worth).unwrap_or(Notional::ZERO)
+}
+
+/// The digits of a strategy's money; two where its rules do not read.
+fn digits(spec: &StrategySpec, equity: Notional) -> Digits {
+    spec.instrument().map_or(Digits::ORDINARY, |instrument| instrument.digits(equity))
+}
+
+/// The digits of a strategy's money, from its capital at the first price.
+pub(super) fn opening_digits(spec: &StrategySpec, first: Price) -> Digits {
+    digits(spec, opening_equity(spec, first))
 }
 
 /// `start 8819.15: sells after a turn above 8995.53, buys after a turn below 8642.77`
 pub(super) fn start_line(spec: &StrategySpec, first: Price) -> Option<String> {
     let grid = spec.spec.strategy.grid.as_ref()?;
-    let places = price_places(spec);
+    let tick_size = spec.instrument().ok()?.tick_size;
     let base = grid.base_price.and_then(|base| Price::new(base.get()).ok()).unwrap_or(first);
     let share = Ratio::from_percent(grid.grid_size_percent);
-    let band = |factor: Ratio| base.scaled(factor).ok().map(|band| fixed(band.get(), places));
-    let (upper, lower) = (band(share.above_one())?, band(share.below_one())?);
-    let base = fixed(base.get(), places.max(base.normalised().get().scale()));
+    let band = |factor: Ratio| base.scaled(factor).ok().map(Price::get);
+    let bands = [band(share.above_one())?, band(share.below_one())?];
+    let [upper, lower] = shown::thresholds(bands, base, tick_size);
+    let base = base.shown_in(tick_size);
     Some(format!("start {base}: sells after a turn above {upper}, buys after a turn below {lower}"))
-}
-
-fn price_places(spec: &StrategySpec) -> u32 {
-    spec.instrument().map_or(2, |instrument| instrument.tick_size.get().scale())
 }
 
 /// `btcusdt.csv.gz: 1,468 real candles, 2020-04-30 21:00 to 2020-07-01 03:00 UTC, 3 missing`
 pub(super) fn data_line(summary: &Summary) -> String {
-    let minute = |milliseconds| time(milliseconds, "%Y-%m-%d %H:%M");
     let files: Vec<_> = summary.files.iter().map(|file| file_name(&file.path)).collect();
     let rows: u64 = summary.files.iter().map(|file| file.rows).sum();
     let file = &summary.files[0];
     let origin = origin(&file.path).map_or_else(String::new, |origin| format!("{origin} "));
     let missing = if summary.missing > 0 { format!(", {} missing", grouped(summary.missing)) } else { String::new() };
-    format!(
-        "{}: {} {origin}{}, {} to {} UTC{missing}",
-        files.join(", "),
-        grouped(rows),
-        file.format.rows(),
-        minute(summary.first.millis()),
-        minute(summary.last.millis()),
-    )
+    format!("{}: {} {origin}{}, {}{missing}", files.join(", "), grouped(rows), file.format.rows(), clock::span(summary))
 }
 
 fn file_name(path: &Path) -> String {
@@ -185,46 +180,50 @@ pub(super) fn columns(strategies: &[Ended]) -> String {
 /// The figures of a whole run, three lines.
 pub(super) fn performance(spec: &StrategySpec, performance: &Performance, figures: &Figures) -> String {
     let symbol = &spec.spec.instruments[0].symbol;
-    let (base, quote) = (symbol.base(), symbol.quote());
-    let instrument = spec.instrument();
-    let places = price_places(spec);
-    let lots = instrument.as_ref().map_or(8, |instrument| instrument.lot_size.get().scale());
+    let quote = symbol.quote();
+    let digits = digits(spec, performance.opening_equity);
     let profit = &performance.profit;
-    let money = |amount: Notional| fixed(amount.get(), 2);
-    let change = percent_change(performance.opening_equity, performance.equity);
-    let holding = percent_change(performance.opening_equity, performance.holding_equity);
-    let fall = fixed(performance.deepest_fall.percent(), 2);
+    let (before, after) = (performance.opening_equity, performance.equity);
+    let [change, holding] = [after, performance.holding_equity].map(|after| change(before, after));
+    let fall = shown::percent(performance.deepest_fall.percent());
+    let [before, after] = digits.apart([before, after]);
     let equity = format!(
-        "  equity    {} -> {} {quote}, {change} % (only holding: {holding} %); deepest fall {fall} %\n",
-        money(performance.opening_equity),
-        money(performance.equity),
+        "  equity    {before} -> {after} {quote}, {change} % (only holding: {holding} %); deepest fall {fall} %\n"
     );
-    let net = format!(
-        "  net       {} = realized {} + unrealized {} - fees {}\n",
-        money(profit.net),
-        money(profit.realized),
-        money(profit.unrealized),
-        money(profit.fees),
-    );
-    let band =
-        |name: &str| figures.get(name).and_then(|text| text.parse::<Decimal>().ok()).map(|band| fixed(band, places));
-    let bands = match (band("upperBand"), band("lowerBand")) {
-        (Some(upper), Some(lower)) => format!("; would sell above {upper}, buy below {lower}"),
-        _ => String::new(),
-    };
-    let held = fixed(performance.base.get(), lots.max(performance.base.get().scale()));
-    format!(
-        "{equity}{net}  holds     {held} {base} at {} + {} {quote}{bands}\n",
-        fixed(performance.price.get(), places),
-        money(performance.quote)
-    )
+    let [net, realized, unrealized, fees] = digits.line([profit.net, profit.realized, profit.unrealized, profit.fees]);
+    let net = format!("  net       {net} = realized {realized} + unrealized {unrealized} - fees {fees}\n");
+    format!("{equity}{net}  holds     {}\n", holds(spec, performance, figures, digits))
 }
 
-fn percent_change(before: Notional, after: Notional) -> String {
-    if before.get().is_zero() {
-        return "+0.00".to_owned();
-    }
-    format!("{:+.2}", ((after.get() - before.get()) / before.get() * Decimal::ONE_HUNDRED).round_dp(2))
+/// `6.027 BNB at 592.00 + 2409.74 USDT; would sell above 598.13, buy below 574.67`
+fn holds(spec: &StrategySpec, performance: &Performance, figures: &Figures, digits: Digits) -> String {
+    let symbol = &spec.spec.instruments[0].symbol;
+    let (held, price) = (performance.base.get(), performance.price);
+    let quote = digits.show(performance.quote);
+    let Ok(instrument) = spec.instrument() else {
+        return format!("{held} {} at {price} + {quote} {}", symbol.base(), symbol.quote());
+    };
+    let tick_size = instrument.tick_size;
+    let band = |name: &str| figures.get(name)?.parse::<Decimal>().ok();
+    let bands = match (band("upperBand"), band("lowerBand")) {
+        (Some(upper), Some(lower)) => {
+            let [upper, lower] = shown::thresholds([upper, lower], price, tick_size);
+            format!("; would sell above {upper}, buy below {lower}")
+        }
+        _ => String::new(),
+    };
+    let held = quantity(performance.base, instrument.lot_size);
+    format!("{held} {} at {} + {quote} {}{bands}", symbol.base(), price.shown_in(tick_size), symbol.quote())
+}
+
+/// With the digits of the lots, or more where it has more.
+pub(super) fn quantity(quantity: Quantity, lot_size: Quantity) -> String {
+    shown::fixed(quantity.get(), lot_size.get().scale().max(quantity.get().scale()))
+}
+
+fn change(before: Notional, after: Notional) -> String {
+    // Only of nothing is there no share.
+    shown::change_percent(before, after).map_or_else(|| "?".to_owned(), shown::signed_percent)
 }
 
 /// The results of a backtest, each with its trades.
@@ -232,9 +231,10 @@ pub(super) fn outcomes(outcomes: &[Outcome]) -> String {
     let mut lines = Vec::new();
     for outcome in outcomes {
         let (ticks, trades) = (grouped(outcome.ticks), outcome.trades.len());
+        let clock = clock::exact(outcome.trades.iter().map(|trade| trade.time.millis()));
         lines.push(format!("{}: {ticks} ticks, {trades} trades", outcome.strategy));
         for trade in &outcome.trades {
-            let when = time(trade.time.millis(), "%Y-%m-%d %H:%M:%S");
+            let when = clock.write(trade.time.millis());
             let fee = format!("fee {} {}", trade.fee, trade.fee_asset);
             let Trade { index, side, quantity, price, .. } = trade;
             lines.push(format!("  {index:>6}  {when}  {side:<4}  {quantity} @ {price}  {fee}"));

@@ -3,24 +3,24 @@
 //! the reports.
 
 mod bar;
+mod clock;
+mod data;
 mod ended;
 mod figures;
 mod observe;
 mod screen;
 mod status;
+mod untraded;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bus::MemoryBus;
 use clap::{Args, ValueEnum};
-use engine::instrument::Symbol;
 use engine::numbers::ExactDecimal;
 use engine::strategy::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use venue::replay::Summary;
 
 use crate::admin::Health;
 use crate::exit::{Failure, print};
@@ -33,6 +33,7 @@ use crate::role::{Bus, Identity, Runtime, Stop};
 use crate::shutdown::Shutdown;
 use crate::{feed, gateway, strategy, telemetry};
 
+use data::Scanned;
 use ended::End;
 use observe::Observer;
 use screen::Screen;
@@ -81,32 +82,24 @@ pub fn run(options: &Options, registry: &Registry) -> Result<(), Failure> {
         return Err(Failure::refused("--speed: 0 would never end; write a number above 0"));
     }
     let mut fleet = Fleet::from_files(&options.files)?;
-    let mut summaries = Vec::new();
-    // Accounts often replay the same file: it is read through once.
-    let mut scanned: BTreeMap<(PathBuf, Symbol), Arc<Summary>> = BTreeMap::new();
+    let (mut data, mut scanned) = (data::Data::default(), Vec::new());
     for group in &mut fleet.accounts {
-        let mut summary = None;
         if let Some(feed) = &mut group.feed {
             // A run replays once, and at its own speed.
             (feed.speed, feed.repeat) = (options.speed, false);
-            let data = (feed::file_of(feed), feed.symbol.clone());
-            if !scanned.contains_key(&data) {
-                scanned.insert(data.clone(), Arc::new(feed::scan(feed)?));
-            }
-            summary = scanned.get(&data).map(Arc::clone);
         }
-        summaries.push(summary);
+        scanned.push(data.scan(group)?);
     }
     in_runtime(async {
         if let Some(url) = &options.redis {
             let store = Store { redis: url.clone(), prefix: options.prefix.clone(), installation: "run".to_owned() };
             let runtime = runtime(open(&store)?, &store)?;
             admit(&runtime, &store).await?;
-            Session { options, registry, runtime }.run(fleet, &summaries).await
+            Session { options, registry, runtime }.run(fleet, &scanned).await
         } else {
             let store = Store { redis: String::new(), prefix: "glm".to_owned(), installation: "run".to_owned() };
             let runtime = runtime(MemoryBus::new(), &store)?;
-            Session { options, registry, runtime }.run(fleet, &summaries).await
+            Session { options, registry, runtime }.run(fleet, &scanned).await
         }
     })
 }
@@ -124,7 +117,7 @@ struct Session<'a, B> {
 }
 
 impl<B: Bus> Session<'_, B> {
-    async fn run(&self, fleet: Fleet, summaries: &[Option<Arc<Summary>>]) -> Result<(), Failure> {
+    async fn run(&self, fleet: Fleet, scanned: &[Option<Scanned>]) -> Result<(), Failure> {
         let provisioner =
             Provisioner { runtime: self.runtime.clone(), uid: "run", new_ledger: self.options.new_ledger, only: None };
         let mut accounts = Vec::new();
@@ -132,11 +125,11 @@ impl<B: Bus> Session<'_, B> {
             accounts.push(provisioner.provision(group).await?);
         }
         let mut screen = Screen::new(self.options.verbose, self.options.speed.is_some(), self.options.redis.as_deref());
-        screen.head(&accounts, summaries)?;
+        screen.head(&accounts, scanned)?;
         let (stop, shutdown) = Shutdown::channel();
         // Before the roles start, so that nothing is missed.
         let mut observer = Observer::new(self.runtime.clone(), &accounts, screen).await?;
-        let mut roles = self.start(&accounts, summaries, &shutdown);
+        let mut roles = self.start(&accounts, scanned, &shutdown);
         let ended = self.watch(&mut roles, &mut observer).await;
         let finished = finish(roles, &stop).await;
         ended?;
@@ -153,11 +146,11 @@ impl<B: Bus> Session<'_, B> {
     fn start(
         &self,
         accounts: &[Places],
-        summaries: &[Option<Arc<Summary>>],
+        scanned: &[Option<Scanned>],
         shutdown: &Shutdown,
     ) -> JoinSet<Result<(), Stop>> {
         let mut roles = JoinSet::new();
-        for (places, summary) in accounts.iter().zip(summaries) {
+        for (places, scanned) in accounts.iter().zip(scanned) {
             roles.spawn(gateway::run(
                 self.role("gateway", &places.namespace, &places.gateway, shutdown),
                 places.gateway.spec.clone(),
@@ -166,9 +159,9 @@ impl<B: Bus> Session<'_, B> {
                 let runtime = self.role("strategy", &places.namespace, place, shutdown);
                 roles.spawn(strategy::run(runtime, place.spec.clone(), self.registry.clone()));
             }
-            if let (Some(place), Some(summary)) = (&places.feed, summary) {
+            if let (Some(place), Some(scanned)) = (&places.feed, scanned) {
                 let runtime = self.role("feed", &places.namespace, place, shutdown);
-                roles.spawn(feed::replay(runtime, place.spec.clone(), Arc::clone(summary)));
+                roles.spawn(feed::replay(runtime, place.spec.clone(), Arc::clone(&scanned.summary)));
             }
         }
         roles

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use bus::{Entry, Owner, Record, Scope, StreamId, StreamKey, Topic};
+use engine::client_order_id::LedgerId;
 use engine::messages::{Fill, Nudge, RiskAlert, StrategySignal};
+use engine::report::Report;
 use engine::time::Timestamp;
 
 use super::ended::{End, has_ended};
@@ -14,7 +16,7 @@ use crate::exit::Failure;
 use crate::provision::Places;
 use crate::role::{Bus, IDLE, Runtime};
 use crate::session::patiently;
-use crds::record::{PHASE, POSITION, Phase};
+use crds::record::{PHASE, POSITION, Phase, REPORT};
 
 /// Entries at most in one read.
 const ENTRIES_MAX: usize = 1_000;
@@ -95,8 +97,21 @@ impl<B: Bus> Observer<B> {
     pub async fn catch_up(&mut self) -> Result<End, Failure> {
         while self.read(None).await? {}
         let end = End::of(self.phases().await?);
-        self.screen.end(&end);
+        let reports = self.reports().await?;
+        self.screen.end(&end, &reports);
         Ok(end)
+    }
+
+    /// What each strategy reported last, in the order of the manifests. A report that does not read is told with the
+    /// result.
+    async fn reports(&self) -> Result<Vec<(LedgerId, Report)>, Failure> {
+        let mut reports = Vec::new();
+        for strategy in &self.strategies {
+            let Some(record) = self.record(&strategy.owner).await? else { continue };
+            let report = record.fields.get(REPORT).and_then(|text| serde_json::from_str(text).ok());
+            reports.extend(record.ledger.parse().ok().zip(report));
+        }
+        Ok(reports)
     }
 
     /// A strategy's record.

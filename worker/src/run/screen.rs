@@ -2,23 +2,29 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Instant;
 
 use engine::client_order_id::LedgerId;
 use engine::messages::{AlertKind, Fill, RiskAlert, SignalSide, StrategySignal};
+use engine::numbers::Quantity;
+use engine::numbers::shown::Digits;
+use engine::report::Report;
 use engine::time::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
 use process::say;
-use venue::replay::Summary;
 
 use super::bar;
+use super::clock::Clock;
+use super::data::Scanned;
 use super::ended::{End, Ended};
 use super::figures::{
-    account_line, clock, columns, data_line, first_price, fixed, grouped, performance, start_line, strategy_line,
+    account_line, columns, data_line, first_price, grouped, opening_digits, performance, quantity, start_line,
+    strategy_line,
 };
+use super::untraded::{Ending, Untraded, why};
 use crate::exit::Failure;
 use crate::provision::{Place, Places};
+use crate::warning::Warning;
 use crds::roles::StrategySpec;
 
 /// Trades that a fast replay shows before it only counts.
@@ -33,18 +39,23 @@ pub(super) struct Screen {
     bar: ProgressBar,
     ticks: u64,
     trades: u64,
+    clock: Clock,
     strategies: BTreeMap<LedgerId, Shown>,
 }
 
 /// A strategy on the screen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shown {
     /// What its lines begin with: its name where there are several.
     prefix: String,
-    /// The digits of its lots.
-    lot_places: u32,
+    /// The step of its quantities.
+    lot_size: Quantity,
+    /// The digits of its money.
+    digits: Digits,
     /// Its signals, oldest first, until a trade has shown them.
     signals: VecDeque<(Timestamp, String)>,
+    /// Its orders that did not trade.
+    untraded: Untraded,
 }
 
 impl Screen {
@@ -62,12 +73,13 @@ impl Screen {
             bar,
             ticks: 0,
             trades: 0,
+            clock: Clock::default(),
             strategies: BTreeMap::new(),
         }
     }
 
     /// What is about to run.
-    pub fn head(&mut self, accounts: &[Places], summaries: &[Option<Arc<Summary>>]) -> Result<(), Failure> {
+    pub fn head(&mut self, accounts: &[Places], scanned: &[Option<Scanned>]) -> Result<(), Failure> {
         say(format_args!(
             "{}",
             match &self.redis {
@@ -83,10 +95,11 @@ impl Screen {
         });
         let width = names.max().unwrap_or(0);
         let several = accounts.iter().map(|places| places.strategies.len()).sum::<usize>() > 1;
+        self.clock = Clock::of(scanned.iter().flatten().map(|scanned| &*scanned.summary));
         let (mut total, mut starts) = (0, String::new());
-        for (places, summary) in accounts.iter().zip(summaries) {
+        for (places, scanned) in accounts.iter().zip(scanned) {
             say(format_args!("  account   {:width$}  {}", places.gateway.spec.account.name, account_line(places)));
-            let Some(summary) = summary else { continue };
+            let Some(Scanned { summary, warnings }) = scanned else { continue };
             total += summary.ticks * places.strategies.len() as u64;
             let first = first_price(summary)?;
             for place in &places.strategies {
@@ -96,19 +109,22 @@ impl Screen {
                 if let Some(line) = start_line(spec, first) {
                     let _ = writeln!(starts, "  {prefix}{line}");
                 }
-                self.know(place, prefix);
+                self.know(place, prefix, opening_digits(spec, first));
             }
             say(format_args!("  data      {}", data_line(summary)));
+            for Warning { kind, message } in warnings {
+                say(format_args!("  warning   {kind}: {message}"));
+            }
         }
         say(format_args!("\n{}", starts.trim_end()));
         self.bar.set_length(total);
         Ok(())
     }
 
-    fn know(&mut self, place: &Place<StrategySpec>, prefix: String) {
+    fn know(&mut self, place: &Place<StrategySpec>, prefix: String, digits: Digits) {
         if let (Ok(ledger), Ok(instrument)) = (place.ledger.parse(), place.spec.instrument()) {
-            let lot_places = instrument.lot_size.get().scale();
-            self.strategies.insert(ledger, Shown { prefix, lot_places, signals: VecDeque::new() });
+            let (lot_size, signals, untraded) = (instrument.lot_size, VecDeque::new(), Untraded::default());
+            self.strategies.insert(ledger, Shown { prefix, lot_size, digits, signals, untraded });
         }
     }
 
@@ -117,14 +133,22 @@ impl Screen {
         self.bar.set_position(ticks);
     }
 
-    /// A signal explains the next trade; a hold is shown when everything is.
+    /// A signal explains the next trade; a hold is shown when everything is, and of an order that did not trade the
+    /// first of its kind at the end.
     pub fn signal(&mut self, signal: StrategySignal) {
         let Some(shown) = self.strategies.get_mut(&signal.ledger) else { return };
         if signal.side != SignalSide::Hold {
             shown.signals.push_back((signal.time, signal.message));
-        } else if self.verbose {
-            let (when, prefix) = (clock(signal.time.millis()), &shown.prefix);
-            let text = format!("{when}  {prefix}Hold  {}: {}", signal.reason, signal.message);
+            return;
+        }
+        let when = self.clock.write(signal.time.millis());
+        let ending = signal.outcome.map(Ending::of);
+        if let Some(ending) = ending {
+            shown.untraded.note(ending, &when, &signal);
+        }
+        if self.verbose {
+            let (word, prefix) = (ending.map_or("Hold", Ending::word), &shown.prefix);
+            let text = format!("{when}  {prefix}{word}  {}", why(&signal));
             self.line(&text);
         }
     }
@@ -140,12 +164,12 @@ impl Screen {
             let signal = shown.signals.front().filter(|(time, _)| *time <= fill.time);
             let text = format!(
                 "{}  {}{:<4}  {} @ {}  fee {}   {}",
-                clock(fill.time.millis()),
+                self.clock.write(fill.time.millis()),
                 shown.prefix,
                 fill.side,
-                fixed(fill.quantity.get(), shown.lot_places),
+                quantity(fill.quantity, shown.lot_size),
                 fill.price,
-                fixed(fill.fee_quote.get(), 2),
+                shown.digits.show(fill.fee_quote),
                 signal.map_or("", |(_, message)| message),
             );
             self.line(&text);
@@ -160,7 +184,7 @@ impl Screen {
         let prefix = self.strategies.get(&alert.ledger).map_or("", |shown| &shown.prefix);
         self.line(&format!(
             "{}  {prefix}{:?}  {}: {}",
-            clock(alert.time.millis()),
+            self.clock.write(alert.time.millis()),
             alert.severity,
             alert.kind.as_str(),
             alert.message
@@ -171,11 +195,19 @@ impl Screen {
         self.bar.suspend(|| say(format_args!("  {text}")));
     }
 
-    pub fn end(&mut self, end: &End) {
+    /// How it ended, and what did not happen, by the last reports of the strategies.
+    pub fn end(&mut self, end: &End, reports: &[(LedgerId, Report)]) {
         self.bar.finish_and_clear();
         if !self.verbose && !self.paced && self.trades > TRADES_SHOWN {
             let more = self.trades - TRADES_SHOWN;
-            say(format_args!("  ...          {more} more (-v shows all, and each order not sent, with why)"));
+            let width = self.clock.width();
+            say(format_args!("  {:width$}  {more} more (-v shows all, and each order not sent, with why)", "..."));
+        }
+        for (ledger, report) in reports {
+            let Some(shown) = self.strategies.get(ledger) else { continue };
+            for line in shown.untraded.lines(report, self.verbose) {
+                say(format_args!("  {}{line}", shown.prefix));
+            }
         }
         let what = match end {
             End::Data => "data ended",

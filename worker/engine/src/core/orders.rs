@@ -5,7 +5,7 @@ use super::state::VERSION;
 use super::turn::Turn;
 use super::{Effect, Engine};
 use crate::client_order_id::ClientOrderId;
-use crate::messages::{AlertKind, Fill, OrderUpdate, PositionUpdate, Side, SignalSide, StateSnapshot};
+use crate::messages::{AlertKind, Fill, OrderStatus, OrderUpdate, PositionUpdate, Side, StateSnapshot};
 use crate::numbers::Quantity;
 use crate::order::{Order, OrderAnomaly, OrderState};
 use crate::report::{Decision, RecentTrade};
@@ -177,13 +177,13 @@ impl Engine {
     }
 
     fn tell_closed(&mut self, turn: &mut Turn, order: &Order) {
-        let end = end_of(order);
+        let end = self.end_of(order);
         let outcome = match order.average_price() {
             Ok(Some(average)) => {
                 Outcome::Traded { quantity: order.filled, average: average.shown_in(self.config.instrument.tick_size) }
             }
             Ok(None) => {
-                let why = end.as_ref().map_or_else(String::new, |end| end.reason.clone());
+                let why = end.as_ref().map_or_else(String::new, |(_, end)| end.reason.clone());
                 Outcome::Nothing { why }
             }
             Err(error) => {
@@ -193,14 +193,53 @@ impl Engine {
             }
         };
         self.strategy.on_closed(&ClosedOrder { side: order.side, outcome, time: order.time });
-        match end {
-            // The resource shows that it is paused or stopped; why its order ended is told beside it.
-            Some(end) if self.state.desired != DesiredState::Running => {
-                turn.signal(&self.config, SignalSide::Hold, None, &end);
-            }
-            Some(end) => self.tell(turn, end),
-            None => {}
+        let Some((status, end)) = end else { return };
+        turn.outcome(&self.config, status, &end);
+        // The resource shows that it is paused or stopped; why its order ended is told beside it.
+        if self.state.desired == DesiredState::Running {
+            self.state.decision = end;
         }
+    }
+
+    /// How and why an order ended before all of it had traded; `None` where all had.
+    fn end_of(&self, order: &Order) -> Option<(OrderStatus, Decision)> {
+        let (status, word, end) = match order.state {
+            OrderState::Canceled => (OrderStatus::Canceled, "Canceled", "was cancelled"),
+            OrderState::Expired => (OrderStatus::Expired, "Expired", "has expired"),
+            OrderState::Rejected => (OrderStatus::Rejected, "Rejected", "was refused by the venue"),
+            OrderState::Denied => (OrderStatus::Denied, "Denied", "was refused before it reached the venue"),
+            OrderState::Filled
+            | OrderState::Committed
+            | OrderState::Sent
+            | OrderState::Accepted
+            | OrderState::PartiallyFilled
+            | OrderState::Unknown => return None,
+        };
+        let reason = if order.reason.is_empty() { word } else { &order.reason };
+        let price = order.price.map_or_else(String::new, |price| format!(" limit {price}"));
+        let traded = if order.filled.is_zero() { String::new() } else { format!(" after {} had traded", order.filled) };
+        let why = match self.market_of(order) {
+            Some(market) if status == OrderStatus::Expired => format!(": {market} ({reason})"),
+            Some(_) | None if order.reason.is_empty() => String::new(),
+            Some(_) | None => format!(": {reason}"),
+        };
+        let message = format!("{} {}{price} {end}{traded}{why}.", order.side, order.quantity);
+        Some((status, Decision::new(reason, message)))
+    }
+
+    /// What the market was like for an order that has just met it; `None` where nobody says on which tick.
+    fn market_of(&self, order: &Order) -> Option<String> {
+        let tick = self.state.last_tick.as_ref().filter(|tick| order.matched == Some(tick.sequence))?;
+        let (best, limit) = (tick.best(order.side), order.price?);
+        let (is_beyond, is_empty) = match order.side {
+            Side::Buy => (best > limit, tick.has_no_ask()),
+            Side::Sell => (best < limit, tick.has_no_bid()),
+        };
+        Some(match (is_empty, is_beyond) {
+            (true, _) => "nobody was on the other side of the market".to_owned(),
+            (false, true) => format!("the market was at {}", best.shown_in(self.config.instrument.tick_size)),
+            (false, false) => "no more was on offer at the best price".to_owned(),
+        })
     }
 
     /// Pausing cancels what would raise exposure; stopping cancels everything.
@@ -218,25 +257,4 @@ impl Engine {
             Effect::Command(cancel)
         }));
     }
-}
-
-/// Why an order ended before all of it had traded; `None` where all had.
-fn end_of(order: &Order) -> Option<Decision> {
-    let (word, end) = match order.state {
-        OrderState::Canceled => ("Canceled", "was cancelled"),
-        OrderState::Expired => ("Expired", "has expired"),
-        OrderState::Rejected => ("Rejected", "was refused by the venue"),
-        OrderState::Denied => ("Denied", "was refused before it reached the venue"),
-        OrderState::Filled
-        | OrderState::Committed
-        | OrderState::Sent
-        | OrderState::Accepted
-        | OrderState::PartiallyFilled
-        | OrderState::Unknown => return None,
-    };
-    let reason = if order.reason.is_empty() { word } else { &order.reason };
-    let price = order.price.map_or_else(String::new, |price| format!(" @ {price}"));
-    let traded = if order.filled.is_zero() { String::new() } else { format!(" after {} had traded", order.filled) };
-    let message = format!("{} {}{price} {end}{traded}: {reason}.", order.side, order.quantity);
-    Some(Decision::new(reason, message))
 }

@@ -6,7 +6,7 @@ use super::sequence::{Follows, Gap, follows};
 use super::turn::Turn;
 use crate::Effect;
 use crate::client_order_id::ClientOrderId;
-use crate::messages::{AlertKind, CommandKind, OrderCommand, Severity, Side, SignalSide, Tick};
+use crate::messages::{AlertKind, CommandKind, OrderCommand, OrderStatus, Severity, Side, SignalSide, Tick};
 use crate::numbers::{Notional, NumberError, Ratio};
 use crate::order::Order;
 use crate::report::Decision;
@@ -39,7 +39,7 @@ impl Engine {
             Intent::Hold(reason) => self.hold(turn, reason),
             Intent::Trade(signal) => match self.check(turn, &signal, tick) {
                 Ok(command) => self.order(turn, &signal, command),
-                Err(refusal) => self.deny(turn, &signal, &refusal),
+                Err(refusal) => self.deny(turn, &signal, &refusal, tick),
             },
         }
         match &mut self.state.last_tick {
@@ -216,29 +216,21 @@ impl Engine {
 
     /// An order that is not sent is counted and told when the reason differs from the last one of its side: never
     /// once a tick. Why the last tick led to no order is shown in any case.
-    fn deny(&mut self, turn: &mut Turn, signal: &Signal, refusal: &Refusal) {
+    fn deny(&mut self, turn: &mut Turn, signal: &Signal, refusal: &Refusal, tick: &Tick) {
         if matches!(refusal.denial, Denial::Paused | Denial::Stopped) {
             // What a human wants is shown as that, not as an order that was denied.
             return self.hold(turn, "");
         }
-        let message = format!("{} {}: {}.", signal.request.side, signal.message, refusal.message);
+        let side = signal.request.side;
+        let price = tick.best(side).shown_in(self.config.instrument.tick_size);
+        let message = format!("{side} at {price} ({}): {}.", signal.message, refusal.message);
         let decision = Decision::new(refusal.denial.as_str(), message);
-        let last = self.state.denials.insert(signal.request.side, decision.reason.clone());
-        if last.as_ref() == Some(&decision.reason) {
-            self.state.decision = decision;
-        } else {
+        let last = self.state.denials.insert(side, decision.reason.clone());
+        if last.as_ref() != Some(&decision.reason) {
             self.state.counts.deny(&decision.reason);
-            self.decide(turn, decision);
+            turn.outcome(&self.config, OrderStatus::Denied, &decision);
         }
-    }
-
-    /// Records a decision, and publishes it when the reason is a new one.
-    pub(super) fn tell(&mut self, turn: &mut Turn, decision: Decision) {
-        if self.state.decision.reason == decision.reason {
-            self.state.decision = decision;
-        } else {
-            self.decide(turn, decision);
-        }
+        self.state.decision = decision;
     }
 
     /// Records a decision not to act and publishes it.

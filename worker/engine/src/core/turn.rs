@@ -2,7 +2,7 @@
 //! strategy's name.
 
 use super::{Config, Effect};
-use crate::messages::{AlertKind, RiskAlert, Severity, SignalSide, StrategySignal};
+use crate::messages::{AlertKind, OrderStatus, RiskAlert, Severity, SignalSide, StrategySignal};
 use crate::numbers::{Price, Ratio};
 use crate::report::Decision;
 use crate::strategy::Warning;
@@ -23,17 +23,29 @@ impl Turn {
 
     /// A signal, or with `Hold` the reason why there is none.
     pub fn signal(&mut self, config: &Config, side: SignalSide, target: Option<Price>, decision: &Decision) {
-        self.effects.push(Effect::Signal(StrategySignal {
+        let signal = StrategySignal { target_price: target, ..self.told(config, side, decision) };
+        self.effects.push(Effect::Signal(signal));
+    }
+
+    /// How an order ended of which not all has traded.
+    pub fn outcome(&mut self, config: &Config, outcome: OrderStatus, decision: &Decision) {
+        let signal = StrategySignal { outcome: Some(outcome), ..self.told(config, SignalSide::Hold, decision) };
+        self.effects.push(Effect::Signal(signal));
+    }
+
+    fn told(&self, config: &Config, side: SignalSide, decision: &Decision) -> StrategySignal {
+        StrategySignal {
             strategy: config.name.clone(),
             ledger: config.ledger.clone(),
             side,
             symbol: config.instrument.symbol.clone(),
             confidence: Ratio::ONE,
-            target_price: target,
+            target_price: None,
             reason: decision.reason.clone(),
             message: decision.message.clone(),
+            outcome: None,
             time: self.now,
-        }));
+        }
     }
 
     /// An alert.

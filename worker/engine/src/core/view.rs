@@ -123,7 +123,7 @@ fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
         strategy: engine.kind.to_owned(),
         symbol: symbol.to_string(),
         position: format!("{} {}", engine.state.ledger.base(), symbol.base()),
-        net_pnl: pnl.map_or_else(String::new, |pnl| signed(pnl.net, &pnl.currency)),
+        net_pnl: pnl.map_or_else(String::new, |pnl| net_pnl(engine, pnl)),
         last_trade: engine
             .state
             .recent_trades
@@ -133,7 +133,9 @@ fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
     }
 }
 
-/// Two digits with a sign, such as `+282.22 USDT`.
-fn signed(amount: Notional, currency: &str) -> String {
-    format!("{:+.2} {currency}", amount.get().round_dp(2))
+/// With a sign, such as `+282.22 USDT`. The equity at the start gives the digits, so they stay.
+fn net_pnl(engine: &Engine, pnl: &Pnl) -> String {
+    let opening = engine.state.ledger.opening().and_then(|opening| opening.equity_at(opening.price).ok());
+    let digits = engine.config.instrument.digits(opening.unwrap_or(engine.state.ledger.quote()));
+    format!("{} {}", digits.signed(pnl.net), pnl.currency)
 }

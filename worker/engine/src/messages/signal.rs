@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::OrderStatus;
 use crate::client_order_id::LedgerId;
 use crate::instrument::Symbol;
 use crate::numbers::{Price, Ratio};
@@ -39,6 +40,9 @@ pub struct StrategySignal {
     pub reason: String,
     /// Why, in words.
     pub message: String,
+    /// Of an order that ended before all of it had traded: how. Denied where it was not even sent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub outcome: Option<OrderStatus>,
     /// Event time.
     pub time: Timestamp,
 }

@@ -6,6 +6,8 @@ use crate::instrument::Symbol;
 use crate::numbers::{Price, Quantity, Volume};
 use crate::time::Timestamp;
 
+use super::Side;
+
 /// One change of one market.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,6 +57,14 @@ impl Tick {
     /// Whether nobody sells: the source quotes the side as empty.
     pub fn has_no_ask(&self) -> bool {
         self.ask.is_none() && self.ask_size.is_some_and(Quantity::is_zero)
+    }
+
+    /// The best price for an order of this side.
+    pub fn best(&self, side: Side) -> Price {
+        match side {
+            Side::Buy => self.best_ask(),
+            Side::Sell => self.best_bid(),
+        }
     }
 
     /// The price to buy at.

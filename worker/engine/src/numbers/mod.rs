@@ -30,6 +30,7 @@ mod notional;
 mod price;
 mod quantity;
 mod ratio;
+pub mod shown;
 mod volume;
 mod wide;
 

@@ -55,11 +55,15 @@ impl Step {
         !self.power_of_ten && !(price.get() % self.tick_size.get()).is_zero()
     }
 
-    /// Whether a price of the tick lies between two steps.
-    pub(super) fn finer_than(self, tick: &Observation) -> bool {
-        let quoted =
-            tick.quote.is_some_and(|quote| [quote.bid, quote.ask].into_iter().flatten().any(|p| self.is_finer(p)));
-        self.is_finer(tick.price) || quoted
+    /// The digits after the point of the finest price of the tick that lies between two steps; none if all fit.
+    pub(super) fn finest(self, tick: &Observation) -> Option<u32> {
+        let quoted = tick.quote.map(|quote| [quote.bid, quote.ask]).into_iter().flatten().flatten();
+        [tick.price].into_iter().chain(quoted).filter_map(|price| self.places(price)).max()
+    }
+
+    /// The digits after the point of a price that lies between two steps; none if it fits.
+    pub(super) fn places(self, price: Price) -> Option<u32> {
+        self.is_finer(price).then(|| price.get().scale())
     }
 }
 

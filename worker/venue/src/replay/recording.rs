@@ -1,11 +1,12 @@
 //! Recorded messages of Binance's combined streams as ticks: one a trade, with the quotes before it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use engine::instrument::Symbol;
 use engine::time::Timestamp;
 
 use super::error::{Contradiction, DataError, Place};
+use super::findings::Finding;
 use super::format::{Format, Layout, is_message};
 use super::lines::{Digest, Lines};
 use super::observation::{Observation, Quote};
@@ -41,7 +42,8 @@ pub(crate) struct Seen {
     pub first_gap: Option<Place>,
     /// Trades and quotes without their stream's name.
     pub raw: u64,
-    others: BTreeSet<String>,
+    /// Messages of other markets, by their names; of the first ten.
+    pub others: BTreeMap<String, Finding>,
     more_others: bool,
 }
 
@@ -72,7 +74,7 @@ impl Seen {
 
     /// The other markets, for a message.
     pub(crate) fn other_markets(&self) -> String {
-        let names: Vec<&str> = self.others.iter().map(String::as_str).collect();
+        let names: Vec<&str> = self.others.keys().map(String::as_str).collect();
         match (names.is_empty(), self.more_others) {
             (true, _) => "no trade and no bookTicker message at all".to_owned(),
             (false, false) => names.join(", "),
@@ -80,12 +82,11 @@ impl Seen {
         }
     }
 
-    fn other(&mut self, market: &str) {
-        if self.others.contains(market) {
-            return;
-        }
-        if self.others.len() < MARKETS_MAX {
-            self.others.insert(market.to_owned());
+    fn other(&mut self, market: &str, place: impl FnOnce() -> Place) {
+        if let Some(finding) = self.others.get_mut(market) {
+            finding.add(place);
+        } else if self.others.len() < MARKETS_MAX {
+            self.others.entry(market.to_owned()).or_default().add(place);
         } else {
             self.more_others = true;
         }
@@ -162,7 +163,7 @@ impl RecordingReader {
                 }
                 StreamEvent::Trade(Trade { symbol, .. })
                 | StreamEvent::BookTicker(BookTicker { symbol, .. })
-                | StreamEvent::OffMarketTrade { symbol, .. } => seen.other(&symbol),
+                | StreamEvent::OffMarketTrade { symbol, .. } => seen.other(&symbol, || lines.place()),
                 StreamEvent::Raw { .. } => seen.raw += 1,
                 StreamEvent::Other => {}
             }

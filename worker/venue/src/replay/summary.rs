@@ -1,5 +1,6 @@
 //! Reads files once and says what they hold, so that what is wrong with them comes out before trading starts.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct Summary {
     pub first: Timestamp,
     /// Time of the last row; of a candle, its open time.
     pub last: Timestamp,
+    /// The least time between two ticks at different times; absent where all are at one.
+    pub step_ms: Option<i64>,
     /// Places where candles or trades are missing, those between files of candles included.
     pub gaps: u64,
     /// Candles or trades that are missing there.
@@ -39,8 +42,12 @@ pub struct Summary {
     pub first_gap: Option<Place>,
     /// Ticks with a price between two steps of the tick size that the scan was given.
     pub finer: Finding,
+    /// Digits after the point of the finest of these prices; 0 where there is none.
+    pub finest_places: u32,
     /// Ticks with nobody on one side of their quote.
     pub empty_quotes: Finding,
+    /// Messages of other markets that recordings hold, by their names there; of the first ten.
+    pub other_markets: BTreeMap<String, Finding>,
 }
 
 /// What one file holds.
@@ -62,6 +69,8 @@ pub struct FileSummary {
     pub last: Timestamp,
     /// Until when the file says something about the market.
     pub ends: Timestamp,
+    /// The least time between two ticks at different times; absent where all are at one. Of candles that of most.
+    pub step_ms: Option<i64>,
     /// How long most candles are.
     pub interval_ms: Option<i64>,
     /// Places where candles, or trades by their ids, are missing.
@@ -72,8 +81,12 @@ pub struct FileSummary {
     pub first_gap: Option<Place>,
     /// Ticks with a price between two steps of the tick size that the scan was given.
     pub finer: Finding,
+    /// Digits after the point of the finest of these prices; 0 where there is none.
+    pub finest_places: u32,
     /// Ticks with nobody on one side of their quote.
     pub empty_quotes: Finding,
+    /// Messages of other markets that a recording holds, by their names there; of the first ten.
+    pub other_markets: BTreeMap<String, Finding>,
     /// Trades that a recording holds twice or too late, and that are left out.
     pub repeated: u64,
     /// Its text.
@@ -91,11 +104,14 @@ pub(crate) fn scan(paths: &[PathBuf], symbol: &Symbol, tick_size: Option<Price>)
         first: first.first,
         last: last.last,
         ticks: files.iter().map(|file| file.ticks).sum(),
+        step_ms: files.iter().filter_map(|file| file.step_ms).min(),
         gaps: 0,
         missing: 0,
         first_gap: None,
         finer: Finding::default(),
+        finest_places: 0,
         empty_quotes: Finding::default(),
+        other_markets: BTreeMap::new(),
         files: Vec::new(),
     };
     let mut earlier: Option<&FileSummary> = None;
@@ -106,7 +122,11 @@ pub(crate) fn scan(paths: &[PathBuf], symbol: &Symbol, tick_size: Option<Price>)
         summary.missing += file.missing + between;
         summary.first_gap = summary.first_gap.or(gap).or_else(|| file.first_gap.clone());
         summary.finer.join(&file.finer);
+        summary.finest_places = summary.finest_places.max(file.finest_places);
         summary.empty_quotes.join(&file.empty_quotes);
+        for (market, finding) in &file.other_markets {
+            summary.other_markets.entry(market.clone()).or_default().join(finding);
+        }
     }
     summary.files = files;
     Ok(summary)
@@ -228,6 +248,7 @@ impl Scan<'_> {
             gaps: seen.sequence.gaps,
             missing: seen.sequence.missed,
             first_gap: seen.first_gap.clone(),
+            other_markets: seen.others.clone(),
             repeated: seen.sequence.duplicates + seen.sequence.regressions,
             digest: reader.digest(),
             ..summary
@@ -238,14 +259,17 @@ impl Scan<'_> {
     fn note(&self, summary: &mut FileSummary, tick: &Observation, place: impl Fn() -> Place) {
         if summary.ticks == 0 {
             summary.first = tick.time;
+        } else if let step @ 1.. = tick.time.millis_since(summary.last) {
+            summary.step_ms = Some(summary.step_ms.map_or(step, |least| least.min(step)));
         }
         summary.last = tick.time;
         summary.ticks += 1;
         if tick.quote.is_some_and(|quote| quote.has_empty_side()) {
             summary.empty_quotes.add(&place);
         }
-        if self.step.is_some_and(|step| step.finer_than(tick)) {
+        if let Some(places) = self.step.and_then(|step| step.finest(tick)) {
             summary.finer.add(&place);
+            summary.finest_places = summary.finest_places.max(places);
         }
     }
 
@@ -258,7 +282,7 @@ impl Scan<'_> {
     ) -> Result<FileSummary, DataError> {
         let file = lines.file();
         let mut reader = CandleReader::new(lines, format, columns, self.symbol);
-        let mut finer = Finding::default();
+        let mut finer = (Finding::default(), 0);
         let Some(first) = self.candle(&mut reader, &mut finer)? else { return Err(DataError::NoRows { file }) };
         let (mut intervals, mut last, mut rows) = (Intervals::default(), first, 1);
         while let Some(candle) = self.candle(&mut reader, &mut finer)? {
@@ -285,11 +309,13 @@ impl Scan<'_> {
             first: first.open_time,
             last: last.open_time,
             ends: last.open_time.plus_millis(last_ms),
+            step_ms: Some(found.interval_ms / TICKS_PER_CANDLE.cast_signed()),
             interval_ms: Some(found.interval_ms),
             gaps: found.gaps,
             missing: found.missing,
             first_gap: found.first_gap.map(place),
-            finer,
+            finer: finer.0,
+            finest_places: finer.1,
             digest: reader.digest(),
             ..blank(path, Arc::clone(&file), format)
         })
@@ -297,13 +323,14 @@ impl Scan<'_> {
 
     /// The next candle. Of rows that contradict themselves among good ones the first is told, with how many are
     /// like it: to be told one a run would be no help.
-    fn candle(&self, reader: &mut CandleReader, finer: &mut Finding) -> Result<Option<Candle>, DataError> {
+    fn candle(&self, reader: &mut CandleReader, finer: &mut (Finding, u32)) -> Result<Option<Candle>, DataError> {
         match reader.next() {
             Ok(Some(candle)) => {
                 if let Some(step) = self.step {
                     for price in candle.prices {
-                        if step.is_finer(price) {
-                            finer.add(|| reader.place());
+                        if let Some(places) = step.places(price) {
+                            finer.0.add(|| reader.place());
+                            finer.1 = finer.1.max(places);
                         }
                     }
                 }
@@ -361,12 +388,15 @@ fn blank(path: &Path, name: Arc<str>, format: Format) -> FileSummary {
         first: none,
         last: none,
         ends: none,
+        step_ms: None,
         interval_ms: None,
         gaps: 0,
         missing: 0,
         first_gap: None,
         finer: Finding::default(),
+        finest_places: 0,
         empty_quotes: Finding::default(),
+        other_markets: BTreeMap::new(),
         repeated: 0,
         digest: Digest::default(),
     }

@@ -18,7 +18,7 @@ use super::{
 use crate::fees::Fees;
 use crate::instrument::InstrumentKind;
 use crate::messages::{AlertKind, Fill, Side, Tick};
-use crate::numbers::{ExactDecimal, Price, PriceBound, Ratio};
+use crate::numbers::{ExactDecimal, Price, PriceBound, Ratio, shown};
 use crate::risk::{OrderRequest, PositionBounds};
 use crate::time::Timestamp;
 
@@ -282,14 +282,14 @@ impl Strategy for Grid {
             && let Ok(distance) = base.distance_from(first.price)
             && distance.percent() > far
         {
-            let percent = distance.percent().round_dp(2);
+            let percent = shown::percent(distance.percent());
             warnings.push(Warning {
                 kind: AlertKind::BasePriceFar,
                 message: format!(
                     "basePrice {base} lies {percent} % from the first price {}: correct it, or leave it out.",
                     first.price
                 ),
-                current_value: percent.to_string(),
+                current_value: percent,
                 threshold: far.to_string(),
             });
         }
