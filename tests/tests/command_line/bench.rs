@@ -7,8 +7,9 @@ use super::folder::{Folder, MANIFEST, V1, prices};
 #[test]
 fn each_measurement_is_one_line_with_its_rate() {
     let folder = Folder::of(MANIFEST, &prices(V1));
-    let printed = folder.prints("bench --ticks 2000 --json");
-    let figures: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let all = folder.worker("bench --ticks 2000 --json");
+    assert_eq!(all.code, Some(0), "{}", all.stderr);
+    let figures: Vec<Value> = all.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let names: Vec<&str> = figures.iter().map(|figure| figure["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["engine-quiet", "engine-orders", "csv", "candles-gz"]);
     for figure in &figures {

@@ -78,13 +78,18 @@ impl Exact {
             Ordering::Equal => (&quotient % BigInt::from(2)) != BigInt::ZERO,
             Ordering::Greater => true,
         };
-        text(negative, if up { quotient + 1 } else { quotient }, places)
+        text(negative, &if up { quotient + 1 } else { quotient }, places)
     }
 
     /// The largest multiple of `step` that is not above it.
     fn floored_to(&self, step: &Self) -> Self {
         let (_, steps, ..) = self.over(step).parts(0);
         Self { numerator: steps, denominator: BigInt::from(1) }.times(step)
+    }
+
+    /// Whether it is in range once it is rounded.
+    fn rounds_below(&self, places: u32, limit: u32) -> bool {
+        Self::of(&self.half_even(places)).is_below(limit)
     }
 
     fn is_below(&self, limit: u32) -> bool {
@@ -98,8 +103,8 @@ impl Exact {
 }
 
 /// Units of `10^-places` without trailing zeros.
-fn text(negative: bool, units: BigInt, places: u32) -> String {
-    let sign = if negative && units != BigInt::ZERO { "-" } else { "" };
+fn text(negative: bool, units: &BigInt, places: u32) -> String {
+    let sign = if negative && *units != BigInt::ZERO { "-" } else { "" };
     let width = places as usize + 1;
     let digits = format!("{:0>width$}", units.to_string());
     let (whole, fraction) = digits.split_at(digits.len() - places as usize);
@@ -215,14 +220,14 @@ proptest! {
     #[test]
     fn products_are_rounded_once_half_to_even(a in signed(15, 18), q in decimal(15, 18), p in price(), s in share()) {
         let worth = Exact::of(&p).times(&Exact::of(&q));
-        gives(p.parse::<Price>().unwrap().times(quantity(&q)), &worth.half_even(18), worth.is_below(15))?;
+        gives(p.parse::<Price>().unwrap().times(quantity(&q)), &worth.half_even(18), worth.rounds_below(18, 15))?;
         let ratio: Ratio = s.parse().unwrap();
         let fee = Exact::of(&a).times(&Exact::of(&s));
-        gives(money(&a).share(ratio), &fee.half_even(18), fee.is_below(15))?;
+        gives(money(&a).share(ratio), &fee.half_even(18), fee.rounds_below(18, 15))?;
         let coins = Exact::of(&q).times(&Exact::of(&s));
-        gives(quantity(&q).share(ratio), &coins.half_even(18), coins.is_below(15))?;
+        gives(quantity(&q).share(ratio), &coins.half_even(18), coins.rounds_below(18, 15))?;
         let band = Exact::of(&p).times(&Exact::of(&s));
-        let is_price = band.is_below(12) && band.half_even(18) != "0";
+        let is_price = band.rounds_below(18, 12) && band.half_even(18) != "0";
         gives(p.parse::<Price>().unwrap().scaled(ratio), &band.half_even(18), is_price)?;
     }
 
@@ -238,9 +243,9 @@ proptest! {
             prop_assert_eq!(money(&cost).share_of(money(&whole)), None);
         } else {
             let relieved = exact_cost.times(&exact_part).over(&exact_whole);
-            gives(money(&cost).relieved(quantity(&part), quantity(&whole)), &relieved.half_even(8), relieved.is_below(15))?;
+            gives(money(&cost).relieved(quantity(&part), quantity(&whole)), &relieved.half_even(8), relieved.rounds_below(8, 15))?;
             let share = exact_cost.over(&exact_whole);
-            let expected = Exact::of(&share.half_even(8)).is_below(9).then(|| share.half_even(8));
+            let expected = share.rounds_below(8, 9).then(|| share.half_even(8));
             prop_assert_eq!(money(&cost).share_of(money(&whole)).map(|share| share.to_string()), expected);
             let average = exact_cost.over(&exact_whole);
             let places = if average.half_even(8) == "0" { 18 } else { 8 };
@@ -267,7 +272,7 @@ proptest! {
         let difference = exact_price.plus(&exact_tick.negative());
         let distance = Exact { numerator: BigInt::from(difference.numerator.magnitude().clone()), ..difference };
         let share = distance.over(&exact_tick);
-        let in_range = Exact::of(&share.half_even(8)).is_below(9);
+        let in_range = share.rounds_below(8, 9);
         gives(price.distance_from(tick_size), &share.half_even(8), in_range)?;
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine::instrument::{Symbol, SymbolError};
@@ -88,7 +88,7 @@ fn walk(row: u32) -> i64 {
 
 fn read(counter: &mut Instructions, file: &File) -> Result<Taken, Failure> {
     let symbol: Symbol = "BNB/USDT".parse().map_err(|error: SymbolError| file.refuse(&error))?;
-    let summary = Arc::new(scan(&file.0, &symbol).map_err(|error| file.refuse(&error))?);
+    let summary = Arc::new(Replay::scan(std::slice::from_ref(&file.0), &symbol).map_err(|error| file.refuse(&error))?);
     measure(counter, || {
         let mut count = 0_u64;
         for tick in Replay::open(summary) {
@@ -97,8 +97,4 @@ fn read(counter: &mut Instructions, file: &File) -> Result<Taken, Failure> {
         }
         Ok((count, ()))
     })
-}
-
-fn scan(file: &Path, symbol: &Symbol) -> Result<venue::replay::Summary, venue::replay::DataError> {
-    Replay::scan(&[file.to_owned()], symbol)
 }

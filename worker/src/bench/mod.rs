@@ -74,7 +74,7 @@ fn measure<T>(counter: &mut Instructions, work: impl FnOnce() -> Result<(u64, T)
 pub(crate) fn run(options: &Options, registry: &Registry) -> Result<(), Failure> {
     let mut counter = Instructions::new();
     if let Some(problem) = counter.problem() {
-        process::say(format_args!("instructions are not counted: {problem}"));
+        process::say(format_args!("instructions are not counted: perf_event_open: {problem}"));
     }
     let names = if options.names.is_empty() { Name::value_variants() } else { &options.names };
     for name in names {

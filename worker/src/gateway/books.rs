@@ -31,13 +31,9 @@ impl Need {
     pub fn of(symbol: &Symbol, order: &NewOrder, quantity: Quantity, fees: &Fees) -> Result<Self, &'static str> {
         match (order.side, order.price) {
             (Side::Buy, None) => Err("NoWorstPrice"),
-            (Side::Sell, _) => Self::of_sale(symbol, quantity).map_err(|_| "TooManyDigits"),
+            (Side::Sell, _) => Ok(Self { asset: symbol.base().clone(), amount: Notional::from(quantity) }),
             (Side::Buy, Some(worst)) => Self::of_purchase(symbol, worst, quantity, fees).map_err(|_| "TooManyDigits"),
         }
-    }
-
-    fn of_sale(symbol: &Symbol, quantity: Quantity) -> Result<Self, NumberError> {
-        Ok(Self { asset: symbol.base().clone(), amount: Notional::from(quantity) })
     }
 
     fn of_purchase(symbol: &Symbol, worst: Price, quantity: Quantity, fees: &Fees) -> Result<Self, NumberError> {

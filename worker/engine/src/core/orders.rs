@@ -144,7 +144,10 @@ impl Engine {
         self.state.closed.remember(&order);
         // A state that cannot be saved is told by whoever commits it, and stops there. Outsiders keep many snapshots,
         // so what only later news is judged by, most of the bytes, stays out of them.
-        if let Ok(mut state) = self.snapshot() {
+        let closed = std::mem::take(&mut self.state.closed);
+        let snapshot = self.snapshot();
+        self.state.closed = closed;
+        if let Ok(mut state) = snapshot {
             state.as_object_mut().and_then(|fields| fields.shift_remove("closed"));
             turn.effects.push(Effect::Snapshot(StateSnapshot {
                 strategy: self.config.name.clone(),

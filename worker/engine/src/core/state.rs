@@ -161,8 +161,12 @@ impl State {
     }
 
     pub fn saved_with(&self, strategy: Value) -> Result<Value, SnapshotError> {
-        let state = Self { strategy, ..self.clone() };
-        Ok(serde_json::to_value(state)?)
+        let mut saved = serde_json::to_value(self)?;
+        if let Some(fields) = saved.as_object_mut() {
+            // It is a field already, so it keeps its place.
+            fields.insert("strategy".to_owned(), strategy);
+        }
+        Ok(saved)
     }
 
     pub fn text_with(&mut self, strategy: Value) -> Result<String, SnapshotError> {

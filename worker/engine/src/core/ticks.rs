@@ -13,6 +13,14 @@ use crate::report::Decision;
 use crate::risk::{Approved, Denial, OrderCheck, Refusal, RiskState};
 use crate::strategy::{DesiredState, Intent, Signal, View, Warning};
 
+/// The books at a tick's price.
+struct Valued {
+    position: Notional,
+    equity: Notional,
+    /// Whether the fall from the peak, if there is one, could be followed.
+    fall_is_known: bool,
+}
+
 impl Engine {
     pub(super) fn on_tick(&mut self, turn: &mut Turn, tick: &Tick) {
         if !self.is_new(turn, tick) {
@@ -85,43 +93,35 @@ impl Engine {
         if self.calm.is_some_and(|calm| calm.covers(&Standing::of(&self.state), tick.price)) {
             return;
         }
-        let known = match self.value(tick) {
-            Ok(fall_is_known) => {
-                self.follow_limits(turn, tick);
-                fall_is_known
-            }
-            Err(_) => {
-                self.halt(turn, AlertKind::LedgerBroken, "the equity cannot be exact in 28 digits");
-                false
-            }
+        let Ok(valued) = self.value(tick) else {
+            self.calm = None;
+            return self.halt(turn, AlertKind::LedgerBroken, "the equity cannot be exact in 28 digits");
         };
+        self.follow_limits(turn, &valued);
         let standing = Standing::of(&self.state);
-        self.calm = known.then(|| Calm::with(self.calm, standing, tick.price));
+        self.calm = valued.fall_is_known.then(|| Calm::with(self.calm, standing, tick.price));
     }
 
-    /// Values the books at the tick's price and follows peak and fall. Says whether the fall, if there is one, could
-    /// be followed.
-    fn value(&mut self, tick: &Tick) -> Result<bool, NumberError> {
+    /// Values the books at the tick's price and follows peak and fall.
+    fn value(&mut self, tick: &Tick) -> Result<Valued, NumberError> {
         self.state.ledger.open_at(tick.price)?;
-        let equity = self.state.ledger.equity_at(tick.price)?;
+        let position = tick.price.times(self.state.ledger.base())?;
+        let equity = position.plus(self.state.ledger.quote())?;
         if equity >= self.state.peak {
             self.state.peak = equity;
-            return Ok(true);
+            return Ok(Valued { position, equity, fall_is_known: true });
         }
         let fall = self.state.peak.minus(equity)?.share_of(self.state.peak);
         self.state.deepest_fall = self.state.deepest_fall.max(fall.unwrap_or_default());
-        Ok(fall.is_some() || self.state.peak == Notional::ZERO)
+        Ok(Valued { position, equity, fall_is_known: fall.is_some() || self.state.peak == Notional::ZERO })
     }
 
     /// Evaluates the position limits.
-    fn follow_limits(&mut self, turn: &mut Turn, tick: &Tick) {
+    fn follow_limits(&mut self, turn: &mut Turn, valued: &Valued) {
         if self.state.risk == RiskState::Halted {
             return;
         }
-        let ledger = &self.state.ledger;
-        let (Ok(position), Ok(equity)) = (tick.price.times(ledger.base()), ledger.equity_at(tick.price)) else {
-            return;
-        };
+        let (position, equity) = (valued.position, valued.equity);
         let limits = self.limits;
         let risk = limits.state(self.bounds, position, equity);
         if risk == self.state.risk {

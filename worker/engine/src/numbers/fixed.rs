@@ -14,9 +14,20 @@ pub(super) const ONE: i128 = 1_000_000_000_000_000_000;
 /// Digits that are read at once: they fit 64 bits.
 const SHORT: usize = 18;
 
+/// The powers of ten that 128 bits hold.
+const POWERS: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut exponent = 1;
+    while exponent < powers.len() {
+        powers[exponent] = powers[exponent - 1] * 10;
+        exponent += 1;
+    }
+    powers
+};
+
 /// 10 to the power `exponent`, at most 38.
 pub(super) const fn ten_to(exponent: u32) -> i128 {
-    10_i128.pow(exponent)
+    POWERS[exponent as usize]
 }
 
 /// A short plain decimal, which is nearly every one, as (units of 10^-18, places as written); `None` where it is
@@ -33,7 +44,8 @@ pub(super) fn read_short(text: &str) -> Option<(i128, u32)> {
     let mut point = None;
     for (place, byte) in digits.iter().enumerate() {
         match byte {
-            b'0'..=b'9' => mantissa = mantissa * 10 + i64::from(byte - b'0'),
+            // So few digits never wrap.
+            b'0'..=b'9' => mantissa = mantissa.wrapping_mul(10).wrapping_add(i64::from(byte - b'0')),
             b'.' if point.is_none() && place > 0 => point = Some(place),
             _ => return None,
         }

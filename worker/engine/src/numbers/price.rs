@@ -16,11 +16,14 @@ use super::{Notional, NumberError, Quantity, Ratio, exact, fixed, number_text, w
 /// The number of digits after the point is kept: a fill's price shows the tick size's digits. It plays no part when
 /// prices are compared.
 #[derive(Clone, Copy)]
-pub struct Price {
-    units: NonZeroI128,
-    /// Digits after the point that are shown; the others are 0.
-    places: u8,
-}
+pub struct Price(
+    /// The units times [`PLACES_SIZE`], and the digits after the point that are shown. The units have less than 100
+    /// bits, and one number of 128 keeps a tick of three prices small.
+    NonZeroI128,
+);
+
+/// More than the places that are shown can be.
+const PLACES_SIZE: i128 = 32;
 
 number_text!(Price);
 
@@ -42,13 +45,12 @@ impl Price {
         if value <= Decimal::ZERO || value >= Decimal::from(1_000_000_000_000_i64) {
             return Err(NumberError::OutOfRange { kind: "price", value: value.to_string(), range: RANGE });
         }
-        match fixed::units_of(value, fixed::PLACES) {
-            (units, true) => Self::checked(I256::from(units), value.scale().min(fixed::PLACES)),
-            (_, false) => {
-                let range = "at most 18 digits after the point";
-                Err(NumberError::OutOfRange { kind: "price", value: value.to_string(), range })
-            }
+        let (units, is_exact) = fixed::units_of(value, fixed::PLACES);
+        if !is_exact {
+            let range = "at most 18 digits after the point";
+            return Err(NumberError::OutOfRange { kind: "price", value: value.to_string(), range });
         }
+        Self::checked(I256::from(units), value.scale().min(fixed::PLACES))
     }
 
     /// Checks the range of a result, which has no digits past `places`.
@@ -61,16 +63,19 @@ impl Price {
     }
 
     fn of_units(units: i128, places: u32) -> Option<Self> {
-        let units = NonZeroI128::new(units).filter(|units| (1..LIMIT).contains(&units.get()))?;
-        Some(Self { units, places: u8::try_from(places).ok()? })
+        if !(1..LIMIT).contains(&units) || places > fixed::PLACES {
+            return None;
+        }
+        NonZeroI128::new(units * PLACES_SIZE + i128::from(places)).map(Self)
     }
 
     pub(super) const fn units(self) -> i128 {
-        self.units.get()
+        // Neither is negative: a shift and a mask.
+        self.0.get() >> PLACES_SIZE.trailing_zeros()
     }
 
-    const fn places(self) -> u32 {
-        self.places as u32
+    fn places(self) -> u32 {
+        u32::try_from(self.0.get() & (PLACES_SIZE - 1)).unwrap_or_default()
     }
 
     /// As a decimal, with its digits; rounded half to even where 28 of them do not hold it.
@@ -91,21 +96,21 @@ impl Price {
     /// With the digits of `tick_size` where the value allows it, else without trailing zeros.
     #[must_use]
     pub fn shown_in(self, tick_size: Price) -> Self {
-        self.shown_with(tick_size.places)
+        self.shown_with(tick_size.places())
     }
 
     /// With at least `places` digits, and no more zeros than that.
-    fn shown_with(self, places: u8) -> Self {
-        if self.places <= places && self.units() % fixed::ten_to(fixed::PLACES - u32::from(places)) == 0 {
-            return Self { places, ..self };
-        }
-        let last = fixed::ten_to(fixed::PLACES + 1 - self.places());
-        if self.places > places && self.units() % last != 0 {
+    fn shown_with(self, places: u32) -> Self {
+        let (units, shown) = (self.units(), self.places());
+        let needed = if shown <= places && units % fixed::ten_to(fixed::PLACES - places) == 0 {
+            places
+        } else if shown > places && units % fixed::ten_to(fixed::PLACES + 1 - shown) != 0 {
             // Its last digit is not 0, as of nearly all that is read.
-            return self;
-        }
-        let (_, needed) = fixed::stripped(self.units(), fixed::PLACES, u32::from(places));
-        Self { places: u8::try_from(needed).unwrap_or(self.places), ..self }
+            shown
+        } else {
+            fixed::stripped(units, fixed::PLACES, places).1
+        };
+        Self::of_units(units, needed).unwrap_or(self)
     }
 
     /// Up to the next multiple of `tick_size`; itself if it is one.
@@ -201,7 +206,7 @@ impl PriceBound {
 
 impl PartialEq for Price {
     fn eq(&self, other: &Self) -> bool {
-        self.units == other.units
+        self.units() == other.units()
     }
 }
 
@@ -215,13 +220,13 @@ impl PartialOrd for Price {
 
 impl Ord for Price {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.units.cmp(&other.units)
+        self.units().cmp(&other.units())
     }
 }
 
 impl Hash for Price {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.units.hash(state);
+        self.units().hash(state);
     }
 }
 

@@ -10,7 +10,8 @@ pub(super) fn half_even(a: i128, b: i128, c: i128, d: i128) -> Option<I256> {
     let (negative, fraction) = Fraction::of(a, b, c, d)?;
     let (quotient, up) = match fraction {
         Fraction::Narrow(numerator, denominator) => {
-            let (quotient, rest) = (numerator / denominator, numerator % denominator);
+            let quotient = numerator / denominator;
+            let rest = numerator - quotient * denominator;
             // Twice the rest may not fit; what the rest lacks to the divisor always does.
             let order = rest.cmp(&(denominator - rest));
             (U256::from(quotient), rounds_up(order, quotient % 2 == 1))
@@ -43,6 +44,10 @@ pub(super) fn ceiling(a: i128, b: i128, c: i128, d: i128) -> Option<I256> {
 pub(super) fn compare(a: i128, b: i128, c: i128, d: i128) -> Ordering {
     match (a.checked_mul(b), c.checked_mul(d)) {
         (Some(left), Some(right)) => left.cmp(&right),
+        (Some(_) | None, Some(_) | None) if a >= 0 && b >= 0 && c >= 0 && d >= 0 => {
+            let [a, b, c, d] = [a, b, c, d].map(i128::unsigned_abs);
+            multiply(a, b).cmp(&multiply(c, d))
+        }
         (Some(_) | None, Some(_) | None) => (I256::from(a) * I256::from(b)).cmp(&(I256::from(c) * I256::from(d))),
     }
 }
@@ -76,9 +81,7 @@ impl Fraction {
         let [a, b, c, d] = [a, b, c, d].map(i128::unsigned_abs);
         let fraction = match (a.checked_mul(b), c.checked_mul(d)) {
             (Some(numerator), Some(denominator)) => Self::Narrow(numerator, denominator),
-            (Some(_) | None, Some(_) | None) => {
-                Self::Wide(U256::from(a) * U256::from(b), U256::from(c) * U256::from(d))
-            }
+            (Some(_) | None, Some(_) | None) => Self::Wide(multiply(a, b), multiply(c, d)),
         };
         Some((negative, fraction))
     }
@@ -86,13 +89,28 @@ impl Fraction {
     /// The quotient without its fraction, and whether it has none.
     fn whole(&self) -> (U256, bool) {
         match *self {
-            Self::Narrow(numerator, denominator) => (U256::from(numerator / denominator), numerator % denominator == 0),
+            Self::Narrow(numerator, denominator) => {
+                let quotient = numerator / denominator;
+                (U256::from(quotient), quotient * denominator == numerator)
+            }
             Self::Wide(numerator, denominator) => {
                 let (quotient, rest) = divide(numerator, denominator);
                 (quotient, rest == U256::ZERO)
             }
         }
     }
+}
+
+/// The low 64 bits.
+const LOW: u128 = u64::MAX as u128;
+
+/// The product, which fits 256 bits whatever the factors are.
+fn multiply(a: u128, b: u128) -> U256 {
+    let ([a_high, a_low], [b_high, b_low]) = ([a >> 64, a & LOW], [b >> 64, b & LOW]);
+    let (middle, carried) = (a_high * b_low).overflowing_add(a_low * b_high);
+    let (low, over) = (a_low * b_low).overflowing_add(middle << 64);
+    let high = a_high * b_high + (middle >> 64) + (u128::from(carried) << 64) + u128::from(over);
+    U256::from_words(high, low)
 }
 
 /// Quotient and rest.
@@ -112,14 +130,18 @@ fn divide_short(numerator: U256, denominator: u64) -> (U256, u64) {
     let mut rest = 0_u128;
     let mut digit = |value: u128| {
         let part = (rest << 64) | value;
-        rest = part % denominator;
+        if part < denominator {
+            rest = part;
+            return 0;
+        }
         // The rest is below the divisor, so the quotient of one digit fits 64 bits.
-        part / denominator
+        let quotient = part / denominator;
+        rest = part - quotient * denominator;
+        quotient
     };
     let (high, low) = (*numerator.high(), *numerator.low());
-    let mask = u128::from(u64::MAX);
-    let quotient_high = (digit(high >> 64) << 64) | digit(high & mask);
-    let quotient_low = (digit(low >> 64) << 64) | digit(low & mask);
+    let quotient_high = (digit(high >> 64) << 64) | digit(high & LOW);
+    let quotient_low = (digit(low >> 64) << 64) | digit(low & LOW);
     (U256::from_words(quotient_high, quotient_low), u64::try_from(rest).unwrap_or_default())
 }
 
@@ -146,6 +168,16 @@ mod tests {
             assert_eq!(floor(7 * scale, scale, 2 * scale, scale), Some(I256::from(3)));
             assert_eq!(ceiling(7 * scale, scale, 2 * scale, scale), Some(I256::from(4)));
             assert_eq!(ceiling(8 * scale, scale, 2 * scale, scale), Some(I256::from(4)));
+        }
+    }
+
+    #[test]
+    fn a_product_of_any_factors_is_that_of_256_bits() {
+        let parts = [0, 1, 2, LOW - 1, LOW, LOW + 1, 10_u128.pow(38), u128::MAX - 1, u128::MAX];
+        for a in parts {
+            for b in parts {
+                assert_eq!(multiply(a, b), U256::from(a) * U256::from(b), "{a} x {b}");
+            }
         }
     }
 

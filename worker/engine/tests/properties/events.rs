@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use crate::bench::{Market, USUAL, cases, commands, config, decimal, news, order_of, restore, start, step_tick, tick};
+use crate::bench::{
+    Market, USUAL, cases, commands, config, decimal, news, order_of, restore, start, step_tick, step_update, tick,
+};
 
 /// One thing that happens; orders are named by how many orders ago they were made.
 #[derive(Debug, Clone)]
@@ -236,7 +238,7 @@ impl Telling {
     }
 
     fn update(&mut self, update: &OrderUpdate) -> Vec<Effect> {
-        crate::bench::step_update(&mut self.engine, update)
+        step_update(&mut self.engine, update)
     }
 
     /// What holds at every moment.
@@ -291,6 +293,42 @@ proptest! {
         }
         prop_assert_eq!(undisturbed.engine.snapshot().unwrap(), restarted.engine.snapshot().unwrap());
         prop_assert_eq!(undisturbed.engine.report(), restarted.engine.report());
+    }
+}
+
+/// Walks that stay calm for long and then do not: peaks, falls, both position limits, a debt.
+fn walk() -> impl Strategy<Value = Vec<i64>> {
+    let step = prop_oneof![8 => -30_i64..30, 2 => -300_i64..300, 1 => -3_000_i64..3_000];
+    prop::collection::vec(step, 100..400)
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+
+    /// An engine that is restored before each tick remembers no calm prices: one that does takes each tick the same.
+    #[test]
+    fn what_is_not_valued_again_stays_as_it_is(market in market(), walk in walk(), debt in any::<bool>()) {
+        let config = config(&market, &json!({}));
+        let mut remembering = start(&config);
+        if debt {
+            let mut saved = remembering.snapshot().unwrap();
+            saved["ledger"]["quote"] = json!("-2500");
+            remembering = restore(&config, &saved);
+        }
+        let mut price = Decimal::from(600);
+        for (sequence, step) in (0..).zip(walk) {
+            price = (price * (Decimal::ONE + Decimal::new(step, 4))).round_dp(2).clamp(Decimal::ONE, Decimal::from(100_000));
+            let tick = tick(sequence, price);
+            let mut forgetting = restore(&config, &remembering.snapshot().unwrap());
+            let effects = step_tick(&mut remembering, &tick);
+            prop_assert_eq!(&effects, &step_tick(&mut forgetting, &tick), "at {}", sequence);
+            prop_assert_eq!(remembering.snapshot().unwrap(), forgetting.snapshot().unwrap(), "at {}", sequence);
+            for command in commands(&effects) {
+                for update in news(&command, &[100], &market) {
+                    step_update(&mut remembering, &update);
+                }
+            }
+        }
     }
 }
 

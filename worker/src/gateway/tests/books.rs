@@ -54,12 +54,22 @@ fn a_fee_leaves_the_asset_it_is_paid_in_and_one_in_a_third_asset_is_owed_in_quot
     }
 }
 
+/// Only data finer than the rules make figures of more than 18 digits after the point: they are rounded once.
 #[test]
-fn a_trade_that_cannot_be_exact_closes_the_book_and_changes_no_amount() {
+fn a_trade_of_long_figures_is_booked_in_18_digits() {
     let mut book = opening();
     let long =
         json!({"price": "0.123456789", "quantity": "123456.123456789", "feeQuote": "0.1234567890123456789012345678"});
     book.apply(&fill(&long));
+    let saved = serde_json::to_value(&book).unwrap();
+    // 3000 - 15241.496584362750190521 - 0.123456789012345679
+    assert_eq!(saved, json!({"amounts": {"BNB": "123461.123456789", "USDT": "-12241.6200411517625362"}}));
+}
+
+#[test]
+fn a_trade_out_of_range_closes_the_book_and_changes_no_amount() {
+    let mut book = opening();
+    book.apply(&fill(&json!({"price": "999999999999", "quantity": "1001"})));
     let saved = serde_json::to_value(&book).unwrap();
     assert_eq!(saved["amounts"], json!({"BNB": "5", "USDT": "3000"}));
     assert!(saved["broken"].as_str().unwrap().starts_with("trade t1 cannot be booked: "), "{saved}");

@@ -104,8 +104,10 @@ impl CandleReader {
         if let Some(column) = columns.symbol
             && !names_symbol(fields.get(column), &self.symbol)
         {
-            let problem =
-                Contradiction::OtherMarket { found: data::shown(fields.get(column)), symbol: self.symbol.clone() };
+            let problem = Contradiction::OtherMarket {
+                found: data::shown(fields.get(column)),
+                symbol: Box::new(self.symbol.clone()),
+            };
             return Err(self.refuse("symbol", problem));
         }
         let [open, high, low, close] = columns.prices;

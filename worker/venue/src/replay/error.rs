@@ -289,7 +289,7 @@ pub enum Contradiction {
         /// What the row says.
         found: String,
         /// The market.
-        symbol: Symbol,
+        symbol: Box<Symbol>,
     },
     /// A quote with which anyone would earn.
     #[error("{bid} is above ask {ask}; check the order of the columns")]
