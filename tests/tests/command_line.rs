@@ -24,6 +24,8 @@ mod several;
 mod stderr;
 #[path = "command_line/stopping.rs"]
 mod stopping;
+#[path = "command_line/told.rs"]
+mod told;
 #[path = "command_line/users_files.rs"]
 mod users_files;
 #[path = "command_line/vectors.rs"]

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use crds::TradingAccountSpec;
 use crds::manifest::{Document, Manifest};
 use engine::instrument::{Instrument, Symbol};
-use engine::messages::{Fill, Tick};
+use engine::messages::Tick;
 use engine::numbers::Price;
+use engine::report::Trade;
 use engine::strategy::Registry;
+use engine::time::Timestamp;
 use engine::{Effect, Engine, Event};
 use venue::paper::PaperVenue;
 use venue::replay::{Replay, Summary};
@@ -18,9 +20,11 @@ use venue::replay::{Replay, Summary};
 use crate::exit::Failure;
 use crate::fleet;
 use crate::gateway::Counter;
-use crate::outcome::Outcome;
+use crate::hashes::DataHash;
+use crate::outcome::{DataCounts, Outcome};
 use crate::role::Stop;
 use crate::saved;
+use crate::unfilled::Unfilled;
 use crate::warning::{self, Warning};
 use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 
@@ -28,6 +32,8 @@ use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 const LEDGER: &str = "backtest";
 /// How often within one tick orders may cause orders.
 const ROUNDS_MAX: u32 = 16;
+/// How many strategies a warning names.
+const NAMES_MAX: usize = 3;
 
 /// One `[SYMBOL=]FILE`.
 #[derive(Debug, Clone)]
@@ -52,7 +58,7 @@ impl std::str::FromStr for Data {
 }
 
 /// Runs every strategy of the file on the data.
-pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Vec<Outcome>, Failure> {
+pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results, Failure> {
     let reading = fleet::read(std::slice::from_ref(file))?;
     if !reading.errors.is_empty() {
         return Err(Failure::refused(reading.errors.to_string()));
@@ -66,11 +72,47 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Vec<Out
     for warning in markets.values().flat_map(|market| &market.warnings).collect::<BTreeSet<_>>() {
         process::say(format_args!("warning: {}", warning.message));
     }
+    let mut hashes = BTreeMap::new();
     for (key, market) in &markets {
         let on_it = simulations.iter_mut().filter(|simulation| simulation.market() == *key);
-        market.replay(&mut on_it.collect::<Vec<_>>())?;
+        hashes.insert(key, market.replay(&mut on_it.collect::<Vec<_>>())?);
     }
-    simulations.iter().map(Simulation::outcome).collect()
+    let result = |simulation: &Simulation| {
+        let key = simulation.market();
+        let (market, data) = markets.get(&key).zip(hashes.get(&key)).ok_or_else(|| simulation.without_ticks())?;
+        let mut outcome = simulation.outcome(data)?;
+        let ticks = market.summary.ticks;
+        outcome.data = Some(DataCounts { ticks, missing: market.summary.missing });
+        outcome.warnings.splice(0..0, market.warnings.iter().cloned());
+        Ok(outcome)
+    };
+    let outcomes = simulations.iter().map(result).collect::<Result<_, Failure>>()?;
+    tell_parameters(&simulations);
+    let unfilled = simulations.iter().flat_map(Simulation::unfilled).collect();
+    Ok(Results { outcomes, unfilled })
+}
+
+/// What a backtest gives.
+pub struct Results {
+    /// One result for each strategy.
+    pub outcomes: Vec<Outcome>,
+    /// For people: the orders that did not trade, and why.
+    pub unfilled: Vec<String>,
+}
+
+/// Warns of parameters, once for all strategies of which the same is to be said.
+fn tell_parameters(simulations: &[Simulation]) {
+    let mut told: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for simulation in simulations {
+        for warning in warning::of_parameters(&simulation.engine) {
+            told.entry(warning.message).or_default().push(&simulation.spec.name);
+        }
+    }
+    for (message, names) in told {
+        let (shown, more) = names.split_at(names.len().min(NAMES_MAX));
+        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        process::say(format_args!("warning: {}{more}: {message}", shown.join(", ")));
+    }
 }
 
 /// The data of one symbol, as they are for orders of one tick size.
@@ -94,15 +136,17 @@ impl Market {
         Ok(markets)
     }
 
-    /// Reads the data once, for all strategies on them.
-    fn replay(&self, simulations: &mut [&mut Simulation]) -> Result<(), Failure> {
+    /// Reads the data once, for all strategies on them; gives their hash.
+    fn replay(&self, simulations: &mut [&mut Simulation]) -> Result<DataHash, Failure> {
+        let mut data = DataHash::default();
         for tick in Replay::open(Arc::clone(&self.summary)) {
             let tick = tick.map_err(|error| Failure::refused(error.to_string()))?;
+            data.update(&tick);
             for simulation in simulations.iter_mut() {
                 simulation.tick(&tick).map_err(Failure::refused)?;
             }
         }
-        Ok(())
+        Ok(data)
     }
 }
 
@@ -151,11 +195,12 @@ fn scan(instrument: &Instrument, data: &[Data]) -> Result<Summary, Failure> {
 
 /// An engine, a gateway's counter and a paper venue, with nothing between them.
 struct Simulation {
-    name: String,
+    spec: StrategySpec,
     engine: Engine,
     counter: Counter,
     venue: PaperVenue,
-    fills: Vec<Fill>,
+    trades: Vec<Trade>,
+    unfilled: Unfilled,
 }
 
 impl Simulation {
@@ -167,7 +212,7 @@ impl Simulation {
         let book = BookSpec::new(spec.name.clone(), config.ledger.clone(), spec.spec.capital.clone(), Stance::Open);
         let counter = Counter::new(&config.fees, book).map_err(|error| refuse(&error))?;
         let engine = saved::engine(spec, LEDGER, None, registry).map_err(|error| refuse(&error))?;
-        Ok(Self { name: spec.name.clone(), engine, counter, venue, fills: Vec::new() })
+        Ok(Self { spec: spec.clone(), engine, counter, venue, trades: Vec::new(), unfilled: Unfilled::default() })
     }
 
     fn market(&self) -> (Symbol, Price) {
@@ -175,15 +220,38 @@ impl Simulation {
         (instrument.symbol.clone(), instrument.tick_size)
     }
 
-    fn outcome(&self) -> Result<Outcome, Failure> {
-        Outcome::of(&self.name, &self.engine, &self.fills)
-            .ok_or_else(|| Failure::refused(format!("{}: the data holds no tick", self.name)))
+    fn outcome(&self, data: &DataHash) -> Result<Outcome, Failure> {
+        Outcome::of(&self.spec, &self.engine, &self.trades, Some(data)).ok_or_else(|| self.without_ticks())
+    }
+
+    fn without_ticks(&self) -> Failure {
+        Failure::refused(format!("{}: the data holds no tick", self.spec.name))
+    }
+
+    /// The orders that did not trade, and why, for people.
+    fn unfilled(&self) -> Vec<String> {
+        let mut lines = self.unfilled.lines();
+        if let Some(first) = lines.first_mut() {
+            *first = format!("{}: {first}", self.spec.name);
+        }
+        lines
+    }
+
+    /// Steps the engine and listens to why an order did not trade.
+    fn step(&mut self, now: Timestamp, event: Event) -> Vec<Effect> {
+        let effects = self.engine.step(now, event);
+        for effect in &effects {
+            if let Effect::Signal(signal) = effect {
+                self.unfilled.hear(signal, self.engine.ended_orders());
+            }
+        }
+        effects
     }
 
     /// One tick: the engine first, then orders that wait, then the orders it made; each update is applied
     /// right after the tick it is as of, as a worker does. What an update causes acts on the same tick.
     fn tick(&mut self, tick: &Tick) -> Result<(), String> {
-        let mut effects = self.engine.step(tick.event_time(), Event::Tick(tick.clone()));
+        let mut effects = self.step(tick.event_time(), Event::Tick(tick.clone()));
         let mut news = self.counter.tick(&mut self.venue, tick);
         for _ in 0..ROUNDS_MAX {
             for effect in std::mem::take(&mut effects) {
@@ -199,8 +267,10 @@ impl Simulation {
                 return Ok(());
             }
             for update in std::mem::take(&mut news) {
-                self.fills.extend(update.fill.clone());
-                effects.extend(self.engine.step(update.time, Event::OrderUpdate(update)));
+                let (booked, trade) = (self.engine.trades(), update.fill.as_ref().map(Trade::of));
+                effects.extend(self.step(update.time, Event::OrderUpdate(update)));
+                // What does not fit the books is no trade of the result; the strategy is halted then.
+                self.trades.extend(trade.filter(|_| self.engine.trades() > booked));
             }
         }
         Err(format!("tick {}: orders caused orders for {ROUNDS_MAX} rounds", tick.sequence))

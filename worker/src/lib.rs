@@ -13,6 +13,7 @@ mod exit;
 mod feed;
 mod fleet;
 mod gateway;
+mod hashes;
 mod launch;
 mod ledger;
 mod options;
@@ -28,6 +29,7 @@ mod simulation;
 mod strategy;
 mod telemetry;
 mod told;
+mod unfilled;
 mod validate;
 mod warning;
 

@@ -22,20 +22,24 @@ const PRODUCT: [&str; 7] = [
     "worker/venue/src",
 ];
 
-/// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes, schemas.
-const NO_REASONS: [&str; 29] = [
+/// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes and
+/// of orders, schemas.
+const NO_REASONS: [&str; 34] = [
     "Accepted",
     "AlreadyExists",
     "Always",
     "Buy",
+    "Committed",
     "Conflict",
     "ContainerCreating",
     "Control",
     "ExactDecimal",
     "Failed",
     "FallbackToLogsOnError",
+    "Filled",
     "List",
     "Paper",
+    "PartiallyFilled",
     "Pending",
     "PodInitializing",
     "Ready",
@@ -46,12 +50,14 @@ const NO_REASONS: [&str; 29] = [
     "Running",
     "RuntimeDefault",
     "Sell",
+    "Sent",
     "Stalled",
     "Succeeded",
     "Symbol",
     "TradingAccount",
     "TradingStrategy",
     "True",
+    "Unknown",
     "Volume",
 ];
 

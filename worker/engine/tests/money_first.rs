@@ -261,7 +261,7 @@ fn why_an_order_ended_is_told_once_and_shown() {
             "TickUnavailable",
             "Sell 0.993 @ 608.00 was refused by the venue: TickUnavailable.",
         ),
-        (OrderStatus::Expired, "", "Expired", "Sell 0.993 @ 608.00 has expired: Expired."),
+        (OrderStatus::Expired, "", "Expired", "Sell 0.993 @ 608.00 has expired: Expired; the market was at 608."),
         (OrderStatus::Canceled, "", "Canceled", "Sell 0.993 @ 608.00 was cancelled: Canceled."),
     ] {
         let (mut engine, command) = selling();

@@ -7,13 +7,14 @@ use std::path::Path;
 use engine::Performance;
 use engine::fees::PaidIn;
 use engine::numbers::{Notional, Price, Ratio};
+use engine::report::Trade;
 use engine::strategy::{Figures, OrderSize};
 use rust_decimal::Decimal;
 use venue::replay::{Replay, Summary};
 
 use super::ended::Ended;
 use crate::exit::Failure;
-use crate::outcome::{Outcome, Trade};
+use crate::outcome::Outcome;
 use crate::provision::Places;
 use crds::roles::StrategySpec;
 

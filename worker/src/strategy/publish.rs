@@ -12,6 +12,7 @@ use engine::{Effect, Event};
 use super::doubt::{MISMATCH, MISMATCH_MESSAGE};
 use super::{COMMAND, Worker};
 use crate::document::{DeadLetter, for_outsiders, message};
+use crate::hashes::DATA;
 use crate::role::{Bus, Stop};
 use crate::saved::ENGINE;
 use crate::session::{Change, Done, patiently};
@@ -42,8 +43,13 @@ impl<B: Bus> Worker<'_, B> {
     fn take_tick(&mut self, tick: Tick, id: StreamId) {
         // On a replay the engine's now is the tick's own time, and no tick is stale.
         let now = tick.event_time();
-        let last = tick.last;
+        let (last, taken) = (tick.last, self.engine.ticks());
         let effects = self.engine.step(now, Event::Tick(tick));
+        if let (Some(data), Some(tick)) = (&mut self.data, self.engine.last_tick())
+            && self.engine.ticks() > taken
+        {
+            data.update(tick);
+        }
         self.runtime.health.ticks(1);
         self.batch.tick();
         self.absorb(effects, Some(id));
@@ -136,7 +142,10 @@ impl<B: Bus> Worker<'_, B> {
         loop {
             let change = self.change(&batch)?;
             match self.session.commit(change).await? {
-                Done::Stored => return Ok(()),
+                Done::Stored => {
+                    self.runtime.health.ended(self.engine.ended_orders());
+                    return Ok(());
+                }
                 // Nothing was stored: the openings of this batch are denied, and the rest is committed.
                 Done::Busy => self.deny_openings(&mut batch),
             }
@@ -148,6 +157,9 @@ impl<B: Bus> Worker<'_, B> {
         let unsaved = |problem: String| Stop::Unsaved { owner: self.owner.name().to_owned(), problem };
         let state = self.engine.snapshot().map_err(|error| unsaved(error.to_string()))?;
         set.push((ENGINE.to_owned(), state.to_string()));
+        if let Some(data) = &self.data {
+            set.push((DATA.to_owned(), serde_json::to_string(data).map_err(|error| unsaved(error.to_string()))?));
+        }
         let report = serde_json::to_string(&self.engine.report()).map_err(|error| unsaved(error.to_string()))?;
         set.push((REPORT.to_owned(), report));
         if let Some(sequence) = self.engine.last_sequence() {

@@ -5,10 +5,10 @@ use super::state::VERSION;
 use super::turn::Turn;
 use super::{Effect, Engine};
 use crate::client_order_id::ClientOrderId;
-use crate::messages::{AlertKind, Fill, OrderUpdate, PositionUpdate, Side, SignalSide, StateSnapshot};
+use crate::messages::{AlertKind, Fill, OrderUpdate, PositionUpdate, Side, SignalSide, StateSnapshot, Tick};
 use crate::numbers::Quantity;
 use crate::order::{Order, OrderAnomaly, OrderState};
-use crate::report::{Decision, RecentTrade};
+use crate::report::{Decision, RecentTrade, Trade};
 use crate::risk::Approved;
 use crate::strategy::{ClosedOrder, DesiredState, Outcome};
 
@@ -109,6 +109,9 @@ impl Engine {
             return;
         }
         self.state.trades = self.state.trades.saturating_add(1);
+        if let Some(hash) = &mut self.state.trades_hash {
+            hash.update(Trade::of(fill).line().as_bytes());
+        }
         self.strategy.on_fill(fill);
         self.state.recent_trades.insert(0, RecentTrade::of(fill));
         self.state.recent_trades.truncate(RECENT_TRADES);
@@ -177,7 +180,7 @@ impl Engine {
     }
 
     fn tell_closed(&mut self, turn: &mut Turn, order: &Order) {
-        let end = end_of(order);
+        let end = end_of(order, self.state.last_tick.as_ref());
         let outcome = match order.average_price() {
             Ok(Some(average)) => {
                 Outcome::Traded { quantity: order.filled, average: average.shown_in(self.config.instrument.tick_size) }
@@ -198,7 +201,7 @@ impl Engine {
             Some(end) if self.state.desired != DesiredState::Running => {
                 turn.signal(&self.config, SignalSide::Hold, None, &end);
             }
-            Some(end) => self.tell(turn, end),
+            Some(end) => self.decide(turn, end),
             None => {}
         }
     }
@@ -221,7 +224,7 @@ impl Engine {
 }
 
 /// Why an order ended before all of it had traded; `None` where all had.
-fn end_of(order: &Order) -> Option<Decision> {
+fn end_of(order: &Order, market: Option<&Tick>) -> Option<Decision> {
     let (word, end) = match order.state {
         OrderState::Canceled => ("Canceled", "was cancelled"),
         OrderState::Expired => ("Expired", "has expired"),
@@ -237,6 +240,13 @@ fn end_of(order: &Order) -> Option<Decision> {
     let reason = if order.reason.is_empty() { word } else { &order.reason };
     let price = order.price.map_or_else(String::new, |price| format!(" @ {price}"));
     let traded = if order.filled.is_zero() { String::new() } else { format!(" after {} had traded", order.filled) };
-    let message = format!("{} {}{price} {end}{traded}: {reason}.", order.side, order.quantity);
+    let market = market.filter(|_| order.state == OrderState::Expired && order.filled.is_zero());
+    let market = market.map_or_else(String::new, |tick| match order.side {
+        Side::Buy if tick.has_no_ask() => "; nobody sold".to_owned(),
+        Side::Sell if tick.has_no_bid() => "; nobody bought".to_owned(),
+        Side::Buy => format!("; the market was at {}", tick.best_ask()),
+        Side::Sell => format!("; the market was at {}", tick.best_bid()),
+    });
+    let message = format!("{} {}{price} {end}{traded}: {reason}{market}.", order.side, order.quantity);
     Some(Decision::new(reason, message))
 }

@@ -17,7 +17,6 @@ impl Engine {
         if !self.is_new(turn, &tick) {
             return;
         }
-        let first = self.state.last_tick.is_none();
         self.state.ticks = self.state.ticks.saturating_add(1);
         self.state.as_of = turn.now;
         if self.value(&tick).is_err() {
@@ -31,11 +30,8 @@ impl Engine {
             order_open: !self.state.orders.is_empty(),
         };
         let intent = self.strategy.on_tick(&tick, &view);
-        if first {
-            for warning in self.strategy.warnings(&tick, &self.config.fees) {
-                self.state.warnings.push(warning.kind);
-                turn.alert(&self.config, Severity::Warning, warning);
-            }
+        if !std::mem::replace(&mut self.judged, true) {
+            self.judge(turn, &tick);
         }
         match intent {
             Intent::Hold(reason) => self.hold(turn, reason),
@@ -45,6 +41,16 @@ impl Engine {
             },
         }
         self.state.last_tick = Some(tick);
+    }
+
+    /// Judges the parameters at the first tick under them, and tells what is new.
+    fn judge(&mut self, turn: &mut Turn, tick: &Tick) {
+        self.warnings = self.strategy.warnings(tick, &self.config.fees);
+        let kinds: Vec<_> = self.warnings.iter().map(|warning| warning.kind).collect();
+        for warning in self.warnings.iter().filter(|warning| !self.state.warned.contains(&warning.kind)) {
+            turn.alert(&self.config, Severity::Warning, warning.clone());
+        }
+        self.state.warned = kinds;
     }
 
     /// Whether a tick is to be taken: one that was delivered before is not.
@@ -134,9 +140,16 @@ impl Engine {
             DesiredState::Paused => ("Paused", Some("Paused on request: follows prices, sends no order.")),
             DesiredState::Stopped => ("Stopped", Some("Stopped on request.")),
         };
-        if self.state.decision.reason != reason {
-            let message = message.map_or_else(|| self.strategy.explain(reason), str::to_owned);
-            self.decide(turn, Decision::new(reason, message));
+        if self.state.told == reason && self.state.decision.reason == reason {
+            return;
+        }
+        let message = message.map_or_else(|| self.strategy.explain(reason), str::to_owned);
+        let decision = Decision::new(reason, message);
+        if self.state.told == reason {
+            // Since it was told, an order was denied for a reason that had been told too.
+            self.state.decision = decision;
+        } else {
+            self.decide(turn, decision);
         }
     }
 
@@ -187,6 +200,7 @@ impl Engine {
             Side::Sell => SignalSide::Sell,
         };
         self.state.decision = Decision::new(signal.reason, signal.message.clone());
+        signal.reason.clone_into(&mut self.state.told);
         turn.signal(&self.config, side, order.price, &self.state.decision);
         turn.effects.push(Effect::Command(command));
     }
@@ -209,18 +223,10 @@ impl Engine {
         }
     }
 
-    /// Records a decision, and publishes it when the reason is a new one.
-    pub(super) fn tell(&mut self, turn: &mut Turn, decision: Decision) {
-        if self.state.decision.reason == decision.reason {
-            self.state.decision = decision;
-        } else {
-            self.decide(turn, decision);
-        }
-    }
-
     /// Records a decision not to act and publishes it.
-    fn decide(&mut self, turn: &mut Turn, decision: Decision) {
+    pub(super) fn decide(&mut self, turn: &mut Turn, decision: Decision) {
         turn.signal(&self.config, SignalSide::Hold, None, &decision);
+        self.state.told.clone_from(&decision.reason);
         self.state.decision = decision;
     }
 
@@ -237,8 +243,8 @@ impl Engine {
             self.state.risk = RiskState::Halted;
             self.state.halt = Some(kind);
         }
-        if !self.state.warnings.contains(&kind) {
-            self.state.warnings.push(kind);
+        if !self.state.halts.contains(&kind) {
+            self.state.halts.push(kind);
             turn.alarm(&self.config, kind, format!("Nothing more is traded: {why}."), 1);
         }
     }
