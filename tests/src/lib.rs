@@ -4,5 +4,6 @@ pub mod apiserver;
 pub mod cluster;
 pub mod proxy;
 pub mod redis_server;
+pub mod result;
 pub mod roles;
 pub mod worker_binary;

@@ -23,6 +23,7 @@ pub use process::RoleProcess;
 pub use stage::{Actor, Stage};
 pub use store::{Entry, Store};
 
+use crate::result::comparable;
 use crate::worker_binary::worker_binary;
 
 /// Long enough for a slow machine; nothing is expected to take so long.
@@ -89,10 +90,10 @@ impl Scene {
         path
     }
 
-    /// The result without any bus, a line for each strategy.
+    /// What `backtest` prints and `worker ledger show` too, a line for each strategy.
     pub fn backtest(&self) -> String {
         let output = self.worker(&["backtest", &text(&self.manifest), "--data", &text(&self.data), "--output", "json"]);
-        stdout_of(&output, "backtest")
+        comparable(&stdout_of(&output, "backtest"))
     }
 
     /// Makes the ledgers of a manifest; the roles in the order of their start.
@@ -101,8 +102,13 @@ impl Scene {
         lines.lines().map(Launch::read).collect()
     }
 
-    /// What `worker ledger show` prints, a line for each strategy; or why it does not.
+    /// What `worker ledger show` prints and `backtest` too, a line for each strategy; or why it does not.
     pub fn show(&self, redis: &str) -> Result<String, String> {
+        self.show_whole(redis).map(|lines| comparable(&lines))
+    }
+
+    /// All that `worker ledger show` prints.
+    pub fn show_whole(&self, redis: &str) -> Result<String, String> {
         let output = self.worker(&["ledger", "show", &text(&self.manifest), "--redis", redis]);
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());

@@ -32,6 +32,8 @@ mod stderr;
 mod stopping;
 #[path = "command_line/times.rs"]
 mod times;
+#[path = "command_line/told.rs"]
+mod told;
 #[path = "command_line/users_files.rs"]
 mod users_files;
 #[path = "command_line/vectors.rs"]

@@ -95,7 +95,10 @@ fn backtest_and_run_agree_on_each_example() {
     for example in &EXAMPLES {
         let (file, data) = (format!("examples/{}", example.file), format!("examples/{}", example.data));
         let backtest = worker(&["backtest", &file, "--data", &data]);
-        assert_eq!(backtest.stderr, "", "{file}");
+        // What is odd about the real data is said, and nothing else.
+        let odd =
+            backtest.stderr.lines().filter(|line| !line.starts_with("warning: 3 candles are missing in 1 place, "));
+        assert_eq!(odd.collect::<Vec<_>>(), Vec::<&str>::new(), "{file}");
         let outcome: Value = serde_json::from_str(&backtest.stdout).unwrap();
         let run = worker(&["run", &file, "--output", "json"]);
         let strategy: Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();

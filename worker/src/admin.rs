@@ -8,8 +8,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use engine::order::OrderState;
+use engine::report::OrderCounts;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -69,6 +73,20 @@ struct Metrics {
     orders: Counter,
     fills: Counter,
     poison: Counter,
+    denials: Family<Denied, Counter>,
+    ended: Family<Ended, Counter>,
+}
+
+/// The label of a denial.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Denied {
+    reason: String,
+}
+
+/// The label of an order that is closed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    state: &'static str,
 }
 
 impl Health {
@@ -83,6 +101,10 @@ impl Health {
         registry.register("ticks", "Market data ticks taken or published", metrics.ticks.clone());
         registry.register("orders", "Order commands made or taken", metrics.orders.clone());
         registry.register("fills", "Trades told on or booked", metrics.fills.clone());
+        if role == "strategy" {
+            registry.register("denials", "Orders that our own checks refused", metrics.denials.clone());
+            registry.register("orders_ended", "Orders that are closed", metrics.ended.clone());
+        }
         registry.register("poison_entries", "Entries that did not read", metrics.poison.clone());
         let status = Mutex::new(Status {
             reason: STARTING.to_owned(),
@@ -188,6 +210,25 @@ impl Health {
         self.0.metrics.fills.inc();
     }
 
+    /// How many orders are closed, and how they ended, over the whole life of the ledger.
+    pub fn ended(&self, counts: &OrderCounts) {
+        let up_to = |counter: &Counter, count: u64| {
+            counter.inc_by(count.saturating_sub(counter.get()));
+        };
+        let states = [
+            (OrderState::Filled, counts.filled),
+            (OrderState::Expired, counts.expired),
+            (OrderState::Rejected, counts.rejected),
+            (OrderState::Denied, counts.denied),
+        ];
+        for (state, count) in states {
+            up_to(&self.0.metrics.ended.get_or_create(&Ended { state: state.as_str() }), count);
+        }
+        for (reason, count) in &counts.denied_reasons {
+            up_to(&self.0.metrics.denials.get_or_create(&Denied { reason: reason.clone() }), *count);
+        }
+    }
+
     /// An entry did not read.
     pub fn poison(&self) {
         self.0.metrics.poison.inc();
@@ -222,5 +263,40 @@ async fn metrics(State(health): State<Health>) -> (StatusCode, String) {
             let _ = writeln!(text, "{error}");
             (StatusCode::INTERNAL_SERVER_ERROR, text)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics(health: &Health) -> String {
+        let mut text = String::new();
+        encode(&mut text, &health.0.registry).unwrap();
+        text
+    }
+
+    #[test]
+    fn orders_are_counted_over_the_whole_ledger_and_once() {
+        let health = Health::new("strategy");
+        let mut counts = OrderCounts { filled: 7, expired: 2, ..OrderCounts::default() };
+        counts.deny("BelowMinNotional");
+        // As a process tells them that takes up a ledger, and after each of its commits.
+        health.ended(&counts);
+        health.ended(&counts);
+        counts.deny("BelowMinNotional");
+        counts.rejected = 1;
+        health.ended(&counts);
+        let text = metrics(&health);
+        for line in [
+            "glm_denials_total{reason=\"BelowMinNotional\"} 2\n",
+            "glm_orders_ended_total{state=\"Filled\"} 7\n",
+            "glm_orders_ended_total{state=\"Expired\"} 2\n",
+            "glm_orders_ended_total{state=\"Rejected\"} 1\n",
+            "glm_orders_ended_total{state=\"Denied\"} 2\n",
+        ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+        assert!(!metrics(&Health::new("feed")).contains("glm_denials"));
     }
 }

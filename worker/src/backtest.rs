@@ -9,19 +9,23 @@ use std::sync::{Arc, mpsc};
 use crds::TradingAccountSpec;
 use crds::manifest::{Document, Manifest};
 use engine::instrument::{Instrument, Symbol};
-use engine::messages::{Fill, Tick};
+use engine::messages::Tick;
 use engine::numbers::Price;
+use engine::report::Trade;
 use engine::strategy::Registry;
 use engine::{Effect, Engine, Event};
 use venue::paper::PaperVenue;
 use venue::replay::{Replay, Summary};
 
+use crate::clock::Clock;
 use crate::exit::Failure;
 use crate::fleet;
 use crate::gateway::Counter;
-use crate::outcome::Outcome;
+use crate::hashes::DataHash;
+use crate::outcome::{DataCounts, Outcome};
 use crate::role::Stop;
 use crate::saved;
+use crate::untraded::{Ending, Untraded};
 use crate::warning::{self, Warning};
 use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 
@@ -33,6 +37,8 @@ const ROUNDS_MAX: u32 = 16;
 const CHUNK: usize = 1_000;
 /// Chunks at most that wait for a thread: the data are never in memory as a whole.
 const CHUNKS_AHEAD: usize = 2;
+/// How many strategies a warning names.
+const NAMES_MAX: usize = 3;
 
 /// One `[SYMBOL=]FILE`.
 #[derive(Debug, Clone)]
@@ -57,7 +63,7 @@ impl std::str::FromStr for Data {
 }
 
 /// Runs every strategy of the file on the data.
-pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Vec<Outcome>, Failure> {
+pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results, Failure> {
     let reading = fleet::read(std::slice::from_ref(file))?;
     if !reading.errors.is_empty() {
         return Err(Failure::refused(reading.errors.to_string()));
@@ -72,12 +78,48 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Vec<Out
     for warning in markets.values().flat_map(|market| &market.warnings).collect::<BTreeSet<_>>() {
         process::say(format_args!("warning: {}", warning.message));
     }
+    let mut hashes = BTreeMap::new();
     for (key, market) in &markets {
         let on_it = simulations.iter_mut().filter(|simulation| simulation.market() == *key);
-        market.replay(&mut on_it.collect::<Vec<_>>(), threads)?;
+        hashes.insert(key, market.replay(&mut on_it.collect::<Vec<_>>(), threads)?);
     }
+    let result = |simulation: &Simulation| {
+        let key = simulation.market();
+        let (market, data) = markets.get(&key).zip(hashes.get(&key)).ok_or_else(|| simulation.without_ticks())?;
+        let mut outcome = simulation.outcome(data)?;
+        let ticks = market.summary.ticks;
+        outcome.data = Some(DataCounts { ticks, missing: market.summary.missing });
+        outcome.warnings.splice(0..0, market.warnings.iter().cloned());
+        Ok(outcome)
+    };
     // In the order of the file, whichever thread was first: the first that went wrong is told.
-    simulations.iter().map(Simulation::outcome).collect()
+    let outcomes = simulations.iter().map(result).collect::<Result<_, Failure>>()?;
+    tell_parameters(&simulations);
+    let untraded = simulations.iter().flat_map(Simulation::untraded).collect();
+    Ok(Results { outcomes, untraded })
+}
+
+/// What a backtest gives.
+pub struct Results {
+    /// One result for each strategy.
+    pub outcomes: Vec<Outcome>,
+    /// For people: the orders that did not trade, and why.
+    pub untraded: Vec<String>,
+}
+
+/// Warns of parameters, once for all strategies of which the same is to be said.
+fn tell_parameters(simulations: &[Simulation]) {
+    let mut told: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for simulation in simulations {
+        for warning in warning::of_parameters(&simulation.engine) {
+            told.entry(warning.message).or_default().push(&simulation.spec.name);
+        }
+    }
+    for (message, names) in told {
+        let (shown, more) = names.split_at(names.len().min(NAMES_MAX));
+        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        process::say(format_args!("warning: {}{more}: {message}", shown.join(", ")));
+    }
 }
 
 /// The data of one symbol, as they are for orders of one tick size.
@@ -102,8 +144,12 @@ impl Market {
     }
 
     /// Reads the data once, for all strategies on them, which share so many threads. Each takes the ticks in their order
-    /// and knows nothing of the others, so it is the same on any thread.
-    fn replay(&self, simulations: &mut [&mut Simulation], threads: usize) -> Result<(), Failure> {
+    /// and knows nothing of the others, so it is the same on any thread. Gives their hash.
+    fn replay(&self, simulations: &mut [&mut Simulation], threads: usize) -> Result<DataHash, Failure> {
+        let clock = Clock::of(std::iter::once(&*self.summary));
+        for simulation in simulations.iter_mut() {
+            simulation.clock = clock;
+        }
         let share = simulations.len().div_ceil(threads.max(1)).max(1);
         std::thread::scope(|scope| {
             let mut takers = Vec::new();
@@ -114,13 +160,15 @@ impl Market {
                 started.map_err(|error| Failure::error(format!("cannot start a thread: {error}")))?;
                 takers.push(taker);
             }
+            let mut data = DataHash::default();
             let mut ticks = Replay::open(Arc::clone(&self.summary));
             loop {
                 let chunk = ticks.by_ref().take(CHUNK).collect::<Result<Vec<_>, _>>();
                 let chunk: Arc<[Tick]> = chunk.map_err(|error| Failure::refused(error.to_string()))?.into();
                 if chunk.is_empty() {
-                    return Ok(());
+                    return Ok(data);
                 }
+                chunk.iter().for_each(|tick| data.update(tick));
                 for taker in &takers {
                     // A thread takes chunks until there are no more.
                     let _ = taker.send(Arc::clone(&chunk));
@@ -175,13 +223,15 @@ fn scan(instrument: &Instrument, data: &[Data]) -> Result<Summary, Failure> {
 
 /// An engine, a gateway's counter and a paper venue, with nothing between them.
 struct Simulation {
-    name: String,
+    spec: StrategySpec,
     engine: Engine,
     counter: Counter,
     venue: PaperVenue,
-    fills: Vec<Fill>,
     /// What went wrong; nothing is taken after it.
     problem: Option<String>,
+    trades: Vec<Trade>,
+    clock: Clock,
+    untraded: Untraded,
 }
 
 impl Simulation {
@@ -193,7 +243,8 @@ impl Simulation {
         let book = BookSpec::new(spec.name.clone(), config.ledger.clone(), spec.spec.capital.clone(), Stance::Open);
         let counter = Counter::new(&config.fees, book).map_err(|error| refuse(&error))?;
         let engine = saved::engine(spec, LEDGER, None, registry).map_err(|error| refuse(&error))?;
-        Ok(Self { name: spec.name.clone(), engine, counter, venue, fills: Vec::new(), problem: None })
+        let (trades, clock, untraded) = (Vec::new(), Clock::default(), Untraded::default());
+        Ok(Self { spec: spec.clone(), engine, counter, venue, problem: None, trades, clock, untraded })
     }
 
     fn market(&self) -> (Symbol, Price) {
@@ -201,12 +252,33 @@ impl Simulation {
         (instrument.symbol.clone(), instrument.tick_size)
     }
 
-    fn outcome(&self) -> Result<Outcome, Failure> {
+    fn outcome(&self, data: &DataHash) -> Result<Outcome, Failure> {
         if let Some(problem) = &self.problem {
             return Err(Failure::refused(problem));
         }
-        Outcome::of(&self.name, &self.engine, &self.fills)
-            .ok_or_else(|| Failure::refused(format!("{}: the data holds no tick", self.name)))
+        Outcome::of(&self.spec, &self.engine, &self.trades, Some(data)).ok_or_else(|| self.without_ticks())
+    }
+
+    fn without_ticks(&self) -> Failure {
+        Failure::refused(format!("{}: the data holds no tick", self.spec.name))
+    }
+
+    /// The orders that did not trade, and why, for people.
+    fn untraded(&self) -> Vec<String> {
+        let lines = self.untraded.lines(&self.engine.report(), "");
+        let named = |line: String| if line.starts_with(' ') { line } else { format!("{}: {line}", self.spec.name) };
+        lines.into_iter().map(named).collect()
+    }
+
+    /// Listens to why orders did not trade.
+    fn hear(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            if let Effect::Signal(signal) = effect
+                && let Some(status) = signal.outcome
+            {
+                self.untraded.note(Ending::of(status), self.clock, signal);
+            }
+        }
     }
 
     fn take(&mut self, ticks: &[Tick]) {
@@ -220,7 +292,8 @@ impl Simulation {
     /// One tick: the engine first, then orders that wait, then the orders it made; each update is applied
     /// right after the tick it is as of, as a worker does. What an update causes acts on the same tick.
     fn tick(&mut self, tick: &Tick) -> Result<(), String> {
-        let mut effects = self.engine.step(tick.event_time(), Event::Tick(tick.clone()));
+        let mut effects = self.engine.tick(tick.event_time(), tick);
+        self.hear(&effects);
         let mut news = self.counter.tick(&mut self.venue, tick);
         for _ in 0..ROUNDS_MAX {
             for effect in std::mem::take(&mut effects) {
@@ -236,8 +309,12 @@ impl Simulation {
                 return Ok(());
             }
             for update in std::mem::take(&mut news) {
-                self.fills.extend(update.fill.clone());
-                effects.extend(self.engine.step(update.time, Event::OrderUpdate(update)));
+                let (booked, trade) = (self.engine.trades(), update.fill.as_ref().map(Trade::of));
+                let news = self.engine.step(update.time, Event::OrderUpdate(update));
+                self.hear(&news);
+                effects.extend(news);
+                // What does not fit the books is no trade of the result; the strategy is halted then.
+                self.trades.extend(trade.filter(|_| self.engine.trades() > booked));
             }
         }
         Err(format!("tick {}: orders caused orders for {ROUNDS_MAX} rounds", tick.sequence))
@@ -278,8 +355,9 @@ mod tests {
     fn any_number_of_threads_gives_the_same_in_the_same_order() {
         let states = |threads| {
             let simulations = replayed(simulations(), threads);
-            assert!(simulations.iter().all(|simulation| simulation.fills.len() > 10), "they trade");
-            let states = simulations.into_iter().map(|mut one| (one.name, one.engine.saved().unwrap(), one.fills));
+            assert!(simulations.iter().all(|simulation| simulation.trades.len() > 10), "they trade");
+            let states =
+                simulations.into_iter().map(|mut one| (one.spec.name, one.engine.saved().unwrap(), one.trades));
             states.collect::<Vec<_>>()
         };
         let one = states(1);
@@ -295,7 +373,8 @@ mod tests {
             broken[index].problem = Some(problem.to_owned());
         }
         let replayed = replayed(broken, 3);
-        let told = replayed.iter().map(Simulation::outcome).collect::<Result<Vec<_>, _>>().unwrap_err();
+        let told =
+            replayed.iter().map(|one| one.outcome(&DataHash::default())).collect::<Result<Vec<_>, _>>().unwrap_err();
         assert!(format!("{told:?}").contains("the first"), "{told:?}");
         let taken: Vec<_> = replayed.iter().map(|simulation| simulation.engine.last_sequence().is_some()).collect();
         assert_eq!(taken, [true, false, true, false, true]);

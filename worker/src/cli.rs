@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use engine::strategy::Registry;
 
-use crate::backtest::{self, Data};
+use crate::backtest::{self, Data, Results};
 use crate::exit::{Failure, print};
 use crate::options::Role;
 use crate::{bench, launch, ledger, run, telemetry, validate};
@@ -89,7 +89,7 @@ fn backtest(file: &PathBuf, data: &[Data], output: Option<BacktestOutput>, regis
 
     telemetry::start("warn");
     let terminal = std::io::stdout().is_terminal();
-    let outcomes = backtest::run(file, data, registry)?;
+    let Results { outcomes, untraded } = backtest::run(file, data, registry)?;
     match output.unwrap_or(if terminal { BacktestOutput::Table } else { BacktestOutput::Json }) {
         BacktestOutput::Table => run::print_outcomes(&outcomes)?,
         BacktestOutput::Json => {
@@ -98,6 +98,9 @@ fn backtest(file: &PathBuf, data: &[Data], output: Option<BacktestOutput>, regis
                 print(&format!("{line}\n"))?;
             }
         }
+    }
+    for line in untraded {
+        process::say(format_args!("{line}"));
     }
     Ok(())
 }

@@ -7,15 +7,17 @@ use clap::{Args, Subcommand};
 use crds::record::KEPT;
 use engine::Engine;
 use engine::messages::Fill;
+use engine::report::Trade;
 use engine::strategy::Registry;
 use serde::Serialize;
 
 use crate::admin::Health;
 use crate::exit::{Failure, print};
 use crate::fleet::{AccountGroup, Fleet};
+use crate::hashes::{DATA, DataHash};
 use crate::launch::{admit, in_runtime, keys, on_signals, open};
 use crate::options::Store;
-use crate::outcome::Outcome;
+use crate::outcome::{OpenOrder, Outcome};
 use crate::provision::{Place, Provisioner};
 use crate::role::{Identity, Runtime};
 use crate::saved::{self, ENGINE};
@@ -156,35 +158,37 @@ async fn show(
             .map_err(refuse)?
             .ok_or_else(|| Failure::not_found(format!("strategy {} has not run yet", spec.name)))?;
         let engine = saved::engine(spec, &record.ledger, Some(saved), registry).map_err(refuse)?;
-        let fills = fills(runtime, &scope, &engine, &record.ledger).await?;
-        let mut outcome = Outcome::of(&spec.name, &engine, &fills)
+        let trades = trades(runtime, &scope, &engine, &record.ledger).await?;
+        let data = DataHash::saved(record.fields.get(DATA).map(|saved| &**saved), &engine);
+        let mut outcome = Outcome::of(spec, &engine, &trades, data.as_ref())
             .ok_or_else(|| Failure::not_found(format!("strategy {} has seen no tick yet", spec.name)))?;
-        outcome.trades_missing = engine.trades().saturating_sub(fills.len() as u64);
+        outcome.trades_missing = engine.trades().saturating_sub(trades.len() as u64);
+        outcome.open_orders = Some(OpenOrder::all(&engine));
         print(&format!("{}\n", serde_json::to_string(&outcome).map_err(|error| refuse(error.to_string()))?))?;
     }
     Ok(())
 }
 
 /// The trades of a ledger that the engine has booked, as far as the topic for outsiders keeps them.
-async fn fills(
+async fn trades(
     runtime: &Runtime<RedisBus>,
     scope: &Scope,
     engine: &Engine,
     ledger: &str,
-) -> Result<Vec<Fill>, Failure> {
+) -> Result<Vec<Trade>, Failure> {
     let stream = runtime.identity.keys.topic(scope, Topic::OrderFill);
-    let mut fills = Vec::new();
+    let mut trades = Vec::new();
     let mut from = StreamId::ZERO;
     loop {
         let entries = patiently(runtime, || runtime.bus.range(&stream, from, StreamId::MAX, 1_000)).await?;
-        let Some(last) = entries.last() else { return Ok(fills) };
+        let Some(last) = entries.last() else { return Ok(trades) };
         from = last.id.next();
         for entry in &entries {
             if let Ok(fill) = entry.decode::<Fill>()
                 && fill.ledger.as_str() == ledger
                 && is_booked(engine, &fill)
             {
-                fills.push(fill);
+                trades.push(Trade::of(&fill));
             }
         }
     }

@@ -3,13 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use engine::messages::{Fill, Side};
+use crds::roles::StrategySpec;
+use engine::client_order_id::ClientOrderId;
+use engine::messages::Side;
 use engine::numbers::{Notional, Price, Quantity};
-use engine::report::Pnl;
+use engine::order::OrderState;
+use engine::report::{OrderCounts, Pnl, Trade};
 use engine::strategy::Figures;
-use engine::time::Timestamp;
 use engine::{Engine, Performance};
 use serde::Serialize;
+
+use crate::hashes::{DataHash, Hashes};
+use crate::warning::{self, Warning};
 
 /// One strategy's result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,28 +34,54 @@ pub struct Outcome {
     pub end: End,
     /// Its profit at the last tick.
     pub pnl: Pnl,
+    /// Its orders that are closed, by how they ended.
+    pub orders: EndedOrders,
+    /// What a human should know of its data and its parameters.
+    pub warnings: Vec<Warning>,
+    /// What the data hold, where they were at hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataCounts>,
+    /// What it was made of and what it is.
+    pub hashes: Hashes,
+    /// Its orders that are not closed, where it may go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_orders: Option<Vec<OpenOrder>>,
 }
 
-/// One trade.
+/// Orders by how they ended; one of which a part has traded is filled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndedOrders {
+    /// At least a part has traded.
+    pub filled: u64,
+    /// The venue dropped them.
+    pub expired: u64,
+    /// The venue refused them.
+    pub rejected: u64,
+    /// Our own checks refused them, by reason.
+    pub denied: BTreeMap<String, u64>,
+}
+
+/// What data hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DataCounts {
+    /// Ticks.
+    pub ticks: u64,
+    /// Candles, or trades of a recording, that are missing.
+    pub missing: u64,
+}
+
+/// An order that is not closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Trade {
-    /// The 0-based tick on which it happened.
-    pub index: u64,
-    /// Milliseconds UTC.
-    pub time: Timestamp,
-    /// The market.
-    pub symbol: String,
-    /// Buy or Sell.
-    pub side: Side,
-    /// With the tick size's digits.
-    pub price: Price,
-    /// In base.
-    pub quantity: Quantity,
-    /// Never rounded.
-    pub fee: Notional,
-    /// The asset the fee was taken from.
-    pub fee_asset: String,
+pub struct OpenOrder {
+    client_order_id: ClientOrderId,
+    symbol: String,
+    side: Side,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<Price>,
+    quantity: Quantity,
+    filled: Quantity,
+    status: OrderState,
 }
 
 /// Where a strategy stood at the last tick.
@@ -67,37 +98,45 @@ pub struct End {
 }
 
 impl Outcome {
-    /// The result of an engine and its trades; `None` before the first tick.
-    pub fn of(name: &str, engine: &Engine, fills: &[Fill]) -> Option<Self> {
+    /// The result of an engine, its trades and the ticks it took; `None` before the first tick.
+    pub fn of(spec: &StrategySpec, engine: &Engine, trades: &[Trade], data: Option<&DataHash>) -> Option<Self> {
         let Performance { ticks, price, equity, outcome, .. } = engine.performance()?;
         let report = engine.report();
+        let OrderCounts { filled, expired, rejected, denied_reasons, .. } = report.orders;
         Some(Self {
-            strategy: name.to_owned(),
+            strategy: spec.name.clone(),
             ticks,
-            trades: fills.iter().map(Trade::of).collect(),
+            trades: trades.to_vec(),
             trades_missing: 0,
             end: End { position: report.position, price, equity, strategy: outcome },
             pnl: report.pnl?,
+            orders: EndedOrders { filled, expired, rejected, denied: denied_reasons },
+            warnings: warning::of_parameters(engine).collect(),
+            data: None,
+            hashes: Hashes::of(spec, engine, data),
+            open_orders: None,
         })
+    }
+}
+
+impl OpenOrder {
+    /// All of them.
+    pub fn all(engine: &Engine) -> Vec<Self> {
+        let symbol = engine.instrument().symbol.to_string();
+        let open = engine.open_orders().iter().map(|order| Self {
+            client_order_id: order.client_order_id.clone(),
+            symbol: symbol.clone(),
+            side: order.side,
+            price: order.price,
+            quantity: order.quantity,
+            filled: order.filled,
+            status: order.state,
+        });
+        open.collect()
     }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 const fn is_none(count: &u64) -> bool {
     *count == 0
-}
-
-impl Trade {
-    fn of(fill: &Fill) -> Self {
-        Self {
-            index: fill.tick_sequence.unwrap_or_default(),
-            time: fill.time,
-            symbol: fill.symbol.to_string(),
-            side: fill.side,
-            price: fill.price,
-            quantity: fill.quantity,
-            fee: fill.fee,
-            fee_asset: fill.fee_asset.to_string(),
-        }
-    }
 }

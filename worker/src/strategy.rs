@@ -20,6 +20,7 @@ use engine::messages::Tick;
 use engine::strategy::{DesiredState, Registry};
 use tracing::Instrument;
 
+use crate::hashes::{DATA, DataHash};
 use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::saved::{self, ENGINE};
 use crate::session::{Session, again_after_conflicts, patiently};
@@ -47,6 +48,8 @@ pub(crate) struct Worker<'a, B> {
     ticks: StreamKey,
     session: Session<B>,
     engine: Engine,
+    /// The hash of the ticks taken; none where the release before took some.
+    data: Option<DataHash>,
     pending: Pending,
     /// The entry of the inbox that tells of a trade which cannot be booked, and why.
     poison: Option<(StreamId, String)>,
@@ -87,9 +90,15 @@ impl<'a, B: Bus> Worker<'a, B> {
         let instrument = spec.instrument()?;
         let ticks = runtime.identity.keys.market_tick(&source, &instrument.symbol.to_string());
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
-        let engine = saved::field(acquired.version, acquired.fields.get(ENGINE).map(|saved| &**saved))
+        let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
+        let engine = saved::field(acquired.version, field(ENGINE))
             .and_then(|saved| saved::engine(spec, &runtime.identity.ledger, saved, registry))
             .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
+        let data = match engine.ticks() {
+            0 => Some(DataHash::default()),
+            _ => DataHash::saved(field(DATA), &engine),
+        };
+        runtime.health.ended(engine.ended_orders());
         let tick_cursor = match acquired.cursors.get(&ticks) {
             Some(cursor) => *cursor,
             None => joins_after(runtime, &ticks).await?,
@@ -102,6 +111,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             ticks,
             session,
             engine,
+            data,
             pending: Pending::default(),
             poison: None,
             tick_cursor,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use engine::Engine;
 use engine::instrument::{Instrument, Rules, Symbol};
 use serde::Serialize;
 use venue::replay::{Finding, Summary};
@@ -24,6 +25,11 @@ pub const MISSING_CANDLES: &str = "MissingCandles";
 pub const EMPTY_QUOTES: &str = "EmptyQuotes";
 /// A recording holds messages of a market that no strategy here trades.
 pub const UNKNOWN_SYMBOL_TICKS: &str = "UnknownSymbolTicks";
+
+/// What is odd about the parameters, as the engine judged them.
+pub fn of_parameters(engine: &Engine) -> impl Iterator<Item = Warning> {
+    engine.warnings().iter().map(|warning| Warning { kind: warning.kind.as_str(), message: warning.message.clone() })
+}
 
 /// What is odd about data for orders under the rules of `instrument`, where `traded` are the markets of all strategies
 /// that look at the data. The tick size is held against the prices where the scan was made for it.

@@ -6,6 +6,7 @@ use std::{fs, process};
 use serde_json::Value;
 
 use super::{await_that, kubectl, run, text};
+use crate::result::comparable;
 
 /// The name of every release here; each is in a namespace of its own.
 pub const RELEASE: &str = "glm";
@@ -135,13 +136,13 @@ impl Platform {
     pub fn ledger(&self, manifest: &str) -> String {
         let url = format!("redis://{}:6379", self.redis_host());
         let installation = format!("{}/{RELEASE}", self.namespace);
-        worker(manifest, &["ledger", "show"], &["--redis", &url, "--installation", &installation])
+        comparable(&worker(manifest, &["ledger", "show"], &["--redis", &url, "--installation", &installation]))
     }
 }
 
 /// What `worker backtest` prints for a manifest.
 pub fn backtest(manifest: &str) -> String {
-    worker(manifest, &["backtest"], &["--data", super::manifest::DATA, "--output", "json"])
+    comparable(&worker(manifest, &["backtest"], &["--data", super::manifest::DATA, "--output", "json"]))
 }
 
 /// The worker with a manifest, from the root of the repository.

@@ -1,6 +1,6 @@
 //! What `--data` takes: every format gives the same trades, files are told apart by symbol and joined in time.
 
-use super::folder::{Folder, MANIFEST, START_MS, V1, gzip, prices, repository_file, strategy_of, with};
+use super::folder::{Folder, MANIFEST, START_MS, V1, figures, gzip, prices, repository_file, strategy_of, with};
 use super::outcome::Outcome;
 use super::vectors::V1_LINE;
 
@@ -45,7 +45,7 @@ fn candles_are_four_ticks_each_in_every_form() {
     folder.write("download.csv", download(1));
     folder.write("download-2025.csv", download(1_000));
     for name in ["candles.csv", "candles.csv.gz", "download.csv", "download-2025.csv"] {
-        let line = folder.prints(&format!("backtest grid.yaml --data {name}"));
+        let line = figures(&folder.prints(&format!("backtest grid.yaml --data {name}")));
         assert_eq!(line, SOLD.line_of(1, 15_000), "{name}");
     }
 }
@@ -56,7 +56,7 @@ fn downloads_of_binance_are_the_candles_they_hold() {
     let folder = Folder::with(&[("grid.yaml", &bitcoin)]);
     let line_on = |name: &str| {
         let file = repository_file(&format!("worker/venue/testdata/{name}"));
-        folder.prints(&format!("backtest grid.yaml --data BTC/USDT={file}"))
+        figures(&folder.worker(&format!("backtest grid.yaml --data BTC/USDT={file}")).stdout)
     };
     let line = line_on("binance-candles-btcusdt-1h.csv");
     assert_eq!(line, line_on("candles-btcusdt-1h.csv.gz"));
@@ -77,7 +77,7 @@ fn a_recording_gives_a_tick_for_each_trade() {
     let folder = Folder::with(&[("grid.yaml", &manifest)]);
     let file = repository_file("worker/venue/testdata/binance-spot-btcusdt-20240808.gz");
     assert_eq!(
-        folder.prints(&format!("backtest grid.yaml --data {file}")),
+        figures(&folder.prints(&format!("backtest grid.yaml --data {file}"))),
         "{\"strategy\":\"grid-bnb-1\",\"ticks\":69,\"trades\":[\
          {\"index\":29,\"time\":1723161255640,\"symbol\":\"BTC/USDT\",\"side\":\"Buy\",\"price\":\"61830.02\",\
          \"quantity\":\"0.00985\",\"fee\":\"0\",\"feeAsset\":\"USDT\"}],\
@@ -101,7 +101,7 @@ fn each_strategy_has_its_line_on_the_data_of_its_symbol() {
     let finished = folder.worker("backtest grid.yaml --data ETH/USDT=eth.csv BNB/USDT=bnb.csv");
     assert_eq!(finished.stderr, "account paper is not in this file: paper, fee 0\n");
     let eth = SOLD.line_of(1, 15_000).replace("BNB", "ETH").replace("grid-bnb-1", "grid-eth-1");
-    assert_eq!(finished.stdout, format!("{V1_LINE}{eth}"));
+    assert_eq!(figures(&finished.stdout), format!("{V1_LINE}{eth}"));
     // The option may be repeated, and a file without a symbol is for all of them.
     let apart = folder.worker("backtest grid.yaml --data BNB/USDT=bnb.csv --data eth.csv --output json");
     let overlap = "bnb.csv: begins at 1700000000000 ms, but eth.csv, which begins before it, lasts until \
@@ -120,7 +120,7 @@ fn files_of_one_symbol_are_joined_in_time() {
     folder.write("late.csv", part(15..23));
     folder.write("across.csv", part(13..20));
     for files in ["early.csv middle.csv.gz late.csv", "late.csv early.csv middle.csv.gz"] {
-        assert_eq!(folder.prints(&format!("backtest grid.yaml --data {files}")), V1_LINE, "{files}");
+        assert_eq!(figures(&folder.prints(&format!("backtest grid.yaml --data {files}"))), V1_LINE, "{files}");
     }
     folder.refuses(
         "backtest grid.yaml --data across.csv early.csv middle.csv.gz",
@@ -133,7 +133,7 @@ fn files_of_one_symbol_are_joined_in_time() {
 #[test]
 fn a_file_name_may_hold_an_equals_sign() {
     let folder = Folder::with(&[("grid.yaml", MANIFEST), ("symbol=BNB.csv", &prices(V1))]);
-    assert_eq!(folder.prints("backtest grid.yaml --data symbol=BNB.csv"), V1_LINE);
-    assert_eq!(folder.prints("backtest grid.yaml --data BNB/USDT=symbol=BNB.csv"), V1_LINE);
-    assert_eq!(folder.prints("backtest grid.yaml --data ./symbol=BNB.csv"), V1_LINE);
+    assert_eq!(figures(&folder.prints("backtest grid.yaml --data symbol=BNB.csv")), V1_LINE);
+    assert_eq!(figures(&folder.prints("backtest grid.yaml --data BNB/USDT=symbol=BNB.csv")), V1_LINE);
+    assert_eq!(figures(&folder.prints("backtest grid.yaml --data ./symbol=BNB.csv")), V1_LINE);
 }

@@ -86,22 +86,34 @@ fn an_order_not_sent_is_shown_with_why() {
     let turned = prices("600 616 613 605");
     let large = "gridSizePercent: 2\n      orderPercent: 60";
     let cases = [
-        ("lotSize: \"0.001\"", "lotSize: \"0.001\"", &slipped, "SlippageTooHigh", "612 is further "),
-        ("gridSizePercent: 2", large, &turned, "InsufficientFunds", "needs 5.936 BNB, has 5"),
-        ("lotSize: \"0.001\"", "lotSize: 2", &turned, "BelowLotSize", "the order "),
+        (
+            "lotSize: \"0.001\"",
+            "lotSize: \"0.001\"",
+            &slipped,
+            "SlippageTooHigh",
+            "612 is further from 613 than maxSlippagePercent allows, 0.1 %.",
+        ),
+        ("gridSizePercent: 2", large, &turned, "InsufficientFunds", "needs 5.936 BNB, has 5; lower orderPercent."),
+        (
+            "lotSize: \"0.001\"",
+            "lotSize: 2",
+            &turned,
+            "BelowLotSize",
+            "the order is less than one lot of 2; raise orderPercent or the capital.",
+        ),
         (
             "lotSize: \"0.001\"",
             "lotSize: \"0.001\", minNotional: 1000",
             &turned,
             "BelowMinNotional",
-            "the order is worth 606.257",
+            "the order is worth 606.257 USDT, minNotional is 1000; raise orderPercent or the capital.",
         ),
         (
             "risk: {",
             "risk: {maxOrderNotional: {USDT: 100}, ",
             &turned,
             "MaxOrderNotional",
-            "the order is worth 606.257",
+            "the order is worth 606.257 USDT, maxOrderNotional allows 100; raise it, or lower orderPercent.",
         ),
     ];
     for (old, new, data, reason, why) in cases {

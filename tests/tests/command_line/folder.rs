@@ -4,8 +4,10 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use engine::running_hash::RunningHash;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde_json::Value;
 use tempfile::TempDir;
 use tests::worker_binary::{Finished, Running, run_worker, worker_binary};
 
@@ -159,7 +161,32 @@ impl Folder {
     }
 }
 
-/// What `backtest` prints of a manifest on data.
+/// The figures that `backtest` prints of a manifest on data.
+#[track_caller]
 pub fn backtest(manifest: &str, data: &str) -> String {
-    Folder::of(manifest, data).prints("backtest grid.yaml --data prices.csv")
+    let finished = Folder::of(manifest, data).worker("backtest grid.yaml --data prices.csv");
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    figures(&finished.stdout)
+}
+
+/// Ticks, trades, and where it ended, of each line that `backtest` prints. What stands behind them is held against them,
+/// and left out.
+#[track_caller]
+pub fn figures(printed: &str) -> String {
+    let line = |line: &str| {
+        let result: Value = serde_json::from_str(line).unwrap();
+        let (trades, orders) = (result["trades"].as_array().unwrap(), &result["orders"]);
+        let mut hash = RunningHash::default();
+        for trade in trades {
+            hash.update(format!("{trade}\n").as_bytes());
+        }
+        assert_eq!(result["hashes"]["trades"], hash.hex(), "{line}");
+        assert_eq!(
+            (&result["data"]["ticks"], orders["filled"].as_u64()),
+            (&result["ticks"], Some(trades.len() as u64))
+        );
+        let (figures, _) = line.split_once(",\"orders\":{").unwrap();
+        format!("{figures}}}\n")
+    };
+    printed.lines().map(line).collect()
 }

@@ -22,21 +22,25 @@ const PRODUCT: [&str; 7] = [
     "worker/venue/src",
 ];
 
-/// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes, schemas.
-const NO_REASONS: [&str; 30] = [
+/// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes and
+/// of orders, schemas.
+const NO_REASONS: [&str; 35] = [
     "Accepted",
     "AlreadyExists",
     "Always",
     "Buy",
+    "Committed",
     "Conflict",
     "ContainerCreating",
     "Control",
     "ExactDecimal",
     "Failed",
     "FallbackToLogsOnError",
+    "Filled",
     "Hold",
     "List",
     "Paper",
+    "PartiallyFilled",
     "Pending",
     "PodInitializing",
     "Ready",
@@ -47,12 +51,14 @@ const NO_REASONS: [&str; 30] = [
     "Running",
     "RuntimeDefault",
     "Sell",
+    "Sent",
     "Stalled",
     "Succeeded",
     "Symbol",
     "TradingAccount",
     "TradingStrategy",
     "True",
+    "Unknown",
     "Volume",
 ];
 

@@ -81,6 +81,13 @@ fn an_order_on_the_last_tick_trades() {
     }
     stage.wait_for_ticks(first + 1);
     assert!(!stage.store.has_ended(&Stage::record("strategy-grid-1")), "an order is still open");
+    let shown = stage.scene.show_whole(&stage.redis.url()).unwrap();
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let open = &shown["openOrders"][0];
+    let words = ["symbol", "filled", "status"].map(|field| open[field].as_str().unwrap());
+    assert_eq!(words, ["BNB/USDT", "0", "Committed"], "{shown}");
+    assert!(open["clientOrderId"].is_string() && open["price"].is_string() && open["quantity"].is_string(), "{shown}");
+    assert_eq!(shown["openOrders"].as_array().unwrap().len(), 1);
     stage.start_role("gateway");
     stage.finish();
     stage.audit().unwrap();

@@ -15,6 +15,7 @@ pub mod numbers;
 pub mod order;
 pub mod report;
 pub mod risk;
+pub mod running_hash;
 pub mod strategy;
 pub mod time;
 pub mod validation;

@@ -36,6 +36,22 @@ pub enum OrderState {
 }
 
 impl OrderState {
+    /// The word itself.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Committed => "Committed",
+            Self::Sent => "Sent",
+            Self::Accepted => "Accepted",
+            Self::PartiallyFilled => "PartiallyFilled",
+            Self::Unknown => "Unknown",
+            Self::Filled => "Filled",
+            Self::Canceled => "Canceled",
+            Self::Expired => "Expired",
+            Self::Rejected => "Rejected",
+            Self::Denied => "Denied",
+        }
+    }
+
     /// Whether the venue does no more with it. Fills may still be on their way to us.
     pub const fn is_final(self) -> bool {
         match self {

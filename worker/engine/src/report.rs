@@ -127,6 +127,52 @@ impl RecentTrade {
     }
 }
 
+/// One trade, as a result lists it and its hash covers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trade {
+    /// The 0-based tick on which it happened.
+    pub index: u64,
+    /// Milliseconds UTC.
+    pub time: Timestamp,
+    /// The market.
+    pub symbol: String,
+    /// Buy or Sell.
+    pub side: Side,
+    /// With the tick size's digits.
+    pub price: Price,
+    /// In base.
+    pub quantity: Quantity,
+    /// Never rounded.
+    pub fee: Notional,
+    /// The asset the fee was taken from.
+    pub fee_asset: String,
+}
+
+impl Trade {
+    /// The trade of a fill.
+    pub fn of(fill: &Fill) -> Self {
+        Self {
+            index: fill.tick_sequence.unwrap_or_default(),
+            time: fill.time,
+            symbol: fill.symbol.to_string(),
+            side: fill.side,
+            price: fill.price,
+            quantity: fill.quantity,
+            fee: fill.fee,
+            fee_asset: fill.fee_asset.to_string(),
+        }
+    }
+
+    /// The compact JSON that is printed, and a newline.
+    pub fn line(&self) -> String {
+        // A struct of texts and numbers always has its JSON.
+        let mut line = serde_json::to_string(self).unwrap_or_default();
+        line.push('\n');
+        line
+    }
+}
+
 /// Ready text for the columns of `kubectl get`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -8,14 +8,15 @@ use engine::Performance;
 use engine::fees::PaidIn;
 use engine::numbers::shown::{self, Digits};
 use engine::numbers::{Notional, Price, Quantity, Ratio};
+use engine::report::Trade;
 use engine::strategy::{Figures, OrderSize};
 use rust_decimal::Decimal;
 use venue::replay::{Replay, Summary};
 
-use super::clock;
 use super::ended::Ended;
+use crate::clock;
 use crate::exit::Failure;
-use crate::outcome::{Outcome, Trade};
+use crate::outcome::Outcome;
 use crate::provision::Places;
 use crds::roles::StrategySpec;
 

@@ -3,14 +3,12 @@
 //! the reports.
 
 mod bar;
-mod clock;
 mod data;
 mod ended;
 mod figures;
 mod observe;
 mod screen;
 mod status;
-mod untraded;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -14,16 +14,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 use process::say;
 
 use super::bar;
-use super::clock::Clock;
 use super::data::Scanned;
 use super::ended::{End, Ended};
 use super::figures::{
     account_line, columns, data_line, first_price, grouped, opening_digits, performance, quantity, start_line,
     strategy_line,
 };
-use super::untraded::{Ending, Untraded, why};
+use crate::clock::Clock;
 use crate::exit::Failure;
 use crate::provision::{Place, Places};
+use crate::untraded::{Ending, Untraded, why};
 use crate::warning::Warning;
 use crds::roles::StrategySpec;
 
@@ -141,15 +141,14 @@ impl Screen {
             shown.signals.push_back((signal.time, signal.message));
             return;
         }
-        let when = self.clock.write(signal.time.millis());
         let ending = signal.outcome.map(Ending::of);
-        if let Some(ending) = ending {
-            shown.untraded.note(ending, &when, &signal);
-        }
         if self.verbose {
+            let when = self.clock.write(signal.time.millis());
             let (word, prefix) = (ending.map_or("Hold", Ending::word), &shown.prefix);
             let text = format!("{when}  {prefix}{word}  {}", why(&signal));
             self.line(&text);
+        } else if let Some(ending) = ending {
+            shown.untraded.note(ending, self.clock, &signal);
         }
     }
 
@@ -203,9 +202,10 @@ impl Screen {
             let width = self.clock.width();
             say(format_args!("  {:width$}  {more} more (-v shows all, and each order not sent, with why)", "..."));
         }
+        let hint = if self.verbose { "" } else { " (-v shows each)" };
         for (ledger, report) in reports {
             let Some(shown) = self.strategies.get(ledger) else { continue };
-            for line in shown.untraded.lines(report, self.verbose) {
+            for line in shown.untraded.lines(report, hint) {
                 say(format_args!("  {}{line}", shown.prefix));
             }
         }

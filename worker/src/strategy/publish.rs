@@ -12,6 +12,7 @@ use engine::{Effect, Event};
 use super::doubt::{MISMATCH, MISMATCH_MESSAGE};
 use super::{COMMAND, Worker};
 use crate::document::{DeadLetter, for_outsiders, message};
+use crate::hashes::DATA;
 use crate::role::{Bus, Stop};
 use crate::saved::ENGINE;
 use crate::session::{Change, Done, patiently};
@@ -46,7 +47,13 @@ impl<B: Bus> Worker<'_, B> {
 
     fn take_tick(&mut self, tick: &Tick, id: StreamId) {
         // On a replay the engine's now is the tick's own time, and no tick is stale.
-        let effects = self.engine.step(tick.event_time(), Event::Tick(tick.clone()));
+        let taken = self.engine.ticks();
+        let effects = self.engine.tick(tick.event_time(), tick);
+        if let Some(data) = &mut self.data
+            && self.engine.ticks() > taken
+        {
+            data.update(tick);
+        }
         self.batch.tick();
         self.absorb(effects, Some(id));
         self.apply_pending();
@@ -138,7 +145,10 @@ impl<B: Bus> Worker<'_, B> {
         loop {
             let change = self.change(&batch)?;
             match self.session.commit(change).await? {
-                Done::Stored => return Ok(()),
+                Done::Stored => {
+                    self.runtime.health.ended(self.engine.ended_orders());
+                    return Ok(());
+                }
                 // Nothing was stored: the openings of this batch are denied, and the rest is committed.
                 Done::Busy => self.deny_openings(&mut batch),
             }
@@ -150,6 +160,9 @@ impl<B: Bus> Worker<'_, B> {
         let unsaved = |problem: String| Stop::Unsaved { owner: self.owner.name().to_owned(), problem };
         let state = self.engine.saved().map_err(|error| unsaved(error.to_string()))?;
         set.push((ENGINE.to_owned(), state));
+        if let Some(data) = &self.data {
+            set.push((DATA.to_owned(), serde_json::to_string(data).map_err(|error| unsaved(error.to_string()))?));
+        }
         let report = serde_json::to_string(&self.engine.report()).map_err(|error| unsaved(error.to_string()))?;
         set.push((REPORT.to_owned(), report));
         if let Some(sequence) = self.engine.last_sequence() {

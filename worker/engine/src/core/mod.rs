@@ -22,9 +22,10 @@ use crate::instrument::Instrument;
 use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, StateSnapshot, StrategySignal, Tick};
 use crate::numbers::{Notional, Quantity};
 use crate::order::Order;
-use crate::report::Report;
+use crate::report::{OrderCounts, Report};
 use crate::risk::{Approved, PositionBounds, PositionLimits, RiskParameters};
-use crate::strategy::{Definition, DesiredState, Strategy, StrategyError};
+use crate::running_hash::RunningHash;
+use crate::strategy::{Definition, DesiredState, Strategy, StrategyError, Warning};
 use crate::time::Timestamp;
 
 use calm::Calm;
@@ -102,6 +103,10 @@ pub struct Engine {
     bounds: PositionBounds,
     limits: PositionLimits,
     strategy: Box<dyn Strategy>,
+    /// What is odd about the parameters. Not saved: an edit makes a new engine, which judges anew.
+    warnings: Vec<Warning>,
+    /// Whether they were judged at a tick of this engine.
+    judged: bool,
     state: State,
     /// Where ticks change nothing of the standing; none before the first.
     calm: Option<Calm>,
@@ -112,20 +117,25 @@ impl Engine {
     pub fn new(config: Config, definition: &Definition) -> Result<Self, StrategyError> {
         let strategy = (definition.start)(&config.parameters, None)?;
         let state = State::new(&config);
-        Ok(Self::of(config, definition, strategy, state))
+        Ok(Self::with(config, definition, strategy, state))
     }
 
     /// A strategy as it was when `saved` was taken, under the parameters of `config`.
     pub fn restore(config: Config, definition: &Definition, saved: &Value) -> Result<Self, RestoreError> {
         let state = State::restore(saved)?;
         let strategy = (definition.start)(&config.parameters, Some(&state.strategy))?;
-        Ok(Self::of(config, definition, strategy, state))
+        let mut engine = Self::with(config, definition, strategy, state);
+        if let Some(last) = &engine.state.last_tick {
+            // So that it shows what holds now, also where no tick will come any more. Told with the next tick.
+            engine.warnings = engine.strategy.warnings(last, &engine.config.fees);
+        }
+        Ok(engine)
     }
 
-    fn of(config: Config, definition: &Definition, strategy: Box<dyn Strategy>, state: State) -> Self {
+    fn with(config: Config, definition: &Definition, strategy: Box<dyn Strategy>, state: State) -> Self {
         let (kind, bounds) = (definition.name, definition.position_bounds);
         let limits = config.risk.position_limits();
-        Self { config, kind, bounds, limits, strategy, state, calm: None }
+        Self { config, kind, bounds, limits, strategy, warnings: Vec::new(), judged: false, state, calm: None }
     }
 
     /// All state, for [`Engine::restore`].
@@ -170,6 +180,16 @@ impl Engine {
         self.state.last_tick.as_ref().map(|tick| tick.sequence)
     }
 
+    /// The last tick taken; `None` before the first.
+    pub const fn last_tick(&self) -> Option<&Tick> {
+        self.state.last_tick.as_ref()
+    }
+
+    /// How many ticks were taken.
+    pub const fn ticks(&self) -> u64 {
+        self.state.ticks
+    }
+
     /// The highest order sequence that was used; 0 before the first order.
     pub const fn highest_order(&self) -> u64 {
         self.state.sequence
@@ -178,6 +198,22 @@ impl Engine {
     /// How many trades were booked.
     pub const fn trades(&self) -> u64 {
         self.state.trades
+    }
+
+    /// The SHA-256 over the [`Trade::line`](crate::report::Trade::line) of each of them, in hex; `None` where the
+    /// release before, which kept none, booked some.
+    pub fn trades_hash(&self) -> Option<String> {
+        self.state.trades_hash.as_ref().map(RunningHash::hex)
+    }
+
+    /// Orders that are closed, by how they ended. Of those that are not, see [`Engine::report`].
+    pub const fn ended_orders(&self) -> &OrderCounts {
+        &self.state.counts
+    }
+
+    /// What is odd about the parameters, as judged at the first tick under them.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// The orders that are not closed, also those of which a trade is missing.

@@ -8,7 +8,7 @@ use crate::client_order_id::ClientOrderId;
 use crate::messages::{AlertKind, Fill, OrderStatus, OrderUpdate, PositionUpdate, Side, StateSnapshot};
 use crate::numbers::Quantity;
 use crate::order::{Order, OrderAnomaly, OrderState};
-use crate::report::{Decision, RecentTrade};
+use crate::report::{Decision, RecentTrade, Trade};
 use crate::risk::Approved;
 use crate::strategy::{ClosedOrder, DesiredState, Outcome};
 
@@ -109,6 +109,9 @@ impl Engine {
             return;
         }
         self.state.trades = self.state.trades.saturating_add(1);
+        if let Some(hash) = &mut self.state.trades_hash {
+            hash.update(Trade::of(fill).line().as_bytes());
+        }
         self.strategy.on_fill(fill);
         self.state.recent_trades.insert(0, RecentTrade::of(fill));
         self.state.recent_trades.truncate(RECENT_TRADES);
@@ -197,10 +200,11 @@ impl Engine {
         };
         self.strategy.on_closed(&ClosedOrder { side: order.side, outcome, time: order.time });
         let Some((status, end)) = end else { return };
-        turn.outcome(&self.config, status, &end);
         // The resource shows that it is paused or stopped; why its order ended is told beside it.
         if self.state.desired == DesiredState::Running {
-            self.state.decision = end;
+            self.conclude(turn, status, end);
+        } else {
+            turn.outcome(&self.config, status, &end);
         }
     }
 

@@ -14,6 +14,7 @@ use crate::numbers::{Notional, NumberError, Ratio};
 use crate::order::Order;
 use crate::report::{Decision, OrderCounts, RecentTrade};
 use crate::risk::{OrderRate, RiskState};
+use crate::running_hash::RunningHash;
 use crate::strategy::{DesiredState, StrategyError};
 use crate::time::Timestamp;
 
@@ -89,14 +90,24 @@ pub(super) struct State {
     /// Trades booked.
     #[serde(default)]
     pub trades: u64,
+    /// The hash of these trades; absent where the release before booked some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trades_hash: Option<RunningHash>,
     /// Updates that could not be.
     pub anomalies: u64,
     /// The newest trades, newest first.
     pub recent_trades: Vec<RecentTrade>,
     /// Why it acted or did not, last.
     pub decision: Decision,
-    /// Warnings about the parameters.
-    pub warnings: Vec<AlertKind>,
+    /// The reason that was published last: an order that is denied once more is shown, but not told.
+    #[serde(default)]
+    pub told: String,
+    /// All that it was halted for. Under the name of the release before, which kept warnings about parameters here too.
+    #[serde(rename = "warnings")]
+    pub halts: Vec<AlertKind>,
+    /// The warnings about parameters that were told last: what stays as it is, is not told again after a restart.
+    #[serde(default)]
+    pub warned: Vec<AlertKind>,
     /// The highest equity so far.
     pub peak: Notional,
     /// The deepest fall from a peak, as a share of it.
@@ -138,10 +149,13 @@ impl State {
             denials: BTreeMap::new(),
             counts: OrderCounts::default(),
             trades: 0,
+            trades_hash: Some(RunningHash::default()),
             anomalies: 0,
             recent_trades: Vec::new(),
             decision: Decision::waiting(),
-            warnings: Vec::new(),
+            told: Decision::waiting().reason,
+            halts: Vec::new(),
+            warned: Vec::new(),
             peak: Notional::ZERO,
             deepest_fall: Ratio::ZERO,
             strategy: Value::Null,
@@ -156,6 +170,13 @@ impl State {
         let mut state = Self::deserialize(saved)?;
         if saved.get("ledger").is_some_and(has_more_digits) {
             state.ledger.settle_rounding()?;
+        }
+        let (halts, warned): (Vec<_>, Vec<_>) =
+            state.halts.into_iter().partition(|kind| AlertKind::HALTING.contains(kind));
+        state.halts = halts;
+        state.warned.extend(warned);
+        if state.told.is_empty() {
+            state.told.clone_from(&state.decision.reason);
         }
         Ok(state)
     }

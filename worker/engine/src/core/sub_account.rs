@@ -39,6 +39,6 @@ impl Engine {
 
     /// Whether it was halted because the account holds something else than its ledger says.
     pub fn is_mismatched(&self) -> bool {
-        self.state.warnings.contains(&AlertKind::AccountMismatch)
+        self.state.halts.contains(&AlertKind::AccountMismatch)
     }
 }

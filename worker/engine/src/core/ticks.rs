@@ -26,7 +26,6 @@ impl Engine {
         if !self.is_new(turn, tick) {
             return;
         }
-        let first = self.state.last_tick.is_none();
         self.state.ticks = self.state.ticks.saturating_add(1);
         self.state.as_of = turn.now;
         self.follow(turn, tick);
@@ -37,11 +36,8 @@ impl Engine {
             order_open: !self.state.orders.is_empty(),
         };
         let intent = self.strategy.on_tick(tick, &view);
-        if first {
-            for warning in self.strategy.warnings(tick, &self.config.fees) {
-                self.state.warnings.push(warning.kind);
-                turn.alert(&self.config, Severity::Warning, warning);
-            }
+        if !std::mem::replace(&mut self.judged, true) {
+            self.judge(turn, tick);
         }
         match intent {
             Intent::Hold(reason) => self.hold(turn, reason),
@@ -54,6 +50,16 @@ impl Engine {
             Some(last) => last.clone_from(tick),
             none => *none = Some(tick.clone()),
         }
+    }
+
+    /// Judges the parameters at the first tick under them, and tells what is new.
+    fn judge(&mut self, turn: &mut Turn, tick: &Tick) {
+        self.warnings = self.strategy.warnings(tick, &self.config.fees);
+        let kinds: Vec<_> = self.warnings.iter().map(|warning| warning.kind).collect();
+        for warning in self.warnings.iter().filter(|warning| !self.state.warned.contains(&warning.kind)) {
+            turn.alert(&self.config, Severity::Warning, warning.clone());
+        }
+        self.state.warned = kinds;
     }
 
     /// Whether a tick is to be taken: one that was delivered before is not.
@@ -157,9 +163,16 @@ impl Engine {
             DesiredState::Paused => ("Paused", Some("Paused on request: follows prices, sends no order.")),
             DesiredState::Stopped => ("Stopped", Some("Stopped on request.")),
         };
-        if self.state.decision.reason != reason {
-            let message = message.map_or_else(|| self.strategy.explain(reason), str::to_owned);
-            self.decide(turn, Decision::new(reason, message));
+        if self.state.told == reason && self.state.decision.reason == reason {
+            return;
+        }
+        let message = message.map_or_else(|| self.strategy.explain(reason), str::to_owned);
+        let decision = Decision::new(reason, message);
+        if self.state.told == reason {
+            // Since it was told, an order was denied for a reason that had been told too.
+            self.state.decision = decision;
+        } else {
+            self.decide(turn, decision);
         }
     }
 
@@ -210,6 +223,7 @@ impl Engine {
             Side::Sell => SignalSide::Sell,
         };
         self.state.decision = Decision::new(signal.reason, signal.message.clone());
+        signal.reason.clone_into(&mut self.state.told);
         turn.signal(&self.config, side, order.price, &self.state.decision);
         turn.effects.push(Effect::Command(command));
     }
@@ -226,17 +240,26 @@ impl Engine {
         let message = format!("{side} at {price} ({}): {}.", signal.message, refusal.message);
         let decision = Decision::new(refusal.denial.as_str(), message);
         let last = self.state.denials.insert(side, decision.reason.clone());
-        if last.as_ref() != Some(&decision.reason) {
+        if last.as_ref() == Some(&decision.reason) {
+            self.state.decision = decision;
+        } else {
             self.state.counts.deny(&decision.reason);
-            turn.outcome(&self.config, OrderStatus::Denied, &decision);
+            self.conclude(turn, OrderStatus::Denied, decision);
         }
-        self.state.decision = decision;
     }
 
     /// Records a decision not to act and publishes it.
-    fn decide(&mut self, turn: &mut Turn, decision: Decision) {
+    pub(super) fn decide(&mut self, turn: &mut Turn, decision: Decision) {
         turn.signal(&self.config, SignalSide::Hold, None, &decision);
+        self.state.told.clone_from(&decision.reason);
         self.state.decision = decision;
+    }
+
+    /// Records how an order ended of which not all has traded, and publishes it.
+    pub(super) fn conclude(&mut self, turn: &mut Turn, status: OrderStatus, end: Decision) {
+        turn.outcome(&self.config, status, &end);
+        self.state.told.clone_from(&end.reason);
+        self.state.decision = end;
     }
 
     fn on_gap(&mut self, turn: &mut Turn, gap: Gap) {
@@ -252,8 +275,8 @@ impl Engine {
             self.state.risk = RiskState::Halted;
             self.state.halt = Some(kind);
         }
-        if !self.state.warnings.contains(&kind) {
-            self.state.warnings.push(kind);
+        if !self.state.halts.contains(&kind) {
+            self.state.halts.push(kind);
             turn.alarm(&self.config, kind, format!("Nothing more is traded: {why}."), 1);
         }
     }

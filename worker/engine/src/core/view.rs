@@ -118,7 +118,8 @@ fn decision(engine: &Engine) -> Decision {
 
 fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
     let symbol = &engine.config.instrument.symbol;
-    let alerts: Vec<_> = engine.state.warnings.iter().map(|kind| kind.as_str()).collect();
+    let warnings = engine.warnings.iter().map(|warning| warning.kind);
+    let alerts: Vec<_> = warnings.chain(engine.state.halts.iter().copied()).map(AlertKind::as_str).collect();
     Summary {
         strategy: engine.kind.to_owned(),
         symbol: symbol.to_string(),

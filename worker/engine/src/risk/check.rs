@@ -28,6 +28,8 @@ pub enum Denial {
     PositionLimit,
     /// The tick is too old to act on.
     StaleTick,
+    /// Nobody is on the other side: the source quotes it as empty.
+    NoQuote,
     /// The best price lies too far from the tick's price.
     SlippageTooHigh,
     /// The size is less than one lot.
@@ -46,13 +48,14 @@ pub enum Denial {
 
 impl Denial {
     /// Every denial, in the order of the document about them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Halted,
         Self::Paused,
         Self::Stopped,
         Self::ReduceOnly,
         Self::PositionLimit,
         Self::StaleTick,
+        Self::NoQuote,
         Self::SlippageTooHigh,
         Self::BelowLotSize,
         Self::BelowMinNotional,
@@ -71,6 +74,7 @@ impl Denial {
             Self::ReduceOnly => "ReduceOnly",
             Self::PositionLimit => "PositionLimit",
             Self::StaleTick => "StaleTick",
+            Self::NoQuote => "NoQuote",
             Self::SlippageTooHigh => "SlippageTooHigh",
             Self::BelowLotSize => "BelowLotSize",
             Self::BelowMinNotional => "BelowMinNotional",
@@ -152,18 +156,21 @@ impl OrderCheck<'_> {
         if age > self.risk.max_tick_age_ms() {
             return Err(Refusal::new(
                 Denial::StaleTick,
-                format!("the tick is {age} ms old; at most {} ms", self.risk.max_tick_age_ms()),
+                format!("the tick is {age} ms old, maxTickAgeSeconds allows {} ms", self.risk.max_tick_age_ms()),
             ));
         }
         let limit = self.limit(request)?;
         let quantity = self.quantity(request.size, limit)?;
         let notional = limit.times(quantity)?;
-        self.check_notional(notional)?;
-        self.check_funds(request.side, quantity, notional)?;
+        self.check_notional(request.size, notional)?;
+        self.check_funds(request, quantity, notional)?;
         if !rate.allows(self.now, self.risk.max_orders_per_minute) {
             return Err(Refusal::new(
                 Denial::OrderRateExceeded,
-                format!("{} orders were made within 60 s; at most {0}", self.risk.max_orders_per_minute),
+                format!(
+                    "{} orders were made within 60 s, as many as maxOrdersPerMinute allows",
+                    self.risk.max_orders_per_minute
+                ),
             ));
         }
         rate.count(self.now);
@@ -192,13 +199,20 @@ impl OrderCheck<'_> {
 
     /// The best ask to buy, the best bid to sell, on the tick size's grid so that it still crosses.
     fn limit(&self, request: &OrderRequest) -> Result<Price, Refusal> {
+        let empty = match request.side {
+            Side::Buy => self.tick.has_no_ask().then_some("nobody sells: the quote has no ask"),
+            Side::Sell => self.tick.has_no_bid().then_some("nobody buys: the quote has no bid"),
+        };
+        if let Some(why) = empty {
+            return Err(Refusal::new(Denial::NoQuote, why.to_owned()));
+        }
         let best = match request.side {
             Side::Buy => self.tick.best_ask(),
             Side::Sell => self.tick.best_bid(),
         };
         if best.is_further_than(request.max_slippage, self.tick.price) {
-            let message =
-                format!("{best} is further than {} % from {}", request.max_slippage.percent(), self.tick.price);
+            let (most, price) = (request.max_slippage.percent(), self.tick.price);
+            let message = format!("{best} is further from {price} than maxSlippagePercent allows, {most} %");
             return Err(Refusal::new(Denial::SlippageTooHigh, message));
         }
         let tick_size = self.instrument.tick_size;
@@ -218,43 +232,51 @@ impl OrderCheck<'_> {
             OrderSize::Fixed(quantity) => quantity.floored_to(lot)?,
         };
         if quantity.is_zero() {
-            return Err(Refusal::new(Denial::BelowLotSize, format!("the order would be less than one lot of {lot}")));
+            let message = format!("the order is less than one lot of {lot}; raise {}", raised(size));
+            return Err(Refusal::new(Denial::BelowLotSize, message));
         }
         Ok(quantity)
     }
 
-    fn check_notional(&self, notional: Notional) -> Result<(), Refusal> {
+    fn check_notional(&self, size: OrderSize, notional: Notional) -> Result<(), Refusal> {
+        let quote = self.instrument.symbol.quote();
         let least = self.instrument.min_notional;
         if notional < least {
-            return Err(Refusal::new(
-                Denial::BelowMinNotional,
-                format!("the order is worth {notional}; at least {least}"),
-            ));
+            let message =
+                format!("the order is worth {notional} {quote}, minNotional is {least}; raise {}", raised(size));
+            return Err(Refusal::new(Denial::BelowMinNotional, message));
         }
         match self.risk.order_notional_limit(&self.instrument.symbol) {
             Some(most) if notional > most => {
-                Err(Refusal::new(Denial::MaxOrderNotional, format!("the order is worth {notional}; at most {most}")))
+                let message = format!(
+                    "the order is worth {notional} {quote}, maxOrderNotional allows {most}; raise it, or lower {}",
+                    field(size)
+                );
+                Err(Refusal::new(Denial::MaxOrderNotional, message))
             }
             Some(_) | None => Ok(()),
         }
     }
 
-    fn check_funds(&self, side: Side, quantity: Quantity, notional: Notional) -> Result<(), Refusal> {
+    fn check_funds(&self, request: &OrderRequest, quantity: Quantity, notional: Notional) -> Result<(), Refusal> {
         let symbol = &self.instrument.symbol;
-        match side {
+        let lower = field(request.size);
+        match request.side {
             Side::Buy => {
                 let needed = match self.fees.paid_in {
                     PaidIn::Quote => notional.plus(notional.share(self.fees.taker())?)?,
                     PaidIn::Received => notional,
                 };
                 if needed > self.ledger.quote() {
-                    let message = format!("needs {needed} {}, has {}", symbol.quote(), self.ledger.quote());
+                    let message =
+                        format!("needs {needed} {}, has {}; lower {lower}", symbol.quote(), self.ledger.quote());
                     return Err(Refusal::new(Denial::InsufficientFunds, message));
                 }
             }
             Side::Sell => {
                 if quantity > self.ledger.base() {
-                    let message = format!("needs {quantity} {}, has {}", symbol.base(), self.ledger.base());
+                    let message =
+                        format!("needs {quantity} {}, has {}; lower {lower}", symbol.base(), self.ledger.base());
                     return Err(Refusal::new(Denial::InsufficientFunds, message));
                 }
             }
@@ -283,5 +305,21 @@ impl OrderCheck<'_> {
             time: self.now,
             expires_at: self.now.plus_millis(Self::COMMAND_LIFE_MS),
         }
+    }
+}
+
+/// The parameter that says how large an order is.
+const fn field(size: OrderSize) -> &'static str {
+    match size {
+        OrderSize::EquityShare(_) => "orderPercent",
+        OrderSize::Fixed(_) => "quantity",
+    }
+}
+
+/// What makes an order larger.
+const fn raised(size: OrderSize) -> &'static str {
+    match size {
+        OrderSize::EquityShare(_) => "orderPercent or the capital",
+        OrderSize::Fixed(_) => "quantity",
     }
 }

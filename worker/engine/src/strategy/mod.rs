@@ -133,7 +133,8 @@ pub trait Strategy: Send + std::fmt::Debug {
     /// The words for a reason that [`Intent::Hold`] gave last.
     fn explain(&self, reason: &str) -> String;
 
-    /// What is odd about the parameters, judged at the first tick.
+    /// What is odd about the parameters: a function of them, the fees and the price alone. Judged at the first tick
+    /// under them.
     fn warnings(&self, first: &Tick, fees: &Fees) -> Vec<Warning>;
 
     /// All state, to be restored by the definition's `start`.

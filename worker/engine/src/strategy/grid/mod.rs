@@ -278,7 +278,10 @@ impl Strategy for Grid {
                 threshold: round_trip.to_string(),
             });
         }
+        // A base that trades have moved is no parameter any more: wherever the market goes, nothing is to be corrected.
+        let configured = self.parameters.base_price.map(ExactDecimal::get);
         if let Some(base) = self.memory.base
+            && configured == Some(base.get())
             && let Ok(distance) = base.distance_from(first.price)
             && distance.percent() > far
         {

@@ -74,6 +74,16 @@ impl GridParameters {
         ExactDecimal::from_scaled(1, 1)
     }
 
+    /// The same parameters with the default that stands in for two of them written.
+    #[must_use]
+    pub fn with_defaults(self) -> Self {
+        let order_percent = match self.quantity {
+            Some(_) => self.order_percent,
+            None => self.order_percent.or(Some(Self::DEFAULT_ORDER_PERCENT)),
+        };
+        Self { order_percent, ..self }
+    }
+
     /// The size of an order.
     pub fn order_size(&self) -> OrderSize {
         match self.quantity.map(|quantity| Quantity::new(quantity.get())) {

@@ -17,7 +17,7 @@ enum Precision {
 
 /// The form of times in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     year: bool,
     precision: Precision,
 }
@@ -63,14 +63,14 @@ impl Clock {
 }
 
 /// The first and the last time of data, with the year; to the second where their ticks are denser than a minute.
-pub(super) fn span(summary: &Summary) -> String {
+pub(crate) fn span(summary: &Summary) -> String {
     let precision = precision(summary.step_ms).min(Precision::Seconds);
     let clock = Clock { year: true, precision };
     format!("{} to {} UTC", clock.write(summary.first.millis()), clock.write(summary.last.millis()))
 }
 
 /// Times of a result, with the year: to the second, or to the millisecond where one of them has some.
-pub(super) fn exact(times: impl Iterator<Item = i64>) -> Clock {
+pub(crate) fn exact(times: impl Iterator<Item = i64>) -> Clock {
     let precision =
         if times.into_iter().any(|time| time % SECOND_MS != 0) { Precision::Milliseconds } else { Precision::Seconds };
     Clock { year: true, precision }

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use engine::messages::{OrderStatus, StrategySignal};
 use engine::report::{OrderCounts, Report};
 
+use crate::clock::Clock;
+
 /// Kinds and reasons at most of which the first order is kept: a venue may give a reason in words of its own.
 const KINDS_MAX: usize = 32;
 
 /// What became of such an order, in the words of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     /// Denied, by the strategy's own checks or by its gateway.
     NotSent,
     /// The venue dropped it.
@@ -59,27 +61,28 @@ impl Ending {
 }
 
 /// The reason and the message, which may hold the reason already.
-pub(super) fn why(signal: &StrategySignal) -> String {
+pub(crate) fn why(signal: &StrategySignal) -> String {
     let StrategySignal { reason, message, .. } = signal;
     if message.contains(reason.as_str()) { message.clone() } else { format!("{reason}: {message}") }
 }
 
 /// The first order of each kind and reason, as it was told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Untraded(BTreeMap<(Ending, String), String>);
+pub(crate) struct Untraded(BTreeMap<(Ending, String), String>);
 
 impl Untraded {
     /// Takes note of one order; only the first of its kind is kept.
-    pub fn note(&mut self, ending: Ending, when: &str, signal: &StrategySignal) {
+    pub fn note(&mut self, ending: Ending, clock: Clock, signal: &StrategySignal) {
         if self.0.len() >= KINDS_MAX {
             return;
         }
-        let told = || format!("{when}  {}", why(signal));
+        let told = || format!("{}  {}", clock.write(signal.time.millis()), why(signal));
         self.0.entry((ending, signal.reason.clone())).or_insert_with(told);
     }
 
-    /// What a report counts, each count with the first of its orders; and of a strategy that did nothing why.
-    pub fn lines(&self, report: &Report, verbose: bool) -> Vec<String> {
+    /// What a report counts, each count with a hint how to see more and with the first of its orders that were noted; and
+    /// of a strategy that did nothing why.
+    pub fn lines(&self, report: &Report, hint: &str) -> Vec<String> {
         let OrderCounts { filled, denied, denied_reasons, expired, rejected, .. } = &report.orders;
         let reasons: Vec<_> = denied_reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
         let mut lines = Vec::new();
@@ -93,12 +96,9 @@ impl Untraded {
             }
             let orders = if count == 1 { "1 order".to_owned() } else { format!("{count} orders") };
             let reasons = if reasons.is_empty() { String::new() } else { format!(": {reasons}") };
-            let hint = if verbose { "" } else { " (-v shows each)" };
             lines.push(format!("{orders} {}{reasons}{hint}", ending.words()));
-            if !verbose {
-                let first = self.0.iter().filter(|((kind, _), _)| *kind == ending);
-                lines.extend(first.map(|(_, told)| format!("  first {told}")));
-            }
+            let first = self.0.iter().filter(|((kind, _), _)| *kind == ending);
+            lines.extend(first.map(|(_, told)| format!("  first {told}")));
         }
         if *filled == 0 && lines.is_empty() {
             let decision = &report.decision;

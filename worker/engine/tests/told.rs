@@ -1,0 +1,237 @@
+//! What happened is told: orders that did not trade once each, warnings as the parameters are now, trades with a hash.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+#[allow(dead_code, reason = "the bench serves other tests too")]
+#[path = "properties/bench.rs"]
+mod bench;
+
+use engine::Effect;
+use engine::Engine;
+use engine::messages::{AlertKind, OrderStatus, OrderUpdate, SignalSide};
+use engine::numbers::Quantity;
+use engine::report::Trade;
+use engine::running_hash::RunningHash;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use bench::{Market, USUAL, cases, commands, config, news, restore, start, step_tick, step_update, tick};
+
+const FEES: Market = Market { taker_percent: "0.1", ..USUAL };
+
+/// The reasons of the holds that were published.
+fn holds(effects: &[Effect]) -> Vec<String> {
+    let told = |effect: &Effect| match effect {
+        Effect::Signal(signal) => (signal.side == SignalSide::Hold).then(|| signal.reason.clone()),
+        Effect::Command(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) | Effect::Poison(_) => None,
+    };
+    effects.iter().filter_map(told).collect()
+}
+
+fn alerts(effects: &[Effect]) -> Vec<AlertKind> {
+    let told = |effect: &Effect| match effect {
+        Effect::Alert(alert) => Some(alert.kind),
+        Effect::Command(_) | Effect::Position(_) | Effect::Signal(_) | Effect::Snapshot(_) | Effect::Poison(_) => None,
+    };
+    effects.iter().filter_map(told).collect()
+}
+
+fn at(engine: &mut Engine, sequence: u64, price: &str) -> Vec<Effect> {
+    step_tick(engine, &tick(sequence, price.parse().unwrap()))
+}
+
+fn column(engine: &Engine) -> String {
+    engine.report().summary.alert
+}
+
+#[test]
+fn a_warning_goes_with_the_edit_that_mends_it_and_comes_with_the_one_that_brings_it() {
+    let (fine, wide) = (json!({"gridSizePercent": "0.1"}), json!({"gridSizePercent": 2}));
+    let mut engine = start(&config(&FEES, &fine));
+    assert_eq!(column(&engine), "");
+    assert_eq!(alerts(&at(&mut engine, 0, "600")), [AlertKind::GridBelowFees]);
+    assert_eq!(alerts(&at(&mut engine, 1, "600")), []);
+    assert_eq!(column(&engine), "GridBelowFees");
+    let saved = engine.snapshot().unwrap();
+    assert_eq!(saved["warnings"], json!([]), "a warning is no state");
+    let mut mended = restore(&config(&FEES, &wide), &saved);
+    assert_eq!(column(&mended), "", "also where no tick comes any more");
+    assert_eq!(alerts(&at(&mut mended, 2, "600")), []);
+    assert_eq!(column(&mended), "");
+    let mut worse = restore(&config(&FEES, &fine), &mended.snapshot().unwrap());
+    assert_eq!(column(&worse), "GridBelowFees");
+    assert_eq!(alerts(&at(&mut worse, 3, "600")), [AlertKind::GridBelowFees], "told with the next tick");
+    assert_eq!(worse.warnings().len(), 1);
+    let mut same = restore(&config(&FEES, &fine), &worse.snapshot().unwrap());
+    assert_eq!(alerts(&at(&mut same, 4, "600")), [], "a restart alone is no news");
+    assert_eq!(column(&same), "GridBelowFees");
+}
+
+#[test]
+fn a_base_price_is_far_as_long_as_no_trade_has_moved_it() {
+    let far = config(&USUAL, &json!({"basePrice": 700}));
+    let mut engine = start(&far);
+    at(&mut engine, 0, "600");
+    assert_eq!(column(&engine), "BasePriceFar");
+    let near = config(&USUAL, &json!({"basePrice": 600}));
+    let mut engine = restore(&near, &engine.snapshot().unwrap());
+    assert_eq!(column(&engine), "");
+    // It buys at 594, which is the base from then on; wherever the market goes, basePrice says nothing any more.
+    at(&mut engine, 1, "590");
+    let command = commands(&at(&mut engine, 2, "593")).remove(0);
+    for update in news(&command, &[100], &USUAL) {
+        step_update(&mut engine, &update);
+    }
+    at(&mut engine, 3, "800");
+    assert_eq!(column(&restore(&near, &engine.snapshot().unwrap())), "");
+}
+
+#[test]
+fn what_the_release_before_saved_as_warnings_halts_and_does_not_warn() {
+    let parameters = json!({"gridSizePercent": 2});
+    let mut engine = start(&config(&FEES, &parameters));
+    at(&mut engine, 0, "600");
+    let mut saved = engine.snapshot().unwrap();
+    saved["warnings"] = json!(["GridBelowFees", "BasePriceFar", "LedgerBroken", "AccountMismatch"]);
+    (saved["risk"], saved["halt"]) = (json!("Halted"), json!("LedgerBroken"));
+    saved.as_object_mut().unwrap().remove("told").unwrap();
+    let old = restore(&config(&FEES, &parameters), &saved);
+    assert_eq!(column(&old), "LedgerBroken, AccountMismatch");
+    assert!(old.is_mismatched());
+    assert_eq!(old.snapshot().unwrap()["warnings"], json!(["LedgerBroken", "AccountMismatch"]));
+    assert_eq!(old.report().risk.reason, "LedgerBroken");
+}
+
+#[test]
+fn the_thousandth_identical_denial_writes_nothing() {
+    let mut config = config(&USUAL, &json!({"basePrice": 600}));
+    config.instrument.min_notional = "100000".parse().unwrap();
+    let mut engine = start(&config);
+    let mut told = Vec::new();
+    at(&mut engine, 0, "600");
+    at(&mut engine, 1, "612");
+    // Down to where it turns, and up again: denied on each second tick, waiting for the fall between.
+    for sequence in 0..2_000 {
+        let effects = at(&mut engine, sequence + 2, if sequence % 2 == 0 { "609" } else { "611.90" });
+        if sequence > 3 {
+            assert_eq!(effects, [], "tick {sequence}");
+        }
+        told.extend(holds(&effects));
+        // Whatever it remembers of what it told is saved.
+        if sequence % 500 == 0 {
+            engine = restore(&config, &engine.snapshot().unwrap());
+        }
+    }
+    assert_eq!(told, ["BelowMinNotional", "WaitingForFall"]);
+    let report = engine.report();
+    assert_eq!((report.orders.denied, report.orders.denied_reasons["BelowMinNotional"]), (1, 1));
+    at(&mut engine, 2_002, "609");
+    assert_eq!(engine.report().decision.reason, "BelowMinNotional", "the last tick's reason is shown all the same");
+}
+
+/// How many orders were denied, expired and rejected.
+fn counts(engine: &Engine) -> [u64; 3] {
+    let counts = engine.ended_orders();
+    [counts.denied, counts.expired, counts.rejected]
+}
+
+#[test]
+fn each_order_that_ends_untraded_is_counted_and_told_once() {
+    let config = config(&USUAL, &json!({"basePrice": 600}));
+    for (status, counted) in
+        [(OrderStatus::Denied, [2, 0, 0]), (OrderStatus::Expired, [0, 2, 0]), (OrderStatus::Rejected, [0, 0, 2])]
+    {
+        let mut engine = start(&config);
+        let mut told = Vec::new();
+        at(&mut engine, 0, "600");
+        at(&mut engine, 1, "612");
+        // Twice in the same way, on ticks that follow each other: two orders are two orders.
+        for sequence in 2..4 {
+            let command = commands(&at(&mut engine, sequence, "609")).remove(0);
+            let update = OrderUpdate {
+                client_order_id: command.client_order_id,
+                status,
+                reason: "Why".into(),
+                cumulative_quantity: Quantity::ZERO,
+                fill: None,
+                matched: None,
+                time: command.time,
+            };
+            for _ in 0..2 {
+                told.extend(holds(&step_update(&mut engine, &update)));
+                engine = restore(&config, &engine.snapshot().unwrap());
+            }
+        }
+        assert_eq!((told, counts(&engine)), (vec!["Why".to_owned(), "Why".to_owned()], counted), "{status:?}");
+    }
+}
+
+#[test]
+fn an_empty_side_of_a_quote_denies_the_order_that_wants_it() {
+    for (way, word) in [(["612", "609"], "nobody buys"), (["588", "591"], "nobody sells")] {
+        let mut engine = start(&config(&USUAL, &json!({"basePrice": 600})));
+        at(&mut engine, 0, "600");
+        at(&mut engine, 1, way[0]);
+        let price: Decimal = way[1].parse().unwrap();
+        let mut empty = tick(2, price);
+        (empty.bid_size, empty.ask_size) = (Some(Quantity::ZERO), Some(Quantity::ZERO));
+        let effects = step_tick(&mut engine, &empty);
+        assert_eq!((holds(&effects), commands(&effects).len()), (vec!["NoQuote".to_owned()], 0));
+        let report = engine.report();
+        assert!(report.decision.message.contains(word), "{}", report.decision.message);
+        assert_eq!(report.orders.denied_reasons["NoQuote"], 1);
+        // The chance stands: with the next quote it trades.
+        assert_eq!(commands(&step_tick(&mut engine, &tick(3, price))).len(), 1);
+    }
+}
+
+#[test]
+fn a_record_of_the_release_before_has_no_hash_of_its_trades() {
+    let config = config(&USUAL, &json!({}));
+    let mut engine = start(&config);
+    at(&mut engine, 0, "600");
+    let mut saved = engine.snapshot().unwrap();
+    saved.as_object_mut().unwrap().remove("tradesHash").unwrap();
+    let old = restore(&config, &saved);
+    assert_eq!((old.trades_hash(), old.snapshot().unwrap().get("tradesHash")), (None, None));
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    /// The hash that is kept while trades come is that of their list, however often the state was saved between.
+    #[test]
+    fn the_running_hash_is_that_of_the_printed_trades(
+        moves in proptest::collection::vec(-30_i64..=30, 20..120),
+        parts in proptest::collection::vec(proptest::collection::vec(1_u8..=60, 0..4), 40),
+        saves in proptest::collection::vec(any::<bool>(), 40),
+    ) {
+        let config = config(&FEES, &json!({}));
+        let mut engine = start(&config);
+        let (mut cents, mut printed, mut orders) = (60_000, String::new(), 0);
+        for (sequence, step) in moves.iter().enumerate() {
+            cents += step * 40;
+            let effects = step_tick(&mut engine, &tick(sequence as u64, Decimal::new(cents, 2)));
+            for command in commands(&effects) {
+                let updates = news(&command, &parts[orders % parts.len()], &FEES);
+                let again = saves[orders % saves.len()];
+                for update in updates.iter().chain(updates.iter().filter(|_| again)) {
+                    let booked = engine.trades();
+                    step_update(&mut engine, update);
+                    if engine.trades() > booked {
+                        printed.push_str(&Trade::of(update.fill.as_ref().unwrap()).line());
+                    }
+                    if again {
+                        engine = restore(&config, &engine.snapshot().unwrap());
+                    }
+                }
+                orders += 1;
+            }
+        }
+        let mut hash = RunningHash::default();
+        hash.update(printed.as_bytes());
+        prop_assert_eq!(engine.trades_hash(), Some(hash.hex()));
+        let lines: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        prop_assert_eq!(lines.len() as u64, engine.trades());
+    }
+}

@@ -1,0 +1,182 @@
+//! The hashes beside a result: whoever has the same four has the same run. Each is a SHA-256 in hex.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crds::roles::StrategySpec;
+use crds::strategy::StrategyChoice;
+use engine::Engine;
+use engine::messages::Tick;
+use engine::running_hash::RunningHash;
+use engine::strategy::grid::GridParameters;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The field of a record that holds the [`DataHash`] of a strategy's ticks.
+pub const DATA: &str = "data";
+
+/// What a result was made of and what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hashes {
+    /// Of the ticks; absent where the release before took some of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+    parameters: String,
+    program: String,
+    /// Of the trades; absent where the release before booked some of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trades: Option<String>,
+}
+
+impl Hashes {
+    /// The hashes of a strategy as it stands, and of the data that it has taken.
+    pub fn of(spec: &StrategySpec, engine: &Engine, data: Option<&DataHash>) -> Self {
+        Self {
+            data: data.map(DataHash::hex),
+            parameters: sha256(&parameters(spec)),
+            program: sha256(&program(spec)),
+            trades: engine.trades_hash(),
+        }
+    }
+}
+
+/// `{"instruments":…,"risk":…,"strategy":…}` with defaults, keys sorted, without blanks.
+fn parameters(spec: &StrategySpec) -> String {
+    let spec = &spec.spec;
+    let strategy = StrategyChoice { grid: spec.strategy.grid.clone().map(GridParameters::with_defaults) };
+    sorted(json!({ "instruments": spec.instruments, "strategy": strategy, "risk": spec.risk })).to_string()
+}
+
+/// The version of the program and the strategy's name, a line each.
+fn program(spec: &StrategySpec) -> String {
+    format!("{}\n{}\n", env!("CARGO_PKG_VERSION"), spec.spec.strategy.name())
+}
+
+/// The same value with the keys of all objects in their order.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members: BTreeMap<_, _> = members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            Value::Object(members.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
+}
+
+fn sha256(text: &str) -> String {
+    let mut hash = RunningHash::default();
+    hash.update(text.as_bytes());
+    hash.hex()
+}
+
+/// The hash of ticks, and of how many: a record that the release before has gone on with has taken more, and then the
+/// hash is not that of its ticks.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct DataHash {
+    ticks: u64,
+    hash: RunningHash,
+    #[serde(skip)]
+    line: String,
+}
+
+impl DataHash {
+    /// Takes one more tick: `symbol,time,price,bid,ask,bidSize,askSize,volume` and a newline, decimals without trailing
+    /// zeros, empty where the tick has none.
+    pub fn update(&mut self, tick: &Tick) {
+        self.ticks += 1;
+        self.line.clear();
+        let prices = [Some(tick.price), tick.bid, tick.ask].map(|price| price.map(engine::numbers::Price::get));
+        let sizes = [tick.bid_size, tick.ask_size].map(|size| size.map(engine::numbers::Quantity::get));
+        // A text takes all that is written to it.
+        let _ = write!(self.line, "{},{}", tick.symbol, tick.event_time().millis());
+        for decimal in prices.into_iter().chain(sizes).chain([Some(tick.volume.get())]) {
+            self.line.push(',');
+            if let Some(decimal) = decimal {
+                let _ = write!(self.line, "{}", decimal.normalize());
+            }
+        }
+        self.line.push('\n');
+        self.hash.update(self.line.as_bytes());
+    }
+
+    /// That of a record, which is `engine`'s only if it took as many ticks.
+    pub fn saved(field: Option<&str>, engine: &Engine) -> Option<Self> {
+        let saved: Self = serde_json::from_str(field?).ok()?;
+        (saved.ticks == engine.ticks()).then_some(saved)
+    }
+
+    /// The hash so far.
+    pub fn hex(&self) -> String {
+        self.hash.hex()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_is_hashed_as_its_line() {
+        let tick = |text: &str| serde_json::from_str::<Tick>(text).unwrap();
+        let mut data = DataHash::default();
+        data.update(&tick(
+            r#"{"symbol":"BNB/USDT","price":"600.50","volume":"0.10","time":1700000000000,"received":5,"sequence":0}"#,
+        ));
+        assert_eq!(data.line, "BNB/USDT,1700000000000,600.5,,,,,0.1\n");
+        data.update(&tick(
+            r#"{"symbol":"BNB/USDT","price":"600","bid":"599.90","askSize":"0","bidSize":"2.500","volume":"0",
+                "time":1700000001000,"received":5,"sequence":1}"#,
+        ));
+        assert_eq!(data.line, "BNB/USDT,1700000001000,600,599.9,,2.5,0,0\n");
+        let lines = "BNB/USDT,1700000000000,600.5,,,,,0.1\nBNB/USDT,1700000001000,600,599.9,,2.5,0,0\n";
+        assert_eq!(data.hex(), sha256(lines));
+        let saved: DataHash = serde_json::from_str(&serde_json::to_string(&data).unwrap()).unwrap();
+        assert_eq!((saved.hex(), saved.ticks), (data.hex(), 2));
+    }
+
+    fn spec() -> StrategySpec {
+        serde_json::from_value(json!({
+            "name": "g", "generation": 1,
+            "spec": {"accountRef": {"name": "paper"}, "capital": {"USDT": 3000}, "strategy": {"grid": {}},
+                "instruments": [{"symbol": "BNB/USDT", "rules": {"lotSize": "0.001", "tickSize": "0.01"}}]},
+            "account": {"name": "paper", "spec": {"venue": {"paper": {"balances": {}}},
+                "marketData": {"replay": {"file": "d.csv"}}}}
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_hash_of_other_ticks_than_the_engine_took_is_none() {
+        let registry = engine::strategy::Registry::standard();
+        let mut engine = crate::saved::engine(&spec(), "abc", None, &registry).unwrap();
+        let mut data = DataHash::default();
+        for sequence in 0..3 {
+            let tick: Tick = serde_json::from_value(json!({"symbol": "BNB/USDT", "price": "600", "volume": "0",
+                "time": 1_700_000_000_000_u64 + sequence, "received": 0, "sequence": sequence}))
+            .unwrap();
+            let saved = serde_json::to_string(&data).unwrap();
+            assert_eq!(DataHash::saved(Some(&saved), &engine).map(|saved| saved.hex()), Some(data.hex()));
+            let _ = engine.step(tick.event_time(), engine::Event::Tick(tick.clone()));
+            // The release before goes on without it.
+            assert!(DataHash::saved(Some(&saved), &engine).is_none());
+            data.update(&tick);
+        }
+        assert!(DataHash::saved(None, &engine).is_none() && DataHash::saved(Some("{}"), &engine).is_none());
+    }
+
+    #[test]
+    fn parameters_are_hashed_with_their_defaults_and_sorted_keys() {
+        let spec = spec();
+        let expected = "{\"instruments\":[{\"kind\":\"Spot\",\"rules\":{\"lotSize\":\"0.001\",\"minNotional\":\"0\",\
+                        \"tickSize\":\"0.01\"},\"symbol\":\"BNB/USDT\"}],\"risk\":{\"maxOrdersPerMinute\":10,\
+                        \"maxPositionPercent\":\"90\",\"maxTickAgeSeconds\":5,\"minPositionPercent\":\"10\"},\
+                        \"strategy\":{\"grid\":{\"flipThresholdFactor\":\"0.2\",\"gridSizePercent\":\"2\",\
+                        \"maxSlippagePercent\":\"0.1\",\"minTradeIntervalSeconds\":30,\"orderPercent\":\"10\"}}}";
+        assert_eq!(parameters(&spec), expected);
+        assert_eq!(program(&spec), format!("{}\ngrid\n", env!("CARGO_PKG_VERSION")));
+        let mut other = spec.clone();
+        other.spec.capital.clear();
+        assert_eq!(parameters(&other), expected, "capital is no parameter");
+    }
+}
