@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::exit::Failure;
 use crate::fleet;
 use crate::gateway::Counter;
-use crate::hashes::DataHash;
+use crate::hashes::{DataHash, line};
 use crate::outcome::{DataCounts, Outcome};
 use crate::role::Stop;
 use crate::saved;
@@ -168,7 +168,7 @@ impl Market {
                 if chunk.is_empty() {
                     return Ok(data);
                 }
-                chunk.iter().for_each(|tick| data.update(tick));
+                chunk.iter().for_each(|tick| data.update(&line(tick)));
                 for taker in &takers {
                     // A thread takes chunks until there are no more.
                     let _ = taker.send(Arc::clone(&chunk));

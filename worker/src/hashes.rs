@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::Deref;
 
 use crds::roles::StrategySpec;
 use crds::strategy::StrategyChoice;
 use engine::Engine;
-use engine::messages::Tick;
+use engine::messages::{Document, Tick};
+use engine::numbers::{Price, Quantity};
 use engine::running_hash::RunningHash;
 use engine::strategy::grid::GridParameters;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
 /// The field of a record that holds the [`DataHash`] of a strategy's ticks.
@@ -76,28 +78,13 @@ fn sha256(text: &str) -> String {
 pub struct DataHash {
     ticks: u64,
     hash: RunningHash,
-    #[serde(skip)]
-    line: String,
 }
 
 impl DataHash {
-    /// Takes one more tick: `symbol,time,price,bid,ask,bidSize,askSize,volume` and a newline, decimals without trailing
-    /// zeros, empty where the tick has none.
-    pub fn update(&mut self, tick: &Tick) {
+    /// Takes one more tick, as its [`line`].
+    pub fn update(&mut self, line: &str) {
         self.ticks += 1;
-        self.line.clear();
-        let prices = [Some(tick.price), tick.bid, tick.ask].map(|price| price.map(engine::numbers::Price::get));
-        let sizes = [tick.bid_size, tick.ask_size].map(|size| size.map(engine::numbers::Quantity::get));
-        // A text takes all that is written to it.
-        let _ = write!(self.line, "{},{}", tick.symbol, tick.event_time().millis());
-        for decimal in prices.into_iter().chain(sizes).chain([Some(tick.volume.get())]) {
-            self.line.push(',');
-            if let Some(decimal) = decimal {
-                let _ = write!(self.line, "{}", decimal.normalize());
-            }
-        }
-        self.line.push('\n');
-        self.hash.update(self.line.as_bytes());
+        self.hash.update(line.as_bytes());
     }
 
     /// That of a record, which is `engine`'s only if it took as many ticks.
@@ -112,23 +99,81 @@ impl DataHash {
     }
 }
 
+/// A tick of the data as it is hashed: `symbol,time,price,bid,ask,bidSize,askSize,volume` and a newline, decimals without
+/// trailing zeros, empty where the tick has none.
+pub fn line(tick: &Tick) -> String {
+    let prices = [Some(tick.price), tick.bid, tick.ask].map(|price| price.map(Price::get));
+    let sizes = [tick.bid_size, tick.ask_size].map(|size| size.map(Quantity::get));
+    let mut line = format!("{},{}", tick.symbol, tick.event_time().millis());
+    for decimal in prices.into_iter().chain(sizes).chain([Some(tick.volume.get())]) {
+        line.push(',');
+        if let Some(decimal) = decimal {
+            // A text takes all that is written to it.
+            let _ = write!(line, "{}", decimal.normalize());
+        }
+    }
+    line.push('\n');
+    line
+}
+
+/// A tick as it is read from its stream, with its line, which is written once for all who read it.
+#[derive(Debug)]
+pub struct LinedTick {
+    tick: Tick,
+    line: String,
+}
+
+impl LinedTick {
+    /// As it is hashed.
+    pub fn line(&self) -> &str {
+        &self.line
+    }
+}
+
+impl Deref for LinedTick {
+    type Target = Tick;
+
+    fn deref(&self) -> &Tick {
+        &self.tick
+    }
+}
+
+impl Document for LinedTick {
+    const VERSION: u32 = Tick::VERSION;
+}
+
+impl Serialize for LinedTick {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.tick.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for LinedTick {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let tick = Tick::deserialize(deserializer)?;
+        Ok(Self { line: line(&tick), tick })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_tick_is_hashed_as_its_line() {
-        let tick = |text: &str| serde_json::from_str::<Tick>(text).unwrap();
+        let tick = |text: &str| serde_json::from_str::<LinedTick>(text).unwrap();
         let mut data = DataHash::default();
-        data.update(&tick(
+        let first = tick(
             r#"{"symbol":"BNB/USDT","price":"600.50","volume":"0.10","time":1700000000000,"received":5,"sequence":0}"#,
-        ));
-        assert_eq!(data.line, "BNB/USDT,1700000000000,600.5,,,,,0.1\n");
-        data.update(&tick(
+        );
+        data.update(first.line());
+        assert_eq!(first.line(), "BNB/USDT,1700000000000,600.5,,,,,0.1\n");
+        let second = tick(
             r#"{"symbol":"BNB/USDT","price":"600","bid":"599.90","askSize":"0","bidSize":"2.500","volume":"0",
                 "time":1700000001000,"received":5,"sequence":1}"#,
-        ));
-        assert_eq!(data.line, "BNB/USDT,1700000001000,600,599.9,,2.5,0,0\n");
+        );
+        data.update(second.line());
+        assert_eq!(second.line(), "BNB/USDT,1700000001000,600,599.9,,2.5,0,0\n");
         let lines = "BNB/USDT,1700000000000,600.5,,,,,0.1\nBNB/USDT,1700000001000,600,599.9,,2.5,0,0\n";
         assert_eq!(data.hex(), sha256(lines));
         let saved: DataHash = serde_json::from_str(&serde_json::to_string(&data).unwrap()).unwrap();
@@ -160,7 +205,7 @@ mod tests {
             let _ = engine.step(tick.event_time(), engine::Event::Tick(tick.clone()));
             // The release before goes on without it.
             assert!(DataHash::saved(Some(&saved), &engine).is_none());
-            data.update(&tick);
+            data.update(&line(&tick));
         }
         assert!(DataHash::saved(None, &engine).is_none() && DataHash::saved(Some("{}"), &engine).is_none());
     }

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bus::{Desired, Fields, Owner, Record, RegisterVersion, StreamId, StreamKey};
-use engine::messages::{Nudge, Tick};
+use engine::messages::Nudge;
 use venue::MarketData;
 
 use super::Feed;
+use crate::hashes::LinedTick;
 use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::session::{Change, patiently};
 use crds::record::{PHASE, POSITION, Phase, WAITS_FOR};
@@ -277,7 +278,7 @@ async fn place<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey, record: &Record)
     let joined = record.cursors.get(ticks).copied().filter(|cursor| *cursor != StreamId::ZERO);
     let Some(id) = joined else { return Ok(Some(Place::First)) };
     let found = patiently(runtime, || runtime.bus.range(ticks, id, id, 1)).await?;
-    let tick = found.first().and_then(|entry| entry.decode_once::<Tick>().ok());
+    let tick = found.first().and_then(|entry| entry.decode_once::<LinedTick>().ok());
     Ok(tick.map(|tick| Place::After(tick.sequence)))
 }
 

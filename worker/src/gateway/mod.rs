@@ -21,13 +21,14 @@ use bus::{Acquired, Entry, Message, Owner, StreamId, StreamKey, Topic};
 use engine::client_order_id::LedgerId;
 use engine::fees::Fees;
 use engine::instrument::Symbol;
-use engine::messages::{Nudge, OrderCommand, Tick};
+use engine::messages::{Nudge, OrderCommand};
 use engine::time::Timestamp;
 use tracing::Instrument;
 use venue::paper::PaperVenue;
 use venue::{Residence, Venue};
 
 use crate::document::for_outsiders;
+use crate::hashes::LinedTick;
 use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::session::{Change, Done, Session, again_after_conflicts, patiently};
 use crds::roles::{GatewayDesired, GatewaySpec};
@@ -56,7 +57,7 @@ struct Gateway<B, V> {
     nudge_cursor: StreamId,
     tick_cursors: BTreeMap<Symbol, StreamId>,
     /// The tick that caused the last order, and where it stands.
-    last_cause: Option<(StreamKey, StreamId, Arc<Tick>)>,
+    last_cause: Option<(StreamKey, StreamId, Arc<LinedTick>)>,
     messages: Vec<Message>,
     /// Ledgers whose holdings nobody knows, as was told.
     unknown: BTreeSet<LedgerId>,
@@ -199,7 +200,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
 
     fn take_ticks(&mut self, stream: &StreamKey, entries: &[Entry]) {
         for entry in entries {
-            if let Ok(tick) = entry.decode_once::<Tick>() {
+            if let Ok(tick) = entry.decode_once::<LinedTick>() {
                 self.tick_cursors.insert(tick.symbol.clone(), entry.id);
                 self.venue.observe(&tick);
                 self.dirty = true;

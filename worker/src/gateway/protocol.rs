@@ -6,13 +6,14 @@ use std::sync::Arc;
 use bus::{Entry, StreamId, Topic};
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::Symbol;
-use engine::messages::{CommandKind, Inbox, OrderCommand, OrderUpdate, Tick};
+use engine::messages::{CommandKind, Inbox, OrderCommand, OrderUpdate};
 use engine::time::Timestamp;
 use venue::{Outcome, Residence};
 
 use super::desk::{self, Found, Verdict};
 use super::{Gateway, Restore, caused_by};
 use crate::document::DeadLetter;
+use crate::hashes::LinedTick;
 use crate::role::{Bus, Stop};
 use crate::session::patiently;
 use crate::told::Told;
@@ -131,7 +132,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
                 self.wait_from(command);
             }
         }
-        let outcome = self.venue.submit(command, cause.as_deref()).await;
+        let outcome = self.venue.submit(command, cause.as_deref().map(|tick| &**tick)).await;
         let now = self.time_of(command).await?;
         let news = self.desk.settle(id, &outcome, now);
         self.tell(&news);
@@ -157,7 +158,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
 
     /// The tick that caused a command, as it stands in its stream. Commands of many strategies have the same cause: it is
     /// read once.
-    async fn cause(&mut self, command: &OrderCommand) -> Result<Option<Arc<Tick>>, Stop> {
+    async fn cause(&mut self, command: &OrderCommand) -> Result<Option<Arc<LinedTick>>, Stop> {
         let Some(id) = caused_by(command) else { return Ok(None) };
         let stream = self.runtime.identity.keys.market_tick(&self.source, &command.symbol.to_string());
         if let Some((known, at, tick)) = &self.last_cause
@@ -166,7 +167,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             return Ok(Some(Arc::clone(tick)));
         }
         let found = patiently(&self.runtime, || self.runtime.bus.range(&stream, id, id, 1)).await?;
-        let tick = found.first().and_then(|entry| entry.decode_once::<Tick>().ok());
+        let tick = found.first().and_then(|entry| entry.decode_once::<LinedTick>().ok());
         self.last_cause = tick.clone().map(|tick| (stream, id, tick));
         Ok(tick)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bus::{Bounds, Entry, Message, Poison, StreamId, StreamKey, Topic};
 use engine::client_order_id::ClientOrderId;
-use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate, Tick};
+use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate};
 use engine::numbers::Quantity;
 use engine::strategy::DesiredState;
 use engine::{Effect, Event};
@@ -13,6 +13,7 @@ use super::doubt::{MISMATCH, MISMATCH_MESSAGE};
 use super::{COMMAND, Worker};
 use crate::document::{DeadLetter, for_outsiders, message};
 use crate::hashes::DATA;
+use crate::hashes::LinedTick;
 use crate::role::{Bus, Stop};
 use crate::saved::ENGINE;
 use crate::session::{Change, Done, patiently};
@@ -45,14 +46,14 @@ impl<B: Bus> Worker<'_, B> {
         self.runtime.health.ticks(taken);
     }
 
-    fn take_tick(&mut self, tick: &Tick, id: StreamId) {
+    fn take_tick(&mut self, tick: &LinedTick, id: StreamId) {
         // On a replay the engine's now is the tick's own time, and no tick is stale.
         let taken = self.engine.ticks();
         let effects = self.engine.tick(tick.event_time(), tick);
         if let Some(data) = &mut self.data
             && self.engine.ticks() > taken
         {
-            data.update(tick);
+            data.update(tick.line());
         }
         self.batch.tick();
         self.absorb(effects, Some(id));
