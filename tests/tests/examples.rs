@@ -96,8 +96,10 @@ fn backtest_and_run_agree_on_each_example() {
         let (file, data) = (format!("examples/{}", example.file), format!("examples/{}", example.data));
         let backtest = worker(&["backtest", &file, "--data", &data]);
         // What is odd about the real data is said, and nothing else.
-        let odd =
-            backtest.stderr.lines().filter(|line| !line.starts_with("warning: 3 candles are missing in 1 place, "));
+        let odd = backtest
+            .stderr
+            .lines()
+            .filter(|line| !line.starts_with("warning: MissingCandles: 3 candles are missing in 1 place, "));
         assert_eq!(odd.collect::<Vec<_>>(), Vec::<&str>::new(), "{file}");
         let outcome: Value = serde_json::from_str(&backtest.stdout).unwrap();
         let run = worker(&["run", &file, "--output", "json"]);

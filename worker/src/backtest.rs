@@ -76,7 +76,7 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let markets = Market::all(&simulations, data)?;
     for warning in markets.values().flat_map(|market| &market.warnings).collect::<BTreeSet<_>>() {
-        process::say(format_args!("warning: {}", warning.message));
+        process::say(format_args!("warning: {}: {}", warning.kind, warning.message));
     }
     let mut hashes = BTreeMap::new();
     for (key, market) in &markets {
@@ -112,7 +112,7 @@ fn tell_parameters(simulations: &[Simulation]) {
     let mut told: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for simulation in simulations {
         for warning in warning::of_parameters(&simulation.engine) {
-            told.entry(warning.message).or_default().push(&simulation.spec.name);
+            told.entry(format!("{}: {}", warning.kind, warning.message)).or_default().push(&simulation.spec.name);
         }
     }
     for (message, names) in told {

@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::ops::Deref;
 
 use crds::roles::StrategySpec;
-use crds::strategy::StrategyChoice;
+use crds::strategy::{InstrumentSpec, StrategyChoice};
 use engine::Engine;
 use engine::messages::{Document, Tick};
 use engine::numbers::{Price, Quantity};
 use engine::running_hash::RunningHash;
 use engine::strategy::grid::GridParameters;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
@@ -42,11 +43,14 @@ impl Hashes {
     }
 }
 
-/// `{"instruments":…,"risk":…,"strategy":…}` with defaults, keys sorted, without blanks.
+/// `{"instruments":…,"risk":…,"strategy":…}` with defaults, keys sorted, without blanks, decimals without trailing zeros.
+/// An instrument is its symbol, which says its kind, and its rules.
 fn parameters(spec: &StrategySpec) -> String {
     let spec = &spec.spec;
     let strategy = StrategyChoice { grid: spec.strategy.grid.clone().map(GridParameters::with_defaults) };
-    sorted(json!({ "instruments": spec.instruments, "strategy": strategy, "risk": spec.risk })).to_string()
+    let instrument = |instrument: &InstrumentSpec| json!({"symbol": instrument.symbol, "rules": instrument.rules});
+    let instruments: Vec<_> = spec.instruments.iter().map(instrument).collect();
+    normal(json!({ "instruments": instruments, "strategy": strategy, "risk": spec.risk })).to_string()
 }
 
 /// The version of the program and the strategy's name, a line each.
@@ -54,15 +58,20 @@ fn program(spec: &StrategySpec) -> String {
     format!("{}\n{}\n", env!("CARGO_PKG_VERSION"), spec.spec.strategy.name())
 }
 
-/// The same value with the keys of all objects in their order.
-fn sorted(value: Value) -> Value {
+/// The same value with the keys of all objects in their order, and decimals without trailing zeros: it may be written in
+/// more ways than one.
+fn normal(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let members: BTreeMap<_, _> = members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            let members: BTreeMap<_, _> = members.into_iter().map(|(name, value)| (name, normal(value))).collect();
             Value::Object(members.into_iter().collect())
         }
-        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+        Value::Array(items) => Value::Array(items.into_iter().map(normal).collect()),
+        Value::String(text) => match text.parse::<Decimal>() {
+            Ok(decimal) => Value::String(decimal.normalize().to_string()),
+            Err(_) => Value::String(text),
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
 }
 
@@ -213,7 +222,7 @@ mod tests {
     #[test]
     fn parameters_are_hashed_with_their_defaults_and_sorted_keys() {
         let spec = spec();
-        let expected = "{\"instruments\":[{\"kind\":\"Spot\",\"rules\":{\"lotSize\":\"0.001\",\"minNotional\":\"0\",\
+        let expected = "{\"instruments\":[{\"rules\":{\"lotSize\":\"0.001\",\"minNotional\":\"0\",\
                         \"tickSize\":\"0.01\"},\"symbol\":\"BNB/USDT\"}],\"risk\":{\"maxOrdersPerMinute\":10,\
                         \"maxPositionPercent\":\"90\",\"maxTickAgeSeconds\":5,\"minPositionPercent\":\"10\"},\
                         \"strategy\":{\"grid\":{\"flipThresholdFactor\":\"0.2\",\"gridSizePercent\":\"2\",\
@@ -223,5 +232,10 @@ mod tests {
         let mut other = spec.clone();
         other.spec.capital.clear();
         assert_eq!(parameters(&other), expected, "capital is no parameter");
+        let mut text = serde_json::to_value(&spec).unwrap();
+        text["spec"]["instruments"][0]["rules"]["lotSize"] = json!("0.0010");
+        text["spec"]["strategy"]["grid"]["gridSizePercent"] = json!("2.00");
+        let other: StrategySpec = serde_json::from_value(text).unwrap();
+        assert_eq!(parameters(&other), expected, "the same, written otherwise");
     }
 }

@@ -75,6 +75,7 @@ impl<B: Bus> Provisioner<B> {
         let mut strategies = Vec::new();
         for spec in group.strategies.iter().filter(|spec| self.only.as_ref().is_none_or(|only| *only == spec.name)) {
             let owner = keys.strategy(&scope, &spec.name);
+            self.refuse_lost(&gateway, &owner, &spec.name).await?;
             strategies.push(self.place(owner, &uid(&spec.name), &strategy_identity(spec), spec.clone()).await?);
         }
         let mut feed = None;
@@ -85,6 +86,25 @@ impl<B: Bus> Provisioner<B> {
         let places = Places { namespace: group.namespace.clone(), gateway, feed, strategies };
         self.register(&places).await?;
         Ok(places)
+    }
+
+    /// Refuses a strategy without a record that its gateway still has a book for: anew it would trade on the declared
+    /// capital once more, beside what it has traded.
+    async fn refuse_lost(&self, gateway: &Place<GatewaySpec>, owner: &Owner, name: &str) -> Result<(), Failure> {
+        if self.new_ledger {
+            return Ok(());
+        }
+        let register: GatewayDesired = self.present(gateway).await?;
+        let Some(book) = register.books.iter().find(|book| book.strategy == name) else { return Ok(()) };
+        if patiently(&self.runtime, || self.runtime.bus.record(owner)).await?.is_some() {
+            return Ok(());
+        }
+        Err(Failure::refused(format!(
+            "LedgerLost: the store has no record of {}, but its account's gateway has ledger {} of it: it was lost, or closed \
+             by hand. Restore the store from its backup, or start the account afresh with --new-ledger",
+            owner.name(),
+            book.ledger
+        )))
     }
 
     async fn place<S>(&self, owner: Owner, uid: &str, identity: &impl Serialize, spec: S) -> Result<Place<S>, Failure> {

@@ -20,6 +20,8 @@ pub(crate) enum Ending {
     Expired,
     /// The venue refused it.
     Rejected,
+    /// A part of it had traded; the rest did not.
+    InPart,
     /// Cancelled on request, or not over yet.
     Other,
 }
@@ -30,10 +32,10 @@ impl Ending {
             OrderStatus::Denied => Self::NotSent,
             OrderStatus::Expired => Self::Expired,
             OrderStatus::Rejected => Self::Rejected,
+            OrderStatus::PartiallyFilled => Self::InPart,
             OrderStatus::Canceled
             | OrderStatus::Sent
             | OrderStatus::Accepted
-            | OrderStatus::PartiallyFilled
             | OrderStatus::Filled
             | OrderStatus::Unknown => Self::Other,
         }
@@ -45,6 +47,7 @@ impl Ending {
             Self::NotSent => "Not sent",
             Self::Expired => "Expired",
             Self::Rejected => "Rejected",
+            Self::InPart => "In part",
             Self::Other => "Canceled",
         }
     }
@@ -55,6 +58,7 @@ impl Ending {
             Self::NotSent => "not sent",
             Self::Expired => "expired",
             Self::Rejected => "rejected",
+            Self::InPart => "traded in part",
             Self::Other => "cancelled",
         }
     }
@@ -66,39 +70,49 @@ pub(crate) fn why(signal: &StrategySignal) -> String {
     if message.contains(reason.as_str()) { message.clone() } else { format!("{reason}: {message}") }
 }
 
-/// The first order of each kind and reason, as it was told.
+/// Orders of which not all has traded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Untraded(BTreeMap<(Ending, String), String>);
+pub(crate) struct Untraded {
+    /// The first order of each kind and reason, as it was told.
+    firsts: BTreeMap<(Ending, String), String>,
+    /// Those of which a part has traded: in reports they are filled ones.
+    in_part: u64,
+}
 
 impl Untraded {
     /// Takes note of one order; only the first of its kind is kept.
     pub fn note(&mut self, ending: Ending, clock: Clock, signal: &StrategySignal) {
-        if self.0.len() >= KINDS_MAX {
+        self.in_part += u64::from(ending == Ending::InPart);
+        if self.firsts.len() >= KINDS_MAX {
             return;
         }
         let told = || format!("{}  {}", clock.write(signal.time.millis()), why(signal));
-        self.0.entry((ending, signal.reason.clone())).or_insert_with(told);
+        self.firsts.entry((ending, signal.reason.clone())).or_insert_with(told);
     }
 
     /// What a report counts, each count with a hint how to see more and with the first of its orders that were noted; and
     /// of a strategy that did nothing why.
     pub fn lines(&self, report: &Report, hint: &str) -> Vec<String> {
-        let OrderCounts { filled, denied, denied_reasons, expired, rejected, .. } = &report.orders;
+        let OrderCounts { open, filled, denied, denied_reasons, expired, rejected, .. } = &report.orders;
         let reasons: Vec<_> = denied_reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
         let mut lines = Vec::new();
         for (count, ending, reasons) in [
             (*denied, Ending::NotSent, reasons.join(", ")),
             (*expired, Ending::Expired, String::new()),
             (*rejected, Ending::Rejected, String::new()),
+            (self.in_part, Ending::InPart, String::new()),
         ] {
             if count == 0 {
                 continue;
             }
-            let orders = if count == 1 { "1 order".to_owned() } else { format!("{count} orders") };
+            let orders = orders(count);
             let reasons = if reasons.is_empty() { String::new() } else { format!(": {reasons}") };
             lines.push(format!("{orders} {}{reasons}{hint}", ending.words()));
-            let first = self.0.iter().filter(|((kind, _), _)| *kind == ending);
+            let first = self.firsts.iter().filter(|((kind, _), _)| *kind == ending);
             lines.extend(first.map(|(_, told)| format!("  first {told}")));
+        }
+        if *open > 0 {
+            lines.push(format!("{} still open at the end", orders(*open)));
         }
         if *filled == 0 && lines.is_empty() {
             let decision = &report.decision;
@@ -106,4 +120,8 @@ impl Untraded {
         }
         lines
     }
+}
+
+fn orders(count: u64) -> String {
+    if count == 1 { "1 order".to_owned() } else { format!("{count} orders") }
 }

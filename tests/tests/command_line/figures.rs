@@ -152,6 +152,17 @@ fn a_price_finer_than_the_tick_size_keeps_its_digits() {
     );
 }
 
+/// A tick size of nine digits is finer than the eight of an average price: the base keeps the digits of the trade.
+#[test]
+fn a_base_keeps_the_digits_of_the_tick_size() {
+    let manifest = market("X/USDT", "tickSize: \"0.000000001\", lotSize: \"1\"", "USDT: 100, X: 1000000000");
+    let data = "0.000000012 0.000000013 0.000000014 0.000000013 0.000000011";
+    let run = Folder::of(&manifest, &prices(data)).worker("run grid.yaml --output json");
+    let status: Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+    let status = &status["status"];
+    assert_eq!((&status["orders"]["filled"], &status["strategy"]["basePrice"]), (&1.into(), &"0.000000013".into()));
+}
+
 #[test]
 fn the_table_of_a_backtest_is_exact() {
     let manifest = market("DOGE/BTC", "tickSize: \"0.00000001\", lotSize: \"1\"", "BTC: \"0.01\", DOGE: 4000");

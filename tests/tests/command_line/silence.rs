@@ -64,9 +64,34 @@ fn what_the_offer_could_not_fill_is_told() {
         ["600,600,600,9,9", "620,620,620,9,9", "612,612,612,0,9", "630,630,630,9,9"],
     );
     let all = told(&Folder::of(MANIFEST, &data), "run grid.yaml");
-    let line =
-        "first 11-14 22:15  Sell 0.99 limit 612.00 has expired: no more was on offer at the best price (NoSize).\n";
+    let line = "first 11-14 22:15  Sell 0.99 limit 612.00 has expired: 0 was on offer at the best price, less than one lot of \
+         0.001 (NoSize).\n";
     assert!(all.contains(line), "{all}");
+}
+
+/// An order of which a part has traded is a filled one; what of it did not trade is told all the same.
+#[test]
+fn what_an_order_could_trade_in_part_is_told() {
+    let rows = ["600,600,600,9,9", "620,620,620,9,9", "612,612,612,0.257,9", "612,612,612,9,9"];
+    let data = super::folder::ticks("time,price,bid,ask,bidSize,askSize", rows);
+    let folder = Folder::of(&with(MANIFEST, "lotSize: \"0.001\"", "lotSize: \"0.1\""), &data);
+    let why =
+        "Sell 0.9 limit 612.00 has expired after 0.2 had traded: 0.257 was on offer at the best price (NoSize).\n";
+    let lines = format!("  1 order traded in part (-v shows each)\n    first 11-14 22:15  {why}");
+    let said = told(&folder, "run grid.yaml");
+    assert!(said.ends_with(&lines), "{said}");
+    let all = told(&folder, "run grid.yaml -v");
+    assert!(all.contains(&format!("  11-14 22:15  In part  {why}")), "{all}");
+    let backtest = folder.worker("backtest grid.yaml --data prices.csv");
+    assert!(backtest.stderr.contains("grid-bnb-1: 1 order traded in part\n"), "{}", backtest.stderr);
+}
+
+#[test]
+fn an_order_that_the_end_of_the_data_overtook_is_told() {
+    let folder = Folder::of(&with(MANIFEST, "latencyMs: 0", "latencyMs: 60000"), &prices("600 606 620 612"));
+    let said = told(&folder, "run grid.yaml");
+    let line = "  1 order still open at the end\n";
+    assert!(said.contains(line) && !said.contains("no trade"), "{said}");
 }
 
 /// Why there was no trade, where not even an order was wanted; by strategy where there are several.

@@ -70,7 +70,7 @@ fn a_side_that_the_quote_has_empty_denies_with_no_quote_and_is_counted() {
     let rows = ["600,599.90,600.10", "616,615.90,616.10", "613,0,613.10", "612.90,612.80,613"];
     let (result, said) = told(MANIFEST, &ticks("time,price,bid,ask", rows));
     assert_eq!((kinds(&result), &result["orders"]["denied"]), (vec!["EmptyQuotes"], &json!({"NoQuote": 1})));
-    let expected = "warning: 1 tick has nobody on one side of the quote, the first at prices.csv:4: an order to that side is \
+    let expected = "warning: EmptyQuotes: 1 tick has nobody on one side of the quote, the first at prices.csv:4: an order to that side is \
                     denied there (NoQuote).\ngrid-bnb-1: 1 order not sent: NoQuote 1\n  first 11-14 22:15  NoQuote: Sell at \
                     613.00 (high 616.00, turned down 0.4 %): nobody buys: the quote has no bid.\n";
     assert_eq!(said, expected);
@@ -86,7 +86,7 @@ fn prices_finer_than_the_tick_size_are_warned_of_with_the_size_that_fits() {
     let message = "9 ticks have a price between two steps of tickSize 0.01, the first at prices.csv:2: orders are rounded to \
                    tickSize, so they trade at worse prices, or never. If the data are right, write tickSize: \"0.0001\".";
     assert_eq!(result["warnings"], json!([{"kind": "DataFinerThanRules", "message": message}]));
-    assert!(said.starts_with(&format!("warning: {message}\n")), "{said}");
+    assert!(said.starts_with(&format!("warning: DataFinerThanRules: {message}\n")), "{said}");
     // And that size does fit.
     let (result, _) = told(&with(&free, "tickSize: \"0.01\"", "tickSize: \"0.0001\""), &data);
     assert_eq!(result["warnings"], json!([]));
@@ -98,12 +98,14 @@ fn backtest_warns_of_what_run_warns_of() {
     let (result, said) = told(&cheap, &prices(V1));
     let message = "A round trip costs 0.2 % in fees and gains 0.1 % at most: raise gridSizePercent.";
     assert_eq!(result["warnings"], json!([{"kind": "GridBelowFees", "message": message}]));
-    assert!(said.starts_with(&format!("warning: grid-bnb-1: {message}\n")), "{said}");
+    assert!(said.starts_with(&format!("warning: grid-bnb-1: GridBelowFees: {message}\n")), "{said}");
 
     let (result, said) = told(&with(MANIFEST, "basePrice: 600", "basePrice: 60"), &prices(V1));
     assert_eq!(kinds(&result), ["BasePriceFar"]);
     assert!(
-        said.starts_with("warning: grid-bnb-1: basePrice 60 lies 90.00 % from the first price 600: correct"),
+        said.starts_with(
+            "warning: grid-bnb-1: BasePriceFar: basePrice 60 lies 90.00 % from the first price 600: correct"
+        ),
         "{said}"
     );
 
@@ -111,7 +113,12 @@ fn backtest_warns_of_what_run_warns_of() {
     let candles: String = [0, 1, 502].into_iter().map(candle).collect();
     let (result, said) = told(MANIFEST, &format!("open_time_ms,open,high,low,close,volume\n{candles}"));
     assert_eq!((kinds(&result), &result["data"]), (vec!["MissingCandles"], &json!({"ticks": 12, "missing": 500})));
-    assert!(said.starts_with("warning: 500 candles are missing in 1 place, the first before prices.csv:4: "), "{said}");
+    assert!(
+        said.starts_with(
+            "warning: MissingCandles: 500 candles are missing in 1 place, the first before prices.csv:4: "
+        ),
+        "{said}"
+    );
 }
 
 #[test]

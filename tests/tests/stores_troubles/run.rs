@@ -192,6 +192,24 @@ fn a_file_that_was_replaced_in_the_middle_is_refused() {
     runs.equals_backtest();
 }
 
+/// Anew it would trade on the declared capital once more, beside what its gateway's books hold.
+#[test]
+fn a_lost_record_is_no_new_strategy() {
+    let mut runs = Runs::new(scene(1_000));
+    runs.finish(&[]);
+    let again = runs.start(&[]);
+    assert_eq!(again.exit_code(), 0, "{}", again.log());
+    assert!(again.log().contains("goes on where it stood; --new-ledger starts afresh"), "{}", again.log());
+    runs.store.ask(&["DEL", &Stage::record("strategy-grid-1")]);
+    let refused = runs.start(&[]);
+    assert_eq!(refused.exit_code(), REFUSED, "{}", refused.log());
+    for words in ["LedgerLost: the store has no record of strategy-grid-1", "--new-ledger"] {
+        assert!(refused.log().contains(words), "{words:?} is said: {}", refused.log());
+    }
+    runs.finish(&["--new-ledger"]);
+    runs.equals_backtest();
+}
+
 /// The clock of Redis was ahead once, and so is what was written by it. A register is newer than what stands there.
 #[test]
 fn a_clock_that_was_set_back_refuses_nobody() {

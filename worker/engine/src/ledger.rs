@@ -129,7 +129,7 @@ impl Ledger {
 
     /// Cost per base, 8 digits, for display; `None` without a position.
     pub fn average_price(&self) -> Option<Price> {
-        if self.base.is_zero() { None } else { Price::average(self.cost, self.base).ok() }
+        if self.base.is_zero() { None } else { Price::average(self.cost, self.base, 0).ok() }
     }
 
     /// Profit at `price`.

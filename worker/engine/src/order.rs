@@ -263,12 +263,14 @@ impl Order {
         }
     }
 
-    /// The average price of what was booked; `None` where nothing was.
+    /// The average price of what was booked, with at least the digits of its limit, which are those of the tick size;
+    /// `None` where nothing was.
     pub fn average_price(&self) -> Result<Option<Price>, NumberError> {
         if self.filled.is_zero() {
             return Ok(None);
         }
-        Price::average(self.notional, self.filled).map(Some)
+        let tick_places = self.price.map_or(0, |price| price.get().scale());
+        Price::average(self.notional, self.filled, tick_places).map(Some)
     }
 }
 

@@ -251,7 +251,7 @@ proptest! {
             let places = if average.half_even(8) == "0" { 18 } else { 8 };
             let expected = average.half_even(places);
             let in_range = !expected.starts_with('-') && expected != "0" && Exact::of(&expected).is_below(12);
-            gives(Price::average(money(&cost), quantity(&whole)), &expected, in_range)?;
+            gives(Price::average(money(&cost), quantity(&whole), 0), &expected, in_range)?;
         }
         let exact_lot = Exact::of(&lot);
         let (price, tick_size): (Price, Price) = (p.parse().unwrap(), tick.parse().unwrap());

@@ -86,6 +86,23 @@ fn a_base_price_is_far_as_long_as_no_trade_has_moved_it() {
     assert_eq!(column(&restore(&near, &engine.snapshot().unwrap())), "");
 }
 
+/// The price under which parameters were judged is that of the first tick under them, however often the process dies.
+#[test]
+fn a_restart_alone_makes_no_base_price_far() {
+    let near = config(&USUAL, &json!({"basePrice": 600}));
+    let mut paused = near.clone();
+    paused.desired = engine::strategy::DesiredState::Paused;
+    let mut engine = start(&paused);
+    at(&mut engine, 0, "600");
+    at(&mut engine, 1, "1200");
+    let mut again = restore(&paused, &engine.snapshot().unwrap());
+    assert_eq!(column(&again), "");
+    assert_eq!(alerts(&at(&mut again, 2, "1200")), []);
+    let mut edited = config(&USUAL, &json!({"basePrice": 601}));
+    edited.desired = paused.desired;
+    assert_eq!(column(&restore(&edited, &again.snapshot().unwrap())), "BasePriceFar", "the market is elsewhere now");
+}
+
 #[test]
 fn what_the_release_before_saved_as_warnings_halts_and_does_not_warn() {
     let parameters = json!({"gridSizePercent": 2});

@@ -232,8 +232,9 @@ pub(super) fn outcomes(outcomes: &[Outcome]) -> String {
     let mut lines = Vec::new();
     for outcome in outcomes {
         let (ticks, trades) = (grouped(outcome.ticks), outcome.trades.len());
+        let noun = if trades == 1 { "trade" } else { "trades" };
         let clock = clock::exact(outcome.trades.iter().map(|trade| trade.time.millis()));
-        lines.push(format!("{}: {ticks} ticks, {trades} trades", outcome.strategy));
+        lines.push(format!("{}: {ticks} ticks, {trades} {noun}", outcome.strategy));
         for trade in &outcome.trades {
             let when = clock.write(trade.time.millis());
             let fee = format!("fee {} {}", trade.fee, trade.fee_asset);

@@ -106,7 +106,9 @@ impl Screen {
                 let spec = &place.spec;
                 say(format_args!("  strategy  {:width$}  {}", spec.name, strategy_line(spec, first)));
                 let prefix = if several { format!("{:width$}  ", spec.name) } else { String::new() };
-                if let Some(line) = start_line(spec, first) {
+                let goes_on = || "goes on where it stood; --new-ledger starts afresh".to_owned();
+                let line = if place.epoch > 1 { Some(goes_on()) } else { start_line(spec, first) };
+                if let Some(line) = line {
                     let _ = writeln!(starts, "  {prefix}{line}");
                 }
                 self.know(place, prefix, opening_digits(spec, first));

@@ -20,7 +20,7 @@ use crate::client_order_id::LedgerId;
 use crate::fees::Fees;
 use crate::instrument::Instrument;
 use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, StateSnapshot, StrategySignal, Tick};
-use crate::numbers::{Notional, Quantity};
+use crate::numbers::{Notional, Price, Quantity};
 use crate::order::Order;
 use crate::report::{OrderCounts, Report};
 use crate::risk::{Approved, PositionBounds, PositionLimits, RiskParameters};
@@ -127,7 +127,8 @@ impl Engine {
         let mut engine = Self::with(config, definition, strategy, state);
         if let Some(last) = &engine.state.last_tick {
             // So that it shows what holds now, also where no tick will come any more. Told with the next tick.
-            engine.warnings = engine.strategy.warnings(last, &engine.config.fees);
+            let first = Tick { price: engine.judged_at(last.price), ..last.clone() };
+            engine.warnings = engine.strategy.warnings(&first, &engine.config.fees);
         }
         Ok(engine)
     }
@@ -136,6 +137,22 @@ impl Engine {
         let (kind, bounds) = (definition.name, definition.position_bounds);
         let limits = config.risk.position_limits();
         Self { config, kind, bounds, limits, strategy, warnings: Vec::new(), judged: false, state, calm: None }
+    }
+
+    /// At which price the parameters are judged: that of the first tick under them, which is `now` where they are new. The
+    /// release before judged them at the first tick of the ledger.
+    fn judged_at(&self, now: Price) -> Price {
+        match &self.state.judged {
+            Some(judged) if judged.parameters == self.parameters_hash() => judged.price,
+            Some(_) => now,
+            None => self.state.ledger.opening().map_or(now, |opening| opening.price),
+        }
+    }
+
+    fn parameters_hash(&self) -> String {
+        let mut hash = RunningHash::default();
+        hash.update(self.config.parameters.to_string().as_bytes());
+        hash.hex()
     }
 
     /// All state, for [`Engine::restore`].

@@ -231,6 +231,7 @@ impl Engine {
             Some(_) | None => format!(": {reason}"),
         };
         let message = format!("{} {}{price} {end}{traded}{why}.", order.side, order.quantity);
+        let status = if order.filled.is_zero() { status } else { OrderStatus::PartiallyFilled };
         Some((status, Decision::new(reason, message)))
     }
 
@@ -238,14 +239,19 @@ impl Engine {
     fn market_of(&self, order: &Order) -> Option<String> {
         let tick = self.state.last_tick.as_ref().filter(|tick| order.matched == Some(tick.sequence))?;
         let (best, limit) = (tick.best(order.side), order.price?);
-        let (is_beyond, is_empty) = match order.side {
-            Side::Buy => (best > limit, tick.has_no_ask()),
-            Side::Sell => (best < limit, tick.has_no_bid()),
+        let (is_beyond, is_empty, size) = match order.side {
+            Side::Buy => (best > limit, tick.has_no_ask(), tick.ask_size),
+            Side::Sell => (best < limit, tick.has_no_bid(), tick.bid_size),
         };
-        Some(match (is_empty, is_beyond) {
-            (true, _) => "nobody was on the other side of the market".to_owned(),
-            (false, true) => format!("the market was at {}", best.shown_in(self.config.instrument.tick_size)),
-            (false, false) => "no more was on offer at the best price".to_owned(),
+        let lot = self.config.instrument.lot_size;
+        Some(match (is_empty, is_beyond, size) {
+            (true, _, _) => "nobody was on the other side of the market".to_owned(),
+            (false, true, _) => format!("the market was at {}", best.shown_in(self.config.instrument.tick_size)),
+            (false, false, Some(size)) if size < lot => {
+                format!("{size} was on offer at the best price, less than one lot of {lot}")
+            }
+            (false, false, Some(size)) => format!("{size} was on offer at the best price"),
+            (false, false, None) => "no more was on offer at the best price".to_owned(),
         })
     }
 

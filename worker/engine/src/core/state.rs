@@ -10,7 +10,7 @@ use super::closed::ClosedOrders;
 use super::sequence::Gap;
 use crate::ledger::Ledger;
 use crate::messages::{AlertKind, Side, Tick};
-use crate::numbers::{Notional, NumberError, Ratio};
+use crate::numbers::{Notional, NumberError, Price, Ratio};
 use crate::order::Order;
 use crate::report::{Decision, OrderCounts, RecentTrade};
 use crate::risk::{OrderRate, RiskState};
@@ -45,6 +45,16 @@ pub enum RestoreError {
 #[derive(Debug, thiserror::Error)]
 #[error("the state cannot be saved: {0}")]
 pub struct SnapshotError(#[from] serde_json::Error);
+
+/// Parameters that were judged: they stay judged at this price, however often the process dies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Judged {
+    /// Their SHA-256.
+    pub parameters: String,
+    /// The price of the first tick under them.
+    pub price: Price,
+}
 
 /// All that an engine remembers but what its strategy does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -108,6 +118,9 @@ pub(super) struct State {
     /// The warnings about parameters that were told last: what stays as it is, is not told again after a restart.
     #[serde(default)]
     pub warned: Vec<AlertKind>,
+    /// What was judged last, and at which price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
     /// The highest equity so far.
     pub peak: Notional,
     /// The deepest fall from a peak, as a share of it.
@@ -156,6 +169,7 @@ impl State {
             told: Decision::waiting().reason,
             halts: Vec::new(),
             warned: Vec::new(),
+            judged: None,
             peak: Notional::ZERO,
             deepest_fall: Ratio::ZERO,
             strategy: Value::Null,

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use rust_decimal::Decimal;
+
 use super::Engine;
 use super::turn::Turn;
 use crate::Effect;
@@ -11,13 +13,21 @@ use crate::messages::AlertKind;
 use crate::numbers::Notional;
 use crate::time::Timestamp;
 
+/// What two that round at the eighteenth place each, or one of which is of the release before and rounds nothing, may
+/// be apart after any number of trades. No trade, and no fee of one, is worth so little.
+const ROUNDING: Decimal = Decimal::from_parts(1, 0, 0, false, 12);
+
+fn agree(one: Notional, other: Notional) -> bool {
+    one.minus(other).is_ok_and(|difference| difference.get().abs() <= ROUNDING)
+}
+
 impl Engine {
     /// What the ledger holds and the sub-account does not, or the other way round, in words; `None` where they agree.
     pub fn differs_from(&self, sub_account: &BTreeMap<Asset, Notional>) -> Option<String> {
         let (symbol, ledger) = (&self.config.instrument.symbol, &self.state.ledger);
         let told = |asset: &Asset| sub_account.get(asset).copied().unwrap_or_default();
         let (base, quote) = (told(symbol.base()), told(symbol.quote()));
-        if base == Notional::from(ledger.base()) && quote == ledger.quote() {
+        if agree(base, Notional::from(ledger.base())) && agree(quote, ledger.quote()) {
             return None;
         }
         Some(format!(

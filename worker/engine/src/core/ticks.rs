@@ -3,6 +3,7 @@
 use super::Engine;
 use super::calm::{Calm, Standing};
 use super::sequence::{Follows, Gap, follows};
+use super::state::Judged;
 use super::turn::Turn;
 use crate::Effect;
 use crate::client_order_id::ClientOrderId;
@@ -54,7 +55,9 @@ impl Engine {
 
     /// Judges the parameters at the first tick under them, and tells what is new.
     fn judge(&mut self, turn: &mut Turn, tick: &Tick) {
-        self.warnings = self.strategy.warnings(tick, &self.config.fees);
+        let price = self.judged_at(tick.price);
+        self.state.judged = Some(Judged { parameters: self.parameters_hash(), price });
+        self.warnings = self.strategy.warnings(&Tick { price, ..tick.clone() }, &self.config.fees);
         let kinds: Vec<_> = self.warnings.iter().map(|warning| warning.kind).collect();
         for warning in self.warnings.iter().filter(|warning| !self.state.warned.contains(&warning.kind)) {
             turn.alert(&self.config, Severity::Warning, warning.clone());

@@ -40,7 +40,8 @@ pub struct StrategySignal {
     pub reason: String,
     /// Why, in words.
     pub message: String,
-    /// Of an order that ended before all of it had traded: how. Denied where it was not even sent.
+    /// Of an order that ended before all of it had traded: how. Denied where it was not even sent, PartiallyFilled where a
+    /// part had traded.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub outcome: Option<OrderStatus>,
     /// Event time.

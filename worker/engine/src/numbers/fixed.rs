@@ -60,35 +60,61 @@ pub(super) fn read_short(text: &str) -> Option<(i128, u32)> {
     Some((if negative { -units } else { units }, places))
 }
 
+/// A plain decimal of any length as (units of `10^-places`, places as written), where it is exact; `None` where it has
+/// more places than that, zeros apart, or is no decimal. What is written here is read here, and a [`Decimal`] would not
+/// hold all of it.
+pub(super) fn read(text: &str, places: u32) -> Option<(i128, u32)> {
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+    let (whole, fraction) = match digits.split_once('.') {
+        Some((_, "")) => return None,
+        Some(parts) => parts,
+        None => (digits, ""),
+    };
+    let most = usize::try_from(places).ok()?;
+    let fraction = if fraction.len() > most { fraction.trim_end_matches('0') } else { fraction };
+    if whole.is_empty() || fraction.len() > most {
+        return None;
+    }
+    let mut mantissa = 0_i128;
+    for byte in whole.bytes().chain(fraction.bytes()) {
+        let digit = byte.is_ascii_digit().then(|| i128::from(byte - b'0'))?;
+        mantissa = mantissa.checked_mul(10)?.checked_add(digit)?;
+    }
+    let written = u32::try_from(fraction.len()).ok()?;
+    let units = mantissa.checked_mul(ten_to(places - written))?;
+    Some((if negative { -units } else { units }, written))
+}
+
 /// `value` in units of `10^-places`, and whether that is exact; rounded half to even where it is not. `value` is
 /// below 10^15 in size.
 pub(super) fn units_of(value: Decimal, places: u32) -> (i128, bool) {
     let (mantissa, scale) = (value.mantissa(), value.scale());
     let Some(over) = scale.checked_sub(places) else { return (mantissa * ten_to(places - scale), true) };
-    let divisor = ten_to(over);
-    let (quotient, rest) = (mantissa / divisor, (mantissa % divisor).abs());
-    let up = match rest.cmp(&(divisor - rest)) {
-        std::cmp::Ordering::Less => false,
-        std::cmp::Ordering::Equal => over > 0 && quotient % 2 != 0,
-        std::cmp::Ordering::Greater => over > 0,
-    };
-    (if up { quotient + mantissa.signum() } else { quotient }, rest == 0)
+    half_even(mantissa, ten_to(over))
 }
 
 /// The decimal of `units × 10^-places`, without trailing zeros. Where its 28 digits do not hold all, the last ones are
 /// rounded half to even: it is for showing.
 pub(super) fn decimal_of(units: i128, places: u32) -> Decimal {
-    let (mut units, mut places) = stripped(units, places, 0);
-    loop {
-        if let Ok(value) = Decimal::try_from_i128_with_scale(units, places) {
-            return value;
-        }
-        let rest = (units % 10).abs();
-        let up = rest > 5 || (rest == 5 && units / 10 % 2 != 0);
-        units = units / 10 + if up { units.signum() } else { 0 };
-        // A number of these types is below 10^15, so its last places are gone before its first digits are.
-        places = places.saturating_sub(1);
-    }
+    let (units, places) = stripped(units, places, 0);
+    // A number of these types is below 10^15, so its last places are gone before its first digits are.
+    let rounded = (0..=places).find_map(|over| {
+        let units = half_even(units, ten_to(over)).0;
+        Decimal::try_from_i128_with_scale(units, places - over).ok()
+    });
+    rounded.unwrap_or_default()
+}
+
+/// `units / divisor`, rounded half to even, and whether that is exact.
+fn half_even(units: i128, divisor: i128) -> (i128, bool) {
+    let (quotient, rest) = (units / divisor, (units % divisor).abs());
+    let up = rest != 0
+        && match rest.cmp(&(divisor - rest)) {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Equal => quotient % 2 != 0,
+            std::cmp::Ordering::Greater => true,
+        };
+    (if up { quotient + units.signum() } else { quotient }, rest == 0)
 }
 
 /// Without trailing zeros after the point, down to `least` places.

@@ -104,7 +104,7 @@ impl FromStr for Notional {
     type Err = NumberError;
 
     fn from_str(text: &str) -> Result<Self, NumberError> {
-        match fixed::read_short(text) {
+        match fixed::read_short(text).or_else(|| fixed::read(text, fixed::PLACES)) {
             Some((units, _)) if units.abs() < LIMIT => Ok(Self(units)),
             Some(_) | None => Self::new(exact::parse(text)?),
         }
@@ -120,6 +120,26 @@ impl fmt::Display for Notional {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Longer than a `Decimal` holds, and in range: it came into records and could not be read back.
+    #[test]
+    fn what_is_written_is_read_whatever_its_length() {
+        for text in [
+            "506556608149.118301830245456726",
+            "-403072515689.519291279100714688",
+            "999999999999999.999999999999999999",
+            "-0.000000000000000001",
+            "79228162514264.337593543950335001",
+        ] {
+            let amount: Notional = text.parse().unwrap();
+            assert_eq!(amount.to_string(), text);
+            assert_eq!(serde_json::from_str::<Notional>(&serde_json::to_string(&amount).unwrap()).unwrap(), amount);
+        }
+        assert_eq!("79228162514264.3375935439503350010".parse(), "79228162514264.337593543950335001".parse::<Notional>());
+        for text in ["1000000000000000", "79228162514264.33759354395033500e", "5.", ".5", "+5", "", "-"] {
+            assert!(text.parse::<Notional>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn relieves_by_the_published_formula_also_with_the_last_coin() {

@@ -37,7 +37,7 @@ const RANGE: &str = "above 0 and below 10^12";
 pub struct PriceBound(i128);
 
 impl Price {
-    /// Digits after the point of an average price, by contract.
+    /// Digits after the point of an average price, by contract, where the tick size has no more.
     pub const AVERAGE_PLACES: u32 = 8;
 
     /// Checks the range; keeps the digits as given. More than 18 of them after the point are refused.
@@ -164,14 +164,16 @@ impl Price {
         Ok(Self::checked(value, fixed::PLACES)?.normalised())
     }
 
-    /// `notional / quantity`, rounded half to even at 8 digits; at 18 where 8 would leave nothing of it.
-    pub fn average(notional: Notional, quantity: Quantity) -> Result<Self, NumberError> {
+    /// `notional / quantity`, rounded half to even at 8 digits, at `least` where that is more, and at 18 where these would
+    /// leave nothing of it.
+    pub fn average(notional: Notional, quantity: Quantity, least: u32) -> Result<Self, NumberError> {
         let operation = "average price";
         let at = |places: u32| {
             let value = wide::half_even(notional.units(), fixed::ten_to(places), quantity.units(), 1)?;
             Some(value * I256::from(fixed::ten_to(fixed::PLACES - places)))
         };
-        let value = at(Self::AVERAGE_PLACES).filter(|value| *value != I256::ZERO).or_else(|| at(fixed::PLACES));
+        let places = Self::AVERAGE_PLACES.max(least).min(fixed::PLACES);
+        let value = at(places).filter(|value| *value != I256::ZERO).or_else(|| at(fixed::PLACES));
         Ok(Self::checked(value.ok_or(NumberError::TooManyDigits { operation })?, fixed::PLACES)?.normalised())
     }
 
@@ -234,7 +236,8 @@ impl FromStr for Price {
     type Err = NumberError;
 
     fn from_str(text: &str) -> Result<Self, NumberError> {
-        match fixed::read_short(text).and_then(|(units, places)| Self::of_units(units, places)) {
+        let read = fixed::read_short(text).or_else(|| fixed::read(text, fixed::PLACES));
+        match read.and_then(|(units, places)| Self::of_units(units, places)) {
             Some(price) => Ok(price),
             None => Self::new(exact::parse(text)?),
         }
@@ -281,7 +284,7 @@ mod tests {
     #[test]
     fn averages_half_even_at_eight_digits() {
         let average = |notional: &str, quantity: &str| {
-            Price::average(notional.parse().unwrap(), quantity.parse().unwrap()).unwrap().to_string()
+            Price::average(notional.parse().unwrap(), quantity.parse().unwrap(), 2).unwrap().to_string()
         };
         assert_eq!(average("2", "3"), "0.66666667");
         assert_eq!(average("605.7625", "0.989"), "612.5");

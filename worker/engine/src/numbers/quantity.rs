@@ -104,7 +104,7 @@ impl FromStr for Quantity {
     type Err = NumberError;
 
     fn from_str(text: &str) -> Result<Self, NumberError> {
-        match fixed::read_short(text) {
+        match fixed::read_short(text).or_else(|| fixed::read(text, fixed::PLACES)) {
             Some((units, _)) if (0..LIMIT).contains(&units) => Ok(Self(units)),
             Some(_) | None => Self::new(exact::parse(text)?),
         }

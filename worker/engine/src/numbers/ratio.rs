@@ -89,7 +89,10 @@ impl FromStr for Ratio {
     type Err = NumberError;
 
     fn from_str(text: &str) -> Result<Self, NumberError> {
-        Self::new(exact::parse(text)?)
+        match fixed::read(text, PLACES) {
+            Some((units, _)) if units.abs() < LIMIT => Ok(Self(units)),
+            Some(_) | None => Self::new(exact::parse(text)?),
+        }
     }
 }
 

@@ -113,13 +113,14 @@ pub fn change_percent(before: Notional, after: Notional) -> Option<Decimal> {
 }
 
 /// Thresholds beside a price, all with the same digits: those of the tick size, and more where the price has more or
-/// rounding would blur how far a threshold is from it.
+/// rounding would blur how far a threshold is from it, or move it by more than a hundredth.
 pub fn thresholds<const N: usize>(thresholds: [Decimal; N], price: Price, tick_size: Price) -> [String; N] {
     let least = price.shown_in(tick_size).get().scale();
     let is_blurred = |threshold: Decimal, places| {
         let off = |from: Decimal| from.checked_sub(threshold).unwrap_or_default().abs();
         let quarter = off(price.get()).checked_mul(Decimal::new(25, 2)).unwrap_or(Decimal::MAX);
-        off(threshold.round_dp(places)) > quarter
+        let hundredth = threshold.checked_mul(Decimal::new(1, 2)).unwrap_or(Decimal::MAX);
+        off(threshold.round_dp(places)) > quarter.min(hundredth)
     };
     let needed = |threshold: Decimal| (least..PLACES_MAX).find(|places| !is_blurred(threshold, *places));
     let places = thresholds.iter().filter_map(|threshold| needed(*threshold)).max().unwrap_or(least);
@@ -264,6 +265,7 @@ mod tests {
             (["600.06", "599.94"], "600", "1", ["600.06", "599.94"]),
             (["10200000", "9800000"], "10000000", "1", ["10200000", "9800000"]),
             (["598.128", "574.672"], "598.13", "0.01", ["598.128", "574.672"]),
+            (["0.0000459", "0.0000441"], "0.00008", "0.01", ["0.000046", "0.000044"]),
         ] {
             let shows = thresholds(values.map(decimal), price.parse().unwrap(), tick_size.parse().unwrap());
             assert_eq!(shows, shown, "{values:?} beside {price}");
