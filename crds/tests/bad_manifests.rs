@@ -103,6 +103,15 @@ fn decimals_are_integers_or_quoted() {
             "\" 5\" is not a plain decimal; write it like 600 or \"612.50\", with at most 15 digits before and 9 after the \
              point",
         ),
+        ("\"0.0100000000\"", "\"0.0100000000\" has more than 9 digits after the point; write \"0.01\""),
+        ("5.000000000000", "5.000000000000 has more than 9 digits after the point; write \"5\""),
+        ("\"100.00000000000\"", "\"100.00000000000\" has more than 9 digits after the point; write \"100\""),
+        ("\"2.1234567891\"", "\"2.1234567891\" has more than 9 digits after the point; round it to 9"),
+        (
+            "\"0.0000000001\"",
+            "\"0.0000000001\" has more than 9 digits after the point, and numbers so small are not supported; count the \
+             coin in thousands: trade a symbol such as 1000X/USDT, with prices times 1000 and quantities divided by 1000",
+        ),
         (
             "1234567890123456",
             "1234567890123456 is not a plain decimal; write it like 600 or \"612.50\", with at most 15 digits before and \

@@ -25,6 +25,9 @@ pub(super) fn key(text: &str, plain: bool) -> Result<(), String> {
 
 /// A decimal as text, so that no reader makes a float of it.
 pub(super) fn decimal(text: &str, plain: bool) -> Result<Value, String> {
+    if let Some(reason) = too_many_places(text, plain) {
+        return Err(reason);
+    }
     match (plain, scalar::classify(text)) {
         (true, Plain::Null) => return Err(NO_VALUE.to_owned()),
         (true, Plain::Number) => return Err(scalar::refuse_number(text)),
@@ -41,6 +44,35 @@ pub(super) fn decimal(text: &str, plain: bool) -> Result<Value, String> {
     Err(format!(
         "{shown} is not a plain decimal; write it like 600 or \"612.50\", with at most 15 digits before and 9 after \
          the point"
+    ))
+}
+
+/// Why a number with more than 9 digits after the point is refused; `None` where it has fewer, or is no number.
+fn too_many_places(text: &str, plain: bool) -> Option<String> {
+    let (whole, fraction) = text.split_once('.')?;
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() <= 9 {
+        return None;
+    }
+    let shown = if plain { text.to_owned() } else { format!("{text:?}") };
+    let told = format!("{shown} has more than 9 digits after the point");
+    let whole = whole.trim_start_matches('0');
+    let kept = fraction.trim_end_matches('0');
+    if kept.len() <= 9 {
+        let whole = if whole.is_empty() { "0" } else { whole };
+        let short = if kept.is_empty() { whole.to_owned() } else { format!("{whole}.{kept}") };
+        // Any other fault of the number is told by who finds it.
+        return short.parse::<ExactDecimal>().is_ok().then(|| format!("{told}; write \"{short}\""));
+    }
+    let zeros = kept.len() - kept.trim_start_matches('0').len();
+    // As of data: six digits that are left change its worth by less than 0.001 %.
+    if !whole.is_empty() || zeros + 6 <= 9 {
+        return Some(format!("{told}; round it to 9"));
+    }
+    let (unit, times) = if kept.len() <= 12 { ("thousands", "1000") } else { ("millions", "1000000") };
+    Some(format!(
+        "{told}, and numbers so small are not supported; count the coin in {unit}: trade a symbol such as \
+         {times}X/USDT, with prices times {times} and quantities divided by {times}"
     ))
 }
 

@@ -310,7 +310,7 @@ const STRATEGIES: &[Case] = &[
         BothAlike("all amounts are 0; give the strategy something to trade with"),
     ),
     (12, "    USDT: \"1234567890123456\"", "spec.capital.USDT", Both("is not a plain decimal", MATCH)),
-    (12, "    USDT: \"0.0000000001\"", "spec.capital.USDT", Both("is not a plain decimal", MATCH)),
+    (12, "    USDT: \"0.0000000001\"", "spec.capital.USDT", Both("has more than 9 digits after the point", MATCH)),
     // The union, names, references, fields.
     (
         4,

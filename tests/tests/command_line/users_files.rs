@@ -87,3 +87,73 @@ fn slips_are_told_with_what_to_write() {
     folder.write("prices.csv", b"PAR1\x15\x04");
     folder.refuses("run grid.yaml", 4, "prices.csv: is a Parquet file; export it as CSV, plain or gzipped");
 }
+
+#[test]
+fn what_exporters_write_in_another_form_is_told_with_the_form_that_is_read() {
+    let folder = Folder::of(MANIFEST, "");
+    let candle = "1700006400000,600,600,600,600,1\n1700010000000,600,600,600,600,1\n";
+    for (content, said) in [
+        (
+            "time,price\n1700006400000000,600\n".to_owned(),
+            "2: time: 1700006400000000 is a time in µs; write ms: 1700006400000, and so in each row",
+        ),
+        (
+            "time,price\n1700006400.123,600\n".to_owned(),
+            "2: time: 1700006400.123 is a time in seconds; write ms: 1700006400123, and so in each row",
+        ),
+        (
+            "time,price\n1.7E+12,600\n".to_owned(),
+            "2: time: 1.7E+12 is a time in scientific notation, which loses digits; write ms: 1700000000000, and so in each \
+             row",
+        ),
+        (
+            "time,price\n1700006400000,600\n1700006460,600\n".to_owned(),
+            "3: time: 1700006460 is a time in seconds; write ms: 1700006460000, and so in each row",
+        ),
+        (
+            format!("open_time_ms,open,high,low,close,volume\n{candle}1700013600,600,600,600,600,1\n"),
+            "4: open_time_ms: 1700013600 is a time in seconds; write ms: 1700013600000, and so in each row",
+        ),
+        (
+            "time,price,bid,ask\n1000,600,599,601\n2000,600,602,601\n3000,600,602,601\n4000,600,599,601\n".to_owned(),
+            "3: bid: 602 is above ask 601; the rows before it are fine: correct this one, or remove it; 1 more row is like \
+             it",
+        ),
+    ] {
+        folder.write("prices.csv", content);
+        folder.refuses("backtest grid.yaml --data prices.csv", 4, &format!("prices.csv:{said}"));
+    }
+    let utf16: Vec<u8> = "time,price\n1000,600\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    folder.write("prices.csv", utf16);
+    folder.refuses("run grid.yaml", 4, "prices.csv: is UTF-16 text; save the file as UTF-8");
+    // TradingView's average of the volume is left out.
+    let rows = candle.replace('\n', ",7\n");
+    folder.write("prices.csv", format!("time,open,high,low,close,Volume,Volume MA\n{rows}"));
+    assert_eq!(folder.worker("backtest grid.yaml --data prices.csv").code, Some(0));
+}
+
+#[test]
+fn a_header_of_another_form_is_told_with_the_one_that_is_read() {
+    let folder = Folder::of(MANIFEST, "");
+    for (header, said) in [
+        (
+            "date,open,high,low,close,volume",
+            "\"date,open,high,low,close,volume\" is of no known format: dates are not read; write the time in s, ms or µs, \
+             and name its column time; known are ",
+        ),
+        (
+            "time;price",
+            "\"time;price\" is of no known format: its columns are separated by semicolons; separate them by commas; known are ",
+        ),
+        (
+            ",timestamp,open,high,low,close,volume",
+            "the first column has no name; remove it, in pandas with to_csv(FILE, index=False); known are ",
+        ),
+        ("time,open,high,low,close,RSI", "column \"RSI\" is not known; correct its name, or remove it; known are "),
+    ] {
+        folder.write("prices.csv", format!("{header}\n1,2,3\n"));
+        let finished = folder.worker("backtest grid.yaml --data prices.csv");
+        assert_eq!(finished.code, Some(4), "{finished:?}");
+        assert!(finished.stderr.starts_with(&format!("prices.csv:1: header: {said}")), "{finished:?}");
+    }
+}

@@ -68,11 +68,15 @@ pub enum ValueError {
         /// A good value.
         example: &'static str,
     },
-    /// Seconds where milliseconds belong.
-    #[error("{seconds} is a time in seconds; write ms: {seconds}000, and so in each row")]
-    Seconds {
+    /// A time in another unit or notation than the milliseconds that belong there.
+    #[error("{text} is a time in {unit}; write ms: {millis}, and so in each row")]
+    NotMillis {
         /// What was read.
-        seconds: i64,
+        text: String,
+        /// The unit or notation in words.
+        unit: &'static str,
+        /// The same time in ms.
+        millis: i64,
     },
     /// A time between two milliseconds, to drop a part of which would move a candle in silence.
     #[error("{text:?} lies between two milliseconds; candles begin on one")]
@@ -85,6 +89,14 @@ pub enum ValueError {
 impl ValueError {
     fn time(text: &str, unit: &'static str, example: &'static str) -> Self {
         Self::Time { text: shown(text), unit, example }
+    }
+
+    /// Why a text is no time in ms, or in another of `units`: most likely it is a time in yet another one.
+    fn millis(text: &str, units: &'static str) -> Self {
+        match other_unit(text) {
+            Some((unit, millis)) => Self::NotMillis { text: shown(text), unit, millis },
+            None => Self::time(text, units, "1700000000000"),
+        }
     }
 }
 
@@ -151,7 +163,7 @@ pub(crate) fn volume(text: &str) -> Result<Volume, ValueError> {
 pub(crate) fn millis(text: &str) -> Result<Timestamp, ValueError> {
     match integer(text) {
         Some(millis) if millis <= MILLIS_MAX => Ok(Timestamp::from_millis(millis)),
-        _ => Err(ValueError::time(text, "ms", "1700000000000")),
+        _ => Err(ValueError::millis(text, "ms")),
     }
 }
 
@@ -159,7 +171,12 @@ pub(crate) fn millis(text: &str) -> Result<Timestamp, ValueError> {
 /// from 0.
 pub(crate) fn check_first_millis(time: Timestamp) -> Result<(), ValueError> {
     let seconds = time.millis();
-    if SECONDS.contains(&seconds) { Err(ValueError::Seconds { seconds }) } else { Ok(()) }
+    if SECONDS.contains(&seconds) { Err(ValueError::millis(&seconds.to_string(), "ms")) } else { Ok(()) }
+}
+
+/// Refuses a time in seconds below one in milliseconds.
+pub(crate) fn check_later_millis(time: Timestamp, previous: Timestamp) -> Result<(), ValueError> {
+    if previous.millis() >= SECONDS.end { check_first_millis(time) } else { Ok(()) }
 }
 
 /// A time in milliseconds or, told by its size, in microseconds, that came as a number.
@@ -168,7 +185,7 @@ pub(crate) fn checked_millis(time: i64) -> Result<Timestamp, ValueError> {
     if (0..=MILLIS_MAX).contains(&millis) {
         Ok(Timestamp::from_millis(millis))
     } else {
-        Err(ValueError::time(&time.to_string(), "ms", "1700000000000"))
+        Err(ValueError::millis(&time.to_string(), "ms"))
     }
 }
 
@@ -177,7 +194,7 @@ pub(crate) fn millis_or_micros(text: &str) -> Result<Timestamp, ValueError> {
     match integer(text) {
         Some(millis) if millis < MICROS_MIN => Ok(Timestamp::from_millis(millis)),
         Some(micros) if micros / 1_000 <= MILLIS_MAX => Ok(Timestamp::from_millis(micros / 1_000)),
-        _ => Err(ValueError::time(text, "ms or µs", "1700000000000")),
+        _ => Err(ValueError::millis(text, "ms or µs")),
     }
 }
 
@@ -199,7 +216,7 @@ pub(crate) fn any_unit(text: &str) -> Result<Timestamp, ValueError> {
     match integer(text) {
         Some(seconds) if seconds < SECONDS.end => Ok(Timestamp::from_millis(seconds * 1_000)),
         Some(_) => whole_millis_or_micros(text),
-        None => Err(ValueError::time(text, "s, ms or µs", "1700000000000")),
+        None => Err(ValueError::millis(text, "s, ms or µs")),
     }
 }
 
@@ -217,6 +234,28 @@ pub(crate) fn nanos(text: &str) -> Result<Timestamp, ValueError> {
         Some(nanos) if nanos >= NANOS_MIN => Ok(Timestamp::from_millis(nanos / 1_000_000)),
         _ => Err(ValueError::time(text, "ns", "1700000000000000000")),
     }
+}
+
+/// The unit or notation of a time that is no whole number of milliseconds, told by its size, and the time in ms.
+fn other_unit(text: &str) -> Option<(&'static str, i64)> {
+    let plain = plain(text).ok()?;
+    let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
+    let value = integer(whole)?;
+    let (unit, millis) = if SECONDS.contains(&value) {
+        let thousandths = integer(&format!("{fraction:0<3}")[..3])?;
+        ("seconds", value * 1_000 + thousandths)
+    } else if value >= NANOS_MIN {
+        ("ns", value / 1_000_000)
+    } else if value >= MICROS_MIN {
+        ("µs", value / 1_000)
+    } else if value >= SECONDS.end {
+        ("ms with a fraction", value)
+    } else {
+        return None;
+    };
+    // A program that shortens one number to this has done so with each: to convert them would bring nothing back.
+    let unit = if text.contains(['e', 'E']) { "scientific notation, which loses digits" } else { unit };
+    (millis <= MILLIS_MAX).then_some((unit, millis))
 }
 
 fn integer(text: &str) -> Option<i64> {
@@ -404,11 +443,29 @@ mod tests {
         assert_eq!(millis_or_micros("1700000000000").unwrap().millis(), 1_700_000_000_000);
         assert_eq!(millis_or_micros("1735689659999999").unwrap().millis(), 1_735_689_659_999);
         assert_eq!(nanos("1723161254087896568").unwrap().millis(), 1_723_161_254_087);
-        for bad in ["", "-1", "+1", "1.5", "1735689600000000", "99999999999999999999"] {
+        for bad in ["", "-1", "+1", "1.5", "1.5e3", "99999999999999999999"] {
             let expected = format!("{bad:?} is not a time in ms; write it like 1700000000000");
             assert_eq!(millis(bad).unwrap_err().to_string(), expected);
         }
-        assert!(millis_or_micros("1723161254087896568").is_err());
+        for (bad, unit, told) in [
+            ("1700006400000000", "µs", "1700006400000"),
+            ("1700006400000000000", "ns", "1700006400000"),
+            ("1700006400.123", "seconds", "1700006400123"),
+            ("1700006400.1234567", "seconds", "1700006400123"),
+            ("1700006400.5", "seconds", "1700006400500"),
+            ("1700006400000.0", "ms with a fraction", "1700006400000"),
+            ("1.7E+12", "scientific notation, which loses digits", "1700000000000"),
+            ("1.7e9", "scientific notation, which loses digits", "1700000000000"),
+        ] {
+            let expected = format!("{bad} is a time in {unit}; write ms: {told}, and so in each row");
+            assert_eq!(millis(bad).unwrap_err().to_string(), expected);
+            for read in [millis_or_micros, any_unit] {
+                if let Err(error) = read(bad) {
+                    assert_eq!(error.to_string(), expected);
+                }
+            }
+        }
+        assert!(millis_or_micros("1723161254087896568").is_err() && any_unit("1723161254087896568").is_err());
         assert!(nanos("1700000000000000").is_err());
         for text in ["1700000000", "1700000000.0", "1700000000000", "1700000000000000"] {
             assert_eq!(any_unit(text).unwrap().millis(), 1_700_000_000_000, "{text}");

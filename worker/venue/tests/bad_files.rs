@@ -43,13 +43,25 @@ fn ticks() {
             ":3: price: \"6.0000000001\" has more than 9 digits after the point; round it to 9",
         ),
         ("2000,600,,601,3", ":3: bid: \"\" is not a plain decimal; write it like 600 or 0.25"),
-        ("2000,600,602,601,3", ":3: bid: 602 is above ask 601; check the order of the columns"),
+        (
+            "2000,600,602,601,3",
+            ":3: bid: 602 is above ask 601; the rows before it are fine: correct this one, or remove it",
+        ),
+        (
+            "2000,600,602,601,3\n3000,600,599,601,3\n4000,600,603,601,3",
+            ":3: bid: 602 is above ask 601; the rows before it are fine: correct this one, or remove it; 1 more row is \
+             like it",
+        ),
         ("2000,600,599,601,-3", ":3: volume: -3 is out of range for a volume: 0 or more and below 10^28"),
         ("999,600,599,601,3", ":3: time: 999 comes after 1000; sort the rows by time"),
         ("2020-01-01,600,599,601,3", ":3: time: \"2020-01-01\" is not a time in ms; write it like 1700000000000"),
         (
             "1700000000000000,600,1,2,3",
-            ":3: time: \"1700000000000000\" is not a time in ms; write it like 1700000000000",
+            ":3: time: 1700000000000000 is a time in µs; write ms: 1700000000000, and so in each row",
+        ),
+        (
+            "1700000000000,600,1,2,3\n1700000060,600,1,2,3",
+            ":4: time: 1700000060 is a time in seconds; write ms: 1700000060000, and so in each row",
         ),
         ("2000,600,599", ":3: row: 3 columns where 5 belong; write all columns in each row"),
         ("2000,600,599,601,3,4", ":3: row: 6 columns where 5 belong; write all columns in each row"),
@@ -140,7 +152,7 @@ fn recordings() {
             format!("{BOOK}\n17 {TRADE}"),
             ":2: receive time: \"17\" is not a time in ns; write it like 1700000000000000000",
         ),
-        (crossed, ":1: data.b: 602 is above ask 601; check the order of the columns"),
+        (crossed, ":1: data.b: 602 is above ask 601; no market is so: remove this message"),
         (format!("{BOOK}\n{TRADE}\n{back}"), ":3: data.T: 999 comes after 1000; sort the rows by time"),
         (
             format!("{TRADE}\n{BOOK}"),

@@ -53,9 +53,9 @@ struct Pause {
 impl Connections {
     /// Reads the URL; connects at the first call.
     pub(super) fn open(url: &str) -> Result<Self, BusError> {
-        let (info, login) = read_url(url).map_err(|error| BusError::OpenUrl { message: why(url, &error) })?;
+        let (info, login) = read_url(url).map_err(|_words| BusError::OpenUrl { message: why(url) })?;
         let server = info.addr().to_string();
-        let client = Client::open(info).map_err(|error| BusError::OpenUrl { message: error.to_string() })?;
+        let client = Client::open(info).map_err(|_words| BusError::OpenUrl { message: why(url) })?;
         let pause =
             Pause { backoff: Backoff::new(Duration::from_millis(50), PAUSE_CAP), not_before: None, failures: 0 };
         Ok(Self {
@@ -258,16 +258,54 @@ fn read_url(url: &str) -> RedisResult<(ConnectionInfo, Login)> {
     Ok((info.set_tcp_settings(tcp).set_redis_settings(settings), login))
 }
 
-/// Why a URL does not read, never with the URL itself. A password with a character that ends its part of the URL
-/// makes the reader complain of another part.
-fn why(url: &str, error: &RedisError) -> String {
-    let login = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map_or("", |(login, _)| login);
+/// Why a URL does not read, in our own words, never with a part of it that may be the password. A password with a
+/// character that ends its part of the URL makes the reader complain of another part.
+fn why(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return "it does not begin with redis://".to_owned();
+    };
+    let (login, server) = rest.rsplit_once('@').unwrap_or(("", rest));
     let ends = |character: &char| matches!(character, '/' | '@' | '#' | '?');
-    match login.chars().find(ends) {
-        Some(character) => format!(
+    if let Some(character) = login.chars().find(ends) {
+        return format!(
             "the password has a {character}, which ends it; write %2F for /, %40 for @, %23 for #, %3F for ?, %25 for %"
-        ),
-        None => error.to_string(),
+        );
+    }
+    match scheme {
+        "redis" | "valkey" => {}
+        "rediss" | "valkeys" => {
+            return "TLS is not built in, so rediss:// cannot be used; use redis:// on a network that is trusted"
+                .to_owned();
+        }
+        "unix" | "redis+unix" | "valkey+unix" => {
+            return "the path of the socket or the number of the database does not read; write unix:///path?db=0"
+                .to_owned();
+        }
+        _ => return "it does not begin with redis://".to_owned(),
+    }
+    let (address, path) = server.split_once(['/', '?', '#']).unwrap_or((server, ""));
+    let (host, port) = match address.rsplit_once(':') {
+        // Within brackets a colon is part of an IPv6 address.
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        Some(_) | None => (address, None),
+    };
+    let database = path.split(['?', '#']).next().unwrap_or_default().trim_matches('/');
+    if host.is_empty() {
+        "it names no host".to_owned()
+    } else if matches!(host, "0.0.0.0" | "[::]") {
+        format!("{host} is where a server listens, and no server's address; name the server's host")
+    } else if port.is_some_and(|port| !port.is_empty() && port.parse::<u16>().is_err()) {
+        "the port is not a number up to 65535; write it like redis://localhost:6379, and a password before @ with each \
+         character that is no letter or digit percent-encoded"
+            .to_owned()
+    } else if !database.is_empty() && database.parse::<i64>().is_err() {
+        "the database is not a number; write it like redis://localhost:6379/0".to_owned()
+    } else if server.contains("protocol=") {
+        "protocol is not needed; leave it out".to_owned()
+    } else {
+        "it does not read; check the host, and write each character of the user and the password that is no letter or \
+         digit percent-encoded, such as %25 for %"
+            .to_owned()
     }
 }
 

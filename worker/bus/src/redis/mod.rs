@@ -105,6 +105,47 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_a_url_is_told_in_words_without_the_password() {
+        for (url, expected) in [
+            ("", "it does not begin with redis://"),
+            ("geheim@localhost:6379", "it does not begin with redis://"),
+            ("http://localhost", "it does not begin with redis://"),
+            (
+                "rediss://user:geheim@localhost",
+                "TLS is not built in, so rediss:// cannot be used; use redis:// on a network that is trusted",
+            ),
+            ("redis://localhost/geheim", "the database is not a number; write it like redis://localhost:6379/0"),
+            (
+                "redis://localhost:geheim",
+                "the port is not a number up to 65535; write it like redis://localhost:6379, and a password before @ with \
+                 each character that is no letter or digit percent-encoded",
+            ),
+            ("redis://:geheim@:6379", "it names no host"),
+            (
+                "redis://0.0.0.0:6379",
+                "0.0.0.0 is where a server listens, and no server's address; name the server's host",
+            ),
+            ("redis://localhost/?protocol=geheim", "protocol is not needed; leave it out"),
+            (
+                "redis://:geheim%ff@localhost",
+                "it does not read; check the host, and write each character of the user and the password that is no \
+                 letter or digit percent-encoded, such as %25 for %",
+            ),
+            (
+                "unix:///path?db=geheim",
+                "the path of the socket or the number of the database does not read; write unix:///path?db=0",
+            ),
+        ] {
+            assert_eq!(
+                RedisBus::open(url).expect_err(url).to_string(),
+                format!(
+                    "cannot use the Redis URL: {expected}; write redis://[user:password@]host[:port][/db] or unix:///path"
+                )
+            );
+        }
+    }
+
+    #[test]
     fn debug_shows_no_password() {
         let bus = RedisBus::open("redis://user:geheim@localhost:1/2").unwrap();
         assert_eq!(format!("{bus:?}"), "RedisBus { server: \"localhost:1\" }");

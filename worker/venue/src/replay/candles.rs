@@ -151,8 +151,7 @@ impl CandleReader {
 
     fn check_prices(&self, candle: &Candle) -> Result<(), DataError> {
         let [open, high, low, close] = candle.prices;
-        // Only of the first row may the columns be in question.
-        let remedy = if self.previous.is_none() { RowRemedy::Columns } else { RowRemedy::Row };
+        let remedy = RowRemedy::behind(self.previous);
         if high < low {
             return Err(self.refuse("high", Contradiction::HighBelowLow { high, low, remedy }));
         }
@@ -168,7 +167,17 @@ impl CandleReader {
         let Some(previous) = self.previous else { return Ok(()) };
         let problem = match time.cmp(&previous) {
             Ordering::Equal => Contradiction::Doubled { time },
-            Ordering::Less => Contradiction::Backwards { time, previous },
+            Ordering::Less => {
+                if self.columns.times != Times::AnyUnit {
+                    let column = self.columns.time_name;
+                    data::check_later_millis(time, previous).map_err(|problem| DataError::Value {
+                        place: self.lines.place(),
+                        column,
+                        problem,
+                    })?;
+                }
+                Contradiction::Backwards { time, previous }
+            }
             Ordering::Greater => return Ok(()),
         };
         Err(self.refuse(self.columns.time_name, problem))

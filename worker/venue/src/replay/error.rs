@@ -164,7 +164,7 @@ pub enum DataError {
         problem: Contradiction,
     },
     /// Several rows contradict themselves.
-    #[error("{first}; {more} more rows are like it")]
+    #[error("{first}; {more} more {} like it", if *.more == 1 { "row is" } else { "rows are" })]
     Rows {
         /// The first.
         first: Box<DataError>,
@@ -292,12 +292,14 @@ pub enum Contradiction {
         symbol: Box<Symbol>,
     },
     /// A quote with which anyone would earn.
-    #[error("{bid} is above ask {ask}; check the order of the columns")]
+    #[error("{bid} is above ask {ask}; {remedy}")]
     Crossed {
         /// Best price to sell at.
         bid: Price,
         /// Best price to buy at.
         ask: Price,
+        /// What to do.
+        remedy: RowRemedy,
     },
     /// A row from before the row above it.
     #[error("{} comes after {}; sort the rows by time", .time.millis(), .previous.millis())]
@@ -335,6 +337,15 @@ pub enum RowRemedy {
     Columns,
     /// Rows before it are fine.
     Row,
+    /// It is a message of a recording, so it has no columns.
+    Message,
+}
+
+impl RowRemedy {
+    /// Of a row behind the one of `previous`: only of the first row may the columns be in question.
+    pub(super) const fn behind(previous: Option<Timestamp>) -> Self {
+        if previous.is_none() { Self::Columns } else { Self::Row }
+    }
 }
 
 impl fmt::Display for RowRemedy {
@@ -342,6 +353,7 @@ impl fmt::Display for RowRemedy {
         f.write_str(match self {
             Self::Columns => "check the order of the columns",
             Self::Row => "the rows before it are fine: correct this one, or remove it",
+            Self::Message => "no market is so: remove this message",
         })
     }
 }

@@ -201,6 +201,10 @@ impl Layout {
         if is_message(line) {
             return Ok(Self::Recording);
         }
+        // Else the last name of a line that ends with CR would be told as not known.
+        if line.contains('\r') {
+            return Err(header::unread(line));
+        }
         let fields = Fields::split(line);
         let columns = CandleColumns::BINANCE;
         if fields.count() == columns.count {
@@ -219,7 +223,7 @@ impl Layout {
         if fields.position("time").is_some() {
             return tick_columns(&fields).map(Self::Ticks);
         }
-        Err(format!("{:?} is of no known format", crate::data::shown(line)))
+        Err(header::unread(line))
     }
 
     /// The error for the current line of a file that began as `began`, if the line is fine in another format.
@@ -294,7 +298,7 @@ fn check_names(header: &Fields<'_>, known: &[&str]) -> Result<(), String> {
     for column in 0..header.count() {
         let name = header.get(column);
         if !known.contains(&name) {
-            return Err(format!("column {:?} is not known", crate::data::shown(name)));
+            return Err(header::unknown(header, column));
         }
         if header.position(name) != Some(column) {
             return Err(format!("column {name} is there twice"));
@@ -359,11 +363,14 @@ mod tests {
             ("time,price,bid", "one of the columns bid and ask is missing"),
             ("time,price,bid,ask,bidSize", "one of the columns bidSize and askSize is missing"),
             ("time,price,bidSize,askSize", "the columns bidSize and askSize are there without bid and ask"),
-            ("time,price,bid,ask,bid_size", "column \"bid_size\" is not known"),
+            ("time,price,bid,ask,bid_size", "column \"bid_size\" is not known; correct its name, or remove it"),
             ("time,price,price", "column price is there twice"),
-            ("time,price,", "column \"\" is not known"),
+            ("time,price,", "column 3 has no name; remove it"),
             ("open_time_ms,open,high,low,close", "column volume is missing"),
-            ("open_time_ms,open,high,low,close,volume,trades", "column \"trades\" is not known"),
+            (
+                "open_time_ms,open,high,low,close,volume,trades",
+                "column \"trades\" is not known; correct its name, or remove it",
+            ),
         ];
         for (line, expected) in cases {
             assert_eq!(detect(line), Err(expected.to_owned()), "{line}");

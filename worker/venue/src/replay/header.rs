@@ -5,7 +5,7 @@
 
 use engine::instrument::Symbol;
 
-use super::format::{CandleColumns, Fields, Times};
+use super::format::{COLUMNS_MAX, CandleColumns, Fields, Times};
 
 /// What a column of an exporter holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,9 @@ const OPEN_TIMES: [(&str, &str); 5] = [
     ("opentime", "open time"),
 ];
 
-const UNUSED: [&str; 16] = [
+const UNUSED: [&str; 17] = [
+    // TradingView's average of the volume.
+    "volumema",
     "date",
     "datetime",
     "quotevolume",
@@ -88,7 +90,7 @@ pub(super) fn detect(header: &Fields<'_>, symbol: &Symbol) -> Option<Result<Cand
 fn columns(header: &Fields<'_>, found: &[Option<Column<'_>>], symbol: &Symbol) -> Result<CandleColumns, String> {
     let mut columns = CandleColumns::exported(header.count());
     let mut prices = [None; 4];
-    let (mut open_time, mut volume, mut other_volume) = (None, None, None);
+    let (mut open_time, mut volume, mut quoted, mut other_volumes) = (None, None, false, Vec::new());
     for (at, column) in found.iter().enumerate() {
         let name = header.get(at);
         let take = |slot: &mut Option<usize>| match slot.replace(at) {
@@ -106,15 +108,22 @@ fn columns(header: &Fields<'_>, found: &[Option<Column<'_>>], symbol: &Symbol) -
             Some(Column::Volume(Some(asset))) if asset.eq_ignore_ascii_case(symbol.base().as_str()) => {
                 take(&mut volume)?;
             }
-            Some(Column::Volume(Some(asset))) if asset.eq_ignore_ascii_case(symbol.quote().as_str()) => {}
-            Some(Column::Volume(Some(asset))) => other_volume = Some(*asset),
+            Some(Column::Volume(Some(asset))) if asset.eq_ignore_ascii_case(symbol.quote().as_str()) => quoted = true,
+            Some(Column::Volume(Some(asset))) => other_volumes.push((at, *asset)),
             Some(Column::Symbol) => take(&mut columns.symbol)?,
             Some(Column::Unused) => {}
-            None => return Err(format!("column {:?} is not known", crate::data::shown(name))),
+            None => return Err(unknown(header, at)),
         }
     }
-    if let Some(asset) = other_volume {
-        return Err(format!("column Volume {} is of another market than {symbol}", crate::data::shown(asset)));
+    if let Some((at, asset)) = other_volumes.first() {
+        // CryptoDataDownload names the volume by the base, the quote or both. Behind one of them it is an indicator.
+        let is_asset = asset.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        let pair = quoted || other_volumes.len() > 1 || columns.symbol.is_some();
+        return Err(if is_asset && pair && volume.is_none() {
+            format!("column Volume {} is of another market than {symbol}", crate::data::shown(asset))
+        } else {
+            unknown(header, *at)
+        });
     }
     let position = |at: Option<usize>| at.ok_or_else(|| "a column is missing".to_owned());
     columns.open_time = position(open_time)?;
@@ -124,6 +133,52 @@ fn columns(header: &Fields<'_>, found: &[Option<Column<'_>>], symbol: &Symbol) -
     columns.volume = volume;
     columns.times = Times::AnyUnit;
     Ok(columns)
+}
+
+/// What to do with the column at `at`, which no format has.
+pub(super) fn unknown(header: &Fields<'_>, at: usize) -> String {
+    let (name, count) = (header.get(at), header.count());
+    if count > COLUMNS_MAX {
+        return format!(
+            "{count} columns are there where at most {COLUMNS_MAX} are read; remove those that are not known"
+        );
+    }
+    match (name.is_empty(), at) {
+        (true, 0) => "the first column has no name; remove it, in pandas with to_csv(FILE, index=False)".to_owned(),
+        (true, _) => format!("column {} has no name; remove it", at + 1),
+        (false, _) => format!("column {:?} is not known; correct its name, or remove it", crate::data::shown(name)),
+    }
+}
+
+/// What is wrong with a first line of no known format, with the remedy where only one can be meant.
+pub(super) fn unread(line: &str) -> String {
+    // An end of line of old, or a byte of another encoding, ends what is worth showing.
+    let told = line.split(char::is_control).find(|part| !part.is_empty()).unwrap_or_default();
+    let told = format!("{:?} is of no known format", crate::data::shown(told));
+    if line.contains('\r') {
+        return format!("{told}, and its lines end with CR; save the file with lines that end with LF");
+    }
+    for (separator, name) in [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")] {
+        if !line.contains(',') && line.matches(separator).count() > 0 {
+            return format!("{told}: its columns are separated by {name}; separate them by commas");
+        }
+    }
+    let fields = Fields::split(line);
+    let names: Vec<String> = (0..fields.count()).map(|at| fields.get(at).to_ascii_lowercase()).collect();
+    let has = |name: &str| names.iter().any(|known| known == name);
+    let candles = ["open", "high", "low", "close"].into_iter().all(has);
+    match names.first().map(String::as_str) {
+        Some("") if candles => {
+            format!("{told}: its first column has no name; if it is the time in s, ms or µs, name it time")
+        }
+        Some("date" | "datetime") if candles => {
+            format!("{told}: dates are not read; write the time in s, ms or µs, and name its column time")
+        }
+        Some("date" | "datetime") if has("price") => {
+            format!("{told}: dates are not read; write the time in ms, and name its column time")
+        }
+        Some(_) | None => told,
+    }
 }
 
 /// Whether `text` is `symbol` in one of the spellings of exporters.
@@ -144,6 +199,7 @@ mod tests {
     fn exporters_headers_are_known() {
         for (line, open_time, prices, volume, time_name) in [
             ("time,open,high,low,close,Volume", 0, [1, 2, 3, 4], Some(5), "time"),
+            ("time,open,high,low,close,Volume,Volume MA", 0, [1, 2, 3, 4], Some(5), "time"),
             ("time,open,high,low,close", 0, [1, 2, 3, 4], None, "time"),
             ("timestamp,open,high,low,close,volume", 0, [1, 2, 3, 4], Some(5), "timestamp"),
             (
@@ -172,7 +228,22 @@ mod tests {
     #[test]
     fn what_is_not_clear_is_refused() {
         for (line, expected) in [
-            ("time,open,high,low,close,RSI", "column \"RSI\" is not known"),
+            ("time,open,high,low,close,RSI", "column \"RSI\" is not known; correct its name, or remove it"),
+            ("time,open,high,low,close,Volume X", "column \"Volume X\" is not known; correct its name, or remove it"),
+            (
+                "time,open,high,low,close,Volume BTC,Volume USDT,Volume SMA",
+                "column \"Volume SMA\" is not known; correct its name, or remove it",
+            ),
+            ("unix,symbol,open,high,low,close,Volume ETH", "column Volume ETH is of another market than BTC/USDT"),
+            (
+                ",timestamp,open,high,low,close,volume",
+                "the first column has no name; remove it, in pandas with to_csv(FILE, index=False)",
+            ),
+            ("time,open,high,low,close,", "column 6 has no name; remove it"),
+            (
+                "time,open,high,low,close,Volume,MA,MA,MA,MA,MA,MA,MA",
+                "13 columns are there where at most 12 are read; remove those that are not known",
+            ),
             ("time,timestamp,open,high,low,close", "column timestamp is there twice"),
             ("unix,open,high,low,close,Volume ETH,Volume USDT", "column Volume ETH is of another market than BTC/USDT"),
         ] {
@@ -180,6 +251,42 @@ mod tests {
         }
         for none in ["time,price", "date,open,high,low,close", "time,open,high,low"] {
             assert_eq!(detected(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_no_format_is_told_with_what_to_write() {
+        let dates = "dates are not read; write the time in";
+        for (line, expected) in [
+            (
+                "date,open,high,low,close,volume",
+                format!("\"date,open,high,low,close,volume\" is of no known format: {dates} s, ms or µs, and name its column time"),
+            ),
+            ("Date,price", format!("\"Date,price\" is of no known format: {dates} ms, and name its column time")),
+            (
+                ",open,high,low,close,volume",
+                "\",open,high,low,close,volume\" is of no known format: its first column has no name; if it is the time \
+                 in s, ms or µs, name it time"
+                    .to_owned(),
+            ),
+            (
+                "time;price",
+                "\"time;price\" is of no known format: its columns are separated by semicolons; separate them by commas"
+                    .to_owned(),
+            ),
+            (
+                "time\tprice",
+                "\"time\" is of no known format: its columns are separated by tabs; separate them by commas".to_owned(),
+            ),
+            (
+                "time,price\r1000,600\r",
+                "\"time,price\" is of no known format, and its lines end with CR; save the file with lines that end with LF"
+                    .to_owned(),
+            ),
+            ("\0a\0b", "\"a\" is of no known format".to_owned()),
+            ("x,y;z", "\"x,y;z\" is of no known format".to_owned()),
+        ] {
+            assert_eq!(unread(line), expected);
         }
     }
 

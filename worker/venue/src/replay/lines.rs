@@ -17,7 +17,7 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// What a zip archive begins with.
 const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
 /// What other files begin with, what they are, and what to do with them.
-const BINARY: [(&[u8], &str, &str); 10] = [
+const BINARY: [(&[u8], &str, &str); 8] = [
     (b"PAR1", "a Parquet file", TO_CSV),
     (b"ARROW1", "an Arrow or Feather file", TO_CSV),
     (b"FEA1", "a Feather file", TO_CSV),
@@ -26,9 +26,8 @@ const BINARY: [(&[u8], &str, &str); 10] = [
     (b"\x28\xb5\x2f\xfd", "zstd data", TO_GZIP),
     (b"\xfd7zXZ\x00", "xz data", TO_GZIP),
     (b"BZh", "bzip2 data", TO_GZIP),
-    (b"\xff\xfe", "UTF-16 text", TO_UTF8),
-    (b"\xfe\xff", "UTF-16 text", TO_UTF8),
 ];
+const UTF16: &str = "UTF-16 text";
 const TO_CSV: &str = "export it as CSV, plain or gzipped";
 const TO_GZIP: &str = "unpack it, or pack it with gzip";
 const TO_UTF8: &str = "save the file as UTF-8";
@@ -195,6 +194,9 @@ impl Lines {
         if length as u64 > LINE_MAX {
             return Err(DataError::LineLength { place: self.place() });
         }
+        if self.number == 1 && is_utf16(&bytes) {
+            return Err(DataError::Binary { file: self.file(), what: UTF16, remedy: TO_UTF8 });
+        }
         self.text = String::from_utf8(bytes).map_err(|_| DataError::NotText { place: self.place() })?;
         Ok(true)
     }
@@ -203,6 +205,14 @@ impl Lines {
         let place = self.place();
         if self.gzip { DataError::Unpack { place, cause } } else { DataError::Read { place, cause } }
     }
+}
+
+/// Whether a file that begins with `line` is UTF-16, with a mark or without one: then each other byte of its first
+/// letters is 0.
+fn is_utf16(line: &[u8]) -> bool {
+    let nuls =
+        |odd: usize| line.len() >= 4 && line.iter().take(4).enumerate().all(|(at, b)| (*b == 0) == (at % 2 == odd));
+    line.starts_with(b"\xff\xfe") || line.starts_with(b"\xfe\xff") || nuls(0) || nuls(1)
 }
 
 /// What it is if it is no file: nothing else has an end and can be read again from its start.
@@ -314,6 +324,24 @@ mod tests {
             [&b"Head\n3\n2\n\n1\n"[..], b"head\n3\n2\n\n0\n", b"head\n3\n2\n1\n", b"head\n3\n2\n", b"head\n2\n3\n\n1\n"]
         {
             assert_ne!(turned, read(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn utf_16_is_told_with_a_mark_or_without_packed_or_not() {
+        for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+            let encode = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(bytes).collect() };
+            for text in ["time,price\n1000,600\n", "\u{feff}time,price\n1000,600\n"] {
+                for content in [encode(text), gzip(&encode(text))] {
+                    let file = file(&content);
+                    let error = Lines::open(file.path()).unwrap().advance().unwrap_err().to_string();
+                    assert_eq!(
+                        error,
+                        format!("{}: is UTF-16 text; save the file as UTF-8", file.path().display()),
+                        "{text:?}"
+                    );
+                }
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use engine::instrument::Symbol;
 use engine::time::Timestamp;
 
-use super::error::{Contradiction, DataError, Place};
+use super::error::{Contradiction, DataError, Place, RowRemedy};
 use super::findings::Finding;
 use super::format::{Format, Layout, is_message};
 use super::lines::{Digest, Lines};
@@ -151,7 +151,7 @@ impl RecordingReader {
                 StreamEvent::BookTicker(book) if book.symbol == *market => {
                     let newer = seen.book(&book);
                     if let Some((bid, ask)) = newer.crossed() {
-                        let problem = Contradiction::Crossed { bid, ask };
+                        let problem = Contradiction::Crossed { bid, ask, remedy: RowRemedy::Message };
                         return Err(DataError::Row { place: lines.place(), column: "data.b", problem });
                     }
                     if seen.sequence.book(book.update_id) == BookOrder::Current {

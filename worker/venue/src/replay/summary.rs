@@ -213,7 +213,7 @@ impl Scan<'_> {
         let file = lines.file();
         let mut reader = TickReader::new(lines, columns, self.symbol);
         let mut summary = blank(path, Arc::clone(&file), Format::Ticks);
-        while let Some(tick) = reader.next()? {
+        while let Some(tick) = good(|| reader.next())? {
             self.note(&mut summary, &tick, || reader.place());
         }
         if summary.ticks == 0 {
@@ -226,7 +226,7 @@ impl Scan<'_> {
         let file = lines.file();
         let mut reader = RecordingReader::new(lines, self.symbol);
         let mut summary = blank(path, Arc::clone(&file), Format::BinanceStream);
-        while let Some(tick) = reader.next()? {
+        while let Some(tick) = good(|| reader.next())? {
             self.note(&mut summary, &tick, || reader.place());
         }
         let (seen, symbol) = (reader.seen(), reader.market().to_owned());
@@ -321,36 +321,36 @@ impl Scan<'_> {
         })
     }
 
-    /// The next candle. Of rows that contradict themselves among good ones the first is told, with how many are
-    /// like it: to be told one a run would be no help.
     fn candle(&self, reader: &mut CandleReader, finer: &mut (Finding, u32)) -> Result<Option<Candle>, DataError> {
-        match reader.next() {
-            Ok(Some(candle)) => {
-                if let Some(step) = self.step {
-                    for price in candle.prices {
-                        if let Some(places) = step.places(price) {
-                            finer.0.add(|| reader.place());
-                            finer.1 = finer.1.max(places);
-                        }
-                    }
+        let candle = good(|| reader.next())?;
+        if let (Some(candle), Some(step)) = (&candle, self.step) {
+            for price in candle.prices {
+                if let Some(places) = step.places(price) {
+                    finer.0.add(|| reader.place());
+                    finer.1 = finer.1.max(places);
                 }
-                Ok(Some(candle))
             }
-            Ok(None) => Ok(None),
-            Err(first) if contradicts_itself(&first) => {
-                let mut more = 0;
-                loop {
-                    match reader.next() {
-                        Ok(Some(_)) => {}
-                        Err(error) if contradicts_itself(&error) => more += 1,
-                        Ok(None) | Err(_) => break,
-                    }
-                }
-                Err(if more == 0 { first } else { DataError::Rows { first: Box::new(first), more } })
-            }
-            Err(error) => Err(error),
+        }
+        Ok(candle)
+    }
+}
+
+/// The next row. Of rows that contradict themselves among good ones the first is told, with how many are like it: to
+/// be told one a run would be no help.
+fn good<T>(mut next: impl FnMut() -> Result<Option<T>, DataError>) -> Result<Option<T>, DataError> {
+    let first = match next() {
+        Err(first) if contradicts_itself(&first) => first,
+        row => return row,
+    };
+    let mut more = 0;
+    loop {
+        match next() {
+            Ok(Some(_)) => {}
+            Err(error) if contradicts_itself(&error) => more += 1,
+            Ok(None) | Err(_) => break,
         }
     }
+    Err(if more == 0 { first } else { DataError::Rows { first: Box::new(first), more } })
 }
 
 /// Whether a row among good ones is wrong in itself.
@@ -359,7 +359,8 @@ const fn contradicts_itself(error: &DataError) -> bool {
         error,
         DataError::Row {
             problem: Contradiction::HighBelowLow { remedy: RowRemedy::Row, .. }
-                | Contradiction::OutsideCandle { remedy: RowRemedy::Row, .. },
+                | Contradiction::OutsideCandle { remedy: RowRemedy::Row, .. }
+                | Contradiction::Crossed { remedy: RowRemedy::Row | RowRemedy::Message, .. },
             ..
         }
     )

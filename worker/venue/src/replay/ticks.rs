@@ -4,7 +4,7 @@ use engine::instrument::Symbol;
 use engine::numbers::Volume;
 use engine::time::Timestamp;
 
-use super::error::{Contradiction, DataError, Place, ValueError};
+use super::error::{Contradiction, DataError, Place, RowRemedy, ValueError};
 use super::format::{Fields, Format, Layout, TickColumns};
 use super::lines::{Digest, Lines};
 use super::observation::{Observation, Quote};
@@ -43,6 +43,7 @@ impl TickReader {
         if let Some(previous) = self.previous
             && time < previous
         {
+            self.value("time", data::check_later_millis(time, previous))?;
             return Err(self.refuse("time", Contradiction::Backwards { time, previous }));
         }
         self.previous = Some(time);
@@ -83,7 +84,10 @@ impl TickReader {
         };
         let quote = Quote { bid, ask, bid_size, ask_size };
         match quote.crossed() {
-            Some((bid, ask)) => Err(self.refuse("bid", Contradiction::Crossed { bid, ask })),
+            Some((bid, ask)) => {
+                let remedy = RowRemedy::behind(self.previous);
+                Err(self.refuse("bid", Contradiction::Crossed { bid, ask, remedy }))
+            }
             None => Ok(quote),
         }
     }
