@@ -135,7 +135,10 @@ mod tests {
             assert_eq!(amount.to_string(), text);
             assert_eq!(serde_json::from_str::<Notional>(&serde_json::to_string(&amount).unwrap()).unwrap(), amount);
         }
-        assert_eq!("79228162514264.3375935439503350010".parse(), "79228162514264.337593543950335001".parse::<Notional>());
+        assert_eq!(
+            "79228162514264.3375935439503350010".parse(),
+            "79228162514264.337593543950335001".parse::<Notional>()
+        );
         for text in ["1000000000000000", "79228162514264.33759354395033500e", "5.", ".5", "+5", "", "-"] {
             assert!(text.parse::<Notional>().is_err(), "{text}");
         }
