@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::exit::Failure;
 use crate::fleet;
 use crate::gateway::Counter;
-use crate::hashes::{DataHash, line};
+use crate::hashes::{DataHash, Made, line};
 use crate::outcome::{DataCounts, Outcome};
 use crate::role::Stop;
 use crate::saved;
@@ -256,7 +256,8 @@ impl Simulation {
         if let Some(problem) = &self.problem {
             return Err(Failure::refused(problem));
         }
-        Outcome::of(&self.spec, &self.engine, &self.trades, Some(data)).ok_or_else(|| self.without_ticks())
+        Outcome::of(&self.spec.name, &self.engine, &self.trades, Made::of(&self.spec), Some(data))
+            .ok_or_else(|| self.without_ticks())
     }
 
     fn without_ticks(&self) -> Failure {

@@ -24,21 +24,50 @@ pub struct Hashes {
     /// Of the ticks; absent where the release before took some of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<String>,
-    parameters: String,
-    program: String,
+    #[serde(flatten)]
+    made: Made,
     /// Of the trades; absent where the release before booked some of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     trades: Option<String>,
 }
 
 impl Hashes {
-    /// The hashes of a strategy as it stands, and of the data that it has taken.
-    pub fn of(spec: &StrategySpec, engine: &Engine, data: Option<&DataHash>) -> Self {
+    /// The hashes of a strategy as it stands, of what made it, and of the data that it has taken.
+    pub fn of(made: Made, engine: &Engine, data: Option<&DataHash>) -> Self {
+        Self { data: data.map(DataHash::hex), made, trades: engine.trades_hash() }
+    }
+}
+
+/// The field of a record that holds what [`Made`] a strategy's result.
+pub const MADE: &str = "made";
+
+/// Under which parameters, and by which program, a strategy took its ticks: all of them, or it is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Made {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parameters: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    program: Option<String>,
+}
+
+impl Made {
+    /// Of a strategy that takes all of its ticks under this spec, by this program.
+    pub fn of(spec: &StrategySpec) -> Self {
+        Self { parameters: Some(sha256(&parameters(spec))), program: Some(sha256(&program(spec))) }
+    }
+
+    /// That of a record. The release before kept none.
+    pub fn saved(field: Option<&str>) -> Self {
+        field.and_then(|field| serde_json::from_str(field).ok()).unwrap_or_default()
+    }
+
+    /// That of a record whose strategy goes on under this spec, by this program: what has changed in the middle is known
+    /// no more.
+    pub fn going_on(field: Option<&str>, spec: &StrategySpec) -> Self {
+        let (before, now) = (Self::saved(field), Self::of(spec));
         Self {
-            data: data.map(DataHash::hex),
-            parameters: sha256(&parameters(spec)),
-            program: sha256(&program(spec)),
-            trades: engine.trades_hash(),
+            parameters: before.parameters.filter(|hash| now.parameters.as_ref() == Some(hash)),
+            program: before.program.filter(|hash| now.program.as_ref() == Some(hash)),
         }
     }
 }
@@ -217,6 +246,19 @@ mod tests {
             data.update(&line(&tick));
         }
         assert!(DataHash::saved(None, &engine).is_none() && DataHash::saved(Some("{}"), &engine).is_none());
+    }
+
+    #[test]
+    fn what_changed_in_the_middle_is_left_out_for_good() {
+        let made = |value: &Made| serde_json::to_string(value).unwrap();
+        let (first, mut edited) = (spec(), spec());
+        edited.spec.strategy.grid = serde_json::from_value(json!({"gridSizePercent": 3})).unwrap();
+        let begun = Made::of(&first);
+        assert_eq!(Made::going_on(Some(&made(&begun)), &first), begun);
+        let changed = Made::going_on(Some(&made(&begun)), &edited);
+        assert_eq!((&changed.parameters, &changed.program), (&None, &begun.program));
+        assert_eq!(Made::going_on(Some(&made(&changed)), &first), changed);
+        assert_eq!(Made::going_on(None, &first), Made::default());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::admin::Health;
 use crate::exit::{Failure, print};
 use crate::fleet::{AccountGroup, Fleet};
-use crate::hashes::{DATA, DataHash};
+use crate::hashes::{DATA, DataHash, MADE, Made};
 use crate::launch::{admit, in_runtime, keys, on_signals, open};
 use crate::options::Store;
 use crate::outcome::{OpenOrder, Outcome};
@@ -160,7 +160,8 @@ async fn show(
         let engine = saved::engine(spec, &record.ledger, Some(saved), registry).map_err(refuse)?;
         let trades = trades(runtime, &scope, &engine, &record.ledger).await?;
         let data = DataHash::saved(record.fields.get(DATA).map(|saved| &**saved), &engine);
-        let mut outcome = Outcome::of(spec, &engine, &trades, data.as_ref())
+        let made = Made::saved(record.fields.get(MADE).map(|saved| &**saved));
+        let mut outcome = Outcome::of(&spec.name, &engine, &trades, made, data.as_ref())
             .ok_or_else(|| Failure::not_found(format!("strategy {} has seen no tick yet", spec.name)))?;
         outcome.trades_missing = engine.trades().saturating_sub(trades.len() as u64);
         outcome.open_orders = Some(OpenOrder::all(&engine));

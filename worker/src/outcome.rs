@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use crds::roles::StrategySpec;
 use engine::client_order_id::ClientOrderId;
 use engine::messages::Side;
 use engine::numbers::{Notional, Price, Quantity};
@@ -13,7 +12,7 @@ use engine::strategy::Figures;
 use engine::{Engine, Performance};
 use serde::Serialize;
 
-use crate::hashes::{DataHash, Hashes};
+use crate::hashes::{DataHash, Hashes, Made};
 use crate::warning::{self, Warning};
 
 /// One strategy's result.
@@ -99,12 +98,12 @@ pub struct End {
 
 impl Outcome {
     /// The result of an engine, its trades and the ticks it took; `None` before the first tick.
-    pub fn of(spec: &StrategySpec, engine: &Engine, trades: &[Trade], data: Option<&DataHash>) -> Option<Self> {
+    pub fn of(name: &str, engine: &Engine, trades: &[Trade], made: Made, data: Option<&DataHash>) -> Option<Self> {
         let Performance { ticks, price, equity, outcome, .. } = engine.performance()?;
         let report = engine.report();
         let OrderCounts { filled, expired, rejected, denied_reasons, .. } = report.orders;
         Some(Self {
-            strategy: spec.name.clone(),
+            strategy: name.to_owned(),
             ticks,
             trades: trades.to_vec(),
             trades_missing: 0,
@@ -113,7 +112,7 @@ impl Outcome {
             orders: EndedOrders { filled, expired, rejected, denied: denied_reasons },
             warnings: warning::of_parameters(engine).collect(),
             data: None,
-            hashes: Hashes::of(spec, engine, data),
+            hashes: Hashes::of(made, engine, data),
             open_orders: None,
         })
     }

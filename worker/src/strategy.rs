@@ -20,7 +20,7 @@ use engine::messages::Tick;
 use engine::strategy::{DesiredState, Registry};
 use tracing::Instrument;
 
-use crate::hashes::{DATA, DataHash};
+use crate::hashes::{DATA, DataHash, MADE, Made};
 use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::saved::{self, ENGINE};
 use crate::session::{Session, again_after_conflicts, patiently};
@@ -98,6 +98,13 @@ impl<'a, B: Bus> Worker<'a, B> {
             0 => Some(DataHash::default()),
             _ => DataHash::saved(field(DATA), &engine),
         };
+        let made = match engine.ticks() {
+            0 => Made::of(spec),
+            _ => Made::going_on(field(MADE), spec),
+        };
+        let made = serde_json::to_string(&made);
+        let made =
+            made.map_err(|error| Stop::Unsaved { owner: owner.name().to_owned(), problem: error.to_string() })?;
         runtime.health.ended(engine.ended_orders());
         let tick_cursor = match acquired.cursors.get(&ticks) {
             Some(cursor) => *cursor,
@@ -121,6 +128,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             register_problem: None,
         };
         worker.follow_register().await?;
+        worker.batch.set.push((MADE.to_owned(), made));
         worker.batch.touch();
         worker.store().await?;
         worker.tell_readiness();

@@ -74,7 +74,19 @@ pub struct OrderCounts {
     pub rejected: u64,
 }
 
+/// The reason of denials that the release before counted without one.
+const UNRECORDED: &str = "Unrecorded";
+
 impl OrderCounts {
+    /// Gives denials that were counted without a reason one of their own, so that the reasons add up.
+    pub(crate) fn settle_reasons(&mut self) {
+        let recorded = self.denied_reasons.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
+        if let Some(missing) = self.denied.checked_sub(recorded).filter(|missing| *missing > 0) {
+            let count = self.denied_reasons.entry(UNRECORDED.to_owned()).or_default();
+            *count = count.saturating_add(missing);
+        }
+    }
+
     /// Counts an order that our own checks refused.
     pub fn deny(&mut self, reason: &str) {
         self.denied = self.denied.saturating_add(1);

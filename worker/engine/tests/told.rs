@@ -112,9 +112,13 @@ fn what_the_release_before_saved_as_warnings_halts_and_does_not_warn() {
     saved["warnings"] = json!(["GridBelowFees", "BasePriceFar", "LedgerBroken", "AccountMismatch"]);
     (saved["risk"], saved["halt"]) = (json!("Halted"), json!("LedgerBroken"));
     saved.as_object_mut().unwrap().remove("told").unwrap();
+    saved["counts"].as_object_mut().unwrap().remove("deniedReasons").unwrap();
+    saved["counts"]["denied"] = json!(3);
     let old = restore(&config(&FEES, &parameters), &saved);
     assert_eq!(column(&old), "LedgerBroken, AccountMismatch");
     assert!(old.is_mismatched());
+    let counts = serde_json::to_value(old.report().orders).unwrap();
+    assert_eq!((&counts["denied"], &counts["deniedReasons"]), (&json!(3), &json!({"Unrecorded": 3})));
     assert_eq!(old.snapshot().unwrap()["warnings"], json!(["LedgerBroken", "AccountMismatch"]));
     assert_eq!(old.report().risk.reason, "LedgerBroken");
 }

@@ -189,6 +189,7 @@ impl State {
             state.halts.into_iter().partition(|kind| AlertKind::HALTING.contains(kind));
         state.halts = halts;
         state.warned.extend(warned);
+        state.counts.settle_reasons();
         if state.told.is_empty() {
             state.told.clone_from(&state.decision.reason);
         }
