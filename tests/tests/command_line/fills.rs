@@ -91,7 +91,7 @@ fn an_order_not_sent_is_shown_with_why() {
             "lotSize: \"0.001\"",
             &slipped,
             "SlippageTooHigh",
-            "612 is further from 613 than maxSlippagePercent allows, 0.1 %.",
+            "612 is further from 613 than maxSlippagePercent allows, 0.1 %; raise it to trade here.",
         ),
         ("gridSizePercent: 2", large, &turned, "InsufficientFunds", "needs 5.936 BNB, has 5; lower orderPercent."),
         (

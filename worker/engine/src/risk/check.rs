@@ -168,7 +168,7 @@ impl OrderCheck<'_> {
             return Err(Refusal::new(
                 Denial::OrderRateExceeded,
                 format!(
-                    "{} orders were made within 60 s, as many as maxOrdersPerMinute allows",
+                    "{} orders were made within 60 s, as many as maxOrdersPerMinute allows; raise it to send more",
                     self.risk.max_orders_per_minute
                 ),
             ));
@@ -212,7 +212,9 @@ impl OrderCheck<'_> {
         };
         if best.is_further_than(request.max_slippage, self.tick.price) {
             let (most, price) = (request.max_slippage.percent(), self.tick.price);
-            let message = format!("{best} is further from {price} than maxSlippagePercent allows, {most} %");
+            let message = format!(
+                "{best} is further from {price} than maxSlippagePercent allows, {most} %; raise it to trade here"
+            );
             return Err(Refusal::new(Denial::SlippageTooHigh, message));
         }
         let tick_size = self.instrument.tick_size;
