@@ -60,6 +60,7 @@ fn what_a_server_adds_is_let_through() {
   namespace: default
   ownerReferences: [{apiVersion: v1, kind: X, name: x, uid: a}]
   resourceVersion: \"812\"
+  generateName: grid-
   selfLink: /apis
   uid: 6ea1b8f0-3f3c-4f5e-9f5e-0a8f0d1c2b3a
 ",

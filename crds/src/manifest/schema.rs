@@ -89,11 +89,12 @@ pub(super) enum Kind {
 
 /// Fields of `metadata` that a server or a generator writes, as `kubectl get -o yaml` prints them. They say nothing
 /// of what the user wants, so they are let through unread.
-const OF_THE_SERVER: [&str; 10] = [
+const OF_THE_SERVER: [&str; 11] = [
     "creationTimestamp",
     "deletionGracePeriodSeconds",
     "deletionTimestamp",
     "finalizers",
+    "generateName",
     "generation",
     "managedFields",
     "ownerReferences",
