@@ -24,12 +24,15 @@ use kube::{Api, Client, ResourceExt as _};
 use operator::names::{OPERATOR, Role};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
+use tokio::time::timeout;
 
 use super::audit::Audit;
 use super::behaviour::{Behaviour, Behaviours};
 
 /// How often programs look at their registers.
 const TURN: Duration = Duration::from_millis(100);
+/// How long one request to the API server may take: one that is never answered must not hold all pods up.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a container that has ended waits until it is started again.
 const RESTART: Duration = Duration::from_secs(1);
 
@@ -98,7 +101,8 @@ impl Kubelet {
                     Some(Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod))) => {
                         let uid = pod.uid().unwrap_or_default();
                         let seen = Container { seen: Instant::now(), ended: None, starts: 0 };
-                        self.handle(&api, &pod, containers.entry(uid).or_insert(seen)).await;
+                        let container = containers.entry(uid).or_insert(seen);
+                        timeout(PATIENCE, self.handle(&api, &pod, container)).await.ok();
                         pods.insert(pod.name_any(), pod);
                     }
                     Some(Ok(watcher::Event::Delete(pod))) => {
@@ -115,7 +119,7 @@ impl Kubelet {
                         let uid = pod.uid().unwrap_or_default();
                         let Some(container) = containers.get_mut(&uid) else { continue };
                         // What failed before is tried again.
-                        self.handle(&api, pod, container).await;
+                        timeout(PATIENCE, self.handle(&api, pod, container)).await.ok();
                         if container.ended.is_some() {
                             programs.remove(&uid);
                         } else if is_running(pod) && self.behaviour(pod) != Behaviour::Silent {
@@ -170,6 +174,10 @@ impl Kubelet {
         // What it is told by that is in the register, which is looked at anyhow.
         self.bus.beat(&program.lease).await.ok();
         let Ok(Some(desired)) = self.bus.desired(&owner).await else { return };
+        // Who has become silent since this turn began has not read this.
+        if self.behaviour(pod) == Behaviour::Silent {
+            return;
+        }
         if let Some(strategy) = owner.name().strip_prefix("strategy-") {
             self.trade(strategy, program, &desired).await;
         } else if owner.name() == "gateway" {

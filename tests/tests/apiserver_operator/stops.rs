@@ -3,9 +3,11 @@
 use bus::{MessageBus as _, StateStore as _};
 use crds::roles::{GatewayDesired, Stance};
 use futures::future::join_all;
+use kube::ResourceExt;
+use kube::api::ListParams;
 use operator::names::Role;
 use serde_json::{Value, json};
-use tests::apiserver::{Behaviour, Kind, World, await_that, condition, kubectl};
+use tests::apiserver::{Behaviour, Kind, World, await_that, await_told, condition, kubectl};
 
 use super::scenarios::{ACCOUNT, STRATEGY, account_spec, create, strategy_spec};
 use super::settled::quiet;
@@ -47,6 +49,12 @@ async fn until_said(world: &World, kind: Kind, name: &str, words: &str) {
             condition(object, "Ready")["message"].as_str().unwrap_or_default().contains(words)
         })
         .await;
+}
+
+async fn no_gateway(world: &World) -> Result<(), String> {
+    let pods = world.pods().list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+    let gateway = pods.iter().map(ResourceExt::name_any).find(|name| name.starts_with("gateway-"));
+    gateway.map_or(Ok(()), Err)
 }
 
 #[tokio::test]
@@ -103,6 +111,8 @@ async fn a_stop_waits_for_the_gateway_and_reaches_it_without_its_account() {
     world.delete(Kind::Account, ACCOUNT).await;
     world.patch(Kind::Account, ACCOUNT, json!({"metadata": {"finalizers": null}})).await;
     world.until_reason(Kind::Strategy, STRATEGY, "AccountNotFound").await;
+    // The gateway goes with its account. One that is still there would acknowledge all that follows.
+    await_told("the gateway's pod is gone", || no_gateway(&world)).await;
     set(&world, json!({"state": "Stopped"})).await;
     until_stance(&world, Stance::CancelOrders).await;
     assert_eq!(told(&world).await, r#"{"state":"Stopped"}"#);
