@@ -53,7 +53,7 @@ pub struct Made {
 impl Made {
     /// Of a strategy that takes all of its ticks under this spec, by this program.
     pub fn of(spec: &StrategySpec) -> Self {
-        Self { parameters: Some(sha256(&parameters(spec))), program: Some(sha256(&program(spec))) }
+        Self { parameters: Some(RunningHash::of(&parameters(spec))), program: Some(RunningHash::of(&program(spec))) }
     }
 
     /// That of a record. The release before kept none.
@@ -102,12 +102,6 @@ fn normal(value: Value) -> Value {
         },
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
-}
-
-fn sha256(text: &str) -> String {
-    let mut hash = RunningHash::default();
-    hash.update(text.as_bytes());
-    hash.hex()
 }
 
 /// The hash of ticks, and of how many: a record that the release before has gone on with has taken more, and then the
@@ -213,7 +207,7 @@ mod tests {
         data.update(second.line());
         assert_eq!(second.line(), "BNB/USDT,1700000001000,600,599.9,,2.5,0,0\n");
         let lines = "BNB/USDT,1700000000000,600.5,,,,,0.1\nBNB/USDT,1700000001000,600,599.9,,2.5,0,0\n";
-        assert_eq!(data.hex(), sha256(lines));
+        assert_eq!(data.hex(), RunningHash::of(lines));
         let saved: DataHash = serde_json::from_str(&serde_json::to_string(&data).unwrap()).unwrap();
         assert_eq!((saved.hex(), saved.ticks), (data.hex(), 2));
     }

@@ -1,6 +1,7 @@
 //! Making and finding the records of a fleet, as the operator does: created only here, and never silently
 //! remade. Also the registers: which books a gateway keeps, which readers a feed has.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bus::{Closing, CreateOutcome, Desired, DesiredOutcome, Fields, Keys, Owner, Scope};
@@ -72,10 +73,15 @@ impl<B: Bus> Provisioner<B> {
         let uid = |name: &str| format!("{}/{}/{name}", self.uid, group.namespace);
         let identity = gateway_identity(&group.gateway);
         let gateway = self.place(keys.gateway(&scope), &uid(&account.name), &identity, group.gateway.clone()).await?;
+        let known: GatewayDesired =
+            if self.new_ledger { GatewayDesired::default() } else { self.present(&gateway).await? };
+        let known: BTreeMap<_, _> = known.books.iter().map(|book| (book.strategy.as_str(), &book.ledger)).collect();
         let mut strategies = Vec::new();
         for spec in group.strategies.iter().filter(|spec| self.only.as_ref().is_none_or(|only| *only == spec.name)) {
             let owner = keys.strategy(&scope, &spec.name);
-            self.refuse_lost(&gateway, &owner, &spec.name).await?;
+            if let Some(ledger) = known.get(spec.name.as_str()) {
+                self.refuse_lost(&owner, ledger).await?;
+            }
             strategies.push(self.place(owner, &uid(&spec.name), &strategy_identity(spec), spec.clone()).await?);
         }
         let mut feed = None;
@@ -88,22 +94,16 @@ impl<B: Bus> Provisioner<B> {
         Ok(places)
     }
 
-    /// Refuses a strategy without a record that its gateway still has a book for: anew it would trade on the declared
-    /// capital once more, beside what it has traded.
-    async fn refuse_lost(&self, gateway: &Place<GatewaySpec>, owner: &Owner, name: &str) -> Result<(), Failure> {
-        if self.new_ledger {
-            return Ok(());
-        }
-        let register: GatewayDesired = self.present(gateway).await?;
-        let Some(book) = register.books.iter().find(|book| book.strategy == name) else { return Ok(()) };
+    /// Refuses a strategy without a record that its gateway still has a book of this ledger for: anew it would trade on
+    /// the declared capital once more, beside what it has traded.
+    async fn refuse_lost(&self, owner: &Owner, ledger: &LedgerId) -> Result<(), Failure> {
         if patiently(&self.runtime, || self.runtime.bus.record(owner)).await?.is_some() {
             return Ok(());
         }
         Err(Failure::refused(format!(
-            "LedgerLost: the store has no record of {}, but its account's gateway has ledger {} of it: it was lost, or closed \
-             by hand. Restore the store from its backup, or start the account afresh with --new-ledger",
-            owner.name(),
-            book.ledger
+            "LedgerLost: the store has no record of {}, but its account's gateway has ledger {ledger} of it: it was lost, or \
+             closed by hand. Restore the store from its backup, or start the account afresh with --new-ledger",
+            owner.name()
         )))
     }
 
@@ -242,13 +242,13 @@ fn strategy_identity(spec: &StrategySpec) -> impl Serialize {
 /// What may never change under an account's ledger: which venue it is.
 fn gateway_identity(spec: &GatewaySpec) -> impl Serialize {
     let venue = if spec.account.spec.venue.paper.is_some() { "paper" } else { "" };
-    std::collections::BTreeMap::from([("venue", venue)])
+    BTreeMap::from([("venue", venue)])
 }
 
 /// What may never change under a replay's ledger: the data, and so the meaning of its position.
 fn feed_identity(spec: &FeedSpec) -> impl Serialize {
     let file = spec.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    std::collections::BTreeMap::from([("file", file), ("symbol", spec.symbol.to_string())])
+    BTreeMap::from([("file", file), ("symbol", spec.symbol.to_string())])
 }
 
 /// The identity of a process at a place.

@@ -94,13 +94,9 @@ impl<'a, B: Bus> Worker<'a, B> {
         let engine = saved::field(acquired.version, field(ENGINE))
             .and_then(|saved| saved::engine(spec, &runtime.identity.ledger, saved, registry))
             .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
-        let data = match engine.ticks() {
-            0 => Some(DataHash::default()),
-            _ => DataHash::saved(field(DATA), &engine),
-        };
-        let made = match engine.ticks() {
-            0 => Made::of(spec),
-            _ => Made::going_on(field(MADE), spec),
+        let (data, made) = match engine.ticks() {
+            0 => (Some(DataHash::default()), Made::of(spec)),
+            _ => (DataHash::saved(field(DATA), &engine), Made::going_on(field(MADE), spec)),
         };
         let made = serde_json::to_string(&made);
         let made =

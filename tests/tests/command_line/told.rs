@@ -128,11 +128,7 @@ fn a_result_without_anything_odd_says_nothing_and_has_its_hashes() {
         (said.as_str(), &result["warnings"], &result["data"]),
         ("", &json!([]), &json!({"ticks": 22, "missing": 0}))
     );
-    let hash = |text: String| {
-        let mut hash = engine::running_hash::RunningHash::default();
-        hash.update(text.as_bytes());
-        hash.hex()
-    };
+    let hash = |text: String| engine::running_hash::RunningHash::of(&text);
     let normal = |price: &'static str| match price.split_once('.') {
         Some(_) => price.trim_end_matches('0').trim_end_matches('.'),
         None => price,

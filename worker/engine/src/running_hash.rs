@@ -9,6 +9,13 @@ use sha2::{Digest, Sha256};
 pub struct RunningHash(Sha256);
 
 impl RunningHash {
+    /// The hash of one whole text, in hex.
+    pub fn of(text: &str) -> String {
+        let mut hash = Self::default();
+        hash.update(text.as_bytes());
+        hash.hex()
+    }
+
     /// Takes more bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);

@@ -150,9 +150,7 @@ impl Engine {
     }
 
     fn parameters_hash(&self) -> String {
-        let mut hash = RunningHash::default();
-        hash.update(self.config.parameters.to_string().as_bytes());
-        hash.hex()
+        RunningHash::of(&self.config.parameters.to_string())
     }
 
     /// All state, for [`Engine::restore`].
