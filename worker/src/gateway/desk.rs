@@ -145,6 +145,10 @@ impl Desk {
         let order = match &command.kind {
             CommandKind::Create(order) => order,
             CommandKind::Cancel => return self.judge_cancel(command),
+            // Not yet: nobody sends them.
+            CommandKind::Replace { .. } | CommandKind::Advance { .. } => {
+                return Verdict::Tell(denied(command, "CommandUnsupported"));
+            }
         };
         if let Some(known) = self.orders.get(id) {
             // Asked again: the same id is the same order, never a second one.
@@ -209,7 +213,7 @@ impl Desk {
         let book = self.books.get(&command.ledger).ok_or("BookUnknown")?;
         let mut open = Vec::new();
         for other in self.orders_of(&command.ledger).filter(|other| !other.is_over()) {
-            if let CommandKind::Create(ordered) = &other.command.kind
+            if let Some(ordered) = other.command.kind.order()
                 && other.filled < ordered.quantity
             {
                 let rest = ordered.quantity.minus(other.filled).map_err(|_| "TooManyDigits")?;

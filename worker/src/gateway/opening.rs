@@ -155,6 +155,6 @@ fn update(entry: &Entry) -> Result<Option<(OrderUpdate, Told)>, String> {
         .map_err(|error| format!("entry {} of its inbox does not read: {error}", entry.id))?;
     match &told.news {
         Inbox::OrderUpdate(update) => Ok(Some(((**update).clone(), told))),
-        Inbox::Recovered { .. } | Inbox::Control => Ok(None),
+        Inbox::Recovered { .. } | Inbox::Word { .. } | Inbox::Control => Ok(None),
     }
 }

@@ -81,6 +81,8 @@ impl<B: Bus> Worker<'_, B> {
                     self.absorb(effects, None);
                     None
                 }
+                // Of an Advance that this process has not sent.
+                Inbox::Word { .. } => None,
                 Inbox::Control => {
                     self.follow_register().await?;
                     None

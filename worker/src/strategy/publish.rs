@@ -100,11 +100,11 @@ impl<B: Bus> Worker<'_, B> {
         self.runtime.health.order();
         let message = message(self.topic(Topic::OrderCommand), command);
         match command.kind {
-            CommandKind::Create(_) => {
+            CommandKind::Create(_) | CommandKind::Replace { .. } => {
                 self.batch.set.push((format!("{COMMAND}{}", command.client_order_id), message.data.to_string()));
                 message.with_bound(COMMANDS.entries)
             }
-            CommandKind::Cancel => message,
+            CommandKind::Cancel | CommandKind::Advance { .. } => message,
         }
     }
 
