@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use bus::{Body, Entry, Record, StreamId, Topic};
 use engine::messages::{AlertKind, Inbox, OrderUpdate, RiskAlert, Severity};
 use engine::numbers::{Notional, Quantity};
-use engine::order::{Order, OrderState};
+use engine::orders::{Order, OrderState};
 use serde::Deserialize;
 
 use super::books::Book;

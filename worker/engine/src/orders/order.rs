@@ -1,116 +1,12 @@
-//! The life of one order as its strategy sees it: one transition function, no input or output.
+//! One order as its strategy knows it: what was ordered, what has traded, what that was worth. No input or output.
 
 use serde::{Deserialize, Serialize};
 
+use super::{ImpossibleTransition, OrderState};
 use crate::client_order_id::ClientOrderId;
-use crate::messages::{Fill, OrderStatus, OrderUpdate, Side};
+use crate::messages::{Fill, NewOrder, OrderUpdate, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, NumberError, Price, Quantity};
 use crate::time::Timestamp;
-
-/// Where an order stands.
-///
-/// `Committed → Sent → Accepted → (PartiallyFilled) → Filled | Canceled | Expired | Rejected | Denied`;
-/// `Unknown` is a state of its own, left only by news from the venue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum OrderState {
-    /// In the store, not yet seen by the gateway.
-    Committed,
-    /// On its way to the venue.
-    Sent,
-    /// The venue has it.
-    Accepted,
-    /// A part has traded.
-    PartiallyFilled,
-    /// Nobody knows yet whether the venue has it.
-    Unknown,
-    /// All has traded.
-    Filled,
-    /// Cancelled on request.
-    Canceled,
-    /// The venue dropped the rest.
-    Expired,
-    /// The venue refused it.
-    Rejected,
-    /// We refused it.
-    Denied,
-}
-
-impl OrderState {
-    /// The word itself.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Committed => "Committed",
-            Self::Sent => "Sent",
-            Self::Accepted => "Accepted",
-            Self::PartiallyFilled => "PartiallyFilled",
-            Self::Unknown => "Unknown",
-            Self::Filled => "Filled",
-            Self::Canceled => "Canceled",
-            Self::Expired => "Expired",
-            Self::Rejected => "Rejected",
-            Self::Denied => "Denied",
-        }
-    }
-
-    /// Whether the venue does no more with it. Fills may still be on their way to us.
-    pub const fn is_final(self) -> bool {
-        match self {
-            Self::Committed | Self::Sent | Self::Accepted | Self::PartiallyFilled | Self::Unknown => false,
-            Self::Filled | Self::Canceled | Self::Expired | Self::Rejected | Self::Denied => true,
-        }
-    }
-
-    /// How far along the order is: news of a lower rank is old news.
-    const fn rank(self) -> u8 {
-        match self {
-            Self::Committed => 0,
-            Self::Sent => 1,
-            Self::Unknown => 2,
-            Self::Accepted => 3,
-            Self::PartiallyFilled => 4,
-            Self::Filled | Self::Canceled | Self::Expired | Self::Rejected | Self::Denied => 5,
-        }
-    }
-
-    /// The state after `status` arrives. `Err` names a pair that cannot be; the state then stays.
-    ///
-    /// News may overtake each other, so older news than what is known changes nothing: a late `Accepted`
-    /// after `Filled` is no anomaly. Two different ends are.
-    pub fn after(self, status: OrderStatus) -> Result<Self, ImpossibleTransition> {
-        let next = match status {
-            OrderStatus::Sent => Self::Sent,
-            OrderStatus::Accepted => Self::Accepted,
-            OrderStatus::PartiallyFilled => Self::PartiallyFilled,
-            OrderStatus::Unknown => Self::Unknown,
-            OrderStatus::Filled => Self::Filled,
-            OrderStatus::Canceled => Self::Canceled,
-            OrderStatus::Expired => Self::Expired,
-            OrderStatus::Rejected => Self::Rejected,
-            OrderStatus::Denied => Self::Denied,
-        };
-        let impossible = ImpossibleTransition { from: self, to: next };
-        match (self, next) {
-            (from, to) if from == to => Ok(to),
-            // A refusal after the venue had the order, or after a part traded, contradicts what was told.
-            (Self::Accepted | Self::PartiallyFilled, Self::Denied) | (Self::PartiallyFilled, Self::Rejected) => {
-                Err(impossible)
-            }
-            (from, to) if from.is_final() && to.is_final() => Err(impossible),
-            (from, to) if to.rank() < from.rank() => Ok(from),
-            (_, to) => Ok(to),
-        }
-    }
-}
-
-/// A pair of state and news that cannot be: counted, never a panic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an order that is {from:?} cannot become {to:?}")]
-pub struct ImpossibleTransition {
-    /// The known state.
-    pub from: OrderState,
-    /// What the news says.
-    pub to: OrderState,
-}
 
 /// What an update did to an order. Money first, state second: a trade counts whatever else cannot be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +48,36 @@ pub enum OrderAnomaly {
     Number(#[from] NumberError),
 }
 
+/// The tick as of which something was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Its sequence.
+    pub sequence: u64,
+    /// Its event time.
+    pub time: Timestamp,
+}
+
+impl Cause {
+    /// As of this tick.
+    pub fn of(tick: &Tick) -> Self {
+        Self { sequence: tick.sequence, time: tick.event_time() }
+    }
+}
+
+const fn takes_only() -> TimeInForce {
+    TimeInForce::ImmediateOrCancel
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn only_takes(time_in_force: &TimeInForce) -> bool {
+    matches!(time_in_force, TimeInForce::ImmediateOrCancel)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(tag: &u32) -> bool {
+    *tag == 0
+}
+
 /// One order of a strategy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -164,6 +90,21 @@ pub struct Order {
     pub quantity: Quantity,
     /// The limit; absent for a market order.
     pub price: Option<Price>,
+    /// How long it stands. Every order of the release before was an IOC.
+    #[serde(default = "takes_only", skip_serializing_if = "only_takes")]
+    pub time_in_force: TimeInForce,
+    /// Whether it may only wait in the book.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub post_only: bool,
+    /// The strategy's own mark, such as a level; 0 where it gives none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tag: u32,
+    /// The tick that caused it; absent in an order of the release before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The tick as of which its cancel, or its replacement, was sent; absent where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<Cause>,
     /// Where it stands.
     pub state: OrderState,
     /// What the venue says has traded in all.
@@ -186,7 +127,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// An order just committed.
+    /// An order just committed: an IOC without a cause.
     pub fn committed(
         client_order_id: ClientOrderId,
         side: Side,
@@ -199,6 +140,11 @@ impl Order {
             side,
             quantity,
             price,
+            time_in_force: takes_only(),
+            post_only: false,
+            tag: 0,
+            cause: None,
+            cancel: None,
             state: OrderState::Committed,
             cumulative: Quantity::ZERO,
             filled: Quantity::ZERO,
@@ -208,6 +154,30 @@ impl Order {
             reason: String::new(),
             time,
             closed_with: None,
+        }
+    }
+
+    /// The order that a command asks for, as of a tick.
+    pub fn ordered(client_order_id: ClientOrderId, order: &NewOrder, tag: u32, cause: Cause, time: Timestamp) -> Self {
+        Self {
+            time_in_force: order.time_in_force,
+            post_only: order.post_only,
+            tag,
+            cause: Some(cause),
+            ..Self::committed(client_order_id, order.side, order.quantity, order.price, time)
+        }
+    }
+
+    /// Its sequence, dense within the ledger.
+    pub const fn sequence(&self) -> u64 {
+        self.client_order_id.sequence()
+    }
+
+    /// Whether it may wait in the book.
+    pub const fn may_rest(&self) -> bool {
+        match self.time_in_force {
+            TimeInForce::GoodTillCanceled => true,
+            TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill => false,
         }
     }
 
@@ -271,56 +241,5 @@ impl Order {
         }
         let tick_places = self.price.map_or(0, |price| price.get().scale());
         Price::average(self.notional, self.filled, tick_places).map(Some)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: [OrderStatus; 9] = [
-        OrderStatus::Sent,
-        OrderStatus::Accepted,
-        OrderStatus::PartiallyFilled,
-        OrderStatus::Filled,
-        OrderStatus::Canceled,
-        OrderStatus::Expired,
-        OrderStatus::Rejected,
-        OrderStatus::Denied,
-        OrderStatus::Unknown,
-    ];
-
-    #[test]
-    fn the_usual_life_passes() {
-        let mut state = OrderState::Committed;
-        for status in [
-            OrderStatus::Sent,
-            OrderStatus::Unknown,
-            OrderStatus::Accepted,
-            OrderStatus::PartiallyFilled,
-            OrderStatus::Expired,
-        ] {
-            state = state.after(status).unwrap();
-        }
-        assert_eq!(state, OrderState::Expired);
-    }
-
-    #[test]
-    fn old_news_changes_nothing_and_two_ends_are_an_anomaly() {
-        assert_eq!(OrderState::Filled.after(OrderStatus::Accepted), Ok(OrderState::Filled));
-        assert_eq!(OrderState::Accepted.after(OrderStatus::Unknown), Ok(OrderState::Accepted));
-        assert!(OrderState::Filled.after(OrderStatus::Canceled).is_err());
-        assert!(OrderState::PartiallyFilled.after(OrderStatus::Rejected).is_err());
-    }
-
-    #[test]
-    fn an_end_is_never_left() {
-        for end in
-            [OrderState::Filled, OrderState::Canceled, OrderState::Expired, OrderState::Rejected, OrderState::Denied]
-        {
-            for status in ALL {
-                assert_eq!(end.after(status).unwrap_or(end), end, "{end:?} after {status:?}");
-            }
-        }
     }
 }

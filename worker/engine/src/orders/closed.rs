@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Order, OrderState};
 use crate::client_order_id::ClientOrderId;
 use crate::messages::Side;
 use crate::numbers::{Notional, Quantity};
-use crate::order::{Order, OrderState};
 use crate::time::Timestamp;
 
 /// How many closed orders are remembered.
@@ -19,7 +19,7 @@ const TRADES_MAX: usize = 1_024;
 /// Closed orders, oldest first.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct ClosedOrders(VecDeque<Entry>);
+pub(crate) struct ClosedOrders(VecDeque<Entry>);
 
 /// What of a closed order is needed to judge later news of it: sequence, side, what was ordered, how it ended,
 /// what has traded, what that was worth, and the ids of the trades.
