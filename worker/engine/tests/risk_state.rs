@@ -33,7 +33,7 @@ impl Strategy for Always {
             reason: "Always",
             message: "always".into(),
         };
-        drop(context.place(intent));
+        let _sent = context.place(intent);
     }
     fn on_gap(&mut self) {}
     fn explain(&self, _: &str) -> String {

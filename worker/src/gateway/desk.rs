@@ -272,14 +272,17 @@ impl Desk {
 
     fn change(&mut self, id: &ClientOrderId, change: impl FnOnce(&mut GatewayOrder) -> News) -> News {
         let Some(order) = self.orders.get_mut(id) else { return News::new() };
-        self.dirty_orders.insert(id.clone());
+        // As its field is named: others may write the same id in another form.
+        self.dirty_orders.insert(order.command.client_order_id.clone());
         change(order)
     }
 
     /// Keeps the newest ended orders, forgets the others.
     fn forget_old(&mut self, id: &ClientOrderId) {
-        if self.orders.get(id).is_some_and(GatewayOrder::is_over) && !self.ended.contains(id) {
-            self.ended.push_back(id.clone());
+        if let Some(order) = self.orders.get(id).filter(|order| order.is_over())
+            && !self.ended.contains(id)
+        {
+            self.ended.push_back(order.command.client_order_id.clone());
         }
         while self.ended.len() > REMEMBERED {
             if let Some(old) = self.ended.pop_front() {

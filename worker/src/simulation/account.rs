@@ -7,6 +7,7 @@ use bus::{
     Closing, CreateOutcome, Desired, Fields, Keys, Message, MessageBus, Owner, Published, Scope, StateStore, StreamId,
     StreamKey, Topic,
 };
+use engine::client_order_id::ClientOrderId;
 use engine::messages::{Inbox, Tick};
 use engine::strategy::{DesiredState, Registry};
 use serde_json::{Value, json};
@@ -131,6 +132,11 @@ impl Account {
     pub fn wish(&mut self, state: DesiredState) {
         self.want(state);
         self.nudge(&self.strategy);
+    }
+
+    /// The id of an order of the strategy.
+    pub fn order_id(&self, sequence: u64) -> String {
+        ClientOrderId::new(self.ledger.parse().unwrap(), sequence).to_string()
     }
 
     /// Closes the strategy's ledger and deletes its inbox, as the operator does at the end of a deletion.

@@ -4,9 +4,9 @@
 use super::Effect;
 use super::scope::Scope;
 use crate::instrument::Instrument;
-use crate::messages::{CommandKind, OrderCommand, OrderStatus, Side, SignalSide, Tick};
+use crate::messages::{OrderCommand, OrderStatus, Side, SignalSide, Tick};
 use crate::numbers::{Notional, NumberError, Price, Quantity};
-use crate::orders::{Cause, Order};
+use crate::orders::{Cause, Funds, Order, Replaced};
 use crate::report::Decision;
 use crate::risk::{Approved, Denial, OrderCheck, Refusal, RiskState};
 use crate::strategy::{Intent, OrderKind};
@@ -30,6 +30,12 @@ impl std::fmt::Debug for Context<'_> {
             .field("actions", &self.actions)
             .finish_non_exhaustive()
     }
+}
+
+/// An order that may be sent.
+struct Proposed {
+    command: Approved<OrderCommand>,
+    replaces: Option<Replaced>,
 }
 
 /// How a callback ended where no order was proposed.
@@ -80,6 +86,12 @@ impl<'a> Context<'a> {
         self.scope.state.ledger.base()
     }
 
+    /// What is held and no order reserves.
+    pub fn available(&self) -> Result<Funds, NumberError> {
+        let ledger = &self.scope.state.ledger;
+        Funds { base: ledger.base(), quote: ledger.quote() }.minus(self.scope.state.orders.reserved())
+    }
+
     /// What all is worth at the tick's price.
     pub fn equity(&self) -> Result<Notional, NumberError> {
         self.scope.state.ledger.equity_at(self.tick.price)
@@ -113,69 +125,85 @@ impl<'a> Context<'a> {
 
     /// Sends an order; gives its sequence, or why it was denied. A denial is counted and told.
     pub fn place(&mut self, intent: Intent) -> Result<u64, Denial> {
-        let admitted = self.may_open().and_then(|()| self.approve(&intent));
+        let approved = self.may_send().and_then(|()| self.approve(&intent, Funds::NONE));
+        let admitted = approved.map(|command| Proposed { command, replaces: None });
         self.conclude(&intent, admitted)
     }
 
     /// Cancels an order. Of one that is closed, or is being cancelled, nothing is sent.
     pub fn cancel(&mut self, sequence: u64) {
-        let cause = Cause::of(self.tick);
-        let (config, now) = (self.scope.config, self.now());
-        let Some(order) = self.scope.state.orders.get_mut(sequence) else { return };
-        if order.state.is_final() || order.cancel.is_some() {
-            return;
-        }
-        order.cancel = Some(cause);
-        let cancel = Approved::cancel(&config.name, &order.client_order_id, &config.instrument, now);
-        self.scope.turn.effects.push(Effect::Command(cancel));
         self.acted = true;
+        let Some(order) = self.scope.state.orders.get(sequence).filter(|order| !order.state.is_final()) else {
+            self.scope.state.late_cancels = self.scope.state.late_cancels.saturating_add(1);
+            return;
+        };
+        let side = order.side;
+        match self.count_action() {
+            Ok(()) => self.scope.cancel(sequence, Cause::of(self.tick)),
+            Err(refusal) => self.tell_denied(side, 0, &refusal, &format!("cancel of order {sequence}")),
+        }
     }
 
     /// Sends an order in the place of another; gives the new one's sequence, or why it was denied and the old one stays.
+    /// What the old one reserves is free for it. It is placed only if of the old one no more trades than is known here.
     pub fn replace(&mut self, of: u64, intent: Intent) -> Result<u64, Denial> {
-        let replaced = self.scope.state.orders.get(of).filter(|order| !order.state.is_final());
-        let replaced = replaced.map(|order| (order.client_order_id.clone(), order.filled));
-        let admitted = match replaced {
-            Some((id, known)) => {
-                self.may_open().and_then(|()| self.approve(&intent)).map(|approved| approved.in_place_of(id, known))
-            }
-            None => Err(Refusal::new(Denial::NothingToReplace, format!("order {of} is closed; place a new one"))),
-        };
+        let admitted = self.may_send().and_then(|()| self.approve_replacement(of, &intent));
         let admitted = self.conclude(&intent, admitted);
         if admitted.is_ok() {
             let cause = Cause::of(self.tick);
-            if let Some(order) = self.scope.state.orders.get_mut(of) {
+            if let Some(order) = self.scope.state.orders.marked(of) {
                 order.cancel = Some(cause);
             }
         }
         admitted
     }
 
+    fn approve_replacement(&mut self, of: u64, intent: &Intent) -> Result<Proposed, Refusal> {
+        let orders = &self.scope.state.orders;
+        let open = orders.get(of).filter(|order| !order.state.is_final());
+        let Some((id, known_quantity)) = open.map(|order| (order.client_order_id.clone(), order.filled)) else {
+            let message = format!("order {of}, which it should replace, is closed");
+            return Err(Refusal::new(Denial::NothingToReplace, message));
+        };
+        let shared = orders.shared_with_replacement(of)?;
+        let replaces = shared.map(|_| Replaced { sequence: of, known_quantity, raced: false });
+        let command = self.approve(intent, shared.unwrap_or(Funds::NONE))?.in_place_of(id, known_quantity);
+        Ok(Proposed { command, replaces })
+    }
+
     /// Whether one more order may be sent in this callback and in this round.
-    fn may_open(&mut self) -> Result<(), Refusal> {
+    fn may_send(&mut self) -> Result<(), Refusal> {
+        self.count_action()?;
         if self.round > Self::ROUNDS_MAX {
             let message = format!("orders of one tick have made news {} times on it", Self::ROUNDS_MAX);
             return Err(Refusal::new(Denial::TooManyRounds, message));
         }
+        Ok(())
+    }
+
+    fn count_action(&mut self) -> Result<(), Refusal> {
         if self.actions >= Self::ACTIONS_MAX {
-            let message = format!("{} orders were sent at once already", Self::ACTIONS_MAX);
+            let message = format!("{} orders, cancels and replacements are sent at once already", Self::ACTIONS_MAX);
             return Err(Refusal::new(Denial::TooManyActions, message));
         }
         self.actions = self.actions.saturating_add(1);
         Ok(())
     }
 
-    fn approve(&mut self, intent: &Intent) -> Result<Approved<OrderCommand>, Refusal> {
+    /// With `shared`, what an order that it replaces may take, as if it were free.
+    fn approve(&mut self, intent: &Intent, shared: Funds) -> Result<Approved<OrderCommand>, Refusal> {
         let Some(sequence) = self.scope.next_sequence() else {
             return Err(Refusal::new(Denial::Halted, "no order id is left".to_owned()));
         };
+        let available = self.available()?.plus(shared)?;
         let Scope { config, state, turn } = &mut self.scope;
         let check = OrderCheck {
             strategy: &config.name,
             ledger_id: &config.ledger,
             sequence,
             instrument: &config.instrument,
-            fees: &config.fees,
+            terms: state.orders.terms(),
+            available,
             risk: &config.risk,
             state: state.risk,
             desired: state.desired,
@@ -186,11 +214,11 @@ impl<'a> Context<'a> {
         check.approve(intent, &mut state.rate)
     }
 
-    fn conclude(&mut self, intent: &Intent, admitted: Result<Approved<OrderCommand>, Refusal>) -> Result<u64, Denial> {
+    fn conclude(&mut self, intent: &Intent, admitted: Result<Proposed, Refusal>) -> Result<u64, Denial> {
         match admitted {
-            Ok(command) => {
+            Ok(proposed) => {
                 self.acted = true;
-                Ok(self.send(intent, command))
+                Ok(self.send(intent, proposed))
             }
             Err(refusal) => {
                 self.deny(intent, &refusal);
@@ -199,31 +227,28 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn send(&mut self, intent: &Intent, command: Approved<OrderCommand>) -> u64 {
-        let Scope { config, state, turn } = &mut self.scope;
-        let OrderCommand { client_order_id, sequence, kind, .. } = command.get();
-        let sequence = *sequence;
-        match kind {
-            CommandKind::Create(order) | CommandKind::Replace { order, .. } => {
-                state.sequence = sequence;
-                let cause = Cause::of(self.tick);
-                state.orders.insert(Order::ordered(client_order_id.clone(), order, intent.tag, cause, turn.now));
-                let side = match order.side {
-                    Side::Buy => SignalSide::Buy,
-                    Side::Sell => SignalSide::Sell,
-                };
-                state.decision = Decision::new(intent.reason, intent.message.clone());
-                intent.reason.clone_into(&mut state.told);
-                turn.signal(config, side, order.price, &state.decision);
-            }
-            CommandKind::Cancel | CommandKind::Advance { .. } => {}
+    fn send(&mut self, intent: &Intent, proposed: Proposed) -> u64 {
+        let Proposed { command, replaces } = proposed;
+        let sequence = command.get().sequence;
+        // A cancel never comes this way.
+        if let Some(order) = command.get().kind.order() {
+            let id = command.get().client_order_id.clone();
+            let (cause, now) = (Cause::of(self.tick), self.now());
+            self.scope.state.sequence = sequence;
+            self.scope.put(Order { replaces, ..Order::ordered(id, order, intent.tag, cause, now) });
+            let side = match order.side {
+                Side::Buy => SignalSide::Buy,
+                Side::Sell => SignalSide::Sell,
+            };
+            let Scope { config, state, turn } = &mut self.scope;
+            state.decision = Decision::new(intent.reason, intent.message.clone());
+            intent.reason.clone_into(&mut state.told);
+            turn.signal(config, side, order.price, &state.decision);
         }
-        turn.effects.push(Effect::Command(command));
+        self.scope.turn.effects.push(Effect::Command(command));
         sequence
     }
 
-    /// An order that is not sent is counted and told when the reason differs from the last one of its side and mark:
-    /// never once a tick. Why the last tick led to no order is shown in any case.
     fn deny(&mut self, intent: &Intent, refusal: &Refusal) {
         if matches!(refusal.denial, Denial::Paused | Denial::Stopped) {
             // What a human wants is shown as that, not as an order that was denied.
@@ -231,14 +256,17 @@ impl<'a> Context<'a> {
             return;
         }
         self.acted = true;
-        let (side, price) = (intent.side, self.price_of(intent));
-        let message = format!("{side} at {price} ({}): {}.", intent.message, refusal.message);
+        // What binds all that is done at once is told once for its side, not once for each mark.
+        let tag = if refusal.denial.is_of_callback() { 0 } else { intent.tag };
+        let wanted = format!("at {} ({})", self.price_of(intent), intent.message);
+        self.tell_denied(intent.side, tag, refusal, &wanted);
+    }
+
+    /// What is not sent is counted and told when the reason differs from the last one of its side and mark: never once a
+    /// tick. Why the last tick led to no order is shown in any case.
+    fn tell_denied(&mut self, side: Side, tag: u32, refusal: &Refusal, wanted: &str) {
+        let message = format!("{side} {wanted}: {}.", refusal.message);
         let decision = Decision::new(refusal.denial.as_str(), message);
-        // What binds a whole callback is told once for its side, not once for each mark.
-        let tag = match refusal.denial.is_of_callback() {
-            true => 0,
-            false => intent.tag,
-        };
         if self.scope.state.denials.is_told(side, tag, &decision.reason) {
             self.scope.state.decision = decision;
         } else {

@@ -24,7 +24,7 @@ use crate::fees::Fees;
 use crate::instrument::Instrument;
 use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, StateSnapshot, StrategySignal, Tick};
 use crate::numbers::{Notional, Price, Quantity};
-use crate::orders::Order;
+use crate::orders::{Funds, Order, Terms};
 use crate::report::{OrderCounts, Report};
 use crate::risk::{Approved, PositionBounds, PositionLimits, RiskParameters};
 use crate::running_hash::RunningHash;
@@ -128,7 +128,8 @@ impl Engine {
 
     /// A strategy as it was when `saved` was taken, under the parameters of `config`.
     pub fn restore(config: Config, definition: &Definition, saved: &Value) -> Result<Self, RestoreError> {
-        let state = State::restore(saved)?;
+        let mut state = State::restore(saved)?;
+        state.orders.follow(Terms::of(&config.fees)).map_err(RestoreError::Reserved)?;
         let strategy = (definition.start)(&config.parameters, Some(&state.strategy))?;
         let mut engine = Self::with(config, definition, strategy, state);
         if let Some(last) = &engine.state.last_tick {
@@ -256,6 +257,16 @@ impl Engine {
     /// The order of this id; `None` where it is closed, or not of this ledger.
     pub fn open_order(&self, id: &ClientOrderId) -> Option<&Order> {
         self.state.orders.of(id)
+    }
+
+    /// What open orders may take, fees included.
+    pub const fn reserved(&self) -> Funds {
+        self.state.orders.reserved()
+    }
+
+    /// How often a strategy cancelled an order that was closed already.
+    pub const fn late_cancels(&self) -> u64 {
+        self.state.late_cancels
     }
 
     /// On a simulated venue: that the news which is stepped next is of this round of the last tick taken. What makes news

@@ -7,9 +7,8 @@ use super::{Effect, Engine};
 use crate::client_order_id::ClientOrderId;
 use crate::messages::{AlertKind, Fill, OrderStatus, OrderUpdate, PositionUpdate, Side};
 use crate::numbers::Quantity;
-use crate::orders::{Order, OrderAnomaly, OrderState};
+use crate::orders::{Cause, Order, OrderAnomaly, OrderState};
 use crate::report::{Decision, RecentTrade, Trade};
-use crate::risk::Approved;
 use crate::strategy::{DesiredState, Execution, OrderNews, Outcome};
 
 /// How many trades a report shows.
@@ -48,7 +47,13 @@ impl Engine {
             self.state.anomalies = self.state.anomalies.saturating_add(u64::from(update.fill.is_some()));
             return;
         }
-        let open = self.state.orders.remove(id);
+        let open = match self.state.orders.take(id) {
+            Ok(open) => open,
+            Err(error) => {
+                turn.effects.push(Effect::Poison(format!("what order {id} reserves cannot be counted: {error}")));
+                return;
+            }
+        };
         let was_open = open.is_some();
         let order = open.or_else(|| self.state.closed.get(id, update.time));
         let Some(mut order) = order else {
@@ -71,7 +76,7 @@ impl Engine {
         if !order.is_closed() {
             // Also a closed one that turns out to have traded more: it is open until that is booked.
             self.state.closed.forget(id);
-            self.state.orders.insert(order);
+            self.scope(turn).put(order);
         } else if was_open || applied.trade {
             news.push(self.close(turn, order));
         }
@@ -145,6 +150,10 @@ impl Engine {
         }
         let is_new = before.is_none() || newly_traded;
         let news = if is_new { self.end_news(turn, &order) } else { News::snapshot() };
+        if let Err(error) = self.state.orders.close(&order) {
+            let why = format!("what its orders reserve cannot be counted: {error}");
+            self.halt(turn, AlertKind::LedgerBroken, &why);
+        }
         self.state.closed.remember(&order);
         news
     }
@@ -240,16 +249,16 @@ impl Engine {
     /// Pausing cancels what would raise exposure; stopping cancels everything.
     pub(super) fn on_control(&mut self, turn: &mut Turn, desired: DesiredState) {
         self.state.desired = desired;
-        let open = self.state.orders.iter().filter(|order| !order.state.is_final());
-        let cancelled = open.filter(|order| match desired {
+        let cancelled = self.state.orders.iter().filter(|order| match desired {
             DesiredState::Running => false,
             DesiredState::Paused => order.side == Side::Buy,
             DesiredState::Stopped => true,
         });
-        let config = &self.config;
-        turn.effects.extend(cancelled.map(|order| {
-            let cancel = Approved::cancel(&config.name, &order.client_order_id, &config.instrument, turn.now);
-            Effect::Command(cancel)
-        }));
+        let cancelled: Vec<u64> = cancelled.map(Order::sequence).collect();
+        let before_any = Cause { sequence: 0, time: turn.now };
+        let cause = self.state.last_tick.as_ref().map_or(before_any, Cause::of);
+        for sequence in cancelled {
+            self.scope(turn).cancel(sequence, cause);
+        }
     }
 }

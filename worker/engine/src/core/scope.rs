@@ -2,11 +2,12 @@
 
 use super::state::State;
 use super::turn::Turn;
-use super::{Config, Engine};
+use super::{Config, Effect, Engine};
 use crate::client_order_id::ClientOrderId;
 use crate::messages::{AlertKind, OrderStatus, SignalSide};
+use crate::orders::{Cause, Order};
 use crate::report::Decision;
-use crate::risk::RiskState;
+use crate::risk::{Approved, RiskState};
 
 /// Configuration, state and the step under way.
 pub(super) struct Scope<'a> {
@@ -47,6 +48,25 @@ impl Scope<'_> {
             self.halt(AlertKind::SequenceExhausted, &why);
         }
         next
+    }
+
+    /// Takes an open order up, a new one or one of which there was news.
+    pub fn put(&mut self, order: Order) {
+        if let Err(error) = self.state.orders.put(order) {
+            self.halt(AlertKind::LedgerBroken, &format!("what its orders reserve cannot be counted: {error}"));
+        }
+    }
+
+    /// Cancels an open order once; nothing is sent where that was done before, or where the venue is done with it.
+    pub fn cancel(&mut self, sequence: u64, cause: Cause) {
+        let (config, now) = (self.config, self.turn.now);
+        let Some(order) = self.state.orders.marked(sequence) else { return };
+        if order.state.is_final() || order.cancel.is_some() {
+            return;
+        }
+        order.cancel = Some(cause);
+        let cancel = Approved::cancel(&config.name, &order.client_order_id, &config.instrument, now);
+        self.turn.effects.push(Effect::Command(cancel));
     }
 
     /// Records a decision not to act and publishes it.

@@ -10,7 +10,7 @@ use super::sequence::Gap;
 use crate::ledger::Ledger;
 use crate::messages::{AlertKind, Tick};
 use crate::numbers::{Notional, NumberError, Price, Ratio};
-use crate::orders::{ClosedOrders, OpenOrders};
+use crate::orders::{ClosedOrders, OpenOrders, Terms};
 use crate::report::{Decision, OrderCounts, RecentTrade};
 use crate::risk::{OrderRate, RiskState};
 use crate::running_hash::RunningHash;
@@ -35,6 +35,9 @@ pub enum RestoreError {
     /// The strategy's part does not read.
     #[error(transparent)]
     Strategy(#[from] StrategyError),
+    /// What its orders reserve is out of range.
+    #[error("what the saved orders reserve cannot be counted: {0}")]
+    Reserved(NumberError),
     /// Its books, of more digits than are kept now, do not add up in the digits that are.
     #[error("the saved ledger cannot be rounded to {PLACES} digits after the point: {0}")]
     Digits(#[from] NumberError),
@@ -107,6 +110,9 @@ pub(super) struct State {
     pub trades_hash: Option<RunningHash>,
     /// Updates that could not be.
     pub anomalies: u64,
+    /// Cancels of orders that were closed already: nothing was sent.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub late_cancels: u64,
     /// The newest trades, newest first.
     pub recent_trades: Vec<RecentTrade>,
     /// Why it acted or did not, last.
@@ -131,6 +137,11 @@ pub(super) struct State {
     pub strategy: Value,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 /// Digits after the point that money is kept with.
 const PLACES: usize = 18;
 
@@ -149,7 +160,7 @@ impl State {
         Self {
             version: VERSION,
             ledger: Ledger::new(config.instrument.symbol.clone(), config.base, config.quote),
-            orders: OpenOrders::default(),
+            orders: OpenOrders::new(Terms::of(&config.fees)),
             closed: ClosedOrders::default(),
             news: Vec::new(),
             sequence: 0,
@@ -167,6 +178,7 @@ impl State {
             trades: 0,
             trades_hash: Some(RunningHash::default()),
             anomalies: 0,
+            late_cancels: 0,
             recent_trades: Vec::new(),
             decision: Decision::waiting(),
             told: Decision::waiting().reason,

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ImpossibleTransition, OrderState};
+use super::trade_ids::Known;
+use super::{Funds, ImpossibleTransition, OrderState, Terms, TradeIds};
 use crate::client_order_id::ClientOrderId;
 use crate::messages::{Fill, NewOrder, OrderUpdate, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, NumberError, Price, Quantity};
@@ -43,6 +44,9 @@ pub enum OrderAnomaly {
         /// The trade's side.
         traded: Side,
     },
+    /// A trade was told once more, with another content.
+    #[error("trade {0} was told with two contents")]
+    TwoContents(String),
     /// The order's sum cannot be exact.
     #[error(transparent)]
     Number(#[from] NumberError),
@@ -62,6 +66,20 @@ impl Cause {
     pub fn of(tick: &Tick) -> Self {
         Self { sequence: tick.sequence, time: tick.event_time() }
     }
+}
+
+/// The order whose place another takes. Both may take the same funds, because only one of them can trade: the new one is
+/// placed only if of the old one no more has traded than was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replaced {
+    /// The old order's sequence.
+    pub sequence: u64,
+    /// What was known to have traded of it.
+    pub known_quantity: Quantity,
+    /// More of it has traded: the new one will be rejected.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub raced: bool,
 }
 
 const fn takes_only() -> TimeInForce {
@@ -102,6 +120,9 @@ pub struct Order {
     /// The tick that caused it; absent in an order of the release before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// The order whose place it takes, while that is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Replaced>,
     /// The tick as of which its cancel, or its replacement, was sent; absent where none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<Cause>,
@@ -114,7 +135,7 @@ pub struct Order {
     /// Worth of what has been booked.
     pub notional: Notional,
     /// Ids of the booked trades.
-    pub trades: Vec<String>,
+    pub trades: TradeIds,
     /// Sequence of the last tick the gateway has matched it against, on a simulated venue.
     pub matched: Option<u64>,
     /// Why it ended as it did.
@@ -144,12 +165,13 @@ impl Order {
             post_only: false,
             tag: 0,
             cause: None,
+            replaces: None,
             cancel: None,
             state: OrderState::Committed,
             cumulative: Quantity::ZERO,
             filled: Quantity::ZERO,
             notional: Notional::ZERO,
-            trades: Vec::new(),
+            trades: TradeIds::default(),
             matched: None,
             reason: String::new(),
             time,
@@ -181,6 +203,22 @@ impl Order {
         }
     }
 
+    /// What may still trade of it.
+    pub fn rest(&self) -> Result<Quantity, NumberError> {
+        // Of one that has ended only what it traded can still come.
+        let all = if self.state.is_final() { self.cumulative.min(self.quantity) } else { self.quantity };
+        all.minus(self.filled.min(all))
+    }
+
+    /// What it may still take, fee included. Nothing is known to bound a buy without a limit.
+    pub fn reserve(&self, terms: &Terms) -> Result<Funds, NumberError> {
+        match (self.side, self.price) {
+            (side, Some(price)) => terms.reserve(side, self.time_in_force, self.rest()?, price),
+            (Side::Sell, None) => Ok(Funds { base: self.rest()?, ..Funds::NONE }),
+            (Side::Buy, None) => Ok(Funds::NONE),
+        }
+    }
+
     /// Closed: the venue is done with it and all that it traded has been booked. A cancel's answer can
     /// overtake the last fill, so the state alone does not tell.
     pub fn is_closed(&self) -> bool {
@@ -192,15 +230,30 @@ impl Order {
         self.filled < self.cumulative
     }
 
+    /// Whether a trade is one of its own that was booked.
+    pub fn has_booked(&self, fill: &Fill) -> bool {
+        self.client_order_id == fill.client_order_id
+            && self.trades.knows(&self.client_order_id.to_string(), fill) != Known::New
+    }
+
     /// Applies news. A new trade is counted first, whatever the rest of the news says.
     pub fn apply(&mut self, update: &OrderUpdate) -> Applied {
-        let trade = update.fill.as_ref().filter(|fill| !self.trades.contains(&fill.trade_id));
-        let mut anomaly = trade.and_then(|fill| self.count(fill).err());
+        let (trade, mut anomaly) = match &update.fill {
+            None => (false, None),
+            Some(fill) => {
+                let order = self.client_order_id.to_string();
+                match self.trades.knows(&order, fill) {
+                    Known::New => (true, self.count(&order, fill).err()),
+                    Known::Booked => (false, None),
+                    Known::Differs => (false, Some(OrderAnomaly::TwoContents(fill.trade_id.clone()))),
+                }
+            }
+        };
         match self.state.after(update.status) {
             Ok(state) => self.state = state,
             Err(impossible) => anomaly = anomaly.or(Some(impossible.into())),
         }
-        if trade.is_some() && matches!(self.state, OrderState::Rejected | OrderState::Denied) {
+        if trade && matches!(self.state, OrderState::Rejected | OrderState::Denied) {
             anomaly = anomaly.or(Some(OrderAnomaly::TradedAfterRefusal(self.state)));
         }
         let told = self.cumulative;
@@ -218,11 +271,11 @@ impl Order {
         if !update.reason.is_empty() {
             self.reason.clone_from(&update.reason);
         }
-        Applied { trade: trade.is_some(), anomaly }
+        Applied { trade, anomaly }
     }
 
-    fn count(&mut self, fill: &Fill) -> Result<(), OrderAnomaly> {
-        self.trades.push(fill.trade_id.clone());
+    fn count(&mut self, order: &str, fill: &Fill) -> Result<(), OrderAnomaly> {
+        self.trades.remember(order, fill);
         let filled = self.filled.plus(fill.quantity)?;
         let notional = self.notional.plus(fill.price.times(fill.quantity)?)?;
         (self.filled, self.notional) = (filled, notional);

@@ -1,13 +1,15 @@
 //! From a signal to an order: sizing, then each check in turn; the first that fails is the denial.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 
 use crate::client_order_id::{ClientOrderId, LedgerId};
-use crate::fees::{Fees, PaidIn};
-use crate::instrument::Instrument;
+use crate::instrument::{Asset, Instrument};
 use crate::ledger::Ledger;
 use crate::messages::{CommandKind, NewOrder, OrderCommand, OrderType, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, NumberError, Price, Quantity, Ratio};
+use crate::orders::{Funds, Terms};
 use crate::strategy::{DesiredState, Intent, OrderKind, OrderSize, Purpose};
 use crate::time::Timestamp;
 
@@ -139,8 +141,10 @@ pub struct OrderCheck<'a> {
     pub sequence: u64,
     /// The market.
     pub instrument: &'a Instrument,
-    /// The account's fees.
-    pub fees: &'a Fees,
+    /// What the account's venue takes.
+    pub terms: &'a Terms,
+    /// What is held and not reserved for another order.
+    pub available: Funds,
     /// The strategy's limits.
     pub risk: &'a RiskParameters,
     /// Which sides are allowed now.
@@ -173,7 +177,7 @@ impl OrderCheck<'_> {
         let quantity = self.quantity(intent.size, limit)?;
         let notional = limit.times(quantity)?;
         self.check_notional(intent.size, notional)?;
-        self.check_funds(intent, quantity, notional)?;
+        self.check_funds(intent, quantity, limit)?;
         if !rate.allows(self.now, self.risk.max_orders_per_minute) {
             return Err(Refusal::new(
                 Denial::OrderRateExceeded,
@@ -297,38 +301,40 @@ impl OrderCheck<'_> {
         }
     }
 
-    fn check_funds(&self, intent: &Intent, quantity: Quantity, notional: Notional) -> Result<(), Refusal> {
+    /// What the order may take must be held, and not be reserved for another.
+    fn check_funds(&self, intent: &Intent, quantity: Quantity, limit: Price) -> Result<(), Refusal> {
         let symbol = &self.instrument.symbol;
-        let lower = field(intent.size);
+        let (time_in_force, _) = Self::terms_of(intent);
+        let needed = self.terms.reserve(intent.side, time_in_force, quantity, limit)?;
+        let (available, lower) = (self.available, field(intent.size));
+        let short = |needed: &dyn Display, has: &dyn Display, held: &dyn Display, asset: &Asset, reserves: bool| {
+            let of = if reserves { format!(" free of {held}") } else { String::new() };
+            let message = format!("needs {needed} {asset}, has {has}{of}; lower {lower}");
+            Err(Refusal::new(Denial::InsufficientFunds, message))
+        };
+        let (base, quote) = (self.ledger.base(), self.ledger.quote());
         match intent.side {
-            Side::Buy => {
-                let needed = match self.fees.paid_in {
-                    PaidIn::Quote => notional.plus(notional.share(self.fees.taker())?)?,
-                    PaidIn::Received => notional,
-                };
-                if needed > self.ledger.quote() {
-                    let message =
-                        format!("needs {needed} {}, has {}; lower {lower}", symbol.quote(), self.ledger.quote());
-                    return Err(Refusal::new(Denial::InsufficientFunds, message));
-                }
+            Side::Buy if needed.quote > available.quote => {
+                short(&needed.quote, &available.quote, &quote, symbol.quote(), available.quote != quote)
             }
-            Side::Sell => {
-                if quantity > self.ledger.base() {
-                    let message =
-                        format!("needs {quantity} {}, has {}; lower {lower}", symbol.base(), self.ledger.base());
-                    return Err(Refusal::new(Denial::InsufficientFunds, message));
-                }
+            Side::Sell if needed.base > available.base => {
+                short(&needed.base, &available.base, &base, symbol.base(), available.base != base)
             }
+            Side::Buy | Side::Sell => Ok(()),
         }
-        Ok(())
+    }
+
+    /// How long it stands, and whether it may only wait in the book.
+    const fn terms_of(intent: &Intent) -> (TimeInForce, bool) {
+        match intent.kind {
+            OrderKind::Marketable { .. } => (TimeInForce::ImmediateOrCancel, false),
+            OrderKind::Limit { time_in_force, post_only, .. } => (time_in_force, post_only),
+        }
     }
 
     /// Every order has a worst price: nothing here can make one without.
     fn command(&self, intent: &Intent, quantity: Quantity, limit: Price) -> OrderCommand {
-        let (time_in_force, post_only) = match intent.kind {
-            OrderKind::Marketable { .. } => (TimeInForce::ImmediateOrCancel, false),
-            OrderKind::Limit { time_in_force, post_only, .. } => (time_in_force, post_only),
-        };
+        let (time_in_force, post_only) = Self::terms_of(intent);
         OrderCommand {
             client_order_id: ClientOrderId::new(self.ledger_id.clone(), self.sequence),
             strategy: self.strategy.to_owned(),
@@ -342,7 +348,7 @@ impl OrderCheck<'_> {
                 quantity,
                 lot_size: Some(self.instrument.lot_size),
                 price: Some(limit),
-                reduce_only: false,
+                reduce_only: matches!(intent.purpose, Purpose::Reduce),
                 counts: true,
             }),
             symbol: self.instrument.symbol.clone(),

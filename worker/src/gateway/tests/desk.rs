@@ -372,6 +372,37 @@ fn what_is_committed_is_what_changed() {
     assert!(desk.is_silent(&ledger(8).parse().unwrap()));
 }
 
+/// An order that the release before placed for a ledger whose id allows the new form too.
+#[test]
+fn an_order_whose_id_is_of_the_old_form_keeps_its_field_whoever_writes_it_otherwise() {
+    const LEDGER: &str = "k3f9q2x7c1zd";
+    let mut desk = Desk::default();
+    let books = json!({"books": [{"strategy": "grid", "ledger": LEDGER, "capital": {"USDT": 3000}, "tickSizes": {}}]});
+    open(&mut desk, &serde_json::from_value(books).unwrap());
+    let old = format!("glm-{LEDGER}-1");
+    let of = |sequence| command(LEDGER, sequence, 0, &json!({}));
+    assert_eq!(judge(&mut desk, &command(LEDGER, 1, 0, &json!({"clientOrderId": old})), 0), Verdict::Send);
+    assert_eq!(judge(&mut desk, &of(2), 0), Verdict::Send);
+    let mut desk = restarted(&mut desk);
+    let fields = |desk: &mut Desk| {
+        let names = desk.take_changes().set.into_iter().map(|(name, _)| name);
+        names.filter(|name| name.starts_with("order:")).collect::<Vec<_>>()
+    };
+    fields(&mut desk);
+    let new = of(1).client_order_id;
+    assert_eq!(new.to_string(), format!("glm{LEDGER}0000000000001"));
+    assert!(matches!(judge(&mut desk, &of(1), 1), Verdict::Repeat(_)), "it is the same order");
+    assert_eq!(judge(&mut desk, &cancel(LEDGER, 1, 1), 1), Verdict::Cancel);
+    assert_eq!(fields(&mut desk), [format!("order:{old}")]);
+    let waits =
+        |id: &ClientOrderId| VenueReport { client_order_id: id.clone(), ..report(OrderStatus::Accepted, "0", &[]) };
+    let told = desk.hear(&waits(&new));
+    assert_eq!(told[0].client_order_id.to_string(), old);
+    assert_eq!(fields(&mut desk), [format!("order:{old}")]);
+    desk.hear(&waits(&of(2).client_order_id));
+    assert_eq!(fields(&mut desk), [format!("order:glm{LEDGER}0000000000002")]);
+}
+
 #[test]
 fn a_strategy_that_is_being_deleted_is_cancelled_and_orders_no_more() {
     let mut desk = sent();

@@ -253,7 +253,9 @@ impl Strategy for Grid {
         match self.decide(tick.price, view) {
             Choice::Hold(reason) => context.hold(reason),
             // What was denied has been told; the extreme stays, so the next tick may try again.
-            Choice::Trade(intent) => drop(context.place(intent)),
+            Choice::Trade(intent) => {
+                let _sent = context.place(intent);
+            }
         }
     }
 
