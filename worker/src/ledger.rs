@@ -198,7 +198,7 @@ async fn trades(
 /// Whether the engine knows of this trade: during a run the topic is ahead of the record that was read before.
 fn is_booked(engine: &Engine, fill: &Fill) -> bool {
     let id = &fill.client_order_id;
-    let open = engine.open_orders().iter().find(|order| order.client_order_id == *id);
+    let open = engine.open_order(id);
     id.sequence() <= engine.highest_order() && open.is_none_or(|order| fill.cumulative_quantity <= order.filled)
 }
 

@@ -169,7 +169,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             return false;
         }
         let waits = !self.pending.is_empty();
-        let is_stopped = self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().is_empty();
+        let is_stopped = self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().len() == 0;
         if !waits && (is_stopped || self.doubt.is_open() || self.engine.is_mismatched()) {
             return false;
         }

@@ -12,7 +12,7 @@ pub mod instrument;
 pub mod ledger;
 pub mod messages;
 pub mod numbers;
-pub mod order;
+pub mod orders;
 pub mod report;
 pub mod risk;
 pub mod running_hash;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use bus::{Body, Entry, Record, StreamId, Topic};
 use engine::messages::{AlertKind, Inbox, OrderUpdate, RiskAlert, Severity};
 use engine::numbers::{Notional, Quantity};
-use engine::order::{Order, OrderState};
+use engine::orders::{Order, OrderState};
 use serde::Deserialize;
 
 use super::books::Book;
@@ -108,7 +108,7 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let mut book = Book::opening(spec).map_err(|error| text(&error))?;
     let mut highest = 0;
-    let mut booked = BTreeSet::new();
+    let (mut known, mut booked) = (Vec::new(), BTreeSet::new());
     match record.fields.get(ENGINE) {
         None if record.version > 0 => return Err(format!("its record has no field {ENGINE}")),
         None => {}
@@ -118,7 +118,7 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
             book.hold(state.ledger.symbol.base(), base);
             book.hold(state.ledger.symbol.quote(), state.ledger.quote);
             highest = used(&state, elsewhere);
-            booked.extend(state.orders.into_iter().flat_map(|order| order.trades));
+            known = state.orders;
         }
     }
     for entry in told {
@@ -128,6 +128,7 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
         }
         highest = highest.max(update.client_order_id.sequence());
         if let Some(fill) = &update.fill
+            && !known.iter().any(|order| order.has_booked(fill))
             && booked.insert(fill.trade_id.clone())
         {
             book.apply(fill);

@@ -187,7 +187,7 @@ impl<B: Bus> Worker<'_, B> {
     fn has_ended(&self) -> bool {
         let last = self.engine.last_sequence();
         self.engine.data_ended()
-            && self.engine.open_orders().iter().all(|order| order.matched.is_some() && order.matched >= last)
+            && self.engine.open_orders().all(|order| order.matched.is_some() && order.matched >= last)
     }
 
     fn phase(&self) -> Phase {

@@ -1,17 +1,16 @@
 //! All that an engine remembers, and its saved form. Readers accept this version and the one before.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Config;
-use super::closed::ClosedOrders;
+use super::denials::Denials;
+use super::news::News;
 use super::sequence::Gap;
 use crate::ledger::Ledger;
-use crate::messages::{AlertKind, Side, Tick};
+use crate::messages::{AlertKind, Tick};
 use crate::numbers::{Notional, NumberError, Price, Ratio};
-use crate::order::Order;
+use crate::orders::{ClosedOrders, OpenOrders, Terms};
 use crate::report::{Decision, OrderCounts, RecentTrade};
 use crate::risk::{OrderRate, RiskState};
 use crate::running_hash::RunningHash;
@@ -36,6 +35,9 @@ pub enum RestoreError {
     /// The strategy's part does not read.
     #[error(transparent)]
     Strategy(#[from] StrategyError),
+    /// What its orders reserve is out of range.
+    #[error("what the saved orders reserve cannot be counted: {0}")]
+    Reserved(NumberError),
     /// Its books, of more digits than are kept now, do not add up in the digits that are.
     #[error("the saved ledger cannot be rounded to {PLACES} digits after the point: {0}")]
     Digits(#[from] NumberError),
@@ -65,10 +67,13 @@ pub(super) struct State {
     /// The books.
     pub ledger: Ledger,
     /// Orders that are not closed, or closed ones of which more has traded, by the venue's word, than is booked.
-    pub orders: Vec<Order>,
+    pub orders: OpenOrders,
     /// The newest closed orders.
     #[serde(default)]
     pub closed: ClosedOrders,
+    /// News of orders on the coming tick: booked, and told to the strategy once that tick's limits are judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub news: Vec<News>,
     /// The highest order sequence used.
     pub sequence: u64,
     /// Orders of the last minute.
@@ -92,9 +97,9 @@ pub(super) struct State {
     pub behind: bool,
     /// Event time of the last event.
     pub as_of: Timestamp,
-    /// Why an order of each side was last denied before it was sent.
+    /// Why an order of each side and mark was last denied before it was sent.
     #[serde(default)]
-    pub denials: BTreeMap<Side, String>,
+    pub denials: Denials,
     /// Ended orders by how they ended.
     pub counts: OrderCounts,
     /// Trades booked.
@@ -105,6 +110,9 @@ pub(super) struct State {
     pub trades_hash: Option<RunningHash>,
     /// Updates that could not be.
     pub anomalies: u64,
+    /// Cancels of orders that were closed already: nothing was sent.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub late_cancels: u64,
     /// The newest trades, newest first.
     pub recent_trades: Vec<RecentTrade>,
     /// Why it acted or did not, last.
@@ -129,6 +137,11 @@ pub(super) struct State {
     pub strategy: Value,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 /// Digits after the point that money is kept with.
 const PLACES: usize = 18;
 
@@ -147,8 +160,9 @@ impl State {
         Self {
             version: VERSION,
             ledger: Ledger::new(config.instrument.symbol.clone(), config.base, config.quote),
-            orders: Vec::new(),
+            orders: OpenOrders::new(Terms::of(&config.fees)),
             closed: ClosedOrders::default(),
+            news: Vec::new(),
             sequence: 0,
             rate: OrderRate::default(),
             risk: RiskState::AllowAll,
@@ -159,11 +173,12 @@ impl State {
             gap: None,
             behind: false,
             as_of: Timestamp::default(),
-            denials: BTreeMap::new(),
+            denials: Denials::default(),
             counts: OrderCounts::default(),
             trades: 0,
             trades_hash: Some(RunningHash::default()),
             anomalies: 0,
+            late_cancels: 0,
             recent_trades: Vec::new(),
             decision: Decision::waiting(),
             told: Decision::waiting().reason,

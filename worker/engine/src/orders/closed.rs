@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Order, OrderState, TradeIds};
 use crate::client_order_id::ClientOrderId;
 use crate::messages::Side;
 use crate::numbers::{Notional, Quantity};
-use crate::order::{Order, OrderState};
 use crate::time::Timestamp;
 
 /// How many closed orders are remembered.
@@ -19,12 +19,12 @@ const TRADES_MAX: usize = 1_024;
 /// Closed orders, oldest first.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct ClosedOrders(VecDeque<Entry>);
+pub(crate) struct ClosedOrders(VecDeque<Entry>);
 
 /// What of a closed order is needed to judge later news of it: sequence, side, what was ordered, how it ended,
 /// what has traded, what that was worth, and the ids of the trades.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Entry(u64, Side, Quantity, OrderState, Quantity, Notional, Vec<String>);
+struct Entry(u64, Side, Quantity, OrderState, Quantity, Notional, TradeIds);
 
 impl ClosedOrders {
     /// Remembers an order, in the place of what was known of it; forgets the oldest past the bounds.
@@ -60,7 +60,7 @@ impl ClosedOrders {
     }
 
     fn trades(&self) -> usize {
-        self.0.iter().map(|entry| entry.6.len()).fold(0, usize::saturating_add)
+        self.0.iter().map(|entry| entry.6.room()).fold(0, usize::saturating_add)
     }
 }
 
@@ -69,11 +69,16 @@ mod tests {
     use super::*;
     use crate::client_order_id::LedgerId;
 
-    fn closed(sequence: u64, trades: usize) -> Order {
+    fn id(sequence: u64) -> ClientOrderId {
         let ledger: LedgerId = "abc".parse().unwrap();
-        let id = ClientOrderId::new(ledger, sequence);
-        let mut order = Order::committed(id, Side::Buy, "2".parse().unwrap(), None, Timestamp::default());
-        order.trades = (0..trades).map(|trade| format!("{sequence}-{trade}")).collect();
+        ClientOrderId::new(ledger, sequence)
+    }
+
+    /// An order with so many trades, the ids of which do not count.
+    fn closed(sequence: u64, trades: usize) -> Order {
+        let mut order = Order::committed(id(sequence), Side::Buy, "2".parse().unwrap(), None, Timestamp::default());
+        let trades: Vec<_> = (0..trades).map(|trade| format!("{sequence}-{trade}")).collect();
+        order.trades = serde_json::from_value(trades.into()).unwrap();
         (order.state, order.filled) = (OrderState::Canceled, "1".parse().unwrap());
         order
     }
@@ -93,10 +98,7 @@ mod tests {
         assert!(saved.len() < 64 * 60, "{} bytes", saved.len());
         let restored: ClosedOrders = serde_json::from_str(&saved).unwrap();
         let order = restored.get(&closed(100, 0).client_order_id, Timestamp::default()).unwrap();
-        assert_eq!(
-            (order.filled, order.closed_with, order.trades),
-            (order.cumulative, Some(order.filled), vec!["100-0".to_owned()])
-        );
+        assert_eq!((order.filled, order.closed_with, order.trades.len()), (order.cumulative, Some(order.filled), 1));
         orders.remember(&closed(101, 1_000));
         orders.remember(&closed(102, 2_000));
         assert_eq!(orders.0.len(), 1, "the newest keeps its trades, whatever their number");
