@@ -5,6 +5,7 @@ mod data;
 mod market_data;
 pub mod paper;
 pub mod replay;
+pub mod sim;
 mod venue;
 
 pub use market_data::MarketData;
