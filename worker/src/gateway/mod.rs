@@ -35,6 +35,7 @@ use crds::roles::{GatewayDesired, GatewaySpec};
 
 pub(crate) use counter::Counter;
 use desk::Desk;
+pub(crate) use order::News;
 
 /// The field that holds the orders of a venue that lives in the record.
 const VENUE: &str = "venue";
@@ -46,7 +47,6 @@ const SOON: Duration = Duration::from_millis(500);
 /// An account's gateway.
 struct Gateway<B, V> {
     runtime: Runtime<B>,
-    fees: Fees,
     source: bus::Scope,
     owner: Owner,
     commands: StreamKey,
@@ -113,12 +113,11 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             let saved = serde_json::from_str(saved).map_err(broken)?;
             venue.restore(&saved).map_err(broken)?;
         }
-        let desk = desk(&acquired).map_err(broken)?;
+        let desk = desk(&spec.account.fees(), &acquired).map_err(broken)?;
         let commands = runtime.identity.keys.topic(&scope, Topic::OrderCommand);
         let mut gateway = Self {
             source: runtime.source_scope(&spec.account.source())?,
             runtime: runtime.clone(),
-            fees: spec.account.fees(),
             cursor: acquired.cursors.get(&commands).copied().unwrap_or(StreamId::ZERO),
             owner,
             commands,
@@ -316,8 +315,8 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 }
 
-fn desk(acquired: &Acquired) -> Result<Desk, serde_json::Error> {
-    Desk::restore(acquired.fields.iter().map(|(name, value)| (name.as_str(), &**value)))
+fn desk(fees: &Fees, acquired: &Acquired) -> Result<Desk, serde_json::Error> {
+    Desk::restore(fees, acquired.fields.iter().map(|(name, value)| (name.as_str(), &**value)))
 }
 
 /// Where to read ticks from for orders that wait: after the oldest tick that caused one.

@@ -72,7 +72,7 @@ pub(super) struct GatewayOrder {
 }
 
 /// What is told on: each is an inbox entry, and an `order.fill` where it has a fill.
-pub(super) type News = Vec<OrderUpdate>;
+pub(crate) type News = Vec<OrderUpdate>;
 
 impl GatewayOrder {
     /// A command just accepted.
@@ -162,6 +162,12 @@ impl GatewayOrder {
             }
             Stage::Live | Stage::Over => News::new(),
         }
+    }
+
+    /// It is on its way to a simulated exchange, as of the tick that caused it.
+    pub fn sent(&mut self, tick: u64, time: Timestamp) -> News {
+        (self.matched, self.told_at) = (Some(tick), Some(time));
+        vec![self.update(OrderStatus::Sent, time)]
     }
 
     /// Nobody knows whether the venue has it; nothing new where the venue has told of it already.

@@ -65,11 +65,11 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     async fn take_command(&mut self, command: &OrderCommand) -> Result<(), Stop> {
         self.runtime.health.order();
         let now = self.time_of(command).await?;
-        let mut verdict = self.desk.judge(command, &self.fees, now);
+        let mut verdict = self.desk.judge(command, now);
         if verdict == Verdict::NotRegistered {
             // The register may be newer than the last nudge that was read.
             self.follow_books().await?;
-            verdict = self.desk.judge(command, &self.fees, now);
+            verdict = self.desk.judge(command, now);
         }
         let (strategy, ledger) = (&command.strategy, command.client_order_id.ledger());
         let mut answers: Vec<Told> = Vec::new();

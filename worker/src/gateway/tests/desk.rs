@@ -39,7 +39,7 @@ fn buy(sequence: u64) -> OrderCommand {
 }
 
 fn judge(desk: &mut Desk, command: &OrderCommand, now: i64) -> Verdict {
-    desk.judge(command, &Fees::default(), at(now))
+    desk.judge(command, at(now))
 }
 
 /// A desk that has sent order 1 at time 0.
@@ -60,7 +60,7 @@ fn doubting() -> Desk {
 fn restarted(desk: &mut Desk) -> Desk {
     let changes = desk.take_changes();
     let fields = changes.set.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Desk::restore(fields).unwrap()
+    Desk::restore(&Fees::default(), fields).unwrap()
 }
 
 fn trade(id: &str, quantity: &str) -> VenueTrade {

@@ -27,7 +27,7 @@ fn judged(desk: &mut Desk, sequence: u64, side: &str) -> String {
         "cancel" => cancel("abc", sequence, 0),
         side => command("abc", sequence, 0, &json!({"side": side, "quantity": "0.1"})),
     };
-    match desk.judge(&command, &Fees::default(), Timestamp::from_millis(0)) {
+    match desk.judge(&command, Timestamp::from_millis(0)) {
         Verdict::Tell(news) | Verdict::Repeat(news) | Verdict::Reissued(news, _) => news[0].reason.clone(),
         other @ (Verdict::Send | Verdict::Cancel | Verdict::NotRegistered) => format!("{other:?}"),
     }
@@ -69,7 +69,9 @@ fn a_closed_ledger_stays_closed_and_one_that_is_named_no_more_orders_nothing() {
     assert_eq!(judged(&mut desk, 3, "Buy"), "StrategyClosing");
     // And after a restart, with the register away: what the record says goes on.
     let changes = desk.take_changes();
-    let mut desk = Desk::restore(changes.set.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap();
+    let mut desk =
+        Desk::restore(&Fees::default(), changes.set.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+            .unwrap();
     assert_eq!(judged(&mut desk, 4, "Buy"), "NotRegistered");
     registered(&mut desk, Stance::Open);
     assert_eq!(judged(&mut desk, 5, "Buy"), "StrategyClosing");

@@ -108,7 +108,12 @@ impl Exchange {
         self.changed.insert(Changed::Held(number));
     }
 
-    /// Whether anything rests or is held.
+    /// Whether a command arrives on the very tick that causes it.
+    pub const fn is_instant(&self) -> bool {
+        self.latency_ms == 0
+    }
+
+    /// Whether nothing rests and nothing is held.
     pub fn is_idle(&self) -> bool {
         self.placed.is_empty() && self.held.is_empty()
     }
