@@ -102,7 +102,7 @@ fn expected() -> [BTreeSet<String>; 11] {
         AlertKind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect(),
         words_of("worker/src/warning.rs"),
         gateway,
-        words_below("worker/venue/src/paper"),
+        words_below("worker/venue/src/sim"),
         readiness,
         words_of("worker/bus/src/error.rs"),
         errors,

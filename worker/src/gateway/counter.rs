@@ -22,7 +22,8 @@ impl Counter {
     pub fn new(fees: &Fees, exchange: Exchange, book: BookSpec) -> Result<Self, NumberError> {
         let mut desk = Desk::new(fees);
         desk.open(&book.ledger, Book::opening(&book)?, 0);
-        desk.register(&GatewayDesired { books: vec![book] });
+        // With an empty desk nothing is forgotten.
+        let _ = desk.register(&GatewayDesired { books: vec![book] });
         Ok(Self { desk, exchange })
     }
 

@@ -21,6 +21,7 @@ use engine::time::Timestamp;
 use venue::{Outcome, VenueReport};
 
 pub(super) use doubts::Found;
+pub(super) use record::Changes;
 
 use super::books::Book;
 use super::order::{GatewayOrder, News, Stage};
@@ -86,8 +87,8 @@ impl Desk {
     }
 
     /// Adopts a register: follows the stance of each ledger. One that is named no more keeps its book while an order of
-    /// it is open.
-    pub fn register(&mut self, desired: &GatewayDesired) {
+    /// it is open. Gives the ledgers that it forgets.
+    pub fn register(&mut self, desired: &GatewayDesired) -> Vec<LedgerId> {
         for spec in &desired.books {
             if self.stances.follow(&spec.ledger, spec.stance()) {
                 self.dirty_ledgers.insert(spec.ledger.clone());
@@ -99,10 +100,11 @@ impl Desk {
         let known: BTreeSet<&LedgerId> = self.books.keys().chain(self.stances.ledgers()).collect();
         let is_gone = |ledger: &&LedgerId| !named.contains_key(*ledger) && !open.contains(*ledger);
         let gone: Vec<_> = known.into_iter().filter(is_gone).cloned().collect();
-        for ledger in gone {
-            self.drop_book(&ledger);
+        for ledger in &gone {
+            self.drop_book(ledger);
         }
         self.strategies = Some(named);
+        gone
     }
 
     /// Whether a register has been adopted in this life.
@@ -275,9 +277,9 @@ impl Desk {
 
     fn change(&mut self, id: &ClientOrderId, change: impl FnOnce(&mut GatewayOrder) -> News) -> News {
         let Some(order) = self.orders.get_mut(id) else { return News::new() };
-        let before = (order.is_over(), order.filled);
+        let before = (order.is_over(), order.filled, order.status);
         let news = change(order);
-        let after = (order.is_over(), order.filled);
+        let after = (order.is_over(), order.filled, order.status);
         // As its field is named: others may write the same id in another form.
         let id = order.command.client_order_id.clone();
         if after.0 && !before.0 {
@@ -307,6 +309,11 @@ impl Desk {
 /// The news of a command that is not sent.
 fn denied(command: &OrderCommand, reason: &str) -> News {
     vec![denial(command.client_order_id.clone(), reason, command.time)]
+}
+
+/// The news of a command that the account's venue cannot do.
+pub(super) fn denied_unsupported(command: &OrderCommand) -> OrderUpdate {
+    denial(command.client_order_id.clone(), "CommandUnsupported", command.time)
 }
 
 /// The news of a command that does not read but for its order's id.

@@ -9,9 +9,10 @@ use engine::messages::{AlertKind, Inbox, OrderUpdate, RiskAlert, Severity};
 use engine::numbers::{Notional, Quantity};
 use engine::orders::{Order, OrderState};
 use serde::Deserialize;
+use venue::Venue;
 
+use super::Gateway;
 use super::books::Book;
-use super::{Gateway, Restore};
 use crate::role::{Bus, Stop};
 use crate::saved::ENGINE;
 use crate::session::patiently;
@@ -39,7 +40,7 @@ struct Ledger {
 /// A sub-account to open, and the highest order sequence that is used up.
 type Opening = (Book, u64);
 
-impl<B: Bus, V: Restore> Gateway<B, V> {
+impl<B: Bus, V: Venue> Gateway<B, V> {
     /// Opens the sub-accounts of strategies that have none.
     pub(super) async fn open_books(&mut self, specs: &[BookSpec]) -> Result<(), Stop> {
         for spec in specs {

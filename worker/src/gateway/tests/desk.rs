@@ -5,7 +5,7 @@ use engine::fees::Fees;
 use engine::messages::{Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate};
 use engine::time::Timestamp;
 use serde_json::{Value, json};
-use venue::{Outcome, Residence, VenueReport, VenueTrade};
+use venue::{DoubtWindows, Outcome, VenueReport, VenueTrade};
 
 use super::super::books::Book;
 use super::super::desk::{Desk, Found, Verdict};
@@ -14,14 +14,14 @@ use crds::roles::{GatewayDesired, Stance};
 
 const WINDOW: i64 = 5_000;
 const VISIBILITY: i64 = 2_000;
-const ELSEWHERE: Residence = Residence::External { receive_window_ms: WINDOW, visibility_ms: VISIBILITY };
+const ELSEWHERE: DoubtWindows = DoubtWindows { receive_ms: WINDOW, visibility_ms: VISIBILITY };
 
 /// Adopts a register, with new books at the declared capital.
 pub(super) fn open(desk: &mut Desk, desired: &GatewayDesired) {
     for spec in desk.without_book(desired) {
         desk.open(&spec.ledger, Book::opening(&spec).unwrap(), 0);
     }
-    desk.register(desired);
+    let _ = desk.register(desired);
 }
 
 fn at(milliseconds: i64) -> Timestamp {
@@ -259,8 +259,6 @@ fn absence() {
     let mut cancelled = doubting();
     assert_eq!(judge(&mut cancelled, &cancel("abc", 1, 0), 0), Verdict::Cancel);
     assert_eq!(ended(&mut cancelled, first + VISIBILITY), (vec!["Canceled".to_owned()], false));
-    // A venue in the record is never in doubt, so an absence there means nothing.
-    assert_eq!(doubting().found(&id, None, Residence::Record, at(i64::MAX)), Found::Wait);
 }
 
 #[test]

@@ -70,6 +70,11 @@ impl Queue {
         self.held.insert(number, held);
     }
 
+    /// The numbers of all commands.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.held.keys().copied()
+    }
+
     pub fn get(&self, number: u64) -> Option<&Held> {
         self.held.get(&number)
     }

@@ -130,6 +130,12 @@ impl Exchange {
         !self.changed.is_empty()
     }
 
+    /// The names of all fields.
+    pub fn field_names(&self) -> impl Iterator<Item = String> {
+        let resting = self.placed.keys().map(|sequence| format!("{RESTING}{sequence}"));
+        resting.chain(self.held.numbers().map(|number| format!("{HELD}{number}")))
+    }
+
     fn resting(&self, sequence: u64) -> Option<&Resting> {
         let (symbol, side, price) = self.placed.get(&sequence)?;
         self.books.get(symbol)?.get(*side, *price, sequence)
