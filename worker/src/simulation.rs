@@ -9,6 +9,7 @@ pub(crate) mod bus;
 pub(crate) mod exchange;
 mod floor;
 mod lost;
+mod quoting;
 pub(crate) mod script;
 mod world;
 
