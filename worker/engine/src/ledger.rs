@@ -117,6 +117,11 @@ impl Ledger {
         self.base
     }
 
+    /// What is held of each asset.
+    pub fn holdings(&self) -> impl Iterator<Item = (&Asset, Notional)> {
+        [(self.symbol.base(), Notional::from(self.base)), (self.symbol.quote(), self.quote)].into_iter()
+    }
+
     /// Quote held.
     pub const fn quote(&self) -> Notional {
         self.quote
