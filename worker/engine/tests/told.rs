@@ -109,6 +109,7 @@ fn what_the_release_before_saved_as_warnings_halts_and_does_not_warn() {
     let mut engine = start(&config(&FEES, &parameters));
     at(&mut engine, 0, "600");
     let mut saved = engine.snapshot().unwrap();
+    saved["version"] = json!(1);
     saved["warnings"] = json!(["GridBelowFees", "BasePriceFar", "LedgerBroken", "AccountMismatch"]);
     (saved["risk"], saved["halt"]) = (json!("Halted"), json!("LedgerBroken"));
     saved.as_object_mut().unwrap().remove("told").unwrap();

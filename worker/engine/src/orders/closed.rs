@@ -45,8 +45,8 @@ impl ClosedOrders {
     /// Remembers an order, in the place of what was known of it; forgets the oldest past the bounds.
     pub fn remember(&mut self, order: &Order) {
         self.forget(&order.client_order_id);
-        let traded = (order.filled, order.notional);
-        self.remember_as(order.sequence(), (order.side, order.quantity), order.state, traded, order.trades.clone());
+        let ended = (order.state, order.filled, order.notional);
+        self.remember_as(order.sequence(), (order.side, order.quantity), ended, order.trades.clone());
     }
 
     /// Remembers an order of which no more is known than this.
@@ -54,8 +54,7 @@ impl ClosedOrders {
         &mut self,
         sequence: u64,
         (side, ordered): (Side, Quantity),
-        state: OrderState,
-        (filled, notional): (Quantity, Notional),
+        (state, filled, notional): (OrderState, Quantity, Notional),
         trades: TradeIds,
     ) {
         self.changes = self.changes.saturating_add(1);

@@ -50,6 +50,8 @@ fn wanted() -> impl Strategy<Value = Wanted> {
         time_in_force,
         tag: 0,
         reduce: false,
+        post_only: false,
+        slippage: None,
     })
 }
 

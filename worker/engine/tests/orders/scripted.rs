@@ -37,6 +37,9 @@ pub struct Wanted {
     pub time_in_force: TimeInForce,
     pub tag: u32,
     pub reduce: bool,
+    pub post_only: bool,
+    /// Of a marketable one, in percent; none: 100.
+    pub slippage: Option<String>,
 }
 
 /// A resting order.
@@ -48,6 +51,8 @@ pub fn rest(side: Side, quantity: &str, price: &str) -> Wanted {
         time_in_force: TimeInForce::GoodTillCanceled,
         tag: 0,
         reduce: false,
+        post_only: false,
+        slippage: None,
     }
 }
 
@@ -68,10 +73,15 @@ struct Scripted {
 impl Wanted {
     fn intent(&self) -> Intent {
         let kind = match &self.price {
-            None => OrderKind::Marketable { max_slippage: Ratio::ONE },
-            Some(price) => {
-                OrderKind::Limit { price: price.parse().unwrap(), time_in_force: self.time_in_force, post_only: false }
+            None => {
+                let percent = self.slippage.as_deref().unwrap_or("100").parse().unwrap();
+                OrderKind::Marketable { max_slippage: Ratio::from_percent(percent) }
             }
+            Some(price) => OrderKind::Limit {
+                price: price.parse().unwrap(),
+                time_in_force: self.time_in_force,
+                post_only: self.post_only,
+            },
         };
         Intent {
             side: self.side,

@@ -116,7 +116,7 @@ impl From<StateV1> for Saved {
         let mut closed = ClosedOrders::default();
         for ClosedV1(sequence, side, quantity, state, filled, notional, trades) in old.closed {
             let trades = TradeIds::of_list("", trades);
-            closed.remember_as(sequence, (side, quantity), state, (filled, notional), trades);
+            closed.remember_as(sequence, (side, quantity), (state, filled, notional), trades);
         }
         let state = State {
             ledger: old.ledger,
