@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use bus::{Body, Entry, Record, StreamId, Topic};
+use engine::ledger::Ledger;
 use engine::messages::{AlertKind, Inbox, OrderUpdate, RiskAlert, Severity};
-use engine::numbers::{Notional, Quantity};
 use engine::order::{Order, OrderState};
 use serde::Deserialize;
 
@@ -27,13 +27,6 @@ struct State {
     ledger: Ledger,
     orders: Vec<Order>,
     sequence: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Ledger {
-    symbol: engine::instrument::Symbol,
-    base: Quantity,
-    quote: Notional,
 }
 
 /// A sub-account to open, and the highest order sequence that is used up.
@@ -114,9 +107,7 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
         None => {}
         Some(saved) => {
             let state: State = serde_json::from_str(saved).map_err(|error| format!("its state: {error}"))?;
-            let base = Notional::from(state.ledger.base);
-            book.hold(state.ledger.symbol.base(), base);
-            book.hold(state.ledger.symbol.quote(), state.ledger.quote);
+            state.ledger.holdings().for_each(|(asset, amount)| book.hold(asset, amount));
             highest = used(&state, elsewhere);
             booked.extend(state.orders.into_iter().flat_map(|order| order.trades));
         }

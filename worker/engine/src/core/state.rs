@@ -19,7 +19,7 @@ use crate::strategy::{DesiredState, StrategyError};
 use crate::time::Timestamp;
 
 /// The version of the saved form.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Why saved state could not be taken up.
 #[derive(Debug, thiserror::Error)]
@@ -185,6 +185,7 @@ impl State {
         if saved.get("ledger").is_some_and(has_more_digits) {
             state.ledger.settle_rounding()?;
         }
+        state.version = VERSION;
         let (halts, warned): (Vec<_>, Vec<_>) =
             state.halts.into_iter().partition(|kind| AlertKind::HALTING.contains(kind));
         state.halts = halts;
