@@ -5,27 +5,17 @@
 #[allow(dead_code, reason = "the bench serves other tests too")]
 #[path = "properties/bench.rs"]
 mod bench;
+#[path = "release_before/state_v1.rs"]
+mod state_v1;
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use bench::{USUAL, config, decimal, restore, start, step_tick, tick};
+use state_v1::of_the_release_before;
 
 fn text(value: Decimal) -> Value {
     Value::from(value.normalize().to_string())
-}
-
-/// The state as the release before saved it, with its books of one market.
-fn of_the_release_before(mut saved: Value) -> Value {
-    let (position, cash) = (saved["ledger"]["positions"][0].clone(), saved["ledger"]["cash"][0].clone());
-    let coins = &position["opening"];
-    saved["version"] = json!(1);
-    saved["ledger"] = json!({
-        "symbol": position["symbol"], "base": position["quantity"], "quote": cash["amount"], "cost": position["cost"],
-        "realized": position["realized"], "fees": position["fees"],
-        "opening": {"price": coins["price"], "base": coins["quantity"], "quote": cash["opening"]},
-    });
-    saved
 }
 
 /// An amount of the books, by the name that the release before gave it.

@@ -23,7 +23,7 @@ use crate::numbers::{Notional, NumberError, Price, Quantity};
 
 use non_empty::NonEmpty;
 pub use position::Position;
-pub use saved::v1;
+pub(crate) use saved::v1;
 
 /// Why books could not be made, or a fill not be booked. A ledger is then unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -149,7 +149,8 @@ struct Cash {
 
 /// One strategy's books in spot markets. The first market and its cash lie in the value itself: they are read on each
 /// tick.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "saved::Parts")]
 pub struct Ledger {
     cash: NonEmpty<Cash>,
     positions: NonEmpty<Position>,

@@ -1,12 +1,11 @@
-//! Books as they are saved: cash by asset, and one position for each market. The form of the release before is read too.
+//! Books as they are saved: cash by asset, and one position for each market; and as the release before saved them.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Cash, Ledger, NonEmpty, NumberError, Position};
+use super::{Cash, Ledger, LedgerError, NonEmpty, NumberError, Position};
 
-/// The form of states of version 1: one market, without lists.
-pub mod v1 {
+/// The form in states of version 1: one market, without lists. Frozen: it is read, and never written any more.
+pub(crate) mod v1 {
     use serde::Deserialize;
 
     use crate::instrument::Symbol;
@@ -16,7 +15,7 @@ pub mod v1 {
     /// Books in one spot market.
     #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
     #[serde(rename_all = "camelCase")]
-    pub struct Ledger {
+    pub(crate) struct Ledger {
         /// The market.
         pub symbol: Symbol,
         /// Base held.
@@ -44,7 +43,7 @@ impl From<v1::Ledger> for Ledger {
 }
 
 #[derive(Deserialize)]
-struct Parts {
+pub(super) struct Parts {
     cash: Vec<Cash>,
     positions: Vec<Position>,
 }
@@ -61,14 +60,11 @@ impl Serialize for Ledger {
     }
 }
 
-impl<'de> Deserialize<'de> for Ledger {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let saved = Value::deserialize(deserializer)?;
-        if saved.get("positions").is_none() {
-            return Ok(v1::Ledger::deserialize(saved).map_err(de::Error::custom)?.into());
-        }
-        let parts = Parts::deserialize(saved).map_err(de::Error::custom)?;
-        Self::made_of(parts.cash, parts.positions).map_err(de::Error::custom)
+impl TryFrom<Parts> for Ledger {
+    type Error = LedgerError;
+
+    fn try_from(parts: Parts) -> Result<Self, LedgerError> {
+        Self::made_of(parts.cash, parts.positions)
     }
 }
 

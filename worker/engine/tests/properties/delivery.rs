@@ -66,7 +66,7 @@ proptest! {
     #[test]
     fn shuffled_and_doubled_news_end_in_the_same_books((side, market, straight, mixed) in delivery()) {
         let (expected, found) = (deliver(side, &market, &straight), deliver(side, &market, &mixed));
-        prop_assert_eq!(found.open_orders(), &[]);
+        prop_assert_eq!(found.open_orders().len(), 0);
         let (mut expected, mut found) = (expected.snapshot().unwrap(), found.snapshot().unwrap());
         prop_assert_eq!(&found["anomalies"], &json!(0));
         prop_assert_eq!(&found["counts"], &expected["counts"]);

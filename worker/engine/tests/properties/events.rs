@@ -249,9 +249,9 @@ impl Telling {
         if self.odd == 0 {
             assert!(quote >= Decimal::ZERO, "{quote} in cash");
         }
-        let never_closed = self.engine.open_orders().iter().filter(|order| order.closed_with.is_none());
+        let never_closed = self.engine.open_orders().filter(|order| order.closed_with.is_none());
         assert!(never_closed.count() <= 1);
-        let lacking = self.engine.open_orders().iter().filter(|order| order.filled < order.cumulative);
+        let lacking = self.engine.open_orders().filter(|order| order.filled < order.cumulative);
         assert_eq!(lacking.count(), self.engine.missing_fills().len());
         if let Some(performance) = self.engine.performance() {
             let change = performance.equity.minus(performance.opening_equity).unwrap();
