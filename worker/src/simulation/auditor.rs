@@ -26,7 +26,8 @@ pub(crate) fn audit_gateway(account: &Account) -> Vec<String> {
 pub(crate) fn audit(account: &Account) -> Vec<String> {
     let mut findings = audit_gateway(account);
     let engine = account.field(&account.strategy, crate::saved::ENGINE).unwrap_or_default();
-    let told = (decimal(&engine["ledger"]["base"]), decimal(&engine["ledger"]["quote"]));
+    let ledger = &engine["ledger"];
+    let told = (decimal(&ledger["positions"][0]["quantity"]), decimal(&ledger["cash"][0]["amount"]));
     money(account, "worker", told, &mut findings);
     let record = at_once(account.bus.record(&account.strategy)).unwrap().unwrap();
     let open: Vec<_> = record.fields.keys().filter(|name| name.starts_with(crds::record::ORDER)).collect();

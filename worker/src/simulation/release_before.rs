@@ -79,7 +79,10 @@ impl Resumed {
     fn is_settled(&self) {
         let books = &self.account.field(&self.account.strategy, ENGINE).unwrap()["ledger"];
         let book = self.account.field(&self.account.gateway, &format!("book:{}", self.account.ledger)).unwrap();
-        assert_eq!(book["amounts"], json!({"BNB": books["base"], "USDT": books["quote"]}));
+        assert_eq!(
+            book["amounts"],
+            json!({"BNB": books["positions"][0]["quantity"], "USDT": books["cash"][0]["amount"]})
+        );
         assert_eq!(self.report()["orders"]["open"], 0);
         let commands = self.account.topic(Topic::OrderCommand);
         let unread = at_once(self.account.bus.range(&commands, StreamId::ZERO, StreamId::MAX, 10)).unwrap();

@@ -281,15 +281,14 @@ impl Saved {
         if found > u64::from(VERSION) {
             return Err(RestoreError::NewerVersion { found });
         }
-        let mut read = if found == u64::from(VERSION) {
+        if found == u64::from(VERSION) {
             let part = |name: &str| saved.get(name).unwrap_or(&Value::Null);
             let mut state = State::deserialize(saved)?;
             state.orders = OpenOrders::saved(Vec::<Order>::deserialize(part("orders"))?);
             state.closed = Option::deserialize(part("closed"))?.unwrap_or_default();
-            Self { state, strategy: part("strategy").clone() }
-        } else {
-            Self::from(v1::StateV1::deserialize(saved)?)
-        };
+            return Ok(Self { state, strategy: part("strategy").clone() });
+        }
+        let mut read = Self::from(v1::StateV1::deserialize(saved)?);
         if saved.get("ledger").is_some_and(has_more_digits) {
             read.state.ledger.settle_rounding()?;
         }

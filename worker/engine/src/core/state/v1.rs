@@ -9,7 +9,7 @@ use super::{Judged, Saved, State, VERSION};
 use crate::client_order_id::ClientOrderId;
 use crate::core::denials::Denials;
 use crate::core::sequence::Gap;
-use crate::ledger::Ledger;
+use crate::ledger::v1::Ledger;
 use crate::messages::{AlertKind, Side, Tick};
 use crate::numbers::{Notional, Price, Quantity, Ratio};
 use crate::orders::{ClosedOrders, OpenOrders, Order, OrderState, TradeIds};
@@ -119,7 +119,7 @@ impl From<StateV1> for Saved {
             closed.remember_as(sequence, (side, quantity), (state, filled, notional), trades);
         }
         let state = State {
-            ledger: old.ledger,
+            ledger: old.ledger.into(),
             orders: OpenOrders::saved(old.orders.into_iter().map(Order::from)),
             closed,
             sequence: old.sequence,
