@@ -280,6 +280,8 @@ impl Desk {
         let before = (order.is_over(), order.filled, order.status);
         let news = change(order);
         let after = (order.is_over(), order.filled, order.status);
+        // As its field is named: others may write the same id in another form.
+        let id = &order.command.client_order_id.clone();
         if after.0 && !before.0 {
             self.ended.push_back(id.clone());
         }
