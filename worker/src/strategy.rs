@@ -25,7 +25,7 @@ use tracing::Instrument;
 
 use crate::hashes::{DATA, DataHash, MADE, Made};
 use crate::role::{Bus, IDLE, Runtime, Stop};
-use crate::saved::{self, ENGINE};
+use crate::saved;
 use crate::session::{Session, again_after_conflicts, patiently};
 use crds::roles::{StrategyDesired, StrategySpec};
 
@@ -135,7 +135,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         let ticks = runtime.identity.keys.market_tick(&source, &instrument.symbol.to_string());
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
         let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
-        let engine = saved::field(acquired.version, field(ENGINE))
+        let engine = saved::fields(acquired.version, &acquired.fields)
             .and_then(|saved| saved::engine(spec, &runtime.identity.ledger, saved, registry))
             .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
         let stored: Option<Advance> = field(ADVANCE).map(serde_json::from_str).transpose().map_err(|error| {

@@ -221,6 +221,7 @@ mod tests {
             ("zzzzzzzzzzzz", 1, "glmzzzzzzzzzzzz0000000000001"),
             // Not 12, or with a vowel: the old form for all orders.
             ("abc", 7, "glm-abc-7"),
+            ("abc", 0, "glm-abc-0"),
             ("k3f9q2x7c1z", 7, "glm-k3f9q2x7c1z-7"),
             ("k3f9q2x7c1ze", 7, "glm-k3f9q2x7c1ze-7"),
             ("abcdefghijkl", ClientOrderId::SEQUENCE_MAX, "glm-abcdefghijkl-9999999999999999999"),
@@ -253,7 +254,14 @@ mod tests {
     fn foreign_ids_and_other_spellings_are_refused() {
         let old =
             ["", "web_12345", "glm-", "glm-abc", "glm-abc-", "glm-abc-01", "glm-abc-00", "glm-ABC-1", "glm-abc-x"];
-        let signed = ["glm-abc-+1", "glm-abc--1", "glm-abc-1-2", "glm--1", "glm-abc-10000000000000000000"];
+        let signed = [
+            "glm-abc-+1",
+            "glm-abc--1",
+            "glm-abc-1-2",
+            "glm--1",
+            "glm-abcdefghijklm-1",
+            "glm-abc-10000000000000000000",
+        ];
         let new = [
             "glm",
             "glmk3f9q2x7c1zd",

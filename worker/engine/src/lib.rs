@@ -22,4 +22,6 @@ pub mod testkit;
 pub mod time;
 pub mod validation;
 
-pub use self::core::{Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SnapshotError};
+pub use self::core::{
+    Changes, Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SavedBooks, SnapshotError,
+};

@@ -9,6 +9,8 @@ mod actions;
 mod bench;
 #[path = "orders/news.rs"]
 mod news;
+#[path = "orders/record.rs"]
+mod record;
 #[path = "orders/reserved.rs"]
 mod reserved;
 #[path = "orders/scripted.rs"]

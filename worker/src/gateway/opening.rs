@@ -5,10 +5,9 @@
 use std::collections::BTreeSet;
 
 use bus::{Body, Entry, Record, StreamId, Topic};
+use engine::SavedBooks;
 use engine::messages::{AlertKind, Inbox, OrderUpdate, RiskAlert, Severity};
-use engine::numbers::{Notional, Quantity};
-use engine::orders::{Order, OrderState};
-use serde::Deserialize;
+use engine::orders::OrderState;
 use venue::Venue;
 
 use super::Gateway;
@@ -21,21 +20,6 @@ use crds::roles::{BookSpec, Stance};
 
 /// Entries of an inbox at most in one read.
 const ENTRIES_MAX: usize = 1_000;
-
-/// What of a strategy's state tells what it holds. The rest is none of the gateway's business.
-#[derive(Debug, Deserialize)]
-struct State {
-    ledger: Ledger,
-    orders: Vec<Order>,
-    sequence: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Ledger {
-    symbol: engine::instrument::Symbol,
-    base: Quantity,
-    quote: Notional,
-}
 
 /// A sub-account to open, and the highest order sequence that is used up.
 type Opening = (Book, u64);
@@ -113,13 +97,12 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
     match record.fields.get(ENGINE) {
         None if record.version > 0 => return Err(format!("its record has no field {ENGINE}")),
         None => {}
-        Some(saved) => {
-            let state: State = serde_json::from_str(saved).map_err(|error| format!("its state: {error}"))?;
-            let base = Notional::from(state.ledger.base);
-            book.hold(state.ledger.symbol.base(), base);
-            book.hold(state.ledger.symbol.quote(), state.ledger.quote);
-            highest = used(&state, elsewhere);
-            known = state.orders;
+        Some(_) => {
+            let fields = record.fields.iter().map(|(name, text)| (name.as_str(), &**text));
+            let books = SavedBooks::read(fields).map_err(|error| text(&error))?;
+            books.ledger.holdings().for_each(|(asset, amount)| book.hold(asset, amount));
+            highest = used(&books, elsewhere);
+            known = books.orders;
         }
     }
     for entry in told {
@@ -143,10 +126,10 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
 
 /// An order without any news was never taken by a gateway whose orders live in its record, so its command still counts.
 /// At a venue elsewhere it may have been sent: nothing that exists is sent again.
-fn used(state: &State, elsewhere: bool) -> u64 {
-    let unheard = state.orders.iter().filter(|order| order.state == OrderState::Committed && !elsewhere);
+fn used(books: &SavedBooks, elsewhere: bool) -> u64 {
+    let unheard = books.orders.iter().filter(|order| order.state == OrderState::Committed && !elsewhere);
     let first = unheard.map(|order| order.client_order_id.sequence()).min();
-    first.map_or(state.sequence, |first| first.saturating_sub(1))
+    first.map_or(books.highest_order, |first| first.saturating_sub(1))
 }
 
 fn update(entry: &Entry) -> Result<Option<(OrderUpdate, Told)>, String> {

@@ -83,7 +83,7 @@ impl Account {
 
     /// An account whose paper venue takes its time; the exchange has its own.
     pub fn with_latency(milliseconds: u32) -> Self {
-        Self::of(spec(milliseconds), Registry::standard())
+        Self::with_records(milliseconds, create)
     }
 
     /// An account whose strategy is the quoter of this seed.
@@ -92,19 +92,20 @@ impl Account {
         spec.spec.strategy = serde_json::from_value(json!({"grid": {"minTradeIntervalSeconds": seed}})).unwrap();
         let mut registry = Registry::standard();
         registry.register(QUOTER);
-        Self::of(spec, registry)
+        Self::of(spec, registry, create)
     }
 
-    fn of(spec: StrategySpec, registry: Registry) -> Self {
+    /// An account whose records `open` puts on the bus, each with the ledger that it gives.
+    pub fn with_records(latency_ms: u32, open: impl Fn(&VirtualBus, &Owner) -> String) -> Self {
+        Self::of(spec(latency_ms), Registry::standard(), open)
+    }
+
+    fn of(spec: StrategySpec, registry: Registry, open: impl Fn(&VirtualBus, &Owner) -> String) -> Self {
         let bus = VirtualBus::starting_at(1_700_000_000_000);
         let keys = Keys::new("glm").unwrap();
         let scope = Scope::account(NAMESPACE, &spec.account.name).unwrap();
         let (gateway, strategy) = (keys.gateway(&scope), keys.strategy(&scope, NAME));
-        let create = |owner: &Owner| match at_once(bus.create(owner, "test", &Fields::new())).unwrap() {
-            CreateOutcome::Created { ledger } => ledger,
-            CreateOutcome::Exists { .. } => panic!("the bus is new"),
-        };
-        let (gateway_ledger, ledger) = (create(&gateway), create(&strategy));
+        let (gateway_ledger, ledger) = (open(&bus, &gateway), open(&bus, &strategy));
         let exchange = Exchange::on(&bus);
         let mut account =
             Self { bus, exchange, gateway, strategy, ledger, gateway_ledger, keys, scope, spec, registry, token: 0 };
@@ -261,6 +262,14 @@ impl Account {
         let (alive, runtime) = self.runtime("strategy", &self.ledger, epoch);
         let future = Box::pin(strategy::run(runtime, self.spec.clone(), self.registry.clone()));
         Role { future, alive, epoch }
+    }
+}
+
+/// A new record.
+fn create(bus: &VirtualBus, owner: &Owner) -> String {
+    match at_once(bus.create(owner, "test", &Fields::new())).unwrap() {
+        CreateOutcome::Created { ledger } => ledger,
+        CreateOutcome::Exists { .. } => panic!("the bus is new"),
     }
 }
 

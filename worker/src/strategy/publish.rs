@@ -17,7 +17,6 @@ use crate::document::{DeadLetter, for_outsiders, message};
 use crate::hashes::DATA;
 use crate::hashes::LinedTick;
 use crate::role::{Bus, Stop};
-use crate::saved::ENGINE;
 use crate::session::{Change, Done, patiently};
 use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
 
@@ -166,6 +165,7 @@ impl<B: Bus> Worker<'_, B> {
             let change = self.change(&batch)?;
             match self.session.commit(change).await? {
                 Done::Stored => {
+                    self.engine.committed();
                     self.runtime.health.ended(self.engine.ended_orders());
                     self.stored = self.barrier.saved();
                     if std::mem::take(&mut self.waits_for_room) {
@@ -189,8 +189,8 @@ impl<B: Bus> Worker<'_, B> {
     fn change(&mut self, batch: &super::Batch) -> Result<Change, Stop> {
         let mut set = batch.set.clone();
         let unsaved = |problem: String| Stop::Unsaved { owner: self.owner.name().to_owned(), problem };
-        let state = self.engine.saved().map_err(|error| unsaved(error.to_string()))?;
-        set.push((ENGINE.to_owned(), state));
+        let changes = self.engine.changes().map_err(|error| unsaved(error.to_string()))?;
+        set.extend(changes.set);
         if let Some(data) = &self.data {
             set.push((DATA.to_owned(), serde_json::to_string(data).map_err(|error| unsaved(error.to_string()))?));
         }
@@ -211,7 +211,7 @@ impl<B: Bus> Worker<'_, B> {
         Ok(Change {
             cursors: vec![(self.ticks.clone(), self.tick_cursor), (inbox.clone(), self.inbox_cursor)],
             set,
-            delete: batch.delete.clone(),
+            delete: batch.delete.iter().cloned().chain(changes.delete).collect(),
             messages: batch.messages.iter().cloned().chain([nudge]).collect(),
             trims: if self.inbox_cursor == StreamId::ZERO { Vec::new() } else { vec![(inbox, self.inbox_cursor)] },
         })

@@ -81,7 +81,7 @@ impl Bench {
 
     fn held(&self) -> Value {
         let ledger = &self.engine()["ledger"];
-        json!({"BNB": ledger["base"], "USDT": ledger["quote"]})
+        json!({"BNB": ledger["positions"][0]["quantity"], "USDT": ledger["cash"][0]["amount"]})
     }
 }
 

@@ -127,7 +127,7 @@ impl<'a> Context<'a> {
     pub fn place(&mut self, intent: Intent) -> Result<u64, Denial> {
         let approved = self.may_send().and_then(|()| self.approve(&intent, Funds::NONE));
         let admitted = approved.map(|command| Proposed { command, replaces: None });
-        self.conclude(&intent, admitted)
+        self.conclude(intent, admitted)
     }
 
     /// Cancels an order. Of one that is closed, or is being cancelled, nothing is sent.
@@ -148,7 +148,7 @@ impl<'a> Context<'a> {
     /// What the old one reserves is free for it. It is placed only if of the old one no more trades than is known here.
     pub fn replace(&mut self, of: u64, intent: Intent) -> Result<u64, Denial> {
         let admitted = self.may_send().and_then(|()| self.approve_replacement(of, &intent));
-        let admitted = self.conclude(&intent, admitted);
+        let admitted = self.conclude(intent, admitted);
         if admitted.is_ok() {
             let cause = Cause::of(self.tick);
             if let Some(order) = self.scope.state.orders.marked(of) {
@@ -214,20 +214,20 @@ impl<'a> Context<'a> {
         check.approve(intent, &mut state.rate)
     }
 
-    fn conclude(&mut self, intent: &Intent, admitted: Result<Proposed, Refusal>) -> Result<u64, Denial> {
+    fn conclude(&mut self, intent: Intent, admitted: Result<Proposed, Refusal>) -> Result<u64, Denial> {
         match admitted {
             Ok(proposed) => {
                 self.acted = true;
                 Ok(self.send(intent, proposed))
             }
             Err(refusal) => {
-                self.deny(intent, &refusal);
+                self.deny(&intent, &refusal);
                 Err(refusal.denial)
             }
         }
     }
 
-    fn send(&mut self, intent: &Intent, proposed: Proposed) -> u64 {
+    fn send(&mut self, intent: Intent, proposed: Proposed) -> u64 {
         let Proposed { command, replaces } = proposed;
         let sequence = command.get().sequence;
         // A cancel never comes this way.
@@ -241,7 +241,7 @@ impl<'a> Context<'a> {
                 Side::Sell => SignalSide::Sell,
             };
             let Scope { config, state, turn } = &mut self.scope;
-            state.decision = Decision::new(intent.reason, intent.message.clone());
+            state.decision = Decision::new(intent.reason, intent.message);
             intent.reason.clone_into(&mut state.told);
             turn.signal(config, side, order.price, &state.decision);
         }

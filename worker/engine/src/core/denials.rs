@@ -14,6 +14,11 @@ const DENIALS_MAX: usize = 512;
 pub(super) struct Denials(BTreeMap<(Side, u32), String>);
 
 impl Denials {
+    /// Those of the release before, which knew no marks.
+    pub fn of_sides(reasons: BTreeMap<Side, String>) -> Self {
+        Self(reasons.into_iter().map(|(side, reason)| ((side, 0), reason)).collect())
+    }
+
     /// Whether this was the last reason already; it is from now on.
     pub fn is_told(&mut self, side: Side, tag: u32, reason: &str) -> bool {
         if self.0.get(&(side, tag)).is_some_and(|last| last == reason) {

@@ -34,8 +34,8 @@ use crate::time::Timestamp;
 use calm::Calm;
 pub use context::Context;
 pub use orders::MissingFill;
-use state::State;
-pub use state::{RestoreError, SnapshotError};
+pub use state::{Changes, RestoreError, SavedBooks, SnapshotError};
+use state::{Saved, State, Stored, Whole};
 use turn::Turn;
 pub use view::Performance;
 
@@ -114,6 +114,8 @@ pub struct Engine {
     state: State,
     /// The round of the last tick taken, as [`Engine::begin_round`] said.
     round: u32,
+    /// What of the state its record holds as it is.
+    stored: Stored,
     /// Where ticks change nothing of the standing; none before the first.
     calm: Option<Calm>,
 }
@@ -126,11 +128,25 @@ impl Engine {
         Ok(Self::with(config, definition, strategy, state))
     }
 
-    /// A strategy as it was when `saved` was taken, under the parameters of `config`.
+    /// A strategy as it was when the document `saved` was taken, under the parameters of `config`.
     pub fn restore(config: Config, definition: &Definition, saved: &Value) -> Result<Self, RestoreError> {
-        let mut state = State::restore(saved)?;
+        Self::take_up(config, definition, Saved::read(saved)?)
+    }
+
+    /// A strategy as it was when these fields of its record were committed, under the parameters of `config`. Fields of
+    /// other names than those of [`Engine::changes`] are left out.
+    pub fn restore_fields<'a>(
+        config: Config,
+        definition: &Definition,
+        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, RestoreError> {
+        Self::take_up(config, definition, Saved::read_fields(fields)?)
+    }
+
+    fn take_up(config: Config, definition: &Definition, saved: Saved) -> Result<Self, RestoreError> {
+        let Saved { mut state, strategy } = saved;
         state.orders.follow(Terms::of(&config.fees)).map_err(RestoreError::Reserved)?;
-        let strategy = (definition.start)(&config.parameters, Some(&state.strategy))?;
+        let strategy = (definition.start)(&config.parameters, Some(&strategy))?;
         let mut engine = Self::with(config, definition, strategy, state);
         if let Some(last) = &engine.state.last_tick {
             // So that it shows what holds now, also where no tick will come any more. Told with the next tick.
@@ -153,6 +169,7 @@ impl Engine {
             judged: false,
             state,
             round: 0,
+            stored: Stored::default(),
             calm: None,
         }
     }
@@ -171,14 +188,31 @@ impl Engine {
         RunningHash::of(&self.config.parameters.to_string())
     }
 
-    /// All state, for [`Engine::restore`].
+    /// All state as one document, for [`Engine::restore`].
     pub fn snapshot(&self) -> Result<Value, SnapshotError> {
-        self.state.saved_with(self.strategy.snapshot()?)
+        Ok(serde_json::to_value(self.whole(true)?)?)
     }
 
-    /// All state as JSON text: that of [`Self::snapshot`], without a copy and a document in between.
-    pub fn saved(&mut self) -> Result<String, SnapshotError> {
-        self.state.text_with(self.strategy.snapshot()?)
+    /// All state as JSON text: that of [`Self::snapshot`].
+    pub fn saved(&self) -> Result<String, SnapshotError> {
+        Ok(serde_json::to_string(&self.whole(true)?)?)
+    }
+
+    fn whole(&self, with_closed: bool) -> Result<Whole<'_>, SnapshotError> {
+        let State { orders, closed, .. } = &self.state;
+        let strategy = self.strategy.snapshot()?;
+        Ok(Whole { state: &self.state, orders, closed: with_closed.then_some(closed), strategy })
+    }
+
+    /// The fields of its record that have changed since the last commit of which [`Engine::committed`] told; all of them
+    /// after a start.
+    pub fn changes(&mut self) -> Result<Changes, SnapshotError> {
+        self.stored.changes(&self.state, &self.strategy.snapshot()?)
+    }
+
+    /// The record holds what [`Engine::changes`] gave last.
+    pub fn committed(&mut self) {
+        self.stored.committed(&mut self.state);
     }
 
     /// Takes one event at `now`, which on a replay is the tick's own time. An effect that is dropped is an order,

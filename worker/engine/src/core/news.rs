@@ -106,14 +106,10 @@ impl Engine {
         }
     }
 
-    /// A state that cannot be saved is told by whoever commits it, and stops there. Outsiders keep many snapshots, so what
-    /// only later news is judged by, most of the bytes, stays out of them.
-    fn publish_snapshot(&mut self, turn: &mut Turn) {
-        let closed = std::mem::take(&mut self.state.closed);
-        let snapshot = self.snapshot();
-        self.state.closed = closed;
-        if let Ok(mut state) = snapshot {
-            state.as_object_mut().and_then(|fields| fields.shift_remove("closed"));
+    /// A state that cannot be saved is told by whoever commits it, and stops there.
+    fn publish_snapshot(&self, turn: &mut Turn) {
+        let state = self.whole(false).and_then(|whole| Ok(serde_json::to_value(whole)?));
+        if let Ok(state) = state {
             turn.effects.push(Effect::Snapshot(StateSnapshot {
                 strategy: self.config.name.clone(),
                 ledger: self.config.ledger.clone(),

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Order, OrderState, TradeIds};
 use crate::client_order_id::ClientOrderId;
@@ -17,9 +17,24 @@ const ORDERS_MAX: usize = 64;
 const TRADES_MAX: usize = 1_024;
 
 /// Closed orders, oldest first.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct ClosedOrders(VecDeque<Entry>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClosedOrders {
+    entries: VecDeque<Entry>,
+    /// How often they have changed since they were made or read.
+    changes: u64,
+}
+
+impl Serialize for ClosedOrders {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.entries.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClosedOrders {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { entries: VecDeque::deserialize(deserializer)?, changes: 0 })
+    }
+}
 
 /// What of a closed order is needed to judge later news of it: sequence, side, what was ordered, how it ended,
 /// what has traded, what that was worth, and the ids of the trades.
@@ -30,24 +45,29 @@ impl ClosedOrders {
     /// Remembers an order, in the place of what was known of it; forgets the oldest past the bounds.
     pub fn remember(&mut self, order: &Order) {
         self.forget(&order.client_order_id);
-        self.0.push_back(Entry(
-            order.client_order_id.sequence(),
-            order.side,
-            order.quantity,
-            order.state,
-            order.filled,
-            order.notional,
-            order.trades.clone(),
-        ));
-        while self.0.len() > ORDERS_MAX || (self.0.len() > 1 && self.trades() > TRADES_MAX) {
-            self.0.pop_front();
+        let ended = (order.state, order.filled, order.notional);
+        self.remember_as(order.sequence(), (order.side, order.quantity), ended, order.trades.clone());
+    }
+
+    /// Remembers an order of which no more is known than this.
+    pub fn remember_as(
+        &mut self,
+        sequence: u64,
+        (side, ordered): (Side, Quantity),
+        (state, filled, notional): (OrderState, Quantity, Notional),
+        trades: TradeIds,
+    ) {
+        self.changes = self.changes.saturating_add(1);
+        self.entries.push_back(Entry(sequence, side, ordered, state, filled, notional, trades));
+        while self.entries.len() > ORDERS_MAX || (self.entries.len() > 1 && self.trades() > TRADES_MAX) {
+            self.entries.pop_front();
         }
     }
 
     /// The order of this id as it was when it was closed; `None` if it is not remembered.
     pub fn get(&self, id: &ClientOrderId, now: Timestamp) -> Option<Order> {
         let Entry(_, side, quantity, state, filled, notional, trades) =
-            self.0.iter().find(|entry| entry.0 == id.sequence())?;
+            self.entries.iter().find(|entry| entry.0 == id.sequence())?;
         let mut order = Order::committed(id.clone(), *side, *quantity, None, now);
         (order.state, order.cumulative, order.filled, order.notional) = (*state, *filled, *filled, *notional);
         (order.trades, order.closed_with) = (trades.clone(), Some(*filled));
@@ -56,11 +76,20 @@ impl ClosedOrders {
 
     /// Forgets an order: it is open again.
     pub fn forget(&mut self, id: &ClientOrderId) {
-        self.0.retain(|entry| entry.0 != id.sequence());
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.0 != id.sequence());
+        if self.entries.len() != before {
+            self.changes = self.changes.saturating_add(1);
+        }
+    }
+
+    /// How often they have changed since they were made or read.
+    pub const fn changes(&self) -> u64 {
+        self.changes
     }
 
     fn trades(&self) -> usize {
-        self.0.iter().map(|entry| entry.6.room()).fold(0, usize::saturating_add)
+        self.entries.iter().map(|entry| entry.6.room()).fold(0, usize::saturating_add)
     }
 }
 
@@ -78,7 +107,7 @@ mod tests {
     fn closed(sequence: u64, trades: usize) -> Order {
         let mut order = Order::committed(id(sequence), Side::Buy, "2".parse().unwrap(), None, Timestamp::default());
         let trades: Vec<_> = (0..trades).map(|trade| format!("{sequence}-{trade}")).collect();
-        order.trades = serde_json::from_value(trades.into()).unwrap();
+        order.trades = TradeIds::of_list("", trades);
         (order.state, order.filled) = (OrderState::Canceled, "1".parse().unwrap());
         order
     }
@@ -93,7 +122,7 @@ mod tests {
         for sequence in 1..=100 {
             orders.remember(&closed(sequence, 1));
         }
-        assert_eq!((orders.0.len(), remembers(&orders, 36), remembers(&orders, 37)), (64, false, true));
+        assert_eq!((orders.entries.len(), remembers(&orders, 36), remembers(&orders, 37)), (64, false, true));
         let saved = serde_json::to_string(&orders).unwrap();
         assert!(saved.len() < 64 * 60, "{} bytes", saved.len());
         let restored: ClosedOrders = serde_json::from_str(&saved).unwrap();
@@ -101,7 +130,7 @@ mod tests {
         assert_eq!((order.filled, order.closed_with, order.trades.len()), (order.cumulative, Some(order.filled), 1));
         orders.remember(&closed(101, 1_000));
         orders.remember(&closed(102, 2_000));
-        assert_eq!(orders.0.len(), 1, "the newest keeps its trades, whatever their number");
+        assert_eq!(orders.entries.len(), 1, "the newest keeps its trades, whatever their number");
     }
 
     #[test]
@@ -109,7 +138,7 @@ mod tests {
         let mut orders = ClosedOrders::default();
         orders.remember(&closed(1, 1));
         orders.remember(&closed(1, 2));
-        assert_eq!(orders.0.len(), 1);
+        assert_eq!(orders.entries.len(), 1);
         orders.forget(&closed(1, 0).client_order_id);
         assert!(!remembers(&orders, 1));
     }

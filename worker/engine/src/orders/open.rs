@@ -1,8 +1,8 @@
 //! Open orders by sequence, and what they reserve in all: kept with each change, never summed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use super::{Funds, Order, Replaced, Terms};
 use crate::client_order_id::ClientOrderId;
@@ -24,9 +24,41 @@ pub(crate) struct OpenOrders {
     terms: Terms,
     /// Of orders that are replaced, while both are open: the one that takes the place.
     replacements: BTreeMap<u64, u64>,
+    /// Those that are not in the record as they are here.
+    changed: BTreeSet<u64>,
+    /// Those that the record holds.
+    stored: BTreeSet<u64>,
 }
 
 impl OpenOrders {
+    /// Saved ones. They reserve nothing before [`Self::follow`].
+    pub fn saved(orders: impl IntoIterator<Item = Order>) -> Self {
+        let open = orders.into_iter().map(|order| (order.sequence(), Open { order, reserved: Funds::NONE }));
+        Self { open: open.collect(), ..Self::default() }
+    }
+
+    /// Those that differ from the record's, by sequence; `None` for one that the record must not hold any more.
+    pub fn changed(&self) -> impl Iterator<Item = (u64, Option<&Order>)> {
+        let open = self.changed.iter().map(|sequence| (*sequence, self.get(*sequence)));
+        open.filter(|(sequence, order)| order.is_some() || self.stored.contains(sequence))
+    }
+
+    /// The record holds orders of these sequences as they are here.
+    pub fn are_stored(&mut self, sequences: BTreeSet<u64>) {
+        self.stored = sequences;
+    }
+
+    /// The record holds what [`Self::changed`] gave last.
+    pub fn committed(&mut self) {
+        for sequence in std::mem::take(&mut self.changed) {
+            if self.open.contains_key(&sequence) {
+                self.stored.insert(sequence);
+            } else {
+                self.stored.remove(&sequence);
+            }
+        }
+    }
+
     pub fn new(terms: Terms) -> Self {
         Self { terms, ..Self::default() }
     }
@@ -61,7 +93,9 @@ impl OpenOrders {
 
     /// The order of this sequence, to mark what was sent. What it reserves must not change by it.
     pub fn marked(&mut self, sequence: u64) -> Option<&mut Order> {
-        self.open.get_mut(&sequence).map(|open| &mut open.order)
+        let open = self.open.get_mut(&sequence)?;
+        self.changed.insert(sequence);
+        Some(&mut open.order)
     }
 
     /// What an order that takes the place of this one may take as well, because only one of them can trade. Nothing where
@@ -79,6 +113,7 @@ impl OpenOrders {
             self.replacements.insert(replaced.sequence, sequence);
         }
         self.open.insert(sequence, Open { order, reserved: Funds::NONE });
+        self.changed.insert(sequence);
         self.reserve(sequence)?;
         self.race(sequence, |replaced| Some(Replaced { raced: replaced.known_quantity != filled, ..replaced }))
     }
@@ -89,6 +124,7 @@ impl OpenOrders {
             return Ok(None);
         }
         let Some(open) = self.open.remove(&id.sequence()) else { return Ok(None) };
+        self.changed.insert(id.sequence());
         self.reserved = self.reserved.minus(open.reserved)?;
         Ok(Some(open.order))
     }
@@ -103,9 +139,9 @@ impl OpenOrders {
             }
         }
         let filled = order.filled;
-        let settled = |replaced: Replaced| match replaced.known_quantity == filled {
-            true => None,
-            false => Some(Replaced { raced: true, ..replaced }),
+        let settled = |replaced: Replaced| {
+            let raced = replaced.known_quantity != filled;
+            raced.then_some(Replaced { raced, ..replaced })
         };
         self.race(order.sequence(), settled)?;
         self.replacements.remove(&order.sequence());
@@ -154,13 +190,16 @@ impl OpenOrders {
 
     /// Follows the account's fees, which an edit may have changed while nothing ran.
     pub fn follow(&mut self, terms: Terms) -> Result<(), NumberError> {
-        let orders: Vec<Order> = std::mem::take(&mut self.open).into_values().map(|open| open.order).collect();
+        let stored = std::mem::take(&mut self.stored);
+        let orders = std::mem::take(&mut self.open).into_values().map(|open| open.order);
+        let orders: Vec<Order> = orders.collect();
         *self = Self::new(terms);
-        for mut order in orders {
-            let id = order.client_order_id.to_string();
-            order.trades.settle(&id);
+        for order in orders {
             self.put(order)?;
         }
+        // Only what it reserves may be another than before, and that is not saved.
+        self.changed.retain(|sequence| !stored.contains(sequence));
+        self.stored = stored;
         Ok(())
     }
 }
@@ -168,14 +207,5 @@ impl OpenOrders {
 impl Serialize for OpenOrders {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter())
-    }
-}
-
-/// Reserves nothing before [`OpenOrders::follow`].
-impl<'de> Deserialize<'de> for OpenOrders {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let orders = Vec::<Order>::deserialize(deserializer)?;
-        let open = orders.into_iter().map(|order| (order.sequence(), Open { order, reserved: Funds::NONE }));
-        Ok(Self { open: open.collect(), ..Self::default() })
     }
 }

@@ -34,7 +34,7 @@ pub struct TradeIds {
     through: u64,
     /// Contents of the last of these, oldest first.
     newest: VecDeque<Print>,
-    /// Others, oldest first, with their content; that of the release before is not known.
+    /// Others, oldest first, with their content; `None` where it is not known.
     others: VecDeque<(String, Option<Print>)>,
 }
 
@@ -119,32 +119,31 @@ impl TradeIds {
         self.others.iter().rposition(|(id, _)| count(order, id) == Some(next))
     }
 
-    /// Those of a list that the release before kept.
-    pub fn settle(&mut self, order: &str) {
-        if self.through == 0 && self.next_in_turn(order).is_some() {
-            for (id, print) in std::mem::take(&mut self.others) {
-                self.push(order, id, print);
-            }
+    /// Those of a list, oldest first; their contents are not known.
+    pub fn of_list(order: &str, ids: Vec<String>) -> Self {
+        let mut known = Self::default();
+        for id in ids {
+            known.push(order, id, None);
         }
+        known
     }
 }
 
-/// As `[through, newest, others]`; the release before wrote a list of ids.
+/// As `[through, newest, others]`, without others where there are none.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Saved {
     Counted(u64, Vec<Print>),
     All(u64, Vec<Print>, Vec<(String, Option<Print>)>),
-    Ids(Vec<String>),
 }
 
 impl Serialize for TradeIds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let newest = self.newest.iter().copied().collect();
-        let saved = match (self.is_empty(), self.others.is_empty()) {
-            (true, _) => Saved::Ids(Vec::new()),
-            (false, true) => Saved::Counted(self.through, newest),
-            (false, false) => Saved::All(self.through, newest, self.others.iter().cloned().collect()),
+        let saved = if self.others.is_empty() {
+            Saved::Counted(self.through, newest)
+        } else {
+            Saved::All(self.through, newest, self.others.iter().cloned().collect())
         };
         saved.serialize(serializer)
     }
@@ -153,7 +152,6 @@ impl Serialize for TradeIds {
 impl<'de> Deserialize<'de> for TradeIds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Saved::deserialize(deserializer)? {
-            Saved::Ids(ids) => Self { others: ids.into_iter().map(|id| (id, None)).collect(), ..Self::default() },
             Saved::Counted(through, newest) => Self { through, newest: newest.into(), ..Self::default() },
             Saved::All(through, newest, others) => Self { through, newest: newest.into(), others: others.into() },
         })
@@ -270,8 +268,7 @@ mod tests {
 
     #[test]
     fn a_list_of_the_release_before_is_taken_up() {
-        let mut ids: TradeIds = serde_json::from_str(r#"["glm-abc-7-1","x","glm-abc-7-2"]"#).unwrap();
-        ids.settle(ORDER);
+        let ids = TradeIds::of_list(ORDER, ["glm-abc-7-1", "x", "glm-abc-7-2"].map(str::to_owned).to_vec());
         assert_eq!((ids.through, ids.len()), (2, 3));
         assert_eq!(ids.knows(ORDER, &fill("x", "5")), Known::Booked, "its content was not kept");
         assert_eq!(restored(&TradeIds::default()), TradeIds::default());

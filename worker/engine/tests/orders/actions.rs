@@ -29,7 +29,8 @@ fn does(config: Config, action: Action) -> String {
     match &commands[..] {
         [command] => {
             let order = placed(command);
-            format!("{} @ {}", order.quantity, order.price.unwrap())
+            let post_only = if order.post_only { " post-only" } else { "" };
+            format!("{} @ {}{post_only}", order.quantity, order.price.unwrap())
         }
         _ => said,
     }
@@ -61,6 +62,7 @@ fn each_bound_of_an_order_is_held_at_the_last_digit() {
         (usual(), sell("5", "600"), "5 @ 600.00"),
         (usual(), sell("5.001", "600"), "InsufficientFunds"),
         (usual(), market(Side::Buy, "5"), "5 @ 600.00"),
+        (usual(), Action::Place(Wanted { post_only: true, ..rest(Side::Buy, "5", "600") }), "5 @ 600.00 post-only"),
         (usual(), market(Side::Buy, "5.001"), "InsufficientFunds"),
         // An order that may rest pays the larger fee, one that only takes the taker's: 2997.003 and 2970.297 are most.
         (with_fees("0.1", "0", PaidIn::Quote), buy("4.995", "600"), "4.995 @ 600.00"),
@@ -95,6 +97,50 @@ fn each_bound_of_an_order_is_held_at_the_last_digit() {
     for (config, action, expected) in cases {
         let name = format!("{action:?}");
         assert_eq!(does(config, action), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_tick_is_stale_from_the_first_millisecond_past_its_age() {
+    for (age, sent) in [(0, 1), (5_000, 1), (5_001, 0)] {
+        let mut engine = acting(&[&[buy("1", "500")]]);
+        let tick = tick(0, "600".parse().unwrap());
+        let effects = engine.tick(tick.event_time().plus_millis(age), &tick);
+        assert_eq!(commands(&effects).len(), sent, "{age} ms");
+    }
+}
+
+#[test]
+fn a_marketable_order_takes_the_best_price_within_its_slippage() {
+    let place = |side, slippage: &str| {
+        let wanted = Wanted { price: None, slippage: Some(slippage.to_owned()), ..rest(side, "1", "1") };
+        start(with_script(usual(&Script::default()), vec![vec![Action::Place(wanted)]]))
+    };
+    let quote = |bid: &str, ask: &str| engine::messages::Tick {
+        bid: bid.parse().ok(),
+        ask: ask.parse().ok(),
+        ..tick(0, "600".parse().unwrap())
+    };
+    for (side, slippage, bid, ask, expected) in [
+        (Side::Buy, "0.1", "599", "600.6", "600.60"),
+        (Side::Buy, "0.1", "599", "600.601", "SlippageTooHigh"),
+        (Side::Sell, "0.1", "599.4", "601", "599.40"),
+        (Side::Sell, "0.1", "599.399", "601", "SlippageTooHigh"),
+        // Outwards to the tick, so that it still crosses.
+        (Side::Buy, "1", "599", "600.601", "600.61"),
+        (Side::Sell, "1", "599.409", "601", "599.40"),
+    ] {
+        let mut engine = place(side, slippage);
+        let tick = quote(bid, ask);
+        let sent = commands(&engine.tick(tick.event_time(), &tick));
+        let price = sent.first().map(|command| placed(command).price.unwrap().to_string());
+        assert_eq!(price.unwrap_or_else(|| engine.report().decision.reason), expected, "{side} {slippage} {bid} {ask}");
+        if let Some(command) = sent.first() {
+            let order = placed(command);
+            assert_eq!((order.time_in_force, order.post_only), (TimeInForce::ImmediateOrCancel, false));
+            assert_eq!(command.expires_at.millis_since(command.time), 30_000);
+            assert!(order.counts && !order.reduce_only && order.lot_size.is_some());
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::bench::{Market, USUAL};
 use crate::bench::{cases, commands, config, step_tick, step_update, tick};
-use crate::scripted::{Action, Script, Wanted, restored, start};
+use crate::scripted::{Action, Script, Wanted, from_record, start};
 
 const MAKER: &str = "0.04";
 const TAKER: &str = "0.1";
@@ -32,7 +32,9 @@ enum Happens {
     Trades(usize, u8, bool),
     /// The newest trade of an order is told once more.
     Again(usize),
-    /// It starts again from its saved state.
+    /// Its changes go into its record, or are lost on the way.
+    Commit(bool),
+    /// It starts again from its record.
     Restart,
 }
 
@@ -48,6 +50,8 @@ fn wanted() -> impl Strategy<Value = Wanted> {
         time_in_force,
         tag: 0,
         reduce: false,
+        post_only: false,
+        slippage: None,
     })
 }
 
@@ -65,6 +69,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         8 => Just(Happens::Arrives),
         6 => (0..8_usize, 1..=100_u8, any::<bool>()).prop_map(|(which, share, maker)| Happens::Trades(which, share, maker)),
         1 => (0..8_usize).prop_map(Happens::Again),
+        2 => any::<bool>().prop_map(Happens::Commit),
         1 => Just(Happens::Restart),
     ]
 }
@@ -89,6 +94,7 @@ struct World {
     ended: BTreeMap<u64, Quantity>,
     trades: u64,
     ticks: u64,
+    record: BTreeMap<String, String>,
 }
 
 impl World {
@@ -97,8 +103,8 @@ impl World {
         let market = Market { paid_in, ..USUAL };
         let config = Config { fees, parameters: json!(script), ..config(&market, &json!({})) };
         let engine = start(config.clone());
-        let (waiting, live, ended) = Default::default();
-        Self { config, engine, waiting, live, ended, trades: 0, ticks: 0 }
+        let (waiting, live, ended, record) = Default::default();
+        Self { config, engine, waiting, live, ended, trades: 0, ticks: 0, record }
     }
 
     fn happen(&mut self, what: &Happens) {
@@ -115,7 +121,24 @@ impl World {
                     self.tell(&update);
                 }
             }
-            Happens::Restart => self.engine = restored(&self.engine, self.config.clone()),
+            Happens::Commit(is_stored) => self.commit(*is_stored),
+            Happens::Restart => {
+                self.commit(true);
+                let before = self.engine.snapshot().unwrap();
+                self.engine = from_record(&self.record, self.config.clone());
+                assert_eq!(self.engine.snapshot().unwrap(), before, "what was committed is all");
+            }
+        }
+    }
+
+    fn commit(&mut self, is_stored: bool) {
+        let changes = self.engine.changes().unwrap();
+        if is_stored {
+            for name in changes.delete {
+                assert!(self.record.remove(&name).is_some(), "{name} is not in the record");
+            }
+            self.record.extend(changes.set);
+            self.engine.committed();
         }
     }
 
@@ -287,7 +310,7 @@ proptest! {
     ) {
         let ticks = story.iter().filter_map(|what| match what {
             Happens::Tick(actions) => Some(actions.clone()),
-            Happens::Arrives | Happens::Trades(..) | Happens::Again(_) | Happens::Restart => None,
+            Happens::Arrives | Happens::Trades(..) | Happens::Again(_) | Happens::Commit(_) | Happens::Restart => None,
         });
         let script = Script { ticks: ticks.collect(), ..Script::default() };
         let mut world = World::new(if received { PaidIn::Received } else { PaidIn::Quote }, &script);

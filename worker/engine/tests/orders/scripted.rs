@@ -1,5 +1,7 @@
 //! A strategy that acts as its parameters say, and remembers what it was told.
 
+use std::collections::BTreeMap;
+
 use engine::fees::Fees;
 use engine::instrument::InstrumentKind;
 use engine::messages::{OrderCommand, OrderStatus, OrderUpdate, Side, Tick, TimeInForce};
@@ -7,7 +9,7 @@ use engine::numbers::Ratio;
 use engine::risk::PositionBounds;
 use engine::strategy::{
     Capability, Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose,
-    Strategy, Warning,
+    Strategy, StrategyError, Warning,
 };
 use engine::{Config, Effect, Engine};
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,9 @@ pub struct Wanted {
     pub time_in_force: TimeInForce,
     pub tag: u32,
     pub reduce: bool,
+    pub post_only: bool,
+    /// Of a marketable one, in percent; none: 100.
+    pub slippage: Option<String>,
 }
 
 /// A resting order.
@@ -46,6 +51,8 @@ pub fn rest(side: Side, quantity: &str, price: &str) -> Wanted {
         time_in_force: TimeInForce::GoodTillCanceled,
         tag: 0,
         reduce: false,
+        post_only: false,
+        slippage: None,
     }
 }
 
@@ -66,10 +73,15 @@ struct Scripted {
 impl Wanted {
     fn intent(&self) -> Intent {
         let kind = match &self.price {
-            None => OrderKind::Marketable { max_slippage: Ratio::ONE },
-            Some(price) => {
-                OrderKind::Limit { price: price.parse().unwrap(), time_in_force: self.time_in_force, post_only: false }
+            None => {
+                let percent = self.slippage.as_deref().unwrap_or("100").parse().unwrap();
+                OrderKind::Marketable { max_slippage: Ratio::from_percent(percent) }
             }
+            Some(price) => OrderKind::Limit {
+                price: price.parse().unwrap(),
+                time_in_force: self.time_in_force,
+                post_only: self.post_only,
+            },
         };
         Intent {
             side: self.side,
@@ -151,7 +163,8 @@ pub const SCRIPTED: Definition = Definition {
     schema: || schemars::schema_for!(bool),
     start: |parameters, saved| {
         let script = Script::deserialize(parameters).unwrap();
-        let told = saved.map(|told| Vec::deserialize(told).unwrap()).unwrap_or_default();
+        let read = |told| Vec::deserialize(told).map_err(|source| StrategyError::Snapshot { name: "strategy", source });
+        let told = saved.map(read).transpose()?.unwrap_or_default();
         Ok(Box::new(Scripted { script, told }))
     },
 };
@@ -172,6 +185,11 @@ pub fn acting(ticks: &[&[Action]]) -> Engine {
 
 pub fn restored(engine: &Engine, config: Config) -> Engine {
     Engine::restore(config, &SCRIPTED, &engine.snapshot().unwrap()).unwrap()
+}
+
+pub fn from_record(record: &BTreeMap<String, String>, config: Config) -> Engine {
+    let fields = record.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    Engine::restore_fields(config, &SCRIPTED, fields).unwrap()
 }
 
 /// Takes a tick at 600; gives the commands.

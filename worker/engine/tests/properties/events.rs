@@ -224,7 +224,7 @@ impl Telling {
 
     fn holds(&self) -> (Decimal, Decimal) {
         let ledger = &self.engine.snapshot().unwrap()["ledger"];
-        (decimal(&ledger["base"]), decimal(&ledger["quote"]))
+        (decimal(&ledger["positions"][0]["quantity"]), decimal(&ledger["cash"][0]["amount"]))
     }
 
     fn order(&self, ago: usize) -> Option<&OrderCommand> {
@@ -312,7 +312,7 @@ proptest! {
         let mut remembering = start(&config);
         if debt {
             let mut saved = remembering.snapshot().unwrap();
-            saved["ledger"]["quote"] = json!("-2500");
+            saved["ledger"]["cash"][0]["amount"] = json!("-2500");
             remembering = restore(&config, &saved);
         }
         let mut price = Decimal::from(600);
