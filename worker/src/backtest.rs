@@ -234,14 +234,18 @@ struct Simulation {
 
 impl Simulation {
     fn new(spec: &StrategySpec, registry: &Registry) -> Result<Self, Failure> {
+        Self::of_ledger(spec, LEDGER, registry)
+    }
+
+    fn of_ledger(spec: &StrategySpec, id: &str, registry: &Registry) -> Result<Self, Failure> {
         let refuse = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
-        let ledger = LEDGER.parse().map_err(|error| refuse(&error))?;
+        let ledger = id.parse().map_err(|error| refuse(&error))?;
         let config = spec.engine_config(ledger).map_err(|error| refuse(&error))?;
         let latency_ms = spec.account.latency_ms();
         let exchange = Exchange::new(config.fees.clone(), latency_ms, resting_fills(&spec.account));
         let book = BookSpec::new(spec.name.clone(), config.ledger.clone(), spec.spec.capital.clone(), Stance::Open);
         let counter = Counter::new(&config.fees, exchange, book).map_err(|error| refuse(&error))?;
-        let engine = saved::engine(spec, LEDGER, None, registry).map_err(|error| refuse(&error))?;
+        let engine = saved::engine(spec, id, None, registry).map_err(|error| refuse(&error))?;
         let (trades, clock, untraded) = (Vec::new(), Clock::default(), Untraded::default());
         Ok(Self { spec: spec.clone(), engine, counter, problem: None, trades, clock, untraded })
     }
@@ -335,6 +339,27 @@ impl Simulation {
         }
         Ok(())
     }
+}
+
+/// What a replay leaves, for who trades the same through a bus.
+#[cfg(test)]
+pub(crate) struct Replayed {
+    /// The engine's state.
+    pub state: String,
+    /// All trades.
+    pub trades: Vec<Trade>,
+    /// What the strategy shows of itself.
+    pub figures: engine::strategy::Figures,
+}
+
+/// Replays ticks for a strategy whose ledger has this id.
+#[cfg(test)]
+pub(crate) fn replayed(spec: &StrategySpec, ledger: &str, registry: &Registry, ticks: &[Tick]) -> Replayed {
+    let mut simulation = Simulation::of_ledger(spec, ledger, registry).unwrap();
+    simulation.take(ticks);
+    assert_eq!(simulation.problem, None);
+    let figures = simulation.engine.performance().unwrap().outcome;
+    Replayed { state: simulation.engine.saved().unwrap(), trades: simulation.trades, figures }
 }
 
 #[cfg(test)]

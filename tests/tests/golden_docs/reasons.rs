@@ -63,10 +63,11 @@ const NO_REASONS: [&str; 35] = [
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
-const READINESS: [(&str, &str); 8] = [
+const READINESS: [(&str, &str); 9] = [
     ("Starting", "worker/src/admin.rs"),
     ("StoreUnfit", "worker/src/admin.rs"),
     ("InboxBusy", "worker/src/gateway/mod.rs"),
+    ("CommandsBusy", "worker/src/strategy/doubt.rs"),
     ("RecordConflict", "worker/src/session.rs"),
     ("PoisonInbox", "worker/src/strategy/inbox.rs"),
     ("AccountMismatch", "worker/src/strategy/doubt.rs"),

@@ -1,0 +1,3 @@
+//! What a test of a strategy needs.
+
+pub mod quoting;
