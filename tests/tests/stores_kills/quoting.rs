@@ -25,10 +25,10 @@ fn quoters(seed: u64, count: u64, ticks: u64, latency_ms: u32) -> Scene {
 fn replays(kills: usize) -> Vec<Replay> {
     let (most, rest) = (kills * 3 / 10, kills - 3 * (kills * 3 / 10));
     vec![
-        ("a quoter", |seed| quoters(seed, 1, 4_000, 0), None, most),
-        ("a quoter with latency", |seed| quoters(seed, 1, 4_000, 1_500), None, most),
-        ("two quoters", |seed| quoters(seed, 2, 2_500, 0), None, most),
-        ("three quoters with latency", |seed| quoters(seed, 3, 1_500, 1_500), None, rest),
+        ("a quoter", |seed| quoters(seed, 1, 500, 0), None, most),
+        ("a quoter with latency", |seed| quoters(seed, 1, 500, 1_500), None, most),
+        ("two quoters", |seed| quoters(seed, 2, 300, 0), None, most),
+        ("three quoters with latency", |seed| quoters(seed, 3, 200, 1_500), None, rest),
     ]
 }
 
@@ -69,7 +69,7 @@ fn two_hundred_kills_change_nothing_while_orders_rest() {
 #[test]
 fn undisturbed() {
     for latency_ms in [0, 1_500] {
-        let mut stage = Stage::new(quoters(11, 1, 3_000, latency_ms), &[]);
+        let mut stage = Stage::new(quoters(11, 1, 600, latency_ms), &[]);
         stage.start(None);
         stage.finish();
         stage.audit().unwrap();
@@ -79,9 +79,9 @@ fn undisturbed() {
 /// One account, one quoter that is frozen now and then, one that is not, and one that joins in the middle.
 #[test]
 fn quoters_at_different_positions_do_not_disturb_each_other() {
-    let mut stage = Stage::new(quoters(5, 2, 4_000, 1_500), &[]);
-    stage.start(Some(500));
-    stage.wait_for_ticks(200);
+    let mut stage = Stage::new(quoters(5, 2, 1_500, 1_500), &[]);
+    stage.start(Some(100));
+    stage.wait_for_ticks(100);
     let three: Vec<_> = (1..=3).map(|n| quoter(&format!("quoter-{n}"), 5 + 7 * n)).collect();
     let three = stage.scene.other_manifest("three.yaml", &manifest("data.csv", 1_500, &three));
     let launches = stage.scene.create(&three, &stage.redis.url());
@@ -92,10 +92,10 @@ fn quoters_at_different_positions_do_not_disturb_each_other() {
         let taken = stage.store.ticks_taken(&ahead);
         stage.actor("strategy").process().signal("STOP");
         tests::roles::until("the other quoter to go on", tests::roles::DEADLINE, || {
-            (stage.store.ticks_taken(&ahead) >= taken + 150).then_some(())
+            (stage.store.ticks_taken(&ahead) >= taken + 50).then_some(())
         });
         stage.actor("strategy").process().signal("CONT");
-        stage.wait_for_more_ticks(100);
+        stage.wait_for_more_ticks(50);
     }
     stage.hurry();
     stage.finish();
@@ -106,11 +106,11 @@ fn quoters_at_different_positions_do_not_disturb_each_other() {
 #[test]
 fn a_gateway_is_frozen_while_orders_rest_and_replaced() {
     for latency_ms in [0, 1_500] {
-        let mut stage = Stage::new(quoters(3, 2, 3_000, latency_ms), &[]);
-        stage.start(Some(500));
+        let mut stage = Stage::new(quoters(3, 2, 800, latency_ms), &[]);
+        stage.start(Some(100));
         let mut older = Vec::new();
         for _ in 0..3 {
-            stage.wait_for_more_ticks(200);
+            stage.wait_for_more_ticks(60);
             stage.actor("gateway").process().signal("STOP");
             let scene = &stage.scene;
             let gateway = stage.actors.iter_mut().find(|actor| actor.launch.role() == "gateway").unwrap();
@@ -118,7 +118,7 @@ fn a_gateway_is_frozen_while_orders_rest_and_replaced() {
             let newer = scene.start(&gateway.launch);
             older.extend(gateway.process.replace(newer));
         }
-        stage.wait_for_more_ticks(200);
+        stage.wait_for_more_ticks(60);
         for gateway in older {
             gateway.signal("CONT");
             assert_eq!(gateway.exit_code(), 70, "{}", gateway.log());

@@ -83,7 +83,7 @@ impl Account {
 
     /// An account whose paper venue takes its time; the exchange has its own.
     pub fn with_latency(milliseconds: u32) -> Self {
-        Self::of(spec(milliseconds), Registry::standard(), created)
+        Self::with_records(milliseconds, create)
     }
 
     /// An account whose strategy is the quoter of this seed.
@@ -92,7 +92,7 @@ impl Account {
         spec.spec.strategy = serde_json::from_value(json!({"grid": {"minTradeIntervalSeconds": seed}})).unwrap();
         let mut registry = Registry::standard();
         registry.register(QUOTER);
-        Self::of(spec, registry, created)
+        Self::of(spec, registry, create)
     }
 
     /// An account whose records `open` puts on the bus, each with the ledger that it gives.
@@ -265,8 +265,8 @@ impl Account {
     }
 }
 
-/// A record of this owner, new on the bus; gives its ledger.
-fn created(bus: &VirtualBus, owner: &Owner) -> String {
+/// A new record.
+fn create(bus: &VirtualBus, owner: &Owner) -> String {
     match at_once(bus.create(owner, "test", &Fields::new())).unwrap() {
         CreateOutcome::Created { ledger } => ledger,
         CreateOutcome::Exists { .. } => panic!("the bus is new"),

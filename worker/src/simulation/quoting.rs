@@ -3,17 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use bus::Topic;
+use super::account::{Account, Role, at_once};
+use super::bus::Trouble;
+use crate::{backtest, saved};
+use bus::{StateStore, Topic};
 use crds::record::PHASE;
 use engine::report::Trade;
 use engine::strategy::Figures;
 use engine::testkit::quoting::{Chance, Market};
-use serde_json::Value;
-
-use super::account::{Account, Role};
-use super::bus::Trouble;
-use crate::backtest;
-use crate::saved::ENGINE;
 
 /// Replays of the usual run.
 const SEEDS: u64 = 20;
@@ -76,9 +73,15 @@ impl Story {
         }
         let trades: Vec<String> = expected.trades.iter().map(Trade::line).collect();
         assert_eq!(self.trades(), trades);
-        let state: Value = serde_json::from_str(&expected.state).unwrap();
-        assert_eq!(self.account.field(&self.account.strategy, ENGINE).unwrap(), state);
+        assert_eq!(self.state(), expected.state);
         (expected.figures, self.stopped)
+    }
+
+    /// All that the worker's record holds of its engine.
+    fn state(&self) -> String {
+        let record = at_once(self.account.bus.record(&self.account.strategy)).unwrap().unwrap();
+        let Account { spec, ledger, registry, .. } = &self.account;
+        saved::engine(spec, ledger, Some(&record.fields), registry).unwrap().saved().unwrap()
     }
 
     fn trades(&self) -> Vec<String> {

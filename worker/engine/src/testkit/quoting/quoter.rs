@@ -219,8 +219,10 @@ impl Strategy for Quoter {
         let open: Vec<_> = self.memory.open.iter().filter(|(_, open)| !open.asked).map(|(order, _)| *order).collect();
         for order in open {
             match self.memory.chance.below(16) {
-                0..3 => self.cancel(order, context),
-                3 => drop(self.replace(order, context)),
+                0..2 => self.cancel(order, context),
+                2 => {
+                    self.replace(order, context);
+                }
                 _ => {}
             }
         }
