@@ -314,7 +314,9 @@ mod tests {
 
     fn plainly(from: &DataHash, entries: &[Entry]) -> DataHash {
         let mut data = from.clone();
-        entries.iter().for_each(|entry| data.update(entry.decode::<LinedTick>().unwrap().line()));
+        for entry in entries {
+            data.update(entry.decode::<LinedTick>().unwrap().line());
+        }
         data
     }
 

@@ -39,7 +39,12 @@ impl Eq for RunningHash {}
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let digit = |four: u8| DIGITS.get(usize::from(four)).copied().unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect()
+    let mut hex = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
+        hex.push(digit(byte >> 4));
+        hex.push(digit(byte & 0x0f));
+    }
+    hex
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
@@ -100,7 +105,9 @@ mod tests {
     fn equal_is_who_has_taken_the_same_bytes() {
         let taken = |parts: &[&[u8]]| {
             let mut hash = RunningHash::default();
-            parts.iter().for_each(|part| hash.update(part));
+            for part in parts {
+                hash.update(part);
+            }
             hash
         };
         let long = [7; 100];

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bus::{Bounds, Entry, Message, Poison, StreamId, StreamKey, Topic};
 use engine::client_order_id::ClientOrderId;
-use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate, Tick};
+use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate, Tick, text};
 use engine::numbers::Quantity;
 use engine::strategy::DesiredState;
 use engine::{Effect, Event};
@@ -20,6 +20,9 @@ use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
 
 /// Commands that may wait for the gateway before openings are denied.
 const COMMANDS: Bounds = Topic::OrderCommand.bounds();
+
+/// Bytes of a usual report.
+const REPORT_ROOM: usize = 2 * 1024;
 
 impl<B: Bus> Worker<'_, B> {
     fn topic(&self, topic: Topic) -> StreamKey {
@@ -165,7 +168,7 @@ impl<B: Bus> Worker<'_, B> {
         if let Some(data) = &self.data {
             set.push((DATA.to_owned(), serde_json::to_string(data).map_err(|error| unsaved(error.to_string()))?));
         }
-        let report = serde_json::to_string(&self.engine.report()).map_err(|error| unsaved(error.to_string()))?;
+        let report = text(&self.engine.report(), REPORT_ROOM).map_err(|error| unsaved(error.to_string()))?;
         set.push((REPORT.to_owned(), report));
         if let Some(sequence) = self.engine.last_sequence() {
             set.push((POSITION.to_owned(), sequence.to_string()));

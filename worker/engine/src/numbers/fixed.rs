@@ -120,7 +120,7 @@ fn half_even(units: i128, divisor: i128) -> (i128, bool) {
 /// Without trailing zeros after the point, down to `least` places.
 pub(super) fn stripped(units: i128, places: u32, least: u32) -> (i128, u32) {
     let (mut rest, mut room, mut gone) = (units.unsigned_abs(), places.saturating_sub(least), 0);
-    while rest != 0 && room >= PART_DIGITS && rest % PART == 0 {
+    while rest != 0 && room >= PART_DIGITS && rest.is_multiple_of(PART) {
         (rest, room, gone) = (rest / PART, room - PART_DIGITS, gone + PART_DIGITS);
     }
     gone += without_zeros(low_part(rest), room).1;
@@ -132,9 +132,10 @@ fn without_zeros(mut digits: u64, room: u32) -> (u64, u32) {
     if digits == 0 {
         return (0, room);
     }
-    let mut gone = 0;
+    // What ten divides, two divides.
+    let (most, mut gone) = (room.min(digits.trailing_zeros()), 0);
     for (zeros, power) in [(16, 10_000_000_000_000_000), (8, 100_000_000), (4, 10_000), (2, 100), (1, 10)] {
-        if gone + zeros <= room && digits % power == 0 {
+        if gone + zeros <= most && digits.is_multiple_of(power) {
             (digits, gone) = (digits / power, gone + zeros);
         }
     }
@@ -161,30 +162,27 @@ impl Text {
             Err(_) => (low_part(all), low_part(all / PART)),
         };
         let room = places.saturating_sub(least);
-        let (mut part, gone) = if low == 0 && high > 0 && room >= PART_DIGITS {
+        let (part, gone) = if low == 0 && high > 0 && room >= PART_DIGITS {
             let (part, gone) = without_zeros(std::mem::take(&mut high), room - PART_DIGITS);
             (part, gone + PART_DIGITS)
         } else {
             without_zeros(low, room)
         };
-        let (after, width) = (places - gone, PART_DIGITS.saturating_sub(gone));
-        let (mut bytes, mut start, mut written) = ([0; Self::SIZE], Self::SIZE, 0);
-        let mut put = |byte: u8| {
-            start -= 1;
-            bytes[start] = byte;
-        };
-        while part > 0 || high > 0 || written <= after {
-            if high > 0 && written == width {
-                part = std::mem::take(&mut high);
-            }
-            if written == after && after > 0 {
-                put(b'.');
-            }
-            put(b'0' + u8::try_from(part % 10).unwrap_or_default());
-            (part, written) = (part / 10, written + 1);
+        let mut bytes = [b'0'; Self::SIZE];
+        let mut start = put(&mut bytes, Self::SIZE, part);
+        if high > 0 {
+            start = put(&mut bytes, Self::SIZE - (PART_DIGITS - gone) as usize, high);
         }
-        put(b'-');
-        Self { bytes, start: start + 1, negative: units < 0 }
+        let point = Self::SIZE - (places - gone) as usize;
+        // Before the point stands a digit in any case.
+        start = start.min(point - 1);
+        if point < Self::SIZE {
+            bytes.copy_within(start..point, start - 1);
+            start -= 1;
+            bytes[point - 1] = b'.';
+        }
+        bytes[start - 1] = b'-';
+        Self { bytes, start, negative: units < 0 }
     }
 
     fn digits(&self) -> &str {
@@ -195,6 +193,32 @@ impl Text {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[self.start - usize::from(self.negative)..]).unwrap_or_default()
     }
+}
+
+/// Two digits each: a number is written in half as many steps.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let (mut place, mut digits) = (0, [b'0'; 2]);
+    while place < pairs.len() {
+        pairs[place] = digits;
+        place += 1;
+        digits = if digits[1] == b'9' { [digits[0] + 1, b'0'] } else { [digits[0], digits[1] + 1] };
+    }
+    pairs
+};
+
+/// Writes digits so that they end before `end`, nothing for 0. Gives where they start.
+fn put(bytes: &mut [u8; Text::SIZE], mut end: usize, mut digits: u64) -> usize {
+    while digits >= 10 {
+        let pair = PAIRS[usize::try_from(digits % 100).unwrap_or_default()];
+        (digits, end) = (digits / 100, end - 2);
+        (bytes[end], bytes[end + 1]) = (pair[0], pair[1]);
+    }
+    if digits > 0 {
+        end -= 1;
+        bytes[end] = b'0' + u8::try_from(digits).unwrap_or_default();
+    }
+    end
 }
 
 /// Writes `units × 10^-places` with at least `least` digits after the point, and no more zeros than that.
