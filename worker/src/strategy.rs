@@ -148,7 +148,7 @@ impl<'a, B: Bus> Worker<'a, B> {
                 // Asked while an inbox entry did not read: nothing is traded past it, not even on the way out.
                 break;
             }
-            self.take_ticks(read.ticks);
+            self.take_ticks(&read.ticks);
             if let Some((id, problem)) = self.poison.clone() {
                 return self.quarantine(id, &problem, inbox::UNKNOWN_ORDER).await;
             }

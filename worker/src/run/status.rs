@@ -165,7 +165,11 @@ fn account(place: &Place<GatewaySpec>, namespace: &str, strategies: &[Ended], re
     let fields = record.map(|record| &record.fields);
     let held = |prefix: &str| {
         let prefix = prefix.to_owned();
-        fields.into_iter().flatten().filter(move |(name, _)| name.starts_with(&prefix)).map(|(_, text)| &**text)
+        fields
+            .into_iter()
+            .flat_map(|fields| fields.iter())
+            .filter(move |(name, _)| name.starts_with(&prefix))
+            .map(|(_, text)| &**text)
     };
     let books: Vec<BookReport> = held(BOOK).filter_map(|text| serde_json::from_str(text).ok()).collect();
     let capitals: Vec<_> = strategies.iter().map(|strategy| &strategy.place.spec.spec.capital).collect();

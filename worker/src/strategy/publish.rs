@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bus::{Bounds, Entry, Message, Poison, StreamId, StreamKey, Topic};
 use engine::client_order_id::ClientOrderId;
-use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate};
+use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate, Tick, text};
 use engine::numbers::Quantity;
 use engine::strategy::DesiredState;
 use engine::{Effect, Event};
@@ -12,8 +12,7 @@ use engine::{Effect, Event};
 use super::doubt::{MISMATCH, MISMATCH_MESSAGE};
 use super::{COMMAND, Worker};
 use crate::document::{DeadLetter, for_outsiders, message};
-use crate::hashes::DATA;
-use crate::hashes::LinedTick;
+use crate::hashes::{DATA, LinedTick, Standing};
 use crate::role::{Bus, Stop};
 use crate::saved::ENGINE;
 use crate::session::{Change, Done, patiently};
@@ -22,39 +21,44 @@ use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
 /// Commands that may wait for the gateway before openings are denied.
 const COMMANDS: Bounds = Topic::OrderCommand.bounds();
 
+/// Bytes of a usual report.
+const REPORT_ROOM: usize = 2 * 1024;
+
 impl<B: Bus> Worker<'_, B> {
     fn topic(&self, topic: Topic) -> StreamKey {
         self.runtime.identity.keys.topic(self.owner.scope(), topic)
     }
 
     /// Steps the engine through ticks until there are no more, or until an order must be waited for.
-    pub(super) fn take_ticks(&mut self, entries: Vec<Entry>) {
-        let mut taken = 0;
+    pub(super) fn take_ticks(&mut self, entries: &[Entry]) {
+        let mut read = 0;
+        let mut data = self.data.take().map(Standing::Own);
         for entry in entries {
             if !self.may_take_ticks() {
                 break;
             }
             self.tick_cursor = entry.id;
-            match entry.decode_once() {
+            match entry.lend::<LinedTick>() {
                 Ok(tick) => {
-                    taken += 1;
+                    read += 1;
+                    let taken = self.engine.ticks();
                     self.take_tick(&tick, entry.id);
+                    if let Some(data) = &mut data
+                        && self.engine.ticks() > taken
+                    {
+                        data.take(tick);
+                    }
                 }
-                Err(problem) => self.bury(&entry, &problem),
+                Err(problem) => self.bury(entry, &problem),
             }
         }
-        self.runtime.health.ticks(taken);
+        self.data = data.map(Standing::into_hash);
+        self.runtime.health.ticks(read);
     }
 
-    fn take_tick(&mut self, tick: &LinedTick, id: StreamId) {
+    fn take_tick(&mut self, tick: &Tick, id: StreamId) {
         // On a replay the engine's now is the tick's own time, and no tick is stale.
-        let taken = self.engine.ticks();
         let effects = self.engine.tick(tick.event_time(), tick);
-        if let Some(data) = &mut self.data
-            && self.engine.ticks() > taken
-        {
-            data.update(tick.line());
-        }
         self.batch.tick();
         self.absorb(effects, Some(id));
         self.apply_pending();
@@ -164,7 +168,7 @@ impl<B: Bus> Worker<'_, B> {
         if let Some(data) = &self.data {
             set.push((DATA.to_owned(), serde_json::to_string(data).map_err(|error| unsaved(error.to_string()))?));
         }
-        let report = serde_json::to_string(&self.engine.report()).map_err(|error| unsaved(error.to_string()))?;
+        let report = text(&self.engine.report(), REPORT_ROOM).map_err(|error| unsaved(error.to_string()))?;
         set.push((REPORT.to_owned(), report));
         if let Some(sequence) = self.engine.last_sequence() {
             set.push((POSITION.to_owned(), sequence.to_string()));

@@ -9,7 +9,7 @@ use super::Config;
 use super::closed::ClosedOrders;
 use super::sequence::Gap;
 use crate::ledger::Ledger;
-use crate::messages::{AlertKind, Side, Tick};
+use crate::messages::{AlertKind, Side, Tick, text};
 use crate::numbers::{Notional, NumberError, Price, Ratio};
 use crate::order::Order;
 use crate::report::{Decision, OrderCounts, RecentTrade};
@@ -129,6 +129,9 @@ pub(super) struct State {
     pub strategy: Value,
 }
 
+/// Bytes of a saved state that remembers as many closed orders as it may.
+const ROOM: usize = 8 * 1024;
+
 /// Digits after the point that money is kept with.
 const PLACES: usize = 18;
 
@@ -208,7 +211,7 @@ impl State {
     pub fn text_with(&mut self, strategy: Value) -> Result<String, SnapshotError> {
         // Only for as long as it is written: what the strategy remembers is its own.
         let before = std::mem::replace(&mut self.strategy, strategy);
-        let text = serde_json::to_string(&self);
+        let text = text(&self, ROOM);
         self.strategy = before;
         Ok(text?)
     }
