@@ -8,6 +8,7 @@ use std::fmt;
 use bus::{StreamId, StreamKey};
 use crds::record::{ORDER, STANCE, acknowledged};
 use crds::roles::Stance;
+use engine::client_order_id::ClientOrderId;
 
 use crate::placement::{RecordFacts, Stored};
 
@@ -74,12 +75,13 @@ fn has_acknowledged(gateway: &RecordFacts, ledger: &str, wanted: Stance) -> bool
 
 /// How many orders of a ledger are open at the gateway; one that does not read is open.
 fn open_orders(gateway: &RecordFacts, ledger: &str) -> usize {
-    let of_ledger = format!("{ORDER}glm-{ledger}-");
+    let of_ledger: Vec<_> = ClientOrderId::prefixes(ledger).map(|prefix| format!("{ORDER}{prefix}")).collect();
+    let is_of_ledger = |name: &String| of_ledger.iter().any(|prefix| name.starts_with(prefix));
     let open = |text: &String| {
         let order: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
         order["stage"]["at"] != "over"
     };
-    gateway.fields.iter().filter(|(name, text)| name.starts_with(&of_ledger) && open(text)).count()
+    gateway.fields.iter().filter(|(name, text)| is_of_ledger(name) && open(text)).count()
 }
 
 /// A strategy's inbox: its name, and the last entry that was ever written to it.
@@ -137,6 +139,21 @@ mod tests {
             let found = at_gateway(&gateway(1, &fields), "abcdef", wanted, Some(Stance::Closed));
             assert_eq!(found, waits, "{fields:?} {wanted:?}");
         }
+    }
+
+    /// Ids are of letters and digits alone now; a ledger of the release before has the others.
+    #[test]
+    fn an_open_order_is_seen_in_whichever_form_its_id_is_written() {
+        const LEDGER: &str = "k3f9q2x7c1zd";
+        let id = |ledger: &str| ClientOrderId::new(ledger.parse().unwrap(), 1).to_string();
+        let ids =
+            [id(LEDGER), format!("glm-{LEDGER}-2"), id("k3f9q2x7c1zf"), id("k3f9q2"), "glm-k3f9q2x7-1".to_owned()];
+        let names = ids.map(|id| format!("order:{id}"));
+        let stance = (format!("stance:{LEDGER}"), r#""Closed""#);
+        let mut fields: Vec<_> = names.iter().map(|name| (name.as_str(), OPEN.1)).collect();
+        fields.push((&stance.0, stance.1));
+        let found = at_gateway(&gateway(1, &fields), LEDGER, Stance::Closed, Some(Stance::Closed));
+        assert_eq!(found, Some(Wait::Orders(2)));
     }
 
     #[test]

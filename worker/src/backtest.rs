@@ -357,8 +357,7 @@ mod tests {
         let states = |threads| {
             let simulations = replayed(simulations(), threads);
             assert!(simulations.iter().all(|simulation| simulation.trades.len() > 10), "they trade");
-            let states =
-                simulations.into_iter().map(|mut one| (one.spec.name, one.engine.saved().unwrap(), one.trades));
+            let states = simulations.into_iter().map(|one| (one.spec.name, one.engine.saved().unwrap(), one.trades));
             states.collect::<Vec<_>>()
         };
         let one = states(1);

@@ -20,7 +20,7 @@ use crate::options::Store;
 use crate::outcome::{OpenOrder, Outcome};
 use crate::provision::{Place, Provisioner};
 use crate::role::{Identity, Runtime};
-use crate::saved::{self, ENGINE};
+use crate::saved;
 use crate::session::patiently;
 use crate::telemetry;
 
@@ -154,7 +154,7 @@ async fn show(
             return Err(Failure::not_found(format!("the ledger {ledger} of strategy {} is closed", spec.name)));
         }
         let refuse = |problem: String| Failure::refused(format!("the record of {}: {problem}", spec.name));
-        let saved = saved::field(record.version, record.fields.get(ENGINE).map(|saved| &**saved))
+        let saved = saved::fields(record.version, &record.fields)
             .map_err(refuse)?
             .ok_or_else(|| Failure::not_found(format!("strategy {} has not run yet", spec.name)))?;
         let engine = saved::engine(spec, &record.ledger, Some(saved), registry).map_err(refuse)?;
@@ -198,7 +198,7 @@ async fn trades(
 /// Whether the engine knows of this trade: during a run the topic is ahead of the record that was read before.
 fn is_booked(engine: &Engine, fill: &Fill) -> bool {
     let id = &fill.client_order_id;
-    let open = engine.open_orders().iter().find(|order| order.client_order_id == *id);
+    let open = engine.open_order(id);
     id.sequence() <= engine.highest_order() && open.is_none_or(|order| fill.cumulative_quantity <= order.filled)
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use engine::client_order_id::ClientOrderId;
 use engine::messages::Side;
 use engine::numbers::{Notional, Price, Quantity};
-use engine::order::OrderState;
+use engine::orders::OrderState;
 use engine::report::{OrderCounts, Pnl, Trade};
 use engine::strategy::Figures;
 use engine::{Engine, Performance};
@@ -122,7 +122,7 @@ impl OpenOrder {
     /// All of them.
     pub fn all(engine: &Engine) -> Vec<Self> {
         let symbol = engine.instrument().symbol.to_string();
-        let open = engine.open_orders().iter().map(|order| Self {
+        let open = engine.open_orders().map(|order| Self {
             client_order_id: order.client_order_id.clone(),
             symbol: symbol.clone(),
             side: order.side,

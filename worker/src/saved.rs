@@ -2,27 +2,34 @@
 
 use std::fmt::Display;
 
+use bus::Fields;
 use crds::roles::StrategySpec;
 use engine::Engine;
 use engine::strategy::Registry;
 
-/// The field that holds the engine's state.
+/// The field that holds the engine's state; its open orders and what its strategy remembers stand in fields beside it.
 pub const ENGINE: &str = "engine";
 
-/// The field of a record at this version. Only a record that was never committed to may be without: an engine made
-/// anew beside what has traded would trade on the declared capital once more, under order ids that are used.
-pub fn field(version: u64, saved: Option<&str>) -> Result<Option<&str>, String> {
-    match saved {
-        None if version > 0 => Err(format!(
+/// The fields of a record at this version, where they hold an engine. Only a record that was never committed to may be
+/// without: an engine made anew beside what has traded would trade on the declared capital once more, under order ids
+/// that are used.
+pub fn fields(version: u64, saved: &Fields) -> Result<Option<&Fields>, String> {
+    match saved.contains_key(ENGINE) {
+        false if version > 0 => Err(format!(
             "LedgerBroken: it is at version {version}, but its field {ENGINE} is gone. Nothing is traded on declared \
              capital by itself: restore the store from its backup, or start a new ledger"
         )),
-        Some(_) | None => Ok(saved),
+        is_there => Ok(is_there.then_some(saved)),
     }
 }
 
 /// The engine of a strategy: as `saved`, or new where nothing is. `Err` says what does not read.
-pub fn engine(spec: &StrategySpec, ledger: &str, saved: Option<&str>, registry: &Registry) -> Result<Engine, String> {
+pub fn engine(
+    spec: &StrategySpec,
+    ledger: &str,
+    saved: Option<&Fields>,
+    registry: &Registry,
+) -> Result<Engine, String> {
     fn text(error: impl Display) -> String {
         error.to_string()
     }
@@ -36,8 +43,8 @@ pub fn engine(spec: &StrategySpec, ledger: &str, saved: Option<&str>, registry: 
     }
     match saved {
         Some(saved) => {
-            let saved = serde_json::from_str(saved).map_err(text)?;
-            Engine::restore(config, definition, &saved).map_err(text)
+            let fields = saved.iter().map(|(name, text)| (name.as_str(), &**text));
+            Engine::restore_fields(config, definition, fields).map_err(text)
         }
         None => Engine::new(config, definition).map_err(text),
     }
@@ -49,9 +56,10 @@ mod tests {
 
     #[test]
     fn only_a_record_that_was_never_committed_to_starts_on_the_declared_capital() {
-        assert_eq!(field(0, None), Ok(None));
-        assert_eq!(field(7, Some("{}")), Ok(Some("{}")));
-        let problem = field(7, None).unwrap_err();
+        let (none, some) = (Fields::new(), Fields::from([(ENGINE.to_owned(), "{}".into())]));
+        assert_eq!(fields(0, &none), Ok(None));
+        assert_eq!(fields(7, &some), Ok(Some(&some)));
+        let problem = fields(7, &none).unwrap_err();
         assert!(problem.contains("version 7") && problem.contains("field engine is gone"), "{problem}");
     }
 }

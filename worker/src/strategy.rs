@@ -22,7 +22,7 @@ use tracing::Instrument;
 
 use crate::hashes::{DATA, DataHash, MADE, Made};
 use crate::role::{Bus, IDLE, Runtime, Stop};
-use crate::saved::{self, ENGINE};
+use crate::saved;
 use crate::session::{Session, again_after_conflicts, patiently};
 use crds::roles::{StrategyDesired, StrategySpec};
 
@@ -91,7 +91,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         let ticks = runtime.identity.keys.market_tick(&source, &instrument.symbol.to_string());
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
         let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
-        let engine = saved::field(acquired.version, field(ENGINE))
+        let engine = saved::fields(acquired.version, &acquired.fields)
             .and_then(|saved| saved::engine(spec, &runtime.identity.ledger, saved, registry))
             .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
         let (data, made) = match engine.ticks() {
@@ -169,7 +169,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             return false;
         }
         let waits = !self.pending.is_empty();
-        let is_stopped = self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().is_empty();
+        let is_stopped = self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().len() == 0;
         if !waits && (is_stopped || self.doubt.is_open() || self.engine.is_mismatched()) {
             return false;
         }

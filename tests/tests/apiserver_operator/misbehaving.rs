@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bus::StateStore as _;
+use engine::client_order_id::ClientOrderId;
 use operator::names::Role;
 use serde_json::{Value, json};
 use tests::apiserver::{Behaviour, Kind, World, condition};
@@ -70,7 +71,7 @@ async fn an_order_that_may_be_open_holds_a_deletion_while_the_gateway_hangs() {
     let scope = bus::Scope::account(&world.namespace, ACCOUNT).unwrap();
     let (gateway, owner) = (world.keys.gateway(&scope), world.keys.strategy(&scope, STRATEGY));
     let ledger = world.get(Kind::Strategy, STRATEGY).await["status"]["ledger"]["id"].as_str().unwrap().to_owned();
-    let order = format!("order:glm-{ledger}-1");
+    let order = format!("order:{}", ClientOrderId::new(ledger.parse().unwrap(), 1));
     world.kubelet.behave(Role::Gateway, Behaviour::Silent);
     for stage in ["sending", "unknown", "live"] {
         world.set_field(&gateway, &order, &json!({"stage": {"at": stage}}).to_string());

@@ -1,5 +1,6 @@
 //! How results are printed: data to stdout, talk to stderr, the same bytes for the same input.
 
+use engine::client_order_id::LedgerId;
 use serde_json::{Value, json};
 
 use super::folder::{Folder, MANIFEST, V1, figures, prices};
@@ -36,7 +37,7 @@ fn objects(text: &str) -> Vec<Value> {
 fn without_ledger(mut object: Value) -> Value {
     let ledger = object["status"].as_object_mut().unwrap().shift_remove("ledger").unwrap();
     let id = ledger["id"].as_str().unwrap();
-    assert!(id.len() == 6 && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{id}");
+    assert!(id.len() == LedgerId::LENGTH && id.bytes().all(|byte| LedgerId::ALPHABET.contains(&byte)), "{id}");
     let started = ledger["startedAt"].as_str().unwrap();
     assert!(started.starts_with("20") && started.ends_with('Z'), "{started}");
     object

@@ -4,6 +4,7 @@ use bus::{
     AcquireOutcome, BeatOutcome, Claim, CloseOutcome, Closing, Commit, CommitOutcome, CreateOutcome, Desired,
     DesiredOutcome, Fields, Keys, Message, MessageBus, Record, RegisterVersion, StateStore, StreamId, Topic,
 };
+use engine::client_order_id::LedgerId;
 
 use crate::store::{Store, acquired, change, contents, created, keys, message, owner, stream};
 
@@ -17,7 +18,7 @@ pub async fn a_created_record_starts_empty(store: &impl Store) {
     let fields = Fields::from([("capital".to_owned(), "1000".into()), (String::new(), "".into())]);
     let outcome = bus.create(&owner(), "uid-1", &fields).await.unwrap();
     let CreateOutcome::Created { ledger } = outcome else { panic!("{outcome:?}") };
-    assert!(ledger.len() == 6 && ledger.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+    assert!(ledger.len() == LedgerId::LENGTH && ledger.bytes().all(|byte| LedgerId::ALPHABET.contains(&byte)));
     let expected = Record {
         uid: "uid-1".to_owned(),
         ledger,

@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeMap, fmt, future::Future, str::FromStr, sync::Arc};
 
+use engine::client_order_id::LedgerId;
+
 use crate::{BusError, Health, Keys, Message, Owner, StreamId, StreamKey};
 
 /// A record's fields by name.
@@ -18,7 +20,7 @@ pub type Cursors = BTreeMap<StreamKey, StreamId>;
 pub struct Lease {
     /// Whose record.
     pub owner: Owner,
-    /// Which life of the record: 6 characters of `[a-z0-9]`, given by `create`.
+    /// Which life of the record: 12 digits and consonants, given by `create`; 6 of `[a-z0-9]` by the release before.
     pub ledger: String,
     /// Counted up by who places the process.
     pub epoch: u64,
@@ -395,21 +397,24 @@ pub trait StateStore {
     fn health(&self) -> impl Future<Output = Result<Health, BusError>> + Send;
 }
 
-/// A new ledger id: 6 characters of `[a-z0-9]`, short enough to stand in each order's id.
+/// A new ledger id: of the letters and the length with which it stands in each order's id.
 pub(crate) fn new_ledger() -> String {
-    const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    (0..6).filter_map(|_| fastrand::choice(ALPHABET)).map(|byte| char::from(*byte)).collect()
+    (0..LedgerId::LENGTH).filter_map(|_| fastrand::choice(LedgerId::ALPHABET)).map(|byte| char::from(*byte)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use engine::client_order_id::ClientOrderId;
+
     use super::*;
 
     #[test]
-    fn ledgers_are_six_plain_characters_and_differ() {
-        let ledger = new_ledger();
-        assert_eq!(ledger.len(), 6);
-        assert!(ledger.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
-        assert_ne!(ledger, new_ledger());
+    fn ledgers_differ_and_their_orders_have_ids_of_letters_and_digits_alone() {
+        for _ in 0..1_000 {
+            let ledger = new_ledger();
+            let id = ClientOrderId::new(ledger.parse().unwrap(), 1).to_string();
+            assert_eq!(id, format!("glm{ledger}0000000000001"));
+            assert_ne!(ledger, new_ledger());
+        }
     }
 }

@@ -12,7 +12,7 @@ pub mod instrument;
 pub mod ledger;
 pub mod messages;
 pub mod numbers;
-pub mod order;
+pub mod orders;
 pub mod report;
 pub mod risk;
 pub mod running_hash;
@@ -20,4 +20,6 @@ pub mod strategy;
 pub mod time;
 pub mod validation;
 
-pub use self::core::{Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SnapshotError};
+pub use self::core::{
+    Changes, Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SavedBooks, SnapshotError,
+};

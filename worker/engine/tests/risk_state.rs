@@ -9,9 +9,9 @@ use engine::fees::Fees;
 use engine::instrument::InstrumentKind;
 use engine::messages::{CommandKind, Fill, OrderCommand, OrderStatus, OrderUpdate, Side, SignalSide, Tick};
 use engine::numbers::Ratio;
-use engine::risk::{OrderRequest, PositionBounds, RiskState};
+use engine::risk::{PositionBounds, RiskState};
 use engine::strategy::{
-    Capability, ClosedOrder, Definition, DesiredState, Figures, Intent, OrderSize, Signal, Strategy, View, Warning,
+    Capability, Context, Definition, DesiredState, Figures, Intent, OrderKind, OrderSize, Purpose, Strategy, Warning,
 };
 use engine::{Config, Effect, Engine, Event};
 use serde_json::{Value, json};
@@ -23,12 +23,18 @@ use bench::{USUAL, commands, config, news, step_tick, step_update, tick};
 struct Always(Side);
 
 impl Strategy for Always {
-    fn on_tick(&mut self, _: &Tick, _: &View<'_>) -> Intent {
-        let size = OrderSize::Fixed("0.1".parse().unwrap());
-        let request = OrderRequest { side: self.0, size, max_slippage: Ratio::ZERO };
-        Intent::Trade(Signal { request, reason: "Always", message: "always".into() })
+    fn on_tick(&mut self, _: &Tick, context: &mut Context<'_>) {
+        let intent = Intent {
+            side: self.0,
+            size: OrderSize::Fixed("0.1".parse().unwrap()),
+            kind: OrderKind::Marketable { max_slippage: Ratio::ZERO },
+            purpose: Purpose::Open,
+            tag: 0,
+            reason: "Always",
+            message: "always".into(),
+        };
+        let _sent = context.place(intent);
     }
-    fn on_closed(&mut self, _: &ClosedOrder) {}
     fn on_gap(&mut self) {}
     fn explain(&self, _: &str) -> String {
         String::new()
@@ -81,10 +87,9 @@ fn fill(engine: &mut Engine, command: &OrderCommand) {
 struct Unsaved(Always);
 
 impl Strategy for Unsaved {
-    fn on_tick(&mut self, tick: &Tick, view: &View<'_>) -> Intent {
-        self.0.on_tick(tick, view)
+    fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
+        self.0.on_tick(tick, context);
     }
-    fn on_closed(&mut self, _: &ClosedOrder) {}
     fn on_gap(&mut self) {}
     fn explain(&self, _: &str) -> String {
         String::new()

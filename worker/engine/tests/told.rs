@@ -4,6 +4,8 @@
 #[allow(dead_code, reason = "the bench serves other tests too")]
 #[path = "properties/bench.rs"]
 mod bench;
+#[path = "release_before/state_v1.rs"]
+mod state_v1;
 
 use engine::Effect;
 use engine::Engine;
@@ -16,6 +18,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use bench::{Market, USUAL, cases, commands, config, news, restore, start, step_tick, step_update, tick};
+use state_v1::of_the_release_before;
 
 const FEES: Market = Market { taker_percent: "0.1", ..USUAL };
 
@@ -108,7 +111,7 @@ fn what_the_release_before_saved_as_warnings_halts_and_does_not_warn() {
     let parameters = json!({"gridSizePercent": 2});
     let mut engine = start(&config(&FEES, &parameters));
     at(&mut engine, 0, "600");
-    let mut saved = engine.snapshot().unwrap();
+    let mut saved = of_the_release_before(engine.snapshot().unwrap());
     saved["warnings"] = json!(["GridBelowFees", "BasePriceFar", "LedgerBroken", "AccountMismatch"]);
     (saved["risk"], saved["halt"]) = (json!("Halted"), json!("LedgerBroken"));
     saved.as_object_mut().unwrap().remove("told").unwrap();

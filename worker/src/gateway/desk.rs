@@ -145,6 +145,10 @@ impl Desk {
         let order = match &command.kind {
             CommandKind::Create(order) => order,
             CommandKind::Cancel => return self.judge_cancel(command),
+            // Not yet: nobody sends them.
+            CommandKind::Replace { .. } | CommandKind::Advance { .. } => {
+                return Verdict::Tell(denied(command, "CommandUnsupported"));
+            }
         };
         if let Some(known) = self.orders.get(id) {
             // Asked again: the same id is the same order, never a second one.
@@ -209,7 +213,7 @@ impl Desk {
         let book = self.books.get(&command.ledger).ok_or("BookUnknown")?;
         let mut open = Vec::new();
         for other in self.orders_of(&command.ledger).filter(|other| !other.is_over()) {
-            if let CommandKind::Create(ordered) = &other.command.kind
+            if let Some(ordered) = other.command.kind.order()
                 && other.filled < ordered.quantity
             {
                 let rest = ordered.quantity.minus(other.filled).map_err(|_| "TooManyDigits")?;
@@ -268,14 +272,17 @@ impl Desk {
 
     fn change(&mut self, id: &ClientOrderId, change: impl FnOnce(&mut GatewayOrder) -> News) -> News {
         let Some(order) = self.orders.get_mut(id) else { return News::new() };
-        self.dirty_orders.insert(id.clone());
+        // As its field is named: others may write the same id in another form.
+        self.dirty_orders.insert(order.command.client_order_id.clone());
         change(order)
     }
 
     /// Keeps the newest ended orders, forgets the others.
     fn forget_old(&mut self, id: &ClientOrderId) {
-        if self.orders.get(id).is_some_and(GatewayOrder::is_over) && !self.ended.contains(id) {
-            self.ended.push_back(id.clone());
+        if let Some(order) = self.orders.get(id).filter(|order| order.is_over())
+            && !self.ended.contains(id)
+        {
+            self.ended.push_back(order.command.client_order_id.clone());
         }
         while self.ended.len() > REMEMBERED {
             if let Some(old) = self.ended.pop_front() {

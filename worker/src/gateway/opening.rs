@@ -5,10 +5,9 @@
 use std::collections::BTreeSet;
 
 use bus::{Body, Entry, Record, StreamId, Topic};
+use engine::SavedBooks;
 use engine::messages::{AlertKind, Inbox, OrderUpdate, RiskAlert, Severity};
-use engine::numbers::{Notional, Quantity};
-use engine::order::{Order, OrderState};
-use serde::Deserialize;
+use engine::orders::OrderState;
 
 use super::books::Book;
 use super::{Gateway, Restore};
@@ -20,21 +19,6 @@ use crds::roles::{BookSpec, Stance};
 
 /// Entries of an inbox at most in one read.
 const ENTRIES_MAX: usize = 1_000;
-
-/// What of a strategy's state tells what it holds. The rest is none of the gateway's business.
-#[derive(Debug, Deserialize)]
-struct State {
-    ledger: Ledger,
-    orders: Vec<Order>,
-    sequence: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Ledger {
-    symbol: engine::instrument::Symbol,
-    base: Quantity,
-    quote: Notional,
-}
 
 /// A sub-account to open, and the highest order sequence that is used up.
 type Opening = (Book, u64);
@@ -108,17 +92,16 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let mut book = Book::opening(spec).map_err(|error| text(&error))?;
     let mut highest = 0;
-    let mut booked = BTreeSet::new();
+    let (mut known, mut booked) = (Vec::new(), BTreeSet::new());
     match record.fields.get(ENGINE) {
         None if record.version > 0 => return Err(format!("its record has no field {ENGINE}")),
         None => {}
-        Some(saved) => {
-            let state: State = serde_json::from_str(saved).map_err(|error| format!("its state: {error}"))?;
-            let base = Notional::from(state.ledger.base);
-            book.hold(state.ledger.symbol.base(), base);
-            book.hold(state.ledger.symbol.quote(), state.ledger.quote);
-            highest = used(&state, elsewhere);
-            booked.extend(state.orders.into_iter().flat_map(|order| order.trades));
+        Some(_) => {
+            let fields = record.fields.iter().map(|(name, text)| (name.as_str(), &**text));
+            let books = SavedBooks::read(fields).map_err(|error| text(&error))?;
+            books.ledger.holdings().for_each(|(asset, amount)| book.hold(asset, amount));
+            highest = used(&books, elsewhere);
+            known = books.orders;
         }
     }
     for entry in told {
@@ -128,6 +111,7 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
         }
         highest = highest.max(update.client_order_id.sequence());
         if let Some(fill) = &update.fill
+            && !known.iter().any(|order| order.has_booked(fill))
             && booked.insert(fill.trade_id.clone())
         {
             book.apply(fill);
@@ -141,10 +125,10 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
 
 /// An order without any news was never taken by a gateway whose orders live in its record, so its command still counts.
 /// At a venue elsewhere it may have been sent: nothing that exists is sent again.
-fn used(state: &State, elsewhere: bool) -> u64 {
-    let unheard = state.orders.iter().filter(|order| order.state == OrderState::Committed && !elsewhere);
+fn used(books: &SavedBooks, elsewhere: bool) -> u64 {
+    let unheard = books.orders.iter().filter(|order| order.state == OrderState::Committed && !elsewhere);
     let first = unheard.map(|order| order.client_order_id.sequence()).min();
-    first.map_or(state.sequence, |first| first.saturating_sub(1))
+    first.map_or(books.highest_order, |first| first.saturating_sub(1))
 }
 
 fn update(entry: &Entry) -> Result<Option<(OrderUpdate, Told)>, String> {
@@ -155,6 +139,6 @@ fn update(entry: &Entry) -> Result<Option<(OrderUpdate, Told)>, String> {
         .map_err(|error| format!("entry {} of its inbox does not read: {error}", entry.id))?;
     match &told.news {
         Inbox::OrderUpdate(update) => Ok(Some(((**update).clone(), told))),
-        Inbox::Recovered { .. } | Inbox::Control => Ok(None),
+        Inbox::Recovered { .. } | Inbox::Word { .. } | Inbox::Control => Ok(None),
     }
 }

@@ -1,7 +1,7 @@
 //! One order at the gateway: what was asked, what the venue said, what was told on. Pure.
 
 use engine::instrument::Asset;
-use engine::messages::{CommandKind, Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate, Side};
+use engine::messages::{Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate, Side};
 use engine::numbers::{Notional, Price, Quantity};
 use engine::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -107,10 +107,7 @@ impl GatewayOrder {
 
     /// The side of the order; `None` for a cancel, which is never kept.
     pub fn side(&self) -> Option<Side> {
-        match &self.command.kind {
-            CommandKind::Create(order) => Some(order.side),
-            CommandKind::Cancel => None,
-        }
+        self.command.kind.order().map(|order| order.side)
     }
 
     /// The news of a report: one update for each trade not told yet, or one for a new status.

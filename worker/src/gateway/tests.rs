@@ -8,13 +8,14 @@ mod paper;
 mod role;
 mod stances;
 
+use engine::client_order_id::ClientOrderId;
 use engine::messages::OrderCommand;
 use serde_json::{Value, json};
 
 /// A command to buy (or sell) at 600, as a strategy `grid` gives it at `time`.
 fn command(ledger: &str, sequence: u64, time: i64, changes: &Value) -> OrderCommand {
     let mut command = json!({
-        "clientOrderId": format!("glm-{ledger}-{sequence}"), "strategy": "grid", "ledger": ledger,
+        "clientOrderId": ClientOrderId::new(ledger.parse().unwrap(), sequence), "strategy": "grid", "ledger": ledger,
         "sequence": sequence, "command": "Create", "side": "Buy", "orderType": "Limit",
         "timeInForce": "ImmediateOrCancel", "quantity": "1", "price": "600.00", "reduceOnly": false,
         "symbol": "BNB/USDT", "time": time, "expiresAt": time + 30_000,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bus::Record;
+use bus::{Fields, Record};
 use crds::account::balances::{BOOK, Balances, BookReport, balances};
 use crds::account::status::{AccountOrders, AccountSummary, TradingAccountStatus};
 use crds::condition::{self, Condition, ConditionStatus};
@@ -108,15 +108,11 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
         conditions: conditions(state, reason, message, generation, &time),
         report,
     };
-    Ok(Ended { engine: engine(place, field(ENGINE), registry)?, place: place.clone(), status })
+    Ok(Ended { engine: engine(place, record.map(|record| &record.fields), registry)?, place: place.clone(), status })
 }
 
-fn engine(
-    place: &Place<StrategySpec>,
-    saved: Option<&std::sync::Arc<str>>,
-    registry: &Registry,
-) -> Result<Option<Engine>, Failure> {
-    let Some(saved) = saved else { return Ok(None) };
+fn engine(place: &Place<StrategySpec>, saved: Option<&Fields>, registry: &Registry) -> Result<Option<Engine>, Failure> {
+    let Some(saved) = saved.filter(|saved| saved.contains_key(ENGINE)) else { return Ok(None) };
     let refuse = |problem| Failure::error(format!("the record of {}: {problem}", place.spec.name));
     saved::engine(&place.spec, &place.ledger, Some(saved), registry).map(Some).map_err(refuse)
 }

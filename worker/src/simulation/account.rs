@@ -7,6 +7,7 @@ use bus::{
     Closing, CreateOutcome, Desired, Fields, Keys, Message, MessageBus, Owner, Published, Scope, StateStore, StreamId,
     StreamKey, Topic,
 };
+use engine::client_order_id::ClientOrderId;
 use engine::messages::{Inbox, Tick};
 use engine::strategy::{DesiredState, Registry};
 use serde_json::{Value, json};
@@ -80,16 +81,22 @@ impl Account {
 
     /// An account whose paper venue takes its time; the exchange has its own.
     pub fn with_latency(milliseconds: u32) -> Self {
+        Self::with_records(milliseconds, |bus, owner| {
+            match at_once(bus.create(owner, "test", &Fields::new())).unwrap() {
+                CreateOutcome::Created { ledger } => ledger,
+                CreateOutcome::Exists { .. } => panic!("the bus is new"),
+            }
+        })
+    }
+
+    /// An account whose records `open` puts on the bus, each with the ledger that it gives.
+    pub fn with_records(latency_ms: u32, open: impl Fn(&VirtualBus, &Owner) -> String) -> Self {
         let bus = VirtualBus::starting_at(1_700_000_000_000);
         let keys = Keys::new("glm").unwrap();
-        let spec = spec(milliseconds);
+        let spec = spec(latency_ms);
         let scope = Scope::account(NAMESPACE, &spec.account.name).unwrap();
         let (gateway, strategy) = (keys.gateway(&scope), keys.strategy(&scope, NAME));
-        let create = |owner: &Owner| match at_once(bus.create(owner, "test", &Fields::new())).unwrap() {
-            CreateOutcome::Created { ledger } => ledger,
-            CreateOutcome::Exists { .. } => panic!("the bus is new"),
-        };
-        let (gateway_ledger, ledger) = (create(&gateway), create(&strategy));
+        let (gateway_ledger, ledger) = (open(&bus, &gateway), open(&bus, &strategy));
         let exchange = Exchange::on(&bus);
         let mut account =
             Self { bus, exchange, gateway, strategy, ledger, gateway_ledger, keys, scope, spec, token: 0 };
@@ -131,6 +138,11 @@ impl Account {
     pub fn wish(&mut self, state: DesiredState) {
         self.want(state);
         self.nudge(&self.strategy);
+    }
+
+    /// The id of an order of the strategy.
+    pub fn order_id(&self, sequence: u64) -> String {
+        ClientOrderId::new(self.ledger.parse().unwrap(), sequence).to_string()
     }
 
     /// Closes the strategy's ledger and deletes its inbox, as the operator does at the end of a deletion.

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bus::Topic;
+use bus::{StateStore, Topic};
 use engine::messages::{CommandKind, OrderStatus, Side};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::account::{Account, CAPITAL};
+use super::account::{Account, CAPITAL, at_once};
 use super::script::is_closed;
 
 /// What of the gateway's doing does not hold.
@@ -26,10 +26,13 @@ pub(crate) fn audit_gateway(account: &Account) -> Vec<String> {
 pub(crate) fn audit(account: &Account) -> Vec<String> {
     let mut findings = audit_gateway(account);
     let engine = account.field(&account.strategy, crate::saved::ENGINE).unwrap_or_default();
-    let told = (decimal(&engine["ledger"]["base"]), decimal(&engine["ledger"]["quote"]));
+    let ledger = &engine["ledger"];
+    let told = (decimal(&ledger["positions"][0]["quantity"]), decimal(&ledger["cash"][0]["amount"]));
     money(account, "worker", told, &mut findings);
-    if engine["orders"] != json!([]) {
-        findings.push(format!("the worker has open orders: {}", engine["orders"]));
+    let record = at_once(account.bus.record(&account.strategy)).unwrap().unwrap();
+    let open: Vec<_> = record.fields.keys().filter(|name| name.starts_with(crds::record::ORDER)).collect();
+    if !open.is_empty() {
+        findings.push(format!("the worker has open orders: {open:?}"));
     }
     if account.bus.committed(&account.topic(Topic::RiskAlert)).iter().any(|alert| alert["kind"] == "AccountMismatch") {
         findings.push("the worker was halted because of news that could have been told again".to_owned());

@@ -79,6 +79,16 @@ impl VirtualBus {
         Self { memory: MemoryBus::new(), clock, control: Arc::default() }
     }
 
+    /// A record as the release before left it.
+    pub fn put_record(&self, owner: &Owner, record: Record) {
+        self.memory.put_record(owner, record);
+    }
+
+    /// An entry where the release before put it.
+    pub fn put_entry(&self, stream: &StreamKey, entry: Entry) {
+        self.memory.put_entry(stream, entry);
+    }
+
     pub fn clock(&self) -> &Clock {
         &self.clock
     }

@@ -69,7 +69,9 @@ impl Placed {
     fn order(&self) -> &NewOrder {
         match &self.command.kind {
             CommandKind::Create(order) => order,
-            CommandKind::Cancel => unreachable!("a cancel is never placed"),
+            CommandKind::Cancel | CommandKind::Replace { .. } | CommandKind::Advance { .. } => {
+                unreachable!("only orders are placed")
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use crds::record::PHASE;
 
 /// A trade of order `sequence`, as a gateway tells it.
 fn trade(account: &Account, sequence: u64, status: &str) -> Value {
-    let id = format!("glm-{}-{sequence}", account.ledger);
+    let id = account.order_id(sequence);
     json!({
         "kind": "OrderUpdate", "clientOrderId": id, "status": status, "reason": "", "cumulativeQuantity": "1", "time": 1,
         "fill": {

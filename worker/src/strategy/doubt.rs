@@ -88,7 +88,7 @@ impl<B: Bus> Worker<'_, B> {
 
     /// Asks where news may be lost, and halts where asking did not help.
     pub(super) async fn settle_doubt(&mut self) -> Result<(), Stop> {
-        let open: BTreeSet<_> = self.engine.open_orders().iter().map(|order| order.client_order_id.clone()).collect();
+        let open: BTreeSet<_> = self.engine.open_orders().map(|order| order.client_order_id.clone()).collect();
         let overdue = self.doubt.overdue(&open);
         let Some(differs) = self.doubt.differs.clone().filter(|_| !self.engine.is_mismatched()) else {
             return self.ask(&overdue).await;

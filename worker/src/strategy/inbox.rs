@@ -81,6 +81,8 @@ impl<B: Bus> Worker<'_, B> {
                     self.absorb(effects, None);
                     None
                 }
+                // Of an Advance that this process has not sent.
+                Inbox::Word { .. } => None,
                 Inbox::Control => {
                     self.follow_register().await?;
                     None
@@ -125,7 +127,7 @@ impl<B: Bus> Worker<'_, B> {
     /// `Err`: it tells of a trade that cannot be booked, for this reason.
     fn apply(&mut self, update: OrderUpdate, repeat: Option<usize>) -> Result<(), String> {
         let order = update.client_order_id.clone();
-        let is_open = |worker: &Self| worker.engine.open_orders().iter().any(|open| open.client_order_id == order);
+        let is_open = |worker: &Self| worker.engine.open_order(&order).is_some();
         // What is told again of an order that is closed here was booked before it was closed.
         if repeat.is_none() || is_open(self) {
             if update.fill.is_some() {

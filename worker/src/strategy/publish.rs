@@ -14,7 +14,6 @@ use super::{COMMAND, Worker};
 use crate::document::{DeadLetter, for_outsiders, message};
 use crate::hashes::{DATA, LinedTick, Standing};
 use crate::role::{Bus, Stop};
-use crate::saved::ENGINE;
 use crate::session::{Change, Done, patiently};
 use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
 
@@ -104,11 +103,11 @@ impl<B: Bus> Worker<'_, B> {
         self.runtime.health.order();
         let message = message(self.topic(Topic::OrderCommand), command);
         match command.kind {
-            CommandKind::Create(_) => {
+            CommandKind::Create(_) | CommandKind::Replace { .. } => {
                 self.batch.set.push((format!("{COMMAND}{}", command.client_order_id), message.data.to_string()));
                 message.with_bound(COMMANDS.entries)
             }
-            CommandKind::Cancel => message,
+            CommandKind::Cancel | CommandKind::Advance { .. } => message,
         }
     }
 
@@ -151,6 +150,7 @@ impl<B: Bus> Worker<'_, B> {
             let change = self.change(&batch)?;
             match self.session.commit(change).await? {
                 Done::Stored => {
+                    self.engine.committed();
                     self.runtime.health.ended(self.engine.ended_orders());
                     return Ok(());
                 }
@@ -163,8 +163,8 @@ impl<B: Bus> Worker<'_, B> {
     fn change(&mut self, batch: &super::Batch) -> Result<Change, Stop> {
         let mut set = batch.set.clone();
         let unsaved = |problem: String| Stop::Unsaved { owner: self.owner.name().to_owned(), problem };
-        let state = self.engine.saved().map_err(|error| unsaved(error.to_string()))?;
-        set.push((ENGINE.to_owned(), state));
+        let changes = self.engine.changes().map_err(|error| unsaved(error.to_string()))?;
+        set.extend(changes.set);
         if let Some(data) = &self.data {
             set.push((DATA.to_owned(), serde_json::to_string(data).map_err(|error| unsaved(error.to_string()))?));
         }
@@ -181,7 +181,7 @@ impl<B: Bus> Worker<'_, B> {
         Ok(Change {
             cursors: vec![(self.ticks.clone(), self.tick_cursor), (inbox.clone(), self.inbox_cursor)],
             set,
-            delete: batch.delete.clone(),
+            delete: batch.delete.iter().cloned().chain(changes.delete).collect(),
             messages: batch.messages.iter().cloned().chain([nudge]).collect(),
             trims: if self.inbox_cursor == StreamId::ZERO { Vec::new() } else { vec![(inbox, self.inbox_cursor)] },
         })
@@ -191,7 +191,7 @@ impl<B: Bus> Worker<'_, B> {
     fn has_ended(&self) -> bool {
         let last = self.engine.last_sequence();
         self.engine.data_ended()
-            && self.engine.open_orders().iter().all(|order| order.matched.is_some() && order.matched >= last)
+            && self.engine.open_orders().all(|order| order.matched.is_some() && order.matched >= last)
     }
 
     fn phase(&self) -> Phase {

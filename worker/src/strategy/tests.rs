@@ -79,7 +79,7 @@ impl Bench {
 
     fn held(&self) -> Value {
         let ledger = &self.engine()["ledger"];
-        json!({"BNB": ledger["base"], "USDT": ledger["quote"]})
+        json!({"BNB": ledger["positions"][0]["quantity"], "USDT": ledger["cash"][0]["amount"]})
     }
 }
 
@@ -285,7 +285,7 @@ fn a_new_gateway_denies_what_nobody_can_tell() {
     assert_eq!(bench.account.field(&bench.account.gateway, &format!("book:{}", bench.account.ledger)), None);
     assert_eq!(bench.alerts(), ["AccountMismatch"]);
     let now = bench.account.bus.clock().now();
-    let id = format!("glm-{}-999", bench.account.ledger);
+    let id = bench.account.order_id(999);
     bench.account.command(&json!({"clientOrderId": id, "strategy": "grid", "ledger": bench.account.ledger,
         "sequence": 999, "command": "Create", "side": "Sell", "orderType": "Limit", "timeInForce": "ImmediateOrCancel",
         "quantity": "0.1", "price": "600.00", "reduceOnly": false, "symbol": "BNB/USDT", "time": now,

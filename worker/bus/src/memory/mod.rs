@@ -76,6 +76,16 @@ impl MemoryBus {
         self.lock().tear_next_commit = true;
     }
 
+    /// For tests: a record as another program left it.
+    pub fn put_record(&self, owner: &Owner, record: Record) {
+        self.lock().put_record(owner, record);
+    }
+
+    /// For tests: an entry where another program put it, behind all others of its stream.
+    pub fn put_entry(&self, stream: &StreamKey, entry: Entry) {
+        self.lock().put_entry(stream, entry);
+    }
+
     /// For tests: an entry as somebody else could write it.
     pub fn append_body(&self, stream: &StreamKey, body: Body) -> StreamId {
         self.lock().append_body(stream, body)

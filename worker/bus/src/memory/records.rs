@@ -40,6 +40,11 @@ impl State {
         CreateOutcome::Created { ledger }
     }
 
+    pub(super) fn put_record(&mut self, owner: &Owner, record: Record) {
+        self.used += size(&record.fields);
+        self.records.insert(owner.state_key().into(), record);
+    }
+
     pub(super) fn acquire(&mut self, owner: &Owner, ledger: &str, epoch: u64) -> AcquireOutcome {
         let Some(record) = self.records.get_mut(owner.state_key()) else {
             return AcquireOutcome::Missing;

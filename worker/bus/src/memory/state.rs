@@ -82,6 +82,11 @@ impl State {
         id
     }
 
+    pub(super) fn put_entry(&mut self, stream: &StreamKey, entry: Entry) {
+        self.used += self.streams.entry(stream.clone()).or_default().put(entry);
+        self.waiters.wake(stream);
+    }
+
     pub(super) fn trim(&mut self, stream: &StreamKey, up_to: StreamId) {
         if let Some(stream) = self.streams.get_mut(stream) {
             self.used = self.used.saturating_sub(stream.trim(up_to));

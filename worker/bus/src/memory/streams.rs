@@ -27,10 +27,15 @@ impl Stream {
     pub(super) fn append(&mut self, now_ms: u64, body: Body) -> (StreamId, u64) {
         // The clock may stand or step back; ids may not.
         let id = StreamId::new(now_ms, 0).max(self.last_id.next());
-        let bytes = size(&body);
-        self.entries.push_back(Entry::new(id, body));
-        self.last_id = id;
-        (id, bytes)
+        (id, self.put(Entry::new(id, body)))
+    }
+
+    /// Puts an entry behind all others and says how many bytes were added.
+    pub(super) fn put(&mut self, entry: Entry) -> u64 {
+        let bytes = size(&entry.body);
+        self.last_id = entry.id;
+        self.entries.push_back(entry);
+        bytes
     }
 
     /// Copies entries from `from` to `to`, both included.

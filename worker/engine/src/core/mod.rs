@@ -3,8 +3,11 @@
 //! It may not read a clock, use chance, or do input and output; it never fails, it refuses with a reason.
 
 mod calm;
-mod closed;
+mod context;
+mod denials;
+mod news;
 mod orders;
+mod scope;
 mod sequence;
 mod state;
 mod sub_account;
@@ -16,12 +19,12 @@ mod view;
 
 use serde_json::Value;
 
-use crate::client_order_id::LedgerId;
+use crate::client_order_id::{ClientOrderId, LedgerId};
 use crate::fees::Fees;
 use crate::instrument::Instrument;
 use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, StateSnapshot, StrategySignal, Tick};
 use crate::numbers::{Notional, Price, Quantity};
-use crate::order::Order;
+use crate::orders::{Funds, Order, Terms};
 use crate::report::{OrderCounts, Report};
 use crate::risk::{Approved, PositionBounds, PositionLimits, RiskParameters};
 use crate::running_hash::RunningHash;
@@ -29,9 +32,10 @@ use crate::strategy::{Definition, DesiredState, Strategy, StrategyError, Warning
 use crate::time::Timestamp;
 
 use calm::Calm;
+pub use context::Context;
 pub use orders::MissingFill;
-use state::State;
-pub use state::{RestoreError, SnapshotError};
+pub use state::{Changes, RestoreError, SavedBooks, SnapshotError};
+use state::{Saved, State, Stored, Whole};
 use turn::Turn;
 pub use view::Performance;
 
@@ -108,6 +112,10 @@ pub struct Engine {
     /// Whether they were judged at a tick of this engine.
     judged: bool,
     state: State,
+    /// The round of the last tick taken, as [`Engine::begin_round`] said.
+    round: u32,
+    /// What of the state its record holds as it is.
+    stored: Stored,
     /// Where ticks change nothing of the standing; none before the first.
     calm: Option<Calm>,
 }
@@ -120,10 +128,25 @@ impl Engine {
         Ok(Self::with(config, definition, strategy, state))
     }
 
-    /// A strategy as it was when `saved` was taken, under the parameters of `config`.
+    /// A strategy as it was when the document `saved` was taken, under the parameters of `config`.
     pub fn restore(config: Config, definition: &Definition, saved: &Value) -> Result<Self, RestoreError> {
-        let state = State::restore(saved)?;
-        let strategy = (definition.start)(&config.parameters, Some(&state.strategy))?;
+        Self::take_up(config, definition, Saved::read(saved)?)
+    }
+
+    /// A strategy as it was when these fields of its record were committed, under the parameters of `config`. Fields of
+    /// other names than those of [`Engine::changes`] are left out.
+    pub fn restore_fields<'a>(
+        config: Config,
+        definition: &Definition,
+        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, RestoreError> {
+        Self::take_up(config, definition, Saved::read_fields(fields)?)
+    }
+
+    fn take_up(config: Config, definition: &Definition, saved: Saved) -> Result<Self, RestoreError> {
+        let Saved { mut state, strategy } = saved;
+        state.orders.follow(Terms::of(&config.fees)).map_err(RestoreError::Reserved)?;
+        let strategy = (definition.start)(&config.parameters, Some(&strategy))?;
         let mut engine = Self::with(config, definition, strategy, state);
         if let Some(last) = &engine.state.last_tick {
             // So that it shows what holds now, also where no tick will come any more. Told with the next tick.
@@ -136,7 +159,19 @@ impl Engine {
     fn with(config: Config, definition: &Definition, strategy: Box<dyn Strategy>, state: State) -> Self {
         let (kind, bounds) = (definition.name, definition.position_bounds);
         let limits = config.risk.position_limits();
-        Self { config, kind, bounds, limits, strategy, warnings: Vec::new(), judged: false, state, calm: None }
+        Self {
+            config,
+            kind,
+            bounds,
+            limits,
+            strategy,
+            warnings: Vec::new(),
+            judged: false,
+            state,
+            round: 0,
+            stored: Stored::default(),
+            calm: None,
+        }
     }
 
     /// At which price the parameters are judged: that of the first tick under them, which is `now` where they are new. The
@@ -153,14 +188,31 @@ impl Engine {
         RunningHash::of(&self.config.parameters.to_string())
     }
 
-    /// All state, for [`Engine::restore`].
+    /// All state as one document, for [`Engine::restore`].
     pub fn snapshot(&self) -> Result<Value, SnapshotError> {
-        self.state.saved_with(self.strategy.snapshot()?)
+        Ok(serde_json::to_value(self.whole(true)?)?)
     }
 
-    /// All state as JSON text: that of [`Self::snapshot`], without a copy and a document in between.
-    pub fn saved(&mut self) -> Result<String, SnapshotError> {
-        self.state.text_with(self.strategy.snapshot()?)
+    /// All state as JSON text: that of [`Self::snapshot`].
+    pub fn saved(&self) -> Result<String, SnapshotError> {
+        Ok(serde_json::to_string(&self.whole(true)?)?)
+    }
+
+    fn whole(&self, with_closed: bool) -> Result<Whole<'_>, SnapshotError> {
+        let State { orders, closed, .. } = &self.state;
+        let strategy = self.strategy.snapshot()?;
+        Ok(Whole { state: &self.state, orders, closed: with_closed.then_some(closed), strategy })
+    }
+
+    /// The fields of its record that have changed since the last commit of which [`Engine::committed`] told; all of them
+    /// after a start.
+    pub fn changes(&mut self) -> Result<Changes, SnapshotError> {
+        self.stored.changes(&self.state, &self.strategy.snapshot()?)
+    }
+
+    /// The record holds what [`Engine::changes`] gave last.
+    pub fn committed(&mut self) {
+        self.stored.committed(&mut self.state);
     }
 
     /// Takes one event at `now`, which on a replay is the tick's own time. An effect that is dropped is an order,
@@ -231,9 +283,30 @@ impl Engine {
         &self.warnings
     }
 
-    /// The orders that are not closed, also those of which a trade is missing.
-    pub fn open_orders(&self) -> &[Order] {
-        &self.state.orders
+    /// The orders that are not closed, also those of which a trade is missing, by sequence.
+    pub fn open_orders(&self) -> impl ExactSizeIterator<Item = &Order> {
+        self.state.orders.iter()
+    }
+
+    /// The order of this id; `None` where it is closed, or not of this ledger.
+    pub fn open_order(&self, id: &ClientOrderId) -> Option<&Order> {
+        self.state.orders.of(id)
+    }
+
+    /// What open orders may take, fees included.
+    pub const fn reserved(&self) -> Funds {
+        self.state.orders.reserved()
+    }
+
+    /// How often a strategy cancelled an order that was closed already.
+    pub const fn late_cancels(&self) -> u64 {
+        self.state.late_cancels
+    }
+
+    /// On a simulated venue: that the news which is stepped next is of this round of the last tick taken. What makes news
+    /// on the tick on which it is sent is the next round; past the last, creations and replacements are denied.
+    pub const fn begin_round(&mut self, round: u32) {
+        self.round = round;
     }
 
     /// The last tick that may be taken now: on a simulated venue a tick is taken only once every open order

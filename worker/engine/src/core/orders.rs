@@ -1,16 +1,15 @@
 //! News of orders: the books, the strategy, the counts. Money first, state second: a trade is booked once, also
 //! after its order's end, and what cannot be of the news then halts. And a human's wish to pause or stop.
 
-use super::state::VERSION;
+use super::news::{End, News};
 use super::turn::Turn;
 use super::{Effect, Engine};
 use crate::client_order_id::ClientOrderId;
-use crate::messages::{AlertKind, Fill, OrderStatus, OrderUpdate, PositionUpdate, Side, StateSnapshot};
+use crate::messages::{AlertKind, Fill, OrderStatus, OrderUpdate, PositionUpdate, Side};
 use crate::numbers::Quantity;
-use crate::order::{Order, OrderAnomaly, OrderState};
+use crate::orders::{Cause, Order, OrderAnomaly, OrderState};
 use crate::report::{Decision, RecentTrade, Trade};
-use crate::risk::Approved;
-use crate::strategy::{ClosedOrder, DesiredState, Outcome};
+use crate::strategy::{DesiredState, Execution, OrderNews, Outcome};
 
 /// How many trades a report shows.
 const RECENT_TRADES: usize = 5;
@@ -48,33 +47,40 @@ impl Engine {
             self.state.anomalies = self.state.anomalies.saturating_add(u64::from(update.fill.is_some()));
             return;
         }
-        let place = self.state.orders.iter().position(|order| order.client_order_id == *id);
-        let order = match place {
-            Some(place) => Some(self.state.orders.remove(place)),
-            None => self.state.closed.get(id, update.time),
+        let open = match self.state.orders.take(id) {
+            Ok(open) => open,
+            Err(error) => {
+                turn.effects.push(Effect::Poison(format!("what order {id} reserves cannot be counted: {error}")));
+                return;
+            }
         };
+        let was_open = open.is_some();
+        let order = open.or_else(|| self.state.closed.get(id, update.time));
         let Some(mut order) = order else {
             self.on_unknown_order(turn, update);
             return;
         };
         self.state.as_of = self.state.as_of.max(turn.now);
+        let before = order.state;
         let applied = order.apply(update);
+        let mut news = Vec::new();
+        if before != OrderState::Accepted && order.state == OrderState::Accepted {
+            news.push(News::of(&order, OrderNews::Accepted));
+        }
         if let (true, Some(fill)) = (applied.trade, &update.fill) {
-            self.book(turn, fill);
+            news.extend(self.book(turn, &order, fill));
         }
         if let Some(anomaly) = &applied.anomaly {
             self.on_anomaly(turn, id, anomaly);
         }
-        match (order.is_closed(), place) {
-            (false, Some(place)) => self.state.orders.insert(place, order),
-            // A closed order that turns out to have traded more: it is open until that is booked.
-            (false, None) => {
-                self.state.closed.forget(id);
-                self.state.orders.push(order);
-            }
-            (true, None) if !applied.trade => {}
-            (true, _) => self.close(turn, order),
+        if !order.is_closed() {
+            // Also a closed one that turns out to have traded more: it is open until that is booked.
+            self.state.closed.forget(id);
+            self.scope(turn).put(order);
+        } else if was_open || applied.trade {
+            news.push(self.close(turn, order));
         }
+        self.tell(turn, update.matched, news);
     }
 
     /// News of an order of this ledger that is neither open nor remembered. Old news is left out; a trade is not:
@@ -102,17 +108,17 @@ impl Engine {
         self.halt(turn, AlertKind::OrderAnomaly, &format!("order {id}: {anomaly}; what has traded is booked"));
     }
 
-    fn book(&mut self, turn: &mut Turn, fill: &Fill) {
+    /// `None` where it does not fit the books.
+    fn book(&mut self, turn: &mut Turn, order: &Order, fill: &Fill) -> Option<News> {
         if let Err(error) = self.state.ledger.book(fill) {
             let why = format!("trade {} does not fit the books: {error}", fill.trade_id);
             self.halt(turn, AlertKind::LedgerBroken, &why);
-            return;
+            return None;
         }
         self.state.trades = self.state.trades.saturating_add(1);
         if let Some(hash) = &mut self.state.trades_hash {
             hash.update(Trade::of(fill).line().as_bytes());
         }
-        self.strategy.on_fill(fill);
         self.state.recent_trades.insert(0, RecentTrade::of(fill));
         self.state.recent_trades.truncate(RECENT_TRADES);
         let price = self.state.last_tick.as_ref().map_or(fill.price, |tick| tick.price);
@@ -129,10 +135,11 @@ impl Engine {
                 time: turn.now,
             }));
         }
+        Some(News::of(order, OrderNews::Filled(Execution::of(fill))))
     }
 
-    /// Counts an order and tells of it once; once more where nothing had traded when it was closed first.
-    fn close(&mut self, turn: &mut Turn, mut order: Order) {
+    /// Counts an order and makes its end known once; once more where nothing had traded when it was closed first.
+    fn close(&mut self, turn: &mut Turn, mut order: Order) -> News {
         let before = order.closed_with.replace(order.filled);
         if before.is_none() {
             self.count_end(&order);
@@ -141,25 +148,14 @@ impl Engine {
         if newly_traded {
             self.state.counts.filled = self.state.counts.filled.saturating_add(1);
         }
-        if before.is_none() || newly_traded {
-            self.tell_closed(turn, &order);
+        let is_new = before.is_none() || newly_traded;
+        let news = if is_new { self.end_news(turn, &order) } else { News::snapshot() };
+        if let Err(error) = self.state.orders.close(&order) {
+            let why = format!("what its orders reserve cannot be counted: {error}");
+            self.halt(turn, AlertKind::LedgerBroken, &why);
         }
         self.state.closed.remember(&order);
-        // A state that cannot be saved is told by whoever commits it, and stops there. Outsiders keep many snapshots,
-        // so what only later news is judged by, most of the bytes, stays out of them.
-        let closed = std::mem::take(&mut self.state.closed);
-        let snapshot = self.snapshot();
-        self.state.closed = closed;
-        if let Ok(mut state) = snapshot {
-            state.as_object_mut().and_then(|fields| fields.shift_remove("closed"));
-            turn.effects.push(Effect::Snapshot(StateSnapshot {
-                strategy: self.config.name.clone(),
-                ledger: self.config.ledger.clone(),
-                version: VERSION,
-                state,
-                time: turn.now,
-            }));
-        }
+        news
     }
 
     /// An order of which a part has traded counts as filled, however it ended.
@@ -182,34 +178,29 @@ impl Engine {
         }
     }
 
-    fn tell_closed(&mut self, turn: &mut Turn, order: &Order) {
+    /// What is told of an order that is closed.
+    fn end_news(&mut self, turn: &mut Turn, order: &Order) -> News {
         let end = self.end_of(order);
         let outcome = match order.average_price() {
             Ok(Some(average)) => {
                 Outcome::Traded { quantity: order.filled, average: average.shown_in(self.config.instrument.tick_size) }
             }
             Ok(None) => {
-                let why = end.as_ref().map_or_else(String::new, |(_, end)| end.reason.clone());
+                let why = end.as_ref().map_or_else(String::new, |end| end.decision.reason.clone());
                 Outcome::Nothing { why }
             }
             Err(error) => {
                 // The strategy would go on from a price that is not that of its order.
                 let why = format!("order {} has no average price: {error}", order.client_order_id);
-                return self.halt(turn, AlertKind::LedgerBroken, &why);
+                self.halt(turn, AlertKind::LedgerBroken, &why);
+                return News::snapshot();
             }
         };
-        self.strategy.on_closed(&ClosedOrder { side: order.side, outcome, time: order.time });
-        let Some((status, end)) = end else { return };
-        // The resource shows that it is paused or stopped; why its order ended is told beside it.
-        if self.state.desired == DesiredState::Running {
-            self.conclude(turn, status, end);
-        } else {
-            turn.outcome(&self.config, status, &end);
-        }
+        News::closed(order, outcome, end)
     }
 
     /// How and why an order ended before all of it had traded; `None` where all had.
-    fn end_of(&self, order: &Order) -> Option<(OrderStatus, Decision)> {
+    fn end_of(&self, order: &Order) -> Option<End> {
         let (status, word, end) = match order.state {
             OrderState::Canceled => (OrderStatus::Canceled, "Canceled", "was cancelled"),
             OrderState::Expired => (OrderStatus::Expired, "Expired", "has expired"),
@@ -232,7 +223,7 @@ impl Engine {
         };
         let message = format!("{} {}{price} {end}{traded}{why}.", order.side, order.quantity);
         let status = if order.filled.is_zero() { status } else { OrderStatus::PartiallyFilled };
-        Some((status, Decision::new(reason, message)))
+        Some(End { status, decision: Decision::new(reason, message) })
     }
 
     /// What the market was like for an order that has just met it; `None` where nobody says on which tick.
@@ -258,16 +249,16 @@ impl Engine {
     /// Pausing cancels what would raise exposure; stopping cancels everything.
     pub(super) fn on_control(&mut self, turn: &mut Turn, desired: DesiredState) {
         self.state.desired = desired;
-        let open = self.state.orders.iter().filter(|order| !order.state.is_final());
-        let cancelled = open.filter(|order| match desired {
+        let cancelled = self.state.orders.iter().filter(|order| match desired {
             DesiredState::Running => false,
             DesiredState::Paused => order.side == Side::Buy,
             DesiredState::Stopped => true,
         });
-        let config = &self.config;
-        turn.effects.extend(cancelled.map(|order| {
-            let cancel = Approved::cancel(&config.name, &order.client_order_id, &config.instrument, turn.now);
-            Effect::Command(cancel)
-        }));
+        let cancelled: Vec<u64> = cancelled.map(Order::sequence).collect();
+        let before_any = Cause { sequence: 0, time: turn.now };
+        let cause = self.state.last_tick.as_ref().map_or(before_any, Cause::of);
+        for sequence in cancelled {
+            self.scope(turn).cancel(sequence, cause);
+        }
     }
 }

@@ -1,18 +1,18 @@
-//! A tick: limits first, then the strategy, then the order checks.
+//! A tick: limits first, then news of orders on it, then the strategy.
 
 use super::Engine;
 use super::calm::{Calm, Standing};
+use super::context::{Context, Ended};
+use super::scope::Scope;
 use super::sequence::{Follows, Gap, follows};
 use super::state::Judged;
 use super::turn::Turn;
-use crate::Effect;
 use crate::client_order_id::ClientOrderId;
-use crate::messages::{AlertKind, CommandKind, OrderCommand, OrderStatus, Severity, Side, SignalSide, Tick};
+use crate::messages::{AlertKind, Severity, Tick};
 use crate::numbers::{Notional, NumberError, Ratio};
-use crate::order::Order;
 use crate::report::Decision;
-use crate::risk::{Approved, Denial, OrderCheck, Refusal, RiskState};
-use crate::strategy::{DesiredState, Intent, Signal, View, Warning};
+use crate::risk::RiskState;
+use crate::strategy::{DesiredState, Warning};
 
 /// The books at a tick's price.
 struct Valued {
@@ -30,22 +30,24 @@ impl Engine {
         self.state.ticks = self.state.ticks.saturating_add(1);
         self.state.as_of = turn.now;
         self.follow(turn, tick);
-        let view = View {
-            now: turn.now,
-            instrument: &self.config.instrument,
-            risk: self.state.risk,
-            order_open: !self.state.orders.is_empty(),
-        };
-        let intent = self.strategy.on_tick(tick, &view);
-        if !std::mem::replace(&mut self.judged, true) {
-            self.judge(turn, tick);
+        self.round = 0;
+        if !self.state.news.is_empty() {
+            self.tell_kept(turn, tick);
         }
-        match intent {
-            Intent::Hold(reason) => self.hold(turn, reason),
-            Intent::Trade(signal) => match self.check(turn, &signal, tick) {
-                Ok(command) => self.order(turn, &signal, command),
-                Err(refusal) => self.deny(turn, &signal, &refusal, tick),
-            },
+        let before = turn.effects.len();
+        let mut context = Context::new(Scope { config: &self.config, state: &mut self.state, turn }, tick, 0);
+        self.strategy.on_tick(tick, &mut context);
+        let ended = context.end();
+        if !std::mem::replace(&mut self.judged, true) {
+            // What is odd is told before what was done, but judged after: the strategy has seen its first tick.
+            let done = turn.effects.split_off(before);
+            self.judge(turn, tick);
+            turn.effects.extend(done);
+        }
+        match ended {
+            Ended::Held(reason) => self.hold(turn, reason),
+            Ended::Silent if self.state.desired != DesiredState::Running => self.hold(turn, ""),
+            Ended::Acted | Ended::Silent => {}
         }
         match &mut self.state.last_tick {
             Some(last) => last.clone_from(tick),
@@ -160,7 +162,7 @@ impl Engine {
         turn.alert(&self.config, severity, warning);
     }
 
-    fn hold(&mut self, turn: &mut Turn, reason: &'static str) {
+    pub(super) fn hold(&mut self, turn: &mut Turn, reason: &'static str) {
         let (reason, message) = match self.state.desired {
             DesiredState::Running => (reason, None),
             DesiredState::Paused => ("Paused", Some("Paused on request: follows prices, sends no order.")),
@@ -175,94 +177,14 @@ impl Engine {
             // Since it was told, an order was denied for a reason that had been told too.
             self.state.decision = decision;
         } else {
-            self.decide(turn, decision);
+            self.scope(turn).decide(decision);
         }
-    }
-
-    fn check(&mut self, turn: &mut Turn, signal: &Signal, tick: &Tick) -> Result<Approved<OrderCommand>, Refusal> {
-        let Some(sequence) = self.next_sequence(turn) else {
-            return Err(Refusal { denial: Denial::Halted, message: "no order id is left".to_owned() });
-        };
-        let check = OrderCheck {
-            strategy: &self.config.name,
-            ledger_id: &self.config.ledger,
-            sequence,
-            instrument: &self.config.instrument,
-            fees: &self.config.fees,
-            risk: &self.config.risk,
-            state: self.state.risk,
-            desired: self.state.desired,
-            ledger: &self.state.ledger,
-            tick,
-            now: turn.now,
-        };
-        check.approve(&signal.request, &mut self.state.rate)
-    }
-
-    /// The next order's sequence. Without one left it halts: a used id would be another order's.
-    fn next_sequence(&mut self, turn: &mut Turn) -> Option<u64> {
-        let next = self.state.sequence.checked_add(1).filter(|next| *next <= ClientOrderId::SEQUENCE_MAX);
-        if next.is_none() {
-            let why = format!("order {} is the last one that an id can name", ClientOrderId::SEQUENCE_MAX);
-            self.halt(turn, AlertKind::SequenceExhausted, &why);
-        }
-        next
     }
 
     /// The store went back in time: sequences up to this one are used.
     pub(super) fn on_recovered(&mut self, turn: &mut Turn, highest: u64) {
         self.state.sequence = self.state.sequence.max(highest.min(ClientOrderId::SEQUENCE_MAX));
-        self.next_sequence(turn);
-    }
-
-    fn order(&mut self, turn: &mut Turn, signal: &Signal, command: Approved<OrderCommand>) {
-        // Only creations are checked; a cancel never comes this way.
-        let CommandKind::Create(order) = &command.get().kind else { return };
-        self.state.sequence = command.get().sequence;
-        let id = command.get().client_order_id.clone();
-        self.state.orders.push(Order::committed(id, order.side, order.quantity, order.price, turn.now));
-        let side = match order.side {
-            Side::Buy => SignalSide::Buy,
-            Side::Sell => SignalSide::Sell,
-        };
-        self.state.decision = Decision::new(signal.reason, signal.message.clone());
-        signal.reason.clone_into(&mut self.state.told);
-        turn.signal(&self.config, side, order.price, &self.state.decision);
-        turn.effects.push(Effect::Command(command));
-    }
-
-    /// An order that is not sent is counted and told when the reason differs from the last one of its side: never
-    /// once a tick. Why the last tick led to no order is shown in any case.
-    fn deny(&mut self, turn: &mut Turn, signal: &Signal, refusal: &Refusal, tick: &Tick) {
-        if matches!(refusal.denial, Denial::Paused | Denial::Stopped) {
-            // What a human wants is shown as that, not as an order that was denied.
-            return self.hold(turn, "");
-        }
-        let side = signal.request.side;
-        let price = tick.best(side).shown_in(self.config.instrument.tick_size);
-        let message = format!("{side} at {price} ({}): {}.", signal.message, refusal.message);
-        let decision = Decision::new(refusal.denial.as_str(), message);
-        let last = self.state.denials.insert(side, decision.reason.clone());
-        if last.as_ref() == Some(&decision.reason) {
-            self.state.decision = decision;
-        } else {
-            self.state.counts.deny(&decision.reason);
-            self.conclude(turn, OrderStatus::Denied, decision);
-        }
-    }
-
-    /// Records a decision not to act and publishes it.
-    pub(super) fn decide(&mut self, turn: &mut Turn, decision: Decision) {
-        turn.signal(&self.config, SignalSide::Hold, None, &decision);
-        self.state.told.clone_from(&decision.reason);
-        self.state.decision = decision;
-    }
-
-    /// Records how an order ended of which not all has traded, and publishes it.
-    pub(super) fn conclude(&mut self, turn: &mut Turn, status: OrderStatus, end: Decision) {
-        turn.outcome(&self.config, status, &end);
-        self.state.told.clone_from(&end.reason);
-        self.state.decision = end;
+        self.scope(turn).next_sequence();
     }
 
     fn on_gap(&mut self, turn: &mut Turn, gap: Gap) {
@@ -270,17 +192,5 @@ impl Engine {
         self.state.gap = Some(gap);
         let message = format!("Ticks {} to {} are missing: highs and lows start afresh.", gap.first, gap.last);
         turn.alarm(&self.config, AlertKind::MarketDataGap, message, gap.count());
-    }
-
-    /// Trades nothing more, for good: what is known no longer tells the truth.
-    pub(super) fn halt(&mut self, turn: &mut Turn, kind: AlertKind, why: &str) {
-        if self.state.risk != RiskState::Halted {
-            self.state.risk = RiskState::Halted;
-            self.state.halt = Some(kind);
-        }
-        if !self.state.halts.contains(&kind) {
-            self.state.halts.push(kind);
-            turn.alarm(&self.config, kind, format!("Nothing more is traded: {why}."), 1);
-        }
     }
 }

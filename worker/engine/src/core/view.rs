@@ -6,7 +6,7 @@ use super::Engine;
 use crate::ledger::Profit;
 use crate::messages::AlertKind;
 use crate::numbers::{Notional, Price, Quantity, Ratio};
-use crate::order::OrderState;
+use crate::orders::OrderState;
 use crate::report::{Decision, Pnl, Report, RiskReport, Summary};
 use crate::risk::RiskState;
 use crate::strategy::{DesiredState, Figures};
@@ -70,7 +70,7 @@ pub(super) fn report(engine: &Engine) -> Report {
         net: profit.net,
     });
     let mut orders = state.counts.clone();
-    orders.open = state.orders.len() as u64;
+    orders.open = state.orders.iter().len() as u64;
     orders.unknown = state.orders.iter().filter(|order| order.state == OrderState::Unknown).count() as u64;
     Report {
         as_of: state.as_of,

@@ -37,8 +37,15 @@ pub enum OrderType {
 /// How long an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TimeInForce {
+    /// Trades at once what it can; the rest waits in the book.
+    #[serde(rename = "GTC")]
+    GoodTillCanceled,
     /// Trades at once what it can; the rest is dropped.
+    #[serde(alias = "IOC")]
     ImmediateOrCancel,
+    /// Trades at once and whole, or not at all.
+    #[serde(rename = "FOK")]
+    FillOrKill,
 }
 
 /// An order to be made.
@@ -51,6 +58,9 @@ pub struct NewOrder {
     pub order_type: OrderType,
     /// How long it stands.
     pub time_in_force: TimeInForce,
+    /// May only wait in the book: the venue refuses it if it could trade at once.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub post_only: bool,
     /// In base; a multiple of the lot size.
     pub quantity: Quantity,
     /// The instrument's lot size: what trades is a multiple of it, too. Absent in orders of the release before.
@@ -61,6 +71,18 @@ pub struct NewOrder {
     pub price: Option<Price>,
     /// May only make the position smaller.
     pub reduce_only: bool,
+    /// Whether it counts towards the order rates of strategy and account.
+    #[serde(skip_serializing_if = "is_true", default = "yes")]
+    pub counts: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// What is asked for.
@@ -71,6 +93,32 @@ pub enum CommandKind {
     Create(NewOrder),
     /// Cancel the order of this id.
     Cancel,
+    /// Cancel an order, and make this one in its place, but only if the cancelled one ended as the strategy knew it.
+    #[serde(rename_all = "camelCase")]
+    Replace {
+        /// The order to be cancelled.
+        of: ClientOrderId,
+        /// What the strategy knew to have traded of it in all.
+        known_quantity: Quantity,
+        /// The order in its place.
+        #[serde(flatten)]
+        order: NewOrder,
+    },
+    /// Match this ledger's orders as of the tick, and say so. Only of a simulated venue. Names order 0 of the ledger.
+    Advance {
+        /// 0: what rests is held against the tick. From 1 on: what arrives on it acts.
+        round: u32,
+    },
+}
+
+impl CommandKind {
+    /// The order that it asks to make.
+    pub const fn order(&self) -> Option<&NewOrder> {
+        match self {
+            Self::Create(order) | Self::Replace { order, .. } => Some(order),
+            Self::Cancel | Self::Advance { .. } => None,
+        }
+    }
 }
 
 /// One request to the gateway.
@@ -97,4 +145,82 @@ pub struct OrderCommand {
     pub time: Timestamp,
     /// Not to be sent to the venue after this time.
     pub expires_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn command(kind: CommandKind) -> OrderCommand {
+        let ledger: LedgerId = "abc".parse().unwrap();
+        OrderCommand {
+            client_order_id: ClientOrderId::new(ledger.clone(), 3),
+            strategy: "s".to_owned(),
+            ledger,
+            sequence: 3,
+            kind,
+            symbol: "BNB/USDT".parse().unwrap(),
+            tick: None,
+            time: Timestamp::from_millis(1),
+            expires_at: Timestamp::from_millis(2),
+        }
+    }
+
+    fn order(time_in_force: TimeInForce) -> NewOrder {
+        NewOrder {
+            side: Side::Buy,
+            order_type: OrderType::Limit,
+            time_in_force,
+            post_only: false,
+            quantity: "1".parse().unwrap(),
+            lot_size: None,
+            price: Some("600".parse().unwrap()),
+            reduce_only: false,
+            counts: true,
+        }
+    }
+
+    /// The words that others read, and that what they leave out has its default.
+    #[test]
+    fn each_command_is_written_in_the_words_of_the_contract_and_read_again() {
+        let of = ClientOrderId::new("abc".parse().unwrap(), 2);
+        let known_quantity = "0.5".parse().unwrap();
+        let replace = |order| CommandKind::Replace { of: of.clone(), known_quantity, order };
+        let cases = [
+            (
+                CommandKind::Create(order(TimeInForce::ImmediateOrCancel)),
+                json!({"command": "Create", "timeInForce": "ImmediateOrCancel"}),
+            ),
+            (CommandKind::Create(order(TimeInForce::FillOrKill)), json!({"command": "Create", "timeInForce": "FOK"})),
+            (
+                CommandKind::Create(NewOrder {
+                    post_only: true,
+                    counts: false,
+                    ..order(TimeInForce::GoodTillCanceled)
+                }),
+                json!({"command": "Create", "timeInForce": "GTC", "postOnly": true, "counts": false}),
+            ),
+            (
+                replace(order(TimeInForce::GoodTillCanceled)),
+                json!({"command": "Replace", "of": "glm-abc-2", "knownQuantity": "0.5", "quantity": "1", "price": "600"}),
+            ),
+            (CommandKind::Cancel, json!({"command": "Cancel"})),
+            (CommandKind::Advance { round: 2 }, json!({"command": "Advance", "round": 2})),
+        ];
+        for (kind, expected) in cases {
+            let command = command(kind);
+            let text = serde_json::to_string(&command).unwrap();
+            let written: Value = serde_json::from_str(&text).unwrap();
+            for (name, value) in expected.as_object().unwrap() {
+                assert_eq!(&written[name], value, "{text}");
+            }
+            assert_eq!(serde_json::from_str::<OrderCommand>(&text).unwrap(), command, "{text}");
+        }
+        let text = serde_json::to_string(&command(CommandKind::Create(order(TimeInForce::ImmediateOrCancel)))).unwrap();
+        assert!(!text.contains("postOnly") && !text.contains("counts"), "{text}");
+        let other = text.replace("ImmediateOrCancel", "IOC");
+        assert_eq!(serde_json::from_str::<OrderCommand>(&other).unwrap(), serde_json::from_str(&text).unwrap());
+    }
 }

@@ -65,6 +65,13 @@ pub enum Inbox {
         /// The highest sequence the gateway has seen of this ledger.
         highest_sequence: u64,
     },
+    /// The venue, a simulated one, has matched this ledger's orders as far as an Advance asked: the last of its news.
+    Word {
+        /// Stream id of the tick.
+        tick: String,
+        /// The round of the Advance.
+        round: u32,
+    },
     /// A nudge: the desired register may have changed.
     Control,
 }

@@ -33,6 +33,11 @@ impl Notional {
         Ok(Self(fixed::units_of(value, fixed::PLACES).0))
     }
 
+    /// Its units of 10^-18, the same however it was written.
+    pub(crate) const fn to_bytes(self) -> [u8; 16] {
+        self.units().to_le_bytes()
+    }
+
     pub(super) const fn units(self) -> i128 {
         self.0
     }

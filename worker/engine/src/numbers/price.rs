@@ -69,6 +69,11 @@ impl Price {
         NonZeroI128::new(units * PLACES_SIZE + i128::from(places)).map(Self)
     }
 
+    /// Its units of 10^-18, the same however it was written.
+    pub(crate) const fn to_bytes(self) -> [u8; 16] {
+        self.units().to_le_bytes()
+    }
+
     pub(super) const fn units(self) -> i128 {
         // Neither is negative: a shift and a mask.
         self.0.get() >> PLACES_SIZE.trailing_zeros()

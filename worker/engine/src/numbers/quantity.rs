@@ -33,6 +33,11 @@ impl Quantity {
         NumberError::OutOfRange { kind: "quantity", value, range: "0 or more and below 10^15" }
     }
 
+    /// Its units of 10^-18, the same however it was written.
+    pub(crate) const fn to_bytes(self) -> [u8; 16] {
+        self.units().to_le_bytes()
+    }
+
     pub(super) const fn units(self) -> i128 {
         self.0
     }

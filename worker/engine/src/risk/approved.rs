@@ -3,6 +3,7 @@
 use crate::client_order_id::ClientOrderId;
 use crate::instrument::Instrument;
 use crate::messages::{CommandKind, OrderCommand};
+use crate::numbers::Quantity;
 use crate::time::Timestamp;
 
 /// A value that risk has let through. Nothing outside `risk` can make one.
@@ -35,6 +36,17 @@ impl Approved<OrderCommand> {
             time: now,
             expires_at: Timestamp::from_millis(i64::MAX),
         })
+    }
+
+    /// The same order in the place of another, of which `known_quantity` is known to have traded.
+    pub(crate) fn in_place_of(self, of: ClientOrderId, known_quantity: Quantity) -> Self {
+        let kind = match self.0.kind {
+            CommandKind::Create(order) | CommandKind::Replace { order, .. } => {
+                CommandKind::Replace { of, known_quantity, order }
+            }
+            kind @ (CommandKind::Cancel | CommandKind::Advance { .. }) => kind,
+        };
+        Self(OrderCommand { kind, ..self.0 })
     }
 
     /// The message to publish, marked with the stream id of the tick that caused it.

@@ -1,14 +1,16 @@
 //! From a signal to an order: sizing, then each check in turn; the first that fails is the denial.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 
 use crate::client_order_id::{ClientOrderId, LedgerId};
-use crate::fees::{Fees, PaidIn};
-use crate::instrument::Instrument;
+use crate::instrument::{Asset, Instrument};
 use crate::ledger::Ledger;
 use crate::messages::{CommandKind, NewOrder, OrderCommand, OrderType, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, NumberError, Price, Quantity, Ratio};
-use crate::strategy::{DesiredState, OrderSize};
+use crate::orders::{Funds, Terms};
+use crate::strategy::{DesiredState, Intent, OrderKind, OrderSize, Purpose};
 use crate::time::Timestamp;
 
 use super::{Approved, OrderRate, RiskParameters, RiskState};
@@ -44,11 +46,19 @@ pub enum Denial {
     OrderRateExceeded,
     /// A figure cannot be exact in 28 digits.
     TooManyDigits,
+    /// The price is below one tick.
+    BelowTickSize,
+    /// The order to be replaced is closed.
+    NothingToReplace,
+    /// More than 256 actions at once.
+    TooManyActions,
+    /// Orders of one tick have made news on it too often.
+    TooManyRounds,
 }
 
 impl Denial {
     /// Every denial, in the order of the document about them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::Halted,
         Self::Paused,
         Self::Stopped,
@@ -63,6 +73,10 @@ impl Denial {
         Self::InsufficientFunds,
         Self::OrderRateExceeded,
         Self::TooManyDigits,
+        Self::BelowTickSize,
+        Self::NothingToReplace,
+        Self::TooManyActions,
+        Self::TooManyRounds,
     ];
 
     /// The word itself.
@@ -82,7 +96,16 @@ impl Denial {
             Self::InsufficientFunds => "InsufficientFunds",
             Self::OrderRateExceeded => "OrderRateExceeded",
             Self::TooManyDigits => "TooManyDigits",
+            Self::BelowTickSize => "BelowTickSize",
+            Self::NothingToReplace => "NothingToReplace",
+            Self::TooManyActions => "TooManyActions",
+            Self::TooManyRounds => "TooManyRounds",
         }
+    }
+
+    /// Whether it speaks of all that a strategy does at once, not of one order.
+    pub(crate) const fn is_of_callback(self) -> bool {
+        matches!(self, Self::TooManyActions | Self::TooManyRounds)
     }
 }
 
@@ -96,7 +119,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(denial: Denial, message: String) -> Self {
+    pub(crate) const fn new(denial: Denial, message: String) -> Self {
         Self { denial, message }
     }
 }
@@ -105,17 +128,6 @@ impl From<NumberError> for Refusal {
     fn from(error: NumberError) -> Self {
         Self::new(Denial::TooManyDigits, error.to_string())
     }
-}
-
-/// What a strategy asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OrderRequest {
-    /// Buy or Sell.
-    pub side: Side,
-    /// How large.
-    pub size: OrderSize,
-    /// How far the limit may lie from the tick's price.
-    pub max_slippage: Ratio,
 }
 
 /// All that a check may look at.
@@ -129,8 +141,10 @@ pub struct OrderCheck<'a> {
     pub sequence: u64,
     /// The market.
     pub instrument: &'a Instrument,
-    /// The account's fees.
-    pub fees: &'a Fees,
+    /// What the account's venue takes.
+    pub terms: &'a Terms,
+    /// What is held and not reserved for another order.
+    pub available: Funds,
     /// The strategy's limits.
     pub risk: &'a RiskParameters,
     /// Which sides are allowed now.
@@ -139,7 +153,7 @@ pub struct OrderCheck<'a> {
     pub desired: DesiredState,
     /// The strategy's books.
     pub ledger: &'a Ledger,
-    /// The tick that caused the request.
+    /// The tick that caused it.
     pub tick: &'a Tick,
     /// Event time.
     pub now: Timestamp,
@@ -149,9 +163,9 @@ impl OrderCheck<'_> {
     /// How long after its making a command may still be sent.
     const COMMAND_LIFE_MS: i64 = 30_000;
 
-    /// Sizes the request and lets it through, or says which check denies it. Never shrinks an order.
-    pub fn approve(&self, request: &OrderRequest, rate: &mut OrderRate) -> Result<Approved<OrderCommand>, Refusal> {
-        self.check_state(request.side)?;
+    /// Sizes the intent and lets it through, or says which check denies it. Never shrinks an order.
+    pub fn approve(&self, intent: &Intent, rate: &mut OrderRate) -> Result<Approved<OrderCommand>, Refusal> {
+        self.check_state(intent)?;
         let age = self.now.millis_since(self.tick.event_time());
         if age > self.risk.max_tick_age_ms() {
             return Err(Refusal::new(
@@ -159,11 +173,11 @@ impl OrderCheck<'_> {
                 format!("the tick is {age} ms old, maxTickAgeSeconds allows {} ms", self.risk.max_tick_age_ms()),
             ));
         }
-        let limit = self.limit(request)?;
-        let quantity = self.quantity(request.size, limit)?;
+        let limit = self.limit(intent)?;
+        let quantity = self.quantity(intent.size, limit)?;
         let notional = limit.times(quantity)?;
-        self.check_notional(request.size, notional)?;
-        self.check_funds(request, quantity, notional)?;
+        self.check_notional(intent.size, notional)?;
+        self.check_funds(intent, quantity, limit)?;
         if !rate.allows(self.now, self.risk.max_orders_per_minute) {
             return Err(Refusal::new(
                 Denial::OrderRateExceeded,
@@ -174,16 +188,18 @@ impl OrderCheck<'_> {
             ));
         }
         rate.count(self.now);
-        Ok(Approved::new(self.command(request.side, quantity, limit)))
+        Ok(Approved::new(self.command(intent, quantity, limit)))
     }
 
     /// What holds for the strategy as a whole, whatever it knows of it.
-    fn check_state(&self, side: Side) -> Result<(), Refusal> {
+    fn check_state(&self, intent: &Intent) -> Result<(), Refusal> {
+        let side = intent.side;
         let refuse = |denial, message: &str| Err(Refusal::new(denial, message.to_owned()));
         match (self.state, self.desired) {
             (RiskState::Halted, _) => refuse(Denial::Halted, "trading is halted"),
             (_, DesiredState::Paused) => refuse(Denial::Paused, "paused on request"),
             (_, DesiredState::Stopped) => refuse(Denial::Stopped, "stopped on request"),
+            (_, DesiredState::Running) if Self::reduces(intent) => Ok(()),
             (state, DesiredState::Running) if state.allows(side) => Ok(()),
             (RiskState::ReduceOnly, DesiredState::Running) => {
                 refuse(Denial::ReduceOnly, "nothing is left of the equity, so only what reduces is sent")
@@ -197,28 +213,53 @@ impl OrderCheck<'_> {
         }
     }
 
+    /// Whether it only makes the position smaller. Of coins, which are held and never owed, only a sale does.
+    const fn reduces(intent: &Intent) -> bool {
+        matches!((intent.purpose, intent.side), (Purpose::Reduce, Side::Sell))
+    }
+
+    fn limit(&self, intent: &Intent) -> Result<Price, Refusal> {
+        match intent.kind {
+            OrderKind::Marketable { max_slippage } => self.marketable(intent.side, max_slippage),
+            OrderKind::Limit { price, .. } => self.on_tick_size(intent.side, price),
+        }
+    }
+
+    /// The price on the tick size's grid that is no worse than the one asked for.
+    fn on_tick_size(&self, side: Side, price: Price) -> Result<Price, Refusal> {
+        let tick_size = self.instrument.tick_size;
+        let limit = match side {
+            Side::Buy => price.rounded_down_to(tick_size)?.ok_or_else(|| {
+                let message = format!("{price} is below one tick of {tick_size}; ask for {tick_size} or more");
+                Refusal::new(Denial::BelowTickSize, message)
+            })?,
+            Side::Sell => price.rounded_up_to(tick_size)?,
+        };
+        Ok(limit.shown_in(tick_size))
+    }
+
     /// The best ask to buy, the best bid to sell, on the tick size's grid so that it still crosses.
-    fn limit(&self, request: &OrderRequest) -> Result<Price, Refusal> {
-        let empty = match request.side {
+    fn marketable(&self, side: Side, max_slippage: Ratio) -> Result<Price, Refusal> {
+        let empty = match side {
             Side::Buy => self.tick.has_no_ask().then_some("nobody sells: the quote has no ask"),
             Side::Sell => self.tick.has_no_bid().then_some("nobody buys: the quote has no bid"),
         };
         if let Some(why) = empty {
             return Err(Refusal::new(Denial::NoQuote, why.to_owned()));
         }
-        let best = match request.side {
+        let best = match side {
             Side::Buy => self.tick.best_ask(),
             Side::Sell => self.tick.best_bid(),
         };
-        if best.is_further_than(request.max_slippage, self.tick.price) {
-            let (most, price) = (request.max_slippage.percent(), self.tick.price);
+        if best.is_further_than(max_slippage, self.tick.price) {
+            let (most, price) = (max_slippage.percent(), self.tick.price);
             let message = format!(
                 "{best} is further from {price} than maxSlippagePercent allows, {most} %; raise it to trade here"
             );
             return Err(Refusal::new(Denial::SlippageTooHigh, message));
         }
         let tick_size = self.instrument.tick_size;
-        let limit = match request.side {
+        let limit = match side {
             Side::Buy => best.rounded_up_to(tick_size)?,
             Side::Sell => best.rounded_down_to(tick_size)?.unwrap_or(tick_size),
         };
@@ -260,47 +301,55 @@ impl OrderCheck<'_> {
         }
     }
 
-    fn check_funds(&self, request: &OrderRequest, quantity: Quantity, notional: Notional) -> Result<(), Refusal> {
+    /// What the order may take must be held, and not be reserved for another.
+    fn check_funds(&self, intent: &Intent, quantity: Quantity, limit: Price) -> Result<(), Refusal> {
         let symbol = &self.instrument.symbol;
-        let lower = field(request.size);
-        match request.side {
-            Side::Buy => {
-                let needed = match self.fees.paid_in {
-                    PaidIn::Quote => notional.plus(notional.share(self.fees.taker())?)?,
-                    PaidIn::Received => notional,
-                };
-                if needed > self.ledger.quote() {
-                    let message =
-                        format!("needs {needed} {}, has {}; lower {lower}", symbol.quote(), self.ledger.quote());
-                    return Err(Refusal::new(Denial::InsufficientFunds, message));
-                }
+        let (time_in_force, _) = Self::terms_of(intent);
+        let needed = self.terms.reserve(intent.side, time_in_force, quantity, limit)?;
+        let (available, lower) = (self.available, field(intent.size));
+        let short = |needed: &dyn Display, has: &dyn Display, held: &dyn Display, asset: &Asset, reserves: bool| {
+            let of = if reserves { format!(" free of {held}") } else { String::new() };
+            let message = format!("needs {needed} {asset}, has {has}{of}; lower {lower}");
+            Err(Refusal::new(Denial::InsufficientFunds, message))
+        };
+        let (base, quote) = (self.ledger.base(), self.ledger.quote());
+        match intent.side {
+            Side::Buy if needed.quote > available.quote => {
+                short(&needed.quote, &available.quote, &quote, symbol.quote(), available.quote != quote)
             }
-            Side::Sell => {
-                if quantity > self.ledger.base() {
-                    let message =
-                        format!("needs {quantity} {}, has {}; lower {lower}", symbol.base(), self.ledger.base());
-                    return Err(Refusal::new(Denial::InsufficientFunds, message));
-                }
+            Side::Sell if needed.base > available.base => {
+                short(&needed.base, &available.base, &base, symbol.base(), available.base != base)
             }
+            Side::Buy | Side::Sell => Ok(()),
         }
-        Ok(())
+    }
+
+    /// How long it stands, and whether it may only wait in the book.
+    const fn terms_of(intent: &Intent) -> (TimeInForce, bool) {
+        match intent.kind {
+            OrderKind::Marketable { .. } => (TimeInForce::ImmediateOrCancel, false),
+            OrderKind::Limit { time_in_force, post_only, .. } => (time_in_force, post_only),
+        }
     }
 
     /// Every order has a worst price: nothing here can make one without.
-    fn command(&self, side: Side, quantity: Quantity, limit: Price) -> OrderCommand {
+    fn command(&self, intent: &Intent, quantity: Quantity, limit: Price) -> OrderCommand {
+        let (time_in_force, post_only) = Self::terms_of(intent);
         OrderCommand {
             client_order_id: ClientOrderId::new(self.ledger_id.clone(), self.sequence),
             strategy: self.strategy.to_owned(),
             ledger: self.ledger_id.clone(),
             sequence: self.sequence,
             kind: CommandKind::Create(NewOrder {
-                side,
+                side: intent.side,
                 order_type: OrderType::Limit,
-                time_in_force: TimeInForce::ImmediateOrCancel,
+                time_in_force,
+                post_only,
                 quantity,
                 lot_size: Some(self.instrument.lot_size),
                 price: Some(limit),
-                reduce_only: false,
+                reduce_only: matches!(intent.purpose, Purpose::Reduce),
+                counts: true,
             }),
             symbol: self.instrument.symbol.clone(),
             tick: None,

@@ -9,7 +9,7 @@ mod parameters;
 mod position_limits;
 
 pub use approved::Approved;
-pub use check::{Denial, OrderCheck, OrderRequest, Refusal};
+pub use check::{Denial, OrderCheck, Refusal};
 pub use order_rate::OrderRate;
 pub use parameters::RiskParameters;
 pub use position_limits::{PositionBounds, PositionLimits, RiskState};

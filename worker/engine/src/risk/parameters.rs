@@ -121,3 +121,63 @@ impl RiskParameters {
         violations
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Paths and values of what is refused.
+    fn refused(json: &str) -> Vec<(String, String)> {
+        let parameters: RiskParameters = serde_json::from_str(json).unwrap();
+        let violations = parameters.validate("risk").into_iter();
+        violations.map(|violation| (violation.path.clone(), violation.to_string())).collect()
+    }
+
+    #[test]
+    fn each_bound_is_held_at_its_last_value() {
+        for json in [
+            "{}",
+            r#"{"minPositionPercent": 0, "maxPositionPercent": "0.000000001"}"#,
+            r#"{"minPositionPercent": "99.999999999", "maxPositionPercent": 100}"#,
+            r#"{"maxOrdersPerMinute": 1}"#,
+            r#"{"maxOrdersPerMinute": 600}"#,
+            r#"{"maxTickAgeSeconds": 1}"#,
+            r#"{"maxTickAgeSeconds": 3600}"#,
+            r#"{"maxOrderNotional": {"USDT": "0.000000001"}}"#,
+        ] {
+            assert_eq!(refused(json), [], "{json}");
+        }
+        for (json, path, remedy) in [
+            (r#"{"maxPositionPercent": "100.000000001"}"#, "maxPositionPercent", "write 0 to 100"),
+            (r#"{"minPositionPercent": 50, "maxPositionPercent": 50}"#, "minPositionPercent", "is not below"),
+            (r#"{"minPositionPercent": 51, "maxPositionPercent": 50}"#, "minPositionPercent", "is not below"),
+            (r#"{"maxOrdersPerMinute": 0}"#, "maxOrdersPerMinute", "write 1 to 600"),
+            (r#"{"maxOrdersPerMinute": 601}"#, "maxOrdersPerMinute", "write 1 to 600"),
+            (r#"{"maxTickAgeSeconds": 0}"#, "maxTickAgeSeconds", "write 1 to 3600"),
+            (r#"{"maxTickAgeSeconds": 3601}"#, "maxTickAgeSeconds", "write 1 to 3600"),
+            (r#"{"maxOrderNotional": {"USDT": 0}}"#, "maxOrderNotional.USDT", "would deny every order"),
+        ] {
+            let refused = refused(json);
+            let [(found, message)] = &refused[..] else { panic!("{json}: {refused:?}") };
+            assert!(*found == format!("risk.{path}") && message.contains(remedy), "{json}: {message}");
+        }
+        let both = refused(r#"{"minPositionPercent": "100.1", "maxPositionPercent": "100.2"}"#);
+        assert_eq!(both.len(), 2, "{both:?}");
+    }
+
+    #[test]
+    fn the_limits_are_those_that_are_written() {
+        let parameters: RiskParameters = serde_json::from_str(
+            r#"{"minPositionPercent": 20, "maxPositionPercent": "80.5", "maxTickAgeSeconds": 7, "maxOrderNotional": {"USDT": 9}}"#,
+        )
+        .unwrap();
+        let limits = parameters.position_limits();
+        assert_eq!(
+            (limits.least.percent().to_string(), limits.largest.percent().to_string()),
+            ("20".into(), "80.5".into())
+        );
+        assert_eq!(parameters.max_tick_age_ms(), 7_000);
+        let limit = |symbol: &str| parameters.order_notional_limit(&symbol.parse().unwrap());
+        assert_eq!((limit("BNB/USDT"), limit("BNB/BTC")), (Some("9".parse().unwrap()), None));
+    }
+}

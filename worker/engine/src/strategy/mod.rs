@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fees::Fees;
-use crate::instrument::{Instrument, InstrumentKind};
-use crate::messages::{AlertKind, Fill, Side, Tick};
-use crate::numbers::{Price, Quantity, Ratio};
-use crate::risk::{OrderRequest, RiskState};
+use crate::instrument::{Asset, InstrumentKind};
+use crate::messages::{AlertKind, Fill, Liquidity, Side, Tick, TimeInForce};
+use crate::numbers::{Notional, Price, Quantity, Ratio};
 use crate::time::Timestamp;
 
+pub use crate::core::Context;
 pub use registry::{Definition, Registry, StrategyError};
 
 /// How large an order is.
@@ -35,52 +35,112 @@ pub struct Capability {
     pub instruments_max: usize,
 }
 
-/// What a strategy may look at when a tick arrives.
-#[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
-    /// Event time.
-    pub now: Timestamp,
-    /// The market.
-    pub instrument: &'a Instrument,
-    /// Which sides are allowed; a blocked side is not tracked. Advice: risk holds it on every order.
-    pub risk: RiskState,
-    /// Whether an order of this strategy is not closed yet.
-    pub order_open: bool,
+/// How an order names its price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderKind {
+    /// At the best price there is now, and not beyond it: what cannot be had at once is dropped.
+    Marketable {
+        /// How far that price may lie from the tick's.
+        max_slippage: Ratio,
+    },
+    /// At a price or better.
+    Limit {
+        /// The worst price.
+        price: Price,
+        /// How long it stands.
+        time_in_force: TimeInForce,
+        /// Whether it may only wait in the book.
+        post_only: bool,
+    },
 }
 
-/// What a strategy wants on a tick.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Intent {
-    /// Nothing, for this stable reason; [`Strategy::explain`] gives the words when they are needed.
-    Hold(&'static str),
-    /// An order.
-    Trade(Signal),
+/// What an order is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To trade as the strategy likes; bounded by its position limits.
+    Open,
+    /// To make the position smaller, never past flat; position limits do not bind it.
+    Reduce,
 }
 
 /// An order that a strategy proposes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signal {
-    /// What is asked for.
-    pub request: OrderRequest,
+pub struct Intent {
+    /// Buy or Sell.
+    pub side: Side,
+    /// How large.
+    pub size: OrderSize,
+    /// At which price.
+    pub kind: OrderKind,
+    /// What for.
+    pub purpose: Purpose,
+    /// The strategy's own mark of it, such as a level; 0 where it needs none.
+    pub tag: u32,
     /// Why, as a stable word.
     pub reason: &'static str,
     /// Why, in words.
     pub message: String,
 }
 
-/// An order that is closed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClosedOrder {
+/// News of one of the strategy's orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderEvent {
+    /// The order's sequence, as [`Context::place`] gave it.
+    pub order: u64,
+    /// The strategy's own mark of it.
+    pub tag: u32,
     /// Buy or Sell.
     pub side: Side,
-    /// What became of it.
-    pub outcome: Outcome,
     /// Event time.
     pub time: Timestamp,
+    /// What has happened.
+    pub news: OrderNews,
+}
+
+/// What happened to an order. One that is not even sent makes no news: [`Context::place`] has said so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OrderNews {
+    /// The venue has it.
+    Accepted,
+    /// A trade of it was booked.
+    Filled(Execution),
+    /// It is closed, filled or not. Told once for each order, and once more where an order of which nothing had traded
+    /// turns out to have traded after all.
+    Closed(Outcome),
+}
+
+/// One trade of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Execution {
+    /// In base.
+    pub quantity: Quantity,
+    /// At which price.
+    pub price: Price,
+    /// The fee in `fee_asset`.
+    pub fee: Notional,
+    /// The asset the fee was taken from.
+    pub fee_asset: Asset,
+    /// Maker or Taker.
+    pub liquidity: Liquidity,
+}
+
+impl Execution {
+    /// That of a fill.
+    pub fn of(fill: &Fill) -> Self {
+        Self {
+            quantity: fill.quantity,
+            price: fill.price,
+            fee: fill.fee,
+            fee_asset: fill.fee_asset.clone(),
+            liquidity: fill.liquidity,
+        }
+    }
 }
 
 /// What became of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// It traded, wholly or in part.
     Traded {
@@ -114,23 +174,19 @@ pub type Figures = BTreeMap<String, String>;
 
 /// A trading strategy: it proposes, the engine sizes and risk decides.
 ///
-/// It may hold any state that [`Strategy::snapshot`] saves and its [`Definition::start`] restores. It may
+/// Each callback may place, cancel and replace orders, at most [`Context::ACTIONS_MAX`]. It may hold any state that [`Strategy::snapshot`] saves and its [`Definition::start`] restores. It may
 /// not read a clock, use chance or do input and output: the same events must give the same signals.
 pub trait Strategy: Send + std::fmt::Debug {
-    /// A tick has arrived.
-    fn on_tick(&mut self, tick: &Tick, view: &View<'_>) -> Intent;
+    /// A tick has arrived; all news of orders before it has been told.
+    fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>);
 
-    /// A trade of one of its orders was booked.
-    fn on_fill(&mut self, _fill: &Fill) {}
-
-    /// One of its orders is closed, filled or not. Called once for each order, and once more where an order of
-    /// which nothing had traded turns out to have traded after all.
-    fn on_closed(&mut self, order: &ClosedOrder);
+    /// There is news of one of its orders.
+    fn on_order(&mut self, _event: &OrderEvent, _context: &mut Context<'_>) {}
 
     /// Ticks are missing: forget what depends on having seen each one.
     fn on_gap(&mut self);
 
-    /// The words for a reason that [`Intent::Hold`] gave last.
+    /// The words for a reason that [`Context::hold`] gave last.
     fn explain(&self, reason: &str) -> String;
 
     /// What is odd about the parameters: a function of them, the fees and the price alone. Judged at the first tick

@@ -100,7 +100,7 @@ pub fn commands(effects: &[Effect]) -> Vec<OrderCommand> {
 pub fn order_of(command: &OrderCommand) -> Option<&NewOrder> {
     match &command.kind {
         CommandKind::Create(order) => Some(order),
-        CommandKind::Cancel => None,
+        CommandKind::Cancel | CommandKind::Replace { .. } | CommandKind::Advance { .. } => None,
     }
 }
 

@@ -224,7 +224,7 @@ impl Telling {
 
     fn holds(&self) -> (Decimal, Decimal) {
         let ledger = &self.engine.snapshot().unwrap()["ledger"];
-        (decimal(&ledger["base"]), decimal(&ledger["quote"]))
+        (decimal(&ledger["positions"][0]["quantity"]), decimal(&ledger["cash"][0]["amount"]))
     }
 
     fn order(&self, ago: usize) -> Option<&OrderCommand> {
@@ -249,9 +249,9 @@ impl Telling {
         if self.odd == 0 {
             assert!(quote >= Decimal::ZERO, "{quote} in cash");
         }
-        let never_closed = self.engine.open_orders().iter().filter(|order| order.closed_with.is_none());
+        let never_closed = self.engine.open_orders().filter(|order| order.closed_with.is_none());
         assert!(never_closed.count() <= 1);
-        let lacking = self.engine.open_orders().iter().filter(|order| order.filled < order.cumulative);
+        let lacking = self.engine.open_orders().filter(|order| order.filled < order.cumulative);
         assert_eq!(lacking.count(), self.engine.missing_fills().len());
         if let Some(performance) = self.engine.performance() {
             let change = performance.equity.minus(performance.opening_equity).unwrap();
@@ -312,7 +312,7 @@ proptest! {
         let mut remembering = start(&config);
         if debt {
             let mut saved = remembering.snapshot().unwrap();
-            saved["ledger"]["quote"] = json!("-2500");
+            saved["ledger"]["cash"][0]["amount"] = json!("-2500");
             remembering = restore(&config, &saved);
         }
         let mut price = Decimal::from(600);

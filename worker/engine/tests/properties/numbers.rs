@@ -82,9 +82,9 @@ proptest! {
                 }
             }
             let ledger = &engine.snapshot().unwrap()["ledger"];
-            prop_assert_eq!(integer(decimal(&ledger["base"])), books.coins);
-            prop_assert_eq!(integer(decimal(&ledger["quote"])), books.cash);
-            prop_assert_eq!(integer(decimal(&ledger["fees"])), books.fees);
+            prop_assert_eq!(integer(decimal(&ledger["positions"][0]["quantity"])), books.coins);
+            prop_assert_eq!(integer(decimal(&ledger["cash"][0]["amount"])), books.cash);
+            prop_assert_eq!(integer(decimal(&ledger["positions"][0]["fees"])), books.fees);
             let halted = effects.iter().any(|effect| matches!(effect, Effect::Alert(alert) if alert.severity == engine::messages::Severity::Critical));
             prop_assert!(!halted, "all of it is in range");
             let performance = engine.performance().unwrap();

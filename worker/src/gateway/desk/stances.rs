@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::roles::Stance;
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::instrument::Symbol;
-use engine::messages::{CommandKind, NewOrder, OrderStatus, Side};
+use engine::messages::{NewOrder, OrderStatus, Side};
 use engine::time::Timestamp;
 
 use super::{Desk, News, Stage};
@@ -85,9 +85,9 @@ impl Desk {
 
     /// Marks the open orders that their ledgers' stances forbid as to be cancelled: once more with each call.
     pub fn cancel_forbidden(&mut self) -> Vec<(ClientOrderId, Symbol)> {
-        let forbidden = self.orders.iter().filter(|(id, order)| match &order.command.kind {
-            CommandKind::Create(ordered) => !order.is_over() && self.refuses(id.ledger(), ordered).is_some(),
-            CommandKind::Cancel => false,
+        let forbidden = self.orders.iter().filter(|(id, order)| {
+            let refused = |ordered| self.refuses(id.ledger(), ordered).is_some();
+            !order.is_over() && order.command.kind.order().is_some_and(refused)
         });
         let forbidden: Vec<_> = forbidden.map(|(id, order)| (id.clone(), order.command.symbol.clone())).collect();
         for (id, _) in &forbidden {
@@ -98,8 +98,8 @@ impl Desk {
 
     /// Ends an order that was not sent yet and may not be any more.
     pub fn withdraw(&mut self, id: &ClientOrderId, now: Timestamp) -> News {
-        let reason = self.orders.get(id).and_then(|order| match (&order.stage, &order.command.kind) {
-            (Stage::Sending { .. }, CommandKind::Create(ordered)) => self.refuses(id.ledger(), ordered),
+        let reason = self.orders.get(id).and_then(|order| match (&order.stage, order.command.kind.order()) {
+            (Stage::Sending { .. }, Some(ordered)) => self.refuses(id.ledger(), ordered),
             (Stage::Sending { .. } | Stage::Unknown { .. } | Stage::Live | Stage::Over, _) => None,
         });
         let Some(reason) = reason else { return News::new() };

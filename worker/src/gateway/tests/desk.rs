@@ -372,6 +372,37 @@ fn what_is_committed_is_what_changed() {
     assert!(desk.is_silent(&ledger(8).parse().unwrap()));
 }
 
+/// An order that the release before placed for a ledger whose id allows the new form too.
+#[test]
+fn an_order_whose_id_is_of_the_old_form_keeps_its_field_whoever_writes_it_otherwise() {
+    const LEDGER: &str = "k3f9q2x7c1zd";
+    let mut desk = Desk::default();
+    let books = json!({"books": [{"strategy": "grid", "ledger": LEDGER, "capital": {"USDT": 3000}, "tickSizes": {}}]});
+    open(&mut desk, &serde_json::from_value(books).unwrap());
+    let old = format!("glm-{LEDGER}-1");
+    let of = |sequence| command(LEDGER, sequence, 0, &json!({}));
+    assert_eq!(judge(&mut desk, &command(LEDGER, 1, 0, &json!({"clientOrderId": old})), 0), Verdict::Send);
+    assert_eq!(judge(&mut desk, &of(2), 0), Verdict::Send);
+    let mut desk = restarted(&mut desk);
+    let fields = |desk: &mut Desk| {
+        let names = desk.take_changes().set.into_iter().map(|(name, _)| name);
+        names.filter(|name| name.starts_with("order:")).collect::<Vec<_>>()
+    };
+    fields(&mut desk);
+    let new = of(1).client_order_id;
+    assert_eq!(new.to_string(), format!("glm{LEDGER}0000000000001"));
+    assert!(matches!(judge(&mut desk, &of(1), 1), Verdict::Repeat(_)), "it is the same order");
+    assert_eq!(judge(&mut desk, &cancel(LEDGER, 1, 1), 1), Verdict::Cancel);
+    assert_eq!(fields(&mut desk), [format!("order:{old}")]);
+    let waits =
+        |id: &ClientOrderId| VenueReport { client_order_id: id.clone(), ..report(OrderStatus::Accepted, "0", &[]) };
+    let told = desk.hear(&waits(&new));
+    assert_eq!(told[0].client_order_id.to_string(), old);
+    assert_eq!(fields(&mut desk), [format!("order:{old}")]);
+    desk.hear(&waits(&of(2).client_order_id));
+    assert_eq!(fields(&mut desk), [format!("order:glm{LEDGER}0000000000002")]);
+}
+
 #[test]
 fn a_strategy_that_is_being_deleted_is_cancelled_and_orders_no_more() {
     let mut desk = sent();
@@ -395,4 +426,31 @@ fn a_book_goes_with_its_strategy_but_not_before_its_orders() {
     desk.register(&GatewayDesired::default());
     assert_eq!(desk.strategy_of(buy(1).client_order_id.ledger()), None);
     assert!(desk.take_changes().delete.contains(&"book:abc".to_owned()));
+}
+
+/// The record of a venue elsewhere as the release before wrote it (git 83caf4d): an order that has ended, one in doubt that
+/// is to be cancelled, one being sent, one of which a part has traded. Never written anew.
+#[test]
+fn orders_of_the_release_before_go_on_where_they_stood() {
+    let fields: std::collections::BTreeMap<String, String> =
+        serde_json::from_str(include_str!("release_before.json")).unwrap();
+    let mut desk = Desk::restore(fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap();
+    desk.register(&registered_books());
+    let id = |sequence| buy(sequence).client_order_id;
+    // Its two trades are told again, and it needs not be asked about any more.
+    assert_eq!(reasons(judge(&mut desk, &buy(1), 60_000)).0, ["PartiallyFilled ", "Filled "]);
+    assert_eq!(desk.questions(at(60_000)), [id(2), id(4)]);
+    // Absent since 9,001: two full look-ups a visibility window apart, and it never was.
+    assert_eq!(desk.found(&id(2), None, ELSEWHERE, at(9_001 + VISIBILITY - 1)), Found::Wait);
+    let Found::News(news) = desk.found(&id(2), None, ELSEWHERE, at(9_001 + VISIBILITY)) else { panic!("no news") };
+    assert_eq!((brief(&news), news[0].reason.as_str()), (vec!["Canceled".to_owned()], "NeverArrived"));
+    let news = desk.doubt_sending(at(60_000));
+    assert_eq!((brief(&news), &news[0].client_order_id), (vec!["Unknown".to_owned()], &id(3)));
+    // A trade that is known counts no second time; the other one closes the order.
+    let all = VenueReport { client_order_id: id(4), ..report(OrderStatus::Filled, "1", &[("3", "0.4"), ("4", "0.6")]) };
+    assert_eq!(brief(&desk.hear(&all)), ["Filled 4+0.6"]);
+    assert_eq!(book(&mut desk)["amounts"], json!({"BNB": "7", "USDT": "1800"}));
+    // Its ids are used up.
+    assert_eq!(reasons(judge(&mut desk, &command("abc", 2, 60_000, &json!({})), 60_000)).0, ["Canceled NeverArrived"]);
+    assert_eq!(judge(&mut desk, &command("abc", 5, 60_000, &json!({})), 60_000), Verdict::Send);
 }

@@ -1,6 +1,7 @@
 //! The role with the paper venue: several orders that wait at once, each for its own tick, whatever dies.
 
 use bus::Topic;
+use engine::client_order_id::ClientOrderId;
 use serde_json::{Value, json};
 
 use super::{cancel, command};
@@ -46,9 +47,8 @@ impl Bench {
     /// Trades as (order, tick, price).
     fn trades(&self) -> Vec<(u64, u64, String)> {
         let trade = |fill: &Value| {
-            let id = fill["clientOrderId"].as_str().unwrap();
-            let sequence = id.rsplit('-').next().unwrap().parse().unwrap();
-            (sequence, fill["tickSequence"].as_u64().unwrap(), fill["price"].as_str().unwrap().to_owned())
+            let id: ClientOrderId = fill["clientOrderId"].as_str().unwrap().parse().unwrap();
+            (id.sequence(), fill["tickSequence"].as_u64().unwrap(), fill["price"].as_str().unwrap().to_owned())
         };
         let mut trades: Vec<_> =
             self.account.bus.committed(&self.account.topic(Topic::OrderFill)).iter().map(trade).collect();
@@ -60,7 +60,7 @@ impl Bench {
     fn ends(&self, orders: u64) -> Vec<String> {
         let inbox = self.account.bus.committed(self.account.strategy.inbox());
         let end = |sequence: u64| {
-            let id = format!("glm-{}-{sequence}", self.account.ledger);
+            let id = self.account.order_id(sequence);
             let last = inbox.iter().rfind(|entry| entry["clientOrderId"] == id.as_str());
             last.map_or_else(String::new, |entry| entry["status"].as_str().unwrap().to_owned())
         };

@@ -151,7 +151,7 @@ impl Bench {
 
     /// The last word on an order in the inbox: its status and reason.
     fn told(&self, sequence: u64) -> (String, String) {
-        let id = format!("glm-{}-{sequence}", self.account.ledger);
+        let id = self.account.order_id(sequence);
         let inbox = self.account.bus.committed(self.account.strategy.inbox());
         let last = inbox.iter().rfind(|entry| entry["clientOrderId"] == id.as_str()).cloned().unwrap_or_default();
         let text = |name: &str| last[name].as_str().unwrap_or_default().to_owned();
@@ -283,7 +283,7 @@ fn a_gateway_that_was_frozen_while_its_strategy_was_deleted_sends_nothing_of_it_
 fn closed_in_order_of(bench: &Bench, sequence: u64, name: &str) {
     assert_eq!(bench.account.acknowledged(), Some(Stance::Closed), "{name}");
     assert!(!bench.account.exchange.has_open_orders(), "{name}: an order is open");
-    let id = format!("glm-{}-{sequence}", bench.account.ledger);
+    let id = bench.account.order_id(sequence);
     assert!(bench.account.exchange.requests().iter().all(|(sent, _)| sent.to_string() != id), "{name}: it was sent");
     assert!(!bench.account.sent_on_record().contains(&id), "{name}: it was sent");
     assert_eq!(bench.told(sequence).0, "Denied", "{name}");
@@ -307,7 +307,7 @@ fn an_inbox_that_was_deleted_with_its_ledger_never_comes_back() {
             bench.order(1, &json!({}));
             bench.account.command(&cancel(&bench.account.ledger, 1, 0));
             bench.order(9, &json!({"sequence": 8}));
-            let id = format!("glm-{}-7", bench.account.ledger);
+            let id = bench.account.order_id(7);
             bench.account.command(&json!({"clientOrderId": id, "strategy": "grid"}));
             bench.run(10_000);
             assert!(!bench.account.exists(&inbox), "paper {}: {:?}", bench.paper, bench.account.bus.committed(&inbox));

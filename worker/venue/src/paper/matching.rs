@@ -28,7 +28,8 @@ impl Matching<'_> {
             (OrderType::Limit, Some(limit), Side::Sell) => best >= limit,
         };
         let available = available(order, size)?;
-        let TimeInForce::ImmediateOrCancel = order.order.time_in_force;
+        // The others are not sent yet.
+        debug_assert_eq!(order.order.time_in_force, TimeInForce::ImmediateOrCancel);
         if empty || !crosses || available.is_zero() {
             let reason = if empty || crosses { "NoSize" } else { "NotMarketable" }.to_owned();
             return Ok(VenueReport { reason, ..waiting(order, OrderStatus::Expired, time) });

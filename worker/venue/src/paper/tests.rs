@@ -32,6 +32,8 @@ fn order(side: Side, quantity: &str, limit: Option<&str>, at: &Tick) -> OrderCom
             side,
             order_type: if limit.is_some() { OrderType::Limit } else { OrderType::Market },
             time_in_force: TimeInForce::ImmediateOrCancel,
+            post_only: false,
+            counts: true,
             quantity: quantity.parse().unwrap(),
             lot_size: Some("0.001".parse().unwrap()),
             price: limit.map(|limit| limit.parse().unwrap()),

@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Capability, ClosedOrder, Definition, Figures, Intent, Outcome, Signal, Strategy, StrategyError, View, Warning,
+    Capability, Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, Outcome, Purpose, Strategy,
+    StrategyError, Warning,
 };
 use crate::fees::Fees;
 use crate::instrument::InstrumentKind;
-use crate::messages::{AlertKind, Fill, Side, Tick};
+use crate::messages::{AlertKind, Side, Tick};
 use crate::numbers::{ExactDecimal, Price, PriceBound, Ratio, shown};
-use crate::risk::{OrderRequest, PositionBounds};
+use crate::risk::{PositionBounds, RiskState};
 use crate::time::Timestamp;
 
 pub use parameters::GridParameters;
@@ -96,6 +97,26 @@ impl Followed {
     }
 }
 
+/// What a grid looks at beside the price.
+#[derive(Debug, Clone, Copy)]
+struct View {
+    now: Timestamp,
+    tick_size: Price,
+    /// A blocked side is not tracked.
+    risk: RiskState,
+    /// Whether an order of its own is not closed yet.
+    order_open: bool,
+}
+
+/// What a grid wants on a tick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Choice {
+    /// Nothing, for this reason.
+    Hold(&'static str),
+    /// An order.
+    Trade(Intent),
+}
+
 /// In which zones a price lies.
 #[derive(Debug, Clone, Copy)]
 struct Zones {
@@ -145,7 +166,7 @@ impl Grid {
     }
 
     /// Follows the extremes; a blocked side and a side outside its zone remember nothing.
-    fn track(&mut self, price: Price, zones: Zones, view: &View<'_>) {
+    fn track(&mut self, price: Price, zones: Zones, view: View) {
         let selling = zones.sell && view.risk.allows(Side::Sell);
         let buying = zones.buy && view.risk.allows(Side::Buy);
         self.memory.high = selling.then(|| self.memory.high.map_or(price, |high| high.max(price)));
@@ -169,19 +190,23 @@ impl Grid {
         self.memory.last_fill.is_some_and(|last| now.millis_since(last) < interval)
     }
 
-    fn signal(&self, side: Side, extreme: Price, tick_size: Price) -> Signal {
+    fn intent(&self, side: Side, extreme: Price, tick_size: Price) -> Intent {
         let extreme = extreme.shown_in(tick_size);
         let turn = self.turn.percent();
         let (reason, message) = match side {
             Side::Sell => ("TurnedDown", format!("high {extreme}, turned down {turn} %")),
             Side::Buy => ("TurnedUp", format!("low {extreme}, turned up {turn} %")),
         };
-        let request = OrderRequest {
+        let max_slippage = Ratio::from_percent(self.parameters.max_slippage_percent);
+        Intent {
             side,
             size: self.parameters.order_size(),
-            max_slippage: Ratio::from_percent(self.parameters.max_slippage_percent),
-        };
-        Signal { request, reason, message }
+            kind: OrderKind::Marketable { max_slippage },
+            purpose: Purpose::Open,
+            tag: 0,
+            reason,
+            message,
+        }
     }
 
     const fn hold_reason(&self, zones: Zones) -> &'static str {
@@ -191,6 +216,20 @@ impl Grid {
             (None, None) if zones.sell => SELL_BLOCKED,
             (None, None) if zones.buy => BUY_BLOCKED,
             (None, None) => BETWEEN_BANDS,
+        }
+    }
+
+    fn decide(&mut self, price: Price, view: View) -> Choice {
+        let base = *self.memory.base.get_or_insert(price);
+        let zones = self.zones(price, base);
+        self.track(price, zones, view);
+        if view.order_open {
+            return Choice::Hold(ORDER_OPEN);
+        }
+        match self.turned(price) {
+            Some(_) if self.within_interval(view.now) => Choice::Hold(TRADE_INTERVAL),
+            Some((side, extreme)) => Choice::Trade(self.intent(side, extreme, view.tick_size)),
+            None => Choice::Hold(self.hold_reason(zones)),
         }
     }
 
@@ -204,32 +243,30 @@ impl Grid {
 }
 
 impl Strategy for Grid {
-    fn on_tick(&mut self, tick: &Tick, view: &View<'_>) -> Intent {
-        let price = tick.price;
-        let base = *self.memory.base.get_or_insert(price);
-        let zones = self.zones(price, base);
-        self.track(price, zones, view);
-        if view.order_open {
-            return Intent::Hold(ORDER_OPEN);
-        }
-        match self.turned(price) {
-            Some(_) if self.within_interval(view.now) => Intent::Hold(TRADE_INTERVAL),
-            Some((side, extreme)) => Intent::Trade(self.signal(side, extreme, view.instrument.tick_size)),
-            None => Intent::Hold(self.hold_reason(zones)),
+    fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
+        let view = View {
+            now: context.now(),
+            tick_size: context.instrument().tick_size,
+            risk: context.permissions(),
+            order_open: context.has_open_orders(),
+        };
+        match self.decide(tick.price, view) {
+            Choice::Hold(reason) => context.hold(reason),
+            // What was denied has been told; the extreme stays, so the next tick may try again.
+            Choice::Trade(intent) => {
+                let _sent = context.place(intent);
+            }
         }
     }
 
-    fn on_fill(&mut self, fill: &Fill) {
-        self.memory.last_fill = self.memory.last_fill.max(Some(fill.time));
-    }
-
-    fn on_closed(&mut self, order: &ClosedOrder) {
-        match order.outcome {
-            Outcome::Traded { average, .. } => {
+    fn on_order(&mut self, event: &OrderEvent, _context: &mut Context<'_>) {
+        match event.news {
+            OrderNews::Filled(_) => self.memory.last_fill = self.memory.last_fill.max(Some(event.time)),
+            OrderNews::Closed(Outcome::Traded { average, .. }) => {
                 self.memory = Memory { base: Some(average), high: None, low: None, ..self.memory.clone() };
             }
             // A failed order keeps the extreme: the chance stands while the price stays in the zone.
-            Outcome::Nothing { .. } => {}
+            OrderNews::Accepted | OrderNews::Closed(Outcome::Nothing { .. }) => {}
         }
     }
 

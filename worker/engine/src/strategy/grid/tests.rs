@@ -3,39 +3,22 @@
 use serde_json::json;
 
 use super::*;
-use crate::instrument::Instrument;
-use crate::numbers::Volume;
 use crate::risk::RiskState;
 
 fn grid(parameters: &Value) -> Grid {
     Grid::start(parameters, None).unwrap()
 }
 
-fn take(grid: &mut Grid, price: &str, risk: RiskState) -> Intent {
-    let rules = serde_json::from_str(r#"{"tickSize": "0.01", "lotSize": "0.001"}"#).unwrap();
-    let instrument = Instrument::new("BNB/USDT".parse().unwrap(), InstrumentKind::Spot, &rules).unwrap();
-    let now = Timestamp::from_millis(0);
-    let tick = Tick {
-        symbol: instrument.symbol.clone(),
-        price: price.parse().unwrap(),
-        volume: Volume::ZERO,
-        bid: None,
-        ask: None,
-        bid_size: None,
-        ask_size: None,
-        time: Some(now),
-        received: now,
-        sequence: 0,
-        last: false,
-    };
-    grid.on_tick(&tick, &View { now, instrument: &instrument, risk, order_open: false })
+fn take(grid: &mut Grid, price: &str, risk: RiskState) -> Choice {
+    let (now, tick_size) = (Timestamp::from_millis(0), "0.01".parse().unwrap());
+    grid.decide(price.parse().unwrap(), View { now, tick_size, risk, order_open: false })
 }
 
 /// The side that each price of a path signals, `-` for none.
 fn path(grid: &mut Grid, prices: &str) -> String {
     let side = |price| match take(grid, price, RiskState::AllowAll) {
-        Intent::Trade(signal) => signal.request.side.to_string(),
-        Intent::Hold(_) => "-".to_owned(),
+        Choice::Trade(intent) => intent.side.to_string(),
+        Choice::Hold(_) => "-".to_owned(),
     };
     prices.split(' ').map(side).collect::<Vec<_>>().join(" ")
 }
@@ -64,7 +47,7 @@ fn leaving_the_zone_forgets_the_extreme() {
 fn a_blocked_side_remembers_nothing() {
     let mut grid = grid(&json!({ "basePrice": 600 }));
     take(&mut grid, "615", RiskState::AllowAll);
-    assert_eq!(take(&mut grid, "614", RiskState::BuyOnly), Intent::Hold(SELL_BLOCKED));
+    assert_eq!(take(&mut grid, "614", RiskState::BuyOnly), Choice::Hold(SELL_BLOCKED));
     assert_eq!(path(&mut grid, "613 612.50"), "- -", "the high of 615 went with the block");
     assert_eq!(grid.memory.high.map(|high| high.to_string()), Some("613".to_owned()));
 }

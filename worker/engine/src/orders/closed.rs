@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::{Order, OrderState, TradeIds};
 use crate::client_order_id::ClientOrderId;
 use crate::messages::Side;
 use crate::numbers::{Notional, Quantity};
-use crate::order::{Order, OrderState};
 use crate::time::Timestamp;
 
 /// How many closed orders are remembered.
@@ -17,37 +17,57 @@ const ORDERS_MAX: usize = 64;
 const TRADES_MAX: usize = 1_024;
 
 /// Closed orders, oldest first.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct ClosedOrders(VecDeque<Entry>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClosedOrders {
+    entries: VecDeque<Entry>,
+    /// How often they have changed since they were made or read.
+    changes: u64,
+}
+
+impl Serialize for ClosedOrders {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.entries.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClosedOrders {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { entries: VecDeque::deserialize(deserializer)?, changes: 0 })
+    }
+}
 
 /// What of a closed order is needed to judge later news of it: sequence, side, what was ordered, how it ended,
 /// what has traded, what that was worth, and the ids of the trades.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Entry(u64, Side, Quantity, OrderState, Quantity, Notional, Vec<String>);
+struct Entry(u64, Side, Quantity, OrderState, Quantity, Notional, TradeIds);
 
 impl ClosedOrders {
     /// Remembers an order, in the place of what was known of it; forgets the oldest past the bounds.
     pub fn remember(&mut self, order: &Order) {
         self.forget(&order.client_order_id);
-        self.0.push_back(Entry(
-            order.client_order_id.sequence(),
-            order.side,
-            order.quantity,
-            order.state,
-            order.filled,
-            order.notional,
-            order.trades.clone(),
-        ));
-        while self.0.len() > ORDERS_MAX || (self.0.len() > 1 && self.trades() > TRADES_MAX) {
-            self.0.pop_front();
+        let ended = (order.state, order.filled, order.notional);
+        self.remember_as(order.sequence(), (order.side, order.quantity), ended, order.trades.clone());
+    }
+
+    /// Remembers an order of which no more is known than this.
+    pub fn remember_as(
+        &mut self,
+        sequence: u64,
+        (side, ordered): (Side, Quantity),
+        (state, filled, notional): (OrderState, Quantity, Notional),
+        trades: TradeIds,
+    ) {
+        self.changes = self.changes.saturating_add(1);
+        self.entries.push_back(Entry(sequence, side, ordered, state, filled, notional, trades));
+        while self.entries.len() > ORDERS_MAX || (self.entries.len() > 1 && self.trades() > TRADES_MAX) {
+            self.entries.pop_front();
         }
     }
 
     /// The order of this id as it was when it was closed; `None` if it is not remembered.
     pub fn get(&self, id: &ClientOrderId, now: Timestamp) -> Option<Order> {
         let Entry(_, side, quantity, state, filled, notional, trades) =
-            self.0.iter().find(|entry| entry.0 == id.sequence())?;
+            self.entries.iter().find(|entry| entry.0 == id.sequence())?;
         let mut order = Order::committed(id.clone(), *side, *quantity, None, now);
         (order.state, order.cumulative, order.filled, order.notional) = (*state, *filled, *filled, *notional);
         (order.trades, order.closed_with) = (trades.clone(), Some(*filled));
@@ -56,11 +76,20 @@ impl ClosedOrders {
 
     /// Forgets an order: it is open again.
     pub fn forget(&mut self, id: &ClientOrderId) {
-        self.0.retain(|entry| entry.0 != id.sequence());
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.0 != id.sequence());
+        if self.entries.len() != before {
+            self.changes = self.changes.saturating_add(1);
+        }
+    }
+
+    /// How often they have changed since they were made or read.
+    pub const fn changes(&self) -> u64 {
+        self.changes
     }
 
     fn trades(&self) -> usize {
-        self.0.iter().map(|entry| entry.6.len()).fold(0, usize::saturating_add)
+        self.entries.iter().map(|entry| entry.6.room()).fold(0, usize::saturating_add)
     }
 }
 
@@ -69,11 +98,16 @@ mod tests {
     use super::*;
     use crate::client_order_id::LedgerId;
 
-    fn closed(sequence: u64, trades: usize) -> Order {
+    fn id(sequence: u64) -> ClientOrderId {
         let ledger: LedgerId = "abc".parse().unwrap();
-        let id = ClientOrderId::new(ledger, sequence);
-        let mut order = Order::committed(id, Side::Buy, "2".parse().unwrap(), None, Timestamp::default());
-        order.trades = (0..trades).map(|trade| format!("{sequence}-{trade}")).collect();
+        ClientOrderId::new(ledger, sequence)
+    }
+
+    /// An order with so many trades, the ids of which do not count.
+    fn closed(sequence: u64, trades: usize) -> Order {
+        let mut order = Order::committed(id(sequence), Side::Buy, "2".parse().unwrap(), None, Timestamp::default());
+        let trades: Vec<_> = (0..trades).map(|trade| format!("{sequence}-{trade}")).collect();
+        order.trades = TradeIds::of_list("", trades);
         (order.state, order.filled) = (OrderState::Canceled, "1".parse().unwrap());
         order
     }
@@ -88,18 +122,15 @@ mod tests {
         for sequence in 1..=100 {
             orders.remember(&closed(sequence, 1));
         }
-        assert_eq!((orders.0.len(), remembers(&orders, 36), remembers(&orders, 37)), (64, false, true));
+        assert_eq!((orders.entries.len(), remembers(&orders, 36), remembers(&orders, 37)), (64, false, true));
         let saved = serde_json::to_string(&orders).unwrap();
         assert!(saved.len() < 64 * 60, "{} bytes", saved.len());
         let restored: ClosedOrders = serde_json::from_str(&saved).unwrap();
         let order = restored.get(&closed(100, 0).client_order_id, Timestamp::default()).unwrap();
-        assert_eq!(
-            (order.filled, order.closed_with, order.trades),
-            (order.cumulative, Some(order.filled), vec!["100-0".to_owned()])
-        );
+        assert_eq!((order.filled, order.closed_with, order.trades.len()), (order.cumulative, Some(order.filled), 1));
         orders.remember(&closed(101, 1_000));
         orders.remember(&closed(102, 2_000));
-        assert_eq!(orders.0.len(), 1, "the newest keeps its trades, whatever their number");
+        assert_eq!(orders.entries.len(), 1, "the newest keeps its trades, whatever their number");
     }
 
     #[test]
@@ -107,7 +138,7 @@ mod tests {
         let mut orders = ClosedOrders::default();
         orders.remember(&closed(1, 1));
         orders.remember(&closed(1, 2));
-        assert_eq!(orders.0.len(), 1);
+        assert_eq!(orders.entries.len(), 1);
         orders.forget(&closed(1, 0).client_order_id);
         assert!(!remembers(&orders, 1));
     }

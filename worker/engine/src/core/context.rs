@@ -1,0 +1,286 @@
+//! What a strategy sees and may do when it is called. Each action is judged at once and in turn: it sees what those
+//! before it changed. What is sent leaves with the step's other effects.
+
+use super::Effect;
+use super::scope::Scope;
+use crate::instrument::Instrument;
+use crate::messages::{OrderCommand, OrderStatus, Side, SignalSide, Tick};
+use crate::numbers::{Notional, NumberError, Price, Quantity};
+use crate::orders::{Cause, Funds, Order, Replaced};
+use crate::report::Decision;
+use crate::risk::{Approved, Denial, OrderCheck, Refusal, RiskState};
+use crate::strategy::{Intent, OrderKind};
+use crate::time::Timestamp;
+
+/// A callback of a strategy.
+pub struct Context<'a> {
+    scope: Scope<'a>,
+    tick: &'a Tick,
+    /// How often what was sent on this tick has already made news on it.
+    round: u32,
+    actions: u32,
+    held: Option<&'static str>,
+    acted: bool,
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("tick", &self.tick.sequence)
+            .field("actions", &self.actions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An order that may be sent.
+struct Proposed {
+    command: Approved<OrderCommand>,
+    replaces: Option<Replaced>,
+}
+
+/// How a callback ended where no order was proposed.
+pub(super) enum Ended {
+    /// A reason was given why nothing is done.
+    Held(&'static str),
+    /// Something was done, or was denied and is told.
+    Acted,
+    /// Nothing was said.
+    Silent,
+}
+
+impl<'a> Context<'a> {
+    /// How many actions a callback has.
+    pub const ACTIONS_MAX: u32 = 256;
+    /// How many rounds a tick has.
+    pub const ROUNDS_MAX: u32 = 16;
+
+    pub(super) const fn new(scope: Scope<'a>, tick: &'a Tick, round: u32) -> Self {
+        Self { scope, tick, round, actions: 0, held: None, acted: false }
+    }
+
+    pub(super) const fn end(self) -> Ended {
+        match (self.held, self.acted) {
+            (Some(reason), _) => Ended::Held(reason),
+            (None, true) => Ended::Acted,
+            (None, false) => Ended::Silent,
+        }
+    }
+
+    /// Event time.
+    pub const fn now(&self) -> Timestamp {
+        self.scope.turn.now
+    }
+
+    /// The market.
+    pub const fn instrument(&self) -> &Instrument {
+        &self.scope.config.instrument
+    }
+
+    /// The last tick; in `on_tick` the one that has arrived.
+    pub const fn tick(&self) -> &Tick {
+        self.tick
+    }
+
+    /// Coins held, those that orders reserve among them.
+    pub const fn position(&self) -> Quantity {
+        self.scope.state.ledger.base()
+    }
+
+    /// What is held and no order reserves.
+    pub fn available(&self) -> Result<Funds, NumberError> {
+        let ledger = &self.scope.state.ledger;
+        Funds { base: ledger.base(), quote: ledger.quote() }.minus(self.scope.state.orders.reserved())
+    }
+
+    /// What all is worth at the tick's price.
+    pub fn equity(&self) -> Result<Notional, NumberError> {
+        self.scope.state.ledger.equity_at(self.tick.price)
+    }
+
+    /// The orders that are not closed, by sequence.
+    pub fn orders(&self) -> impl ExactSizeIterator<Item = &Order> {
+        self.scope.state.orders.iter()
+    }
+
+    /// The order of this sequence; `None` once it is closed.
+    pub fn order(&self, sequence: u64) -> Option<&Order> {
+        self.scope.state.orders.get(sequence)
+    }
+
+    /// Whether an order is not closed.
+    pub fn has_open_orders(&self) -> bool {
+        !self.scope.state.orders.is_empty()
+    }
+
+    /// Which sides are allowed now. Advice: risk holds it on every order.
+    pub const fn permissions(&self) -> RiskState {
+        self.scope.state.risk
+    }
+
+    /// Says why nothing is done: a stable reason, for which [`Strategy::explain`](crate::strategy::Strategy::explain)
+    /// gives the words when they are needed.
+    pub const fn hold(&mut self, reason: &'static str) {
+        self.held = Some(reason);
+    }
+
+    /// Sends an order; gives its sequence, or why it was denied. A denial is counted and told.
+    pub fn place(&mut self, intent: Intent) -> Result<u64, Denial> {
+        let approved = self.may_send().and_then(|()| self.approve(&intent, Funds::NONE));
+        let admitted = approved.map(|command| Proposed { command, replaces: None });
+        self.conclude(intent, admitted)
+    }
+
+    /// Cancels an order. Of one that is closed, or is being cancelled, nothing is sent.
+    pub fn cancel(&mut self, sequence: u64) {
+        self.acted = true;
+        let Some(order) = self.scope.state.orders.get(sequence).filter(|order| !order.state.is_final()) else {
+            self.scope.state.late_cancels = self.scope.state.late_cancels.saturating_add(1);
+            return;
+        };
+        let side = order.side;
+        match self.count_action() {
+            Ok(()) => self.scope.cancel(sequence, Cause::of(self.tick)),
+            Err(refusal) => self.tell_denied(side, 0, &refusal, &format!("cancel of order {sequence}")),
+        }
+    }
+
+    /// Sends an order in the place of another; gives the new one's sequence, or why it was denied and the old one stays.
+    /// What the old one reserves is free for it. It is placed only if of the old one no more trades than is known here.
+    pub fn replace(&mut self, of: u64, intent: Intent) -> Result<u64, Denial> {
+        let admitted = self.may_send().and_then(|()| self.approve_replacement(of, &intent));
+        let admitted = self.conclude(intent, admitted);
+        if admitted.is_ok() {
+            let cause = Cause::of(self.tick);
+            if let Some(order) = self.scope.state.orders.marked(of) {
+                order.cancel = Some(cause);
+            }
+        }
+        admitted
+    }
+
+    fn approve_replacement(&mut self, of: u64, intent: &Intent) -> Result<Proposed, Refusal> {
+        let orders = &self.scope.state.orders;
+        let open = orders.get(of).filter(|order| !order.state.is_final());
+        let Some((id, known_quantity)) = open.map(|order| (order.client_order_id.clone(), order.filled)) else {
+            let message = format!("order {of}, which it should replace, is closed");
+            return Err(Refusal::new(Denial::NothingToReplace, message));
+        };
+        let shared = orders.shared_with_replacement(of)?;
+        let replaces = shared.map(|_| Replaced { sequence: of, known_quantity, raced: false });
+        let command = self.approve(intent, shared.unwrap_or(Funds::NONE))?.in_place_of(id, known_quantity);
+        Ok(Proposed { command, replaces })
+    }
+
+    /// Whether one more order may be sent in this callback and in this round.
+    fn may_send(&mut self) -> Result<(), Refusal> {
+        self.count_action()?;
+        if self.round > Self::ROUNDS_MAX {
+            let message = format!("orders of one tick have made news {} times on it", Self::ROUNDS_MAX);
+            return Err(Refusal::new(Denial::TooManyRounds, message));
+        }
+        Ok(())
+    }
+
+    fn count_action(&mut self) -> Result<(), Refusal> {
+        if self.actions >= Self::ACTIONS_MAX {
+            let message = format!("{} orders, cancels and replacements are sent at once already", Self::ACTIONS_MAX);
+            return Err(Refusal::new(Denial::TooManyActions, message));
+        }
+        self.actions = self.actions.saturating_add(1);
+        Ok(())
+    }
+
+    /// With `shared`, what an order that it replaces may take, as if it were free.
+    fn approve(&mut self, intent: &Intent, shared: Funds) -> Result<Approved<OrderCommand>, Refusal> {
+        let Some(sequence) = self.scope.next_sequence() else {
+            return Err(Refusal::new(Denial::Halted, "no order id is left".to_owned()));
+        };
+        let available = self.available()?.plus(shared)?;
+        let Scope { config, state, turn } = &mut self.scope;
+        let check = OrderCheck {
+            strategy: &config.name,
+            ledger_id: &config.ledger,
+            sequence,
+            instrument: &config.instrument,
+            terms: state.orders.terms(),
+            available,
+            risk: &config.risk,
+            state: state.risk,
+            desired: state.desired,
+            ledger: &state.ledger,
+            tick: self.tick,
+            now: turn.now,
+        };
+        check.approve(intent, &mut state.rate)
+    }
+
+    fn conclude(&mut self, intent: Intent, admitted: Result<Proposed, Refusal>) -> Result<u64, Denial> {
+        match admitted {
+            Ok(proposed) => {
+                self.acted = true;
+                Ok(self.send(intent, proposed))
+            }
+            Err(refusal) => {
+                self.deny(&intent, &refusal);
+                Err(refusal.denial)
+            }
+        }
+    }
+
+    fn send(&mut self, intent: Intent, proposed: Proposed) -> u64 {
+        let Proposed { command, replaces } = proposed;
+        let sequence = command.get().sequence;
+        // A cancel never comes this way.
+        if let Some(order) = command.get().kind.order() {
+            let id = command.get().client_order_id.clone();
+            let (cause, now) = (Cause::of(self.tick), self.now());
+            self.scope.state.sequence = sequence;
+            self.scope.put(Order { replaces, ..Order::ordered(id, order, intent.tag, cause, now) });
+            let side = match order.side {
+                Side::Buy => SignalSide::Buy,
+                Side::Sell => SignalSide::Sell,
+            };
+            let Scope { config, state, turn } = &mut self.scope;
+            state.decision = Decision::new(intent.reason, intent.message);
+            intent.reason.clone_into(&mut state.told);
+            turn.signal(config, side, order.price, &state.decision);
+        }
+        self.scope.turn.effects.push(Effect::Command(command));
+        sequence
+    }
+
+    fn deny(&mut self, intent: &Intent, refusal: &Refusal) {
+        if matches!(refusal.denial, Denial::Paused | Denial::Stopped) {
+            // What a human wants is shown as that, not as an order that was denied.
+            self.held = Some("");
+            return;
+        }
+        self.acted = true;
+        // What binds all that is done at once is told once for its side, not once for each mark.
+        let tag = if refusal.denial.is_of_callback() { 0 } else { intent.tag };
+        let wanted = format!("at {} ({})", self.price_of(intent), intent.message);
+        self.tell_denied(intent.side, tag, refusal, &wanted);
+    }
+
+    /// What is not sent is counted and told when the reason differs from the last one of its side and mark: never once a
+    /// tick. Why the last tick led to no order is shown in any case.
+    fn tell_denied(&mut self, side: Side, tag: u32, refusal: &Refusal, wanted: &str) {
+        let message = format!("{side} {wanted}: {}.", refusal.message);
+        let decision = Decision::new(refusal.denial.as_str(), message);
+        if self.scope.state.denials.is_told(side, tag, &decision.reason) {
+            self.scope.state.decision = decision;
+        } else {
+            self.scope.state.counts.deny(&decision.reason);
+            self.scope.conclude(OrderStatus::Denied, decision);
+        }
+    }
+
+    /// The price that an intent speaks of.
+    fn price_of(&self, intent: &Intent) -> Price {
+        let tick_size = self.instrument().tick_size;
+        match intent.kind {
+            OrderKind::Marketable { .. } => self.tick.best(intent.side).shown_in(tick_size),
+            OrderKind::Limit { price, .. } => price,
+        }
+    }
+}

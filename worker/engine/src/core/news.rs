@@ -1,0 +1,122 @@
+//! What is told of orders, and when: news of the coming tick is booked at once, but told to the strategy only once that
+//! tick's limits are judged. So the strategy is told in the same order, whether it runs beside its venue or far from it.
+
+use serde::{Deserialize, Serialize};
+
+use super::context::{Context, Ended};
+use super::scope::Scope;
+use super::state::VERSION;
+use super::turn::Turn;
+use super::{Effect, Engine};
+use crate::messages::{OrderStatus, StateSnapshot, Tick};
+use crate::orders::Order;
+use crate::report::Decision;
+use crate::strategy::{DesiredState, OrderEvent, OrderNews, Outcome};
+
+/// How and why an order ended before all of it had traded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct End {
+    pub status: OrderStatus,
+    pub decision: Decision,
+}
+
+/// One thing to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum News {
+    /// An order goes on.
+    Open(OrderEvent),
+    /// An order is closed; outsiders get a snapshot after it.
+    Closed(OrderEvent, Option<End>),
+    /// An order is closed whose end was told before, or cannot be told.
+    Snapshot,
+}
+
+impl News {
+    pub fn of(order: &Order, news: OrderNews) -> Self {
+        Self::Open(event(order, news))
+    }
+
+    pub fn closed(order: &Order, outcome: Outcome, end: Option<End>) -> Self {
+        Self::Closed(event(order, OrderNews::Closed(outcome)), end)
+    }
+
+    pub const fn snapshot() -> Self {
+        Self::Snapshot
+    }
+}
+
+fn event(order: &Order, news: OrderNews) -> OrderEvent {
+    OrderEvent { order: order.sequence(), tag: order.tag, side: order.side, time: order.time, news }
+}
+
+impl Engine {
+    /// Tells news that came with word of what the venue has matched; keeps that of the coming tick.
+    pub(super) fn tell(&mut self, turn: &mut Turn, matched: Option<u64>, news: Vec<News>) {
+        let taken = self.state.last_tick.as_ref();
+        if taken.is_none_or(|last| matched.is_some_and(|matched| matched > last.sequence)) {
+            self.state.news.extend(news);
+            return;
+        }
+        for one in news {
+            self.tell_one(turn, None, one);
+        }
+    }
+
+    /// Tells what was kept for this tick.
+    pub(super) fn tell_kept(&mut self, turn: &mut Turn, tick: &Tick) {
+        for news in std::mem::take(&mut self.state.news) {
+            self.tell_one(turn, Some(tick), news);
+        }
+    }
+
+    /// As of `tick`, or else of the last one taken.
+    fn tell_one(&mut self, turn: &mut Turn, tick: Option<&Tick>, news: News) {
+        match news {
+            News::Open(event) => self.ask(turn, tick, &event),
+            News::Closed(event, end) => {
+                self.ask(turn, tick, &event);
+                if let Some(End { status, decision }) = end {
+                    // The resource shows that it is paused or stopped; why its order ended is told beside it.
+                    if self.state.desired == DesiredState::Running {
+                        self.scope(turn).conclude(status, decision);
+                    } else {
+                        turn.outcome(&self.config, status, &decision);
+                    }
+                }
+                self.publish_snapshot(turn);
+            }
+            News::Snapshot => self.publish_snapshot(turn),
+        }
+    }
+
+    fn ask(&mut self, turn: &mut Turn, tick: Option<&Tick>, event: &OrderEvent) {
+        // Only for as long as the strategy looks at it beside the state.
+        let taken = if tick.is_some() { None } else { self.state.last_tick.take() };
+        let Some(seen) = tick.or(taken.as_ref()) else { return };
+        let scope = Scope { config: &self.config, state: &mut self.state, turn };
+        let mut context = Context::new(scope, seen, self.round);
+        self.strategy.on_order(event, &mut context);
+        let ended = context.end();
+        if taken.is_some() {
+            self.state.last_tick = taken;
+        }
+        match ended {
+            Ended::Held(reason) => self.hold(turn, reason),
+            Ended::Acted | Ended::Silent => {}
+        }
+    }
+
+    /// A state that cannot be saved is told by whoever commits it, and stops there.
+    fn publish_snapshot(&self, turn: &mut Turn) {
+        let state = self.whole(false).and_then(|whole| Ok(serde_json::to_value(whole)?));
+        if let Ok(state) = state {
+            turn.effects.push(Effect::Snapshot(StateSnapshot {
+                strategy: self.config.name.clone(),
+                ledger: self.config.ledger.clone(),
+                version: VERSION,
+                state,
+                time: turn.now,
+            }));
+        }
+    }
+}

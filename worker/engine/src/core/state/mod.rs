@@ -1,0 +1,375 @@
+//! All that an engine remembers, and its saved form: as one document, or as fields of a record of which a commit writes
+//! those that changed. This version and the one before are read.
+
+mod v1;
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Config;
+use super::denials::Denials;
+use super::news::News;
+use super::sequence::Gap;
+use crate::ledger::Ledger;
+use crate::messages::{AlertKind, Tick};
+use crate::numbers::{Notional, NumberError, Price, Ratio};
+use crate::orders::{ClosedOrders, OpenOrders, Order, Terms};
+use crate::report::{Decision, OrderCounts, RecentTrade};
+use crate::risk::{OrderRate, RiskState};
+use crate::running_hash::RunningHash;
+use crate::strategy::{DesiredState, StrategyError};
+use crate::time::Timestamp;
+
+/// The version of the saved form.
+pub(super) const VERSION: u32 = 2;
+
+/// Field of a record: the state, but for what has fields of its own.
+const ENGINE: &str = "engine";
+/// Field of a record: what the strategy remembers.
+const STRATEGY: &str = "strategy";
+/// Field of a record: the newest closed orders.
+const CLOSED: &str = "closed";
+/// Fields of a record, one for each open order: this and its sequence.
+const ORDER: &str = "order:";
+
+/// Why saved state could not be taken up.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// It was written by a newer program.
+    #[error("the state has version {found}, this program reads up to {VERSION}; run the newer image")]
+    NewerVersion {
+        /// The state's version.
+        found: u64,
+    },
+    /// It is not there.
+    #[error("the record has no field {ENGINE}")]
+    Missing,
+    /// It does not read.
+    #[error("the saved state does not read: {0}")]
+    Broken(#[from] serde_json::Error),
+    /// A field of the record does not read.
+    #[error("field {name} of the record does not read: {source}")]
+    Field {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The strategy's part does not read.
+    #[error(transparent)]
+    Strategy(#[from] StrategyError),
+    /// What its orders reserve is out of range.
+    #[error("what the saved orders reserve cannot be counted: {0}")]
+    Reserved(NumberError),
+    /// Its books, of more digits than are kept now, do not add up in the digits that are.
+    #[error("the saved ledger cannot be rounded to {PLACES} digits after the point: {0}")]
+    Digits(#[from] NumberError),
+}
+
+impl RestoreError {
+    /// Names the field that does not read.
+    fn in_field(self, name: &str) -> Self {
+        match self {
+            Self::Broken(source) => Self::Field { name: name.to_owned(), source },
+            other @ (Self::NewerVersion { .. }
+            | Self::Missing
+            | Self::Field { .. }
+            | Self::Strategy(_)
+            | Self::Reserved(_)
+            | Self::Digits(_)) => other,
+        }
+    }
+}
+
+/// What of the state a commit must write, as fields of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// Fields to set, each as JSON.
+    pub set: Vec<(String, String)>,
+    /// Fields to remove.
+    pub delete: Vec<String>,
+}
+
+/// Why the state could not be put into its saved form. Nothing may then be committed in its place.
+#[derive(Debug, thiserror::Error)]
+#[error("the state cannot be saved: {0}")]
+pub struct SnapshotError(#[from] serde_json::Error);
+
+/// Parameters that were judged: they stay judged at this price, however often the process dies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Judged {
+    /// Their SHA-256.
+    pub parameters: String,
+    /// The price of the first tick under them.
+    pub price: Price,
+}
+
+/// All that an engine remembers but what its strategy does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct State {
+    /// Version of this form.
+    pub version: u32,
+    /// The books.
+    pub ledger: Ledger,
+    /// Orders that are not closed, or closed ones of which more has traded, by the venue's word, than is booked.
+    #[serde(skip)]
+    pub orders: OpenOrders,
+    /// The newest closed orders.
+    #[serde(skip)]
+    pub closed: ClosedOrders,
+    /// News of orders on the coming tick: booked, and told to the strategy once that tick's limits are judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub news: Vec<News>,
+    /// The highest order sequence used.
+    pub sequence: u64,
+    /// Orders of the last minute.
+    pub rate: OrderRate,
+    /// Which sides are allowed.
+    pub risk: RiskState,
+    /// Why it is halted; absent while it is not, and in a state that the release before halted for its ledger.
+    #[serde(default)]
+    pub halt: Option<AlertKind>,
+    /// Where a human wants it to be.
+    pub desired: DesiredState,
+    /// How many ticks were taken.
+    pub ticks: u64,
+    /// The last tick taken.
+    pub last_tick: Option<Tick>,
+    /// What was missing before one of the ticks taken; the newest.
+    #[serde(default)]
+    pub gap: Option<Gap>,
+    /// Whether ticks come that were delivered before.
+    #[serde(default)]
+    pub behind: bool,
+    /// Event time of the last event.
+    pub as_of: Timestamp,
+    /// Why an order of each side and mark was last denied before it was sent.
+    #[serde(default)]
+    pub denials: Denials,
+    /// Ended orders by how they ended.
+    pub counts: OrderCounts,
+    /// Trades booked.
+    #[serde(default)]
+    pub trades: u64,
+    /// The hash of these trades; absent where the release before booked some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trades_hash: Option<RunningHash>,
+    /// Updates that could not be.
+    pub anomalies: u64,
+    /// Cancels of orders that were closed already: nothing was sent.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub late_cancels: u64,
+    /// The newest trades, newest first.
+    pub recent_trades: Vec<RecentTrade>,
+    /// Why it acted or did not, last.
+    pub decision: Decision,
+    /// The reason that was published last: an order that is denied once more is shown, but not told.
+    #[serde(default)]
+    pub told: String,
+    /// All that it was halted for. Under the name of the release before, which kept warnings about parameters here too.
+    #[serde(rename = "warnings")]
+    pub halts: Vec<AlertKind>,
+    /// The warnings about parameters that were told last: what stays as it is, is not told again after a restart.
+    #[serde(default)]
+    pub warned: Vec<AlertKind>,
+    /// What was judged last, and at which price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
+    /// The highest equity so far.
+    pub peak: Notional,
+    /// The deepest fall from a peak, as a share of it.
+    pub deepest_fall: Ratio,
+}
+
+/// A state, and what its strategy remembers.
+#[derive(Debug)]
+pub(super) struct Saved {
+    pub state: State,
+    pub strategy: Value,
+}
+
+/// What a strategy holds, by the fields of its record, for who does not know what it trades by.
+#[derive(Debug)]
+pub struct SavedBooks {
+    /// Its books.
+    pub ledger: Ledger,
+    /// Its open orders, by sequence.
+    pub orders: Vec<Order>,
+    /// The highest order sequence that it used.
+    pub highest_order: u64,
+}
+
+impl SavedBooks {
+    /// Reads fields of a record, as [`Engine::restore_fields`](super::Engine::restore_fields) does.
+    pub fn read<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, RestoreError> {
+        let Saved { state, .. } = Saved::read_fields(fields)?;
+        let orders = state.orders.iter().cloned().collect();
+        Ok(Self { ledger: state.ledger, orders, highest_order: state.sequence })
+    }
+}
+
+/// A state as one document. Outsiders keep many of them, so what only later news is judged by, most of the bytes, stays
+/// out of theirs.
+#[derive(Serialize)]
+pub(super) struct Whole<'a> {
+    #[serde(flatten)]
+    pub state: &'a State,
+    pub orders: &'a OpenOrders,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed: Option<&'a ClosedOrders>,
+    pub strategy: Value,
+}
+
+/// Digits after the point that money is kept with.
+const PLACES: usize = 18;
+
+/// Whether one of the amounts in `ledger` has more digits after the point than are kept. The release that kept 28 wrote
+/// them only with data finer than its rules.
+fn has_more_digits(ledger: &Value) -> bool {
+    let is_long = |amount: &Value| {
+        let fraction = amount.as_str().and_then(|text| text.split_once('.'));
+        fraction.is_some_and(|(_, fraction)| fraction.len() > PLACES)
+    };
+    ledger.as_object().is_some_and(|fields| fields.values().any(is_long))
+}
+
+impl State {
+    pub fn new(config: &Config) -> Self {
+        Self {
+            version: VERSION,
+            ledger: Ledger::new(config.instrument.symbol.clone(), config.base, config.quote),
+            orders: OpenOrders::new(Terms::of(&config.fees)),
+            closed: ClosedOrders::default(),
+            news: Vec::new(),
+            sequence: 0,
+            rate: OrderRate::default(),
+            risk: RiskState::AllowAll,
+            halt: None,
+            desired: config.desired,
+            ticks: 0,
+            last_tick: None,
+            gap: None,
+            behind: false,
+            as_of: Timestamp::default(),
+            denials: Denials::default(),
+            counts: OrderCounts::default(),
+            trades: 0,
+            trades_hash: Some(RunningHash::default()),
+            anomalies: 0,
+            late_cancels: 0,
+            recent_trades: Vec::new(),
+            decision: Decision::waiting(),
+            told: Decision::waiting().reason,
+            halts: Vec::new(),
+            warned: Vec::new(),
+            judged: None,
+            peak: Notional::ZERO,
+            deepest_fall: Ratio::ZERO,
+        }
+    }
+}
+
+impl Saved {
+    /// Reads a whole document.
+    pub fn read(saved: &Value) -> Result<Self, RestoreError> {
+        let found = saved.get("version").and_then(Value::as_u64).unwrap_or(0);
+        if found > u64::from(VERSION) {
+            return Err(RestoreError::NewerVersion { found });
+        }
+        if found == u64::from(VERSION) {
+            let part = |name: &str| saved.get(name).unwrap_or(&Value::Null);
+            let mut state = State::deserialize(saved)?;
+            state.orders = OpenOrders::saved(Vec::<Order>::deserialize(part("orders"))?);
+            state.closed = Option::deserialize(part("closed"))?.unwrap_or_default();
+            return Ok(Self { state, strategy: part("strategy").clone() });
+        }
+        let mut read = Self::from(v1::StateV1::deserialize(saved)?);
+        if saved.get("ledger").is_some_and(has_more_digits) {
+            read.state.ledger.settle_rounding()?;
+        }
+        Ok(read)
+    }
+
+    /// Reads fields of a record; others than the state's are left out. A record of the release before has one field.
+    pub fn read_fields<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, RestoreError> {
+        let (mut engine, mut strategy, mut closed, mut orders) = (None, Value::Null, None, Vec::<Order>::new());
+        let mut stored = BTreeSet::new();
+        for (name, text) in fields {
+            match name {
+                ENGINE => engine = Some(read_field::<Value>(name, text)?),
+                STRATEGY => strategy = read_field(name, text)?,
+                CLOSED => closed = Some(read_field(name, text)?),
+                _ => {
+                    if let Some(sequence) = name.strip_prefix(ORDER).and_then(|sequence| sequence.parse().ok()) {
+                        orders.push(read_field(name, text)?);
+                        stored.insert(sequence);
+                    }
+                }
+            }
+        }
+        let engine = engine.ok_or(RestoreError::Missing)?;
+        if engine.get("version").and_then(Value::as_u64) != Some(u64::from(VERSION)) {
+            return Self::read(&engine).map_err(|error| error.in_field(ENGINE));
+        }
+        let mut state = State::deserialize(&engine).map_err(|source| RestoreError::Broken(source).in_field(ENGINE))?;
+        (state.orders, state.closed) = (OpenOrders::saved(orders), closed.unwrap_or_default());
+        state.orders.are_stored(stored);
+        Ok(Self { state, strategy })
+    }
+}
+
+fn read_field<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, RestoreError> {
+    serde_json::from_str(text).map_err(|source| RestoreError::Broken(source).in_field(name))
+}
+
+/// Which parts of the state a record holds as they are. Never saved: after a start all is written once.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    strategy: Option<String>,
+    closed: Option<u64>,
+    /// The same, of changes that are being committed.
+    next: Option<(String, u64)>,
+}
+
+impl Stored {
+    /// What has changed since the last commit that was stored.
+    pub fn changes(&mut self, state: &State, strategy: &Value) -> Result<Changes, SnapshotError> {
+        let mut changes = Changes::default();
+        changes.set.push((ENGINE.to_owned(), serde_json::to_string(state)?));
+        let strategy = serde_json::to_string(strategy)?;
+        if self.strategy.as_ref() != Some(&strategy) {
+            changes.set.push((STRATEGY.to_owned(), strategy.clone()));
+        }
+        let closed = state.closed.changes();
+        if self.closed != Some(closed) {
+            changes.set.push((CLOSED.to_owned(), serde_json::to_string(&state.closed)?));
+        }
+        for (sequence, order) in state.orders.changed() {
+            let name = format!("{ORDER}{sequence}");
+            match order {
+                Some(order) => changes.set.push((name, serde_json::to_string(order)?)),
+                None => changes.delete.push(name),
+            }
+        }
+        self.next = Some((strategy, closed));
+        Ok(changes)
+    }
+
+    /// The changes that were given last are stored.
+    pub fn committed(&mut self, state: &mut State) {
+        if let Some((strategy, closed)) = self.next.take() {
+            (self.strategy, self.closed) = (Some(strategy), Some(closed));
+            state.orders.committed();
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
+}
