@@ -7,10 +7,11 @@ mod bench;
 
 use engine::Effect;
 use engine::Engine;
-use engine::messages::{AlertKind, OrderStatus, OrderUpdate, SignalSide};
+use engine::messages::{AlertKind, OrderStatus, OrderUpdate};
 use engine::numbers::Quantity;
 use engine::report::Trade;
 use engine::running_hash::RunningHash;
+use engine::testkit::{alerts, holds};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -18,23 +19,6 @@ use serde_json::{Value, json};
 use bench::{Market, USUAL, cases, commands, config, news, restore, start, step_tick, step_update, tick};
 
 const FEES: Market = Market { taker_percent: "0.1", ..USUAL };
-
-/// The reasons of the holds that were published.
-fn holds(effects: &[Effect]) -> Vec<String> {
-    let told = |effect: &Effect| match effect {
-        Effect::Signal(signal) => (signal.side == SignalSide::Hold).then(|| signal.reason.clone()),
-        Effect::Command(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) | Effect::Poison(_) => None,
-    };
-    effects.iter().filter_map(told).collect()
-}
-
-fn alerts(effects: &[Effect]) -> Vec<AlertKind> {
-    let told = |effect: &Effect| match effect {
-        Effect::Alert(alert) => Some(alert.kind),
-        Effect::Command(_) | Effect::Position(_) | Effect::Signal(_) | Effect::Snapshot(_) | Effect::Poison(_) => None,
-    };
-    effects.iter().filter_map(told).collect()
-}
 
 fn at(engine: &mut Engine, sequence: u64, price: &str) -> Vec<Effect> {
     step_tick(engine, &tick(sequence, price.parse().unwrap()))
