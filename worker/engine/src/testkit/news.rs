@@ -117,9 +117,8 @@ pub fn order_of(command: &OrderCommand) -> Option<&NewOrder> {
 
 /// The commands among effects.
 pub fn commands(effects: &[Effect]) -> Vec<OrderCommand> {
-    let command = |effect: &Effect| match effect {
-        Effect::Command(command) => Some(command.get().clone()),
-        Effect::Signal(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) | Effect::Poison(_) => None,
+    let command = |effect: &Effect| {
+        if let Effect::Command(command) = effect { Some(command.get().clone()) } else { None }
     };
     effects.iter().filter_map(command).collect()
 }
