@@ -36,10 +36,11 @@ impl Market {
                 continue;
             }
             traded = traded.plus(part).expect("no more trades than was ordered");
-            let better = tick * Decimal::from(news.len() - 1);
+            let number = news.len() - 1;
+            let better = tick * Decimal::from(number);
             let price = if order.side == Side::Buy { limit - better } else { limit + better };
             let fill = self.fill(command, part, Price::new(price).expect("a price above 0"));
-            let trade_id = format!("{}-{}", command.client_order_id, news.len());
+            let trade_id = format!("{}-{number}", command.client_order_id);
             let all = if traded == order.quantity { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
             let fill = Fill { trade_id, cumulative_quantity: traded, ..fill };
             news.push(OrderUpdate { status: all, ..filled(fill) });
@@ -69,7 +70,7 @@ pub(super) fn fill(fees: &Fees, command: &OrderCommand, quantity: Quantity, pric
         ledger: command.ledger.clone(),
         client_order_id: command.client_order_id.clone(),
         venue_order_id: "1".to_owned(),
-        trade_id: format!("{}-1", command.client_order_id),
+        trade_id: format!("{}-0", command.client_order_id),
         symbol,
         side: order.side,
         quantity,
