@@ -11,7 +11,7 @@ use engine::messages::{AlertKind, OrderStatus, OrderUpdate};
 use engine::numbers::Quantity;
 use engine::report::Trade;
 use engine::running_hash::RunningHash;
-use engine::testkit::{alerts, holds};
+use engine::testkit::{Bench, alerts, holds};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -169,6 +169,25 @@ fn each_order_that_ends_untraded_is_counted_and_told_once() {
         }
         assert_eq!((told, counts(&engine)), (vec!["Why".to_owned(), "Why".to_owned()], counted), "{status:?}");
     }
+}
+
+/// A position is told with each trade, at the average of what its coins cost; without coins there is none.
+#[test]
+fn a_position_is_told_with_what_its_coins_cost() {
+    let market = Market { min_notional: "0", ..USUAL };
+    let mut config = market.config(&json!({"basePrice": 600, "quantity": "1", "minTradeIntervalSeconds": 0}));
+    config.base = "1".parse().unwrap();
+    config.risk = serde_json::from_value(json!({"minPositionPercent": 0})).unwrap();
+    let mut bench = Bench::grid(&market, config);
+    // The coin that it had at 600, sold; another one bought, and a second.
+    bench.run("600 615 612.50 580 590 570 575".split(' '));
+    let told = |effect: &Effect| {
+        let Effect::Position(position) = effect else { return None };
+        Some((position.quantity.to_string(), position.average_price.map(|price| price.to_string())))
+    };
+    let told: Vec<_> = bench.effects.iter().filter_map(told).collect();
+    let at = |quantity: &str, price: &str| (quantity.to_owned(), Some(price.to_owned()));
+    assert_eq!(told, [("0".to_owned(), None), at("1", "590"), at("2", "582.5")]);
 }
 
 #[test]
