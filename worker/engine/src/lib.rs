@@ -17,6 +17,8 @@ pub mod report;
 pub mod risk;
 pub mod running_hash;
 pub mod strategy;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 pub mod time;
 pub mod validation;
 

@@ -108,7 +108,7 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
         conditions: conditions(state, reason, message, generation, &time),
         report,
     };
-    Ok(Ended { engine: engine(place, record.map(|record| &record.fields), registry)?, place: place.clone(), status })
+    Ok(Ended { engine: engine(place, record.map(|record| &*record.fields), registry)?, place: place.clone(), status })
 }
 
 fn engine(place: &Place<StrategySpec>, saved: Option<&Fields>, registry: &Registry) -> Result<Option<Engine>, Failure> {

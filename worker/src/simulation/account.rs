@@ -10,6 +10,8 @@ use bus::{
 use engine::client_order_id::ClientOrderId;
 use engine::messages::{Inbox, Tick};
 use engine::strategy::{DesiredState, Registry};
+use engine::testkit::Market;
+use engine::time::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -34,6 +36,8 @@ pub(crate) struct Role {
     /// Without it the role would take itself for asked to stop.
     alive: watch::Sender<bool>,
     pub epoch: u64,
+    /// Starts its successor.
+    start: fn(&Account, u64) -> Self,
 }
 
 impl Role {
@@ -47,6 +51,16 @@ impl Role {
         match self.future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(ended) => Some(ended),
             Poll::Pending => None,
+        }
+    }
+
+    /// Lets it go on until it waits. Stopped at a commit it has crashed, and its successor of the next epoch takes over.
+    pub fn go_on(&mut self, account: &Account) {
+        if let Some(ended) = self.step() {
+            panic!("it ended: {ended:?}");
+        }
+        if account.bus.take_stopped().is_some() {
+            *self = (self.start)(account, self.epoch + 1);
         }
     }
 }
@@ -230,20 +244,20 @@ impl Account {
         let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
         let exchange = self.exchange.clone();
         let future = Box::pin(async move { gateway::run_with(runtime, &spec, || exchange.clone()).await });
-        Role { future, alive, epoch }
+        Role { future, alive, epoch, start: Self::start_gateway }
     }
 
     /// The gateway of the paper venue, which keeps its orders in the gateway's record.
     pub fn start_paper_gateway(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("gateway", &self.gateway_ledger, epoch);
         let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
-        Role { future: Box::pin(gateway::run(runtime, spec)), alive, epoch }
+        Role { future: Box::pin(gateway::run(runtime, spec)), alive, epoch, start: Self::start_paper_gateway }
     }
 
     pub fn start_worker(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("strategy", &self.ledger, epoch);
         let future = Box::pin(strategy::run(runtime, self.spec.clone(), Registry::standard()));
-        Role { future, alive, epoch }
+        Role { future, alive, epoch, start: Self::start_worker }
     }
 }
 
@@ -269,9 +283,7 @@ fn spec(latency_ms: u32) -> StrategySpec {
 
 /// A tick of BNB at a price in cents, without quotes.
 pub(crate) fn tick(sequence: u64, cents: i64, now: i64) -> Tick {
-    let value = json!({
-        "symbol": "BNB/USDT", "price": rust_decimal::Decimal::new(cents, 2).normalize().to_string(), "volume": "1",
-        "time": now, "received": now, "sequence": sequence,
-    });
-    serde_json::from_value(value).unwrap()
+    let now = Timestamp::from_millis(now);
+    let price = rust_decimal::Decimal::new(cents, 2).to_string();
+    Tick { time: Some(now), received: now, ..Market::USUAL.tick(sequence, &price) }
 }

@@ -34,12 +34,7 @@ impl Bench {
 
     fn run(&mut self) {
         for _ in 0..30 {
-            if let Some(ended) = self.gateway.step() {
-                panic!("the gateway ended: {ended:?}");
-            }
-            if self.account.bus.take_stopped().is_some() {
-                self.gateway = self.account.start_paper_gateway(self.gateway.epoch + 1);
-            }
+            self.gateway.go_on(&self.account);
             self.account.bus.clock().advance(1_000);
         }
     }
