@@ -11,6 +11,7 @@ use engine::{Config, strategy::DesiredState};
 use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::account::RestingFills;
 use crate::{Amounts, TradingAccountSpec, TradingStrategySpec};
 
 /// The account a strategy trades on.
@@ -239,6 +240,11 @@ impl AccountSpec {
     /// The venue's latency.
     pub fn latency_ms(&self) -> u32 {
         self.spec.venue.paper.as_ref().map_or(0, |paper| paper.latency_ms)
+    }
+
+    /// When an order that waits in the book trades on a tick without quotes.
+    pub fn resting_fills(&self) -> RestingFills {
+        self.spec.venue.paper.as_ref().map_or_else(RestingFills::default, |paper| paper.resting_fills)
     }
 
     /// The name of the account's market data in keys: a replay belongs to one account.

@@ -18,7 +18,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use market::{ACCOUNT, Wave, manifest, strategy, wave};
+pub use market::{ACCOUNT, Wave, manifest, quoter, strategy, wave};
 pub use process::RoleProcess;
 pub use stage::{Actor, Stage};
 pub use store::{Entry, Store};
@@ -48,6 +48,8 @@ pub struct Scene {
     directory: TempDir,
     manifest: PathBuf,
     data: PathBuf,
+    /// The program that is run; the stock worker where none is named.
+    program: Option<PathBuf>,
 }
 
 /// How a role is started: a line that `worker ledger create` prints.
@@ -66,11 +68,25 @@ impl Scene {
     /// A scene whose replay names the data file `name`.
     pub fn with_file(manifest: &str, name: &str, data: &[u8]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
-        let scene =
-            Self { manifest: directory.path().join("manifest.yaml"), data: directory.path().join(name), directory };
+        let scene = Self {
+            manifest: directory.path().join("manifest.yaml"),
+            data: directory.path().join(name),
+            directory,
+            program: None,
+        };
         fs::write(&scene.manifest, manifest).expect("the manifest can be written");
         fs::write(&scene.data, data).expect("the data can be written");
         scene
+    }
+
+    /// The same, run by another program than the stock worker: one with strategies of its own.
+    #[must_use]
+    pub fn run_by(self, program: &str) -> Self {
+        Self { program: Some(program.into()), ..self }
+    }
+
+    fn program(&self) -> PathBuf {
+        self.program.clone().unwrap_or_else(worker_binary)
     }
 
     /// The manifest's path.
@@ -118,7 +134,7 @@ impl Scene {
 
     /// Runs the worker to its end.
     pub fn worker(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(worker_binary());
+        let mut command = Command::new(self.program());
         command.args(arguments).current_dir(self.directory.path()).stdin(Stdio::null());
         command.output().expect("the worker starts")
     }
@@ -133,7 +149,7 @@ impl Scene {
     /// Starts a role in a shell that has done `setup` first, such as `ulimit -n 64`.
     pub fn start_after(&self, setup: &str, launch: &Launch) -> RoleProcess {
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("{setup}; exec \"$@\""), "sh"]).arg(worker_binary()).arg(&launch.role);
+        command.args(["-c", &format!("{setup}; exec \"$@\""), "sh"]).arg(self.program()).arg(&launch.role);
         command.args(launch.options.iter().flat_map(|(name, value)| [name, value]));
         self.spawn_command(&launch.owner(), command)
     }
@@ -145,7 +161,7 @@ impl Scene {
 
     /// Starts the worker with its log in a file of that name, and its stdout in another.
     pub fn spawn(&self, name: &str, arguments: &[String]) -> RoleProcess {
-        let mut command = Command::new(worker_binary());
+        let mut command = Command::new(self.program());
         command.args(arguments);
         self.spawn_command(name, command)
     }

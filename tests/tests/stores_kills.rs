@@ -1,8 +1,8 @@
 //! Separate processes on a real Redis, killed, doubled, frozen and robbed of their store: the trades stay those of
 //! `backtest`, or nobody trades on.
 //!
-//! `replays` is the undisturbed ground, `kills` the random kills, `fencing` two processes of one record, `lost` a
-//! Redis that was emptied.
+//! `replays` is the undisturbed ground, `kills` the random kills, `quoting` the same with a strategy whose orders rest and
+//! are cancelled, `fencing` two processes of one record, `lost` a Redis that was emptied.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 #[path = "stores_kills/fencing.rs"]
@@ -11,6 +11,8 @@ mod fencing;
 mod kills;
 #[path = "stores_kills/lost.rs"]
 mod lost;
+#[path = "stores_kills/quoting.rs"]
+mod quoting;
 #[path = "stores_kills/random.rs"]
 mod random;
 #[path = "stores_kills/replays.rs"]

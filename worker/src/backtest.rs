@@ -1,4 +1,4 @@
-//! The command `backtest`: the same engine, the same paper venue, the same gateway's desk, no bus.
+//! The command `backtest`: the same engine, the same simulated exchange, the same gateway's desk, no bus.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,18 +9,19 @@ use std::sync::{Arc, mpsc};
 use crds::TradingAccountSpec;
 use crds::manifest::{Document, Manifest};
 use engine::instrument::{Instrument, Symbol};
-use engine::messages::Tick;
+use engine::messages::{OrderCommand, Tick};
 use engine::numbers::Price;
 use engine::report::Trade;
+use engine::risk::Approved;
 use engine::strategy::Registry;
 use engine::{Effect, Engine, Event};
-use venue::paper::PaperVenue;
 use venue::replay::{Replay, Summary};
+use venue::sim::Exchange;
 
 use crate::clock::Clock;
 use crate::exit::Failure;
 use crate::fleet;
-use crate::gateway::Counter;
+use crate::gateway::{Counter, News, resting_fills};
 use crate::hashes::{DataHash, Made, line};
 use crate::outcome::{DataCounts, Outcome};
 use crate::role::Stop;
@@ -31,8 +32,6 @@ use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 
 /// The ledger of a backtest: it is in no store, so its name means nothing.
 const LEDGER: &str = "backtest";
-/// How often within one tick orders may cause orders.
-const ROUNDS_MAX: u32 = 16;
 /// Ticks that are handed to the threads at a time.
 const CHUNK: usize = 1_000;
 /// Chunks at most that wait for a thread: the data are never in memory as a whole.
@@ -221,12 +220,11 @@ fn scan(instrument: &Instrument, data: &[Data]) -> Result<Summary, Failure> {
     Ok(Replay::scan_for(&files, symbol, instrument.tick_size).map_err(Stop::from)?)
 }
 
-/// An engine, a gateway's counter and a paper venue, with nothing between them.
+/// An engine and a gateway's counter, with nothing between them.
 struct Simulation {
     spec: StrategySpec,
     engine: Engine,
     counter: Counter,
-    venue: PaperVenue,
     /// What went wrong; nothing is taken after it.
     problem: Option<String>,
     trades: Vec<Trade>,
@@ -236,15 +234,20 @@ struct Simulation {
 
 impl Simulation {
     fn new(spec: &StrategySpec, registry: &Registry) -> Result<Self, Failure> {
+        Self::of_ledger(spec, LEDGER, registry)
+    }
+
+    fn of_ledger(spec: &StrategySpec, id: &str, registry: &Registry) -> Result<Self, Failure> {
         let refuse = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
-        let ledger = LEDGER.parse().map_err(|error| refuse(&error))?;
+        let ledger = id.parse().map_err(|error| refuse(&error))?;
         let config = spec.engine_config(ledger).map_err(|error| refuse(&error))?;
-        let venue = PaperVenue::new(config.fees.clone(), spec.account.latency_ms());
+        let latency_ms = spec.account.latency_ms();
+        let exchange = Exchange::new(config.fees.clone(), latency_ms, resting_fills(&spec.account));
         let book = BookSpec::new(spec.name.clone(), config.ledger.clone(), spec.spec.capital.clone(), Stance::Open);
-        let counter = Counter::new(&config.fees, book).map_err(|error| refuse(&error))?;
-        let engine = saved::engine(spec, LEDGER, None, registry).map_err(|error| refuse(&error))?;
+        let counter = Counter::new(&config.fees, exchange, book).map_err(|error| refuse(&error))?;
+        let engine = saved::engine(spec, id, None, registry).map_err(|error| refuse(&error))?;
         let (trades, clock, untraded) = (Vec::new(), Clock::default(), Untraded::default());
-        Ok(Self { spec: spec.clone(), engine, counter, venue, problem: None, trades, clock, untraded })
+        Ok(Self { spec: spec.clone(), engine, counter, problem: None, trades, clock, untraded })
     }
 
     fn market(&self) -> (Symbol, Price) {
@@ -290,93 +293,74 @@ impl Simulation {
         }
     }
 
-    /// One tick: the engine first, then orders that wait, then the orders it made; each update is applied
-    /// right after the tick it is as of, as a worker does. What an update causes acts on the same tick.
+    /// One tick: what rests trades and is booked, the engine takes the tick, then what arrives on it acts, in rounds as
+    /// its news causes more. As a worker does with its gateway.
     fn tick(&mut self, tick: &Tick) -> Result<(), String> {
-        let mut effects = self.engine.tick(tick.event_time(), tick);
+        let filled = self.counter.match_resting(tick);
+        let mut commands = self.book(filled)?;
+        let effects = self.engine.tick(tick.event_time(), tick);
+        self.take_effects(effects, &mut commands)?;
+        let mut round = 1;
+        while !commands.is_empty() || self.counter.has_arrivals(tick) {
+            let mut news = News::new();
+            for command in commands {
+                news.extend(self.counter.command(&command.into_message(None), tick));
+            }
+            news.extend(self.counter.arrive(tick));
+            // What this news causes is the next round's.
+            round += 1;
+            self.engine.begin_round(round);
+            commands = self.book(news)?;
+        }
+        Ok(())
+    }
+
+    /// Steps the engine through news; gives what it sends.
+    fn book(&mut self, news: News) -> Result<Vec<Approved<OrderCommand>>, String> {
+        let mut commands = Vec::new();
+        for update in news {
+            let (booked, trade) = (self.engine.trades(), update.fill.as_ref().map(Trade::of));
+            let effects = self.engine.step(update.time, Event::OrderUpdate(update));
+            self.take_effects(effects, &mut commands)?;
+            // What does not fit the books is no trade of the result; the strategy is halted then.
+            self.trades.extend(trade.filter(|_| self.engine.trades() > booked));
+        }
+        Ok(commands)
+    }
+
+    fn take_effects(&mut self, effects: Vec<Effect>, commands: &mut Vec<Approved<OrderCommand>>) -> Result<(), String> {
         self.hear(&effects);
-        let mut news = self.counter.tick(&mut self.venue, tick);
-        for _ in 0..ROUNDS_MAX {
-            for effect in std::mem::take(&mut effects) {
-                match effect {
-                    Effect::Command(command) => {
-                        news.extend(self.counter.command(&mut self.venue, &command.into_message(None), tick));
-                    }
-                    Effect::Poison(problem) => return Err(problem),
-                    Effect::Signal(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) => {}
-                }
-            }
-            if news.is_empty() {
-                return Ok(());
-            }
-            for update in std::mem::take(&mut news) {
-                let (booked, trade) = (self.engine.trades(), update.fill.as_ref().map(Trade::of));
-                let news = self.engine.step(update.time, Event::OrderUpdate(update));
-                self.hear(&news);
-                effects.extend(news);
-                // What does not fit the books is no trade of the result; the strategy is halted then.
-                self.trades.extend(trade.filter(|_| self.engine.trades() > booked));
+        for effect in effects {
+            match effect {
+                Effect::Command(command) => commands.push(command),
+                Effect::Poison(problem) => return Err(problem),
+                Effect::Signal(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) => {}
             }
         }
-        Err(format!("tick {}: orders caused orders for {ROUNDS_MAX} rounds", tick.sequence))
+        Ok(())
     }
+}
+
+/// What a replay leaves, for who trades the same through a bus.
+#[cfg(test)]
+pub(crate) struct Replayed {
+    /// The engine's state.
+    pub state: String,
+    /// All trades.
+    pub trades: Vec<Trade>,
+    /// What the strategy shows of itself.
+    pub figures: engine::strategy::Figures,
+}
+
+/// Replays ticks for a strategy whose ledger has this id.
+#[cfg(test)]
+pub(crate) fn replayed(spec: &StrategySpec, ledger: &str, registry: &Registry, ticks: &[Tick]) -> Replayed {
+    let mut simulation = Simulation::of_ledger(spec, ledger, registry).unwrap();
+    simulation.take(ticks);
+    assert_eq!(simulation.problem, None);
+    let figures = simulation.engine.performance().unwrap().outcome;
+    Replayed { state: simulation.engine.saved().unwrap(), trades: simulation.trades, figures }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    /// Grids of several sizes, on an account with a latency.
-    fn simulations() -> Vec<Simulation> {
-        let account = json!({"venue": {"paper": {"balances": {"USDT": 1_000_000, "BTC": 1_000}, "latencyMs": 1_500}},
-            "marketData": {"replay": {"file": "none.csv"}}});
-        let simulation = |grid: u32| {
-            let spec = json!({"accountRef": {"name": "paper"},
-                "instruments": [{"symbol": "BTC/USDT", "rules": {"tickSize": "0.01", "lotSize": "0.00001"}}],
-                "capital": {"USDT": 3_000, "BTC": "0.34"},
-                "strategy": {"grid": {"gridSizePercent": format!("1.{grid}"), "orderPercent": 5}}});
-            let spec = json!({"name": format!("grid-{grid}"), "generation": 1, "spec": spec,
-                "account": {"name": "paper", "spec": account}});
-            Simulation::new(&serde_json::from_value(spec).unwrap(), &Registry::standard()).unwrap()
-        };
-        (0..5).map(simulation).collect()
-    }
-
-    fn replayed(mut simulations: Vec<Simulation>, threads: usize) -> Vec<Simulation> {
-        let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/btcusdt-1h-2020q2.csv.gz");
-        let summary = Replay::scan(&[data.into()], &"BTC/USDT".parse().unwrap()).unwrap();
-        let market = Market { summary: Arc::new(summary), warnings: Vec::new() };
-        market.replay(&mut simulations.iter_mut().collect::<Vec<_>>(), threads).unwrap();
-        simulations
-    }
-
-    #[test]
-    fn any_number_of_threads_gives_the_same_in_the_same_order() {
-        let states = |threads| {
-            let simulations = replayed(simulations(), threads);
-            assert!(simulations.iter().all(|simulation| simulation.trades.len() > 10), "they trade");
-            let states = simulations.into_iter().map(|one| (one.spec.name, one.engine.saved().unwrap(), one.trades));
-            states.collect::<Vec<_>>()
-        };
-        let one = states(1);
-        for threads in [0, 2, 3, 5, 64] {
-            assert_eq!(states(threads), one, "{threads} threads");
-        }
-    }
-
-    #[test]
-    fn the_first_problem_of_the_file_is_told_and_nothing_is_taken_after_it() {
-        let mut broken = simulations();
-        for (index, problem) in [(3, "a later one"), (1, "the first")] {
-            broken[index].problem = Some(problem.to_owned());
-        }
-        let replayed = replayed(broken, 3);
-        let told =
-            replayed.iter().map(|one| one.outcome(&DataHash::default())).collect::<Result<Vec<_>, _>>().unwrap_err();
-        assert!(format!("{told:?}").contains("the first"), "{told:?}");
-        let taken: Vec<_> = replayed.iter().map(|simulation| simulation.engine.last_sequence().is_some()).collect();
-        assert_eq!(taken, [true, false, true, false, true]);
-    }
-}
+mod tests;

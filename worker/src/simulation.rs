@@ -9,6 +9,7 @@ pub(crate) mod bus;
 pub(crate) mod exchange;
 mod floor;
 mod lost;
+mod quoting;
 mod release_before;
 pub(crate) mod script;
 mod world;

@@ -1,21 +1,24 @@
 //! The role `strategy`: one engine on the bus. Takes what can be read, steps the engine through it, commits
 //! once: state, cursors and messages together.
 //!
-//! With an order open it takes ticks only as far as the gateway has matched that order, and applies an update
-//! right after the tick it is as of: so a replay gives the trades of `backtest`, whatever the speed and
-//! whatever dies on the way.
+//! At a simulated venue it waits for the gateway where one of its orders can trade or arrive, and nowhere else: so a
+//! replay gives the trades of `backtest`, whatever the speed and whatever dies on the way.
 
+mod barrier;
 mod batch;
 mod doubt;
 mod inbox;
 mod publish;
+mod rounds;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-use bus::{Desired, Owner, StreamId, StreamKey};
+use bus::{Desired, Entry, Owner, StreamId, StreamKey};
 use engine::Engine;
+use engine::client_order_id::{IdError, LedgerId};
 use engine::messages::Tick;
 use engine::strategy::{DesiredState, Registry};
 use tracing::Instrument;
@@ -26,6 +29,7 @@ use crate::saved;
 use crate::session::{Session, again_after_conflicts, patiently};
 use crds::roles::{StrategyDesired, StrategySpec};
 
+use barrier::{ADVANCE, Advance, Barrier};
 use batch::Batch;
 use doubt::Doubt;
 use inbox::Pending;
@@ -45,12 +49,22 @@ pub(crate) struct Worker<'a, B> {
     runtime: Runtime<B>,
     spec: &'a StrategySpec,
     owner: Owner,
+    ledger: LedgerId,
     ticks: StreamKey,
     session: Session<B>,
     engine: Engine,
     /// The hash of the ticks taken; none where the release before took some.
     data: Option<DataHash>,
     pending: Pending,
+    barrier: Barrier,
+    /// What the record holds of the barrier.
+    stored: Option<Advance>,
+    /// When the Advance that is waited for was last published.
+    asked: Instant,
+    /// Ticks that were read but not taken.
+    ahead: VecDeque<Entry>,
+    /// A commit has found no room in the stream of commands.
+    waits_for_room: bool,
     /// The entry of the inbox that tells of a trade which cannot be booked, and why.
     poison: Option<(StreamId, String)>,
     tick_cursor: StreamId,
@@ -63,15 +77,41 @@ pub(crate) struct Worker<'a, B> {
 
 /// Runs until asked to stop. Every line it logs carries strategy, epoch and cursor.
 pub async fn run<B: Bus>(runtime: Runtime<B>, spec: StrategySpec, registry: Registry) -> Result<(), Stop> {
+    // The one venue of a manifest is the simulated one.
+    run_at(Place::Simulated, runtime, spec, registry).await
+}
+
+/// Where an account's orders trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In its gateway's record: the worker waits for its word.
+    Simulated,
+    /// At a venue, which tells what it will when it will.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no manifest names such a venue yet; the simulations do"))]
+    Elsewhere,
+}
+
+/// Runs at a venue of either kind.
+pub(crate) async fn run_at<B: Bus>(
+    place: Place,
+    runtime: Runtime<B>,
+    spec: StrategySpec,
+    registry: Registry,
+) -> Result<(), Stop> {
     let epoch = runtime.identity.epoch;
     let span = tracing::error_span!("strategy", strategy = spec.name, epoch, cursor = tracing::field::Empty);
-    live(&runtime, &spec, &registry).instrument(span).await
+    live(place, &runtime, &spec, &registry).instrument(span).await
 }
 
 /// After a conflict it starts again from the record. Once its ledger is closed it has nothing left to do but to be there
 /// until it is asked to stop: an end by itself would only be started again.
-async fn live<B: Bus>(runtime: &Runtime<B>, spec: &StrategySpec, registry: &Registry) -> Result<(), Stop> {
-    let working = || async { Worker::start(runtime, spec, registry).await?.work().await };
+async fn live<B: Bus>(
+    place: Place,
+    runtime: &Runtime<B>,
+    spec: &StrategySpec,
+    registry: &Registry,
+) -> Result<(), Stop> {
+    let working = || async { Worker::start(place, runtime, spec, registry).await?.work().await };
     match again_after_conflicts(runtime, working).await {
         Err(closed @ Stop::LedgerClosed { .. }) => {
             runtime.health.not_ready("LedgerClosed", &closed.to_string());
@@ -83,7 +123,12 @@ async fn live<B: Bus>(runtime: &Runtime<B>, spec: &StrategySpec, registry: &Regi
 }
 
 impl<'a, B: Bus> Worker<'a, B> {
-    async fn start(runtime: &Runtime<B>, spec: &'a StrategySpec, registry: &Registry) -> Result<Self, Stop> {
+    async fn start(
+        place: Place,
+        runtime: &Runtime<B>,
+        spec: &'a StrategySpec,
+        registry: &Registry,
+    ) -> Result<Self, Stop> {
         let account = runtime.account_scope(&spec.account.name)?;
         let source = runtime.source_scope(&spec.account.source())?;
         let owner = runtime.identity.keys.strategy(&account, &spec.name);
@@ -94,6 +139,13 @@ impl<'a, B: Bus> Worker<'a, B> {
         let engine = saved::fields(acquired.version, &acquired.fields)
             .and_then(|saved| saved::engine(spec, &runtime.identity.ledger, saved, registry))
             .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
+        let stored: Option<Advance> = field(ADVANCE).map(serde_json::from_str).transpose().map_err(|error| {
+            Stop::Record { owner: owner.name().to_owned(), problem: format!("its field {ADVANCE}: {error}") }
+        })?;
+        let barrier = match place {
+            Place::Simulated => Barrier::simulated(&spec.account, stored.clone()),
+            Place::Elsewhere => Barrier::default(),
+        };
         let (data, made) = match engine.ticks() {
             0 => (Some(DataHash::default()), Made::of(spec)),
             _ => (DataHash::saved(field(DATA), &engine), Made::going_on(field(MADE), spec)),
@@ -102,6 +154,11 @@ impl<'a, B: Bus> Worker<'a, B> {
         let made =
             made.map_err(|error| Stop::Unsaved { owner: owner.name().to_owned(), problem: error.to_string() })?;
         runtime.health.ended(engine.ended_orders());
+        let ledger = runtime
+            .identity
+            .ledger
+            .parse()
+            .map_err(|error: IdError| Stop::Record { owner: owner.name().to_owned(), problem: error.to_string() })?;
         let tick_cursor = match acquired.cursors.get(&ticks) {
             Some(cursor) => *cursor,
             None => joins_after(runtime, &ticks).await?,
@@ -111,11 +168,17 @@ impl<'a, B: Bus> Worker<'a, B> {
             runtime: runtime.clone(),
             spec,
             owner,
+            ledger,
             ticks,
             session,
             engine,
             data,
             pending: Pending::default(),
+            barrier,
+            stored,
+            asked: Instant::now(),
+            ahead: VecDeque::new(),
+            waits_for_room: false,
             poison: None,
             tick_cursor,
             inbox_cursor,
@@ -126,6 +189,8 @@ impl<'a, B: Bus> Worker<'a, B> {
         worker.follow_register().await?;
         worker.batch.set.push((MADE.to_owned(), made));
         worker.batch.touch();
+        worker.push_advance();
+        worker.let_owed_arrive();
         worker.store().await?;
         worker.tell_readiness();
         tracing::info!(version = worker.session.version(), "the strategy trades");
@@ -135,8 +200,10 @@ impl<'a, B: Bus> Worker<'a, B> {
     async fn work(&mut self) -> Result<(), Stop> {
         while !self.runtime.shutdown.asked() {
             let Some(read) = self.read().await? else { break };
-            if read.inbox.is_empty() && read.ticks.is_empty() && !self.batch.is_dirty() {
-                // With nothing to commit nobody else would say that this process is replaced, or its record gone.
+            let is_idle = read.inbox.is_empty() && read.ticks.is_empty() && !self.batch.is_dirty();
+            if is_idle || self.session.is_silent() {
+                // With nothing to commit, or no room for it, nobody else would say that this process is replaced, or its
+                // record gone.
                 self.session.beat().await?;
             }
             if self.session.register_is_news() {
@@ -148,7 +215,8 @@ impl<'a, B: Bus> Worker<'a, B> {
                 // Asked while an inbox entry did not read: nothing is traded past it, not even on the way out.
                 break;
             }
-            self.take_ticks(&read.ticks);
+            self.ahead.extend(read.ticks);
+            self.take_ticks();
             if let Some((id, problem)) = self.poison.clone() {
                 return self.quarantine(id, &problem, inbox::UNKNOWN_ORDER).await;
             }
@@ -163,26 +231,20 @@ impl<'a, B: Bus> Worker<'a, B> {
         Ok(())
     }
 
-    /// Whether ticks may be taken now: with an order open, only up to what it has been matched against.
+    /// Whether ticks may be taken now.
     fn may_take_ticks(&self) -> bool {
-        if self.poison.is_some() {
-            return false;
-        }
-        let waits = !self.pending.is_empty();
+        self.barrier.waits_for().is_none() && self.follows_ticks()
+    }
+
+    /// Whether ticks are of use now, though the gateway may have to be waited for first.
+    fn follows_ticks(&self) -> bool {
         let is_stopped = self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().len() == 0;
-        if !waits && (is_stopped || self.doubt.is_open() || self.engine.is_mismatched()) {
-            return false;
-        }
-        match (self.pending.front_matched(), self.engine.ticks_allowed_to(), self.engine.last_sequence()) {
-            (Some(matched), _, Some(taken)) => taken < matched,
-            (None, Some(allowed), Some(taken)) => taken < allowed,
-            (Some(_) | None, _, None) | (None, None, Some(_)) => true,
-        }
+        self.poison.is_none() && !is_stopped && !self.doubt.is_open() && !self.engine.is_mismatched()
     }
 
     async fn read(&mut self) -> Result<Option<Read>, Stop> {
         let mut cursors = vec![(self.owner.inbox().clone(), self.inbox_read_cursor())];
-        if self.may_take_ticks() && !self.engine.data_ended() {
+        if self.ahead.is_empty() && self.follows_ticks() && !self.engine.data_ended() {
             cursors.push((self.ticks.clone(), self.tick_cursor));
         }
         let block = if self.batch.is_dirty() { UNCOMMITTED_MAX } else { IDLE };
@@ -224,7 +286,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         if self.engine.desired() != desired {
             let now = self.engine.report().as_of;
             let effects = self.engine.step(now, engine::Event::Control(desired));
-            self.absorb(effects, None);
+            self.absorb(effects);
             self.batch.touch();
         }
     }
@@ -242,6 +304,6 @@ async fn joins_after<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey) -> Result<
 /// What one read gave.
 #[derive(Debug, Default)]
 struct Read {
-    inbox: Vec<bus::Entry>,
-    ticks: Vec<bus::Entry>,
+    inbox: Vec<Entry>,
+    ticks: Vec<Entry>,
 }

@@ -70,6 +70,20 @@ pub struct PaperVenue {
     #[serde(default)]
     #[schemars(range(min = 0, max = 60000))]
     pub latency_ms: u32,
+    /// When an order that waits in the book trades on a tick without quotes: Through, when the price is beyond the order's
+    /// own, or Touch, when it is at it. With quotes the best price decides. Default Through.
+    #[serde(default)]
+    pub resting_fills: RestingFills,
+}
+
+/// When an order that waits in the book trades on a tick without quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum RestingFills {
+    /// When the price is beyond the order's own.
+    #[default]
+    Through,
+    /// When the price is at the order's own or beyond it.
+    Touch,
 }
 
 /// Where prices come from. A struct of options, as [`Venue`].
@@ -99,7 +113,8 @@ pub struct Replay {
 impl TradingAccountSpec {
     /// A paper account without fees that holds `balances`: for a strategy whose own account is in no file.
     pub fn free_paper(balances: Amounts) -> Self {
-        let paper = PaperVenue { balances, fees: Fees::default(), latency_ms: 0 };
+        let paper =
+            PaperVenue { balances, fees: Fees::default(), latency_ms: 0, resting_fills: RestingFills::default() };
         Self { venue: Venue { paper: Some(paper) }, market_data: MarketData::default() }
     }
 }

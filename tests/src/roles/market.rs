@@ -74,3 +74,19 @@ spec:
 "
     )
 }
+
+/// The quoter of the test kit, in the place of the grid, by its seed.
+pub fn quoter(name: &str, seed: u64) -> String {
+    format!(
+        "apiVersion: glm.trading/v1alpha1
+kind: TradingStrategy
+metadata: {{name: {name}}}
+spec:
+  accountRef: {{name: {ACCOUNT}}}
+  instruments: [{{symbol: BNB/USDT, rules: {{tickSize: \"0.01\", lotSize: \"0.001\", minNotional: 5}}}}]
+  capital: {{USDT: 3000, BNB: 5}}
+  strategy: {{grid: {{minTradeIntervalSeconds: {seed}}}}}
+  risk: {{maxOrdersPerMinute: 600}}
+"
+    )
+}

@@ -63,10 +63,11 @@ const NO_REASONS: [&str; 35] = [
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
-const READINESS: [(&str, &str); 8] = [
+const READINESS: [(&str, &str); 9] = [
     ("Starting", "worker/src/admin.rs"),
     ("StoreUnfit", "worker/src/admin.rs"),
     ("InboxBusy", "worker/src/gateway/mod.rs"),
+    ("CommandsBusy", "worker/src/strategy/doubt.rs"),
     ("RecordConflict", "worker/src/session.rs"),
     ("PoisonInbox", "worker/src/strategy/inbox.rs"),
     ("AccountMismatch", "worker/src/strategy/doubt.rs"),
@@ -102,7 +103,7 @@ fn expected() -> [BTreeSet<String>; 11] {
         AlertKind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect(),
         words_of("worker/src/warning.rs"),
         gateway,
-        words_below("worker/venue/src/paper"),
+        words_below("worker/venue/src/sim"),
         readiness,
         words_of("worker/bus/src/error.rs"),
         errors,

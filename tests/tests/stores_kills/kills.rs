@@ -31,7 +31,7 @@ const FEED_IS_DONE: u64 = 1_600;
 const COUNT_MAX: u64 = 3;
 
 /// Kills by role and phase.
-type Table = BTreeMap<(String, Phase), usize>;
+pub type Table = BTreeMap<(String, Phase), usize>;
 
 /// One replay with kills.
 struct Run<'a> {
@@ -134,28 +134,30 @@ fn trades_after(result: &str, tick: u64) -> u64 {
     indices.filter(|index| *index > tick).count() as u64
 }
 
-/// A name, what is replayed, how fast, and how many kills.
-type Replay = (&'static str, fn() -> Scene, Option<u64>, usize);
+/// A name, what is replayed for a seed, how fast, and how many kills.
+pub type Replay = (&'static str, fn(u64) -> Scene, Option<u64>, usize);
 
 /// The replays of a run: how fast, and each one's share of the kills. The short one is slowed, to be alive that often.
 fn replays(kills: usize) -> Vec<Replay> {
     let rest = kills - 3 * (kills * 32 / 100);
     vec![
-        ("one strategy", || one_strategy(22_000, 0), None, kills * 32 / 100),
-        ("latency", || one_strategy(18_000, 2_500), None, kills * 32 / 100),
-        ("two strategies with latency", || two_strategies(14_000, 1_500), None, kills * 32 / 100),
-        ("candles of BTC", candles, Some(1_300_000), rest),
+        ("one strategy", |_| one_strategy(22_000, 0), None, kills * 32 / 100),
+        ("latency", |_| one_strategy(18_000, 2_500), None, kills * 32 / 100),
+        ("two strategies with latency", |_| two_strategies(14_000, 1_500), None, kills * 32 / 100),
+        ("candles of BTC", |_| candles(), Some(1_300_000), rest),
     ]
 }
 
-fn run(seed: u64, kills: usize) -> Table {
-    println!("seed {seed}: {kills} kills");
-    let (mut random, mut table) = (Random::new(seed), Table::new());
-    for (name, scene, speed, kills) in replays(kills) {
+/// Plays replays with kills; gives the kills, and what each replay had to give.
+pub fn run(seed: u64, replays: Vec<Replay>) -> (Table, Vec<String>) {
+    println!("seed {seed}");
+    let (mut random, mut table, mut results) = (Random::new(seed), Table::new(), Vec::new());
+    for (name, scene, speed, kills) in replays {
         let mut left = kills;
         while left > 0 {
             let begun = Instant::now();
-            let mut run = Run { stage: Stage::new(scene(), &[]), random: &mut random, table: &mut table };
+            let scene = scene(random.below(1 << 16));
+            let mut run = Run { stage: Stage::new(scene, &[]), random: &mut random, table: &mut table };
             let killed = run.play(left, speed);
             let stage = &mut run.stage;
             if let Err(problem) = stage.audit() {
@@ -169,9 +171,10 @@ fn run(seed: u64, kills: usize) -> Table {
             a_false_fill_is_seen(stage, seed);
             assert!(killed > 0, "{name} is too short for a kill");
             left -= killed;
+            results.push(stage.expected.clone());
         }
     }
-    table
+    (table, results)
 }
 
 /// The negative control: the comparison must notice one altered fill, and one that is gone.
@@ -193,7 +196,7 @@ fn a_false_fill_is_seen(stage: &mut Stage, seed: u64) {
     stage.audit().expect_err("a fill that is gone makes the comparison fail");
 }
 
-fn print(table: &Table) {
+pub fn print(table: &Table) {
     let mut text = format!("{:<10}", "kills");
     for phase in Phase::ALL {
         let _ = write!(text, "{:>14}", format!("{phase:?}"));
@@ -207,16 +210,25 @@ fn print(table: &Table) {
     println!("{text}");
 }
 
+/// That of `SEED`.
+pub fn given_seed() -> Option<u64> {
+    env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"))
+}
+
+/// One that no run before had.
+pub fn new_seed() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
 #[test]
 fn two_hundred_kills_change_nothing() {
-    let given = env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"));
+    let given = given_seed();
     if given.is_none() {
         for seed in KEPT_SEEDS {
-            run(*seed, KEPT_KILLS);
+            run(*seed, replays(KEPT_KILLS));
         }
     }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-    let table = run(given.unwrap_or(now.as_secs()), 200);
+    let (table, _) = run(given.unwrap_or_else(new_seed), replays(200));
     print(&table);
     assert_eq!(table.values().sum::<usize>(), 200);
     for role in ["strategy", "gateway", "feed"] {

@@ -1,10 +1,10 @@
 //! The account's books: one for each strategy, from its own fills. Openings that a book cannot pay are denied
 //! here too, so that one strategy can never spend another's money. Pure.
 
-use engine::fees::{Fees, PaidIn};
 use engine::instrument::{Asset, Symbol};
 use engine::messages::{Fill, NewOrder, Side};
-use engine::numbers::{Notional, NumberError, Price, Quantity};
+use engine::numbers::{Notional, NumberError, Quantity};
+use engine::orders::Terms;
 use serde::{Deserialize, Serialize};
 
 use crate::told::Holdings;
@@ -20,29 +20,25 @@ pub(super) struct Book {
 }
 
 /// What an order can take from its book.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Need {
-    asset: Asset,
-    amount: Notional,
+    pub asset: Asset,
+    pub amount: Notional,
 }
 
 impl Need {
     /// What `quantity` of an order can still take. `Err` is the denial's reason: a buy that no price bounds could take
     /// anything.
-    pub fn of(symbol: &Symbol, order: &NewOrder, quantity: Quantity, fees: &Fees) -> Result<Self, &'static str> {
+    pub fn of(symbol: &Symbol, order: &NewOrder, quantity: Quantity, terms: &Terms) -> Result<Self, &'static str> {
         match (order.side, order.price) {
             (Side::Buy, None) => Err("NoWorstPrice"),
             (Side::Sell, _) => Ok(Self { asset: symbol.base().clone(), amount: Notional::from(quantity) }),
-            (Side::Buy, Some(worst)) => Self::of_purchase(symbol, worst, quantity, fees).map_err(|_| "TooManyDigits"),
+            (Side::Buy, Some(worst)) => {
+                let funds = terms.reserve(order.side, order.time_in_force, quantity, worst);
+                let amount = funds.map_err(|_| "TooManyDigits")?.quote;
+                Ok(Self { asset: symbol.quote().clone(), amount })
+            }
         }
-    }
-
-    fn of_purchase(symbol: &Symbol, worst: Price, quantity: Quantity, fees: &Fees) -> Result<Self, NumberError> {
-        let worth = worst.times(quantity)?;
-        let fee = match fees.paid_in {
-            PaidIn::Quote => worth.share(fees.taker())?,
-            PaidIn::Received => Notional::ZERO,
-        };
-        Ok(Self { asset: symbol.quote().clone(), amount: worth.plus(fee)? })
     }
 }
 
@@ -113,19 +109,14 @@ impl Book {
         self.add(quote, paid.minus(fill.fee_quote)?)
     }
 
-    /// Whether the book can pay `need` beside what its `open` orders can still take. `Err` is the denial's
-    /// reason.
-    pub fn check(&self, need: &Need, open: &[Need]) -> Result<(), &'static str> {
+    /// Whether the book can pay `need` beside what its open orders `reserved` of the asset. `Err` is the denial's reason.
+    pub fn check(&self, need: &Need, reserved: Option<Notional>) -> Result<(), &'static str> {
         if !self.broken.is_empty() {
             return Err("BookBroken");
         }
-        let mut needed = Ok(need.amount);
-        for other in open.iter().filter(|other| other.asset == need.asset) {
-            needed = needed.and_then(|needed| needed.plus(other.amount));
-        }
-        match needed {
-            Ok(needed) if needed <= self.holds(&need.asset) => Ok(()),
-            Ok(_) | Err(_) => Err("InsufficientBook"),
+        match reserved.and_then(|reserved| reserved.plus(need.amount).ok()) {
+            Some(needed) if needed <= self.holds(&need.asset) => Ok(()),
+            Some(_) | None => Err("InsufficientBook"),
         }
     }
 }

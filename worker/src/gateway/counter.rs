@@ -1,10 +1,9 @@
-//! A gateway's desk and a paper venue face to face, without a bus: what `backtest` trades through.
+//! A gateway's desk and the simulated exchange of one ledger face to face, without a bus: what `backtest` trades through.
 
 use engine::fees::Fees;
 use engine::messages::{OrderCommand, Tick};
 use engine::numbers::NumberError;
-use venue::Venue;
-use venue::paper::PaperVenue;
+use venue::sim::Exchange;
 
 use super::books::Book;
 use super::desk::{Desk, Verdict};
@@ -15,33 +14,43 @@ use crds::roles::{BookSpec, GatewayDesired};
 #[derive(Debug)]
 pub(crate) struct Counter {
     desk: Desk,
-    fees: Fees,
+    exchange: Exchange,
 }
 
 impl Counter {
     /// A counter with one book.
-    pub fn new(fees: &Fees, book: BookSpec) -> Result<Self, NumberError> {
-        let mut desk = Desk::default();
+    pub fn new(fees: &Fees, exchange: Exchange, book: BookSpec) -> Result<Self, NumberError> {
+        let mut desk = Desk::new(fees);
         desk.open(&book.ledger, Book::opening(&book)?, 0);
-        desk.register(&GatewayDesired { books: vec![book] });
-        Ok(Self { desk, fees: fees.clone() })
+        // With an empty desk nothing is forgotten.
+        let _ = desk.register(&GatewayDesired { books: vec![book] });
+        Ok(Self { desk, exchange })
+    }
+
+    /// What rests, held against a tick.
+    pub fn match_resting(&mut self, tick: &Tick) -> News {
+        if self.exchange.is_idle() { News::new() } else { self.desk.match_resting(&mut self.exchange, tick) }
     }
 
     /// A command on the tick that caused it.
-    pub fn command(&mut self, venue: &mut PaperVenue, command: &OrderCommand, tick: &Tick) -> News {
-        match self.desk.judge(command, &self.fees, command.time) {
-            Verdict::Send | Verdict::Cancel => {
-                let outcome = venue.execute(command, tick);
-                self.desk.settle(&command.client_order_id, &outcome, command.time)
-            }
+    pub fn command(&mut self, command: &OrderCommand, tick: &Tick) -> News {
+        match self.desk.judge(command, command.time) {
+            Verdict::Send | Verdict::Cancel => self.desk.hand_over(&mut self.exchange, command, tick),
             Verdict::Tell(news) | Verdict::Repeat(news) | Verdict::Reissued(news, _) => news,
             Verdict::NotRegistered => self.desk.deny_unregistered(command),
         }
     }
 
-    /// A tick for the orders that wait.
-    pub fn tick(&mut self, venue: &mut PaperVenue, tick: &Tick) -> News {
-        venue.observe(tick);
-        venue.take_reports().iter().flat_map(|report| self.desk.hear(report)).collect()
+    /// Whether anything arrives on a tick.
+    pub fn has_arrivals(&self, tick: &Tick) -> bool {
+        self.exchange.has_arrivals(tick)
+    }
+
+    /// What arrives on a tick. Nobody keeps a record here.
+    pub fn arrive(&mut self, tick: &Tick) -> News {
+        let news = self.desk.arrive(&mut self.exchange, tick);
+        self.desk.forget_changes();
+        self.exchange.forget_changes();
+        news
     }
 }

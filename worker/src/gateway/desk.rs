@@ -7,23 +7,27 @@
 
 mod doubts;
 mod record;
+mod reserved;
+mod simulated;
 mod stances;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::fees::Fees;
-use engine::messages::{CommandKind, NewOrder, OrderCommand, OrderStatus, OrderUpdate};
+use engine::messages::{CommandKind, OrderCommand, OrderStatus, OrderUpdate};
 use engine::numbers::Quantity;
 use engine::time::Timestamp;
 use venue::{Outcome, VenueReport};
 
 pub(super) use doubts::Found;
+pub(super) use record::Changes;
 
-use super::books::{Book, Need};
+use super::books::Book;
 use super::order::{GatewayOrder, News, Stage};
 use crate::told::Holdings;
 use crds::roles::{BookSpec, GatewayDesired, Stance};
+use reserved::Reserved;
 use stances::Stances;
 
 /// Ended orders that are remembered, so that a fill told again is known again.
@@ -56,11 +60,17 @@ pub(super) struct Desk {
     strategies: Option<BTreeMap<LedgerId, String>>,
     stances: Stances,
     highest: BTreeMap<LedgerId, u64>,
+    reserved: Reserved,
     dirty_orders: BTreeSet<ClientOrderId>,
     dirty_ledgers: BTreeSet<LedgerId>,
 }
 
 impl Desk {
+    /// An empty desk of a venue with these fees.
+    pub fn new(fees: &Fees) -> Self {
+        Self { reserved: Reserved::at(fees), ..Self::default() }
+    }
+
     /// The ledgers of a register that have no book yet.
     pub fn without_book(&self, desired: &GatewayDesired) -> Vec<BookSpec> {
         desired.books.iter().filter(|spec| !self.books.contains_key(&spec.ledger)).cloned().collect()
@@ -77,8 +87,8 @@ impl Desk {
     }
 
     /// Adopts a register: follows the stance of each ledger. One that is named no more keeps its book while an order of
-    /// it is open.
-    pub fn register(&mut self, desired: &GatewayDesired) {
+    /// it is open. Gives the ledgers that it forgets.
+    pub fn register(&mut self, desired: &GatewayDesired) -> Vec<LedgerId> {
         for spec in &desired.books {
             if self.stances.follow(&spec.ledger, spec.stance()) {
                 self.dirty_ledgers.insert(spec.ledger.clone());
@@ -90,10 +100,11 @@ impl Desk {
         let known: BTreeSet<&LedgerId> = self.books.keys().chain(self.stances.ledgers()).collect();
         let is_gone = |ledger: &&LedgerId| !named.contains_key(*ledger) && !open.contains(*ledger);
         let gone: Vec<_> = known.into_iter().filter(is_gone).cloned().collect();
-        for ledger in gone {
-            self.drop_book(&ledger);
+        for ledger in &gone {
+            self.drop_book(ledger);
         }
         self.strategies = Some(named);
+        gone
     }
 
     /// Whether a register has been adopted in this life.
@@ -140,21 +151,22 @@ impl Desk {
     }
 
     /// Judges a command. `Send` has recorded it as being sent with the stamp `now`.
-    pub fn judge(&mut self, command: &OrderCommand, fees: &Fees, now: Timestamp) -> Verdict {
+    pub fn judge(&mut self, command: &OrderCommand, now: Timestamp) -> Verdict {
         let id = &command.client_order_id;
         let order = match &command.kind {
-            CommandKind::Create(order) => order,
+            CommandKind::Create(order) | CommandKind::Replace { order, .. } => order,
             CommandKind::Cancel => return self.judge_cancel(command),
-            // Not yet: nobody sends them.
-            CommandKind::Replace { .. } | CommandKind::Advance { .. } => {
-                return Verdict::Tell(denied(command, "CommandUnsupported"));
-            }
+            CommandKind::Advance { .. } => return Verdict::Tell(News::new()),
         };
         if let Some(known) = self.orders.get(id) {
             // Asked again: the same id is the same order, never a second one.
             return Verdict::Repeat(known.repeat(command.time));
         }
-        if command.sequence != id.sequence() || command.ledger != *id.ledger() {
+        let replaces_anothers = match &command.kind {
+            CommandKind::Replace { of, .. } => of.ledger() != id.ledger(),
+            CommandKind::Create(_) | CommandKind::Cancel | CommandKind::Advance { .. } => false,
+        };
+        if command.sequence != id.sequence() || command.ledger != *id.ledger() || replaces_anothers {
             return Verdict::Tell(denied(command, "IdMismatch"));
         }
         let highest = self.highest.get(id.ledger()).copied().unwrap_or(0);
@@ -174,11 +186,12 @@ impl Desk {
         if now > command.expires_at {
             return Verdict::Tell(denied(command, "CommandExpired"));
         }
-        if let Err(reason) = self.check_book(command, order, fees) {
+        if let Err(reason) = self.check_book(command) {
             return Verdict::Tell(denied(command, reason));
         }
         self.dirty_orders.insert(id.clone());
         self.orders.insert(id.clone(), GatewayOrder::new(command.clone(), now));
+        self.reserved.follow(&self.orders, id);
         Verdict::Send
     }
 
@@ -209,18 +222,10 @@ impl Desk {
     }
 
     /// What the strategy's open orders can still take is not there for another one.
-    fn check_book(&self, command: &OrderCommand, order: &NewOrder, fees: &Fees) -> Result<(), &'static str> {
+    fn check_book(&self, command: &OrderCommand) -> Result<(), &'static str> {
         let book = self.books.get(&command.ledger).ok_or("BookUnknown")?;
-        let mut open = Vec::new();
-        for other in self.orders_of(&command.ledger).filter(|other| !other.is_over()) {
-            if let Some(ordered) = other.command.kind.order()
-                && other.filled < ordered.quantity
-            {
-                let rest = ordered.quantity.minus(other.filled).map_err(|_| "TooManyDigits")?;
-                open.push(Need::of(&other.command.symbol, ordered, rest, fees)?);
-            }
-        }
-        book.check(&Need::of(&command.symbol, order, order.quantity, fees)?, &open)
+        let need = self.reserved.needed(&self.orders, command)?;
+        book.check(&need, self.reserved.of(&command.ledger, &need.asset))
     }
 
     /// Takes the outcome of a request, to make an order or (on a venue in the record) to cancel one.
@@ -229,7 +234,7 @@ impl Desk {
             Outcome::Done(report) => self.hear(report),
             Outcome::Refused(reason) => {
                 let news = self.change(id, |order| order.end_unsent(OrderStatus::Rejected, reason, now));
-                self.forget_old(id);
+                self.forget_old();
                 news
             }
             Outcome::Unknown(reason) => self.doubt(id, reason, now),
@@ -253,7 +258,7 @@ impl Desk {
                 self.dirty_ledgers.insert(fill.ledger.clone());
             }
         }
-        self.forget_old(&id);
+        self.forget_old();
         news
     }
 
@@ -272,20 +277,28 @@ impl Desk {
 
     fn change(&mut self, id: &ClientOrderId, change: impl FnOnce(&mut GatewayOrder) -> News) -> News {
         let Some(order) = self.orders.get_mut(id) else { return News::new() };
+        let before = (order.is_over(), order.filled, order.status);
+        let news = change(order);
+        let after = (order.is_over(), order.filled, order.status);
         // As its field is named: others may write the same id in another form.
-        self.dirty_orders.insert(order.command.client_order_id.clone());
-        change(order)
+        let id = order.command.client_order_id.clone();
+        if after.0 && !before.0 {
+            self.ended.push_back(id.clone());
+        }
+        if before != after {
+            self.reserved.follow(&self.orders, &id);
+        }
+        self.dirty_orders.insert(id);
+        news
     }
 
     /// Keeps the newest ended orders, forgets the others.
-    fn forget_old(&mut self, id: &ClientOrderId) {
-        if let Some(order) = self.orders.get(id).filter(|order| order.is_over())
-            && !self.ended.contains(id)
-        {
-            self.ended.push_back(order.command.client_order_id.clone());
-        }
+    fn forget_old(&mut self) {
         while self.ended.len() > REMEMBERED {
-            if let Some(old) = self.ended.pop_front() {
+            // One that has ended twice, because more had traded of it than was told at its end, is kept for the second time.
+            if let Some(old) = self.ended.pop_front()
+                && self.orders.get(&old).is_some_and(GatewayOrder::is_over)
+            {
                 self.orders.remove(&old);
                 self.dirty_orders.insert(old);
             }
@@ -296,6 +309,11 @@ impl Desk {
 /// The news of a command that is not sent.
 fn denied(command: &OrderCommand, reason: &str) -> News {
     vec![denial(command.client_order_id.clone(), reason, command.time)]
+}
+
+/// The news of a command that the account's venue cannot do.
+pub(super) fn denied_unsupported(command: &OrderCommand) -> OrderUpdate {
+    denial(command.client_order_id.clone(), "CommandUnsupported", command.time)
 }
 
 /// The news of a command that does not read but for its order's id.

@@ -1,44 +1,48 @@
 //! The role `gateway`: one account's orders, at most once.
 //!
 //! With a venue elsewhere: commit the order as being sent, send it with that stamp, commit the outcome. With
-//! the paper venue, whose orders live in the gateway's own record, the send and its outcome are one commit.
+//! the simulated exchange, which lives in the gateway's own record, all of it is one commit, and time is the ticks as of
+//! which the workers ask.
 
+mod advance;
 mod books;
 mod counter;
 mod desk;
 mod news;
 mod opening;
 mod order;
+mod place;
 mod protocol;
+mod simulated;
 #[cfg(test)]
 mod tests;
+mod ticks;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bus::{Acquired, Entry, Message, Owner, StreamId, StreamKey, Topic};
 use engine::client_order_id::LedgerId;
-use engine::fees::Fees;
-use engine::instrument::Symbol;
 use engine::messages::{Nudge, OrderCommand};
 use engine::time::Timestamp;
 use tracing::Instrument;
-use venue::paper::PaperVenue;
-use venue::{Residence, Venue};
+use venue::Venue;
+use venue::sim::RecordError;
 
 use crate::document::for_outsiders;
-use crate::hashes::LinedTick;
 use crate::role::{Bus, IDLE, Runtime, Stop};
 use crate::session::{Change, Done, Session, again_after_conflicts, patiently};
 use crds::roles::{GatewayDesired, GatewaySpec};
 
 pub(crate) use counter::Counter;
 use desk::Desk;
+pub(crate) use order::News;
+use place::{Nowhere, Place};
+use simulated::Simulated;
+pub(crate) use simulated::resting_fills;
+use ticks::Ticks;
 
-/// The field that holds the orders of a venue that lives in the record.
-const VENUE: &str = "venue";
-/// Commands and ticks at most in one read.
+/// Commands at most in one read.
 const ENTRIES_MAX: usize = 256;
 /// How long to wait for news while an order is open elsewhere, and for room in an inbox.
 const SOON: Duration = Duration::from_millis(500);
@@ -46,18 +50,15 @@ const SOON: Duration = Duration::from_millis(500);
 /// An account's gateway.
 struct Gateway<B, V> {
     runtime: Runtime<B>,
-    fees: Fees,
     source: bus::Scope,
     owner: Owner,
     commands: StreamKey,
     session: Session<B>,
     desk: Desk,
-    venue: V,
+    place: Place<V>,
     cursor: StreamId,
     nudge_cursor: StreamId,
-    tick_cursors: BTreeMap<Symbol, StreamId>,
-    /// The tick that caused the last order, and where it stands.
-    last_cause: Option<(StreamKey, StreamId, Arc<LinedTick>)>,
+    ticks: Ticks,
     messages: Vec<Message>,
     /// Ledgers whose holdings nobody knows, as was told.
     unknown: BTreeSet<LedgerId>,
@@ -73,61 +74,52 @@ struct Gateway<B, V> {
 pub async fn run<B: Bus>(runtime: Runtime<B>, spec: GatewaySpec) -> Result<(), Stop> {
     let epoch = runtime.identity.epoch;
     let span = tracing::error_span!("gateway", account = spec.account.name, epoch, cursor = tracing::field::Empty);
-    run_with(runtime, &spec, || PaperVenue::new(spec.account.fees(), spec.account.latency_ms())).instrument(span).await
+    let running = again_after_conflicts(&runtime, || async {
+        Gateway::<B, Nowhere>::start(&runtime, &spec, |acquired| {
+            Simulated::restore(&spec.account, fields(acquired)).map(Place::Simulated).map_err(|error| error.to_string())
+        })
+        .await?
+        .work()
+        .await
+    });
+    running.instrument(span).await
 }
 
-/// What the gateway needs of a venue beside trading.
-pub(crate) trait Restore: Venue {
-    /// Takes up what [`Venue::save`] gave.
-    fn restore(&mut self, saved: &serde_json::Value) -> Result<(), serde_json::Error>;
-
-    /// The stamp of the next request to make an order, as it stands in the record. A venue elsewhere must
-    /// sign with exactly this: the end of its receive window is when the request is certainly dead.
-    fn stamp(&mut self, _signed_at: Timestamp) {}
-}
-
-impl Restore for PaperVenue {
-    fn restore(&mut self, saved: &serde_json::Value) -> Result<(), serde_json::Error> {
-        Self::restore(self, saved)
-    }
-}
-
-/// Runs a gateway of any venue; `open` makes the venue.
-pub(crate) async fn run_with<B: Bus, V: Restore>(
+/// Runs a gateway of a venue elsewhere; `open` makes the venue.
+#[cfg_attr(not(test), expect(dead_code, reason = "no venue elsewhere is released yet; the tests run one"))]
+pub(crate) async fn run_with<B: Bus, V: Venue>(
     runtime: Runtime<B>,
     spec: &GatewaySpec,
     open: impl Fn() -> V,
 ) -> Result<(), Stop> {
-    again_after_conflicts(&runtime, || async { Gateway::start(&runtime, spec, &open).await?.work().await }).await
+    let place = |_: &Acquired| Ok(Place::Elsewhere(open()));
+    again_after_conflicts(&runtime, || async { Gateway::start(&runtime, spec, place).await?.work().await }).await
 }
 
-impl<B: Bus, V: Restore> Gateway<B, V> {
-    async fn start(runtime: &Runtime<B>, spec: &GatewaySpec, open: impl Fn() -> V) -> Result<Self, Stop> {
+impl<B: Bus, V: Venue> Gateway<B, V> {
+    async fn start(
+        runtime: &Runtime<B>,
+        spec: &GatewaySpec,
+        open: impl Fn(&Acquired) -> Result<Place<V>, String>,
+    ) -> Result<Self, Stop> {
         let scope = runtime.account_scope(&spec.account.name)?;
         let owner = runtime.identity.keys.gateway(&scope);
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
-        let broken =
-            |error: serde_json::Error| Stop::Record { owner: owner.name().to_owned(), problem: error.to_string() };
-        let mut venue = open();
-        if let Some(saved) = acquired.fields.get(VENUE) {
-            let saved = serde_json::from_str(saved).map_err(broken)?;
-            venue.restore(&saved).map_err(broken)?;
-        }
-        let desk = desk(&acquired).map_err(broken)?;
+        let broken = |problem: String| Stop::Record { owner: owner.name().to_owned(), problem };
+        let place = open(&acquired).map_err(broken)?;
+        let desk = Desk::restore(&spec.account.fees(), fields(&acquired)).map_err(|error| broken(error.to_string()))?;
         let commands = runtime.identity.keys.topic(&scope, Topic::OrderCommand);
         let mut gateway = Self {
             source: runtime.source_scope(&spec.account.source())?,
             runtime: runtime.clone(),
-            fees: spec.account.fees(),
             cursor: acquired.cursors.get(&commands).copied().unwrap_or(StreamId::ZERO),
             owner,
             commands,
             session,
-            tick_cursors: tick_cursors(&desk),
             desk,
-            venue,
+            place,
             nudge_cursor: StreamId::ZERO,
-            last_cause: None,
+            ticks: Ticks::default(),
             messages: Vec::new(),
             unknown: BTreeSet::new(),
             register_problem: None,
@@ -165,10 +157,8 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             for (stream, entries) in found {
                 if stream == self.commands {
                     self.take_commands(entries).await?;
-                } else if stream == *self.owner.inbox() {
-                    self.follow_register(&entries).await?;
                 } else {
-                    self.take_ticks(&stream, &entries);
+                    self.follow_register(&entries).await?;
                 }
             }
             if self.dirty {
@@ -178,16 +168,9 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         Ok(())
     }
 
-    /// Commands, nudges, and the ticks that the venue needs for orders that wait.
+    /// Commands and nudges.
     async fn read(&mut self) -> Result<Option<bus::Batch>, Stop> {
-        let inbox = self.owner.inbox().clone();
-        let mut cursors = Vec::new();
-        // Ticks first: a command of the same read may need ticks from before them, and turns the cursor back.
-        for (symbol, _) in self.venue.wanted_ticks() {
-            let stream = self.runtime.identity.keys.market_tick(&self.source, &symbol.to_string());
-            cursors.push((stream, self.tick_cursors.get(&symbol).copied().unwrap_or(StreamId::ZERO)));
-        }
-        cursors.push((inbox, self.nudge_cursor));
+        let mut cursors = vec![(self.owner.inbox().clone(), self.nudge_cursor)];
         // A new order that only a register can judge waits for one, and what stands behind it with it.
         if self.desk.has_register() || !self.awaits_register {
             cursors.push((self.commands.clone(), self.cursor));
@@ -196,19 +179,6 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         let (bus, runtime) = (self.runtime.bus.clone(), self.runtime.clone());
         let reading = patiently(&runtime, || bus.read(&cursors, ENTRIES_MAX, Some(block)));
         self.runtime.shutdown.or(reading).await.transpose()
-    }
-
-    fn take_ticks(&mut self, stream: &StreamKey, entries: &[Entry]) {
-        for entry in entries {
-            if let Ok(tick) = entry.decode_once::<LinedTick>() {
-                self.tick_cursors.insert(tick.symbol.clone(), entry.id);
-                self.venue.observe(&tick);
-                self.dirty = true;
-            } else {
-                tracing::error!(%stream, id = %entry.id, "a tick does not read; no order is matched against it");
-            }
-        }
-        self.hear_reports();
     }
 
     async fn follow_register(&mut self, nudges: &[Entry]) -> Result<(), Stop> {
@@ -228,7 +198,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     /// Orders that their strategies' stances forbid end here, also with their workers dead.
     pub(super) async fn cancel_forbidden(&mut self) {
         for (id, symbol) in self.desk.cancel_forbidden() {
-            self.cancel(&id, &symbol).await;
+            self.cancel_forbidden_order(&id, &symbol).await;
         }
     }
 
@@ -243,7 +213,11 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
             Ok(desired) => {
                 let unopened = self.desk.without_book(&desired);
                 self.open_books(&unopened).await?;
-                self.desk.register(&desired);
+                for ledger in self.desk.register(&desired) {
+                    if let Place::Simulated(simulated) = &mut self.place {
+                        simulated.forget(&ledger);
+                    }
+                }
                 self.register_problem = None;
             }
             Err(error) => {
@@ -269,8 +243,8 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 
     /// Whether the venue keeps its orders elsewhere, so that a request can arrive without an answer.
-    fn is_elsewhere(&self) -> bool {
-        matches!(self.venue.residence(), Residence::External { .. })
+    const fn is_elsewhere(&self) -> bool {
+        matches!(self.place, Place::Elsewhere(_))
     }
 
     /// Now, by the store's clock.
@@ -279,24 +253,27 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         Ok(Timestamp::from_millis(i64::try_from(now).unwrap_or(i64::MAX)))
     }
 
-    /// As of when a command is judged, and its refusal told: at a venue in the record as of its own time, as in
-    /// `backtest`; at one elsewhere as of now.
+    /// As of when a command is judged, and its refusal told: at the simulated exchange as of its own time, as in
+    /// `backtest`; at a venue elsewhere as of now.
     async fn time_of(&self, command: &OrderCommand) -> Result<Timestamp, Stop> {
         if self.is_elsewhere() { self.now().await } else { Ok(command.time) }
     }
 
     async fn store(&mut self) -> Result<(), Stop> {
         tracing::Span::current().record("cursor", tracing::field::display(self.cursor));
-        let changes = self.desk.take_changes();
-        let mut set = changes.set;
-        set.extend(self.venue.save().map(|saved| (VENUE.to_owned(), saved.to_string())));
+        let mut changes = self.desk.take_changes();
+        if let Place::Simulated(simulated) = &mut self.place {
+            let unsaved =
+                |error: RecordError| Stop::Unsaved { owner: self.owner.name().to_owned(), problem: error.to_string() };
+            simulated.take_changes(&mut changes).map_err(unsaved)?;
+        }
         let nudge = Nudge { owner: self.owner.name().to_owned() };
         let nudge = for_outsiders(&self.runtime.identity.keys, self.owner.scope(), Topic::Report, &nudge);
         let mut messages = std::mem::take(&mut self.messages);
         messages.push(nudge);
         let trims = if self.cursor == StreamId::ZERO { Vec::new() } else { vec![(self.commands.clone(), self.cursor)] };
         let cursors = vec![(self.commands.clone(), self.cursor)];
-        let change = Change { cursors, set, delete: changes.delete, messages, trims };
+        let change = Change { cursors, set: changes.set, delete: changes.delete, messages, trims };
         // An inbox at its bound: its strategy is behind or gone. Nothing is dropped; the gateway waits.
         let mut waited = false;
         while self.session.commit(change.clone()).await? == Done::Busy {
@@ -316,21 +293,7 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 }
 
-fn desk(acquired: &Acquired) -> Result<Desk, serde_json::Error> {
-    Desk::restore(acquired.fields.iter().map(|(name, value)| (name.as_str(), &**value)))
-}
-
-/// Where to read ticks from for orders that wait: after the oldest tick that caused one.
-fn tick_cursors(desk: &Desk) -> BTreeMap<Symbol, StreamId> {
-    let mut cursors: BTreeMap<Symbol, StreamId> = BTreeMap::new();
-    for command in desk.open_commands() {
-        let from = caused_by(command).unwrap_or(StreamId::ZERO);
-        cursors.entry(command.symbol.clone()).and_modify(|cursor| *cursor = from.min(*cursor)).or_insert(from);
-    }
-    cursors
-}
-
-/// The stream id of the tick that caused a command.
-fn caused_by(command: &OrderCommand) -> Option<StreamId> {
-    command.tick.as_deref().and_then(|id| id.parse().ok())
+/// The fields of a record.
+fn fields(acquired: &Acquired) -> impl Iterator<Item = (&str, &str)> {
+    acquired.fields.iter().map(|(name, value)| (name.as_str(), &**value))
 }

@@ -1,37 +1,26 @@
 //! What the gateway tells: news into the strategies' inboxes, trades for outsiders. Collects messages for the
 //! next commit; sends nothing by itself.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use bus::{Bounds, Topic};
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::messages::{Document, Inbox, OrderUpdate};
+use venue::Venue;
 
 use super::order::News;
-use super::{Gateway, Restore};
+use super::{Gateway, Place};
 use crate::document::{for_outsiders, message};
 use crate::role::{Bus, Stop};
 use crate::session::patiently;
 use crate::told::Told;
 
-impl<B: Bus, V: Restore> Gateway<B, V> {
-    /// What the venue has told since; of orders that only wait, the newest word is enough.
+impl<B: Bus, V: Venue> Gateway<B, V> {
+    /// What a venue elsewhere has told since.
     pub(super) fn hear_reports(&mut self) {
-        let mut news = News::new();
-        for report in self.venue.take_reports() {
-            news.extend(self.desk.hear(&report));
-        }
-        let mut later = HashSet::new();
-        let mut kept: News = news
-            .into_iter()
-            .rev()
-            .filter(|update| {
-                let newest = later.insert((update.client_order_id.clone(), update.status));
-                newest || update.fill.is_some()
-            })
-            .collect();
-        kept.reverse();
-        self.tell(&kept);
+        let Place::Elsewhere(venue) = &mut self.place else { return };
+        let news: News = venue.take_reports().iter().flat_map(|report| self.desk.hear(report)).collect();
+        self.tell(&news);
     }
 
     /// Puts news into inboxes, and trades on the topic for outsiders. All that was heard since is in `news`, so that

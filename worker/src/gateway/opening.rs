@@ -8,9 +8,10 @@ use bus::{Body, Entry, Record, StreamId, Topic};
 use engine::SavedBooks;
 use engine::messages::{AlertKind, Inbox, OrderUpdate, RiskAlert, Severity};
 use engine::orders::OrderState;
+use venue::Venue;
 
+use super::Gateway;
 use super::books::Book;
-use super::{Gateway, Restore};
 use crate::role::{Bus, Stop};
 use crate::saved::ENGINE;
 use crate::session::patiently;
@@ -23,7 +24,7 @@ const ENTRIES_MAX: usize = 1_000;
 /// A sub-account to open, and the highest order sequence that is used up.
 type Opening = (Book, u64);
 
-impl<B: Bus, V: Restore> Gateway<B, V> {
+impl<B: Bus, V: Venue> Gateway<B, V> {
     /// Opens the sub-accounts of strategies that have none.
     pub(super) async fn open_books(&mut self, specs: &[BookSpec]) -> Result<(), Stop> {
         for spec in specs {

@@ -3,6 +3,7 @@
 use engine::instrument::Asset;
 use engine::messages::{Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate, Side};
 use engine::numbers::{Notional, Price, Quantity};
+use engine::orders::{Known, OrderState, TradeIds};
 use engine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use venue::{VenueReport, VenueTrade};
@@ -48,7 +49,7 @@ pub(super) struct GatewayOrder {
     /// What was told on.
     pub filled: Quantity,
     /// Ids of the trades told on.
-    pub trades: Vec<String>,
+    pub trades: TradeIds,
     /// The newest trades, as they were told on: a strategy that lost the news of one is told again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<ToldTrade>,
@@ -72,7 +73,7 @@ pub(super) struct GatewayOrder {
 }
 
 /// What is told on: each is an inbox entry, and an `order.fill` where it has a fill.
-pub(super) type News = Vec<OrderUpdate>;
+pub(crate) type News = Vec<OrderUpdate>;
 
 impl GatewayOrder {
     /// A command just accepted.
@@ -84,7 +85,7 @@ impl GatewayOrder {
             reason: String::new(),
             cumulative: Quantity::ZERO,
             filled: Quantity::ZERO,
-            trades: Vec::new(),
+            trades: TradeIds::default(),
             told: Vec::new(),
             venue_order_id: String::new(),
             told_at: None,
@@ -116,23 +117,27 @@ impl GatewayOrder {
     /// a trade counts once, also within one report.
     pub fn hear(&mut self, report: &VenueReport) -> News {
         let before = (self.status, self.matched, self.cumulative);
-        if rank(report.status) > rank(self.status) {
-            (self.status, self.reason) = (report.status, report.reason.clone());
-        }
-        self.matched = self.matched.max(report.matched);
-        let mut fresh = Vec::new();
-        for trade in &report.trades {
-            if !self.trades.contains(&trade.trade_id) {
-                self.trades.push(trade.trade_id.clone());
-                fresh.push(trade);
+        match OrderState::from(self.status).after(report.status) {
+            Ok(state) if state != OrderState::from(self.status) => {
+                (self.status, self.reason) = (report.status, report.reason.clone());
+            }
+            Ok(_) => {}
+            Err(impossible) => {
+                tracing::error!(order = %self.command.client_order_id, %impossible, "it stays as it was");
             }
         }
+        self.matched = self.matched.max(report.matched);
+        let id = self.command.client_order_id.to_string();
         let mut fills = Vec::new();
-        for trade in fresh {
-            self.filled = self.filled.plus(trade.quantity).unwrap_or(self.filled);
+        for trade in &report.trades {
+            let filled = self.filled.plus(trade.quantity).unwrap_or(self.filled);
+            let told = ToldTrade::of(trade, filled, report.matched);
+            let fill = self.fill(&told, &report.venue_order_id);
+            let Some(fill) = fill.filter(|fill| self.is_new(&id, fill)) else { continue };
+            self.trades.remember(&id, &fill);
+            self.filled = filled;
             self.venue_order_id.clone_from(&report.venue_order_id);
-            let told = ToldTrade::of(trade, self.filled, report.matched);
-            fills.push(self.fill(&told));
+            fills.push(Some(fill));
             self.told.push(told);
         }
         let too_many = self.told.len().saturating_sub(TOLD_MAX);
@@ -147,9 +152,24 @@ impl GatewayOrder {
             news.push(self.update(self.status, report.time));
         }
         // A cancel's answer can overtake the last trade: over means that the trades add up.
-        let over = rank(self.status) == RANK_OF_ENDS && self.filled >= self.cumulative;
+        let over = OrderState::from(self.status).is_final() && self.filled >= self.cumulative;
         self.stage = if over { Stage::Over } else { Stage::Live };
         news
+    }
+
+    fn is_new(&self, id: &str, fill: &Fill) -> bool {
+        match self.trades.knows(id, fill) {
+            Known::New => true,
+            Known::Booked => false,
+            Known::Differs => {
+                tracing::error!(
+                    order = id,
+                    trade = fill.trade_id,
+                    "a trade was told with two contents; the first is booked"
+                );
+                false
+            }
+        }
     }
 
     /// The order ends without the venue ever having had it. What the venue has told of outweighs a refusal,
@@ -164,6 +184,12 @@ impl GatewayOrder {
         }
     }
 
+    /// It is on its way to a simulated exchange, as of the tick that caused it.
+    pub fn sent(&mut self, tick: u64, time: Timestamp) -> News {
+        (self.matched, self.told_at) = (Some(tick), Some(time));
+        vec![self.update(OrderStatus::Sent, time)]
+    }
+
     /// Nobody knows whether the venue has it; nothing new where the venue has told of it already.
     pub fn doubt(&mut self, reason: &str, time: Timestamp) -> News {
         let Stage::Sending { signed_at } = self.stage else { return News::new() };
@@ -176,7 +202,8 @@ impl GatewayOrder {
     /// id, and what it lost it books now.
     pub fn repeat(&self, time: Timestamp) -> News {
         let time = self.told_at.unwrap_or(time);
-        let mut news = self.with_fills(self.told.iter().map(|trade| self.fill(trade)).collect(), time);
+        let mut news =
+            self.with_fills(self.told.iter().map(|trade| self.fill(trade, &self.venue_order_id)).collect(), time);
         if news.is_empty() {
             news.push(self.update(self.status, time));
         }
@@ -205,12 +232,12 @@ impl GatewayOrder {
         }
     }
 
-    fn fill(&self, trade: &ToldTrade) -> Option<Fill> {
+    fn fill(&self, trade: &ToldTrade, venue_order_id: &str) -> Option<Fill> {
         Some(Fill {
             strategy: self.command.strategy.clone(),
             ledger: self.command.ledger.clone(),
             client_order_id: self.command.client_order_id.clone(),
-            venue_order_id: self.venue_order_id.clone(),
+            venue_order_id: venue_order_id.to_owned(),
             trade_id: trade.id.clone(),
             symbol: self.command.symbol.clone(),
             side: self.side()?,
@@ -261,21 +288,5 @@ impl ToldTrade {
             time: trade.time,
             tick,
         }
-    }
-}
-
-const RANK_OF_ENDS: u8 = 3;
-
-/// How far along an order is: a report of no higher rank brings no new status.
-const fn rank(status: OrderStatus) -> u8 {
-    match status {
-        OrderStatus::Sent | OrderStatus::Unknown => 0,
-        OrderStatus::Accepted => 1,
-        OrderStatus::PartiallyFilled => 2,
-        OrderStatus::Filled
-        | OrderStatus::Canceled
-        | OrderStatus::Expired
-        | OrderStatus::Rejected
-        | OrderStatus::Denied => RANK_OF_ENDS,
     }
 }

@@ -1,24 +1,20 @@
 //! From commands to requests, and from doubts to answers: at each step what is about to happen is on record
 //! first. What is right to do is the desk's to say; this only does it.
 
-use std::sync::Arc;
-
-use bus::{Entry, StreamId, Topic};
+use bus::{Entry, Topic};
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::Symbol;
 use engine::messages::{CommandKind, Inbox, OrderCommand, OrderUpdate};
 use engine::time::Timestamp;
-use venue::{Outcome, Residence};
+use venue::{Outcome, Venue};
 
 use super::desk::{self, Found, Verdict};
-use super::{Gateway, Restore, caused_by};
+use super::{Gateway, Place};
 use crate::document::DeadLetter;
-use crate::hashes::LinedTick;
 use crate::role::{Bus, Stop};
-use crate::session::patiently;
 use crate::told::Told;
 
-impl<B: Bus, V: Restore> Gateway<B, V> {
+impl<B: Bus, V: Venue> Gateway<B, V> {
     pub(super) async fn take_commands(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
         for entry in entries {
             let command = entry.decode::<OrderCommand>();
@@ -63,18 +59,26 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 
     async fn take_command(&mut self, command: &OrderCommand) -> Result<(), Stop> {
+        if let CommandKind::Advance { round } = &command.kind {
+            return self.advance(command, *round).await;
+        }
         self.runtime.health.order();
+        if self.is_elsewhere() && matches!(command.kind, CommandKind::Replace { .. }) {
+            let denial = Inbox::OrderUpdate(Box::new(desk::denied_unsupported(command)));
+            return self.answer(&command.strategy, command.client_order_id.ledger(), vec![denial.into()]).await;
+        }
         let now = self.time_of(command).await?;
-        let mut verdict = self.desk.judge(command, &self.fees, now);
+        let mut verdict = self.desk.judge(command, now);
         if verdict == Verdict::NotRegistered {
             // The register may be newer than the last nudge that was read.
             self.follow_books().await?;
-            verdict = self.desk.judge(command, &self.fees, now);
+            verdict = self.desk.judge(command, now);
         }
         let (strategy, ledger) = (&command.strategy, command.client_order_id.ledger());
         let mut answers: Vec<Told> = Vec::new();
         let mut is_repeat = false;
         let news = match verdict {
+            Verdict::Send | Verdict::Cancel if !self.is_elsewhere() => return self.hand_over(command, &verdict).await,
             Verdict::Send => return self.send(command).await,
             Verdict::Cancel => {
                 self.cancel(&command.client_order_id, &command.symbol).await;
@@ -103,36 +107,29 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         self.answer(strategy, ledger, answers).await
     }
 
-    /// Sends an order that the desk holds as being sent.
+    /// Sends an order that the desk holds as being sent to a venue elsewhere.
     async fn send(&mut self, command: &OrderCommand) -> Result<(), Stop> {
         let id = &command.client_order_id;
-        let mut cause = None;
-        if let Residence::External { receive_window_ms, .. } = self.venue.residence() {
-            // The order is on record as being sent before the venue can hear of it.
-            self.store().await?;
-            let now = self.now().await?;
-            if self.session.register_is_news() {
-                // The commit has told of a newer register: it may forbid this very order, which is not sent yet.
-                self.follow_books().await?;
-                let news = self.desk.withdraw(id, now);
-                self.tell(&news);
-                self.cancel_forbidden().await;
-            }
-            let Some(signed_at) = self.desk.stamp(id) else { return Ok(()) };
-            if now.millis_since(signed_at) > receive_window_ms || now > command.expires_at {
-                // The commit took so long that the request would be dead on arrival.
-                let news = self.desk.doubt(id, "NotSentInTime", now);
-                self.tell(&news);
-                return Ok(());
-            }
-            self.venue.stamp(signed_at);
-        } else {
-            cause = self.cause(command).await?;
-            if cause.is_some() {
-                self.wait_from(command);
-            }
+        // The order is on record as being sent before the venue can hear of it.
+        self.store().await?;
+        let now = self.now().await?;
+        if self.session.register_is_news() {
+            // The commit has told of a newer register: it may forbid this very order, which is not sent yet.
+            self.follow_books().await?;
+            let news = self.desk.withdraw(id, now);
+            self.tell(&news);
+            self.cancel_forbidden().await;
         }
-        let outcome = self.venue.submit(command, cause.as_deref().map(|tick| &**tick)).await;
+        let Some(signed_at) = self.desk.stamp(id) else { return Ok(()) };
+        let Place::Elsewhere(venue) = &mut self.place else { return Ok(()) };
+        if now.millis_since(signed_at) > venue.windows().receive_ms || now > command.expires_at {
+            // The commit took so long that the request would be dead on arrival.
+            let news = self.desk.doubt(id, "NotSentInTime", now);
+            self.tell(&news);
+            return Ok(());
+        }
+        venue.stamp(signed_at);
+        let outcome = venue.submit(command).await;
         let now = self.time_of(command).await?;
         let news = self.desk.settle(id, &outcome, now);
         self.tell(&news);
@@ -141,41 +138,18 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
     }
 
     pub(super) async fn cancel(&mut self, id: &ClientOrderId, symbol: &Symbol) {
+        let Place::Elsewhere(venue) = &mut self.place else { return };
         // Without a definite yes the order stays as it is: the venue is asked, and asked to cancel again.
-        if let Outcome::Done(report) = self.venue.cancel(id, symbol).await {
+        if let Outcome::Done(report) = venue.cancel(id, symbol).await {
             let news = self.desk.hear(&report);
             self.tell(&news);
         }
     }
 
-    /// Ticks are read from the order's own onward; orders that wait already have seen some of them.
-    fn wait_from(&mut self, command: &OrderCommand) {
-        let from = caused_by(command).unwrap_or(StreamId::ZERO);
-        let waiting = self.venue.wanted_ticks().iter().any(|(symbol, _)| *symbol == command.symbol);
-        let cursor = self.tick_cursors.entry(command.symbol.clone()).or_insert(from);
-        *cursor = if waiting { from.min(*cursor) } else { from };
-    }
-
-    /// The tick that caused a command, as it stands in its stream. Commands of many strategies have the same cause: it is
-    /// read once.
-    async fn cause(&mut self, command: &OrderCommand) -> Result<Option<Arc<LinedTick>>, Stop> {
-        let Some(id) = caused_by(command) else { return Ok(None) };
-        let stream = self.runtime.identity.keys.market_tick(&self.source, &command.symbol.to_string());
-        if let Some((known, at, tick)) = &self.last_cause
-            && (known, *at) == (&stream, id)
-        {
-            return Ok(Some(Arc::clone(tick)));
-        }
-        let found = patiently(&self.runtime, || self.runtime.bus.range(&stream, id, id, 1)).await?;
-        let tick = found.first().and_then(|entry| entry.decode_once::<LinedTick>().ok());
-        self.last_cause = tick.clone().map(|tick| (stream, id, tick));
-        Ok(tick)
-    }
-
     /// Takes the venue's reports, and asks it about orders that are in doubt or silent.
     pub(super) async fn ask_about_doubts(&mut self) -> Result<(), Stop> {
         self.hear_reports();
-        // A venue in the record has no doubts: what was not committed never happened.
+        // The simulated exchange leaves no doubts: what was not committed never happened.
         if self.is_elsewhere() && self.desk.has_questions() {
             let now = self.now().await?;
             for id in self.desk.questions(now) {
@@ -189,14 +163,16 @@ impl<B: Bus, V: Restore> Gateway<B, V> {
         let Some(command) = self.desk.order(id).map(|order| order.command.clone()) else { return Ok(()) };
         // Taken before the question: the answer is as of some moment after it.
         let asked = self.now().await?;
-        let answer = match self.venue.lookup(id, &command.symbol).await {
+        let Place::Elsewhere(venue) = &mut self.place else { return Ok(()) };
+        let windows = venue.windows();
+        let answer = match venue.lookup(id, &command.symbol).await {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::warn!(order = %id, %error, "still in doubt");
                 return Ok(());
             }
         };
-        match self.desk.found(id, answer.as_ref(), self.venue.residence(), asked) {
+        match self.desk.found(id, answer.as_ref(), windows, asked) {
             Found::News(news) => self.tell(&news),
             Found::Wait => {}
             Found::Resend => return self.send(&command).await,

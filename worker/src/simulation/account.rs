@@ -11,6 +11,7 @@ use engine::client_order_id::ClientOrderId;
 use engine::messages::{Inbox, Tick};
 use engine::strategy::{DesiredState, Registry};
 use engine::testkit::Market;
+use engine::testkit::quoting::QUOTER;
 use engine::time::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -84,8 +85,17 @@ pub(crate) struct Account {
     gateway_ledger: String,
     keys: Keys,
     scope: Scope,
-    spec: StrategySpec,
+    pub spec: StrategySpec,
+    pub registry: Registry,
     token: u64,
+}
+
+/// The ledger of a record that was not there before.
+fn created(bus: &VirtualBus, owner: &Owner) -> String {
+    match at_once(bus.create(owner, "test", &Fields::new())).unwrap() {
+        CreateOutcome::Created { ledger } => ledger,
+        CreateOutcome::Exists { .. } => panic!("the bus is new"),
+    }
 }
 
 impl Account {
@@ -95,25 +105,32 @@ impl Account {
 
     /// An account whose paper venue takes its time; the exchange has its own.
     pub fn with_latency(milliseconds: u32) -> Self {
-        Self::with_records(milliseconds, |bus, owner| {
-            match at_once(bus.create(owner, "test", &Fields::new())).unwrap() {
-                CreateOutcome::Created { ledger } => ledger,
-                CreateOutcome::Exists { .. } => panic!("the bus is new"),
-            }
-        })
+        Self::of(spec(milliseconds), Registry::standard(), created)
     }
 
     /// An account whose records `open` puts on the bus, each with the ledger that it gives.
     pub fn with_records(latency_ms: u32, open: impl Fn(&VirtualBus, &Owner) -> String) -> Self {
+        Self::of(spec(latency_ms), Registry::standard(), open)
+    }
+
+    /// An account whose strategy is the quoter of this seed.
+    pub fn quoting(seed: u64, latency_ms: u32) -> Self {
+        let mut spec = spec(latency_ms);
+        spec.spec.strategy = serde_json::from_value(json!({"grid": {"minTradeIntervalSeconds": seed}})).unwrap();
+        let mut registry = Registry::standard();
+        registry.register(QUOTER);
+        Self::of(spec, registry, created)
+    }
+
+    fn of(spec: StrategySpec, registry: Registry, open: impl Fn(&VirtualBus, &Owner) -> String) -> Self {
         let bus = VirtualBus::starting_at(1_700_000_000_000);
         let keys = Keys::new("glm").unwrap();
-        let spec = spec(latency_ms);
         let scope = Scope::account(NAMESPACE, &spec.account.name).unwrap();
         let (gateway, strategy) = (keys.gateway(&scope), keys.strategy(&scope, NAME));
         let (gateway_ledger, ledger) = (open(&bus, &gateway), open(&bus, &strategy));
         let exchange = Exchange::on(&bus);
         let mut account =
-            Self { bus, exchange, gateway, strategy, ledger, gateway_ledger, keys, scope, spec, token: 0 };
+            Self { bus, exchange, gateway, strategy, ledger, gateway_ledger, keys, scope, spec, registry, token: 0 };
         account.follow(Stance::Open);
         account.nudge(&account.gateway);
         account
@@ -254,10 +271,19 @@ impl Account {
         Role { future: Box::pin(gateway::run(runtime, spec)), alive, epoch, start: Self::start_paper_gateway }
     }
 
+    /// The worker at the scripted exchange, which keeps its orders itself.
     pub fn start_worker(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("strategy", &self.ledger, epoch);
-        let future = Box::pin(strategy::run(runtime, self.spec.clone(), Registry::standard()));
+        let place = strategy::Place::Elsewhere;
+        let future = Box::pin(strategy::run_at(place, runtime, self.spec.clone(), self.registry.clone()));
         Role { future, alive, epoch, start: Self::start_worker }
+    }
+
+    /// The worker at the simulated venue.
+    pub fn start_paper_worker(&self, epoch: u64) -> Role {
+        let (alive, runtime) = self.runtime("strategy", &self.ledger, epoch);
+        let future = Box::pin(strategy::run(runtime, self.spec.clone(), self.registry.clone()));
+        Role { future, alive, epoch, start: Self::start_paper_worker }
     }
 }
 

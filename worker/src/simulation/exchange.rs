@@ -8,14 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::Symbol;
-use engine::messages::{CommandKind, OrderCommand, OrderStatus, Tick};
+use engine::messages::{CommandKind, OrderCommand, OrderStatus};
 use engine::time::Timestamp;
-use venue::{Outcome, Residence, Venue, VenueError, VenueReport, VenueTrade};
+use venue::{DoubtWindows, Outcome, Venue, VenueError, VenueReport, VenueTrade};
 
 use super::bus::{VirtualBus, pause};
 use super::floor::Placed;
 use super::script::{Arrival, Chance, RECEIVE_WINDOW_MS, Script, VISIBILITY_MS, Weather};
-use crate::gateway::Restore;
 
 /// A connection to the exchange; clones share the exchange.
 #[derive(Debug, Clone)]
@@ -257,22 +256,16 @@ impl Inner {
     }
 }
 
-impl Restore for Exchange {
-    fn restore(&mut self, _saved: &serde_json::Value) -> Result<(), serde_json::Error> {
-        Ok(())
+impl Venue for Exchange {
+    fn windows(&self) -> DoubtWindows {
+        DoubtWindows { receive_ms: RECEIVE_WINDOW_MS, visibility_ms: VISIBILITY_MS }
     }
 
     fn stamp(&mut self, signed_at: Timestamp) {
         self.stamp = Some(signed_at.millis());
     }
-}
 
-impl Venue for Exchange {
-    fn residence(&self) -> Residence {
-        Residence::External { receive_window_ms: RECEIVE_WINDOW_MS, visibility_ms: VISIBILITY_MS }
-    }
-
-    async fn submit(&mut self, order: &OrderCommand, _cause: Option<&Tick>) -> Outcome {
+    async fn submit(&mut self, order: &OrderCommand) -> Outcome {
         if !matches!(order.kind, CommandKind::Create(_)) {
             return Outcome::Refused("NotAnOrder".to_owned());
         }
@@ -299,15 +292,5 @@ impl Venue for Exchange {
         inner.reports = later;
         due.sort_by_key(|(at, _)| *at);
         due.into_iter().map(|(_, report)| report).collect()
-    }
-
-    fn observe(&mut self, _tick: &Tick) {}
-
-    fn wanted_ticks(&self) -> Vec<(Symbol, u64)> {
-        Vec::new()
-    }
-
-    fn save(&self) -> Option<serde_json::Value> {
-        None
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use engine::client_order_id::ClientOrderId;
+use engine::orders::{Order, OrderState};
 
 use super::{ASK_AGAIN, Worker};
 use crate::role::{Bus, Stop};
@@ -89,7 +90,8 @@ impl<B: Bus> Worker<'_, B> {
     /// Asks where news may be lost, and halts where asking did not help.
     pub(super) async fn settle_doubt(&mut self) -> Result<(), Stop> {
         let open: BTreeSet<_> = self.engine.open_orders().map(|order| order.client_order_id.clone()).collect();
-        let overdue = self.doubt.overdue(&open);
+        let mut overdue = self.doubt.overdue(&self.expected());
+        overdue.extend(self.overdue_advance());
         let Some(differs) = self.doubt.differs.clone().filter(|_| !self.engine.is_mismatched()) else {
             return self.ask(&overdue).await;
         };
@@ -116,6 +118,24 @@ impl<B: Bus> Worker<'_, B> {
         }
     }
 
+    /// The open orders of which news must come by itself: at a simulated venue one that rests is told of when it trades.
+    fn expected(&self) -> BTreeSet<ClientOrderId> {
+        let rests = |order: &Order| match order.state {
+            OrderState::Accepted | OrderState::PartiallyFilled => !order.lacks_fills() && order.cancel.is_none(),
+            OrderState::Committed
+            | OrderState::Sent
+            | OrderState::Unknown
+            | OrderState::Filled
+            | OrderState::Canceled
+            | OrderState::Expired
+            | OrderState::Rejected
+            | OrderState::Denied => false,
+        };
+        let is_simulated = self.barrier.is_simulated();
+        let expected = self.engine.open_orders().filter(|order| !is_simulated || !rests(order));
+        expected.map(|order| order.client_order_id.clone()).collect()
+    }
+
     async fn halt_on(&mut self, differs: &str) -> Result<(), Stop> {
         let why = format!(
             "{differs}, also after the gateway has told all its trades again. Compare order.fill with the status; then \
@@ -123,7 +143,7 @@ impl<B: Bus> Worker<'_, B> {
         );
         tracing::error!("AccountMismatch: {why}");
         let effects = self.engine.halt_on_mismatch(self.engine.report().as_of, &why);
-        self.absorb(effects, None);
+        self.absorb(effects);
         self.batch.touch();
         self.store().await?;
         self.tell_readiness();
@@ -137,6 +157,8 @@ impl<B: Bus> Worker<'_, B> {
             health.not_ready(MISMATCH, MISMATCH_MESSAGE);
         } else if let Some(problem) = &self.register_problem {
             health.not_ready("RegisterUnreadable", problem);
+        } else if self.waits_for_room {
+            health.not_ready("CommandsBusy", "the gateway does not take commands; does its pod run?");
         } else {
             health.ready();
         }

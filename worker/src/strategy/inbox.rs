@@ -1,4 +1,4 @@
-//! What the gateway and the operator tell a strategy, applied in order and at the right tick.
+//! What the gateway and the operator tell a strategy, applied in order.
 
 use std::collections::VecDeque;
 
@@ -6,6 +6,7 @@ use bus::{Entry, StreamId};
 use engine::messages::{Inbox, OrderUpdate};
 
 use super::Worker;
+use super::barrier::Advance;
 use crate::role::{Bus, IDLE, Stop};
 use crate::told::{Holdings, Told};
 use crds::record::{Phase, PhaseState};
@@ -18,25 +19,31 @@ pub(super) const UNKNOWN_ORDER: &str = "Compare it with order.fill and with the 
      entry with XDEL and restart the worker; if there was, delete the strategy and make it anew: its ledger does not know \
      the order";
 
-/// Entries that were read but not consumed: updates that belong after a tick that was not taken yet, and what came
-/// behind them and has nothing left to apply.
+/// Entries that were read but not consumed: while a word is awaited, nothing before it is applied.
 #[derive(Debug, Default)]
 pub(super) struct Pending(VecDeque<Waiting>);
 
 #[derive(Debug)]
 struct Waiting {
     id: StreamId,
-    update: Option<Box<OrderUpdate>>,
+    news: News,
     sub_account: Option<Holdings>,
     repeat: Option<usize>,
 }
 
-impl Pending {
-    /// The tick after which the next update belongs.
-    pub fn front_matched(&self) -> Option<u64> {
-        self.0.front().and_then(|waiting| waiting.update.as_ref()?.matched)
-    }
+/// What an entry leaves to be done in its turn.
+#[derive(Debug)]
+enum News {
+    Order(Box<OrderUpdate>),
+    Word {
+        tick: String,
+        round: u32,
+    },
+    /// It was done when it was read.
+    Done,
+}
 
+impl Pending {
     /// The id of the last entry read.
     fn last_id(&self) -> Option<StreamId> {
         self.0.back().map(|waiting| waiting.id)
@@ -45,6 +52,16 @@ impl Pending {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// How many entries there are up to the word on an Advance; `None` if it has not come.
+    fn up_to_word(&self, advance: &Advance) -> Option<usize> {
+        let asked = advance.tick.to_string();
+        let is_word = |waiting: &Waiting| match &waiting.news {
+            News::Word { tick, round } => *tick == asked && *round == advance.round,
+            News::Order(_) | News::Done => false,
+        };
+        self.0.iter().position(is_word).map(|place| place.saturating_add(1))
     }
 }
 
@@ -62,66 +79,75 @@ impl<B: Bus> Worker<'_, B> {
                     return self.quarantine(entry.id, &format!("does not read: {problem}"), UNREADABLE).await;
                 }
             };
-            let update = match news {
+            let mut waiting = Waiting { id: entry.id, news: News::Done, sub_account, repeat };
+            match news {
                 // News of a closed ledger of the same name: its ticks are not these.
                 Inbox::OrderUpdate(update)
                     if update.client_order_id.ledger().as_str() != self.runtime.identity.ledger =>
                 {
                     tracing::warn!(order = %update.client_order_id, "news of another ledger; it is left out");
-                    self.pending.0.push_back(Waiting { id: entry.id, update: None, sub_account: None, repeat: None });
-                    continue;
+                    (waiting.sub_account, waiting.repeat) = (None, None);
                 }
                 Inbox::OrderUpdate(update) => {
                     self.doubt.heard_of(&update.client_order_id);
-                    Some(update)
+                    waiting.news = News::Order(update);
                 }
                 Inbox::Recovered { highest_sequence } => {
                     let now = self.engine.report().as_of;
                     let effects = self.engine.step(now, engine::Event::Recovered { highest_sequence });
-                    self.absorb(effects, None);
-                    None
+                    self.absorb(effects);
                 }
-                // Of an Advance that this process has not sent.
-                Inbox::Word { .. } => None,
-                Inbox::Control => {
-                    self.follow_register().await?;
-                    None
-                }
-            };
-            self.pending.0.push_back(Waiting { id: entry.id, update, sub_account, repeat });
+                Inbox::Word { tick, round } => waiting.news = News::Word { tick, round },
+                Inbox::Control => self.follow_register().await?,
+            }
+            self.pending.0.push_back(waiting);
         }
         self.apply_pending();
         Ok(())
     }
 
-    /// Consumes entries in their order, up to the first update whose tick was not taken yet: the cursor never passes
-    /// one that is not applied.
+    /// Consumes entries in their order. While a word is awaited none, until it is there; then all before it and itself,
+    /// and that may be what the next word is awaited for.
     pub(super) fn apply_pending(&mut self) {
-        if self.poison.is_some() {
-            return;
-        }
-        while let Some(waiting) = self.pending.0.front() {
-            let reached = match (waiting.update.as_ref().and_then(|update| update.matched), self.engine.last_sequence())
-            {
-                (Some(matched), Some(taken)) => taken >= matched,
-                (Some(_), None) => false,
-                (None, _) => true,
+        while self.poison.is_none() {
+            let awaited = self.barrier.waits_for().cloned();
+            let count = match &awaited {
+                Some(advance) => self.pending.up_to_word(advance),
+                None => Some(self.pending.0.len()),
             };
-            if !reached {
-                return;
-            }
-            let Some(waiting) = self.pending.0.pop_front() else { return };
-            if let Some(update) = waiting.update
-                && let Err(problem) = self.apply(*update, waiting.repeat)
+            let Some(count) = count.filter(|count| *count > 0) else { return };
+            if let Some(advance) = &awaited
+                && advance.round > 0
             {
-                self.poison = Some((waiting.id, problem));
-                return;
+                // What its news sends acts in the next one.
+                self.engine.begin_round(advance.round.saturating_add(1));
             }
-            if let Some(sub_account) = &waiting.sub_account {
-                self.compare(sub_account);
+            for waiting in self.pending.0.drain(..count).collect::<Vec<_>>() {
+                self.take_news(waiting);
+                if self.poison.is_some() {
+                    return;
+                }
             }
-            self.consumed(waiting.id);
+            if awaited.is_some() {
+                self.word_has_come();
+            }
         }
+    }
+
+    fn take_news(&mut self, waiting: Waiting) {
+        match waiting.news {
+            News::Order(update) => {
+                if let Err(problem) = self.apply(*update, waiting.repeat) {
+                    self.poison = Some((waiting.id, problem));
+                    return;
+                }
+            }
+            News::Word { .. } | News::Done => {}
+        }
+        if let Some(sub_account) = &waiting.sub_account {
+            self.compare(sub_account);
+        }
+        self.consumed(waiting.id);
     }
 
     /// `Err`: it tells of a trade that cannot be booked, for this reason.
@@ -133,11 +159,12 @@ impl<B: Bus> Worker<'_, B> {
             if update.fill.is_some() {
                 self.runtime.health.fill();
             }
+            self.barrier.orders_changed();
             let effects = self.engine.step(update.time, engine::Event::OrderUpdate(update));
             if let [engine::Effect::Poison(problem)] = &effects[..] {
                 return Err(problem.clone());
             }
-            self.absorb(effects, None);
+            self.absorb(effects);
         }
         if repeat == Some(0) {
             self.doubt.told_again(&order);
@@ -171,14 +198,18 @@ impl<B: Bus> Worker<'_, B> {
         };
         self.batch.set.push(phase.to_field());
         self.batch.touch();
-        self.store().await?;
         loop {
+            // Where the gateway takes no commands either, it is told when there is room.
+            if self.batch.is_dirty() {
+                self.store().await?;
+            } else {
+                self.session.beat().await?;
+            }
             self.runtime.health.not_ready("PoisonInbox", &message);
             self.runtime.shutdown.sleep(IDLE).await;
             if self.runtime.shutdown.asked() {
                 return Ok(());
             }
-            self.session.beat().await?;
         }
     }
 }

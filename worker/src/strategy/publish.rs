@@ -6,9 +6,11 @@ use bus::{Bounds, Entry, Message, Poison, StreamId, StreamKey, Topic};
 use engine::client_order_id::ClientOrderId;
 use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate, Tick, text};
 use engine::numbers::Quantity;
+use engine::orders::{Order, OrderState};
 use engine::strategy::DesiredState;
 use engine::{Effect, Event};
 
+use super::barrier::ADVANCE;
 use super::doubt::{MISMATCH, MISMATCH_MESSAGE};
 use super::{COMMAND, Worker};
 use crate::document::{DeadLetter, for_outsiders, message};
@@ -24,46 +26,58 @@ const COMMANDS: Bounds = Topic::OrderCommand.bounds();
 const REPORT_ROOM: usize = 2 * 1024;
 
 impl<B: Bus> Worker<'_, B> {
-    fn topic(&self, topic: Topic) -> StreamKey {
+    pub(super) fn topic(&self, topic: Topic) -> StreamKey {
         self.runtime.identity.keys.topic(self.owner.scope(), topic)
     }
 
-    /// Steps the engine through ticks until there are no more, or until an order must be waited for.
-    pub(super) fn take_ticks(&mut self, entries: &[Entry]) {
-        let mut read = 0;
+    /// Steps the engine through the ticks that were read until there are no more, or until the gateway must be waited for.
+    pub(super) fn take_ticks(&mut self) {
+        self.let_owed_arrive();
+        let (mut ahead, mut read, mut passed) = (std::mem::take(&mut self.ahead), 0, 0);
         let mut data = self.data.take().map(Standing::Own);
-        for entry in entries {
+        for entry in &ahead {
             if !self.may_take_ticks() {
                 break;
             }
-            self.tick_cursor = entry.id;
             match entry.lend::<LinedTick>() {
+                Ok(tick) if self.must_match(entry.id, &tick) => break,
                 Ok(tick) => {
                     read += 1;
-                    let taken = self.engine.ticks();
-                    self.take_tick(&tick, entry.id);
-                    if let Some(data) = &mut data
-                        && self.engine.ticks() > taken
+                    self.tick_cursor = entry.id;
+                    if self.take_tick(&tick, entry.id)
+                        && let Some(data) = &mut data
                     {
                         data.take(tick);
                     }
                 }
-                Err(problem) => self.bury(entry, &problem),
+                Err(problem) => {
+                    self.tick_cursor = entry.id;
+                    self.bury(entry, &problem);
+                }
             }
+            passed += 1;
         }
         self.data = data.map(Standing::into_hash);
+        ahead.drain(..passed);
+        self.ahead = ahead;
         self.runtime.health.ticks(read);
     }
 
-    fn take_tick(&mut self, tick: &Tick, id: StreamId) {
+    /// Whether it was taken: one that was delivered before is not.
+    fn take_tick(&mut self, tick: &Tick, id: StreamId) -> bool {
         // On a replay the engine's now is the tick's own time, and no tick is stale.
+        let taken = self.engine.ticks();
         let effects = self.engine.tick(tick.event_time(), tick);
+        let is_new = self.engine.ticks() > taken;
         self.batch.tick();
-        self.absorb(effects, Some(id));
-        self.apply_pending();
+        self.absorb(effects);
+        if is_new {
+            self.let_arrive(id, tick);
+        }
         if tick.last {
             self.batch.touch();
         }
+        is_new
     }
 
     /// A tick that does not read is stepped over and kept for who looks into it.
@@ -79,12 +93,12 @@ impl<B: Bus> Worker<'_, B> {
         for_outsiders(&self.runtime.identity.keys, self.owner.scope(), topic, document)
     }
 
-    /// Turns effects into messages of the next commit.
-    pub(super) fn absorb(&mut self, effects: Vec<Effect>, tick: Option<StreamId>) {
+    /// Turns effects into messages of the next commit. A command is as of the last tick taken.
+    pub(super) fn absorb(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             let message = match effect {
                 Effect::Signal(signal) => self.for_outsiders(Topic::StrategySignal, &signal),
-                Effect::Command(command) => self.command(&command.into_message(tick.map(|id| id.to_string()))),
+                Effect::Command(command) => self.command(&command.into_message(Some(self.tick_cursor.to_string()))),
                 Effect::Position(update) => self.for_outsiders(Topic::PositionUpdate, &update),
                 Effect::Alert(alert) => self.for_outsiders(Topic::RiskAlert, &alert),
                 Effect::Snapshot(snapshot) => self.for_outsiders(Topic::StateSnapshot, &snapshot),
@@ -101,6 +115,7 @@ impl<B: Bus> Worker<'_, B> {
     /// An opening is refused when too many commands wait; a cancel always passes.
     fn command(&mut self, command: &OrderCommand) -> Message {
         self.runtime.health.order();
+        self.barrier.command_sent();
         let message = message(self.topic(Topic::OrderCommand), command);
         match command.kind {
             CommandKind::Create(_) | CommandKind::Replace { .. } => {
@@ -118,22 +133,30 @@ impl<B: Bus> Worker<'_, B> {
         let most = usize::try_from(2 * COMMANDS.entries).unwrap_or(usize::MAX);
         let runtime = self.runtime.clone();
         let read = || runtime.bus.range(&stream, StreamId::ZERO, StreamId::MAX, most);
-        let waiting: BTreeSet<_> = patiently(&runtime, read)
-            .await?
+        let unread = patiently(&runtime, read).await?;
+        let waiting: BTreeSet<_> = unread
             .iter()
             .filter_map(|entry| entry.decode::<OrderCommand>().ok())
             .map(|command| command.client_order_id)
             .collect();
+        if unread.len() as u64 >= COMMANDS.entries {
+            // At its bound the stream holds enough for the gateway: it is tried again later.
+            return Ok(Vec::new());
+        }
         let record = patiently(&runtime, || runtime.bus.record(&self.owner)).await?;
         let mut unkept = Vec::new();
         for id in orders.difference(&waiting) {
+            if id.sequence() == 0 {
+                tracing::warn!("no word of the gateway; it is asked again");
+                self.push_advance();
+                continue;
+            }
             let Some(data) = record.as_ref().and_then(|record| record.fields.get(&format!("{COMMAND}{id}"))) else {
                 unkept.push(id.clone());
                 continue;
             };
             tracing::warn!(order = %id, "no news of the order; its command is published again");
             let again = Message::new(stream.clone(), OrderCommand::VERSION, data.clone());
-            // At its bound the stream holds enough for the gateway: nothing is denied, and it is tried again later.
             self.batch.messages.push(again.with_bound(COMMANDS.entries));
         }
         if !self.batch.messages.is_empty() {
@@ -142,22 +165,34 @@ impl<B: Bus> Worker<'_, B> {
         Ok(unkept)
     }
 
-    /// Commits everything since the last commit.
+    /// Commits everything since the last commit. Where the gateway has no room for commands of a simulated venue, nothing
+    /// is stored and it is tried again: the venue's word is waited for in any case, and a denial would be no replay's.
     pub(super) async fn store(&mut self) -> Result<(), Stop> {
         let mut batch = std::mem::take(&mut self.batch);
         tracing::Span::current().record("cursor", tracing::field::display(self.tick_cursor));
-        loop {
+        for round in 1.. {
             let change = self.change(&batch)?;
             match self.session.commit(change).await? {
                 Done::Stored => {
                     self.engine.committed();
                     self.runtime.health.ended(self.engine.ended_orders());
+                    self.stored = self.barrier.saved();
+                    if std::mem::take(&mut self.waits_for_room) {
+                        self.tell_readiness();
+                    }
+                    return Ok(());
+                }
+                Done::Busy if self.barrier.is_simulated() => {
+                    self.waits_for_room = true;
+                    self.batch = batch;
+                    self.tell_readiness();
                     return Ok(());
                 }
                 // Nothing was stored: the openings of this batch are denied, and the rest is committed.
-                Done::Busy => self.deny_openings(&mut batch),
+                Done::Busy => self.deny_openings(&mut batch, round),
             }
         }
+        Ok(())
     }
 
     fn change(&mut self, batch: &super::Batch) -> Result<Change, Stop> {
@@ -170,6 +205,10 @@ impl<B: Bus> Worker<'_, B> {
         }
         let report = text(&self.engine.report(), REPORT_ROOM).map_err(|error| unsaved(error.to_string()))?;
         set.push((REPORT.to_owned(), report));
+        if let Some(advance) = self.barrier.saved().filter(|advance| self.stored.as_ref() != Some(advance)) {
+            let advance = serde_json::to_string(&advance).map_err(|error| unsaved(error.to_string()))?;
+            set.push((ADVANCE.to_owned(), advance));
+        }
         if let Some(sequence) = self.engine.last_sequence() {
             set.push((POSITION.to_owned(), sequence.to_string()));
         }
@@ -187,11 +226,11 @@ impl<B: Bus> Worker<'_, B> {
         })
     }
 
-    /// The last tick was taken, and every open order was held against it: nothing can trade any more.
+    /// The last tick was taken, and nothing is on its way any more: what rests can only be cancelled.
     fn has_ended(&self) -> bool {
-        let last = self.engine.last_sequence();
-        self.engine.data_ended()
-            && self.engine.open_orders().all(|order| order.matched.is_some() && order.matched >= last)
+        let is_on_its_way = |order: &Order| matches!(order.state, OrderState::Committed | OrderState::Sent);
+        let waits = self.barrier.waits_for().is_some() || self.barrier.owes();
+        self.engine.data_ended() && !waits && !self.engine.open_orders().any(is_on_its_way)
     }
 
     fn phase(&self) -> Phase {
@@ -216,7 +255,9 @@ impl<B: Bus> Worker<'_, B> {
         Phase { state, reason, message, generation }
     }
 
-    fn deny_openings(&mut self, batch: &mut super::Batch) {
+    /// What the denials cause may be refused for want of room too; from some round on the engine sends nothing more.
+    fn deny_openings(&mut self, batch: &mut super::Batch, round: u32) {
+        self.engine.begin_round(round);
         let commands = self.topic(Topic::OrderCommand);
         batch.messages.retain(|message| message.stream != commands || message.bound.is_none());
         let denied: Vec<_> =
@@ -225,9 +266,11 @@ impl<B: Bus> Worker<'_, B> {
         for client_order_id in denied {
             let update = busy(client_order_id, self.engine.report().as_of);
             let effects = self.engine.step(update.time, Event::OrderUpdate(update));
-            self.absorb(effects, None);
+            self.absorb(effects);
         }
         batch.messages.append(&mut self.batch.messages);
+        batch.set.append(&mut self.batch.set);
+        batch.delete.append(&mut self.batch.delete);
     }
 }
 

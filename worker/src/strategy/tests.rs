@@ -1,6 +1,8 @@
 //! The worker and its gateway together: what is followed without a nudge, what is lost and found again, and the end of
 //! a ledger.
 
+mod waits;
+
 use std::time::Instant;
 
 use bus::Topic;

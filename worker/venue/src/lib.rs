@@ -3,9 +3,9 @@
 pub mod binance;
 mod data;
 mod market_data;
-pub mod paper;
 pub mod replay;
+pub mod sim;
 mod venue;
 
 pub use market_data::MarketData;
-pub use venue::{Outcome, Residence, Venue, VenueError, VenueReport, VenueTrade};
+pub use venue::{DoubtWindows, Outcome, Venue, VenueError, VenueReport, VenueTrade};

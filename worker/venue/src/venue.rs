@@ -7,7 +7,7 @@ use std::future::Future;
 
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::{Asset, Symbol};
-use engine::messages::{Liquidity, OrderCommand, OrderStatus, Tick};
+use engine::messages::{Liquidity, OrderCommand, OrderStatus};
 use engine::numbers::{Notional, Price, Quantity};
 use engine::time::Timestamp;
 
@@ -74,28 +74,26 @@ pub struct VenueError {
     pub reason: String,
 }
 
-/// Where a venue keeps its orders.
+/// How long a venue can leave one in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Residence {
-    /// In the gateway's own record: what was not committed never happened.
-    Record,
-    /// Elsewhere: a request may have arrived even if no answer came.
-    External {
-        /// How long after its stamp a request can still be accepted, with a margin.
-        receive_window_ms: i64,
-        /// How long after an order was accepted it may still be missing in answers.
-        visibility_ms: i64,
-    },
+pub struct DoubtWindows {
+    /// How long after its stamp a request can still be accepted, with a margin.
+    pub receive_ms: i64,
+    /// How long after an order was accepted it may still be missing in answers.
+    pub visibility_ms: i64,
 }
 
-/// A place to trade.
+/// A place elsewhere to trade, which answers late or never. What is simulated is [`crate::sim`].
 pub trait Venue: Send {
-    /// Where it keeps its orders.
-    fn residence(&self) -> Residence;
+    /// How long it can leave one in doubt.
+    fn windows(&self) -> DoubtWindows;
 
-    /// Sends a new order. `cause` is the tick that caused it, where the gateway has it: a simulated venue
-    /// matches on it, a real one does not look.
-    fn submit(&mut self, order: &OrderCommand, cause: Option<&Tick>) -> impl Future<Output = Outcome> + Send;
+    /// The stamp of the next request to make an order, as it stands in the gateway's record. The request is signed with
+    /// exactly this: the end of its receive window is when it is certainly dead.
+    fn stamp(&mut self, signed_at: Timestamp);
+
+    /// Sends a new order.
+    fn submit(&mut self, order: &OrderCommand) -> impl Future<Output = Outcome> + Send;
 
     /// Asks to cancel an order.
     fn cancel(&mut self, id: &ClientOrderId, symbol: &Symbol) -> impl Future<Output = Outcome> + Send;
@@ -109,13 +107,4 @@ pub trait Venue: Send {
 
     /// News since the last call, in order. Does not wait.
     fn take_reports(&mut self) -> Vec<VenueReport>;
-
-    /// A tick has arrived. Only a simulated venue acts on it.
-    fn observe(&mut self, tick: &Tick);
-
-    /// Markets whose ticks the venue needs now, each from after this sequence.
-    fn wanted_ticks(&self) -> Vec<(Symbol, u64)>;
-
-    /// What must be committed with the gateway's record; `None` where the venue keeps its own.
-    fn save(&self) -> Option<serde_json::Value>;
 }

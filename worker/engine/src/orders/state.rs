@@ -74,17 +74,7 @@ impl OrderState {
     /// News may overtake each other, so older news than what is known changes nothing: a late `Accepted`
     /// after `Filled` is no anomaly. Two different ends are.
     pub fn after(self, status: OrderStatus) -> Result<Self, ImpossibleTransition> {
-        let next = match status {
-            OrderStatus::Sent => Self::Sent,
-            OrderStatus::Accepted => Self::Accepted,
-            OrderStatus::PartiallyFilled => Self::PartiallyFilled,
-            OrderStatus::Unknown => Self::Unknown,
-            OrderStatus::Filled => Self::Filled,
-            OrderStatus::Canceled => Self::Canceled,
-            OrderStatus::Expired => Self::Expired,
-            OrderStatus::Rejected => Self::Rejected,
-            OrderStatus::Denied => Self::Denied,
-        };
+        let next = Self::from(status);
         let impossible = ImpossibleTransition { from: self, to: next };
         match (self, next) {
             (from, to) if from == to => Ok(to),
@@ -95,6 +85,22 @@ impl OrderState {
             (from, to) if from.is_final() && to.is_final() => Err(impossible),
             (from, to) if to.rank() < from.rank() => Ok(from),
             (_, to) => Ok(to),
+        }
+    }
+}
+
+impl From<OrderStatus> for OrderState {
+    fn from(status: OrderStatus) -> Self {
+        match status {
+            OrderStatus::Sent => Self::Sent,
+            OrderStatus::Accepted => Self::Accepted,
+            OrderStatus::PartiallyFilled => Self::PartiallyFilled,
+            OrderStatus::Unknown => Self::Unknown,
+            OrderStatus::Filled => Self::Filled,
+            OrderStatus::Canceled => Self::Canceled,
+            OrderStatus::Expired => Self::Expired,
+            OrderStatus::Rejected => Self::Rejected,
+            OrderStatus::Denied => Self::Denied,
         }
     }
 }

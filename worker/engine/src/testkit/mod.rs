@@ -44,6 +44,7 @@
 mod bench;
 mod market;
 mod news;
+pub mod quoting;
 
 pub use bench::Bench;
 pub use market::{Market, START_MS};

@@ -4,7 +4,7 @@
 use engine::client_order_id::ClientOrderId;
 use engine::messages::OrderStatus;
 use engine::time::Timestamp;
-use venue::{Residence, VenueReport};
+use venue::{DoubtWindows, VenueReport};
 
 use super::{Desk, News, Stage};
 
@@ -84,7 +84,7 @@ impl Desk {
         &mut self,
         id: &ClientOrderId,
         answer: Option<&VenueReport>,
-        residence: Residence,
+        windows: DoubtWindows,
         asked: Timestamp,
     ) -> Found {
         self.settle_end(id);
@@ -93,10 +93,8 @@ impl Desk {
         }
         let Some(order) = self.orders.get_mut(id) else { return Found::Wait };
         let Stage::Unknown { signed_at, absent_since } = order.stage else { return Found::Wait };
-        let Residence::External { receive_window_ms, visibility_ms } = residence else {
-            return Found::Wait;
-        };
-        if asked.millis_since(signed_at) <= receive_window_ms {
+        let DoubtWindows { receive_ms, visibility_ms } = windows;
+        if asked.millis_since(signed_at) <= receive_ms {
             return Found::Wait;
         }
         match absent_since {
@@ -109,7 +107,7 @@ impl Desk {
             Some(_) if order.cancel || asked >= order.command.expires_at => {
                 let status = if order.cancel { OrderStatus::Canceled } else { OrderStatus::Expired };
                 let news = self.change(id, |order| order.end_unsent(status, "NeverArrived", asked));
-                self.forget_old(id);
+                self.forget_old();
                 Found::News(news)
             }
             Some(_) => {

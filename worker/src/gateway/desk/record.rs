@@ -1,6 +1,7 @@
 //! The desk as fields of its record: one for each order, book and highest sequence, and only what changed.
 
 use engine::client_order_id::LedgerId;
+use engine::fees::Fees;
 
 use crds::account::balances::BOOK;
 use crds::record::{ORDER, STANCE};
@@ -20,8 +21,11 @@ const HIGHEST: &str = "highest:";
 
 impl Desk {
     /// The desk as its record holds it.
-    pub fn restore<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, serde_json::Error> {
-        let mut desk = Self::default();
+    pub fn restore<'a>(
+        fees: &Fees,
+        fields: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, serde_json::Error> {
+        let mut desk = Self::new(fees);
         for (name, value) in fields {
             let ledger = |text: &str| text.parse::<LedgerId>().map_err(serde::de::Error::custom);
             if name.starts_with(ORDER) {
@@ -34,6 +38,9 @@ impl Desk {
             } else if let Some(id) = name.strip_prefix(HIGHEST) {
                 desk.highest.insert(ledger(id)?, serde_json::from_str(value)?);
             }
+        }
+        for id in desk.orders.keys() {
+            desk.reserved.follow(&desk.orders, id);
         }
         let mut ended: Vec<_> = desk.orders.iter().filter(|(_, order)| order.is_over()).collect();
         // The oldest is forgotten first, whosoever it is.
@@ -67,6 +74,12 @@ impl Desk {
             }
         }
         changes
+    }
+
+    /// For who keeps no record: nothing has changed.
+    pub fn forget_changes(&mut self) {
+        self.dirty_orders.clear();
+        self.dirty_ledgers.clear();
     }
 
     /// Whether anything must be committed.

@@ -1,6 +1,7 @@
 //! The books: exact in every asset a fee can be in, and closed for good once they cannot be.
 
 use engine::messages::Fill;
+use engine::numbers::Notional;
 use serde_json::{Value, json};
 
 use super::super::books::{Book, Need};
@@ -74,14 +75,17 @@ fn a_trade_out_of_range_closes_the_book_and_changes_no_amount() {
     assert_eq!(saved["amounts"], json!({"BNB": "5", "USDT": "3000"}));
     assert!(saved["broken"].as_str().unwrap().starts_with("trade t1 cannot be booked: "), "{saved}");
     let book: Book = serde_json::from_value(saved).unwrap();
-    assert_eq!(book.check(&need(&json!({"side": "Sell", "quantity": "0.1"})).unwrap(), &[]), Err("BookBroken"));
+    assert_eq!(
+        book.check(&need(&json!({"side": "Sell", "quantity": "0.1"})).unwrap(), Some(Notional::ZERO)),
+        Err("BookBroken")
+    );
 }
 
 fn need(changes: &Value) -> Result<Need, &'static str> {
     let engine::messages::CommandKind::Create(order) = command("abc", 1, 0, changes).kind else {
         panic!("not an order");
     };
-    Need::of(&"BNB/USDT".parse().unwrap(), &order, order.quantity, &engine::fees::Fees::default())
+    Need::of(&"BNB/USDT".parse().unwrap(), &order, order.quantity, &engine::orders::Terms::default())
 }
 
 #[test]
@@ -89,7 +93,7 @@ fn a_market_buy_needs_a_worst_price() {
     assert_eq!(need(&json!({"price": null})).err(), Some("NoWorstPrice"));
     // A sale takes coins, whatever their price.
     let sale = need(&json!({"price": null, "side": "Sell"})).unwrap();
-    assert_eq!(opening().check(&sale, &[]), Ok(()));
+    assert_eq!(opening().check(&sale, Some(Notional::ZERO)), Ok(()));
     let bounded = need(&json!({"orderType": "Market", "price": "3000.01"})).unwrap();
-    assert_eq!(opening().check(&bounded, &[]), Err("InsufficientBook"));
+    assert_eq!(opening().check(&bounded, Some(Notional::ZERO)), Err("InsufficientBook"));
 }

@@ -5,7 +5,7 @@ use engine::fees::Fees;
 use engine::messages::{Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate};
 use engine::time::Timestamp;
 use serde_json::{Value, json};
-use venue::{Outcome, Residence, VenueReport, VenueTrade};
+use venue::{DoubtWindows, Outcome, VenueReport, VenueTrade};
 
 use super::super::books::Book;
 use super::super::desk::{Desk, Found, Verdict};
@@ -14,14 +14,14 @@ use crds::roles::{GatewayDesired, Stance};
 
 const WINDOW: i64 = 5_000;
 const VISIBILITY: i64 = 2_000;
-const ELSEWHERE: Residence = Residence::External { receive_window_ms: WINDOW, visibility_ms: VISIBILITY };
+const ELSEWHERE: DoubtWindows = DoubtWindows { receive_ms: WINDOW, visibility_ms: VISIBILITY };
 
 /// Adopts a register, with new books at the declared capital.
 pub(super) fn open(desk: &mut Desk, desired: &GatewayDesired) {
     for spec in desk.without_book(desired) {
         desk.open(&spec.ledger, Book::opening(&spec).unwrap(), 0);
     }
-    desk.register(desired);
+    let _ = desk.register(desired);
 }
 
 fn at(milliseconds: i64) -> Timestamp {
@@ -39,7 +39,7 @@ fn buy(sequence: u64) -> OrderCommand {
 }
 
 fn judge(desk: &mut Desk, command: &OrderCommand, now: i64) -> Verdict {
-    desk.judge(command, &Fees::default(), at(now))
+    desk.judge(command, at(now))
 }
 
 /// A desk that has sent order 1 at time 0.
@@ -60,7 +60,7 @@ fn doubting() -> Desk {
 fn restarted(desk: &mut Desk) -> Desk {
     let changes = desk.take_changes();
     let fields = changes.set.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Desk::restore(fields).unwrap()
+    Desk::restore(&Fees::default(), fields).unwrap()
 }
 
 fn trade(id: &str, quantity: &str) -> VenueTrade {
@@ -259,8 +259,6 @@ fn absence() {
     let mut cancelled = doubting();
     assert_eq!(judge(&mut cancelled, &cancel("abc", 1, 0), 0), Verdict::Cancel);
     assert_eq!(ended(&mut cancelled, first + VISIBILITY), (vec!["Canceled".to_owned()], false));
-    // A venue in the record is never in doubt, so an absence there means nothing.
-    assert_eq!(doubting().found(&id, None, Residence::Record, at(i64::MAX)), Found::Wait);
 }
 
 #[test]
@@ -434,7 +432,8 @@ fn a_book_goes_with_its_strategy_but_not_before_its_orders() {
 fn orders_of_the_release_before_go_on_where_they_stood() {
     let fields: std::collections::BTreeMap<String, String> =
         serde_json::from_str(include_str!("release_before.json")).unwrap();
-    let mut desk = Desk::restore(fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap();
+    let saved = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut desk = Desk::restore(&Fees::default(), saved).unwrap();
     desk.register(&registered_books());
     let id = |sequence| buy(sequence).client_order_id;
     // Its two trades are told again, and it needs not be asked about any more.

@@ -1,0 +1,171 @@
+//! Seeded replays of a strategy that quotes, cancels and replaces at random: a worker and the gateway of the simulated
+//! venue on a bus under virtual time, stopped at any commit. What they leave is what `backtest` gives, to the byte.
+
+use std::collections::BTreeMap;
+
+use bus::Topic;
+use crds::record::PHASE;
+use engine::report::Trade;
+use engine::strategy::Figures;
+use engine::testkit::quoting::{Chance, Market};
+use serde_json::Value;
+
+use super::account::{Account, Role};
+use super::bus::Trouble;
+use crate::backtest;
+use crate::saved::ENGINE;
+
+/// Replays of the usual run.
+const SEEDS: u64 = 20;
+/// Seeds that once failed. They always run.
+const ONCE_FAILED: &[u64] = &[];
+/// Ticks of a replay.
+const TICKS: u64 = 240;
+/// Rounds without a new tick after which the end must have come.
+const CALM_ROUNDS: u32 = 20_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Gateway,
+    Worker,
+}
+
+struct Story {
+    chance: Chance,
+    account: Account,
+    gateway: Role,
+    worker: Role,
+    /// Frozen at a commit while a successor took over.
+    frozen: Vec<(u64, Role)>,
+    stopped: u64,
+}
+
+impl Story {
+    fn of(seed: u64) -> Self {
+        let mut chance = Chance::of(seed);
+        let latency_ms = if chance.one_in(2) { 0 } else { 1_500 };
+        let account = Account::quoting(seed, latency_ms);
+        let (mut gateway, mut worker) = (account.start_paper_gateway(1), account.start_paper_worker(1));
+        // Who starts behind ticks joins at the last of them.
+        assert!(worker.step().is_none() && gateway.step().is_none());
+        Self { chance, account, gateway, worker, frozen: Vec::new(), stopped: 0 }
+    }
+
+    /// The figures of the strategy, and how often a role was stopped.
+    fn run(mut self, seed: u64) -> (Figures, u64) {
+        let ticks: Vec<_> = Market::of(seed, TICKS).collect();
+        let expected = backtest::replayed(&self.account.spec, &self.account.ledger, &self.account.registry, &ticks);
+        let mut left = &ticks[..];
+        while !left.is_empty() {
+            let count = usize::try_from(1 + self.chance.below(12)).unwrap().min(left.len());
+            for tick in &left[..count] {
+                self.account.tick(tick);
+            }
+            left = &left[count..];
+            self.trouble();
+            for _ in 0..self.chance.below(8) {
+                self.go_on();
+            }
+        }
+        self.account.bus.forget_plan();
+        let mut rounds = 0;
+        while !self.has_ended() {
+            self.go_on();
+            rounds += 1;
+            assert!(rounds < CALM_ROUNDS, "it never ends: {:?}", self.account.field(&self.account.strategy, PHASE));
+        }
+        let trades: Vec<String> = expected.trades.iter().map(Trade::line).collect();
+        assert_eq!(self.trades(), trades);
+        let state: Value = serde_json::from_str(&expected.state).unwrap();
+        assert_eq!(self.account.field(&self.account.strategy, ENGINE).unwrap(), state);
+        (expected.figures, self.stopped)
+    }
+
+    fn trades(&self) -> Vec<String> {
+        let fills = self.account.bus.committed(&self.account.topic(Topic::OrderFill));
+        fills.into_iter().map(|fill| Trade::of(&serde_json::from_value(fill).unwrap()).line()).collect()
+    }
+
+    fn has_ended(&self) -> bool {
+        let phase = self.account.field(&self.account.strategy, PHASE);
+        phase.is_some_and(|phase| phase["reason"] == "MarketDataEnded")
+    }
+
+    fn trouble(&mut self) {
+        if self.chance.one_in(2) {
+            let trouble = match self.chance.below(3) {
+                0 => Trouble::Before,
+                1 => Trouble::After,
+                _ => Trouble::Torn,
+            };
+            let owner = if self.chance.one_in(2) { &self.account.strategy } else { &self.account.gateway };
+            let after = u32::try_from(self.chance.below(6)).unwrap();
+            self.account.bus.plan(&owner.clone(), after, trouble);
+        }
+        if self.chance.one_in(4)
+            && let Some((number, mut role)) = self.frozen.pop()
+        {
+            // It goes on where it stopped; whatever it does must harm nobody.
+            self.account.bus.release(number);
+            role.step();
+        }
+    }
+
+    fn go_on(&mut self) {
+        self.account.bus.clock().advance(50);
+        let who = if self.chance.one_in(2) { Who::Gateway } else { Who::Worker };
+        let role = match who {
+            Who::Gateway => &mut self.gateway,
+            Who::Worker => &mut self.worker,
+        };
+        if let Some(ended) = role.step() {
+            panic!("{who:?} ended: {ended:?}");
+        }
+        let Some((number, _)) = self.account.bus.take_stopped() else { return };
+        self.stopped += 1;
+        let next = role.epoch + self.chance.below(2);
+        let successor = match who {
+            Who::Gateway => self.account.start_paper_gateway(next),
+            Who::Worker => self.account.start_paper_worker(next),
+        };
+        let stopped = std::mem::replace(role, successor);
+        if self.chance.one_in(2) {
+            self.frozen.push((number, stopped));
+        }
+    }
+}
+
+fn run(seed: u64) -> (Figures, u64) {
+    let told = std::panic::catch_unwind(|| Story::of(seed).run(seed));
+    told.unwrap_or_else(|_| panic!("SEED={seed} cargo test -p worker --lib simulation::quoting::a_seed"))
+}
+
+#[test]
+fn replays_with_crashes_at_any_commit_give_what_backtest_gives() {
+    let (mut met, mut stopped) = (BTreeMap::<String, u64>::new(), 0);
+    for seed in 0..SEEDS {
+        let (figures, stops) = run(seed);
+        stopped += stops;
+        for (name, count) in figures {
+            *met.entry(name).or_default() += count.parse::<u64>().unwrap();
+        }
+    }
+    let share = |name: &str| 100 * met[name] / met["sent"];
+    assert!(share("filled") >= 30 && share("cancelled") >= 30, "{met:?}");
+    let enough = ["inPart", "bothOnOneTick", "tooLate", "made", "onNews"].iter().all(|name| met[*name] >= 100);
+    assert!(enough && met["raced"] > 0, "{met:?}");
+    assert!(stopped > SEEDS, "{stopped}");
+}
+
+#[test]
+fn replays_that_once_failed_give_what_backtest_gives() {
+    for seed in ONCE_FAILED {
+        run(*seed);
+    }
+}
+
+/// The replay of `SEED`; without it, one that is as good as any.
+#[test]
+fn a_seed() {
+    run(std::env::var("SEED").map_or(SEEDS, |seed| seed.parse().unwrap()));
+}

@@ -1,0 +1,157 @@
+//! A worker of the simulated venue that waits for a word, and a gateway that is not there: the test says its words.
+
+use bus::{MessageBus, StateStore, StreamId, Topic};
+use crds::record::POSITION;
+use engine::messages::Inbox;
+use engine::strategy::DesiredState;
+use engine::testkit::quoting::Market;
+use serde_json::{Value, json};
+
+use crate::role::IDLE;
+use crate::simulation::account::{Account, Role, at_once};
+use crate::strategy::barrier::ADVANCE;
+
+const SEED: u64 = 3;
+
+struct Bench {
+    account: Account,
+    worker: Role,
+}
+
+impl Bench {
+    /// Ticks, of which the quoter sends orders on the first few.
+    fn start() -> Self {
+        let mut bench = Self::of(Account::quoting(SEED, 0));
+        bench.step();
+        bench
+    }
+
+    /// Who starts behind ticks joins at the last of them.
+    fn of(account: Account) -> Self {
+        let mut worker = account.start_paper_worker(1);
+        assert!(worker.step().is_none(), "the worker ended");
+        for tick in Market::of(SEED, 100) {
+            account.tick(&tick);
+        }
+        Self { account, worker }
+    }
+
+    fn step(&mut self) {
+        for _ in 0..3 {
+            self.account.bus.clock().advance(i64::try_from(IDLE.as_millis()).unwrap() / 3);
+            assert!(self.worker.step().is_none(), "the worker ended");
+        }
+    }
+
+    fn engine(&self) -> Value {
+        self.account.field(&self.account.strategy, crate::saved::ENGINE).unwrap()
+    }
+
+    fn position(&self) -> Option<Value> {
+        self.account.field(&self.account.strategy, POSITION)
+    }
+
+    fn commands(&self, kind: &str) -> Vec<Value> {
+        let commands = self.account.bus.committed(&self.account.topic(Topic::OrderCommand));
+        commands.into_iter().filter(|command| command["command"] == kind).collect()
+    }
+
+    /// The Advance that is waited for.
+    fn awaited(&self) -> Value {
+        let advance = self.account.field(&self.account.strategy, ADVANCE).unwrap();
+        assert_eq!(advance["answered"], Value::Null, "it is not answered");
+        advance
+    }
+
+    fn say(&mut self, news: &Inbox) {
+        self.account.publish(self.account.strategy.inbox().clone(), news);
+        self.step();
+    }
+
+    fn word(&mut self, round: u32) {
+        let tick = self.awaited()["tick"].as_str().unwrap().to_owned();
+        self.say(&Inbox::Word { tick, round });
+    }
+}
+
+#[test]
+fn it_takes_no_tick_past_one_on_which_it_sent_orders_but_follows_its_register_and_stops() {
+    let mut bench = Bench::start();
+    let (position, sent) = (bench.position(), bench.commands("Create").len());
+    assert!(sent > 0);
+    let advances = bench.commands("Advance");
+    assert_eq!(advances.len(), 1);
+    assert_eq!((&advances[0]["round"], &advances[0]["sequence"]), (&json!(1), &json!(0)));
+    assert_eq!(advances[0]["tick"], bench.awaited()["tick"]);
+    bench.step();
+    assert_eq!(bench.position(), position, "it waits");
+    // No nudge tells of it.
+    bench.account.want(DesiredState::Stopped);
+    bench.step();
+    bench.step();
+    assert_eq!(bench.engine()["desired"], "Stopped");
+    assert_eq!(bench.commands("Cancel").len(), sent, "what it has sent is to be cancelled");
+    assert_eq!(bench.commands("Advance").len(), 1, "one at a time");
+    bench.worker.ask_to_stop();
+    assert!(matches!(bench.worker.step(), Some(Ok(()))));
+}
+
+#[test]
+fn it_asks_again_after_a_restart_and_goes_on_with_the_word_for_which_it_waits_only() {
+    let mut bench = Bench::start();
+    let awaited = bench.awaited();
+    for epoch in 2..4 {
+        bench.worker = bench.account.start_paper_worker(epoch);
+        bench.step();
+    }
+    let advances = bench.commands("Advance");
+    assert_eq!(advances.len(), 3);
+    assert!(advances.iter().all(|advance| advance == &advances[0]), "{advances:?}");
+    bench.word(0);
+    bench.word(2);
+    bench.say(&Inbox::Word { tick: "1-0".to_owned(), round: 1 });
+    assert_eq!(bench.awaited(), awaited);
+    bench.word(1);
+    // Told twice, as where it was asked twice.
+    let tick = awaited["tick"].as_str().unwrap().to_owned();
+    bench.say(&Inbox::Word { tick, round: 1 });
+    assert_ne!(bench.awaited()["tick"], awaited["tick"]);
+}
+
+#[test]
+fn nothing_of_a_batch_is_applied_before_its_word() {
+    let mut bench = Bench::start();
+    let order = bench.commands("Create")[0].clone();
+    let update = json!({"clientOrderId": order["clientOrderId"], "status": "Rejected", "reason": "PostOnlyWouldTake",
+        "cumulativeQuantity": "0", "time": order["time"]});
+    bench.say(&Inbox::OrderUpdate(serde_json::from_value(update).unwrap()));
+    assert_eq!(bench.engine()["counts"]["rejected"], json!(0));
+    // Nor by a successor.
+    bench.worker = bench.account.start_paper_worker(2);
+    bench.step();
+    assert_eq!(bench.engine()["counts"]["rejected"], json!(0));
+    bench.word(1);
+    assert_eq!(bench.engine()["counts"]["rejected"], json!(1));
+}
+
+#[test]
+fn without_room_for_its_commands_it_waits_and_denies_nothing() {
+    let account = Account::quoting(SEED, 0);
+    let mut ids: Vec<StreamId> = Vec::new();
+    for _ in 0..1_000 {
+        ids.push(account.publish(account.topic(Topic::OrderCommand), &json!({"no": "command"})));
+    }
+    let mut bench = Bench::of(account);
+    bench.step();
+    assert_eq!((bench.position(), bench.commands("Create").len()), (None, 0), "nothing is stored");
+    bench.account.want(DesiredState::Paused);
+    bench.step();
+    let stream = bench.account.topic(Topic::OrderCommand);
+    assert!(at_once(bench.account.bus.last_id(&stream)).unwrap().is_some());
+    at_once(bench.account.bus.trim(&stream, ids[999])).unwrap();
+    bench.step();
+    bench.step();
+    assert!(!bench.commands("Create").is_empty() && bench.commands("Advance").len() == 1);
+    let engine = bench.engine();
+    assert_eq!((&engine["counts"]["denied"], &engine["desired"]), (&json!(0), &json!("Paused")));
+}
