@@ -8,8 +8,8 @@ mod bench;
 
 use engine::messages::{AlertKind, Fill, OrderCommand, OrderStatus, OrderUpdate, SignalSide};
 use engine::numbers::Quantity;
-use engine::risk::RiskState;
 use engine::strategy::DesiredState;
+use engine::testkit::{alerts, halted};
 use engine::{Effect, Engine, Event};
 use serde_json::{Value, json};
 
@@ -44,18 +44,6 @@ fn traded(bare: &OrderUpdate, status: OrderStatus, fill: &Fill) -> OrderUpdate {
 
 fn coins(engine: &Engine) -> String {
     engine.report().position["BNB"].to_string()
-}
-
-fn halted(engine: &Engine) -> Option<String> {
-    let risk = engine.report().risk;
-    (risk.state == RiskState::Halted).then_some(risk.reason)
-}
-
-fn alerts(effects: &[Effect]) -> Vec<AlertKind> {
-    effects
-        .iter()
-        .filter_map(|effect| if let Effect::Alert(alert) = effect { Some(alert.kind) } else { None })
-        .collect()
 }
 
 fn poison(effects: &[Effect]) -> Option<&str> {

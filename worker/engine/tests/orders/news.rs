@@ -1,6 +1,7 @@
 //! When the strategy is told what, and what its answers may do.
 
 use engine::messages::{AlertKind, Fill, OrderStatus, OrderUpdate, Side};
+use engine::orders::Order;
 use engine::{Effect, Event};
 
 use crate::bench::{USUAL, commands, news, step_update, tick};
@@ -97,6 +98,6 @@ fn a_replacement_that_was_denied_leaves_the_old_order_to_be_cancelled() {
     tell(&mut engine, &first, OrderStatus::Accepted);
     let second = at_600(&mut engine, 1).remove(0);
     tell(&mut engine, &second, OrderStatus::Denied);
-    assert_eq!(engine.open_orders().map(|order| order.sequence()).collect::<Vec<_>>(), [1]);
+    assert_eq!(engine.open_orders().map(Order::sequence).collect::<Vec<_>>(), [1]);
     assert_eq!(at_600(&mut engine, 2).len(), 1, "the cancel");
 }
