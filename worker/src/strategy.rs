@@ -29,7 +29,8 @@ use crate::saved;
 use crate::session::{Session, again_after_conflicts, patiently};
 use crds::roles::{StrategyDesired, StrategySpec};
 
-use barrier::{ADVANCE, Advance, Barrier};
+pub(crate) use barrier::ADVANCE;
+use barrier::{Advance, Barrier};
 use batch::Batch;
 use doubt::Doubt;
 use inbox::Pending;

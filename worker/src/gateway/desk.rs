@@ -281,14 +281,14 @@ impl Desk {
         let news = change(order);
         let after = (order.is_over(), order.filled, order.status);
         // As its field is named: others may write the same id in another form.
-        let id = order.command.client_order_id.clone();
+        let id = &order.command.client_order_id.clone();
         if after.0 && !before.0 {
             self.ended.push_back(id.clone());
         }
         if before != after {
-            self.reserved.follow(&self.orders, &id);
+            self.reserved.follow(&self.orders, id);
         }
-        self.dirty_orders.insert(id);
+        self.dirty_orders.insert(id.clone());
         news
     }
 

@@ -5,7 +5,7 @@ use engine::messages::{Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate, 
 use engine::numbers::{Notional, Price, Quantity};
 use engine::orders::{Known, OrderState, TradeIds};
 use engine::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use venue::{VenueReport, VenueTrade};
 
 /// Where a request to the venue stands.
@@ -49,6 +49,7 @@ pub(super) struct GatewayOrder {
     /// What was told on.
     pub filled: Quantity,
     /// Ids of the trades told on.
+    #[serde(deserialize_with = "trade_ids")]
     pub trades: TradeIds,
     /// The newest trades, as they were told on: a strategy that lost the news of one is told again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -70,6 +71,20 @@ pub(super) struct GatewayOrder {
     /// When the venue was last asked about it. Not stored: a restart asks at once.
     #[serde(skip)]
     pub asked: Option<Timestamp>,
+}
+
+/// The release before wrote a list of all ids; they take their turn with the next trade.
+fn trade_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TradeIds, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Saved {
+        List(Vec<String>),
+        Ids(TradeIds),
+    }
+    Ok(match Saved::deserialize(deserializer)? {
+        Saved::List(ids) => TradeIds::of_list("", ids),
+        Saved::Ids(ids) => ids,
+    })
 }
 
 /// What is told on: each is an inbox entry, and an `order.fill` where it has a fill.

@@ -29,7 +29,7 @@ fn command(ledger: &str, sequence: u64, time: i64, changes: &Value) -> OrderComm
 /// The command to match a ledger's orders as of a round of a tick.
 fn advance(ledger: &str, tick: &str, round: u32) -> OrderCommand {
     let advance = json!({
-        "clientOrderId": format!("glm-{ledger}-0"), "strategy": "grid", "ledger": ledger, "sequence": 0,
+        "clientOrderId": ClientOrderId::new(ledger.parse().unwrap(), 0), "strategy": "grid", "ledger": ledger, "sequence": 0,
         "command": "Advance", "round": round, "symbol": "BNB/USDT", "tick": tick, "time": 0, "expiresAt": 0,
     });
     serde_json::from_value(advance).unwrap()

@@ -38,7 +38,7 @@ impl Resumed {
             ledger
         });
         let sequence = put_streams(&account.bus, store["streams"].as_object().unwrap());
-        let (gateway, worker) = (account.start_paper_gateway(2), account.start_worker(2));
+        let (gateway, worker) = (account.start_paper_gateway(2), account.start_paper_worker(2));
         Self { account, gateway, worker, sequence }
     }
 

@@ -1,4 +1,5 @@
 //! Orders that rest, cancels and replacements in a backtest: what is told on which tick, in which order.
+#![allow(clippy::unnecessary_wraps, reason = "what makes a strategy may refuse its parameters")]
 
 use std::sync::Mutex;
 
@@ -18,6 +19,8 @@ use super::super::*;
 
 /// What is done on a tick, or when an order was told of: `(order, news)`.
 type Act = fn(&mut Context<'_>);
+/// Makes a strategy.
+type Start = fn(&Value, Option<&Value>) -> Result<Box<dyn Strategy>, StrategyError>;
 type Script = (&'static [(u64, Act)], &'static [(&'static str, Act)]);
 
 /// Tells its story to whoever runs it, one at a time.
@@ -100,11 +103,7 @@ impl Strategy for Scripted {
 }
 
 /// Runs a strategy on ticks a second apart; what it was told.
-fn story(
-    start: fn(&Value, Option<&Value>) -> Result<Box<dyn Strategy>, StrategyError>,
-    latency_ms: u32,
-    prices: &[&str],
-) -> Vec<String> {
+fn story(start: Start, latency_ms: u32, prices: &[&str]) -> Vec<String> {
     let _turn = TURN.lock();
     STORY.lock().unwrap().clear();
     let mut registry = Registry::default();

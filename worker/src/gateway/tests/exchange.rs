@@ -2,6 +2,7 @@
 
 use bus::Topic;
 use crds::roles::Stance;
+use engine::client_order_id::ClientOrderId;
 use serde_json::{Value, json};
 
 use super::{advance, cancel, command};
@@ -78,7 +79,8 @@ impl Bench {
                 Some(format!("word {tick}.{}", entry["round"]))
             }
             "OrderUpdate" => {
-                let sequence = entry["clientOrderId"].as_str().unwrap().rsplit('-').next().unwrap().to_owned();
+                let id: ClientOrderId = entry["clientOrderId"].as_str().unwrap().parse().unwrap();
+                let sequence = id.sequence();
                 let (status, reason) = (entry["status"].as_str().unwrap(), entry["reason"].as_str().unwrap());
                 let fill = entry.get("fill").map(|fill| {
                     let text = |name: &str| fill[name].as_str().unwrap();
@@ -122,7 +124,7 @@ fn story(bench: &mut Bench) {
     bench.send(
         3,
         3,
-        &json!({"command": "Replace", "of": format!("glm-{}-2", bench.account.ledger),
+        &json!({"command": "Replace", "of": bench.account.order_id(2),
         "knownQuantity": "0", "side": "Sell", "price": "605.00"}),
     );
     bench.advance(3, 1);

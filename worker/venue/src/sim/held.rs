@@ -53,6 +53,11 @@ impl Queue {
         self.held.is_empty()
     }
 
+    /// The number that the next command gets.
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Puts a command behind the others; gives its number.
     pub fn push(&mut self, held: Held) -> u64 {
         let number = self.next;

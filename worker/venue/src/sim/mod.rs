@@ -73,6 +73,8 @@ pub struct Exchange {
     placed: BTreeMap<u64, (Symbol, Side, Price)>,
     held: Queue,
     changed: BTreeSet<Changed>,
+    /// Numbers of commands below this one may stand in a record.
+    recorded: u64,
 }
 
 impl Exchange {
@@ -86,6 +88,7 @@ impl Exchange {
             placed: BTreeMap::new(),
             held: Queue::new(),
             changed: BTreeSet::new(),
+            recorded: 0,
         }
     }
 
@@ -160,7 +163,7 @@ impl Exchange {
     pub fn arrive(&mut self, tick: &Tick) -> Vec<VenueReport> {
         let mut reports = Vec::new();
         while let Some((number, held)) = self.held.next_arrival(tick) {
-            self.changed.insert(Changed::Held(number));
+            self.note_gone(number);
             self.act(held, tick, &mut reports);
         }
         if tick.last {
@@ -190,7 +193,7 @@ impl Exchange {
     /// What has not arrived with the last tick never arrives.
     fn end(&mut self, tick: &Tick, reports: &mut Vec<VenueReport>) {
         while let Some((number, held)) = self.held.pop(&tick.symbol) {
-            self.changed.insert(Changed::Held(number));
+            self.note_gone(number);
             let Some(order) = held.kind.order().cloned() else { continue };
             let order = Resting::new(held.id, held.symbol, order);
             let reason = "MarketDataEnded".to_owned();
@@ -248,6 +251,15 @@ impl Exchange {
         self.changed.insert(Changed::Held(number));
         let held = self.held.take_order(number)?;
         Some(Resting::new(held.0, held.1, held.2))
+    }
+
+    /// A command is held no more. What no record has seen need not be removed from one.
+    fn note_gone(&mut self, number: u64) {
+        if number < self.recorded {
+            self.changed.insert(Changed::Held(number));
+        } else {
+            self.changed.remove(&Changed::Held(number));
+        }
     }
 
     /// An order has ended: what is to replace it must know with what.

@@ -79,6 +79,7 @@ impl Exchange {
         } else if let Some(Ok(number)) = name.strip_prefix(HELD).map(str::parse) {
             let held: Held = serde_json::from_str(value).map_err(wrong)?;
             self.held.insert(number, held);
+            self.recorded = self.held.next();
         } else {
             return Err(RecordError::Name { name: name.to_owned() });
         }
@@ -105,6 +106,7 @@ impl Exchange {
     /// What has changed since the last call, for the record.
     pub fn take_changes(&mut self) -> Result<Changes, RecordError> {
         let mut changes = Changes::default();
+        self.recorded = self.held.next();
         for changed in std::mem::take(&mut self.changed) {
             let (name, value) = match changed {
                 Changed::Resting(sequence) => {

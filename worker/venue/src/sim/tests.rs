@@ -497,6 +497,14 @@ fn a_commit_writes_what_changed_and_nothing_else() {
 }
 
 #[test]
+fn what_arrives_before_a_commit_leaves_no_trace_in_it() {
+    let mut exchange = exchange();
+    let order = NewOrder { time_in_force: TimeInForce::ImmediateOrCancel, ..order(Side::Buy, "600") };
+    placed(&mut exchange, 1, order, &quotes(1, "599", "600"));
+    assert_eq!(exchange.take_changes().unwrap(), Changes::default());
+}
+
+#[test]
 fn a_record_that_does_not_read_is_refused_with_its_field() {
     let taker = json!({"id": "glm-abc-1", "symbol": "BNB/USDT", "cumulative": "0", "trades": 0,
         "order": {"side": "Buy", "orderType": "Limit", "timeInForce": "IOC", "quantity": "1", "price": "1", "reduceOnly": false}});
