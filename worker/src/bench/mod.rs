@@ -4,6 +4,7 @@
 mod data;
 mod engine;
 mod instructions;
+mod orders;
 mod redis;
 
 use std::hint::black_box;
@@ -23,7 +24,7 @@ pub(crate) struct Options {
     #[arg(value_enum)]
     names: Vec<Name>,
     /// How many ticks each measures, and how many fills; default: 10,000,000 of quiet ones, 300,000 through Redis,
-    /// 1,000 fills, 1,000,000 of all others.
+    /// 1,000 fills, 1,000,000 of all others. The cost of an order is measured over as many as its name says.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     ticks: Option<u32>,
     /// One object a line instead of a table.
@@ -38,6 +39,24 @@ enum Name {
     EngineQuiet,
     /// A grid that makes one order in 100 ticks, each filled at once.
     EngineOrders,
+    /// One order at rest, through engine, gateway and simulated exchange; one in 100 ticks fills.
+    #[value(name = "engine-resting-1")]
+    EngineResting1,
+    /// The same with 20 orders at rest.
+    #[value(name = "engine-resting-20")]
+    EngineResting20,
+    /// The same with 200 orders at rest.
+    #[value(name = "engine-resting-200")]
+    EngineResting200,
+    /// A thousand orders that trade at once, through the same.
+    #[value(name = "order-cost-1k")]
+    OrderCost1k,
+    /// A hundred thousand.
+    #[value(name = "order-cost-100k")]
+    OrderCost100k,
+    /// A million.
+    #[value(name = "order-cost-1m")]
+    OrderCost1m,
     /// A file of ticks with quotes.
     Csv,
     /// A gzipped file of candles, four ticks each.
@@ -52,9 +71,16 @@ impl Name {
     const fn ticks(self) -> u32 {
         match self {
             Self::EngineQuiet => 10_000_000,
-            Self::EngineOrders | Self::Csv | Self::CandlesGz => 1_000_000,
+            Self::EngineOrders
+            | Self::EngineResting1
+            | Self::EngineResting20
+            | Self::EngineResting200
+            | Self::OrderCost1m
+            | Self::Csv
+            | Self::CandlesGz => 1_000_000,
+            Self::OrderCost100k => 100_000,
             Self::RedisTicks => 300_000,
-            Self::RedisFill => 1_000,
+            Self::OrderCost1k | Self::RedisFill => 1_000,
         }
     }
 }
@@ -106,6 +132,13 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Result<(), Failure>
         let figure = match name {
             Name::EngineQuiet => rate(*name, &engine::quiet(&mut counter, registry, ticks)?),
             Name::EngineOrders => rate(*name, &engine::orders(&mut counter, registry, ticks)?),
+            Name::EngineResting1 => rate(*name, &orders::resting(&mut counter, 1, ticks)?),
+            Name::EngineResting20 => rate(*name, &orders::resting(&mut counter, 20, ticks)?),
+            Name::EngineResting200 => rate(*name, &orders::resting(&mut counter, 200, ticks)?),
+            // As many as the name says: what one costs must not follow from how many there were.
+            Name::OrderCost1k | Name::OrderCost100k | Name::OrderCost1m => {
+                rate(*name, &orders::cost(&mut counter, name.ticks())?)
+            }
             Name::Csv => rate(*name, &data::csv(&mut counter, ticks)?),
             Name::CandlesGz => rate(*name, &data::candles_gz(&mut counter, ticks)?),
             Name::RedisTicks => rate(*name, &redis::ticks(registry, ticks)?),
@@ -142,11 +175,11 @@ fn line(figure: &Figure, json: bool) -> Result<String, Failure> {
         Figure::Rate { name, per_second, instructions } => {
             let instructions =
                 instructions.map_or_else(String::new, |count| format!("  {count:>7} instructions a tick"));
-            format!("{name:<14} {per_second:>12} ticks/s{instructions}\n")
+            format!("{name:<18} {per_second:>12} ticks/s{instructions}\n")
         }
         Figure::Times { name, p50, p99, floor_p50, floor_p99 } => {
             let floor = format!("raw sockets {floor_p50} µs, 99 of 100 within {floor_p99} µs");
-            format!("{name:<14} {p50:>12} µs to a fill, 99 of 100 within {p99} µs; {floor}\n")
+            format!("{name:<18} {p50:>12} µs to a fill, 99 of 100 within {p99} µs; {floor}\n")
         }
     })
 }
