@@ -90,7 +90,7 @@ fn what_an_order_could_trade_in_part_is_told() {
 fn an_order_that_the_end_of_the_data_overtook_is_told() {
     let folder = Folder::of(&with(MANIFEST, "latencyMs: 0", "latencyMs: 60000"), &prices("600 606 620 612"));
     let said = told(&folder, "run grid.yaml");
-    let line = "  1 order still open at the end\n";
+    let line = "the data ended before it reached the market (MarketDataEnded)";
     assert!(said.contains(line) && !said.contains("no trade"), "{said}");
 }
 

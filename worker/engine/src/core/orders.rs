@@ -217,6 +217,9 @@ impl Engine {
         let price = order.price.map_or_else(String::new, |price| format!(" limit {price}"));
         let traded = if order.filled.is_zero() { String::new() } else { format!(" after {} had traded", order.filled) };
         let why = match self.market_of(order) {
+            _ if reason == OrderUpdate::DATA_ENDED => {
+                format!(": the data ended before it reached the market ({reason})")
+            }
             Some(market) if status == OrderStatus::Expired => format!(": {market} ({reason})"),
             Some(_) | None if order.reason.is_empty() => String::new(),
             Some(_) | None => format!(": {reason}"),
