@@ -328,7 +328,11 @@ mod tests {
                 let effects = engine.tick(tick.event_time(), &tick);
                 commands.extend(effects.into_iter().filter_map(|effect| match effect {
                     Effect::Command(command) => Some(command.into_message(None)),
-                    _ => None,
+                    Effect::Signal(_)
+                    | Effect::Position(_)
+                    | Effect::Alert(_)
+                    | Effect::StateChanged
+                    | Effect::Poison(_) => None,
                 }));
                 if restarts {
                     engine = Engine::restore(config(), &QUOTER, &engine.snapshot().unwrap()).unwrap();
