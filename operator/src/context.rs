@@ -132,7 +132,7 @@ impl Context {
                 version: record.version,
                 closed: record.closed,
                 started_at: record.fields.get(STARTED_AT).and_then(|text| text.parse().ok()).unwrap_or_default(),
-                fields: record.fields.into_iter().map(|(name, value)| (name, value.to_string())).collect(),
+                fields: record.fields.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
             })),
             Err(why) => Stored::Away(why),
         }

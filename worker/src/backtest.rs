@@ -221,7 +221,7 @@ fn scan(instrument: &Instrument, data: &[Data]) -> Result<Summary, Failure> {
 }
 
 /// An engine and a gateway's counter, with nothing between them.
-struct Simulation {
+pub(crate) struct Simulation {
     spec: StrategySpec,
     engine: Engine,
     counter: Counter,
@@ -233,7 +233,8 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn new(spec: &StrategySpec, registry: &Registry) -> Result<Self, Failure> {
+    /// A strategy that has seen nothing yet.
+    pub fn new(spec: &StrategySpec, registry: &Registry) -> Result<Self, Failure> {
         Self::of_ledger(spec, LEDGER, registry)
     }
 
@@ -285,7 +286,18 @@ impl Simulation {
         }
     }
 
-    fn take(&mut self, ticks: &[Tick]) {
+    /// How many trades were booked.
+    pub const fn trades(&self) -> u64 {
+        self.engine.trades()
+    }
+
+    /// How many orders are not closed.
+    pub fn open_orders(&self) -> usize {
+        self.engine.open_orders().len()
+    }
+
+    /// Takes ticks, unless one before them went wrong.
+    pub fn take(&mut self, ticks: &[Tick]) {
         for tick in ticks {
             if self.problem.is_none() {
                 self.problem = self.tick(tick).err();
@@ -334,7 +346,7 @@ impl Simulation {
             match effect {
                 Effect::Command(command) => commands.push(command),
                 Effect::Poison(problem) => return Err(problem),
-                Effect::Signal(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) => {}
+                Effect::Signal(_) | Effect::Position(_) | Effect::Alert(_) | Effect::StateChanged => {}
             }
         }
         Ok(())

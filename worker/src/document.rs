@@ -1,7 +1,7 @@
 //! From a document to a message: its version, its size, and what its stream keeps.
 
 use bus::{Body, Bounds, Entry, Keys, Message, Poison, Scope, StreamKey, Topic};
-use engine::messages::Document;
+use engine::messages::{Document, text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,10 +10,13 @@ const TRUNCATED: &str = "truncated";
 /// Texts up to this length are never cut: names, ids and decimals are shorter.
 const WHOLE: usize = 64;
 
+/// Bytes of nearly all documents.
+const ROOM: usize = 512;
+
 /// One document of ours for a reader that must have all of it.
 pub fn message<D: Document>(stream: StreamKey, document: &D) -> Message {
     // Our own types hold no map with a key that is not text, so this cannot fail.
-    Message::new(stream, D::VERSION, serde_json::to_string(document).unwrap_or_default())
+    Message::new(stream, D::VERSION, text(document, ROOM).unwrap_or_default())
 }
 
 /// One document for outsiders: cut at its topic's size, under its topic's retention.
@@ -27,7 +30,7 @@ pub fn for_outsiders<D: Document>(keys: &Keys, account: &Scope, topic: Topic, do
 fn fitted(document: &impl Serialize, bounds: Bounds) -> String {
     let limit = usize::try_from(bounds.bytes).unwrap_or(usize::MAX);
     // As above: this cannot fail.
-    let whole = serde_json::to_string(document).unwrap_or_default();
+    let whole = text(document, ROOM).unwrap_or_default();
     if whole.len() <= limit {
         return whole;
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
+use bus::Lent;
 use crds::roles::StrategySpec;
 use crds::strategy::{InstrumentSpec, StrategyChoice};
 use engine::Engine;
@@ -106,7 +108,7 @@ fn normal(value: Value) -> Value {
 
 /// The hash of ticks, and of how many: a record that the release before has gone on with has taken more, and then the
 /// hash is not that of its ticks.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataHash {
     ticks: u64,
     hash: RunningHash,
@@ -128,6 +130,82 @@ impl DataHash {
     /// The hash so far.
     pub fn hex(&self) -> String {
         self.hash.hex()
+    }
+}
+
+/// Where the hash of a strategy's data stands while it takes ticks. Of many strategies on one feed nearly all take the same
+/// ticks: the first one to take a tick hashes it, and leaves at the tick where it stood before and after. Whoever stands
+/// at the same place before it, goes on where that one went.
+#[derive(Debug)]
+pub enum Standing<'a> {
+    /// At a place that no tick knows of.
+    Own(DataHash),
+    /// Where a tick says that it leads.
+    After(&'a Arc<DataHash>),
+}
+
+impl<'a> Standing<'a> {
+    /// Takes a tick.
+    pub fn take(&mut self, tick: Lent<'a, LinedTick>) {
+        match tick {
+            Lent::Kept(tick) => self.follow(tick),
+            Lent::Own(tick) => self.hash(&tick),
+        }
+    }
+
+    fn follow(&mut self, tick: &'a LinedTick) {
+        let step = tick.step.get_or_init(|| Step::of(self, tick));
+        if self.is_at(&step.before) {
+            *self = Self::After(&step.after);
+        } else {
+            self.hash(tick);
+        }
+    }
+
+    fn is_at(&self, place: &Arc<DataHash>) -> bool {
+        match self {
+            // Where the tick before was taken by the same strategies, it is the very same place, and that is looked at first.
+            Self::After(hash) => *hash == place,
+            Self::Own(hash) => *hash == **place,
+        }
+    }
+
+    fn hash(&mut self, tick: &LinedTick) {
+        match self {
+            Self::Own(hash) => hash.update(tick.line()),
+            Self::After(hash) => {
+                let mut hash = DataHash::clone(hash);
+                hash.update(tick.line());
+                *self = Self::Own(hash);
+            }
+        }
+    }
+
+    /// As it is saved.
+    pub fn into_hash(self) -> DataHash {
+        match self {
+            Self::Own(hash) => hash,
+            Self::After(hash) => DataHash::clone(hash),
+        }
+    }
+}
+
+/// Where the hash of the data stood before a tick, and where that tick led.
+#[derive(Debug)]
+struct Step {
+    before: Arc<DataHash>,
+    after: Arc<DataHash>,
+}
+
+impl Step {
+    fn of(standing: &Standing<'_>, tick: &LinedTick) -> Self {
+        let before = match standing {
+            Standing::Own(hash) => Arc::new(hash.clone()),
+            Standing::After(hash) => Arc::clone(hash),
+        };
+        let mut after = DataHash::clone(&before);
+        after.update(tick.line());
+        Self { before, after: Arc::new(after) }
     }
 }
 
@@ -153,6 +231,7 @@ pub fn line(tick: &Tick) -> String {
 pub struct LinedTick {
     tick: Tick,
     line: String,
+    step: OnceLock<Step>,
 }
 
 impl LinedTick {
@@ -183,12 +262,14 @@ impl Serialize for LinedTick {
 impl<'de> Deserialize<'de> for LinedTick {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let tick = Tick::deserialize(deserializer)?;
-        Ok(Self { line: line(&tick), tick })
+        Ok(Self { line: line(&tick), tick, step: OnceLock::new() })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bus::{Body, Entry, StreamId};
+
     use super::*;
 
     #[test]
@@ -210,6 +291,95 @@ mod tests {
         assert_eq!(data.hex(), RunningHash::of(lines));
         let saved: DataHash = serde_json::from_str(&serde_json::to_string(&data).unwrap()).unwrap();
         assert_eq!((saved.hex(), saved.ticks), (data.hex(), 2));
+    }
+
+    fn entries(count: u64) -> Vec<Entry> {
+        let entry = |sequence: u64| {
+            let tick = json!({"symbol": "BNB/USDT", "price": (600 + sequence % 7).to_string(), "volume": "0.1",
+                "time": 1_700_000_000_000 + sequence, "received": 0, "sequence": sequence});
+            Entry::new(StreamId::new(sequence + 1, 0), Body::Document { version: 1, data: tick.to_string().into() })
+        };
+        (0..count).map(entry).collect()
+    }
+
+    /// Takes these ticks in one batch, and says of how many the place is one that a tick keeps.
+    fn taken(from: &DataHash, entries: &[Entry]) -> (DataHash, usize) {
+        let (mut standing, mut shared) = (Standing::Own(from.clone()), 0);
+        for entry in entries {
+            standing.take(entry.lend().unwrap());
+            shared += usize::from(matches!(standing, Standing::After(_)));
+        }
+        (standing.into_hash(), shared)
+    }
+
+    fn plainly(from: &DataHash, entries: &[Entry]) -> DataHash {
+        let mut data = from.clone();
+        for entry in entries {
+            data.update(entry.decode::<LinedTick>().unwrap().line());
+        }
+        data
+    }
+
+    #[test]
+    fn strategies_that_take_the_same_ticks_have_the_plain_hash_and_share_it() {
+        let (entries, start) = (entries(200), DataHash::default());
+        let whole = plainly(&start, &entries);
+        for batch in [200, 1, 7, 64] {
+            let mut data = start.clone();
+            for part in entries.chunks(batch) {
+                let (after, shared) = taken(&data, part);
+                assert_eq!(shared, part.len(), "each of its ticks was hashed once for all");
+                data = after;
+            }
+            assert_eq!(data, whole, "in batches of {batch}");
+        }
+    }
+
+    #[test]
+    fn a_restart_in_the_middle_goes_on_where_the_others_are() {
+        let (entries, start) = (entries(100), DataHash::default());
+        let whole = taken(&start, &entries).0;
+        for cut in [0, 1, 50, 99] {
+            let saved = serde_json::to_string(&taken(&start, &entries[..cut]).0).unwrap();
+            let restarted = taken(&serde_json::from_str(&saved).unwrap(), &entries[cut..]);
+            assert_eq!((&restarted.0, restarted.1), (&whole, 100 - cut), "restarted after {cut}");
+        }
+        assert_eq!(whole, plainly(&start, &entries));
+    }
+
+    #[test]
+    fn who_took_other_ticks_has_a_hash_of_its_own_whoever_comes_first() {
+        let start = DataHash::default();
+        for late_first in [false, true] {
+            let entries = entries(100);
+            let late = || taken(&start, &entries[40..]);
+            // It left one out that the others took.
+            let gap = || taken(&taken(&start, &entries[..60]).0, &entries[61..]);
+            let all = || taken(&start, &entries);
+            let (all, late, gap) = if late_first {
+                let (late, gap) = (late(), gap());
+                (all(), late, gap)
+            } else {
+                let all = all();
+                (all, late(), gap())
+            };
+            assert_eq!(all.0, plainly(&start, &entries));
+            assert_eq!(late.0, plainly(&start, &entries[40..]));
+            assert_eq!(gap.0, plainly(&plainly(&start, &entries[..60]), &entries[61..]));
+            assert_eq!((all.1 == 100, late.1 == 60), (!late_first, late_first), "ticks know of one place each");
+        }
+    }
+
+    #[test]
+    fn a_tick_that_is_kept_as_something_else_is_hashed_too() {
+        let (entries, start) = (entries(10), DataHash::default());
+        for entry in &entries[3..6] {
+            entry.decode_once::<Tick>().unwrap();
+        }
+        for _ in 0..2 {
+            let (data, shared) = taken(&start, &entries);
+            assert_eq!((data, shared), (plainly(&start, &entries), 7));
+        }
     }
 
     fn spec() -> StrategySpec {

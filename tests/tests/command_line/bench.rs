@@ -7,7 +7,7 @@ use super::folder::{Folder, MANIFEST, V1, prices};
 #[test]
 fn each_measurement_is_one_line_with_its_rate() {
     let folder = Folder::of(MANIFEST, &prices(V1));
-    let all = folder.worker("bench --ticks 2000 --json");
+    let all = folder.worker("bench engine-quiet engine-orders csv candles-gz --ticks 2000 --json");
     assert_eq!(all.code, Some(0), "{}", all.stderr);
     let figures: Vec<Value> = all.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let names: Vec<&str> = figures.iter().map(|figure| figure["name"].as_str().unwrap()).collect();

@@ -133,8 +133,9 @@ fn words_of(path: &str) -> BTreeSet<String> {
 }
 
 fn words_below(folder: &str) -> BTreeSet<String> {
-    let is_test =
-        |path: &String| path.contains("/tests/") || path.ends_with("/tests.rs") || path.contains("/simulation");
+    let is_test = |path: &String| {
+        ["/tests/", "/simulation", "/testkit/"].iter().any(|part| path.contains(part)) || path.ends_with("/tests.rs")
+    };
     files(folder, ".rs").iter().filter(|path| !is_test(path)).flat_map(|path| words_of(path)).collect()
 }
 

@@ -1,6 +1,6 @@
 //! From an entry to its document: the one place that looks at the version. May not judge what a document says.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, fmt, ops::Deref, sync::Arc};
 
 use engine::messages::Document;
 
@@ -30,6 +30,26 @@ pub fn excerpt(text: &str) -> &str {
     &text[..text.floor_char_boundary(EXCERPT)]
 }
 
+/// A document that an entry lends.
+#[derive(Debug)]
+pub enum Lent<'a, T> {
+    /// The entry keeps it.
+    Kept(&'a T),
+    /// The entry keeps it as something else.
+    Own(Arc<T>),
+}
+
+impl<T> Deref for Lent<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match self {
+            Self::Kept(document) => document,
+            Self::Own(document) => document,
+        }
+    }
+}
+
 impl Entry {
     /// The document that the entry holds. This version and the one before are read; a newer one is refused, because its
     /// fields may mean something else.
@@ -57,6 +77,16 @@ impl Entry {
         let document = Arc::new(self.decode::<T>()?);
         self.keep_decoded(&document);
         Ok(document)
+    }
+
+    /// As [`Self::decode_once`], where the document is needed no longer than the entry: no reader counts what it holds.
+    pub fn lend<T: Document + Any + Send + Sync>(&self) -> Result<Lent<'_, T>, Poison> {
+        if let Some(document) = self.kept() {
+            return Ok(Lent::Kept(document));
+        }
+        let document = self.decode_once()?;
+        // Another kind was kept before.
+        Ok(self.kept().map_or(Lent::Own(document), Lent::Kept))
     }
 
     /// What it holds, as text.
@@ -98,6 +128,17 @@ mod tests {
         // Who reads it as something else is told what it would be told without the others.
         assert_eq!(first.decode_once::<Inbox>(), first.decode::<Inbox>().map(Arc::new));
         assert!(entry(9, r#"{"owner":"grid-1"}"#).decode_once::<Nudge>().is_err());
+        assert!(matches!(second.lend::<Nudge>(), Ok(Lent::Kept(lent)) if std::ptr::eq(lent, &raw const *one)));
+    }
+
+    #[test]
+    fn an_entry_lends_what_it_is_read_as() {
+        let first = entry(1, r#"{"kind":"Control","owner":"grid-1"}"#);
+        assert!(matches!(first.lend::<Nudge>(), Ok(Lent::Kept(nudge)) if nudge.owner == "grid-1"));
+        assert!(matches!(first.lend::<Inbox>(), Ok(Lent::Own(inbox)) if *inbox == Inbox::Control));
+        assert!(matches!(first.lend::<Nudge>(), Ok(Lent::Kept(_))), "the first kind stays");
+        let poison = entry(9, r#"{"owner":"grid-1"}"#);
+        assert_eq!(poison.lend::<Nudge>().err(), poison.decode::<Nudge>().err());
     }
 
     #[test]

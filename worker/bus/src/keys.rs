@@ -187,7 +187,8 @@ impl Keys {
     }
 
     fn stream(&self, scope: &Scope, tail: &str) -> StreamKey {
-        StreamKey(format!("{}:{{{}}}:{tail}", self.prefix, scope.0).into())
+        // Made for each message: without the machinery of formats.
+        StreamKey([&self.prefix, ":{", &scope.0, "}:", tail].concat().into())
     }
 }
 

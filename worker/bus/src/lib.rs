@@ -21,7 +21,7 @@ mod stream;
 
 pub use backoff::Backoff;
 pub use bounds::{BASE_MEMORY, Bounds, STRATEGY_MEMORY, account_memory};
-pub use document::{Poison, excerpt};
+pub use document::{Lent, Poison, excerpt};
 pub use error::{BusError, Failure};
 pub use health::{Finding, Health, Persistence};
 pub use keys::{KeyError, Keys, Owner, Scope, StreamKey, Topic};

@@ -55,7 +55,7 @@ pub struct Acquired {
     /// Where to read on.
     pub cursors: Cursors,
     /// The state.
-    pub fields: Fields,
+    pub fields: Arc<Fields>,
     /// What of its register the owner follows, as it last committed it.
     pub followed: Option<RegisterVersion>,
 }
@@ -229,8 +229,8 @@ pub struct Record {
     pub commit_id: String,
     /// How far the owner has consumed each stream.
     pub cursors: Cursors,
-    /// The state.
-    pub fields: Fields,
+    /// The state. Of the store in memory it is the very same, until a commit changes it.
+    pub fields: Arc<Fields>,
     /// Whether the ledger is closed: no lease on it is given again.
     pub closed: bool,
     /// When the owner last committed, by the store's clock in milliseconds UTC; 0 before the first commit.

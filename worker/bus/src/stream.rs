@@ -118,6 +118,11 @@ impl Entry {
         Arc::clone(self.decoded.get()?).downcast().ok()
     }
 
+    /// The same, not counted.
+    pub(crate) fn kept<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.decoded.get()?.downcast_ref()
+    }
+
     /// Keeps what was decoded for those who read the same entry. The first kind stays: a stream has one.
     pub(crate) fn keep_decoded<T: Any + Send + Sync>(&self, document: &Arc<T>) {
         self.decoded.get_or_init(|| Arc::<T>::clone(document));

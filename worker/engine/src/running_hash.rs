@@ -27,10 +27,24 @@ impl RunningHash {
     }
 }
 
+/// Whoever has taken the same bytes stands at the same place.
+impl PartialEq for RunningHash {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.serialize() == other.0.serialize()
+    }
+}
+
+impl Eq for RunningHash {}
+
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let digit = |four: u8| DIGITS.get(usize::from(four)).copied().unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect()
+    let mut hex = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
+        hex.push(digit(byte >> 4));
+        hex.push(digit(byte & 0x0f));
+    }
+    hex
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
@@ -84,6 +98,24 @@ mod tests {
             let mut second: RunningHash = serde_json::from_str(&saved).unwrap();
             second.update(after);
             assert_eq!(second.hex(), whole.hex(), "saved after {cut} bytes as {saved}");
+        }
+    }
+
+    #[test]
+    fn equal_is_who_has_taken_the_same_bytes() {
+        let taken = |parts: &[&[u8]]| {
+            let mut hash = RunningHash::default();
+            for part in parts {
+                hash.update(part);
+            }
+            hash
+        };
+        let long = [7; 100];
+        let bytes: Vec<_> = long.chunks(1).collect();
+        assert_eq!(taken(&[&long]), taken(&bytes), "what a block was filled with before is no part of it");
+        assert_eq!(taken(&[b"ab", &long, b"c"]), taken(&[b"a", b"b", &long[..50], &long[50..], b"c"]));
+        for (one, other) in [(&b"ab"[..], &b"ac"[..]), (b"ab", b"ab\0"), (&long, &long[..36])] {
+            assert_ne!(taken(&[one]), taken(&[other]));
         }
     }
 

@@ -39,6 +39,8 @@ impl Timestamp {
     reason = "days and milliseconds of a day follow from 64 bits by division, and what is read has at most nine digits"
 )]
 pub mod rfc3339 {
+    use std::fmt::Write as _;
+
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     use super::Timestamp;
@@ -50,8 +52,34 @@ pub mod rfc3339 {
         let (days, ms) = (time.0.div_euclid(DAY_MS), time.0.rem_euclid(DAY_MS));
         let (year, month, day) = date_of(days);
         let (hour, minute, second, rest) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);
-        let fraction = if rest == 0 { String::new() } else { format!(".{rest:03}") };
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
+        let mut text = String::with_capacity("2020-05-01T10:15:00.000Z".len());
+        match u32::try_from(year) {
+            Ok(year @ ..=9_999) => digits(&mut text, year.into(), 1_000),
+            // No exchange has such data.
+            Ok(_) | Err(_) => {
+                // A text takes all that is written to it.
+                let _ = write!(text, "{year:04}");
+            }
+        }
+        let parts = [('-', month), ('-', day), ('T', hour), (':', minute), (':', second)];
+        for (before, part) in parts {
+            text.push(before);
+            digits(&mut text, part, 10);
+        }
+        if rest != 0 {
+            text.push('.');
+            digits(&mut text, rest, 100);
+        }
+        text.push('Z');
+        text
+    }
+
+    /// Writes a number of as many digits as `first`, the worth of the first of them, has.
+    fn digits(text: &mut String, number: i64, mut first: i64) {
+        while first > 0 {
+            text.push(char::from(b'0' + u8::try_from(number / first % 10).unwrap_or_default()));
+            first /= 10;
+        }
     }
 
     /// The time of a text; `None` if it is not one of [`text`]'s.
@@ -113,6 +141,9 @@ pub mod rfc3339 {
                 (1_588_328_100_000, "2020-05-01T10:15:00Z"),
                 (1_723_161_255_342, "2024-08-08T23:54:15.342Z"),
                 (-1, "1969-12-31T23:59:59.999Z"),
+                (-62_135_596_800_000, "0001-01-01T00:00:00Z"),
+                (253_402_300_799_099, "9999-12-31T23:59:59.099Z"),
+                (253_402_300_800_000, "10000-01-01T00:00:00Z"),
             ];
             for (ms, expected) in cases {
                 assert_eq!(text(Timestamp(ms)), expected);

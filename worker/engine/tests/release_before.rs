@@ -5,53 +5,46 @@
 //! stands in somebody's store does not change with this program.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-#[allow(dead_code, reason = "the bench serves other tests too")]
-#[path = "properties/bench.rs"]
-mod bench;
-
 use std::fs;
 use std::path::Path;
 
-use engine::messages::{Fill, Inbox, Liquidity, OrderCommand, OrderStatus, OrderUpdate, Tick};
-use engine::risk::{RiskParameters, RiskState};
-use engine::time::Timestamp;
-use engine::{Config, Engine};
+use engine::client_order_id::ClientOrderId;
+use engine::messages::{Fill, Inbox, OrderCommand, OrderStatus, OrderUpdate, Tick};
+use engine::risk::RiskState;
+use engine::strategy::Registry;
+use engine::testkit::{Market, commands, filled, order_of};
+use engine::{Config, Engine, Event};
 use serde_json::{Value, json};
-
-use bench::{USUAL, commands, order_of, restore, step_tick, step_update};
-
-const MINUTE_MS: i64 = 60_000;
 
 fn text(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/release_before").join(file)).unwrap()
 }
 
-/// Under which all these states were made: a grid at 600 with 5 BNB and 3000 USDT, and a fee of 0.1 %.
+const MARKET: Market = Market { taker_percent: "0.1", tick_ms: 60_000, ..Market::USUAL };
+
+/// Under which all these states were made: a grid at 600 with 5 BNB and 3000 USDT.
 fn config() -> Config {
-    Config {
-        name: "grid-bnb-1".into(),
-        ledger: "k3f9q2".parse().unwrap(),
-        fees: serde_json::from_value(json!({"takerPercent": "0.1"})).unwrap(),
-        risk: RiskParameters::default(),
-        parameters: json!({"basePrice": 600}),
-        ..bench::config(&USUAL, &json!({}))
-    }
+    let (name, ledger) = ("grid-bnb-1".into(), "k3f9q2".parse().unwrap());
+    Config { name, ledger, ..MARKET.config(&json!({"basePrice": 600})) }
+}
+
+fn restore(saved: &Value) -> Engine {
+    Engine::restore(config(), Registry::standard().get("grid").unwrap(), saved).unwrap()
 }
 
 fn engine(file: &str) -> Engine {
-    restore(&config(), &serde_json::from_str(&text(file)).unwrap())
-}
-
-/// A tick a minute after the one before.
-fn tick(sequence: u64, price: &str) -> Tick {
-    let time = Timestamp::from_millis(1_700_000_000_000 + i64::try_from(sequence).unwrap() * MINUTE_MS);
-    Tick { time: Some(time), received: time, ..bench::tick(sequence, price.parse().unwrap()) }
+    restore(&serde_json::from_str(&text(file)).unwrap())
 }
 
 /// Takes ticks at these prices; gives the commands.
 fn run(engine: &mut Engine, from: u64, path: &str) -> Vec<OrderCommand> {
     let steps = path.split(' ').zip(from..);
-    steps.flat_map(|(price, sequence)| commands(&step_tick(engine, &tick(sequence, price)))).collect()
+    let ticks = steps.map(|(price, sequence)| MARKET.tick(sequence, price));
+    ticks.flat_map(|tick| commands(&engine.tick(tick.event_time(), &tick))).collect()
+}
+
+fn update(engine: &mut Engine, update: &OrderUpdate) {
+    drop(engine.step(update.time, Event::OrderUpdate(update.clone())));
 }
 
 /// An order in a few words.
@@ -60,39 +53,18 @@ fn brief(command: &OrderCommand) -> String {
     format!("{} {} {} @ {}", command.client_order_id, order.side, order.quantity, order.price.unwrap())
 }
 
-/// The news that a part of an order, or all of it, has traded on a tick.
+/// The news that so much of an order has traded on a tick, all of it.
 fn traded(id: &str, side: &str, quantity: &str, price: &str, on: u64) -> OrderUpdate {
-    let quantity = quantity.parse().unwrap();
-    let price: engine::numbers::Price = price.parse().unwrap();
-    let fee = price.times(quantity).unwrap().share(config().fees.taker()).unwrap();
-    let time = tick(on, "1").event_time();
-    let fill = Fill {
-        strategy: "grid-bnb-1".into(),
-        ledger: "k3f9q2".parse().unwrap(),
-        client_order_id: id.parse().unwrap(),
-        venue_order_id: "1".into(),
-        trade_id: format!("{id}-on-{on}"),
-        symbol: "BNB/USDT".parse().unwrap(),
-        side: serde_json::from_value(side.into()).unwrap(),
-        quantity,
-        price,
-        cumulative_quantity: quantity,
-        fee,
-        fee_asset: "USDT".parse().unwrap(),
-        fee_quote: fee,
-        liquidity: Liquidity::Taker,
-        time,
-        tick_sequence: Some(on),
-    };
-    OrderUpdate {
-        client_order_id: id.parse().unwrap(),
-        status: OrderStatus::Filled,
-        reason: String::new(),
-        cumulative_quantity: quantity,
-        fill: Some(fill),
-        matched: Some(on),
-        time,
-    }
+    let id: ClientOrderId = id.parse().unwrap();
+    let command = json!({
+        "clientOrderId": id, "strategy": "grid-bnb-1", "ledger": id.ledger(), "sequence": id.sequence(),
+        "command": "Create", "side": side, "orderType": "Limit", "timeInForce": "ImmediateOrCancel",
+        "quantity": quantity, "price": price, "reduceOnly": false, "symbol": "BNB/USDT",
+        "time": MARKET.tick(on, price).event_time(), "expiresAt": 0,
+    });
+    let command = serde_json::from_value(command).unwrap();
+    let fill = MARKET.fill(&command, quantity.parse().unwrap(), price.parse().unwrap());
+    filled(Fill { trade_id: format!("{id}-on-{on}"), tick_sequence: Some(on), ..fill })
 }
 
 fn pnl(engine: &Engine) -> [String; 4] {
@@ -106,12 +78,12 @@ fn pnl(engine: &Engine) -> [String; 4] {
 fn an_order_that_waits_is_taken_up_and_trades() {
     let mut engine = engine("waiting.json");
     assert_eq!((engine.report().orders.open, engine.highest_order(), engine.last_sequence()), (1, 2, Some(13)));
-    step_update(&mut engine, &traded("glm-k3f9q2-2", "Buy", "1.003", "598.40", 14));
+    update(&mut engine, &traded("glm-k3f9q2-2", "Buy", "1.003", "598.40", 14));
     assert!(run(&mut engine, 14, "598.40 590 586.40 587.50 586.40 584.00 586.00").is_empty());
     assert_eq!((engine.report().orders.open, engine.report().strategy["basePrice"].as_str()), (0, "598.40"));
     let orders = run(&mut engine, 21, "586.40");
     assert_eq!(orders.iter().map(brief).collect::<Vec<_>>(), ["glm-k3f9q2-3 Buy 1.013 @ 586.40"]);
-    step_update(&mut engine, &traded("glm-k3f9q2-3", "Buy", "1.013", "586.40", 21));
+    update(&mut engine, &traded("glm-k3f9q2-3", "Buy", "1.013", "586.40", 21));
     run(&mut engine, 22, "592");
     // As the vector ends that nothing has interrupted.
     assert_eq!(pnl(&engine), ["12.3625", "-32.8344", "1.7999809", "-22.2718809"]);
@@ -130,7 +102,7 @@ fn an_order_that_waits_may_expire_and_the_low_still_stands() {
         fill: None,
         ..traded("glm-k3f9q2-2", "Buy", "1.003", "598.40", 14)
     };
-    step_update(&mut engine, &expired);
+    update(&mut engine, &expired);
     let orders = run(&mut engine, 14, "598.40");
     assert_eq!(orders.iter().map(brief).collect::<Vec<_>>(), ["glm-k3f9q2-3 Buy 1.003 @ 598.40"]);
     assert_eq!(engine.report().orders.expired, 1);
@@ -161,7 +133,7 @@ fn a_missing_trade_is_still_waited_for() {
     let mut late = traded("glm-k3f9q2-1", "Sell", "0.2", "612.50", 7);
     late.status = OrderStatus::PartiallyFilled;
     late.cumulative_quantity = "0.6".parse().unwrap();
-    step_update(&mut engine, &late);
+    update(&mut engine, &late);
     assert!(engine.missing_fills().is_empty());
     assert_eq!((engine.report().orders.open, engine.trades()), (0, 2));
     assert_eq!(engine.report().position["BNB"].to_string(), "4.4");
@@ -180,7 +152,7 @@ fn a_halt_stays_and_says_why() {
             let path = "600 612 616 613 612 600 588 580 584 584.50";
             assert!(run(&mut engine, from, path).is_empty(), "{file}");
             let saved: Value = serde_json::from_str(&engine.saved().unwrap()).unwrap();
-            engine = restore(&config(), &saved);
+            engine = restore(&saved);
         }
     }
 }

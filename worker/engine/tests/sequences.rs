@@ -7,7 +7,7 @@ mod bench;
 
 use engine::client_order_id::ClientOrderId;
 use engine::messages::{AlertKind, OrderStatus, OrderUpdate, Tick};
-use engine::risk::RiskState;
+use engine::testkit::{alerts, halted};
 use engine::time::Timestamp;
 use engine::{Effect, Engine, Event};
 use serde_json::json;
@@ -20,18 +20,6 @@ fn grid() -> Engine {
 
 fn at(sequence: u64, price: &str) -> Tick {
     tick(sequence, price.parse().unwrap())
-}
-
-fn alerts(effects: &[Effect]) -> Vec<AlertKind> {
-    effects
-        .iter()
-        .filter_map(|effect| if let Effect::Alert(alert) = effect { Some(alert.kind) } else { None })
-        .collect()
-}
-
-fn halted(engine: &Engine) -> Option<String> {
-    let risk = engine.report().risk;
-    (risk.state == RiskState::Halted).then_some(risk.reason)
 }
 
 #[test]

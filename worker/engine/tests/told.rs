@@ -9,10 +9,11 @@ mod state_v1;
 
 use engine::Effect;
 use engine::Engine;
-use engine::messages::{AlertKind, OrderStatus, OrderUpdate, SignalSide};
+use engine::messages::{AlertKind, OrderStatus, OrderUpdate};
 use engine::numbers::Quantity;
 use engine::report::Trade;
 use engine::running_hash::RunningHash;
+use engine::testkit::{Bench, alerts, holds};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -21,23 +22,6 @@ use bench::{Market, USUAL, cases, commands, config, news, restore, start, step_t
 use state_v1::of_the_release_before;
 
 const FEES: Market = Market { taker_percent: "0.1", ..USUAL };
-
-/// The reasons of the holds that were published.
-fn holds(effects: &[Effect]) -> Vec<String> {
-    let told = |effect: &Effect| match effect {
-        Effect::Signal(signal) => (signal.side == SignalSide::Hold).then(|| signal.reason.clone()),
-        Effect::Command(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) | Effect::Poison(_) => None,
-    };
-    effects.iter().filter_map(told).collect()
-}
-
-fn alerts(effects: &[Effect]) -> Vec<AlertKind> {
-    let told = |effect: &Effect| match effect {
-        Effect::Alert(alert) => Some(alert.kind),
-        Effect::Command(_) | Effect::Position(_) | Effect::Signal(_) | Effect::Snapshot(_) | Effect::Poison(_) => None,
-    };
-    effects.iter().filter_map(told).collect()
-}
 
 fn at(engine: &mut Engine, sequence: u64, price: &str) -> Vec<Effect> {
     step_tick(engine, &tick(sequence, price.parse().unwrap()))
@@ -188,6 +172,25 @@ fn each_order_that_ends_untraded_is_counted_and_told_once() {
         }
         assert_eq!((told, counts(&engine)), (vec!["Why".to_owned(), "Why".to_owned()], counted), "{status:?}");
     }
+}
+
+/// A position is told with each trade, at the average of what its coins cost; without coins there is none.
+#[test]
+fn a_position_is_told_with_what_its_coins_cost() {
+    let market = Market { min_notional: "0", ..USUAL };
+    let mut config = market.config(&json!({"basePrice": 600, "quantity": "1", "minTradeIntervalSeconds": 0}));
+    config.base = "1".parse().unwrap();
+    config.risk = serde_json::from_value(json!({"minPositionPercent": 0})).unwrap();
+    let mut bench = Bench::grid(&market, config);
+    // The coin that it had at 600, sold; another one bought, and a second.
+    bench.run("600 615 612.50 580 590 570 575".split(' '));
+    let told = |effect: &Effect| {
+        let Effect::Position(position) = effect else { return None };
+        Some((position.quantity.to_string(), position.average_price.map(|price| price.to_string())))
+    };
+    let told: Vec<_> = bench.effects.iter().filter_map(told).collect();
+    let at = |quantity: &str, price: &str| (quantity.to_owned(), Some(price.to_owned()));
+    assert_eq!(told, [("0".to_owned(), None), at("1", "590"), at("2", "582.5")]);
 }
 
 #[test]

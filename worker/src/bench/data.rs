@@ -23,14 +23,21 @@ const MINUTE_MS: i64 = 60_000;
 const TICKS_A_CANDLE: u32 = 4;
 
 /// A file in a folder of its own, both gone when it is dropped.
-struct File(PathBuf);
+pub(super) struct File(PathBuf);
 
 impl File {
-    fn of(name: &str, bytes: &[u8]) -> Result<Self, Failure> {
+    pub fn of(name: &str, bytes: &[u8]) -> Result<Self, Failure> {
         let folder = std::env::temp_dir().join(format!("worker-bench-{}", std::process::id()));
         let file = Self(folder.join(name));
         fs::create_dir_all(&folder).and_then(|()| fs::write(&file.0, bytes)).map_err(|error| file.refuse(&error))?;
         Ok(file)
+    }
+
+    /// Another file in the same folder.
+    pub fn beside(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
+        let path = self.0.with_file_name(name);
+        fs::write(&path, bytes).map_err(|error| self.refuse(&error))?;
+        Ok(path)
     }
 
     fn refuse(&self, error: &dyn std::fmt::Display) -> Failure {

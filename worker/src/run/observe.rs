@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use bus::{Entry, Owner, Record, Scope, StreamId, StreamKey, Topic};
 use engine::client_order_id::LedgerId;
-use engine::messages::{Fill, Nudge, RiskAlert, StrategySignal};
+use engine::messages::{Document, Fill, Nudge, OrderStatus, RiskAlert, SignalSide, StrategySignal};
 use engine::report::Report;
 use engine::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::ended::{End, has_ended};
 use super::screen::Screen;
@@ -163,7 +164,9 @@ impl<B: Bus> Observer<B> {
             let Some((topic, cursor)) = self.cursors.get_mut(&stream) else { continue };
             let topic = *topic;
             *cursor = entries.last().map_or(*cursor, |entry| entry.id);
-            news.extend(entries.iter().filter_map(|entry| News::read(topic, entry)));
+            let is_shown =
+                |entry: &&Entry| topic != Topic::StrategySignal || self.screen.is_verbose() || !is_hold(entry);
+            news.extend(entries.iter().filter(is_shown).filter_map(|entry| News::read(topic, entry)));
             if topic == Topic::Report {
                 for entry in &entries {
                     self.note(&stream, entry);
@@ -181,6 +184,23 @@ impl<B: Bus> Observer<B> {
         }
         Ok(any)
     }
+}
+
+/// What tells whether a signal is shown without `-v`.
+#[derive(Serialize, Deserialize)]
+struct Hold {
+    side: SignalSide,
+    #[serde(default)]
+    outcome: Option<OrderStatus>,
+}
+
+impl Document for Hold {
+    const VERSION: u32 = StrategySignal::VERSION;
+}
+
+/// Whether it is a hold that tells of no order: nearly every signal is, and then the rest of it is not read.
+fn is_hold(entry: &Entry) -> bool {
+    entry.decode::<Hold>().is_ok_and(|signal| signal.side == SignalSide::Hold && signal.outcome.is_none())
 }
 
 /// One thing to show.

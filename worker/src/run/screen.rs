@@ -78,6 +78,11 @@ impl Screen {
         }
     }
 
+    /// Whether it shows every hold.
+    pub const fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
     /// What is about to run.
     pub fn head(&mut self, accounts: &[Places], scanned: &[Option<Scanned>]) -> Result<(), Failure> {
         say(format_args!(

@@ -108,7 +108,7 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
         conditions: conditions(state, reason, message, generation, &time),
         report,
     };
-    Ok(Ended { engine: engine(place, record.map(|record| &record.fields), registry)?, place: place.clone(), status })
+    Ok(Ended { engine: engine(place, record.map(|record| &*record.fields), registry)?, place: place.clone(), status })
 }
 
 fn engine(place: &Place<StrategySpec>, saved: Option<&Fields>, registry: &Registry) -> Result<Option<Engine>, Failure> {
@@ -161,7 +161,11 @@ fn account(place: &Place<GatewaySpec>, namespace: &str, strategies: &[Ended], re
     let fields = record.map(|record| &record.fields);
     let held = |prefix: &str| {
         let prefix = prefix.to_owned();
-        fields.into_iter().flatten().filter(move |(name, _)| name.starts_with(&prefix)).map(|(_, text)| &**text)
+        fields
+            .into_iter()
+            .flat_map(|fields| fields.iter())
+            .filter(move |(name, _)| name.starts_with(&prefix))
+            .map(|(_, text)| &**text)
     };
     let books: Vec<BookReport> = held(BOOK).filter_map(|text| serde_json::from_str(text).ok()).collect();
     let capitals: Vec<_> = strategies.iter().map(|strategy| &strategy.place.spec.spec.capital).collect();

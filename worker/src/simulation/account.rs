@@ -10,7 +10,9 @@ use bus::{
 use engine::client_order_id::ClientOrderId;
 use engine::messages::{Inbox, Tick};
 use engine::strategy::{DesiredState, Registry};
+use engine::testkit::Market;
 use engine::testkit::quoting::QUOTER;
+use engine::time::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -35,6 +37,8 @@ pub(crate) struct Role {
     /// Without it the role would take itself for asked to stop.
     alive: watch::Sender<bool>,
     pub epoch: u64,
+    /// Starts its successor.
+    start: fn(&Account, u64) -> Self,
 }
 
 impl Role {
@@ -48,6 +52,16 @@ impl Role {
         match self.future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(ended) => Some(ended),
             Poll::Pending => None,
+        }
+    }
+
+    /// Lets it go on until it waits. Stopped at a commit it has crashed, and its successor of the next epoch takes over.
+    pub fn go_on(&mut self, account: &Account) {
+        if let Some(ended) = self.step() {
+            panic!("it ended: {ended:?}");
+        }
+        if account.bus.take_stopped().is_some() {
+            *self = (self.start)(account, self.epoch + 1);
         }
     }
 }
@@ -76,6 +90,14 @@ pub(crate) struct Account {
     token: u64,
 }
 
+/// The ledger of a record that was not there before.
+fn created(bus: &VirtualBus, owner: &Owner) -> String {
+    match at_once(bus.create(owner, "test", &Fields::new())).unwrap() {
+        CreateOutcome::Created { ledger } => ledger,
+        CreateOutcome::Exists { .. } => panic!("the bus is new"),
+    }
+}
+
 impl Account {
     pub fn open() -> Self {
         Self::with_latency(0)
@@ -83,7 +105,12 @@ impl Account {
 
     /// An account whose paper venue takes its time; the exchange has its own.
     pub fn with_latency(milliseconds: u32) -> Self {
-        Self::with_records(milliseconds, create)
+        Self::of(spec(milliseconds), Registry::standard(), created)
+    }
+
+    /// An account whose records `open` puts on the bus, each with the ledger that it gives.
+    pub fn with_records(latency_ms: u32, open: impl Fn(&VirtualBus, &Owner) -> String) -> Self {
+        Self::of(spec(latency_ms), Registry::standard(), open)
     }
 
     /// An account whose strategy is the quoter of this seed.
@@ -92,12 +119,7 @@ impl Account {
         spec.spec.strategy = serde_json::from_value(json!({"grid": {"minTradeIntervalSeconds": seed}})).unwrap();
         let mut registry = Registry::standard();
         registry.register(QUOTER);
-        Self::of(spec, registry, create)
-    }
-
-    /// An account whose records `open` puts on the bus, each with the ledger that it gives.
-    pub fn with_records(latency_ms: u32, open: impl Fn(&VirtualBus, &Owner) -> String) -> Self {
-        Self::of(spec(latency_ms), Registry::standard(), open)
+        Self::of(spec, registry, created)
     }
 
     fn of(spec: StrategySpec, registry: Registry, open: impl Fn(&VirtualBus, &Owner) -> String) -> Self {
@@ -239,14 +261,14 @@ impl Account {
         let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
         let exchange = self.exchange.clone();
         let future = Box::pin(async move { gateway::run_with(runtime, &spec, || exchange.clone()).await });
-        Role { future, alive, epoch }
+        Role { future, alive, epoch, start: Self::start_gateway }
     }
 
     /// The gateway of the paper venue, which keeps its orders in the gateway's record.
     pub fn start_paper_gateway(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("gateway", &self.gateway_ledger, epoch);
         let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
-        Role { future: Box::pin(gateway::run(runtime, spec)), alive, epoch }
+        Role { future: Box::pin(gateway::run(runtime, spec)), alive, epoch, start: Self::start_paper_gateway }
     }
 
     /// The worker at the scripted exchange, which keeps its orders itself.
@@ -254,22 +276,14 @@ impl Account {
         let (alive, runtime) = self.runtime("strategy", &self.ledger, epoch);
         let place = strategy::Place::Elsewhere;
         let future = Box::pin(strategy::run_at(place, runtime, self.spec.clone(), self.registry.clone()));
-        Role { future, alive, epoch }
+        Role { future, alive, epoch, start: Self::start_worker }
     }
 
     /// The worker at the simulated venue.
     pub fn start_paper_worker(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("strategy", &self.ledger, epoch);
         let future = Box::pin(strategy::run(runtime, self.spec.clone(), self.registry.clone()));
-        Role { future, alive, epoch }
-    }
-}
-
-/// A new record.
-fn create(bus: &VirtualBus, owner: &Owner) -> String {
-    match at_once(bus.create(owner, "test", &Fields::new())).unwrap() {
-        CreateOutcome::Created { ledger } => ledger,
-        CreateOutcome::Exists { .. } => panic!("the bus is new"),
+        Role { future, alive, epoch, start: Self::start_paper_worker }
     }
 }
 
@@ -295,9 +309,7 @@ fn spec(latency_ms: u32) -> StrategySpec {
 
 /// A tick of BNB at a price in cents, without quotes.
 pub(crate) fn tick(sequence: u64, cents: i64, now: i64) -> Tick {
-    let value = json!({
-        "symbol": "BNB/USDT", "price": rust_decimal::Decimal::new(cents, 2).normalize().to_string(), "volume": "1",
-        "time": now, "received": now, "sequence": sequence,
-    });
-    serde_json::from_value(value).unwrap()
+    let now = Timestamp::from_millis(now);
+    let price = rust_decimal::Decimal::new(cents, 2).to_string();
+    Tick { time: Some(now), received: now, ..Market::USUAL.tick(sequence, &price) }
 }

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 
 use super::account::{Account, Role, at_once};
 use super::bus::Trouble;
+use crate::strategy::ADVANCE;
 use crate::{backtest, saved};
 use bus::{StateStore, Topic};
-use crds::record::PHASE;
+use crds::record::{PHASE, POSITION, REPORT};
+use crds::roles::Stance;
 use engine::report::Trade;
-use engine::strategy::Figures;
+use engine::strategy::{DesiredState, Figures};
 use engine::testkit::quoting::{Chance, Market};
+use serde_json::json;
 
 /// Replays of the usual run.
 const SEEDS: u64 = 20;
@@ -65,16 +68,20 @@ impl Story {
             }
         }
         self.account.bus.forget_plan();
-        let mut rounds = 0;
-        while !self.has_ended() {
-            self.go_on();
-            rounds += 1;
-            assert!(rounds < CALM_ROUNDS, "it never ends: {:?}", self.account.field(&self.account.strategy, PHASE));
-        }
+        self.until(Self::has_ended);
         let trades: Vec<String> = expected.trades.iter().map(Trade::line).collect();
         assert_eq!(self.trades(), trades);
         assert_eq!(self.state(), expected.state);
         (expected.figures, self.stopped)
+    }
+
+    fn until(&mut self, there: impl Fn(&Self) -> bool) {
+        let mut rounds = 0;
+        while !there(self) {
+            self.go_on();
+            rounds += 1;
+            assert!(rounds < CALM_ROUNDS, "in vain: {:?}", self.account.field(&self.account.strategy, PHASE));
+        }
     }
 
     /// All that the worker's record holds of its engine.
@@ -171,4 +178,29 @@ fn replays_that_once_failed_give_what_backtest_gives() {
 #[test]
 fn a_seed() {
     run(std::env::var("SEED").map_or(SEEDS, |seed| seed.parse().unwrap()));
+}
+
+/// No tick comes any more, so what it cancels arrives on the last one that came; with a latency its gateway's stance does it.
+#[test]
+fn a_strategy_that_is_stopped_between_two_ticks_has_no_order_left_before_the_next() {
+    for latency_ms in [0, 1_500] {
+        let account = Account::quoting(1, latency_ms);
+        let (gateway, worker) = (account.start_paper_gateway(1), account.start_paper_worker(1));
+        let chance = Chance::of(1);
+        let mut story = Story { chance, account, gateway, worker, frozen: Vec::new(), stopped: 0 };
+        assert!(story.worker.step().is_none());
+        for tick in Market::of(1, 1_000).take(60) {
+            story.account.tick(&tick);
+        }
+        let open =
+            |story: &Story| story.account.field(&story.account.strategy, REPORT).unwrap()["orders"]["open"].clone();
+        story.until(|story| story.account.field(&story.account.strategy, POSITION) == Some(json!(59)));
+        story.until(|story| story.account.field(&story.account.strategy, ADVANCE).unwrap()["answered"] == true);
+        assert_ne!(open(&story), json!(0), "something rests");
+        story.account.want(DesiredState::Stopped);
+        if latency_ms > 0 {
+            story.account.follow(Stance::CancelOrders);
+        }
+        story.until(|story| open(story) == json!(0));
+    }
 }

@@ -109,7 +109,7 @@ fn record(saved: &Value) -> Record {
         version: number("version"),
         commit_id: text("commitId"),
         cursors: texts("cursors").into_iter().map(cursor).collect(),
-        fields: texts("fields").into_iter().map(|(name, value)| (name, value.into())).collect(),
+        fields: texts("fields").into_iter().map(|(name, value)| (name, value.into())).collect::<bus::Fields>().into(),
         closed: false,
         at_ms: 0,
         beat_ms: 0,

@@ -16,7 +16,7 @@ use venue::sim::{RestingFills, touches};
 use crate::gateway::resting_fills;
 
 /// The field of a record that holds the last [`Advance`].
-pub(super) const ADVANCE: &str = "advance";
+pub(crate) const ADVANCE: &str = "advance";
 
 /// An Advance that was committed, and whether it is answered. Without its answer it is sent again after a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bus::{Entry, StreamId};
 use engine::messages::{Inbox, OrderUpdate};
+use engine::strategy::DesiredState;
 
 use super::Worker;
 use super::barrier::Advance;
@@ -110,11 +111,12 @@ impl<B: Bus> Worker<'_, B> {
     /// and that may be what the next word is awaited for.
     pub(super) fn apply_pending(&mut self) {
         while self.poison.is_none() {
-            let awaited = self.barrier.waits_for().cloned();
-            let count = match &awaited {
-                Some(advance) => self.pending.up_to_word(advance),
-                None => Some(self.pending.0.len()),
-            };
+            let waits_for = self.barrier.waits_for().cloned();
+            let up_to_word = waits_for.as_ref().and_then(|advance| self.pending.up_to_word(advance));
+            let awaited = waits_for.filter(|_| up_to_word.is_some());
+            // To a strategy that is stopped for its deletion no word may ever come: what it was told last is no replay's.
+            let may_go_on = self.barrier.waits_for().is_none() || self.engine.desired() == DesiredState::Stopped;
+            let count = up_to_word.or_else(|| may_go_on.then_some(self.pending.0.len()));
             let Some(count) = count.filter(|count| *count > 0) else { return };
             if let Some(advance) = &awaited
                 && advance.round > 0

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bus::{Bounds, Entry, Message, Poison, StreamId, StreamKey, Topic};
 use engine::client_order_id::ClientOrderId;
-use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate};
+use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate, Tick, text};
 use engine::numbers::Quantity;
 use engine::orders::{Order, OrderState};
 use engine::strategy::DesiredState;
@@ -14,14 +14,16 @@ use super::barrier::ADVANCE;
 use super::doubt::{MISMATCH, MISMATCH_MESSAGE};
 use super::{COMMAND, Worker};
 use crate::document::{DeadLetter, for_outsiders, message};
-use crate::hashes::DATA;
-use crate::hashes::LinedTick;
+use crate::hashes::{DATA, LinedTick, Standing};
 use crate::role::{Bus, Stop};
 use crate::session::{Change, Done, patiently};
 use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
 
 /// Commands that may wait for the gateway before openings are denied.
 const COMMANDS: Bounds = Topic::OrderCommand.bounds();
+
+/// Bytes of a usual report.
+const REPORT_ROOM: usize = 2 * 1024;
 
 impl<B: Bus> Worker<'_, B> {
     pub(super) fn topic(&self, topic: Topic) -> StreamKey {
@@ -31,36 +33,42 @@ impl<B: Bus> Worker<'_, B> {
     /// Steps the engine through the ticks that were read until there are no more, or until the gateway must be waited for.
     pub(super) fn take_ticks(&mut self) {
         self.let_owed_arrive();
-        let mut taken = 0;
-        while self.may_take_ticks() {
-            let Some(entry) = self.ahead.pop_front() else { break };
-            match entry.decode_once::<LinedTick>() {
-                Ok(tick) if self.must_match(entry.id, &tick) => {
-                    self.ahead.push_front(entry);
-                    break;
-                }
+        let (mut ahead, mut read, mut passed) = (std::mem::take(&mut self.ahead), 0, 0);
+        let mut data = self.data.take().map(Standing::Own);
+        for entry in &ahead {
+            if !self.may_take_ticks() {
+                break;
+            }
+            match entry.lend::<LinedTick>() {
+                Ok(tick) if self.must_match(entry.id, &tick) => break,
                 Ok(tick) => {
-                    taken += 1;
+                    read += 1;
                     self.tick_cursor = entry.id;
-                    self.take_tick(&tick, entry.id);
+                    if self.take_tick(&tick, entry.id)
+                        && let Some(data) = &mut data
+                    {
+                        data.take(tick);
+                    }
                 }
                 Err(problem) => {
                     self.tick_cursor = entry.id;
-                    self.bury(&entry, &problem);
+                    self.bury(entry, &problem);
                 }
             }
+            passed += 1;
         }
-        self.runtime.health.ticks(taken);
+        self.data = data.map(Standing::into_hash);
+        ahead.drain(..passed);
+        self.ahead = ahead;
+        self.runtime.health.ticks(read);
     }
 
-    fn take_tick(&mut self, tick: &LinedTick, id: StreamId) {
+    /// Whether it was taken: one that was delivered before is not.
+    fn take_tick(&mut self, tick: &Tick, id: StreamId) -> bool {
         // On a replay the engine's now is the tick's own time, and no tick is stale.
         let taken = self.engine.ticks();
         let effects = self.engine.tick(tick.event_time(), tick);
         let is_new = self.engine.ticks() > taken;
-        if let Some(data) = self.data.as_mut().filter(|_| is_new) {
-            data.update(tick.line());
-        }
         self.batch.tick();
         self.absorb(effects);
         if is_new {
@@ -69,6 +77,7 @@ impl<B: Bus> Worker<'_, B> {
         if tick.last {
             self.batch.touch();
         }
+        is_new
     }
 
     /// A tick that does not read is stepped over and kept for who looks into it.
@@ -92,7 +101,10 @@ impl<B: Bus> Worker<'_, B> {
                 Effect::Command(command) => self.command(&command.into_message(Some(self.tick_cursor.to_string()))),
                 Effect::Position(update) => self.for_outsiders(Topic::PositionUpdate, &update),
                 Effect::Alert(alert) => self.for_outsiders(Topic::RiskAlert, &alert),
-                Effect::Snapshot(snapshot) => self.for_outsiders(Topic::StateSnapshot, &snapshot),
+                Effect::StateChanged => {
+                    self.batch.state_changed = true;
+                    continue;
+                }
                 // Only news of orders can be, and is caught where it is applied.
                 Effect::Poison(problem) => {
                     tracing::error!(problem, "an event was not taken");
@@ -194,7 +206,7 @@ impl<B: Bus> Worker<'_, B> {
         if let Some(data) = &self.data {
             set.push((DATA.to_owned(), serde_json::to_string(data).map_err(|error| unsaved(error.to_string()))?));
         }
-        let report = serde_json::to_string(&self.engine.report()).map_err(|error| unsaved(error.to_string()))?;
+        let report = text(&self.engine.report(), REPORT_ROOM).map_err(|error| unsaved(error.to_string()))?;
         set.push((REPORT.to_owned(), report));
         if let Some(advance) = self.barrier.saved().filter(|advance| self.stored.as_ref() != Some(advance)) {
             let advance = serde_json::to_string(&advance).map_err(|error| unsaved(error.to_string()))?;
@@ -207,12 +219,17 @@ impl<B: Bus> Worker<'_, B> {
             set.push(self.phase().to_field());
         }
         let inbox = self.owner.inbox().clone();
-        let nudge = self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() });
+        let mut messages = batch.messages.clone();
+        if batch.state_changed {
+            let snapshot = self.engine.state_snapshot().map_err(|error| unsaved(error.to_string()))?;
+            messages.push(self.for_outsiders(Topic::StateSnapshot, &snapshot));
+        }
+        messages.push(self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() }));
         Ok(Change {
             cursors: vec![(self.ticks.clone(), self.tick_cursor), (inbox.clone(), self.inbox_cursor)],
             set,
             delete: batch.delete.iter().cloned().chain(changes.delete).collect(),
-            messages: batch.messages.iter().cloned().chain([nudge]).collect(),
+            messages,
             trims: if self.inbox_cursor == StreamId::ZERO { Vec::new() } else { vec![(inbox, self.inbox_cursor)] },
         })
     }
@@ -260,6 +277,7 @@ impl<B: Bus> Worker<'_, B> {
             self.absorb(effects);
         }
         batch.messages.append(&mut self.batch.messages);
+        batch.state_changed |= std::mem::take(&mut self.batch.state_changed);
         batch.set.append(&mut self.batch.set);
         batch.delete.append(&mut self.batch.delete);
     }

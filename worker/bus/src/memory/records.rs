@@ -30,7 +30,7 @@ impl State {
             version: 0,
             commit_id: String::new(),
             cursors: Cursors::new(),
-            fields: fields.clone(),
+            fields: Arc::new(fields.clone()),
             closed: false,
             at_ms: 0,
             beat_ms: 0,
@@ -65,7 +65,7 @@ impl State {
             lease: Lease { owner: owner.clone(), ledger: ledger.to_owned(), epoch, incarnation: record.incarnation },
             version: record.version,
             cursors: record.cursors.clone(),
-            fields: record.fields.clone(),
+            fields: Arc::clone(&record.fields),
             followed: record.followed,
         })
     }
@@ -147,7 +147,7 @@ impl State {
                 record.closed = true;
                 record.cursors.clear();
                 self.used = self.used.saturating_sub(size(&record.fields));
-                record.fields.retain(|name, _| closing.keep.contains(&name.as_str()));
+                Arc::make_mut(&mut record.fields).retain(|name, _| closing.keep.contains(&name.as_str()));
                 self.used += size(&record.fields);
             }
         }
@@ -190,18 +190,20 @@ fn apply(record: &mut Record, commit: &Commit, mut used: u64) -> u64 {
             record.cursors.insert(stream.clone(), *id);
         }
     }
+    // Who has read the record and still holds it, holds it as it was.
+    let fields = Arc::make_mut(&mut record.fields);
     for name in &commit.delete {
-        if let Some(old) = record.fields.remove(name) {
+        if let Some(old) = fields.remove(name) {
             used = used.saturating_sub(field_size(name, &old));
         }
     }
     for (name, value) in &commit.set {
         used += field_size(name, value);
-        if let Some(held) = record.fields.get_mut(name) {
+        if let Some(held) = fields.get_mut(name) {
             used = used.saturating_sub(field_size(name, held));
             *held = Arc::clone(value);
         } else {
-            record.fields.insert(name.clone(), Arc::clone(value));
+            fields.insert(name.clone(), Arc::clone(value));
         }
     }
     used

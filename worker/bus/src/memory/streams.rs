@@ -41,7 +41,10 @@ impl Stream {
     /// Copies entries from `from` to `to`, both included.
     pub(super) fn range(&self, from: StreamId, to: StreamId, count: usize) -> Vec<Entry> {
         let start = self.entries.partition_point(|entry| entry.id < from);
-        self.entries.range(start..).take(count).take_while(|entry| entry.id <= to).cloned().collect()
+        // Up to the end is what readers ask for: then nothing is searched, and how many there are is known before.
+        let end =
+            if to >= self.last_id { self.entries.len() } else { self.entries.partition_point(|entry| entry.id <= to) };
+        self.entries.range(start..end.max(start)).take(count).cloned().collect()
     }
 
     /// Removes entries up to and including the id; says how many bytes went.

@@ -42,7 +42,7 @@ struct Proposed {
 pub(super) enum Ended {
     /// A reason was given why nothing is done.
     Held(&'static str),
-    /// Something was done, or was denied and is told.
+    /// An order was sent, or was denied and is told.
     Acted,
     /// Nothing was said.
     Silent,
@@ -132,7 +132,6 @@ impl<'a> Context<'a> {
 
     /// Cancels an order. Of one that is closed, or is being cancelled, nothing is sent.
     pub fn cancel(&mut self, sequence: u64) {
-        self.acted = true;
         let Some(order) = self.scope.state.orders.get(sequence).filter(|order| !order.state.is_final()) else {
             self.scope.state.late_cancels = self.scope.state.late_cancels.saturating_add(1);
             return;
@@ -255,7 +254,6 @@ impl<'a> Context<'a> {
             self.held = Some("");
             return;
         }
-        self.acted = true;
         // What binds all that is done at once is told once for its side, not once for each mark.
         let tag = if refusal.denial.is_of_callback() { 0 } else { intent.tag };
         let wanted = format!("at {} ({})", self.price_of(intent), intent.message);
@@ -265,6 +263,7 @@ impl<'a> Context<'a> {
     /// What is not sent is counted and told when the reason differs from the last one of its side and mark: never once a
     /// tick. Why the last tick led to no order is shown in any case.
     fn tell_denied(&mut self, side: Side, tag: u32, refusal: &Refusal, wanted: &str) {
+        self.acted = true;
         let message = format!("{side} {wanted}: {}.", refusal.message);
         let decision = Decision::new(refusal.denial.as_str(), message);
         if self.scope.state.denials.is_told(side, tag, &decision.reason) {

@@ -1,172 +1,33 @@
 //! The published vectors, to the last digit, and what the engine does with odd events.
 
 use super::*;
-use crate::messages::{CommandKind, Fill, Liquidity, OrderStatus, Side, SignalSide};
-use crate::numbers::{Price, Ratio, Volume};
+use crate::messages::{CommandKind, OrderStatus, Side, SignalSide};
 use crate::risk::RiskState;
 use crate::strategy::Registry;
+use crate::testkit::{Bench, Market, ended, filled};
 
-const MINUTE_MS: i64 = 60_000;
+/// A tick a minute.
+const MARKET: Market = Market { tick_ms: 60_000, min_notional: "0", ..Market::USUAL };
 
-/// An engine, and a venue that fills every order at once, at its limit.
-struct Bench {
-    engine: Engine,
-    fee: Ratio,
-    sequence: u64,
-    trades: Vec<(u64, Fill)>,
-    effects: Vec<Effect>,
-}
-
-impl Bench {
-    fn new(config: Config) -> Self {
-        let fee = config.fees.taker();
-        let engine = Engine::new(config, Registry::standard().get("grid").unwrap()).unwrap();
-        Self { engine, fee, sequence: 0, trades: Vec::new(), effects: Vec::new() }
-    }
-
-    /// Takes the next tick a minute later; returns the commands.
-    fn tick(&mut self, price: &str) -> Vec<OrderCommand> {
-        let tick = tick(self.sequence, price);
-        self.sequence += 1;
-        self.take(tick)
-    }
-
-    fn take(&mut self, tick: Tick) -> Vec<OrderCommand> {
-        let effects = self.engine.step(tick.event_time(), Event::Tick(tick));
-        let commands = effects
-            .iter()
-            .filter_map(|effect| match effect {
-                Effect::Command(command) => Some(command.get().clone()),
-                Effect::Signal(_)
-                | Effect::Position(_)
-                | Effect::Alert(_)
-                | Effect::Snapshot(_)
-                | Effect::Poison(_) => None,
-            })
-            .collect();
-        self.effects.extend(effects);
-        commands
-    }
-
-    fn fill_of(&self, command: &OrderCommand) -> Fill {
-        let CommandKind::Create(order) = &command.kind else { panic!("a cancel") };
-        let price = order.price.unwrap();
-        let fee = price.times(order.quantity).unwrap().share(self.fee).unwrap();
-        Fill {
-            strategy: command.strategy.clone(),
-            ledger: command.ledger.clone(),
-            client_order_id: command.client_order_id.clone(),
-            venue_order_id: "1".into(),
-            trade_id: command.client_order_id.to_string(),
-            symbol: command.symbol.clone(),
-            side: order.side,
-            quantity: order.quantity,
-            price,
-            cumulative_quantity: order.quantity,
-            fee,
-            fee_asset: command.symbol.quote().clone(),
-            fee_quote: fee,
-            liquidity: Liquidity::Taker,
-            time: command.time,
-            tick_sequence: Some(self.sequence.saturating_sub(1)),
-        }
-    }
-
-    fn update(&mut self, update: OrderUpdate) {
-        let effects = self.engine.step(update.time, Event::OrderUpdate(update));
-        self.effects.extend(effects);
-    }
-
-    /// Runs a path, filling every order whole.
-    fn run<'a>(&mut self, path: impl IntoIterator<Item = &'a str>) {
-        for price in path {
-            for command in self.tick(price) {
-                let fill = self.fill_of(&command);
-                self.trades.push((self.sequence - 1, fill.clone()));
-                self.update(filled(fill));
-            }
-        }
-    }
-
-    fn trades(&self) -> Vec<String> {
-        self.trades
-            .iter()
-            .map(|(index, fill)| format!("{index} {} {} @ {}", fill.side, fill.quantity, fill.price))
-            .collect()
-    }
-
-    fn holds(&self) -> (String, String) {
-        (self.engine.state.ledger.quote().to_string(), self.engine.state.ledger.base().to_string())
-    }
-
-    fn pnl(&self) -> [String; 4] {
-        let pnl = self.engine.report().pnl.unwrap();
-        [pnl.realized, pnl.unrealized, pnl.fees, pnl.net].map(|amount| amount.to_string())
-    }
+fn start(config: Config) -> Bench {
+    Bench::grid(&MARKET, config)
 }
 
 fn tick(sequence: u64, price: &str) -> Tick {
-    let time = Timestamp::from_millis(1_700_000_000_000 + i64::try_from(sequence).unwrap() * MINUTE_MS);
-    Tick {
-        symbol: "BNB/USDT".parse().unwrap(),
-        price: price.parse::<Price>().unwrap().normalised(),
-        volume: Volume::ZERO,
-        bid: None,
-        ask: None,
-        bid_size: None,
-        ask_size: None,
-        time: Some(time),
-        received: time,
-        sequence,
-        last: false,
-    }
+    MARKET.tick(sequence, price)
 }
 
-fn filled(fill: Fill) -> OrderUpdate {
-    OrderUpdate {
-        client_order_id: fill.client_order_id.clone(),
-        status: OrderStatus::Filled,
-        reason: String::new(),
-        cumulative_quantity: fill.cumulative_quantity,
-        matched: fill.tick_sequence,
-        time: fill.time,
-        fill: Some(fill),
-    }
-}
-
-fn ended(command: &OrderCommand, status: OrderStatus) -> OrderUpdate {
-    OrderUpdate {
-        client_order_id: command.client_order_id.clone(),
-        status,
-        reason: "test".into(),
-        cumulative_quantity: Quantity::ZERO,
-        matched: None,
-        time: command.time,
-        fill: None,
-    }
-}
-
-fn config(base: &str, quote: &str, taker: &str) -> Config {
-    let rules = serde_json::from_str(r#"{"tickSize": "0.01", "lotSize": "0.001"}"#).unwrap();
-    Config {
-        name: "grid-bnb-1".into(),
-        ledger: "k3f9q2".parse().unwrap(),
-        instrument: Instrument::new("BNB/USDT".parse().unwrap(), crate::instrument::InstrumentKind::Spot, &rules)
-            .unwrap(),
-        base: base.parse().unwrap(),
-        quote: quote.parse().unwrap(),
-        fees: serde_json::from_value(serde_json::json!({ "takerPercent": taker })).unwrap(),
-        risk: RiskParameters::default(),
-        desired: DesiredState::Running,
-        parameters: serde_json::json!({ "basePrice": 600 }),
-    }
+fn config(base: &str, quote: &str, taker: &'static str) -> Config {
+    let market = Market { taker_percent: taker, ..MARKET };
+    let (base, quote) = (base.parse().unwrap(), quote.parse().unwrap());
+    Config { base, quote, ..market.config(&serde_json::json!({ "basePrice": 600 })) }
 }
 
 const V1: &str = "600 606 611 612 613 615 612.60 612.50 605 600.25 598 596 597 598.40 590 586.40 587.50 586.40 584.00 586.00 586.40 592";
 
 #[test]
 fn vector_v1_to_the_last_digit() {
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     bench.run(V1.split(' '));
     assert_eq!(bench.trades(), ["7 Sell 0.989 @ 612.50", "13 Buy 1.003 @ 598.40", "20 Buy 1.013 @ 586.40"]);
     assert_eq!(bench.holds(), ("2411.5441".into(), "6.027".into()));
@@ -183,7 +44,7 @@ fn vector_v1_to_the_last_digit() {
 
 #[test]
 fn vector_v1_with_fees_in_quote() {
-    let mut bench = Bench::new(config("5", "3000", "0.1"));
+    let mut bench = start(config("5", "3000", "0.1"));
     bench.run(V1.split(' '));
     assert_eq!(bench.trades(), ["7 Sell 0.989 @ 612.50", "13 Buy 1.003 @ 598.40", "20 Buy 1.013 @ 586.40"]);
     assert_eq!(bench.holds().0, "2409.7441191");
@@ -192,11 +53,11 @@ fn vector_v1_with_fees_in_quote() {
 
 #[test]
 fn vector_v1_with_every_tick_delivered_twice() {
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     bench.run(V1.split(' ').flat_map(|price| [price, price]));
     assert_eq!(bench.holds(), ("2411.5441".into(), "6.027".into()));
 
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     for price in V1.split(' ') {
         bench.run([price]);
         assert!(bench.take(tick(bench.sequence - 1, price)).is_empty(), "a tick seen before must do nothing");
@@ -214,7 +75,7 @@ fn sine() -> Vec<String> {
 
 #[test]
 fn vector_v3_sine() {
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     let path = sine();
     bench.run(path.iter().map(String::as_str));
     let expected = [
@@ -238,7 +99,7 @@ fn vector_v3_sine() {
 
 #[test]
 fn vector_v3_sine_with_fees() {
-    let mut bench = Bench::new(config("5", "3000", "0.1"));
+    let mut bench = start(config("5", "3000", "0.1"));
     let path = sine();
     bench.run(path.iter().map(String::as_str));
     let quantities: Vec<_> = bench.trades.iter().map(|(_, fill)| fill.quantity.to_string()).collect();
@@ -248,7 +109,7 @@ fn vector_v3_sine_with_fees() {
 
 #[test]
 fn vector_v4_over_the_limit() {
-    let mut bench = Bench::new(config("9.5", "400", "0"));
+    let mut bench = start(config("9.5", "400", "0"));
     bench.run("600 588 585 587.40 580 575 577.30 600 612 616 613 612.10".split(' '));
     assert_eq!(bench.trades(), ["10 Sell 1.015 @ 613.00"]);
     assert_eq!(bench.holds(), ("1022.195".into(), "8.485".into()));
@@ -257,7 +118,7 @@ fn vector_v4_over_the_limit() {
 
 #[test]
 fn vector_v5_under_the_limit() {
-    let mut bench = Bench::new(config("0.9", "5500", "0"));
+    let mut bench = start(config("0.9", "5500", "0"));
     bench.run("600 612 616 613 600 588 585 587.40 600".split(' '));
     assert_eq!(bench.trades(), ["7 Buy 1.026 @ 587.40"]);
     assert_eq!(bench.holds(), ("4897.3276".into(), "1.926".into()));
@@ -271,7 +132,7 @@ fn vector_v5_under_the_limit() {
 fn a_restored_engine_goes_on_as_if_nothing_had_happened() {
     let path: Vec<_> = V1.split(' ').collect();
     for cut in 0..path.len() {
-        let mut bench = Bench::new(config("5", "3000", "0.1"));
+        let mut bench = start(config("5", "3000", "0.1"));
         bench.run(path[..cut].iter().copied());
         let saved = serde_json::to_string(&bench.engine.snapshot().unwrap()).unwrap();
         assert_eq!(bench.engine.saved().unwrap(), saved, "the same text by both ways");
@@ -285,7 +146,7 @@ fn a_restored_engine_goes_on_as_if_nothing_had_happened() {
 
 #[test]
 fn state_of_a_newer_version_is_refused() {
-    let mut saved = Bench::new(config("5", "3000", "0")).engine.snapshot().unwrap();
+    let mut saved = start(config("5", "3000", "0")).engine.snapshot().unwrap();
     saved["version"] = 99.into();
     let restored = Engine::restore(config("5", "3000", "0"), Registry::standard().get("grid").unwrap(), &saved);
     assert!(matches!(restored, Err(RestoreError::NewerVersion { found: 99 })));
@@ -293,7 +154,7 @@ fn state_of_a_newer_version_is_refused() {
 
 #[test]
 fn a_failed_order_keeps_the_extreme_and_tries_again() {
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     bench.run("600 612 615".split(' '));
     let commands = bench.tick("612.50");
     assert_eq!(commands.len(), 1);
@@ -310,7 +171,7 @@ fn a_failed_order_keeps_the_extreme_and_tries_again() {
 
 #[test]
 fn the_base_moves_once_to_the_average_of_what_traded() {
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     bench.run("600 612 615".split(' '));
     let command = bench.tick("612.50").remove(0);
     let mut first = bench.fill_of(&command);
@@ -334,7 +195,7 @@ fn the_base_moves_once_to_the_average_of_what_traded() {
 
 #[test]
 fn an_unknown_order_blocks_the_next_until_it_is_settled() {
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     bench.run("600 612 615".split(' '));
     let command = bench.tick("612.50").remove(0);
     bench.update(ended(&command, OrderStatus::Unknown));
@@ -347,7 +208,7 @@ fn an_unknown_order_blocks_the_next_until_it_is_settled() {
 
 #[test]
 fn a_stale_tick_is_tracked_but_triggers_nothing() {
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     bench.run("600 612".split(' '));
     let late = |tick: &Tick| tick.event_time().plus_millis(5_001);
     for (sequence, price) in [(2, "615"), (3, "612.50")] {
@@ -361,7 +222,7 @@ fn a_stale_tick_is_tracked_but_triggers_nothing() {
 
 #[test]
 fn a_gap_forgets_what_was_tracked() {
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     bench.run("600 612 615".split(' '));
     bench.sequence += 1;
     assert!(bench.tick("612.50").is_empty());
@@ -376,7 +237,7 @@ fn each_check_denies_with_its_reason_and_its_figures() {
     let denied = |change: &dyn Fn(&mut Config), quote: Option<(&str, &str)>| {
         let mut config = config("5", "3000", "0.1");
         change(&mut config);
-        let mut bench = Bench::new(config);
+        let mut bench = start(config);
         bench.run("600 588 585".split(' '));
         let mut last = tick(3, "587.40");
         if let Some((bid, ask)) = quote {
@@ -406,7 +267,7 @@ fn each_check_denies_with_its_reason_and_its_figures() {
 fn orders_are_bounded_by_their_rate() {
     let mut config = config("5", "3000", "0");
     config.risk.max_orders_per_minute = 2;
-    let mut bench = Bench::new(config);
+    let mut bench = start(config);
     bench.run("600 612 615".split(' '));
     for attempt in 0..3 {
         let mut tick = tick(3 + attempt, "612.50");
@@ -424,7 +285,7 @@ fn orders_are_bounded_by_their_rate() {
 fn within_the_interval_it_tracks_but_does_not_trigger() {
     let mut config = config("5", "3000", "0");
     config.parameters = serde_json::json!({ "basePrice": 600, "minTradeIntervalSeconds": 180 });
-    let mut bench = Bench::new(config);
+    let mut bench = start(config);
     // Sold at minute 3: minute 5 is too soon, minute 6 is 180 s later.
     bench.run("600 612 615 612.50 597 599.40".split(' '));
     assert_eq!((bench.trades().len(), bench.engine.state.decision.reason.as_str()), (1, "MinTradeInterval"));
@@ -436,7 +297,7 @@ fn within_the_interval_it_tracks_but_does_not_trigger() {
 fn warnings_are_raised_once_at_the_first_tick() {
     let mut config = config("5", "3000", "0.1");
     config.parameters = serde_json::json!({ "basePrice": 700, "gridSizePercent": "0.2" });
-    let mut bench = Bench::new(config);
+    let mut bench = start(config);
     bench.run("600 600".split(' '));
     assert_eq!(bench.engine.report().summary.alert, "GridBelowFees, BasePriceFar");
     assert_eq!(bench.effects.iter().filter(|effect| matches!(effect, Effect::Alert(_))).count(), 2);
@@ -444,7 +305,7 @@ fn warnings_are_raised_once_at_the_first_tick() {
 
 #[test]
 fn a_hold_is_published_when_its_reason_changes() {
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     bench.run("600 601 602 612 613 614 600".split(' '));
     let holds: Vec<_> = bench
         .effects
@@ -455,7 +316,7 @@ fn a_hold_is_published_when_its_reason_changes() {
             | Effect::Command(_)
             | Effect::Position(_)
             | Effect::Alert(_)
-            | Effect::Snapshot(_)
+            | Effect::StateChanged
             | Effect::Poison(_) => None,
         })
         .collect();
@@ -465,7 +326,7 @@ fn a_hold_is_published_when_its_reason_changes() {
 #[test]
 fn editing_the_base_price_and_only_that_recentres_once() {
     let definition = *Registry::standard().get("grid").unwrap();
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     bench.run("600 612 615 612.50".split(' '));
     let edit = |engine: &Engine, parameters: Value| {
         let config = Config { parameters, ..config("5", "3000", "0") };
@@ -482,7 +343,7 @@ fn editing_the_base_price_and_only_that_recentres_once() {
 
 #[test]
 fn pausing_cancels_buys_and_stopping_cancels_everything() {
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     bench.run("600 612 615".split(' '));
     let command = bench.tick("612.50").remove(0);
     let now = command.time;
@@ -493,7 +354,7 @@ fn pausing_cancels_buys_and_stopping_cancels_everything() {
 
 #[test]
 fn after_the_store_went_back_no_used_sequence_is_used_again() {
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     bench.run("600 612 615".split(' '));
     assert!(bench.engine.step(Timestamp::from_millis(0), Event::Recovered { highest_sequence: 41 }).is_empty());
     assert_eq!(bench.tick("612.50")[0].sequence, 42);
@@ -501,7 +362,7 @@ fn after_the_store_went_back_no_used_sequence_is_used_again() {
 
 #[test]
 fn a_trade_that_does_not_fit_the_books_stops_all_trading() {
-    let mut bench = Bench::new(config("5", "3000", "0"));
+    let mut bench = start(config("5", "3000", "0"));
     bench.run("600 612 615".split(' '));
     let command = bench.tick("612.50").remove(0);
     let mut fill = bench.fill_of(&command);

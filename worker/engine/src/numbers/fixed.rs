@@ -118,16 +118,107 @@ fn half_even(units: i128, divisor: i128) -> (i128, bool) {
 }
 
 /// Without trailing zeros after the point, down to `least` places.
-pub(super) fn stripped(mut units: i128, mut places: u32, least: u32) -> (i128, u32) {
-    if units == 0 {
-        return (0, least);
+pub(super) fn stripped(units: i128, places: u32, least: u32) -> (i128, u32) {
+    let (mut rest, mut room, mut gone) = (units.unsigned_abs(), places.saturating_sub(least), 0);
+    while rest != 0 && room >= PART_DIGITS && rest.is_multiple_of(PART) {
+        (rest, room, gone) = (rest / PART, room - PART_DIGITS, gone + PART_DIGITS);
     }
-    for step in [8, 4, 2, 1] {
-        while places >= least + step && units % ten_to(step) == 0 {
-            (units, places) = (units / ten_to(step), places - step);
+    gone += without_zeros(low_part(rest), room).1;
+    (units / ten_to(gone), places - gone)
+}
+
+/// Digits without the zeros at their end, at most `room` of them, and how many these were. Nothing is all zeros.
+fn without_zeros(mut digits: u64, room: u32) -> (u64, u32) {
+    if digits == 0 {
+        return (0, room);
+    }
+    // What ten divides, two divides.
+    let (most, mut gone) = (room.min(digits.trailing_zeros()), 0);
+    for (zeros, power) in [(16, 10_000_000_000_000_000), (8, 100_000_000), (4, 10_000), (2, 100), (1, 10)] {
+        if gone + zeros <= most && digits.is_multiple_of(power) {
+            (digits, gone) = (digits / power, gone + zeros);
         }
     }
-    (units, places)
+    (digits, gone)
+}
+
+/// The text of a number, made without an allocation.
+pub(super) struct Text {
+    /// The digits stand at the end, a minus before them in any case.
+    bytes: [u8; Self::SIZE],
+    start: usize,
+    negative: bool,
+}
+
+impl Text {
+    const SIZE: usize = 48;
+
+    /// `units × 10^-places` with at least `least` digits after the point, and no more zeros than that.
+    pub fn of(units: i128, places: u32, least: u32) -> Self {
+        // Two parts that fit 64 bits: a division in 128 bits for each digit would be slow.
+        let all = units.unsigned_abs();
+        let (low, mut high) = match u64::try_from(all) {
+            Ok(small) => (small, 0),
+            Err(_) => (low_part(all), low_part(all / PART)),
+        };
+        let room = places.saturating_sub(least);
+        let (part, gone) = if low == 0 && high > 0 && room >= PART_DIGITS {
+            let (part, gone) = without_zeros(std::mem::take(&mut high), room - PART_DIGITS);
+            (part, gone + PART_DIGITS)
+        } else {
+            without_zeros(low, room)
+        };
+        let mut bytes = [b'0'; Self::SIZE];
+        let mut start = put(&mut bytes, Self::SIZE, part);
+        if high > 0 {
+            start = put(&mut bytes, Self::SIZE - (PART_DIGITS - gone) as usize, high);
+        }
+        let point = Self::SIZE - (places - gone) as usize;
+        // Before the point stands a digit in any case.
+        start = start.min(point - 1);
+        if point < Self::SIZE {
+            bytes.copy_within(start..point, start - 1);
+            start -= 1;
+            bytes[point - 1] = b'.';
+        }
+        bytes[start - 1] = b'-';
+        Self { bytes, start, negative: units < 0 }
+    }
+
+    fn digits(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.start..]).unwrap_or_default()
+    }
+
+    /// With its sign where it is negative.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.start - usize::from(self.negative)..]).unwrap_or_default()
+    }
+}
+
+/// Two digits each: a number is written in half as many steps.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let (mut place, mut digits) = (0, [b'0'; 2]);
+    while place < pairs.len() {
+        pairs[place] = digits;
+        place += 1;
+        digits = if digits[1] == b'9' { [digits[0] + 1, b'0'] } else { [digits[0], digits[1] + 1] };
+    }
+    pairs
+};
+
+/// Writes digits so that they end before `end`, nothing for 0. Gives where they start.
+fn put(bytes: &mut [u8; Text::SIZE], mut end: usize, mut digits: u64) -> usize {
+    while digits >= 10 {
+        let pair = PAIRS[usize::try_from(digits % 100).unwrap_or_default()];
+        (digits, end) = (digits / 100, end - 2);
+        (bytes[end], bytes[end + 1]) = (pair[0], pair[1]);
+    }
+    if digits > 0 {
+        end -= 1;
+        bytes[end] = b'0' + u8::try_from(digits).unwrap_or_default();
+    }
+    end
 }
 
 /// Writes `units × 10^-places` with at least `least` digits after the point, and no more zeros than that.
@@ -135,30 +226,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, units: i128, places: u32, least:
     if f.precision().is_some() {
         return fmt::Display::fmt(&decimal_of(units, places), f);
     }
-    let (shown, after) = stripped(units, places, least);
-    // Two parts that fit 64 bits: a division in 128 bits for each digit would be slow.
-    let all = shown.unsigned_abs();
-    let (mut part, high) = match u64::try_from(all) {
-        Ok(small) => (small, 0),
-        Err(_) => (low_part(all), low_part(all / PART)),
-    };
-    let mut text = [0_u8; 48];
-    let (mut start, mut written) = (text.len(), 0);
-    while part > 0 || (high > 0 && written <= PART_DIGITS) || written <= after {
-        if high > 0 && written == PART_DIGITS {
-            part = high;
-        }
-        if written == after && after > 0 {
-            start -= 1;
-            text[start] = b'.';
-        }
-        start -= 1;
-        text[start] = b'0' + u8::try_from(part % 10).unwrap_or_default();
-        part /= 10;
-        written += 1;
-    }
-    let text = std::str::from_utf8(&text[start..]).map_err(|_| fmt::Error)?;
-    f.pad_integral(units >= 0, "", text)
+    f.pad_integral(units >= 0, "", Text::of(units, places, least).digits())
 }
 
 /// 10^18: all numbers are below its square.
@@ -178,4 +246,48 @@ pub(super) fn text(units: I256, places: u32) -> String {
     let fraction = fraction.trim_end_matches('0');
     let sign = if units < I256::ZERO { "-" } else { "" };
     if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same, digit by digit.
+    fn plainly(units: i128, places: u32, least: u32) -> String {
+        let mut plain = text(I256::from(units), places);
+        let shown = plain.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        let wanted = usize::try_from(least).unwrap();
+        if shown == 0 && wanted > 0 {
+            plain.push('.');
+        }
+        plain.extend(std::iter::repeat_n('0', wanted.saturating_sub(shown)));
+        plain
+    }
+
+    #[test]
+    fn a_number_of_any_size_is_written_digit_by_digit() {
+        let digits = [0, 1, 7, 10, 101, 9_000_000_000, 123_456_789_012_345_678, 999_999_999_999_999_999, ONE, ONE + 1];
+        for places in [18, 20] {
+            for least in [0, 1, 2, 9, 17, 18] {
+                for (first, zeros) in digits.iter().flat_map(|first| (0..18).map(move |zeros| (first, zeros))) {
+                    for second in digits {
+                        let Some(high) = first.checked_mul(ten_to(zeros)).filter(|high| *high < ten_to(15)) else {
+                            continue;
+                        };
+                        let size = high * ONE + second % ONE;
+                        for units in [size, -size] {
+                            let written = Text::of(units, places, least);
+                            assert_eq!(written.as_str(), plainly(units, places, least), "{units} {places} {least}");
+                            let (rest, after) = stripped(units, places, least);
+                            assert_eq!(rest * ten_to(places - after), units);
+                            let is_short = after == least || rest % 10 != 0;
+                            assert!(is_short && after >= least, "{units} {places} {least}: {rest} {after}");
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(Text::of(i128::from(u64::MAX), 18, 0).as_str(), "18.446744073709551615");
+        assert_eq!(Text::of(10 * ONE, 18, 2).as_str(), "10.00");
+    }
 }

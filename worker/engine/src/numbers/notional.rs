@@ -116,6 +116,13 @@ impl FromStr for Notional {
     }
 }
 
+impl Notional {
+    /// As it stands in messages.
+    fn text(self) -> fixed::Text {
+        fixed::Text::of(self.0, fixed::PLACES, 0)
+    }
+}
+
 impl fmt::Display for Notional {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fixed::write(f, self.0, fixed::PLACES, 0)

@@ -249,6 +249,13 @@ impl FromStr for Price {
     }
 }
 
+impl Price {
+    /// As it stands in messages.
+    fn text(self) -> fixed::Text {
+        fixed::Text::of(self.units(), fixed::PLACES, self.places())
+    }
+}
+
 impl fmt::Display for Price {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fixed::write(f, self.units(), fixed::PLACES, self.places())

@@ -116,6 +116,13 @@ impl FromStr for Quantity {
     }
 }
 
+impl Quantity {
+    /// As it stands in messages.
+    fn text(self) -> fixed::Text {
+        fixed::Text::of(self.0, fixed::PLACES, 0)
+    }
+}
+
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fixed::write(f, self.0, fixed::PLACES, 0)

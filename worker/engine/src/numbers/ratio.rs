@@ -96,6 +96,13 @@ impl FromStr for Ratio {
     }
 }
 
+impl Ratio {
+    /// As it stands in messages.
+    fn text(self) -> fixed::Text {
+        fixed::Text::of(self.0, PLACES, 0)
+    }
+}
+
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fixed::write(f, self.0, PLACES, 0)

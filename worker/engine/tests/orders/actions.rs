@@ -260,6 +260,7 @@ fn a_cancel_that_is_under_way_is_not_sent_again() {
     assert_eq!((at_600(&mut engine, 1).len(), at_600(&mut engine, 2).len(), engine.late_cancels()), (1, 0, 0));
     let cause = engine.open_orders().next().unwrap().cancel.unwrap();
     assert_eq!(cause.sequence, 1);
+    assert_eq!(engine.report().decision.reason, "Scripted", "a cancel is no decision of its own");
     // Pausing cancels what buys, but for what is being cancelled; stopping then the rest.
     let now = tick(2, "600".parse().unwrap()).event_time();
     let control = |engine: &mut Engine, desired| commands(&engine.step(now, Event::Control(desired))).len();

@@ -1,6 +1,7 @@
 //! When the strategy is told what, and what its answers may do.
 
 use engine::messages::{AlertKind, Fill, OrderStatus, OrderUpdate, Side};
+use engine::orders::Order;
 use engine::{Effect, Event};
 
 use crate::bench::{USUAL, commands, news, step_update, tick};
@@ -26,7 +27,7 @@ fn news_of_the_coming_tick_is_booked_at_once_and_told_with_that_tick() {
     // Also after a restart in between.
     let mut engine = restored(&engine, usual(&script));
     let effects = engine.tick(tick(1, "600".parse().unwrap()).event_time(), &tick(1, "600".parse().unwrap()));
-    assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::Snapshot(_))).count(), 2);
+    assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::StateChanged)).count(), 2);
     let expected = "1 accepted at 0, 1 filled 1 @ 600.00 at 1, 1 closed with 1 at 1, 2 filled 1 @ 600.00 at 1, \
                     2 closed with 1 at 1, tick 1";
     assert!(told(&engine).ends_with(expected), "{}", told(&engine));
@@ -77,7 +78,7 @@ fn one_trade_id_with_two_contents_halts_and_books_nothing_more() {
         let effects = engine.step(other.time, Event::OrderUpdate(other.clone()));
         let alert = effects.iter().find_map(|effect| match effect {
             Effect::Alert(alert) => Some((alert.kind, alert.message.clone())),
-            Effect::Signal(_) | Effect::Command(_) | Effect::Position(_) | Effect::Snapshot(_) | Effect::Poison(_) => {
+            Effect::Signal(_) | Effect::Command(_) | Effect::Position(_) | Effect::StateChanged | Effect::Poison(_) => {
                 None
             }
         });
@@ -97,6 +98,6 @@ fn a_replacement_that_was_denied_leaves_the_old_order_to_be_cancelled() {
     tell(&mut engine, &first, OrderStatus::Accepted);
     let second = at_600(&mut engine, 1).remove(0);
     tell(&mut engine, &second, OrderStatus::Denied);
-    assert_eq!(engine.open_orders().map(|order| order.sequence()).collect::<Vec<_>>(), [1]);
+    assert_eq!(engine.open_orders().map(Order::sequence).collect::<Vec<_>>(), [1]);
     assert_eq!(at_600(&mut engine, 2).len(), 1, "the cancel");
 }

@@ -178,9 +178,10 @@ impl World {
     }
 
     fn place(&mut self, command: OrderCommand, order: NewOrder) {
-        let live = Live { command: command.clone(), order, filled: Quantity::ZERO, trades: 0, newest: None };
-        self.live.insert(command.sequence, live);
-        self.tell(&Self::news(&command, OrderStatus::Accepted, Quantity::ZERO));
+        let accepted = Self::news(&command, OrderStatus::Accepted, Quantity::ZERO);
+        let sequence = command.sequence;
+        self.live.insert(sequence, Live { command, order, filled: Quantity::ZERO, trades: 0, newest: None });
+        self.tell(&accepted);
     }
 
     fn cancel(&mut self, sequence: u64) {

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use crate::bench::{Market, cases, commands, config, decimal, news, start, step_tick, step_update, tick};
+use crate::bench::{Market, USUAL, cases, commands, config, decimal, news, start, step_tick, step_update, tick};
 
 const SCALE: u32 = 24;
 
@@ -65,7 +65,7 @@ proptest! {
         moves in prop::collection::vec(-25_000_000_i64..25_000_000, 30..120),
         parts in prop::collection::vec(1_u8..=60, 1..4),
     ) {
-        let market = Market { tick_size: "0.00000001", lot_size: "0.00001", taker_percent: "0.0375", paid_in };
+        let market = Market { tick_size: "0.00000001", lot_size: "0.00001", taker_percent: "0.0375", paid_in, ..USUAL };
         let mut engine = start(&config(&market, &json!({})));
         let mut books = Books { coins: integer(5.into()), cash: integer(3000.into()), fees: I256::ZERO };
         let mut price = first;

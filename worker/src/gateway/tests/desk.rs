@@ -432,8 +432,8 @@ fn a_book_goes_with_its_strategy_but_not_before_its_orders() {
 fn orders_of_the_release_before_go_on_where_they_stood() {
     let fields: std::collections::BTreeMap<String, String> =
         serde_json::from_str(include_str!("release_before.json")).unwrap();
-    let mut desk =
-        Desk::restore(&Fees::default(), fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap();
+    let saved = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut desk = Desk::restore(&Fees::default(), saved).unwrap();
     desk.register(&registered_books());
     let id = |sequence| buy(sequence).client_order_id;
     // Its two trades are told again, and it needs not be asked about any more.

@@ -33,12 +33,7 @@ impl Bench {
     }
 
     fn step(&mut self) {
-        if let Some(ended) = self.gateway.step() {
-            panic!("the gateway ended: {ended:?}");
-        }
-        if self.account.bus.take_stopped().is_some() {
-            self.gateway = self.account.start_gateway(self.gateway.epoch + 1);
-        }
+        self.gateway.go_on(&self.account);
     }
 
     fn run(&mut self, case: &Case) {

@@ -132,12 +132,7 @@ impl Bench {
     }
 
     fn step(&mut self) {
-        assert!(self.gateway.step().is_none(), "the gateway ended");
-        if self.account.bus.take_stopped().is_some() {
-            let epoch = self.gateway.epoch + 1;
-            self.gateway =
-                if self.paper { self.account.start_paper_gateway(epoch) } else { self.account.start_gateway(epoch) };
-        }
+        self.gateway.go_on(&self.account);
         self.account.bus.clock().advance(STEP_MS);
         match self.asked {
             Some(asked) => assert_eq!(self.orders_sent(), asked, "an order was sent after Closed was acknowledged"),

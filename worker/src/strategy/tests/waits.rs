@@ -1,7 +1,7 @@
 //! A worker of the simulated venue that waits for a word, and a gateway that is not there: the test says its words.
 
 use bus::{MessageBus, StateStore, StreamId, Topic};
-use crds::record::POSITION;
+use crds::record::{POSITION, REPORT};
 use engine::messages::Inbox;
 use engine::strategy::DesiredState;
 use engine::testkit::quoting::Market;
@@ -154,4 +154,22 @@ fn without_room_for_its_commands_it_waits_and_denies_nothing() {
     assert!(!bench.commands("Create").is_empty() && bench.commands("Advance").len() == 1);
     let engine = bench.engine();
     assert_eq!((&engine["counts"]["denied"], &engine["desired"]), (&json!(0), &json!("Paused")));
+}
+
+/// As at the end of a deletion, when the gateway answers its closed ledger no more.
+#[test]
+fn a_worker_that_is_stopped_takes_its_news_without_a_word() {
+    let mut bench = Bench::start();
+    bench.account.want(DesiredState::Stopped);
+    bench.step();
+    bench.step();
+    let open = |bench: &Bench| bench.account.field(&bench.account.strategy, REPORT).unwrap()["orders"]["open"].clone();
+    assert_ne!(open(&bench), json!(0));
+    for order in bench.commands("Create") {
+        let update = json!({"clientOrderId": order["clientOrderId"], "status": "Canceled", "reason": "",
+            "cumulativeQuantity": "0", "time": order["time"]});
+        bench.say(&Inbox::OrderUpdate(serde_json::from_value(update).unwrap()));
+    }
+    assert_eq!(open(&bench), json!(0));
+    bench.word(1);
 }

@@ -8,6 +8,7 @@ mod entries;
 mod outcomes;
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use redis::Value;
 
@@ -102,7 +103,7 @@ pub(super) fn record(mut answer: Answer) -> Result<Option<Record>, Problem> {
         version: parse(known("_version")?)?,
         commit_id: known("_commit")?.to_string(),
         cursors,
-        fields,
+        fields: Arc::new(fields),
         closed: meta.contains_key("_closed"),
         // Absent in a record of a release that did not write them.
         at_ms: meta.get("_at").map_or(Ok(0), |at| parse(at))?,

@@ -109,7 +109,7 @@ impl Quoter {
     /// An order of one of all kinds, near the price: on the near side of it too.
     fn intent(&mut self, side: Side, context: &Context<'_>) -> Option<Intent> {
         let chance = &mut self.memory.chance;
-        let away = Decimal::from(chance.below(16)) - Decimal::from(4);
+        let away = Decimal::from(chance.below(14)) - Decimal::from(4);
         let away = away * context.instrument().tick_size.get();
         let price = self.memory.price?.get();
         let price = if side == Side::Buy { price - away } else { price + away };
@@ -328,7 +328,11 @@ mod tests {
                 let effects = engine.tick(tick.event_time(), &tick);
                 commands.extend(effects.into_iter().filter_map(|effect| match effect {
                     Effect::Command(command) => Some(command.into_message(None)),
-                    _ => None,
+                    Effect::Signal(_)
+                    | Effect::Position(_)
+                    | Effect::Alert(_)
+                    | Effect::StateChanged
+                    | Effect::Poison(_) => None,
                 }));
                 if restarts {
                     engine = Engine::restore(config(), &QUOTER, &engine.snapshot().unwrap()).unwrap();
