@@ -346,7 +346,7 @@ impl Simulation {
             match effect {
                 Effect::Command(command) => commands.push(command),
                 Effect::Poison(problem) => return Err(problem),
-                Effect::Signal(_) | Effect::Position(_) | Effect::Alert(_) | Effect::Snapshot(_) => {}
+                Effect::Signal(_) | Effect::Position(_) | Effect::Alert(_) | Effect::StateChanged => {}
             }
         }
         Ok(())

@@ -24,7 +24,7 @@ const PRODUCT: [&str; 7] = [
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes and
 /// of orders, schemas.
-const NO_REASONS: [&str; 35] = [
+const NO_REASONS: [&str; 37] = [
     "Accepted",
     "AlreadyExists",
     "Always",
@@ -32,6 +32,7 @@ const NO_REASONS: [&str; 35] = [
     "Committed",
     "Conflict",
     "ContainerCreating",
+    "Context",
     "Control",
     "ExactDecimal",
     "Failed",
@@ -43,6 +44,7 @@ const NO_REASONS: [&str; 35] = [
     "PartiallyFilled",
     "Pending",
     "PodInitializing",
+    "Quotes",
     "Ready",
     "Reconciles",
     "Reconciling",

@@ -68,7 +68,8 @@ fn a_trade_told_after_the_end_is_booked_once_and_moves_the_base() {
     let mut engine = restore(&config(&USUAL, &json!({"basePrice": 600})), &engine.snapshot().unwrap());
     let effects = step_update(&mut engine, &traded(&bare, OrderStatus::Canceled, &fill));
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Position(_))), "{effects:?}");
-    let Some(Effect::Snapshot(shown)) = effects.last() else { panic!("{effects:?}") };
+    assert_eq!(effects.last(), Some(&Effect::StateChanged), "{effects:?}");
+    let shown = engine.state_snapshot().unwrap();
     assert!(shown.state.get("ledger").is_some() && shown.state.get("closed").is_none(), "{:?}", shown.state);
     assert_eq!(coins(&engine), "4.007");
     assert_eq!((engine.report().orders.filled, engine.report().strategy["basePrice"].as_str()), (1, "608.00"));

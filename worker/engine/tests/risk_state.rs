@@ -114,7 +114,8 @@ fn a_state_that_cannot_be_saved_is_an_error_and_never_nothing() {
     let mut engine = start(with("5", "3000"), &definition);
     let order = at_600(&mut engine, 0).unwrap();
     let effects = step_update(&mut engine, &news(&order, &[100], &USUAL)[1]);
-    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Snapshot(_))), "{effects:?}");
+    assert!(effects.contains(&Effect::StateChanged), "{effects:?}");
+    assert!(engine.state_snapshot().is_err());
     assert!(engine.snapshot().unwrap_err().to_string().contains("cannot be saved"));
 }
 
@@ -187,7 +188,7 @@ fn a_denial_counts_and_is_told_when_its_reason_is_another_for_its_side() {
             | Effect::Command(_)
             | Effect::Position(_)
             | Effect::Alert(_)
-            | Effect::Snapshot(_)
+            | Effect::StateChanged
             | Effect::Poison(_) => None,
         }));
     }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use bus::{StreamId, Topic};
+use bus::{Entry, StreamId, StreamKey, Topic};
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::Symbol;
 use engine::messages::{AlertKind, Inbox, OrderCommand, RiskAlert, Severity};
@@ -13,9 +13,10 @@ use venue::{Outcome, Venue};
 use super::desk::Verdict;
 use super::order::News;
 use super::simulated::Advanced;
+use super::ticks::Kept;
 use super::{Gateway, Place};
 use crate::hashes::LinedTick;
-use crate::role::{Bus, Stop};
+use crate::role::{Bus, Runtime, Stop};
 use crate::session::patiently;
 
 impl<B: Bus, V: Venue> Gateway<B, V> {
@@ -81,17 +82,27 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
 
     /// The tick as of which a command is, as it stands in its stream.
     async fn tick_of(&mut self, command: &OrderCommand) -> Result<Option<Arc<LinedTick>>, Stop> {
-        let Some(id) = caused_by(command) else { return Ok(None) };
-        let stream = self.runtime.identity.keys.market_tick(&self.source, &command.symbol.to_string());
+        let Some((stream, id)) = self.place_of_tick(command) else { return Ok(None) };
         if let Some(tick) = self.ticks.get(&stream, id) {
             return Ok(Some(tick));
         }
-        let found = patiently(&self.runtime, || self.runtime.bus.range(&stream, id, id, 1)).await?;
-        let tick = found.first().and_then(|entry| entry.decode_once::<LinedTick>().ok());
-        if let Some(tick) = &tick {
-            self.ticks.keep(stream, id, Arc::clone(tick));
-        }
+        let read = read_tick(&self.runtime, Some((stream, id))).await?;
+        let tick = read.as_ref().map(|(_, _, tick)| Arc::clone(tick));
+        self.ticks.keep_all(read);
         Ok(tick)
+    }
+
+    fn place_of_tick(&self, command: &OrderCommand) -> Option<(StreamKey, StreamId)> {
+        let id = caused_by(command)?;
+        Some((self.runtime.identity.keys.market_tick(&self.source, &command.symbol.to_string()), id))
+    }
+
+    /// The tick of the last of these commands, where it is not kept: it can be read before it is needed, beside what must be
+    /// asked for in any case.
+    pub(super) fn not_kept(&self, commands: &[Entry]) -> Option<(StreamKey, StreamId)> {
+        let last = commands.last().filter(|_| !self.is_elsewhere())?;
+        let (stream, id) = self.place_of_tick(&last.decode::<OrderCommand>().ok()?)?;
+        self.ticks.get(&stream, id).is_none().then_some((stream, id))
     }
 
     fn alert_gone(&mut self, command: &OrderCommand, tick: StreamId) {
@@ -114,6 +125,17 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             },
         );
     }
+}
+
+/// A tick as it stands in its stream; `None` where it is gone, or does not read.
+pub(super) async fn read_tick<B: Bus>(
+    runtime: &Runtime<B>,
+    place: Option<(StreamKey, StreamId)>,
+) -> Result<Option<Kept>, Stop> {
+    let Some((stream, id)) = place else { return Ok(None) };
+    let found = patiently(runtime, || runtime.bus.range(&stream, id, id, 1)).await?;
+    let tick = found.first().and_then(|entry| entry.decode_once::<LinedTick>().ok());
+    Ok(tick.map(|tick| (stream, id, tick)))
 }
 
 /// The stream id of the tick as of which a command is.

@@ -145,10 +145,14 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         while !self.runtime.shutdown.asked() {
             self.ask_about_doubts().await?;
             let Some(found) = self.read().await? else { break };
-            if found.is_empty() || found.iter().any(|(stream, _)| *stream == self.commands) {
+            let commands = found.iter().find(|(stream, _)| *stream == self.commands).map(|(_, entries)| &entries[..]);
+            if found.is_empty() || commands.is_some() {
+                let tick = self.not_kept(commands.unwrap_or_default());
                 // With nothing to commit nobody else would say that this process is replaced, or its record gone. And a
                 // command is judged by what the register holds now, not by what it held before this process was frozen.
-                self.session.beat().await?;
+                let (beaten, tick) = tokio::join!(self.session.beat(), advance::read_tick(&self.runtime, tick));
+                beaten?;
+                self.ticks.keep_all(tick?);
             }
             if self.session.register_is_news() {
                 // Its nudge is lost or still on its way: the store has told.

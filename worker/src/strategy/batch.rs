@@ -13,6 +13,8 @@ pub(super) struct Batch {
     pub set: Vec<(String, String)>,
     /// Fields to remove.
     pub delete: Vec<String>,
+    /// An order was closed: outsiders are told the state.
+    pub state_changed: bool,
     ticks: usize,
     urgent: bool,
     since: Option<Instant>,

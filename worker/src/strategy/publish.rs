@@ -101,7 +101,10 @@ impl<B: Bus> Worker<'_, B> {
                 Effect::Command(command) => self.command(&command.into_message(Some(self.tick_cursor.to_string()))),
                 Effect::Position(update) => self.for_outsiders(Topic::PositionUpdate, &update),
                 Effect::Alert(alert) => self.for_outsiders(Topic::RiskAlert, &alert),
-                Effect::Snapshot(snapshot) => self.for_outsiders(Topic::StateSnapshot, &snapshot),
+                Effect::StateChanged => {
+                    self.batch.state_changed = true;
+                    continue;
+                }
                 // Only news of orders can be, and is caught where it is applied.
                 Effect::Poison(problem) => {
                     tracing::error!(problem, "an event was not taken");
@@ -223,12 +226,17 @@ impl<B: Bus> Worker<'_, B> {
             set.push(self.phase().to_field());
         }
         let inbox = self.owner.inbox().clone();
-        let nudge = self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() });
+        let mut messages = batch.messages.clone();
+        if batch.state_changed {
+            let snapshot = self.engine.state_snapshot().map_err(|error| unsaved(error.to_string()))?;
+            messages.push(self.for_outsiders(Topic::StateSnapshot, &snapshot));
+        }
+        messages.push(self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() }));
         Ok(Change {
             cursors: vec![(self.ticks.clone(), self.tick_cursor), (inbox.clone(), self.inbox_cursor)],
             set,
             delete: batch.delete.iter().cloned().chain(changes.delete).collect(),
-            messages: batch.messages.iter().cloned().chain([nudge]).collect(),
+            messages,
             trims: if self.inbox_cursor == StreamId::ZERO { Vec::new() } else { vec![(inbox, self.inbox_cursor)] },
         })
     }
@@ -276,6 +284,7 @@ impl<B: Bus> Worker<'_, B> {
             self.absorb(effects);
         }
         batch.messages.append(&mut self.batch.messages);
+        batch.state_changed |= std::mem::take(&mut self.batch.state_changed);
         batch.set.append(&mut self.batch.set);
         batch.delete.append(&mut self.batch.delete);
     }

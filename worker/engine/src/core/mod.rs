@@ -92,8 +92,8 @@ pub enum Effect {
     Position(PositionUpdate),
     /// For `risk.alert`.
     Alert(RiskAlert),
-    /// For `state.snapshot`.
-    Snapshot(StateSnapshot),
+    /// An order was closed: outsiders are told the state as it is when this goes out, see [`Engine::state_snapshot`].
+    StateChanged,
     /// The event was not taken: it tells of a trade that cannot be booked, for the reason given here. Whoever
     /// gave it must not pass it, and must trade nothing more, before a human has looked.
     Poison(String),
@@ -191,6 +191,17 @@ impl Engine {
     /// All state as one document, for [`Engine::restore`].
     pub fn snapshot(&self) -> Result<Value, SnapshotError> {
         Ok(serde_json::to_value(self.whole(true)?)?)
+    }
+
+    /// All state but for the closed orders that it remembers, which are most of the bytes and only judge later news.
+    pub fn state_snapshot(&self) -> Result<StateSnapshot, SnapshotError> {
+        Ok(StateSnapshot {
+            strategy: self.config.name.clone(),
+            ledger: self.config.ledger.clone(),
+            version: state::VERSION,
+            state: serde_json::to_value(self.whole(false)?)?,
+            time: self.state.as_of,
+        })
     }
 
     /// All state as JSON text: that of [`Self::snapshot`].
@@ -307,13 +318,6 @@ impl Engine {
     /// on the tick on which it is sent is the next round; past the last, creations and replacements are denied.
     pub const fn begin_round(&mut self, round: u32) {
         self.round = round;
-    }
-
-    /// The last tick that may be taken now: on a simulated venue a tick is taken only once every open order
-    /// has been matched against the one before it. `None`: no bound.
-    pub fn ticks_allowed_to(&self) -> Option<u64> {
-        let taken = self.state.last_tick.as_ref().map_or(0, |tick| tick.sequence);
-        self.state.orders.iter().map(|order| order.matched.unwrap_or(taken).max(taken)).min()
     }
 
     /// Where a human wants it to be.

@@ -5,10 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{Context, Ended};
 use super::scope::Scope;
-use super::state::VERSION;
 use super::turn::Turn;
 use super::{Effect, Engine};
-use crate::messages::{OrderStatus, StateSnapshot, Tick};
+use crate::messages::{OrderStatus, Tick};
 use crate::orders::Order;
 use crate::report::Decision;
 use crate::strategy::{DesiredState, OrderEvent, OrderNews, Outcome};
@@ -83,9 +82,9 @@ impl Engine {
                         turn.outcome(&self.config, status, &decision);
                     }
                 }
-                self.publish_snapshot(turn);
+                turn.effects.push(Effect::StateChanged);
             }
-            News::Snapshot => self.publish_snapshot(turn),
+            News::Snapshot => turn.effects.push(Effect::StateChanged),
         }
     }
 
@@ -103,20 +102,6 @@ impl Engine {
         match ended {
             Ended::Held(reason) => self.hold(turn, reason),
             Ended::Acted | Ended::Silent => {}
-        }
-    }
-
-    /// A state that cannot be saved is told by whoever commits it, and stops there.
-    fn publish_snapshot(&self, turn: &mut Turn) {
-        let state = self.whole(false).and_then(|whole| Ok(serde_json::to_value(whole)?));
-        if let Ok(state) = state {
-            turn.effects.push(Effect::Snapshot(StateSnapshot {
-                strategy: self.config.name.clone(),
-                ledger: self.config.ledger.clone(),
-                version: VERSION,
-                state,
-                time: turn.now,
-            }));
         }
     }
 }

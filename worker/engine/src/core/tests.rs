@@ -316,7 +316,7 @@ fn a_hold_is_published_when_its_reason_changes() {
             | Effect::Command(_)
             | Effect::Position(_)
             | Effect::Alert(_)
-            | Effect::Snapshot(_)
+            | Effect::StateChanged
             | Effect::Poison(_) => None,
         })
         .collect();

@@ -27,7 +27,7 @@ fn news_of_the_coming_tick_is_booked_at_once_and_told_with_that_tick() {
     // Also after a restart in between.
     let mut engine = restored(&engine, usual(&script));
     let effects = engine.tick(tick(1, "600".parse().unwrap()).event_time(), &tick(1, "600".parse().unwrap()));
-    assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::Snapshot(_))).count(), 2);
+    assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::StateChanged)).count(), 2);
     let expected = "1 accepted at 0, 1 filled 1 @ 600.00 at 1, 1 closed with 1 at 1, 2 filled 1 @ 600.00 at 1, \
                     2 closed with 1 at 1, tick 1";
     assert!(told(&engine).ends_with(expected), "{}", told(&engine));
@@ -78,7 +78,7 @@ fn one_trade_id_with_two_contents_halts_and_books_nothing_more() {
         let effects = engine.step(other.time, Event::OrderUpdate(other.clone()));
         let alert = effects.iter().find_map(|effect| match effect {
             Effect::Alert(alert) => Some((alert.kind, alert.message.clone())),
-            Effect::Signal(_) | Effect::Command(_) | Effect::Position(_) | Effect::Snapshot(_) | Effect::Poison(_) => {
+            Effect::Signal(_) | Effect::Command(_) | Effect::Position(_) | Effect::StateChanged | Effect::Poison(_) => {
                 None
             }
         });

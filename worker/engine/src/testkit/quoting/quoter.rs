@@ -331,7 +331,7 @@ mod tests {
                     Effect::Signal(_)
                     | Effect::Position(_)
                     | Effect::Alert(_)
-                    | Effect::Snapshot(_)
+                    | Effect::StateChanged
                     | Effect::Poison(_) => None,
                 }));
                 if restarts {
