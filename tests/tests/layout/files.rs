@@ -184,7 +184,7 @@ const BY_DEBUG: [&str; 15] = [
     "word",
 ];
 /// Files with `{:?}` of such a text or word that has no name of its own, or with a value's other names.
-const BY_DEBUG_UNNAMED: [(&str, &[&str]); 17] = [
+const BY_DEBUG_UNNAMED: [(&str, &[&str]); 16] = [
     ("crds/src/manifest/references.rs", &["subject.name);"]),
     ("operator/src/account/status.rs", &["Reason::Unreadable"]),
     ("operator/src/cli.rs", &["the prefix {:?}"]),
@@ -195,7 +195,6 @@ const BY_DEBUG_UNNAMED: [(&str, &[&str]); 17] = [
     ("worker/bus/src/redis/decode/mod.rs", &["cut("]),
     ("worker/bus/src/state_store.rs", &["{0:?} is not the version of a register"]),
     ("worker/bus/src/stream.rs", &["{0:?} is not a stream id"]),
-    ("worker/engine/src/order.rs", &["an order that is {0:?} has traded"]),
     ("worker/src/launch.rs", &["--owner {:?}", "the prefix {:?}"]),
     ("worker/src/provision.rs", &["not {uid:?}", "spec.kind"]),
     ("worker/src/run/figures.rs", &["ready.status"]),

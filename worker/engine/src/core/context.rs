@@ -25,10 +25,7 @@ pub struct Context<'a> {
 
 impl std::fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Context")
-            .field("tick", &self.tick.sequence)
-            .field("actions", &self.actions)
-            .finish_non_exhaustive()
+        write!(f, "a callback as of tick {}, after {} actions", self.tick.sequence, self.actions)
     }
 }
 
@@ -240,7 +237,7 @@ impl<'a> Context<'a> {
                 Side::Sell => SignalSide::Sell,
             };
             let Scope { config, state, turn } = &mut self.scope;
-            state.decision = Decision::new(intent.reason, intent.message);
+            state.decide(Decision::new(intent.reason, intent.message));
             intent.reason.clone_into(&mut state.told);
             turn.signal(config, side, order.price, &state.decision);
         }
@@ -267,7 +264,7 @@ impl<'a> Context<'a> {
         let message = format!("{side} {wanted}: {}.", refusal.message);
         let decision = Decision::new(refusal.denial.as_str(), message);
         if self.scope.state.denials.is_told(side, tag, &decision.reason) {
-            self.scope.state.decision = decision;
+            self.scope.state.decide(decision);
         } else {
             self.scope.state.counts.deny(&decision.reason);
             self.scope.conclude(OrderStatus::Denied, decision);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::de::{Error, IntoDeserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::messages::Side;
 
@@ -46,12 +47,8 @@ impl<'de> Deserialize<'de> for Denials {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let read = |(name, reason): (String, String)| {
             let (side, tag) = name.split_once(' ').unwrap_or((&name, "0"));
-            let side = match side {
-                "Buy" => Side::Buy,
-                "Sell" => Side::Sell,
-                other => return Err(de::Error::custom(format!("{other:?} is not a side; there is Buy and Sell"))),
-            };
-            let tag = tag.parse().map_err(|_| de::Error::custom(format!("{tag:?} is not a mark of an order")))?;
+            let side = Side::deserialize(side.into_deserializer())?;
+            let tag = tag.parse().map_err(|_| Error::custom(format!("`{tag}` is not a mark of an order")))?;
             Ok(((side, tag), reason))
         };
         let denials = BTreeMap::<String, String>::deserialize(deserializer)?;

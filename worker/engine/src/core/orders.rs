@@ -250,6 +250,7 @@ impl Engine {
     /// Pausing cancels what would raise exposure; stopping cancels everything.
     pub(super) fn on_control(&mut self, turn: &mut Turn, desired: DesiredState) {
         self.state.desired = desired;
+        self.state.holding = None;
         let cancelled = self.state.orders.iter().filter(|order| match desired {
             DesiredState::Running => false,
             DesiredState::Paused => order.side == Side::Buy,

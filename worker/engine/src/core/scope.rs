@@ -73,13 +73,13 @@ impl Scope<'_> {
     pub fn decide(&mut self, decision: Decision) {
         self.turn.signal(self.config, SignalSide::Hold, None, &decision);
         self.state.told.clone_from(&decision.reason);
-        self.state.decision = decision;
+        self.state.decide(decision);
     }
 
     /// Records how an order ended of which not all has traded, and publishes it.
     pub fn conclude(&mut self, status: OrderStatus, end: Decision) {
         self.turn.outcome(self.config, status, &end);
         self.state.told.clone_from(&end.reason);
-        self.state.decision = end;
+        self.state.decide(end);
     }
 }

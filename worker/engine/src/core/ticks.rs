@@ -163,19 +163,23 @@ impl Engine {
     }
 
     pub(super) fn hold(&mut self, turn: &mut Turn, reason: &'static str) {
+        if self.state.holding.is_some_and(|held| std::ptr::eq(held, reason)) {
+            return;
+        }
         let (reason, message) = match self.state.desired {
             DesiredState::Running => (reason, None),
             DesiredState::Paused => ("Paused", Some("Paused on request: follows prices, sends no order.")),
             DesiredState::Stopped => ("Stopped", Some("Stopped on request.")),
         };
         if self.state.told == reason && self.state.decision.reason == reason {
+            self.state.holding = Some(reason);
             return;
         }
         let message = message.map_or_else(|| self.strategy.explain(reason), str::to_owned);
         let decision = Decision::new(reason, message);
         if self.state.told == reason {
             // Since it was told, an order was denied for a reason that had been told too.
-            self.state.decision = decision;
+            self.state.decide(decision);
         } else {
             self.scope(turn).decide(decision);
         }

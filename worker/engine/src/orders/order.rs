@@ -26,7 +26,7 @@ pub enum OrderAnomaly {
     #[error(transparent)]
     Transition(#[from] ImpossibleTransition),
     /// A trade of an order that was refused.
-    #[error("an order that is {0:?} has traded")]
+    #[error("an order that is {0} has traded")]
     TradedAfterRefusal(OrderState),
     /// More has traded than was ordered.
     #[error("{cumulative} of {ordered} has traded")]

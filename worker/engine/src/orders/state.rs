@@ -32,6 +32,12 @@ pub enum OrderState {
     Denied,
 }
 
+impl std::fmt::Display for OrderState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 impl OrderState {
     /// The word itself.
     pub const fn as_str(self) -> &'static str {
@@ -107,7 +113,7 @@ impl From<OrderStatus> for OrderState {
 
 /// A pair of state and news that cannot be: counted, never a panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an order that is {from:?} cannot become {to:?}")]
+#[error("an order that is {from} cannot become {to}")]
 pub struct ImpossibleTransition {
     /// The known state.
     pub from: OrderState,

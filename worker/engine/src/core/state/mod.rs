@@ -171,6 +171,9 @@ pub(super) struct State {
     /// The reason that was published last: an order that is denied once more is shown, but not told.
     #[serde(default)]
     pub told: String,
+    /// Why nothing is done, while that is both the last decision and what was told: so most ticks compare an address.
+    #[serde(skip)]
+    pub holding: Option<&'static str>,
     /// All that it was halted for. Under the name of the release before, which kept warnings about parameters here too.
     #[serde(rename = "warnings")]
     pub halts: Vec<AlertKind>,
@@ -239,6 +242,11 @@ fn has_more_digits(ledger: &Value) -> bool {
 }
 
 impl State {
+    /// Shows a decision from now on.
+    pub fn decide(&mut self, decision: Decision) {
+        (self.decision, self.holding) = (decision, None);
+    }
+
     pub fn new(config: &Config) -> Self {
         Self {
             version: VERSION,
@@ -265,6 +273,7 @@ impl State {
             recent_trades: Vec::new(),
             decision: Decision::waiting(),
             told: Decision::waiting().reason,
+            holding: None,
             halts: Vec::new(),
             warned: Vec::new(),
             judged: None,

@@ -140,6 +140,7 @@ impl From<StateV1> for Saved {
             recent_trades: old.recent_trades,
             decision: old.decision,
             told,
+            holding: None,
             halts,
             warned: old.warned.into_iter().chain(warned).collect(),
             judged: old.judged,

@@ -101,7 +101,6 @@ impl Followed {
 #[derive(Debug, Clone, Copy)]
 struct View {
     now: Timestamp,
-    tick_size: Price,
     /// A blocked side is not tracked.
     risk: RiskState,
     /// Whether an order of its own is not closed yet.
@@ -113,8 +112,8 @@ struct View {
 enum Choice {
     /// Nothing, for this reason.
     Hold(&'static str),
-    /// An order.
-    Trade(Intent),
+    /// An order of this side, after a turn from this extreme.
+    Trade(Side, Price),
 }
 
 /// In which zones a price lies.
@@ -228,7 +227,7 @@ impl Grid {
         }
         match self.turned(price) {
             Some(_) if self.within_interval(view.now) => Choice::Hold(TRADE_INTERVAL),
-            Some((side, extreme)) => Choice::Trade(self.intent(side, extreme, view.tick_size)),
+            Some((side, extreme)) => Choice::Trade(side, extreme),
             None => Choice::Hold(self.hold_reason(zones)),
         }
     }
@@ -244,17 +243,12 @@ impl Grid {
 
 impl Strategy for Grid {
     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
-        let view = View {
-            now: context.now(),
-            tick_size: context.instrument().tick_size,
-            risk: context.permissions(),
-            order_open: context.has_open_orders(),
-        };
+        let view = View { now: context.now(), risk: context.permissions(), order_open: context.has_open_orders() };
         match self.decide(tick.price, view) {
             Choice::Hold(reason) => context.hold(reason),
             // What was denied has been told; the extreme stays, so the next tick may try again.
-            Choice::Trade(intent) => {
-                let _sent = context.place(intent);
+            Choice::Trade(side, extreme) => {
+                let _sent = context.place(self.intent(side, extreme, context.instrument().tick_size));
             }
         }
     }

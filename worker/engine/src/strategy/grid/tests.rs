@@ -10,14 +10,13 @@ fn grid(parameters: &Value) -> Grid {
 }
 
 fn take(grid: &mut Grid, price: &str, risk: RiskState) -> Choice {
-    let (now, tick_size) = (Timestamp::from_millis(0), "0.01".parse().unwrap());
-    grid.decide(price.parse().unwrap(), View { now, tick_size, risk, order_open: false })
+    grid.decide(price.parse().unwrap(), View { now: Timestamp::from_millis(0), risk, order_open: false })
 }
 
 /// The side that each price of a path signals, `-` for none.
 fn path(grid: &mut Grid, prices: &str) -> String {
     let side = |price| match take(grid, price, RiskState::AllowAll) {
-        Choice::Trade(intent) => intent.side.to_string(),
+        Choice::Trade(side, _) => side.to_string(),
         Choice::Hold(_) => "-".to_owned(),
     };
     prices.split(' ').map(side).collect::<Vec<_>>().join(" ")
