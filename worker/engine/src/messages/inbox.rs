@@ -53,11 +53,6 @@ pub struct OrderUpdate {
     pub time: Timestamp,
 }
 
-impl OrderUpdate {
-    /// The reason of an order that has not arrived when the market data end.
-    pub const DATA_ENDED: &str = "MarketDataEnded";
-}
-
 /// One entry of an inbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
