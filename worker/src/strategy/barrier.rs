@@ -150,6 +150,12 @@ impl Barrier {
         self.owed
     }
 
+    /// Whether the venue stands at a tick after this one: what rests was held against the tick that comes, and what is sent
+    /// before that one is taken acts on it.
+    pub fn is_past(&self, tick: StreamId) -> bool {
+        self.advance.as_ref().is_some_and(|advance| advance.tick > tick)
+    }
+
     /// Whether what rests must be held against this tick before it is taken.
     pub fn matches<'a>(&mut self, id: StreamId, tick: &Tick, orders: impl Iterator<Item = &'a Order>) -> bool {
         let Some(venue) = self.venue else { return false };
