@@ -203,3 +203,22 @@ fn what_is_sent_while_a_tick_is_matched_acts_on_that_tick() {
     let last = advances.last().unwrap();
     assert_eq!((&last["tick"], &last["round"]), (&tick, &json!(1)), "{advances:?}");
 }
+
+/// As where the tick on which they arrive is gone from its stream: the word tells nothing of them.
+#[test]
+fn orders_of_which_nothing_is_told_when_they_arrive_are_asked_for_on_each_tick_until_something_is() {
+    let mut bench = Bench::of(Account::quoting(SEED, 1_500));
+    bench.step();
+    assert!(!bench.commands("Create").is_empty());
+    // Nothing new is sent that would be waited for.
+    bench.account.want(DesiredState::Paused);
+    bench.step();
+    let mut positions = Vec::new();
+    for _ in 0..10 {
+        let round = bench.awaited()["round"].as_u64().unwrap();
+        positions.push(bench.position().unwrap().as_u64().unwrap());
+        bench.word(round.try_into().unwrap());
+    }
+    let steps: Vec<_> = positions.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(steps[steps.len() - 4..], [1; 4], "{positions:?}");
+}
