@@ -258,6 +258,11 @@ impl Story {
         self.account.want(DesiredState::Running);
         self.account.follow(Stance::Open);
         self.until(Self::has_ended);
+        self.both_books_agree();
+    }
+
+    /// The strategy's and the gateway's, and what is open at each.
+    fn both_books_agree(&self) {
         let engine = self.engine();
         let book = self.account.field(&self.account.gateway, &format!("book:{}", self.account.ledger)).unwrap();
         assert_eq!(engine.differs_from(&serde_json::from_value(book["amounts"].clone()).unwrap()), None);
@@ -272,5 +277,36 @@ impl Story {
         let is_open = |order: &str| !order.contains(r#""stage":{"at":"over"}"#);
         let there: Vec<_> = orders.filter(|(_, order)| is_open(order)).map(|(id, _)| id.to_owned()).collect();
         assert_eq!(open, there);
+    }
+}
+
+/// With it what rested and what was on its way is gone: it never trades any more, and its strategy is told so.
+#[test]
+fn with_the_record_of_its_gateway_a_strategy_loses_its_orders_and_nothing_else() {
+    for (seed, latency_ms) in [(1, 0), (2, 1_500), (3, 0), (4, 1_500)] {
+        let account = Account::quoting(seed, latency_ms);
+        let (gateway, worker) = (account.start_paper_gateway(1), account.start_paper_worker(1));
+        let chance = Chance::of(seed);
+        let mut story = Story { chance, account, gateway, worker, frozen: Vec::new(), stopped: 0 };
+        assert!(story.worker.step().is_none());
+        let ticks: Vec<_> = Market::of(seed, TICKS).collect();
+        let (first, others) = ticks.split_at(60);
+        for tick in first {
+            story.account.tick(tick);
+        }
+        story.until(|story| story.account.field(&story.account.strategy, POSITION) == Some(json!(59)));
+        story.until(|story| story.account.field(&story.account.strategy, ADVANCE).unwrap()["answered"] == true);
+        let open =
+            |story: &Story| story.engine().open_orders().map(engine::orders::Order::sequence).collect::<Vec<_>>();
+        let before = open(&story);
+        assert!(!before.is_empty());
+        story.account.lose_gateway();
+        story.gateway = story.account.start_paper_gateway(2);
+        story.until(|story| open(story).iter().all(|order| !before.contains(order)));
+        for tick in others {
+            story.account.tick(tick);
+        }
+        story.until(Story::has_ended);
+        story.both_books_agree();
     }
 }

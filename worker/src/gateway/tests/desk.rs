@@ -327,37 +327,6 @@ fn ended_orders_are_forgotten_oldest_first_and_open_ones_never() {
     assert!(!known(44) && !known(2));
 }
 
-/// A strategy that has not heard of an order's end may cancel it still: whatever others do meanwhile, it is told of the end
-/// again, and not that nobody knows the order.
-#[test]
-fn what_has_ended_is_remembered_for_each_ledger_and_by_its_end() {
-    let books: Vec<_> = ["abc", "xyz"]
-        .map(|ledger| json!({"strategy": "grid", "ledger": ledger, "capital": {"USDT": 3000, "BNB": 5}}))
-        .to_vec();
-    let books: GatewayDesired = serde_json::from_value(json!({"books": books})).unwrap();
-    let mut desk = Desk::default();
-    open(&mut desk, &books);
-    let end = |desk: &mut Desk, ledger: &str, sequence: u64| {
-        let time = i64::try_from(sequence).unwrap();
-        let command = command(ledger, sequence, time, &json!({"quantity": "0.001"}));
-        assert_eq!(judge(desk, &command, 0), Verdict::Send);
-        desk.settle(&command.client_order_id, &Outcome::Refused("Full".into()), at(time));
-    };
-    assert_eq!(judge(&mut desk, &buy(1), 0), Verdict::Send);
-    (2..=257).for_each(|sequence| end(&mut desk, "abc", sequence));
-    // It was ordered first, and ends last.
-    desk.hear(&VenueReport { time: at(300), ..report(OrderStatus::Filled, "1", &[("t1", "1")]) });
-    (1..=300).for_each(|sequence| end(&mut desk, "xyz", sequence));
-    desk = restarted(&mut desk);
-    desk.register(&books);
-    end(&mut desk, "abc", 258);
-    end(&mut desk, "xyz", 301);
-    match desk.judge(&cancel("abc", 1, 400), at(400)) {
-        Verdict::Repeat(news) => assert_eq!(brief(&news), ["Filled t1+1"]),
-        other => panic!("{other:?}"),
-    }
-}
-
 fn registered_books() -> GatewayDesired {
     let book = json!({"strategy": "grid", "ledger": "abc", "capital": {"USDT": 3000, "BNB": 5}, "tickSizes": {}});
     serde_json::from_value(json!({"books": [book]})).unwrap()
