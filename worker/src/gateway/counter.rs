@@ -36,7 +36,9 @@ impl Counter {
     pub fn command(&mut self, command: &OrderCommand, tick: &Tick) -> News {
         match self.desk.judge(command, command.time) {
             Verdict::Send | Verdict::Cancel => self.desk.hand_over(&mut self.exchange, command, tick),
-            Verdict::Tell(news) | Verdict::Repeat(news) | Verdict::Reissued(news, _) => news,
+            Verdict::Tell(news) | Verdict::Reissued(news, _) => news,
+            // Nothing is lost here: what would be told again was told, and a worker leaves it out of an order that is closed.
+            Verdict::Repeat(_) => News::new(),
             Verdict::NotRegistered => self.desk.deny_unregistered(command),
         }
     }

@@ -6,12 +6,13 @@
 //! one visibility window apart, did not find it.
 
 mod doubts;
+mod ended;
 mod record;
 mod reserved;
 mod simulated;
 mod stances;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::fees::Fees;
@@ -27,11 +28,9 @@ use super::books::Book;
 use super::order::{GatewayOrder, News, Stage};
 use crate::told::Holdings;
 use crds::roles::{BookSpec, GatewayDesired, Stance};
+use ended::Ended;
 use reserved::Reserved;
 use stances::Stances;
-
-/// Ended orders that are remembered, so that a fill told again is known again.
-const REMEMBERED: usize = 256;
 
 /// What to do with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +53,7 @@ pub(super) enum Verdict {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Desk {
     orders: BTreeMap<ClientOrderId, GatewayOrder>,
-    ended: VecDeque<ClientOrderId>,
+    ended: Ended,
     books: BTreeMap<LedgerId, Book>,
     /// Whom the register names; `None` before one has been adopted in this life.
     strategies: Option<BTreeMap<LedgerId, String>>,
@@ -118,6 +117,7 @@ impl Desk {
         if self.stances.forget(ledger) == Some(Stance::Closed) {
             self.highest.remove(ledger);
         }
+        self.ended.leave(ledger);
         self.dirty_ledgers.insert(ledger.clone());
     }
 
@@ -234,7 +234,7 @@ impl Desk {
             Outcome::Done(report) => self.hear(report),
             Outcome::Refused(reason) => {
                 let news = self.change(id, |order| order.end_unsent(OrderStatus::Rejected, reason, now));
-                self.forget_old();
+                self.forget_old(id.ledger());
                 news
             }
             Outcome::Unknown(reason) => self.doubt(id, reason, now),
@@ -258,7 +258,7 @@ impl Desk {
                 self.dirty_ledgers.insert(fill.ledger.clone());
             }
         }
-        self.forget_old();
+        self.forget_old(id.ledger());
         news
     }
 
@@ -283,7 +283,7 @@ impl Desk {
         // As its field is named: others may write the same id in another form.
         let id = &order.command.client_order_id.clone();
         if after.0 && !before.0 {
-            self.ended.push_back(id.clone());
+            self.ended.push(id);
         }
         if before != after {
             self.reserved.follow(&self.orders, id);
@@ -292,13 +292,11 @@ impl Desk {
         news
     }
 
-    /// Keeps the newest ended orders, forgets the others.
-    fn forget_old(&mut self) {
-        while self.ended.len() > REMEMBERED {
-            // One that has ended twice, because more had traded of it than was told at its end, is kept for the second time.
-            if let Some(old) = self.ended.pop_front()
-                && self.orders.get(&old).is_some_and(GatewayOrder::is_over)
-            {
+    /// Keeps the newest ended orders of a ledger, forgets the others.
+    fn forget_old(&mut self, ledger: &LedgerId) {
+        while let Some(old) = self.ended.pop_old(ledger) {
+            // One that is open again, because more had traded of it than was told at its end, is kept.
+            if self.orders.get(&old).is_some_and(GatewayOrder::is_over) {
                 self.orders.remove(&old);
                 self.dirty_orders.insert(old);
             }

@@ -98,7 +98,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
     }
 
     /// Puts one entry into a strategy's inbox.
-    fn tell_strategy(&mut self, strategy: &str, entry: &Told) {
+    pub(super) fn tell_strategy(&mut self, strategy: &str, entry: &Told) {
         let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
         self.messages.push(message(owner.inbox().clone(), entry).with_bound(Bounds::INBOX.entries));
     }

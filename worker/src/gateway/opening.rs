@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use bus::{Body, Entry, Record, StreamId, Topic};
 use engine::SavedBooks;
-use engine::messages::{AlertKind, Inbox, OrderUpdate, RiskAlert, Severity};
-use engine::orders::OrderState;
+use engine::messages::{AlertKind, Inbox, OrderStatus, OrderUpdate, RiskAlert, Severity};
+use engine::orders::{Order, OrderState};
 use venue::Venue;
 
 use super::Gateway;
@@ -21,15 +21,30 @@ use crds::roles::{BookSpec, Stance};
 /// Entries of an inbox at most in one read.
 const ENTRIES_MAX: usize = 1_000;
 
-/// A sub-account to open, and the highest order sequence that is used up.
-type Opening = (Book, u64);
+/// The reason of an order that the lost record held.
+const LOST: &str = "GatewayRecordLost";
+
+/// A sub-account to open.
+struct Opening {
+    book: Book,
+    /// The highest order sequence that is used up.
+    highest: u64,
+    /// The ends of the orders that were lost with the record.
+    lost: Vec<OrderUpdate>,
+}
 
 impl<B: Bus, V: Venue> Gateway<B, V> {
     /// Opens the sub-accounts of strategies that have none.
     pub(super) async fn open_books(&mut self, specs: &[BookSpec]) -> Result<(), Stop> {
         for spec in specs {
             match self.opening(spec).await? {
-                Ok((book, highest)) => self.desk.open(&spec.ledger, book, highest),
+                Ok(Opening { book, highest, lost }) => {
+                    self.desk.open(&spec.ledger, book, highest);
+                    for update in lost {
+                        tracing::error!(order = %update.client_order_id, "it was lost with this gateway's record");
+                        self.tell_strategy(&spec.strategy, &Inbox::OrderUpdate(Box::new(update)).into());
+                    }
+                }
                 // It is on its way out: nobody trades on it any more.
                 Err(_) if spec.stance() == Stance::Closed => {}
                 Err(problem) => self.alert_unknown(spec, &problem).await?,
@@ -93,7 +108,7 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let mut book = Book::opening(spec).map_err(|error| text(&error))?;
     let mut highest = 0;
-    let (mut known, mut booked) = (Vec::new(), BTreeSet::new());
+    let (mut known, mut booked) = (Vec::<Order>::new(), BTreeSet::new());
     match record.fields.get(ENGINE) {
         None if record.version > 0 => return Err(format!("its record has no field {ENGINE}")),
         None => {}
@@ -111,6 +126,10 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
             continue;
         }
         highest = highest.max(update.client_order_id.sequence());
+        for order in known.iter_mut().filter(|order| order.client_order_id == update.client_order_id) {
+            order.state = order.state.after(update.status).unwrap_or(order.state);
+            order.time = update.time;
+        }
         if let Some(fill) = &update.fill
             && !known.iter().any(|order| order.has_booked(fill))
             && booked.insert(fill.trade_id.clone())
@@ -121,7 +140,31 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
             book.hold(asset, *amount);
         }
     }
-    Ok((book, highest))
+    let lost = if elsewhere { Vec::new() } else { known.iter().filter_map(lost).collect() };
+    Ok(Opening { book, highest, lost })
+}
+
+/// The end of an order that the simulated exchange had: it stood in the record and nowhere else, so it never trades any
+/// more. One without any news is made by its command.
+fn lost(order: &Order) -> Option<OrderUpdate> {
+    let was_there = match order.state {
+        OrderState::Sent | OrderState::Accepted | OrderState::PartiallyFilled | OrderState::Unknown => true,
+        OrderState::Committed
+        | OrderState::Filled
+        | OrderState::Canceled
+        | OrderState::Expired
+        | OrderState::Rejected
+        | OrderState::Denied => false,
+    };
+    was_there.then(|| OrderUpdate {
+        client_order_id: order.client_order_id.clone(),
+        status: OrderStatus::Expired,
+        reason: LOST.to_owned(),
+        cumulative_quantity: order.cumulative,
+        fill: None,
+        matched: None,
+        time: order.time,
+    })
 }
 
 /// An order without any news was never taken by a gateway whose orders live in its record, so its command still counts.

@@ -234,6 +234,15 @@ impl Account {
         self.publish(self.keys.market_tick(&source, &tick.symbol.to_string()), tick)
     }
 
+    /// All ticks so far are trimmed from their stream.
+    pub fn trim_ticks(&self, tick: &Tick) {
+        let source = Scope::source(NAMESPACE, &self.spec.account.source()).unwrap();
+        let stream = self.keys.market_tick(&source, &tick.symbol.to_string());
+        if let Some(last) = at_once(self.bus.last_id(&stream)).unwrap() {
+            at_once(self.bus.trim(&stream, last)).unwrap();
+        }
+    }
+
     /// A command as a worker gives it.
     pub fn command(&self, command: &impl serde::Serialize) {
         self.publish(self.topic(Topic::OrderCommand), command);

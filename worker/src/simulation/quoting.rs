@@ -10,6 +10,8 @@ use crate::{backtest, saved};
 use bus::{StateStore, Topic};
 use crds::record::{PHASE, POSITION, REPORT};
 use crds::roles::Stance;
+use engine::Engine;
+use engine::orders::OrderState;
 use engine::report::Trade;
 use engine::strategy::{DesiredState, Figures};
 use engine::testkit::quoting::{Chance, Market};
@@ -86,9 +88,13 @@ impl Story {
 
     /// All that the worker's record holds of its engine.
     fn state(&self) -> String {
+        self.engine().saved().unwrap()
+    }
+
+    fn engine(&self) -> Engine {
         let record = at_once(self.account.bus.record(&self.account.strategy)).unwrap().unwrap();
         let Account { spec, ledger, registry, .. } = &self.account;
-        saved::engine(spec, ledger, Some(&record.fields), registry).unwrap().saved().unwrap()
+        saved::engine(spec, ledger, Some(&record.fields), registry).unwrap()
     }
 
     fn trades(&self) -> Vec<String> {
@@ -202,5 +208,105 @@ fn a_strategy_that_is_stopped_between_two_ticks_has_no_order_left_before_the_nex
             story.account.follow(Stance::CancelOrders);
         }
         story.until(|story| open(story) == json!(0));
+    }
+}
+
+/// What a human does at any moment: pauses, stops and resumes, of which the gateway may hear first or last; and ticks that are
+/// trimmed before the gateway has read them.
+#[test]
+fn however_a_human_interferes_each_order_comes_to_its_end_and_both_books_agree() {
+    for seed in 0..SEEDS {
+        let told = std::panic::catch_unwind(|| Story::of(seed).interfered());
+        told.unwrap_or_else(|_| panic!("seed {seed}"));
+    }
+}
+
+impl Story {
+    fn interfered(mut self) {
+        for tick in Market::of(1, TICKS) {
+            self.account.tick(&tick);
+            if self.chance.one_in(6) {
+                let (state, stance) = match self.chance.below(4) {
+                    0 => (DesiredState::Paused, Stance::StopOpening),
+                    1 => (DesiredState::Stopped, Stance::CancelOrders),
+                    _ => (DesiredState::Running, Stance::Open),
+                };
+                let gateway_first = self.chance.one_in(2);
+                if gateway_first {
+                    self.account.follow(stance);
+                } else {
+                    self.account.want(state);
+                }
+                for _ in 0..self.chance.below(6) {
+                    self.go_on();
+                }
+                if gateway_first {
+                    self.account.want(state);
+                } else {
+                    self.account.follow(stance);
+                }
+            }
+            if self.chance.one_in(12) && !tick.last {
+                self.account.trim_ticks(&tick);
+            }
+            self.trouble();
+            for _ in 0..self.chance.below(8) {
+                self.go_on();
+            }
+        }
+        self.account.bus.forget_plan();
+        self.account.want(DesiredState::Running);
+        self.account.follow(Stance::Open);
+        self.until(Self::has_ended);
+        self.both_books_agree();
+    }
+
+    /// The strategy's and the gateway's, and what is open at each.
+    fn both_books_agree(&self) {
+        let engine = self.engine();
+        let book = self.account.field(&self.account.gateway, &format!("book:{}", self.account.ledger)).unwrap();
+        assert_eq!(engine.differs_from(&serde_json::from_value(book["amounts"].clone()).unwrap()), None);
+        assert_eq!(engine.report().risk.reason, "");
+        // What rests stays; nothing else is open, here or there.
+        let open: Vec<_> = engine.open_orders().map(|order| order.client_order_id.to_string()).collect();
+        assert!(
+            engine.open_orders().all(|order| matches!(order.state, OrderState::Accepted | OrderState::PartiallyFilled))
+        );
+        let record = at_once(self.account.bus.record(&self.account.gateway)).unwrap().unwrap();
+        let orders = record.fields.iter().filter_map(|(name, order)| Some((name.strip_prefix("order:")?, order)));
+        let is_open = |order: &str| !order.contains(r#""stage":{"at":"over"}"#);
+        let there: Vec<_> = orders.filter(|(_, order)| is_open(order)).map(|(id, _)| id.to_owned()).collect();
+        assert_eq!(open, there);
+    }
+}
+
+/// With it what rested and what was on its way is gone: it never trades any more, and its strategy is told so.
+#[test]
+fn with_the_record_of_its_gateway_a_strategy_loses_its_orders_and_nothing_else() {
+    for (seed, latency_ms) in [(1, 0), (2, 1_500), (3, 0), (4, 1_500)] {
+        let account = Account::quoting(seed, latency_ms);
+        let (gateway, worker) = (account.start_paper_gateway(1), account.start_paper_worker(1));
+        let chance = Chance::of(seed);
+        let mut story = Story { chance, account, gateway, worker, frozen: Vec::new(), stopped: 0 };
+        assert!(story.worker.step().is_none());
+        let ticks: Vec<_> = Market::of(seed, TICKS).collect();
+        let (first, others) = ticks.split_at(60);
+        for tick in first {
+            story.account.tick(tick);
+        }
+        story.until(|story| story.account.field(&story.account.strategy, POSITION) == Some(json!(59)));
+        story.until(|story| story.account.field(&story.account.strategy, ADVANCE).unwrap()["answered"] == true);
+        let open =
+            |story: &Story| story.engine().open_orders().map(engine::orders::Order::sequence).collect::<Vec<_>>();
+        let before = open(&story);
+        assert!(!before.is_empty());
+        story.account.lose_gateway();
+        story.gateway = story.account.start_paper_gateway(2);
+        story.until(|story| open(story).iter().all(|order| !before.contains(order)));
+        for tick in others {
+            story.account.tick(tick);
+        }
+        story.until(Story::has_ended);
+        story.both_books_agree();
     }
 }

@@ -59,15 +59,15 @@ struct Watch {
 }
 
 impl Watch {
-    fn of<'a>(orders: impl Iterator<Item = &'a Order>, latency_ms: i64, arrived: Option<Timestamp>) -> Self {
+    fn of<'a>(orders: impl Iterator<Item = &'a Order>, latency_ms: i64) -> Self {
         let mut watch = Self::default();
         for order in orders {
-            watch.add(order, latency_ms, arrived);
+            watch.add(order, latency_ms);
         }
         watch
     }
 
-    fn add(&mut self, order: &Order, latency_ms: i64, arrived: Option<Timestamp>) {
+    fn add(&mut self, order: &Order, latency_ms: i64) {
         let is_on_its_way = match order.state {
             OrderState::Committed | OrderState::Sent => true,
             OrderState::Accepted | OrderState::PartiallyFilled | OrderState::Unknown => false,
@@ -86,11 +86,10 @@ impl Watch {
             (Some(_), Some(price), Side::Sell) => self.sell = Some(self.sell.map_or(price, |lowest| lowest.min(price))),
         }
         for sent in [order.cause.filter(|_| is_on_its_way), order.cancel].into_iter().flatten() {
+            // What has arrived is told, and its order is on its way no more. Of what is not told, as where the tick was gone
+            // or the account's latency is another one now, nobody knows: it is asked for on each tick.
             let due = sent.time.plus_millis(latency_ms);
-            // What was due when the venue last let arrive what was due is told, or never will be.
-            if arrived.is_none_or(|arrived| due > arrived) {
-                self.due = Some(self.due.map_or(due, |first| first.min(due)));
-            }
+            self.due = Some(self.due.map_or(due, |first| first.min(due)));
         }
     }
 }
@@ -103,8 +102,6 @@ pub(super) struct Barrier {
     /// None after orders have changed.
     watch: Option<Watch>,
     advance: Option<Advance>,
-    /// The time of the newest tick on which the venue has let arrive what was due.
-    arrived: Option<Timestamp>,
     /// Commands were sent since the last Advance.
     owed: bool,
 }
@@ -116,7 +113,6 @@ impl Barrier {
         Self {
             venue: Some(Simulated { fills, latency_ms }),
             watch: None,
-            arrived: saved.as_ref().filter(|saved| saved.answered && saved.round > 0).map(|saved| saved.time),
             owed: saved.as_ref().is_some_and(|saved| saved.owed),
             advance: saved,
         }
@@ -157,13 +153,19 @@ impl Barrier {
     /// is lost, and no tick is taken before it is told again.
     pub fn lacks_news<'a>(&mut self, orders: impl Iterator<Item = &'a Order>) -> bool {
         let Some(venue) = self.venue else { return false };
-        self.watch.get_or_insert_with(|| Watch::of(orders, venue.latency_ms, self.arrived)).untold
+        self.watch.get_or_insert_with(|| Watch::of(orders, venue.latency_ms)).untold
+    }
+
+    /// Whether the venue stands at a tick after this one: what rests was held against the tick that comes, and what is sent
+    /// before that one is taken acts on it.
+    pub fn is_past(&self, tick: StreamId) -> bool {
+        self.advance.as_ref().is_some_and(|advance| advance.tick > tick)
     }
 
     /// Whether what rests must be held against this tick before it is taken.
     pub fn matches<'a>(&mut self, id: StreamId, tick: &Tick, orders: impl Iterator<Item = &'a Order>) -> bool {
         let Some(venue) = self.venue else { return false };
-        let watch = *self.watch.get_or_insert_with(|| Watch::of(orders, venue.latency_ms, self.arrived));
+        let watch = *self.watch.get_or_insert_with(|| Watch::of(orders, venue.latency_ms));
         let is_touched =
             |side, price: Option<Price>| price.is_some_and(|price| touches(venue.fills, side, price, tick));
         let may_trade = watch.unknown || is_touched(Side::Buy, watch.buy) || is_touched(Side::Sell, watch.sell);
@@ -174,7 +176,7 @@ impl Barrier {
     /// on its way ends.
     pub fn arrives<'a>(&mut self, tick: &Tick, orders: impl Iterator<Item = &'a Order>) -> bool {
         let Some(venue) = self.venue else { return false };
-        let watch = *self.watch.get_or_insert_with(|| Watch::of(orders, venue.latency_ms, self.arrived));
+        let watch = *self.watch.get_or_insert_with(|| Watch::of(orders, venue.latency_ms));
         let is_due = watch.due.is_some_and(|due| due <= tick.event_time() || tick.last);
         self.owed || watch.unknown || is_due
     }
@@ -195,9 +197,6 @@ impl Barrier {
     pub fn answered(&mut self) {
         let Some(advance) = &mut self.advance else { return };
         advance.answered = true;
-        if advance.round > 0 {
-            self.arrived = self.arrived.max(Some(advance.time));
-        }
         self.watch = None;
     }
 }
@@ -285,10 +284,13 @@ mod tests {
             let arrives = |barrier: &mut Barrier, n| barrier.arrives(&tick(n, "500"), orders.iter());
             assert!(!barrier.matches(id(2), &tick(2, "500"), orders.iter()), "it does not rest yet");
             assert_eq!([2, 3].map(|n| arrives(&mut barrier, n)), [false, true], "1 s + 1.5 s");
-            // The venue has let arrive what was due: nothing more is to be told of it.
+            // The word told nothing of it, as where that tick was gone from its stream.
             barrier.wait(id(3), tick(3, "500").event_time(), 1);
             barrier.answered();
-            assert!(!arrives(&mut barrier, 4));
+            assert!(arrives(&mut barrier, 4));
+            let told = [order(1, Side::Buy, "590", OrderState::Accepted)];
+            barrier.orders_changed();
+            assert!(!barrier.arrives(&tick(5, "600"), told.iter()));
         }
     }
 

@@ -89,12 +89,12 @@ impl<B: Bus> Worker<'_, B> {
 
     /// Asks where news may be lost, and halts where asking did not help.
     pub(super) async fn settle_doubt(&mut self) -> Result<(), Stop> {
-        let open: BTreeSet<_> = self.engine.open_orders().map(|order| order.client_order_id.clone()).collect();
         let mut overdue = self.doubt.overdue(&self.expected());
         overdue.extend(self.overdue_advance());
         let Some(differs) = self.doubt.differs.clone().filter(|_| !self.engine.is_mismatched()) else {
             return self.ask(&overdue).await;
         };
+        let open: BTreeSet<_> = self.engine.open_orders().map(|order| order.client_order_id.clone()).collect();
         self.doubt.awaited.retain(|order| open.contains(order));
         match self.doubt.asked {
             None if !open.is_empty() => {

@@ -30,10 +30,12 @@ impl<B: Bus> Worker<'_, B> {
         }
     }
 
-    /// What was sent but not on a tick, as when a human pauses, acts as of the last tick.
+    /// What was sent but not on a tick, as when a human pauses, acts as of the last tick; on the next one where the venue is
+    /// past the last already.
     pub(super) fn let_owed_arrive(&mut self) {
         if self.barrier.owes()
             && self.barrier.waits_for().is_none()
+            && !self.barrier.is_past(self.tick_cursor)
             && let Some(time) = self.engine.last_tick().map(Tick::event_time)
         {
             self.advance(self.tick_cursor, time, self.barrier.next_round(self.tick_cursor));

@@ -162,7 +162,7 @@ impl<'a> Context<'a> {
             return Err(Refusal::new(Denial::NothingToReplace, message));
         };
         let shared = orders.shared_with_replacement(of)?;
-        let replaces = shared.map(|_| Replaced { sequence: of, known_quantity, raced: false });
+        let replaces = Some(Replaced { sequence: of, known_quantity, raced: false, apart: shared.is_none() });
         let command = self.approve(intent, shared.unwrap_or(Funds::NONE))?.in_place_of(id, known_quantity);
         Ok(Proposed { command, replaces })
     }

@@ -101,7 +101,8 @@ impl OpenOrders {
     /// What an order that takes the place of this one may take as well, because only one of them can trade. Nothing where
     /// another takes it already, and where this one still waits for a place itself: then both may trade.
     pub fn shared_with_replacement(&self, sequence: u64) -> Result<Option<Funds>, NumberError> {
-        let is_free = |open: &&Open| open.order.replaces.is_none() && !self.replacements.contains_key(&sequence);
+        let waits = |order: &Order| order.replaces.is_some_and(|replaced| !replaced.apart);
+        let is_free = |open: &&Open| !waits(&open.order) && !self.replacements.contains_key(&sequence);
         self.open.get(&sequence).filter(is_free).map(|open| open.order.reserve(&self.terms)).transpose()
     }
 
@@ -109,7 +110,7 @@ impl OpenOrders {
     /// too, and reserves nothing.
     pub fn put(&mut self, order: Order) -> Result<(), NumberError> {
         let (sequence, filled) = (order.sequence(), order.filled);
-        if let Some(replaced) = &order.replaces {
+        if let Some(replaced) = order.replaces.filter(|replaced| !replaced.apart) {
             self.replacements.insert(replaced.sequence, sequence);
         }
         self.open.insert(sequence, Open { order, reserved: Funds::NONE });
@@ -132,7 +133,9 @@ impl OpenOrders {
     /// An order that was taken is closed: one that takes its place reserves all of its own, or is too late.
     pub fn close(&mut self, order: &Order) -> Result<(), NumberError> {
         if let Some(replaced) = &order.replaces {
-            self.replacements.remove(&replaced.sequence);
+            if !replaced.apart {
+                self.replacements.remove(&replaced.sequence);
+            }
             // It was not placed. So the old one was not cancelled, unless it has ended too.
             if let Some(old) = self.marked(replaced.sequence).filter(|_| order.filled.is_zero()) {
                 old.cancel = None;
@@ -175,7 +178,7 @@ impl OpenOrders {
     /// What an order adds to the sum: of one that takes another's place what it may take beyond that one.
     fn part_of(&self, order: &Order) -> Result<Funds, NumberError> {
         let all = order.reserve(&self.terms)?;
-        let Some(replaced) = &order.replaces else { return Ok(all) };
+        let Some(replaced) = order.replaces.filter(|replaced| !replaced.apart) else { return Ok(all) };
         if replaced.raced {
             return Ok(Funds::NONE);
         }

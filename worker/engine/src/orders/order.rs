@@ -80,6 +80,10 @@ pub struct Replaced {
     /// More of it has traded: the new one will be rejected.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub raced: bool,
+    /// It takes none of what the old one reserves, because both may trade: another takes the place already, or the old one
+    /// still waits for a place itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub apart: bool,
 }
 
 const fn takes_only() -> TimeInForce {

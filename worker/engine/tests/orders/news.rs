@@ -101,3 +101,18 @@ fn a_replacement_that_was_denied_leaves_the_old_order_to_be_cancelled() {
     assert_eq!(engine.open_orders().map(Order::sequence).collect::<Vec<_>>(), [1]);
     assert_eq!(at_600(&mut engine, 2).len(), 1, "the cancel");
 }
+
+/// Also one that still waits for a place itself, with which the denied one shared nothing.
+#[test]
+fn a_replacement_of_a_replacement_that_was_denied_leaves_the_old_one_to_be_cancelled() {
+    let replace = |of| Action::Replace(of, rest(Side::Buy, "1", "590"));
+    let mut engine = acting(&[&[buy()], &[replace(1)], &[replace(2)], &[Action::Cancel(2)]]);
+    let first = at_600(&mut engine, 0).remove(0);
+    tell(&mut engine, &first, OrderStatus::Accepted);
+    let second = at_600(&mut engine, 1).remove(0);
+    tell(&mut engine, &second, OrderStatus::Sent);
+    let third = at_600(&mut engine, 2).remove(0);
+    tell(&mut engine, &third, OrderStatus::Denied);
+    assert_eq!(engine.open_orders().map(Order::sequence).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(at_600(&mut engine, 3).len(), 1, "the cancel");
+}

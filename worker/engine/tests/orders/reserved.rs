@@ -269,7 +269,7 @@ impl World {
         let (mut base, mut quote) = (Decimal::ZERO, Decimal::ZERO);
         for order in orders.values() {
             let (mut coins, mut cash) = self.needs(order, order.filled);
-            if let Some(replaced) = &order.replaces {
+            if let Some(replaced) = order.replaces.filter(|replaced| !replaced.apart) {
                 let old = orders.get(&replaced.sequence);
                 // Only one of them trades; once more of the old one has traded than was known, never the new one.
                 let expected = old.filter(|old| old.filled == replaced.known_quantity);

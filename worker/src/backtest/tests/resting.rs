@@ -277,3 +277,18 @@ fn what_never_arrived_when_the_data_end_is_told_and_what_rests_stays_open() {
     let told = story(start, 1_500, &["100", "100", "100", "100"]);
     assert_eq!(told, ["tick 0", "tick 1", "tick 2", "1 accepted", "tick 3", "2 closed MarketDataEnded"]);
 }
+
+/// More than an engine remembers of closed orders have traded when the cancels come that the first of them caused.
+#[test]
+fn cancels_of_many_orders_that_the_same_tick_filled_are_too_late_and_no_more() {
+    fn start(_: &Value, _: Option<&Value>) -> Result<Box<dyn Strategy>, StrategyError> {
+        const SCRIPT: Script = (
+            &[(0, |context| (0..100).for_each(|_| buy(context, "40")))],
+            &[("1 closed", |context| (2..=100).for_each(|order| context.cancel(order)))],
+        );
+        Ok(Box::new(Scripted(SCRIPT)))
+    }
+    let told = story(start, 0, &["39", "39"]);
+    let count = |end: &str| told.iter().filter(|line| line.ends_with(end)).count();
+    assert_eq!((count("Taker 1 @ 39.00"), count("closed")), (100, 100), "{told:?}");
+}

@@ -107,7 +107,7 @@ impl Desk {
             Some(_) if order.cancel || asked >= order.command.expires_at => {
                 let status = if order.cancel { OrderStatus::Canceled } else { OrderStatus::Expired };
                 let news = self.change(id, |order| order.end_unsent(status, "NeverArrived", asked));
-                self.forget_old();
+                self.forget_old(id.ledger());
                 Found::News(news)
             }
             Some(_) => {

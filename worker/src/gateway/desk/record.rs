@@ -1,6 +1,6 @@
 //! The desk as fields of its record: one for each order, book and highest sequence, and only what changed.
 
-use engine::client_order_id::LedgerId;
+use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::fees::Fees;
 
 use crds::account::balances::BOOK;
@@ -43,9 +43,16 @@ impl Desk {
             desk.reserved.follow(&desk.orders, id);
         }
         let mut ended: Vec<_> = desk.orders.iter().filter(|(_, order)| order.is_over()).collect();
-        // The oldest is forgotten first, whosoever it is.
-        ended.sort_by_key(|(_, order)| order.command.time);
-        desk.ended = ended.into_iter().map(|(id, _)| id.clone()).collect();
+        // Whose end is the oldest is forgotten first, however long it was open.
+        ended.sort_by_key(|(_, order)| order.told_at.unwrap_or(order.command.time));
+        for (id, _) in ended {
+            desk.ended.push(id);
+        }
+        for ledger in desk.orders.keys().map(ClientOrderId::ledger) {
+            if !desk.books.contains_key(ledger) {
+                desk.ended.leave(ledger);
+            }
+        }
         desk.acknowledged();
         Ok(desk)
     }

@@ -104,7 +104,7 @@ impl Desk {
         });
         let Some(reason) = reason else { return News::new() };
         let news = self.change(id, |order| order.end_unsent(OrderStatus::Denied, reason, now));
-        self.forget_old();
+        self.forget_old(id.ledger());
         news
     }
 

@@ -191,3 +191,52 @@ fn a_worker_that_is_stopped_takes_its_news_without_a_word() {
     assert_eq!(open(&bench), json!(0));
     bench.word(1);
 }
+
+/// What it cancels while it waits for what rests to be matched is as of the tick before. The venue is past that one already:
+/// the cancel acts on the tick that comes.
+#[test]
+fn what_is_sent_while_a_tick_is_matched_acts_on_that_tick() {
+    let mut bench = Bench::start();
+    let matching = |bench: &Bench| bench.awaited()["round"] == json!(0);
+    while !matching(&bench) {
+        for order in bench.commands("Create") {
+            let update = json!({"clientOrderId": order["clientOrderId"], "status": "Accepted", "reason": "",
+                "cumulativeQuantity": "0", "time": order["time"]});
+            bench.account.publish(
+                bench.account.strategy.inbox().clone(),
+                &Inbox::OrderUpdate(serde_json::from_value(update).unwrap()),
+            );
+        }
+        let round = bench.awaited()["round"].as_u64().unwrap();
+        bench.word(round.try_into().unwrap());
+    }
+    let tick = bench.awaited()["tick"].clone();
+    let cancels = bench.commands("Cancel").len();
+    bench.account.want(DesiredState::Stopped);
+    bench.step();
+    bench.step();
+    assert!(bench.commands("Cancel").len() > cancels);
+    bench.word(0);
+    let advances = bench.commands("Advance");
+    let last = advances.last().unwrap();
+    assert_eq!((&last["tick"], &last["round"]), (&tick, &json!(1)), "{advances:?}");
+}
+
+/// As where the tick on which they arrive is gone from its stream: the word tells nothing of them.
+#[test]
+fn orders_of_which_nothing_is_told_when_they_arrive_are_asked_for_on_each_tick_until_something_is() {
+    let mut bench = Bench::of(Account::quoting(SEED, 1_500));
+    bench.step();
+    assert!(!bench.commands("Create").is_empty());
+    // Nothing new is sent that would be waited for.
+    bench.account.want(DesiredState::Paused);
+    bench.step();
+    let mut positions = Vec::new();
+    for _ in 0..10 {
+        let round = bench.awaited()["round"].as_u64().unwrap();
+        positions.push(bench.position().unwrap().as_u64().unwrap());
+        bench.word(round.try_into().unwrap());
+    }
+    let steps: Vec<_> = positions.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(steps[steps.len() - 4..], [1; 4], "{positions:?}");
+}

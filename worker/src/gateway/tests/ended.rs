@@ -1,0 +1,101 @@
+//! Which orders that have ended the desk still knows.
+
+use std::collections::BTreeMap;
+
+use engine::client_order_id::ClientOrderId;
+use engine::fees::Fees;
+use engine::messages::OrderStatus;
+use engine::time::Timestamp;
+use serde_json::json;
+use venue::{Outcome, VenueReport};
+
+use super::super::desk::{Desk, Verdict};
+use super::desk::open;
+use super::{cancel, command};
+use crds::roles::GatewayDesired;
+
+fn id(ledger: &str, sequence: u64) -> ClientOrderId {
+    ClientOrderId::new(ledger.parse().unwrap(), sequence)
+}
+
+fn at(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millis(milliseconds)
+}
+
+struct Bench {
+    desk: Desk,
+    fields: BTreeMap<String, String>,
+}
+
+impl Bench {
+    fn order(&mut self, ledger: &str, sequence: u64) {
+        let time = i64::try_from(sequence).unwrap();
+        let command = command(ledger, sequence, time, &json!({"quantity": "0.001"}));
+        assert_eq!(self.desk.judge(&command, at(0)), Verdict::Send);
+    }
+
+    fn end(&mut self, ledger: &str, sequence: u64) {
+        self.order(ledger, sequence);
+        self.desk.settle(&id(ledger, sequence), &Outcome::Refused("Full".into()), at(0));
+    }
+
+    /// As its record gives it.
+    fn restart(&mut self, register: &GatewayDesired) {
+        let changes = self.desk.take_changes();
+        self.fields.extend(changes.set);
+        for name in &changes.delete {
+            self.fields.remove(name);
+        }
+        let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        self.desk = Desk::restore(&Fees::default(), fields).unwrap();
+        let _ = self.desk.register(register);
+    }
+
+    fn known(&self, ledger: &str) -> usize {
+        (1..=400).filter(|sequence| self.desk.order(&id(ledger, *sequence)).is_some()).count()
+    }
+}
+
+/// A strategy that has not heard of an order's end may cancel it still: whatever others do meanwhile, it is told of the end
+/// again, and not that nobody knows the order.
+#[test]
+fn what_has_ended_is_remembered_for_each_ledger_and_by_its_end() {
+    let both = ["abc", "xyz"]
+        .map(|ledger| json!({"strategy": "grid", "ledger": ledger, "capital": {"USDT": 3000, "BNB": 5}}))
+        .to_vec();
+    let both: GatewayDesired = serde_json::from_value(json!({"books": both})).unwrap();
+    let mut bench = Bench { desk: Desk::default(), fields: BTreeMap::new() };
+    open(&mut bench.desk, &both);
+    // It was ordered first, and ends last.
+    bench.order("abc", 1);
+    for sequence in 2..=257 {
+        bench.end("abc", sequence);
+    }
+    bench.desk.hear(&VenueReport {
+        client_order_id: id("abc", 1),
+        venue_order_id: "1".into(),
+        status: OrderStatus::Canceled,
+        reason: String::new(),
+        cumulative_quantity: "0".parse().unwrap(),
+        trades: Vec::new(),
+        matched: None,
+        time: at(300),
+    });
+    for sequence in 1..=300 {
+        bench.end("xyz", sequence);
+    }
+    bench.restart(&both);
+    bench.end("abc", 258);
+    bench.end("xyz", 301);
+    let late = bench.desk.judge(&cancel("abc", 1, 400), at(400));
+    assert!(matches!(&late, Verdict::Repeat(news) if news[0].status == OrderStatus::Canceled), "{late:?}");
+    // What has ended of a ledger that is gone is forgotten first, also after a restart.
+    let mut one = both;
+    one.books.retain(|book| book.ledger.as_str() == "abc");
+    let _ = bench.desk.register(&one);
+    bench.restart(&one);
+    for sequence in 259..=400 {
+        bench.end("abc", sequence);
+    }
+    assert_eq!((bench.known("abc"), bench.known("xyz")), (256, 0));
+}
