@@ -192,6 +192,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         worker.batch.touch();
         worker.push_advance();
         worker.let_owed_arrive();
+        worker.owes_what_the_release_before_sent();
         worker.store().await?;
         worker.tell_readiness();
         tracing::info!(version = worker.session.version(), "the strategy trades");

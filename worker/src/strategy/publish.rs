@@ -49,6 +49,11 @@ impl<B: Bus> Worker<'_, B> {
                     {
                         data.take(tick);
                     }
+                    if !self.pending.is_empty() {
+                        // What was told ahead may be of this very tick.
+                        self.apply_pending();
+                        self.let_owed_arrive();
+                    }
                 }
                 Err(problem) => {
                     self.tick_cursor = entry.id;
