@@ -89,6 +89,12 @@ impl<B: Bus> Worker<'_, B> {
                     tracing::warn!(order = %update.client_order_id, "news of another ledger; it is left out");
                     (waiting.sub_account, waiting.repeat) = (None, None);
                 }
+                // No order has this number: it is an Advance that did not read.
+                Inbox::OrderUpdate(update) if update.client_order_id.sequence() == 0 => {
+                    self.gateway_is_older = self.barrier.waits_for().is_some();
+                    self.tell_readiness();
+                    (waiting.sub_account, waiting.repeat) = (None, None);
+                }
                 Inbox::OrderUpdate(update) => {
                     self.doubt.heard_of(&update.client_order_id);
                     waiting.news = News::Order(update);

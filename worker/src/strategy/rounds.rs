@@ -54,6 +54,9 @@ impl<B: Bus> Worker<'_, B> {
         let round = self.barrier.waits_for().map(|advance| advance.round);
         self.barrier.answered();
         self.batch.touch();
+        if std::mem::take(&mut self.gateway_is_older) {
+            self.tell_readiness();
+        }
         // Of round 0 the tick itself comes next.
         if round.is_some_and(|round| round > 0) {
             self.let_owed_arrive();

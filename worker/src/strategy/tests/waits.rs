@@ -173,3 +173,24 @@ fn a_worker_that_is_stopped_takes_its_news_without_a_word() {
     assert_eq!(open(&bench), json!(0));
     bench.word(1);
 }
+
+/// A gateway of the release before denies what it does not read, by the order that it names.
+#[test]
+fn it_says_that_its_gateway_is_older_until_there_is_one_that_gives_its_word() {
+    let mut bench = Bench::start();
+    let (position, awaited) = (bench.position(), bench.awaited());
+    assert_eq!(bench.worker.health.readiness(), (true, "ready".to_owned()));
+    let denial = json!({"kind": "OrderUpdate", "clientOrderId": bench.commands("Advance")[0]["clientOrderId"],
+        "status": "Denied", "reason": "CommandUnreadable", "cumulativeQuantity": "0", "time": 0,
+        "subAccount": {"BNB": "1", "USDT": "1"}});
+    for _ in 0..2 {
+        bench.account.publish(bench.account.strategy.inbox().clone(), &denial);
+        bench.step();
+        let (is_ready, text) = bench.worker.health.readiness();
+        assert!(!is_ready && text.starts_with("GatewayOlder: "), "{text}");
+    }
+    assert_eq!((bench.position(), bench.awaited()), (position.clone(), awaited));
+    bench.word(1);
+    assert_eq!(bench.worker.health.readiness(), (true, "ready".to_owned()));
+    assert_ne!(bench.position(), position, "it goes on");
+}
