@@ -36,7 +36,8 @@ impl<B: Bus> Worker<'_, B> {
         let (mut ahead, mut read, mut passed) = (std::mem::take(&mut self.ahead), 0, 0);
         let mut data = self.data.take().map(Standing::Own);
         for entry in &ahead {
-            if !self.may_take_ticks() || self.barrier.lacks_news(self.engine.open_orders()) {
+            let lacks_news = !self.is_told_ahead() && self.barrier.lacks_news(self.engine.open_orders());
+            if lacks_news || !self.may_take_ticks() {
                 break;
             }
             match entry.lend::<LinedTick>() {

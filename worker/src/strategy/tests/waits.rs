@@ -208,7 +208,30 @@ fn it_says_that_its_gateway_is_older_until_there_is_one_that_gives_its_word() {
         assert!(!is_ready && text.starts_with("GatewayOlder: "), "{text}");
     }
     assert_eq!((bench.position(), bench.awaited()), (position.clone(), awaited));
+    bench.tell_of_all("Rejected");
     bench.word(1);
     assert_eq!(bench.worker.health.readiness(), (true, "ready".to_owned()));
     assert_ne!(bench.position(), position, "it goes on");
+}
+
+/// A gateway of the release before has followed ticks by itself, and the one after it gives the word.
+#[test]
+fn what_was_told_ahead_of_a_word_waits_for_its_tick_and_holds_none_before_it() {
+    let mut bench = Bench::start();
+    let taken = bench.position().and_then(|position| position.as_u64()).unwrap();
+    let told =
+        |bench: &Bench| bench.account.field(&bench.account.strategy, REPORT).unwrap()["orders"]["expired"].clone();
+    let ids: Vec<Value> = bench.commands("Create").iter().map(|command| command["clientOrderId"].clone()).collect();
+    for id in &ids {
+        let update = json!({"kind": "OrderUpdate", "clientOrderId": id, "status": "Expired", "reason": "NoSize",
+            "cumulativeQuantity": "0", "matched": taken + 1, "time": 0});
+        bench.account.publish(bench.account.strategy.inbox().clone(), &update);
+    }
+    bench.step();
+    assert_eq!(told(&bench), 0);
+    bench.word(1);
+    let position = bench.position().and_then(|position| position.as_u64());
+    assert_eq!((position, told(&bench)), (Some(taken + 1), json!(0)), "what may arrive on that tick is waited for");
+    bench.word(1);
+    assert_eq!(told(&bench), ids.len());
 }
