@@ -151,6 +151,16 @@ impl Health {
         });
     }
 
+    /// Whether the role is ready, and what it says of that.
+    pub fn readiness(&self) -> (bool, String) {
+        let status = self.status();
+        match status.problem() {
+            Some((reason, message)) => (false, format!("{reason}: {message}")),
+            None if status.remark.is_empty() => (true, "ready".to_owned()),
+            None => (true, format!("ready; {}", status.remark)),
+        }
+    }
+
     /// Says something of a role that is ready; nothing more with an empty text.
     pub fn remark(&self, remark: &str) {
         self.change(|status| remark.clone_into(&mut status.remark));
@@ -246,12 +256,8 @@ pub async fn serve(listener: TcpListener, health: Health) -> Infallible {
 }
 
 async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
-    let status = health.status().clone();
-    match status.problem() {
-        Some((reason, message)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}: {message}\n")),
-        None if status.remark.is_empty() => (StatusCode::OK, "ready\n".to_owned()),
-        None => (StatusCode::OK, format!("ready; {}\n", status.remark)),
-    }
+    let (is_ready, text) = health.readiness();
+    (if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, format!("{text}\n"))
 }
 
 async fn metrics(State(health): State<Health>) -> (StatusCode, String) {

@@ -74,6 +74,8 @@ pub(crate) struct Worker<'a, B> {
     doubt: Doubt,
     /// Why the register is not followed.
     register_problem: Option<String>,
+    /// The gateway does not read what says as of which tick orders are to be matched.
+    gateway_is_older: bool,
 }
 
 /// Runs until asked to stop. Every line it logs carries strategy, epoch and cursor.
@@ -186,12 +188,14 @@ impl<'a, B: Bus> Worker<'a, B> {
             batch: Batch::default(),
             doubt: Doubt::default(),
             register_problem: None,
+            gateway_is_older: false,
         };
         worker.follow_register().await?;
         worker.batch.set.push((MADE.to_owned(), made));
         worker.batch.touch();
         worker.push_advance();
         worker.let_owed_arrive();
+        worker.owes_what_the_release_before_sent();
         worker.store().await?;
         worker.tell_readiness();
         tracing::info!(version = worker.session.version(), "the strategy trades");

@@ -64,11 +64,12 @@ const NO_REASONS: [&str; 36] = [
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
-const READINESS: [(&str, &str); 9] = [
+const READINESS: [(&str, &str); 10] = [
     ("Starting", "worker/src/admin.rs"),
     ("StoreUnfit", "worker/src/admin.rs"),
     ("InboxBusy", "worker/src/gateway/mod.rs"),
     ("CommandsBusy", "worker/src/strategy/doubt.rs"),
+    ("GatewayOlder", "worker/src/strategy/doubt.rs"),
     ("RecordConflict", "worker/src/session.rs"),
     ("PoisonInbox", "worker/src/strategy/inbox.rs"),
     ("AccountMismatch", "worker/src/strategy/doubt.rs"),

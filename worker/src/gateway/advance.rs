@@ -25,6 +25,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         let cause = self.tick_of(command).await?;
         let Place::Simulated(simulated) = &mut self.place else { return Ok(()) };
         let id = &command.client_order_id;
+        self.unasked.waits(id.ledger(), &command.strategy);
         let exchange = simulated.at(id.ledger());
         let news = match (cause, verdict) {
             (Some(tick), _) => self.desk.hand_over(exchange, command, &tick),
@@ -39,6 +40,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
     /// Matches a ledger's orders as of a round of a tick, and tells so. What was answered is not done again.
     pub(super) async fn advance(&mut self, command: &OrderCommand, round: u32) -> Result<(), Stop> {
         let (strategy, ledger) = (&command.strategy, command.client_order_id.ledger());
+        self.unasked.asked(ledger);
         let Some(id) = caused_by(command) else {
             tracing::error!(strategy, %ledger, tick = ?command.tick, "an Advance names no tick; it is left out");
             return Ok(());

@@ -17,6 +17,7 @@ mod simulated;
 #[cfg(test)]
 mod tests;
 mod ticks;
+mod unasked;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -41,6 +42,7 @@ use place::{Nowhere, Place};
 use simulated::Simulated;
 pub(crate) use simulated::resting_fills;
 use ticks::Ticks;
+use unasked::Unasked;
 
 /// Commands at most in one read.
 const ENTRIES_MAX: usize = 256;
@@ -64,6 +66,8 @@ struct Gateway<B, V> {
     unknown: BTreeSet<LedgerId>,
     /// Why the register is not followed.
     register_problem: Option<String>,
+    /// Whose orders wait for an Advance, and since when.
+    unasked: Unasked,
     /// A command waits for the first register that reads.
     awaits_register: bool,
     started: bool,
@@ -123,11 +127,13 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             messages: Vec::new(),
             unknown: BTreeSet::new(),
             register_problem: None,
+            unasked: Unasked::default(),
             awaits_register: false,
             started: false,
             dirty: true,
         };
         gateway.follow_books().await?;
+        gateway.expect_advances();
         if gateway.is_elsewhere() {
             let now = gateway.now().await?;
             let news = gateway.desk.doubt_sending(now);
@@ -168,6 +174,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             if self.dirty {
                 self.store().await?;
             }
+            self.tell_older_workers().await?;
         }
         Ok(())
     }
@@ -218,6 +225,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
                 let unopened = self.desk.without_book(&desired);
                 self.open_books(&unopened).await?;
                 for ledger in self.desk.register(&desired) {
+                    self.unasked.asked(&ledger);
                     if let Place::Simulated(simulated) = &mut self.place {
                         simulated.forget(&ledger);
                     }

@@ -105,6 +105,11 @@ impl Simulated {
         !self.exchanges.contains_key(ledger) || self.advanced.get(ledger).is_some_and(|advanced| *advanced >= asked)
     }
 
+    /// Whether the worker of a ledger has ever said as of which tick its orders are to be matched.
+    pub fn was_asked(&self, ledger: &LedgerId) -> bool {
+        self.advanced.contains_key(ledger)
+    }
+
     /// A ledger's exchange has answered as of this round.
     pub fn answered(&mut self, ledger: &LedgerId, asked: Advanced) {
         self.advanced.insert(ledger.clone(), asked);

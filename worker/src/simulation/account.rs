@@ -36,6 +36,7 @@ pub(crate) struct Role {
     future: Pin<Box<dyn Future<Output = Result<(), Stop>>>>,
     /// Without it the role would take itself for asked to stop.
     alive: watch::Sender<bool>,
+    pub health: Health,
     pub epoch: u64,
     /// Starts its successor.
     start: fn(&Account, u64) -> Self,
@@ -267,32 +268,36 @@ impl Account {
 
     pub fn start_gateway(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("gateway", &self.gateway_ledger, epoch);
+        let health = runtime.health.clone();
         let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
         let exchange = self.exchange.clone();
         let future = Box::pin(async move { gateway::run_with(runtime, &spec, || exchange.clone()).await });
-        Role { future, alive, epoch, start: Self::start_gateway }
+        Role { future, alive, health, epoch, start: Self::start_gateway }
     }
 
     /// The gateway of the paper venue, which keeps its orders in the gateway's record.
     pub fn start_paper_gateway(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("gateway", &self.gateway_ledger, epoch);
+        let health = runtime.health.clone();
         let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
-        Role { future: Box::pin(gateway::run(runtime, spec)), alive, epoch, start: Self::start_paper_gateway }
+        Role { future: Box::pin(gateway::run(runtime, spec)), alive, health, epoch, start: Self::start_paper_gateway }
     }
 
     /// The worker at the scripted exchange, which keeps its orders itself.
     pub fn start_worker(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("strategy", &self.ledger, epoch);
+        let health = runtime.health.clone();
         let place = strategy::Place::Elsewhere;
         let future = Box::pin(strategy::run_at(place, runtime, self.spec.clone(), self.registry.clone()));
-        Role { future, alive, epoch, start: Self::start_worker }
+        Role { future, alive, health, epoch, start: Self::start_worker }
     }
 
     /// The worker at the simulated venue.
     pub fn start_paper_worker(&self, epoch: u64) -> Role {
         let (alive, runtime) = self.runtime("strategy", &self.ledger, epoch);
+        let health = runtime.health.clone();
         let future = Box::pin(strategy::run(runtime, self.spec.clone(), self.registry.clone()));
-        Role { future, alive, epoch, start: Self::start_paper_worker }
+        Role { future, alive, health, epoch, start: Self::start_paper_worker }
     }
 }
 

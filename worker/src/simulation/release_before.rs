@@ -29,8 +29,12 @@ struct Resumed {
 
 impl Resumed {
     fn of(store: &str) -> Self {
+        Self::at(LATENCY_MS, store)
+    }
+
+    fn at(latency_ms: u32, store: &str) -> Self {
         let store: Value = serde_json::from_str(store).unwrap();
-        let account = Account::with_records(LATENCY_MS, |bus, owner| {
+        let account = Account::with_records(latency_ms, |bus, owner| {
             let role = if owner.name() == "gateway" { "gateway" } else { "strategy" };
             let record = record(&store["records"][role]);
             let ledger = record.ledger.clone();
@@ -170,6 +174,42 @@ fn news_that_stand_unread_are_booked_once_and_as_of_their_tick() {
     let trades: Vec<String> = recent.as_array().unwrap().iter().map(brief).collect();
     let expected = ["2023-11-14T22:13:32Z 604.20", "2023-11-14T22:13:28Z 598.70", "2023-11-14T22:13:24Z 607.50"];
     assert_eq!(trades, expected);
+}
+
+/// Without a latency a command acts on the tick that caused it, which the worker has taken; no later one will do.
+#[test]
+fn a_command_that_stands_unread_trades_on_the_tick_that_caused_it() {
+    let mut resumed = Resumed::at(0, include_str!("release_before/create_unread.json"));
+    // What the inbox may hold is waited for first.
+    for _ in 0..8 {
+        resumed.step();
+    }
+    assert_eq!(resumed.trades(), [(2, 6, "599.00".to_owned())], "no tick has come");
+    resumed.ticks(&[59_880]);
+    assert_eq!(resumed.trades().len(), 1);
+    resumed.is_settled();
+}
+
+/// That release's gateway follows ticks by itself: here it had come to tick 11, and its worker to tick 7. Were the order's end
+/// known before tick 11, the turn on tick 10 would make another one.
+#[test]
+fn what_is_told_ahead_is_booked_once_its_tick_is_taken() {
+    let store = include_str!("release_before/fill_unread.json");
+    let [matched, sequence] = [r#"\"matched\":"#, r#"\"tickSequence\":"#];
+    assert!([matched, sequence].iter().all(|name| store.contains(&format!("{name}8"))));
+    let store = store.replace(&format!("{matched}8"), &format!("{matched}11"));
+    let mut resumed = Resumed::of(&store.replace(&format!("{sequence}8"), &format!("{sequence}11")));
+    let open = |resumed: &Resumed| resumed.report()["orders"]["open"].clone();
+    resumed.step();
+    for cents in [61_500, 61_000] {
+        resumed.ticks(&[cents]);
+        assert_eq!(open(&resumed), 1, "at {cents}");
+    }
+    resumed.ticks(&[59_870]);
+    assert_eq!((open(&resumed), &resumed.report()["orders"]["filled"]), (json!(0), &json!(2)));
+    resumed.ticks(&[59_870, 59_870]);
+    assert_eq!(resumed.trades(), [], "it is not told to outsiders once more, and nothing else has traded");
+    resumed.is_settled();
 }
 
 /// The order that waits is to be cancelled: it has traded whole before, or never will.

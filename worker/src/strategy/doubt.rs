@@ -22,6 +22,10 @@ pub(super) const MISMATCH_MESSAGE: &str = "the account holds something else than
      trades were told again: nothing more is traded. Compare order.fill with the status; then delete the strategy and make \
      it anew";
 
+/// Why a strategy waits for a gateway that runs, and what to do.
+const GATEWAY_OLDER: &str = "the account's gateway is of an older release: it does not read as of which tick orders are to be \
+     matched, so this strategy waits. Run its pod with the image of this one; it then goes on by itself within 30 s";
+
 /// What is known of lost news.
 #[derive(Debug, Default)]
 pub(super) struct Doubt {
@@ -157,6 +161,8 @@ impl<B: Bus> Worker<'_, B> {
             health.not_ready(MISMATCH, MISMATCH_MESSAGE);
         } else if let Some(problem) = &self.register_problem {
             health.not_ready("RegisterUnreadable", problem);
+        } else if self.gateway_is_older {
+            health.not_ready("GatewayOlder", GATEWAY_OLDER);
         } else if self.waits_for_room {
             health.not_ready("CommandsBusy", "the gateway does not take commands; does its pod run?");
         } else {

@@ -89,6 +89,12 @@ impl<B: Bus> Worker<'_, B> {
                     tracing::warn!(order = %update.client_order_id, "news of another ledger; it is left out");
                     (waiting.sub_account, waiting.repeat) = (None, None);
                 }
+                // No order has this number: it is an Advance that did not read.
+                Inbox::OrderUpdate(update) if update.client_order_id.sequence() == 0 => {
+                    self.gateway_is_older = self.barrier.waits_for().is_some();
+                    self.tell_readiness();
+                    (waiting.sub_account, waiting.repeat) = (None, None);
+                }
                 Inbox::OrderUpdate(update) => {
                     self.doubt.heard_of(&update.client_order_id);
                     waiting.news = News::Order(update);
@@ -118,26 +124,75 @@ impl<B: Bus> Worker<'_, B> {
             let may_go_on = self.barrier.waits_for().is_none() || self.engine.desired() == DesiredState::Stopped;
             let count = up_to_word.or_else(|| may_go_on.then_some(self.pending.0.len()));
             let Some(count) = count.filter(|count| *count > 0) else { return };
-            if let Some(advance) = &awaited
-                && advance.round > 0
-            {
+            let round = awaited.as_ref().map(|advance| advance.round);
+            if let Some(round) = round.filter(|round| *round > 0) {
                 // What its news sends acts in the next one.
-                self.engine.begin_round(advance.round.saturating_add(1));
+                self.engine.begin_round(round.saturating_add(1));
             }
-            for waiting in self.pending.0.drain(..count).collect::<Vec<_>>() {
-                self.take_news(waiting);
-                if self.poison.is_some() {
-                    return;
-                }
+            let has_taken = self.take_first(count, round);
+            if self.poison.is_some() {
+                return;
             }
             if awaited.is_some() {
                 self.word_has_come();
+            } else if !has_taken {
+                return;
             }
         }
     }
 
-    fn take_news(&mut self, waiting: Waiting) {
-        match waiting.news {
+    /// Takes the first entries, but for what is of a later tick: that, and what stands behind it, is consumed in its turn.
+    /// Up to a word what stands behind it is applied nevertheless. Gives whether any was taken.
+    fn take_first(&mut self, count: usize, round: Option<u32>) -> bool {
+        let (mut kept, mut has_taken) = (VecDeque::new(), false);
+        for mut waiting in self.pending.0.drain(..count).collect::<Vec<_>>() {
+            let is_later = self.is_of_a_later_tick(&waiting, round);
+            if is_later || (round.is_none() && !kept.is_empty()) {
+                kept.push_back(waiting);
+                continue;
+            }
+            has_taken = true;
+            if !kept.is_empty() {
+                // The sub-account holds what is told before it already.
+                waiting.sub_account = None;
+            }
+            self.take_news(&mut waiting);
+            if self.poison.is_some() {
+                return has_taken;
+            }
+            if kept.is_empty() {
+                self.consumed(waiting.id);
+            } else {
+                kept.push_back(waiting);
+            }
+        }
+        kept.append(&mut self.pending.0);
+        self.pending.0 = kept;
+        has_taken
+    }
+
+    /// Whether the gateway of the release before has matched an order further than this worker has come: it follows ticks by
+    /// itself. What it tells is booked once that tick is taken, as that release's worker does.
+    fn is_of_a_later_tick(&self, waiting: &Waiting, round: Option<u32>) -> bool {
+        let (News::Order(update), Some(taken)) = (&waiting.news, self.engine.last_sequence()) else { return false };
+        // Of round 0 this release tells before the tick is taken, but never of an order of the release before.
+        let is_of_that_release =
+            || self.engine.open_order(&update.client_order_id).is_some_and(|order| order.cause.is_none());
+        self.barrier.is_simulated()
+            && update.matched.is_some_and(|matched| matched > taken)
+            && (round != Some(0) || is_of_that_release())
+            && self.engine.desired() != DesiredState::Stopped
+            && self.follows_ticks()
+            && !self.engine.data_ended()
+    }
+
+    /// Whether what was told already is of a tick that is not taken yet: up to there nothing else can trade.
+    pub(super) fn is_told_ahead(&self) -> bool {
+        self.pending.0.front().is_some_and(|waiting| self.is_of_a_later_tick(waiting, None))
+    }
+
+    fn take_news(&mut self, waiting: &mut Waiting) {
+        match std::mem::replace(&mut waiting.news, News::Done) {
             News::Order(update) => {
                 if let Err(problem) = self.apply(*update, waiting.repeat) {
                     self.poison = Some((waiting.id, problem));
@@ -146,10 +201,9 @@ impl<B: Bus> Worker<'_, B> {
             }
             News::Word { .. } | News::Done => {}
         }
-        if let Some(sub_account) = &waiting.sub_account {
-            self.compare(sub_account);
+        if let Some(sub_account) = waiting.sub_account.take() {
+            self.compare(&sub_account);
         }
-        self.consumed(waiting.id);
     }
 
     /// `Err`: it tells of a trade that cannot be booked, for this reason.

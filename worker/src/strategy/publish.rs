@@ -36,7 +36,8 @@ impl<B: Bus> Worker<'_, B> {
         let (mut ahead, mut read, mut passed) = (std::mem::take(&mut self.ahead), 0, 0);
         let mut data = self.data.take().map(Standing::Own);
         for entry in &ahead {
-            if !self.may_take_ticks() || self.barrier.lacks_news(self.engine.open_orders()) {
+            let lacks_news = !self.is_told_ahead() && self.barrier.lacks_news(self.engine.open_orders());
+            if lacks_news || !self.may_take_ticks() {
                 break;
             }
             match entry.lend::<LinedTick>() {
@@ -48,6 +49,11 @@ impl<B: Bus> Worker<'_, B> {
                         && let Some(data) = &mut data
                     {
                         data.take(tick);
+                    }
+                    if !self.pending.is_empty() {
+                        // What was told ahead may be of this very tick.
+                        self.apply_pending();
+                        self.let_owed_arrive();
                     }
                 }
                 Err(problem) => {

@@ -16,7 +16,7 @@ impl<B: Bus> Worker<'_, B> {
     /// What rests is held against a tick before the tick is taken: whether that is to be waited for first.
     pub(super) fn must_match(&mut self, id: StreamId, tick: &Tick) -> bool {
         let is_next = self.engine.last_sequence().is_some_and(|last| last < tick.sequence);
-        let waits = is_next && self.barrier.matches(id, tick, self.engine.open_orders());
+        let waits = is_next && !self.is_told_ahead() && self.barrier.matches(id, tick, self.engine.open_orders());
         if waits {
             self.advance(id, tick.event_time(), 0);
         }
@@ -25,7 +25,7 @@ impl<B: Bus> Worker<'_, B> {
 
     /// A tick was taken: what was sent on it, and what arrives on it, acts before the next one is taken.
     pub(super) fn let_arrive(&mut self, id: StreamId, tick: &Tick) {
-        if self.barrier.arrives(tick, self.engine.open_orders()) {
+        if !self.is_told_ahead() && self.barrier.arrives(tick, self.engine.open_orders()) {
             self.advance(id, tick.event_time(), self.barrier.next_round(id));
         }
     }
@@ -36,9 +36,18 @@ impl<B: Bus> Worker<'_, B> {
         if self.barrier.owes()
             && self.barrier.waits_for().is_none()
             && !self.barrier.is_past(self.tick_cursor)
+            && !self.is_told_ahead()
             && let Some(time) = self.engine.last_tick().map(Tick::event_time)
         {
             self.advance(self.tick_cursor, time, self.barrier.next_round(self.tick_cursor));
+        }
+    }
+
+    /// Orders that do not say when they arrive were sent, at the latest, on the last tick, and may arrive on it. Not before
+    /// the inbox was read: their end may have been told already.
+    pub(super) fn owes_what_the_release_before_sent(&mut self) {
+        if self.stored.is_none() && self.engine.open_orders().any(|order| order.cause.is_none()) {
+            self.barrier.command_sent();
         }
     }
 
@@ -47,6 +56,9 @@ impl<B: Bus> Worker<'_, B> {
         let round = self.barrier.waits_for().map(|advance| advance.round);
         self.barrier.answered();
         self.batch.touch();
+        if std::mem::take(&mut self.gateway_is_older) {
+            self.tell_readiness();
+        }
         // Of round 0 the tick itself comes next.
         if round.is_some_and(|round| round > 0) {
             self.let_owed_arrive();

@@ -362,3 +362,26 @@ fn orders_that_waited_in_a_record_of_the_release_before_are_on_their_way() {
         assert!(error.starts_with("field venue: "), "{error}");
     }
 }
+
+/// A worker of the release before sends orders and no Advance: its gateway followed ticks by itself.
+#[test]
+fn a_worker_that_never_asks_is_named_until_it_does() {
+    let mut bench = Bench::start(0, &[60_000, 60_100]);
+    let told = |bench: &Bench| bench.gateway.health.readiness();
+    bench.buy(1, 0, "610.00");
+    bench.run();
+    assert_eq!(told(&bench), (true, "ready".to_owned()), "not at once");
+    for epoch in [1, 2] {
+        if epoch > 1 {
+            bench.gateway = bench.account.start_paper_gateway(epoch);
+        }
+        for _ in 0..6 {
+            bench.run();
+        }
+        let (is_ready, text) = told(&bench);
+        assert!(is_ready && text.starts_with("ready; orders of grid wait: "), "{text}");
+    }
+    bench.advance(0, 1);
+    assert_eq!(told(&bench), (true, "ready".to_owned()));
+    bench.is_told(&["1 Filled 0.5 @ 600.00", "word 0.1"]);
+}

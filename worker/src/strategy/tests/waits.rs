@@ -231,6 +231,7 @@ fn orders_of_which_nothing_is_told_when_they_arrive_are_asked_for_on_each_tick_u
     // Nothing new is sent that would be waited for.
     bench.account.want(DesiredState::Paused);
     bench.step();
+    bench.tell_of_all("Sent");
     let mut positions = Vec::new();
     for _ in 0..10 {
         let round = bench.awaited()["round"].as_u64().unwrap();
@@ -239,4 +240,48 @@ fn orders_of_which_nothing_is_told_when_they_arrive_are_asked_for_on_each_tick_u
     }
     let steps: Vec<_> = positions.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(steps[steps.len() - 4..], [1; 4], "{positions:?}");
+}
+
+/// A gateway of the release before denies what it does not read, by the order that it names.
+#[test]
+fn it_says_that_its_gateway_is_older_until_there_is_one_that_gives_its_word() {
+    let mut bench = Bench::start();
+    let (position, awaited) = (bench.position(), bench.awaited());
+    assert_eq!(bench.worker.health.readiness(), (true, "ready".to_owned()));
+    let denial = json!({"kind": "OrderUpdate", "clientOrderId": bench.commands("Advance")[0]["clientOrderId"],
+        "status": "Denied", "reason": "CommandUnreadable", "cumulativeQuantity": "0", "time": 0,
+        "subAccount": {"BNB": "1", "USDT": "1"}});
+    for _ in 0..2 {
+        bench.account.publish(bench.account.strategy.inbox().clone(), &denial);
+        bench.step();
+        let (is_ready, text) = bench.worker.health.readiness();
+        assert!(!is_ready && text.starts_with("GatewayOlder: "), "{text}");
+    }
+    assert_eq!((bench.position(), bench.awaited()), (position.clone(), awaited));
+    bench.tell_of_all("Rejected");
+    bench.word(1);
+    assert_eq!(bench.worker.health.readiness(), (true, "ready".to_owned()));
+    assert_ne!(bench.position(), position, "it goes on");
+}
+
+/// A gateway of the release before has followed ticks by itself, and the one after it gives the word.
+#[test]
+fn what_was_told_ahead_of_a_word_waits_for_its_tick_and_holds_none_before_it() {
+    let mut bench = Bench::start();
+    let taken = bench.position().and_then(|position| position.as_u64()).unwrap();
+    let told =
+        |bench: &Bench| bench.account.field(&bench.account.strategy, REPORT).unwrap()["orders"]["expired"].clone();
+    let ids: Vec<Value> = bench.commands("Create").iter().map(|command| command["clientOrderId"].clone()).collect();
+    for id in &ids {
+        let update = json!({"kind": "OrderUpdate", "clientOrderId": id, "status": "Expired", "reason": "NoSize",
+            "cumulativeQuantity": "0", "matched": taken + 1, "time": 0});
+        bench.account.publish(bench.account.strategy.inbox().clone(), &update);
+    }
+    bench.step();
+    assert_eq!(told(&bench), 0);
+    bench.word(1);
+    let position = bench.position().and_then(|position| position.as_u64());
+    assert_eq!((position, told(&bench)), (Some(taken + 1), json!(0)), "what may arrive on that tick is waited for");
+    bench.word(1);
+    assert_eq!(told(&bench), ids.len());
 }
