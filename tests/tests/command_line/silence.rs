@@ -90,8 +90,8 @@ fn what_an_order_could_trade_in_part_is_told() {
 fn an_order_that_the_end_of_the_data_overtook_is_told() {
     let folder = Folder::of(&with(MANIFEST, "latencyMs: 0", "latencyMs: 60000"), &prices("600 606 620 612"));
     let said = told(&folder, "run grid.yaml");
-    let line = "  1 order still open at the end\n";
-    assert!(said.contains(line) && !said.contains("no trade"), "{said}");
+    let line = "Sell 0.99 limit 612.00 has expired: the data ended before it arrived (MarketDataEnded).\n";
+    assert!(said.contains("  1 order expired") && said.contains(line) && !said.contains("no trade"), "{said}");
 }
 
 /// Why there was no trade, where not even an order was wanted; by strategy where there are several.

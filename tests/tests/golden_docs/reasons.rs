@@ -24,15 +24,15 @@ const PRODUCT: [&str; 7] = [
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes and
 /// of orders, schemas.
-const NO_REASONS: [&str; 37] = [
+const NO_REASONS: [&str; 36] = [
     "Accepted",
     "AlreadyExists",
     "Always",
+    "Bench",
     "Buy",
     "Committed",
     "Conflict",
     "ContainerCreating",
-    "Context",
     "Control",
     "ExactDecimal",
     "Failed",
@@ -44,7 +44,6 @@ const NO_REASONS: [&str; 37] = [
     "PartiallyFilled",
     "Pending",
     "PodInitializing",
-    "Quotes",
     "Ready",
     "Reconciles",
     "Reconciling",

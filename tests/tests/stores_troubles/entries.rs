@@ -34,13 +34,24 @@ fn ticks_are_skipped_and_kept() {
     assert_eq!(letters[0].data["raw"], "{\"symbol\":");
 }
 
-/// Runs without a gateway until the first order is asked for; its command.
+/// Runs without a gateway until the first order is asked for; its command, behind which stands the Advance of its tick.
 fn first_command(stage: &mut Stage) -> (String, Value) {
     stage.start_role("strategy");
     stage.start_role("feed");
     let stream = Stage::topic("order.command");
-    let entry = until("the first command", DEADLINE, || stage.store.entries(&stream).pop());
+    let entry = until("the first command", DEADLINE, || stage.store.entries(&stream).into_iter().next());
     (entry.id, entry.data)
+}
+
+/// Writes the stream of commands anew: in the place of the first this entry, then the Advance behind it.
+fn instead_of_the_command(stage: &mut Stage, version: &str, data: &str) {
+    let stream = Stage::topic("order.command");
+    let entries = stage.store.entries(&stream);
+    let [first, advance] = &entries[..] else { panic!("{entries:?}") };
+    assert_eq!(advance.data["command"], "Advance");
+    stage.store.ask(&["DEL", &stream]);
+    stage.store.ask(&["XADD", &stream, &first.id, "v", version, "data", data]);
+    stage.store.ask(&["XADD", &stream, &advance.id, "v", "1", "data", &advance.data.to_string()]);
 }
 
 #[test]
@@ -67,10 +78,8 @@ fn a_command_that_names_its_order_is_denied() {
 #[test]
 fn a_command_that_names_nothing_is_asked_for_again() {
     let mut stage = stage(1_500);
-    let (id, _) = first_command(&mut stage);
-    let stream = Stage::topic("order.command");
-    stage.store.ask(&["DEL", &stream]);
-    stage.store.ask(&["XADD", &stream, &id, "v", "1", "data", "{\"clientOrder"]);
+    first_command(&mut stage);
+    instead_of_the_command(&mut stage, "1", "{\"clientOrder");
     stage.start_role("gateway");
     stage.actor("gateway").process().says("a command does not read");
     stage.finish();
@@ -128,7 +137,7 @@ fn a_damaged_trade_can_be_written_anew() {
     first_command(&mut stage);
     stage.actor("strategy").process.take().unwrap().kill();
     stage.start_role("gateway");
-    let news = until("news of the first order", DEADLINE, || stage.store.entries(&inbox).pop());
+    let news = until("news of the first order", DEADLINE, || stage.store.entries(&inbox).into_iter().next());
     assert!(news.data["fill"].is_object(), "{news:?}");
     stage.store.alter(&inbox, 0, |news| *news = Value::from("damaged"));
     stage.start_role("strategy");
@@ -182,10 +191,9 @@ fn a_strategy_in_quarantine_gives_way_to_its_successor() {
 #[test]
 fn commands_of_others_leave_little_behind() {
     let mut stage = stage(3_000);
-    let (id, command) = first_command(&mut stage);
+    let (_, command) = first_command(&mut stage);
     let stream = Stage::topic("order.command");
-    stage.store.ask(&["DEL", &stream]);
-    stage.store.ask(&["XADD", &stream, &id, "v", "99", "data", &command.to_string()]);
+    instead_of_the_command(&mut stage, "99", &command.to_string());
     let mut other = command.clone();
     for (ledger, strategy) in [("2zzzzz", "stranger-1"), ("2zzzzy", "grid-1")] {
         other["strategy"] = strategy.into();
@@ -231,7 +239,7 @@ fn a_command_that_waits_is_not_published_again() {
     until("the strategy to look for its command", std::time::Duration::from_secs(50), || {
         stage.redis.cli(&["INFO", "commandstats"]).contains("cmdstat_xrange:").then_some(())
     });
-    assert_eq!(stage.store.ever_added(&stream), 1, "{id} waits");
+    assert_eq!(stage.store.ever_added(&stream), 2, "{id} waits, and the Advance behind it");
     assert!(!stage.logs_of("strategy-grid-1").contains("published again"));
     stage.start_role("gateway");
     stage.finish();

@@ -17,7 +17,7 @@ fn the_news_of_a_trade_is_told_again() {
     until("the first command", DEADLINE, || stage.store.entries(&commands).pop());
     stage.actor("strategy").process.take().unwrap().stop();
     stage.start_role("gateway");
-    let news = until("news of the first order", DEADLINE, || stage.store.entries(&inbox).pop());
+    let news = until("news of the first order", DEADLINE, || stage.store.entries(&inbox).into_iter().next());
     assert!(news.data["fill"].is_object(), "{news:?}");
     stage.store.ask(&["XDEL", &inbox, &news.id]);
     stage.start_role("strategy");

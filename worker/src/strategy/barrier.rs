@@ -54,6 +54,8 @@ struct Watch {
     due: Option<Timestamp>,
     /// An order of the release before is open, which does not say when it arrives.
     unknown: bool,
+    /// An order is open of which nothing was told yet.
+    untold: bool,
 }
 
 impl Watch {
@@ -76,6 +78,7 @@ impl Watch {
             | OrderState::Rejected
             | OrderState::Denied => return,
         };
+        self.untold |= order.state == OrderState::Committed && order.cause.is_some();
         match (order.cause, order.price, order.side) {
             (None, _, _) | (Some(_), None, _) => self.unknown = true,
             (Some(_), Some(_), _) if is_on_its_way => {}
@@ -144,6 +147,13 @@ impl Barrier {
     /// Whether commands went out of which the venue was not told yet that they may arrive.
     pub const fn owes(&self) -> bool {
         self.owed
+    }
+
+    /// Whether an order is neither admitted nor denied, though the venue's word on its tick has come: what was to tell of it
+    /// is lost, and no tick is taken before it is told again.
+    pub fn lacks_news<'a>(&mut self, orders: impl Iterator<Item = &'a Order>) -> bool {
+        let Some(venue) = self.venue else { return false };
+        self.watch.get_or_insert_with(|| Watch::of(orders, venue.latency_ms)).untold
     }
 
     /// Whether the venue stands at a tick after this one: what rests was held against the tick that comes, and what is sent
@@ -333,11 +343,23 @@ mod tests {
     }
 
     #[test]
+    fn an_order_of_which_nothing_is_told_holds_the_next_tick() {
+        for (state, holds) in [(OrderState::Committed, true), (OrderState::Sent, false), (OrderState::Accepted, false)]
+        {
+            let mut orders = [order(1, Side::Buy, "590", state)];
+            assert_eq!(barrier(0, "Through").lacks_news(orders.iter()), holds, "{state:?}");
+            // One of the release before waits for its tick.
+            orders[0].cause = None;
+            assert!(!barrier(0, "Through").lacks_news(orders.iter()));
+        }
+    }
+
+    #[test]
     fn at_a_venue_elsewhere_nothing_is_waited_for() {
         let orders = [order(1, Side::Buy, "590", OrderState::Sent), order(2, Side::Buy, "590", OrderState::Accepted)];
         let mut barrier = Barrier::default();
         barrier.command_sent();
-        assert!(!barrier.owes() && barrier.saved().is_none());
+        assert!(!barrier.owes() && barrier.saved().is_none() && !barrier.lacks_news(orders.iter()));
         assert!(
             !barrier.matches(id(2), &tick(2, "1"), orders.iter()) && !barrier.arrives(&tick(2, "1"), orders.iter())
         );

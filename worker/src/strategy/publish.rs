@@ -36,7 +36,7 @@ impl<B: Bus> Worker<'_, B> {
         let (mut ahead, mut read, mut passed) = (std::mem::take(&mut self.ahead), 0, 0);
         let mut data = self.data.take().map(Standing::Own);
         for entry in &ahead {
-            if !self.may_take_ticks() {
+            if !self.may_take_ticks() || self.barrier.lacks_news(self.engine.open_orders()) {
                 break;
             }
             match entry.lend::<LinedTick>() {
@@ -147,11 +147,11 @@ impl<B: Bus> Worker<'_, B> {
             return Ok(Vec::new());
         }
         let record = patiently(&runtime, || runtime.bus.record(&self.owner)).await?;
-        let mut unkept = Vec::new();
+        let (mut unkept, mut asks_again) = (Vec::new(), false);
         for id in orders.difference(&waiting) {
             if id.sequence() == 0 {
                 tracing::warn!("no word of the gateway; it is asked again");
-                self.push_advance();
+                asks_again = true;
                 continue;
             }
             let Some(data) = record.as_ref().and_then(|record| record.fields.get(&format!("{COMMAND}{id}"))) else {
@@ -161,6 +161,13 @@ impl<B: Bus> Worker<'_, B> {
             tracing::warn!(order = %id, "no news of the order; its command is published again");
             let again = Message::new(stream.clone(), OrderCommand::VERSION, data.clone());
             self.batch.messages.push(again.with_bound(COMMANDS.entries));
+            self.barrier.command_sent();
+            asks_again = true;
+        }
+        // Behind the commands, so that they arrive as of it.
+        if asks_again {
+            self.push_advance();
+            self.let_owed_arrive();
         }
         if !self.batch.messages.is_empty() {
             self.store().await?;

@@ -12,6 +12,9 @@ use crate::orders::Order;
 use crate::report::Decision;
 use crate::strategy::{DesiredState, OrderEvent, OrderNews, Outcome};
 
+/// Why an order ended that was on its way when the data ended.
+pub(super) const NEVER_ARRIVED: &str = "MarketDataEnded";
+
 /// How and why an order ended before all of it had traded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct End {

@@ -1,7 +1,7 @@
 //! News of orders: the books, the strategy, the counts. Money first, state second: a trade is booked once, also
 //! after its order's end, and what cannot be of the news then halts. And a human's wish to pause or stop.
 
-use super::news::{End, News};
+use super::news::{End, NEVER_ARRIVED, News};
 use super::turn::Turn;
 use super::{Effect, Engine};
 use crate::client_order_id::ClientOrderId;
@@ -217,6 +217,7 @@ impl Engine {
         let price = order.price.map_or_else(String::new, |price| format!(" limit {price}"));
         let traded = if order.filled.is_zero() { String::new() } else { format!(" after {} had traded", order.filled) };
         let why = match self.market_of(order) {
+            Some(_) if reason == NEVER_ARRIVED => format!(": the data ended before it arrived ({reason})"),
             Some(market) if status == OrderStatus::Expired => format!(": {market} ({reason})"),
             Some(_) | None if order.reason.is_empty() => String::new(),
             Some(_) | None => format!(": {reason}"),

@@ -1,7 +1,7 @@
 //! The newest closed orders, so that a trade that is told after an order's end is booked, and one that is told
-//! again is not. Bounded; saved in a short form, because it is saved with every commit.
+//! again is not. Bounded, and each in a short form: a record holds a field for each, and a commit writes those that are new.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -16,30 +16,35 @@ const ORDERS_MAX: usize = 64;
 /// How many trades of closed orders are remembered in all; the newest order keeps its own in any case.
 const TRADES_MAX: usize = 1_024;
 
-/// Closed orders, oldest first.
+/// Closed orders, oldest first, each with a number that counts all that were ever remembered.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ClosedOrders {
-    entries: VecDeque<Entry>,
-    /// How often they have changed since they were made or read.
-    changes: u64,
+    entries: VecDeque<(u64, Entry)>,
+    next: u64,
+    /// Numbers of those that are not in the record as they are here.
+    changed: BTreeSet<u64>,
+    /// Numbers of those that the record holds.
+    stored: BTreeSet<u64>,
 }
 
 impl Serialize for ClosedOrders {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.entries.serialize(serializer)
+        serializer.collect_seq(self.entries.iter().map(|(_, entry)| entry))
     }
 }
 
 impl<'de> Deserialize<'de> for ClosedOrders {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self { entries: VecDeque::deserialize(deserializer)?, changes: 0 })
+        let mut orders = Self::default();
+        Vec::deserialize(deserializer)?.into_iter().for_each(|entry| orders.push(entry));
+        Ok(orders)
     }
 }
 
 /// What of a closed order is needed to judge later news of it: sequence, side, what was ordered, how it ended,
 /// what has traded, what that was worth, and the ids of the trades.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Entry(u64, Side, Quantity, OrderState, Quantity, Notional, TradeIds);
+pub(crate) struct Entry(u64, Side, Quantity, OrderState, Quantity, Notional, TradeIds);
 
 impl ClosedOrders {
     /// Remembers an order, in the place of what was known of it; forgets the oldest past the bounds.
@@ -57,17 +62,53 @@ impl ClosedOrders {
         (state, filled, notional): (OrderState, Quantity, Notional),
         trades: TradeIds,
     ) {
-        self.changes = self.changes.saturating_add(1);
-        self.entries.push_back(Entry(sequence, side, ordered, state, filled, notional, trades));
+        self.push(Entry(sequence, side, ordered, state, filled, notional, trades));
         while self.entries.len() > ORDERS_MAX || (self.entries.len() > 1 && self.trades() > TRADES_MAX) {
-            self.entries.pop_front();
+            if let Some((oldest, _)) = self.entries.pop_front() {
+                self.changed.insert(oldest);
+            }
+        }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.changed.insert(self.next);
+        self.entries.push_back((self.next, entry));
+        self.next = self.next.saturating_add(1);
+    }
+
+    /// Those of a record, by number.
+    pub fn stored(entries: BTreeMap<u64, Entry>) -> Self {
+        let next = entries.keys().next_back().map_or(0, |last| last.saturating_add(1));
+        let stored = entries.keys().copied().collect();
+        Self { entries: entries.into_iter().collect(), next, changed: BTreeSet::new(), stored }
+    }
+
+    /// Those that differ from the record's, by number; `None` for one that the record must not hold any more.
+    pub fn changed(&self) -> impl Iterator<Item = (u64, Option<&Entry>)> {
+        let changed = self.changed.iter().map(|number| (*number, self.of_number(*number)));
+        changed.filter(|(number, entry)| entry.is_some() || self.stored.contains(number))
+    }
+
+    fn of_number(&self, number: u64) -> Option<&Entry> {
+        let place = self.entries.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        self.entries.get(place).map(|(_, entry)| entry)
+    }
+
+    /// The record holds what [`Self::changed`] gave last.
+    pub fn committed(&mut self) {
+        for number in std::mem::take(&mut self.changed) {
+            if self.of_number(number).is_some() {
+                self.stored.insert(number);
+            } else {
+                self.stored.remove(&number);
+            }
         }
     }
 
     /// The order of this id as it was when it was closed; `None` if it is not remembered.
     pub fn get(&self, id: &ClientOrderId, now: Timestamp) -> Option<Order> {
         let Entry(_, side, quantity, state, filled, notional, trades) =
-            self.entries.iter().find(|entry| entry.0 == id.sequence())?;
+            self.entries.iter().map(|(_, entry)| entry).find(|entry| entry.0 == id.sequence())?;
         let mut order = Order::committed(id.clone(), *side, *quantity, None, now);
         (order.state, order.cumulative, order.filled, order.notional) = (*state, *filled, *filled, *notional);
         (order.trades, order.closed_with) = (trades.clone(), Some(*filled));
@@ -76,20 +117,18 @@ impl ClosedOrders {
 
     /// Forgets an order: it is open again.
     pub fn forget(&mut self, id: &ClientOrderId) {
-        let before = self.entries.len();
-        self.entries.retain(|entry| entry.0 != id.sequence());
-        if self.entries.len() != before {
-            self.changes = self.changes.saturating_add(1);
-        }
-    }
-
-    /// How often they have changed since they were made or read.
-    pub const fn changes(&self) -> u64 {
-        self.changes
+        let changed = &mut self.changed;
+        self.entries.retain(|(number, entry)| {
+            let stays = entry.0 != id.sequence();
+            if !stays {
+                changed.insert(*number);
+            }
+            stays
+        });
     }
 
     fn trades(&self) -> usize {
-        self.entries.iter().map(|entry| entry.6.room()).fold(0, usize::saturating_add)
+        self.entries.iter().map(|(_, entry)| entry.6.room()).fold(0, usize::saturating_add)
     }
 }
 
@@ -131,6 +170,33 @@ mod tests {
         orders.remember(&closed(101, 1_000));
         orders.remember(&closed(102, 2_000));
         assert_eq!(orders.entries.len(), 1, "the newest keeps its trades, whatever their number");
+    }
+
+    #[test]
+    fn a_commit_writes_what_is_new_and_takes_away_what_is_forgotten() {
+        let changes =
+            |orders: &ClosedOrders| orders.changed().map(|(n, entry)| (n, entry.is_some())).collect::<Vec<_>>();
+        let mut orders = ClosedOrders::default();
+        (1..=64).for_each(|sequence| orders.remember(&closed(sequence, 1)));
+        assert_eq!(changes(&orders).len(), 64);
+        assert_eq!(changes(&orders).len(), 64, "until it is told that they are stored");
+        orders.committed();
+        assert_eq!(changes(&orders), []);
+        orders.remember(&closed(65, 1));
+        orders.remember(&closed(66, 1));
+        orders.forget(&id(66));
+        assert_eq!(
+            changes(&orders),
+            [(0, false), (1, false), (64, true)],
+            "what never was in the record is not taken away"
+        );
+        orders.committed();
+        // As a record gives them.
+        let entries = orders.entries.iter().cloned().collect();
+        let mut read = ClosedOrders::stored(entries);
+        assert_eq!((changes(&read), remembers(&read, 65), remembers(&read, 2)), (vec![], true, false));
+        read.remember(&closed(67, 1));
+        assert_eq!(changes(&read), [(65, true)], "numbers are never used twice for two that are remembered");
     }
 
     #[test]

@@ -68,6 +68,15 @@ impl Bench {
         self.step();
     }
 
+    /// News of all orders that it has sent.
+    fn tell_of_all(&mut self, status: &str) {
+        for order in self.commands("Create") {
+            let update = json!({"clientOrderId": order["clientOrderId"], "status": status, "reason": "",
+                "cumulativeQuantity": "0", "time": order["time"]});
+            self.say(&Inbox::OrderUpdate(serde_json::from_value(update).unwrap()));
+        }
+    }
+
     fn word(&mut self, round: u32) {
         let tick = self.awaited()["tick"].as_str().unwrap().to_owned();
         self.say(&Inbox::Word { tick, round });
@@ -111,11 +120,24 @@ fn it_asks_again_after_a_restart_and_goes_on_with_the_word_for_which_it_waits_on
     bench.word(2);
     bench.say(&Inbox::Word { tick: "1-0".to_owned(), round: 1 });
     assert_eq!(bench.awaited(), awaited);
+    bench.tell_of_all("Rejected");
     bench.word(1);
     // Told twice, as where it was asked twice.
     let tick = awaited["tick"].as_str().unwrap().to_owned();
     bench.say(&Inbox::Word { tick, round: 1 });
     assert_ne!(bench.awaited()["tick"], awaited["tick"]);
+}
+
+/// What was to be told before the word is lost. It is asked for in half a minute, and nothing is traded past it.
+#[test]
+fn a_word_without_news_of_an_order_is_not_traded_past() {
+    let mut bench = Bench::start();
+    let position = bench.position();
+    bench.word(1);
+    bench.step();
+    assert_eq!(bench.position(), position);
+    bench.tell_of_all("Rejected");
+    assert_ne!(bench.position(), position);
 }
 
 #[test]
@@ -165,11 +187,7 @@ fn a_worker_that_is_stopped_takes_its_news_without_a_word() {
     bench.step();
     let open = |bench: &Bench| bench.account.field(&bench.account.strategy, REPORT).unwrap()["orders"]["open"].clone();
     assert_ne!(open(&bench), json!(0));
-    for order in bench.commands("Create") {
-        let update = json!({"clientOrderId": order["clientOrderId"], "status": "Canceled", "reason": "",
-            "cumulativeQuantity": "0", "time": order["time"]});
-        bench.say(&Inbox::OrderUpdate(serde_json::from_value(update).unwrap()));
-    }
+    bench.tell_of_all("Canceled");
     assert_eq!(open(&bench), json!(0));
     bench.word(1);
 }

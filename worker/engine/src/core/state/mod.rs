@@ -3,7 +3,7 @@
 
 mod v1;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,8 @@ pub(super) const VERSION: u32 = 2;
 const ENGINE: &str = "engine";
 /// Field of a record: what the strategy remembers.
 const STRATEGY: &str = "strategy";
-/// Field of a record: the newest closed orders.
-const CLOSED: &str = "closed";
+/// Fields of a record, one for each closed order that is remembered: this and its number.
+const CLOSED: &str = "closed:";
 /// Fields of a record, one for each open order: this and its sequence.
 const ORDER: &str = "order:";
 
@@ -91,6 +91,17 @@ pub struct Changes {
     pub set: Vec<(String, String)>,
     /// Fields to remove.
     pub delete: Vec<String>,
+}
+
+impl Changes {
+    /// A field as it is now; `None`: there is none any more.
+    fn add(&mut self, name: String, value: Option<&impl Serialize>) -> Result<(), SnapshotError> {
+        match value {
+            Some(value) => self.set.push((name, serde_json::to_string(value)?)),
+            None => self.delete.push(name),
+        }
+        Ok(())
+    }
 }
 
 /// Why the state could not be put into its saved form. Nothing may then be committed in its place.
@@ -306,17 +317,19 @@ impl Saved {
 
     /// Reads fields of a record; others than the state's are left out. A record of the release before has one field.
     pub fn read_fields<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, RestoreError> {
-        let (mut engine, mut strategy, mut closed, mut orders) = (None, Value::Null, None, Vec::<Order>::new());
-        let mut stored = BTreeSet::new();
+        let (mut engine, mut strategy) = (None, Value::Null);
+        let (mut closed, mut orders, mut stored) = (BTreeMap::new(), Vec::<Order>::new(), BTreeSet::new());
         for (name, text) in fields {
             match name {
                 ENGINE => engine = Some(read_field::<Value>(name, text)?),
                 STRATEGY => strategy = read_field(name, text)?,
-                CLOSED => closed = Some(read_field(name, text)?),
                 _ => {
-                    if let Some(sequence) = name.strip_prefix(ORDER).and_then(|sequence| sequence.parse().ok()) {
+                    let number = |prefix| name.strip_prefix(prefix).and_then(|number| number.parse().ok());
+                    if let Some(sequence) = number(ORDER) {
                         orders.push(read_field(name, text)?);
                         stored.insert(sequence);
+                    } else if let Some(number) = number(CLOSED) {
+                        closed.insert(number, read_field(name, text)?);
                     }
                 }
             }
@@ -326,7 +339,7 @@ impl Saved {
             return Self::read(&engine).map_err(|error| error.in_field(ENGINE));
         }
         let mut state = State::deserialize(&engine).map_err(|source| RestoreError::Broken(source).in_field(ENGINE))?;
-        (state.orders, state.closed) = (OpenOrders::saved(orders), closed.unwrap_or_default());
+        (state.orders, state.closed) = (OpenOrders::saved(orders), ClosedOrders::stored(closed));
         state.orders.are_stored(stored);
         Ok(Self { state, strategy })
     }
@@ -340,9 +353,8 @@ fn read_field<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, RestoreE
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     strategy: Option<String>,
-    closed: Option<u64>,
     /// The same, of changes that are being committed.
-    next: Option<(String, u64)>,
+    next: Option<String>,
 }
 
 impl Stored {
@@ -354,26 +366,22 @@ impl Stored {
         if self.strategy.as_ref() != Some(&strategy) {
             changes.set.push((STRATEGY.to_owned(), strategy.clone()));
         }
-        let closed = state.closed.changes();
-        if self.closed != Some(closed) {
-            changes.set.push((CLOSED.to_owned(), serde_json::to_string(&state.closed)?));
-        }
         for (sequence, order) in state.orders.changed() {
-            let name = format!("{ORDER}{sequence}");
-            match order {
-                Some(order) => changes.set.push((name, serde_json::to_string(order)?)),
-                None => changes.delete.push(name),
-            }
+            changes.add(format!("{ORDER}{sequence}"), order)?;
         }
-        self.next = Some((strategy, closed));
+        for (number, order) in state.closed.changed() {
+            changes.add(format!("{CLOSED}{number}"), order)?;
+        }
+        self.next = Some(strategy);
         Ok(changes)
     }
 
     /// The changes that were given last are stored.
     pub fn committed(&mut self, state: &mut State) {
-        if let Some((strategy, closed)) = self.next.take() {
-            (self.strategy, self.closed) = (Some(strategy), Some(closed));
+        if let Some(strategy) = self.next.take() {
+            self.strategy = Some(strategy);
             state.orders.committed();
+            state.closed.committed();
         }
     }
 }
