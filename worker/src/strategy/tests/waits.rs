@@ -231,6 +231,7 @@ fn orders_of_which_nothing_is_told_when_they_arrive_are_asked_for_on_each_tick_u
     // Nothing new is sent that would be waited for.
     bench.account.want(DesiredState::Paused);
     bench.step();
+    bench.tell_of_all("Sent");
     let mut positions = Vec::new();
     for _ in 0..10 {
         let round = bench.awaited()["round"].as_u64().unwrap();
