@@ -150,9 +150,9 @@ impl Barrier {
     }
 
     /// Whether an order is neither admitted nor denied, though the venue's word on its tick has come: what was to tell of it
-    /// is lost, and no tick is taken before it is told again.
+    /// is lost, and no tick is taken before it is told again. What is owed comes with the next tick's.
     pub fn lacks_news<'a>(&mut self, orders: impl Iterator<Item = &'a Order>) -> bool {
-        let Some(venue) = self.venue else { return false };
+        let Some(venue) = self.venue.filter(|_| !self.owed) else { return false };
         self.watch.get_or_insert_with(|| Watch::of(orders, venue.latency_ms)).untold
     }
 
@@ -348,6 +348,10 @@ mod tests {
         {
             let mut orders = [order(1, Side::Buy, "590", state)];
             assert_eq!(barrier(0, "Through").lacks_news(orders.iter()), holds, "{state:?}");
+            // The venue was not asked yet.
+            let mut owing = barrier(0, "Through");
+            owing.command_sent();
+            assert!(!owing.lacks_news(orders.iter()), "{state:?}");
             // One of the release before waits for its tick.
             orders[0].cause = None;
             assert!(!barrier(0, "Through").lacks_news(orders.iter()));
