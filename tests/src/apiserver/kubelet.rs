@@ -18,7 +18,7 @@ use crds::roles::{GatewayDesired, StrategyDesired};
 use engine::strategy::DesiredState;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use operator::names::{OPERATOR, Role};
@@ -33,8 +33,6 @@ use super::behaviour::{Behaviour, Behaviours};
 const TURN: Duration = Duration::from_millis(100);
 /// How long one request to the API server may take: one that is never answered must not hold all pods up.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// After how many turns it lists its pods: a watch that tells nothing any more must not hold them up either.
-const LOOK: usize = 50;
 /// How long a container that has ended waits until it is started again.
 const RESTART: Duration = Duration::from_secs(1);
 
@@ -67,12 +65,6 @@ struct Container {
     starts: u32,
 }
 
-impl Container {
-    fn new() -> Self {
-        Self { seen: Instant::now(), ended: None, starts: 0 }
-    }
-}
-
 /// A program that has its lease.
 struct Program {
     lease: Lease,
@@ -103,11 +95,13 @@ impl Kubelet {
         let mut containers: BTreeMap<String, Container> = BTreeMap::new();
         let mut programs: BTreeMap<String, Program> = BTreeMap::new();
         let mut turn = tokio::time::interval(TURN);
-        for turns in 1_usize.. {
+        loop {
             tokio::select! {
                 event = events.next() => match event {
                     Some(Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod))) => {
-                        let container = containers.entry(pod.uid().unwrap_or_default()).or_insert_with(Container::new);
+                        let uid = pod.uid().unwrap_or_default();
+                        let seen = Container { seen: Instant::now(), ended: None, starts: 0 };
+                        let container = containers.entry(uid).or_insert(seen);
                         timeout(PATIENCE, self.handle(&api, &pod, container)).await.ok();
                         pods.insert(pod.name_any(), pod);
                     }
@@ -121,12 +115,6 @@ impl Kubelet {
                     None => return,
                 },
                 _ = turn.tick() => {
-                    if turns.is_multiple_of(LOOK) {
-                        for pod in self.look(&api).await {
-                            containers.entry(pod.uid().unwrap_or_default()).or_insert_with(Container::new);
-                            pods.insert(pod.name_any(), pod);
-                        }
-                    }
                     for pod in pods.values() {
                         let uid = pod.uid().unwrap_or_default();
                         let Some(container) = containers.get_mut(&uid) else { continue };
@@ -142,12 +130,6 @@ impl Kubelet {
                 }
             }
         }
-    }
-
-    /// What the API server has of its pods now. Those that are gone the watch tells.
-    async fn look(&self, api: &Api<Pod>) -> Vec<Pod> {
-        let found = timeout(PATIENCE, api.list(&ListParams::default())).await;
-        found.ok().and_then(Result::ok).map_or_else(Vec::new, |list| list.items)
     }
 
     /// What a pod does; one that is not the operator's obeys.
