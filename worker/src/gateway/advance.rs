@@ -103,7 +103,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
     /// asked for in any case.
     pub(super) fn not_kept(&self, commands: &[Entry]) -> Option<(StreamKey, StreamId)> {
         let last = commands.last().filter(|_| !self.is_elsewhere())?;
-        let (stream, id) = self.place_of_tick(&last.decode::<OrderCommand>().ok()?)?;
+        let (stream, id) = self.place_of_tick(&*last.decode_once::<OrderCommand>().ok()?)?;
         self.ticks.get(&stream, id).is_none().then_some((stream, id))
     }
 

@@ -17,7 +17,7 @@ use crate::told::Told;
 impl<B: Bus, V: Venue> Gateway<B, V> {
     pub(super) async fn take_commands(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
         for entry in entries {
-            let command = entry.decode::<OrderCommand>();
+            let command = entry.decode_once::<OrderCommand>();
             if let Ok(command) = &command
                 && self.must_wait(command).await?
             {

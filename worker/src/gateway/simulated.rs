@@ -131,7 +131,10 @@ impl Simulated {
         changes.delete.append(&mut self.delete);
         for ledger in std::mem::take(&mut self.changed) {
             if let Some(advanced) = self.advanced.get(&ledger) {
-                changes.set.push((format!("{ADVANCED}{ledger}"), advanced.as_json()));
+                let name = format!("{ADVANCED}{ledger}");
+                let text = serde_json::to_string(advanced);
+                let text = text.map_err(|source| RecordError::Text { name: name.clone(), source })?;
+                changes.set.push((name, text));
             }
             let Some(exchange) = self.exchanges.get_mut(&ledger) else { continue };
             let name = |name: String| format!("{EXCHANGE}{ledger}:{name}");
@@ -140,12 +143,6 @@ impl Simulated {
             changes.delete.extend(of_exchange.delete.into_iter().map(name));
         }
         Ok(())
-    }
-}
-
-impl Advanced {
-    fn as_json(self) -> String {
-        format!(r#"{{"tick":"{}","round":{}}}"#, self.tick, self.round)
     }
 }
 

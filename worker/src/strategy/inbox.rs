@@ -83,9 +83,7 @@ impl<B: Bus> Worker<'_, B> {
             let mut waiting = Waiting { id: entry.id, news: News::Done, sub_account, repeat };
             match news {
                 // News of a closed ledger of the same name: its ticks are not these.
-                Inbox::OrderUpdate(update)
-                    if update.client_order_id.ledger().as_str() != self.runtime.identity.ledger =>
-                {
+                Inbox::OrderUpdate(update) if *update.client_order_id.ledger() != self.ledger => {
                     tracing::warn!(order = %update.client_order_id, "news of another ledger; it is left out");
                     (waiting.sub_account, waiting.repeat) = (None, None);
                 }
