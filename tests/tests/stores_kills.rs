@@ -13,7 +13,5 @@ mod kills;
 mod lost;
 #[path = "stores_kills/quoting.rs"]
 mod quoting;
-#[path = "stores_kills/random.rs"]
-mod random;
 #[path = "stores_kills/replays.rs"]
 mod replays;

@@ -10,15 +10,13 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use engine::testkit::quoting::Chance;
 use tests::{
     proxy::Phase,
     roles::{DEADLINE, Scene, Stage, manifest, until},
 };
 
-use crate::{
-    random::Random,
-    replays::{one_strategy, trades, two_strategies},
-};
+use crate::replays::{one_strategy, trades, two_strategies};
 
 /// Seeds that once failed, or were drawn at a moment worth keeping: always run first, with few kills.
 const KEPT_SEEDS: &[u64] = &[1];
@@ -36,7 +34,7 @@ pub type Table = BTreeMap<(String, Phase), usize>;
 /// One replay with kills.
 struct Run<'a> {
     stage: Stage,
-    random: &'a mut Random,
+    random: &'a mut Chance,
     table: &'a mut Table,
 }
 
@@ -151,7 +149,7 @@ fn replays(kills: usize) -> Vec<Replay> {
 /// Plays replays with kills; gives the kills, and what each replay had to give.
 pub fn run(seed: u64, replays: Vec<Replay>) -> (Table, Vec<String>) {
     println!("seed {seed}");
-    let (mut random, mut table, mut results) = (Random::new(seed), Table::new(), Vec::new());
+    let (mut random, mut table, mut results) = (Chance::of(seed), Table::new(), Vec::new());
     for (name, scene, speed, kills) in replays {
         let mut left = kills;
         while left > 0 {
@@ -181,7 +179,7 @@ pub fn run(seed: u64, replays: Vec<Replay>) -> (Table, Vec<String>) {
 fn a_false_fill_is_seen(stage: &mut Stage, seed: u64) {
     let stream = Stage::topic("order.fill");
     let fills = stage.store.entries(&stream).len() as u64;
-    let index = usize::try_from(Random::new(seed).below(fills)).expect("small");
+    let index = usize::try_from(Chance::of(seed).below(fills)).expect("small");
     let mut before = serde_json::Value::Null;
     stage.store.alter(&stream, index, |fill| {
         before = fill["quantity"].clone();

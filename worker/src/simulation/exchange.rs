@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::Symbol;
 use engine::messages::{CommandKind, OrderCommand, OrderStatus};
+use engine::testkit::quoting::Chance;
 use engine::time::Timestamp;
 use venue::{DoubtWindows, Outcome, Venue, VenueError, VenueReport, VenueTrade};
 
 use super::bus::{VirtualBus, pause};
 use super::floor::Placed;
-use super::script::{Arrival, Chance, RECEIVE_WINDOW_MS, Script, VISIBILITY_MS, Weather};
+use super::script::{Arrival, RECEIVE_WINDOW_MS, Script, VISIBILITY_MS, Weather};
 
 /// A connection to the exchange; clones share the exchange.
 #[derive(Debug, Clone)]

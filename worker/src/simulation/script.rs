@@ -1,6 +1,7 @@
 //! What a scripted exchange does with one request, and chance from a seed.
 
 use engine::messages::OrderStatus;
+use engine::testkit::quoting::Chance;
 
 /// How long after its stamp a request can still arrive.
 pub(crate) const RECEIVE_WINDOW_MS: i64 = 5_000;
@@ -132,37 +133,5 @@ pub(crate) const fn is_closed(status: OrderStatus) -> bool {
         | OrderStatus::Expired
         | OrderStatus::Rejected
         | OrderStatus::Denied => true,
-    }
-}
-
-/// A stream of numbers that is the same for the same seed (SplitMix64).
-#[derive(Debug, Clone)]
-pub(crate) struct Chance(u64);
-
-impl Chance {
-    pub const fn of(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// 0 to below `bound`.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
-
-    /// 0 to below `bound`.
-    pub fn below_i64(&mut self, bound: i64) -> i64 {
-        i64::try_from(self.below(u64::try_from(bound).unwrap_or(1))).unwrap_or(0)
-    }
-
-    pub fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
     }
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bus::Topic;
 use engine::strategy::DesiredState;
+use engine::testkit::quoting::Chance;
 
 use super::account::{Account, Role, tick};
 use super::auditor;
 use super::bus::Trouble;
-use super::script::{Chance, Weather};
+use super::script::Weather;
 
 /// Steps with trouble.
 const WILD_STEPS: u64 = 120;

@@ -26,6 +26,17 @@ impl Chance {
         self.next().checked_rem(bound).unwrap_or_default()
     }
 
+    /// 0 to below `bound`.
+    pub fn below_i64(&mut self, bound: i64) -> i64 {
+        i64::try_from(self.below(u64::try_from(bound).unwrap_or(1))).unwrap_or(0)
+    }
+
+    /// One of the items, of which there is at least one.
+    pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        let place = usize::try_from(self.below(items.len() as u64)).expect("a place fits");
+        items[place]
+    }
+
     /// True once in so many times.
     pub fn one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
