@@ -5,13 +5,12 @@
 #[path = "properties/bench.rs"]
 mod bench;
 
-use engine::fees::Fees;
 use engine::instrument::InstrumentKind;
 use engine::messages::{CommandKind, Fill, OrderCommand, OrderStatus, OrderUpdate, Side, SignalSide, Tick};
 use engine::numbers::Ratio;
 use engine::risk::{PositionBounds, RiskState};
 use engine::strategy::{
-    Capability, Context, Definition, DesiredState, Figures, Intent, OrderKind, OrderSize, Purpose, Strategy, Warning,
+    Capability, Context, Definition, DesiredState, Intent, OrderKind, OrderSize, Purpose, Strategy,
 };
 use engine::{Config, Effect, Engine, Event};
 use serde_json::{Value, json};
@@ -36,20 +35,8 @@ impl Strategy for Always {
         let _sent = context.place(intent);
     }
     fn on_gap(&mut self) {}
-    fn explain(&self, _: &str) -> String {
-        String::new()
-    }
-    fn warnings(&self, _: &Tick, _: &Fees) -> Vec<Warning> {
-        Vec::new()
-    }
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         Ok(Value::Null)
-    }
-    fn figures(&self) -> Figures {
-        Figures::new()
-    }
-    fn outcome(&self) -> Figures {
-        Figures::new()
     }
 }
 
@@ -91,20 +78,8 @@ impl Strategy for Unsaved {
         self.0.on_tick(tick, context);
     }
     fn on_gap(&mut self) {}
-    fn explain(&self, _: &str) -> String {
-        String::new()
-    }
-    fn warnings(&self, _: &Tick, _: &Fees) -> Vec<Warning> {
-        Vec::new()
-    }
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         serde_json::to_value(std::collections::BTreeMap::from([((1, 2), 3)]))
-    }
-    fn figures(&self) -> Figures {
-        Figures::new()
-    }
-    fn outcome(&self) -> Figures {
-        Figures::new()
     }
 }
 

@@ -12,11 +12,9 @@ use flate2::write::GzEncoder;
 use venue::replay::Replay;
 
 use super::instructions::Instructions;
-use super::{Taken, measure};
+use super::{START_MS, Taken, measure};
 use crate::exit::Failure;
 
-/// When the made data begin.
-const START_MS: i64 = 1_700_000_000_000;
 /// A candle's length.
 const MINUTE_MS: i64 = 60_000;
 /// How many ticks a candle becomes.

@@ -3,7 +3,7 @@
 use engine::fees::Fees;
 use engine::instrument::{Instrument, InstrumentKind, Rules};
 use engine::messages::{CommandKind, Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate, Tick};
-use engine::numbers::{ExactDecimal, Notional, Price, Quantity, Volume};
+use engine::numbers::{ExactDecimal, Notional, Price, Quantity};
 use engine::risk::RiskParameters;
 use engine::strategy::{DesiredState, Registry};
 use engine::time::Timestamp;
@@ -11,15 +11,8 @@ use engine::{Config, Effect, Engine, Event};
 use serde_json::json;
 
 use super::instructions::Instructions;
-use super::{Taken, measure};
+use super::{START_MS, Taken, measure, refuse};
 use crate::exit::Failure;
-
-/// When the made ticks begin.
-const START_MS: i64 = 1_700_000_000_000;
-
-fn refuse(error: impl std::fmt::Display) -> Failure {
-    Failure::error(format!("bench: {error}"))
-}
 
 /// Prices between the bands of a grid around 600: up and down by small steps, never the same twice in a row.
 fn quiet_prices() -> Vec<i64> {
@@ -46,19 +39,8 @@ fn trading_prices() -> Vec<i64> {
 fn ticks_of(prices: &[i64]) -> Result<Vec<Tick>, Failure> {
     let symbol = "BNB/USDT".parse().map_err(refuse)?;
     let tick = |cents: &i64| {
-        Ok(Tick {
-            symbol: Clone::clone(&symbol),
-            price: format!("{}.{:02}", cents / 100, cents % 100).parse::<Price>().map_err(refuse)?.normalised(),
-            volume: Volume::ZERO,
-            bid: None,
-            ask: None,
-            bid_size: None,
-            ask_size: None,
-            time: None,
-            received: Timestamp::default(),
-            sequence: 0,
-            last: false,
-        })
+        let price = format!("{}.{:02}", cents / 100, cents % 100).parse::<Price>().map_err(refuse)?.normalised();
+        Ok(Tick::trade(Clone::clone(&symbol), price, Timestamp::default(), 0))
     };
     prices.iter().map(tick).collect()
 }

@@ -17,6 +17,13 @@ use serde::Serialize;
 use crate::exit::{Failure, print};
 use instructions::Instructions;
 
+/// When the made data begin.
+const START_MS: i64 = 1_700_000_000_000;
+
+fn refuse(error: impl std::fmt::Display) -> Failure {
+    Failure::error(format!("bench: {error}"))
+}
+
 /// What is measured, and how it is printed.
 #[derive(Debug, Args)]
 pub(crate) struct Options {

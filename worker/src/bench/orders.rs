@@ -4,32 +4,26 @@
 use std::str::FromStr;
 
 use crds::roles::StrategySpec;
-use engine::fees::Fees;
 use engine::messages::{Side, Tick, TimeInForce};
 use engine::numbers::{Price, Quantity, Ratio};
 use engine::risk::PositionBounds;
 use engine::strategy::{
-    Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose, Registry,
-    Strategy, StrategyError, Warning, grid,
+    Context, Definition, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose, Registry, Strategy,
+    StrategyError, grid,
 };
 use engine::time::Timestamp;
 use serde::de::Error as _;
 use serde_json::{Value, json};
 
 use super::instructions::Instructions;
-use super::{Taken, measure};
+use super::{START_MS, Taken, measure, refuse};
 use crate::backtest::Simulation;
 use crate::exit::Failure;
 
-const START_MS: i64 = 1_700_000_000_000;
 /// Event time between two ticks: no order rate is reached.
 const STEP_MS: i64 = 60_000;
 /// Ticks from one extreme of the price to the other: on each one order that rests fills.
 const LEG: u64 = 100;
-
-fn refuse(error: impl std::fmt::Display) -> Failure {
-    Failure::error(format!("bench: {error}"))
-}
 
 /// Ticks with so many orders at rest, of which one in 100 ticks fills and another takes its place.
 pub fn resting(counter: &mut Instructions, orders: u16, ticks: u32) -> Result<Taken, Failure> {
@@ -116,33 +110,6 @@ fn number<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, StrategyE
     text.parse().map_err(|error| StrategyError::Parameters { name: "bench", source: serde_json::Error::custom(error) })
 }
 
-/// What both strategies of the bench have in common: nothing to save, to show or to warn of.
-macro_rules! plain {
-    () => {
-        fn on_gap(&mut self) {}
-
-        fn explain(&self, _: &str) -> String {
-            String::new()
-        }
-
-        fn warnings(&self, _: &Tick, _: &Fees) -> Vec<Warning> {
-            Vec::new()
-        }
-
-        fn snapshot(&self) -> Result<Value, serde_json::Error> {
-            Ok(Value::Null)
-        }
-
-        fn figures(&self) -> Figures {
-            Figures::new()
-        }
-
-        fn outcome(&self) -> Figures {
-            Figures::new()
-        }
-    };
-}
-
 /// Has orders at rest, all far away but one: a sell above the market and, once that has filled, a buy below it.
 #[derive(Debug)]
 struct Resting {
@@ -190,7 +157,11 @@ impl Strategy for Resting {
         }
     }
 
-    plain!();
+    fn on_gap(&mut self) {}
+
+    fn snapshot(&self) -> Result<Value, serde_json::Error> {
+        Ok(Value::Null)
+    }
 }
 
 /// Buys and sells in turn, on each tick, at once.
@@ -217,7 +188,11 @@ impl Strategy for Taking {
         let _ = context.place(intent(side, self.size, kind));
     }
 
-    plain!();
+    fn on_gap(&mut self) {}
+
+    fn snapshot(&self) -> Result<Value, serde_json::Error> {
+        Ok(Value::Null)
+    }
 }
 
 fn intent(side: Side, quantity: Quantity, kind: OrderKind) -> Intent {

@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 
 use bus::{Batch, Message, MessageBus, Record, RedisBus, StateStore, StreamId, StreamKey, Topic};
 use engine::messages::{Document, Tick};
-use engine::numbers::Volume;
 use engine::strategy::Registry;
 use engine::time::Timestamp;
 use tokio::sync::watch;
 
-use super::Taken;
 use super::data::File;
+use super::{START_MS, Taken, refuse};
 use crate::admin::Health;
 use crate::exit::Failure;
 use crate::fleet::Fleet;
@@ -39,7 +38,6 @@ const SETTLED: Duration = Duration::from_millis(5);
 const TURNS: [&str; 4] = ["615", "612", "585", "588"];
 /// Event time between two ticks: no grid waits, and no order rate is reached.
 const STEP_MS: i64 = 60_000;
-const START_MS: i64 = 1_700_000_000_000;
 
 const MANIFEST: &str = r#"
 apiVersion: glm.trading/v1alpha1
@@ -77,10 +75,6 @@ impl Spread {
 pub(super) struct Path {
     pub fills: Spread,
     pub floor: Spread,
-}
-
-fn refuse(error: impl std::fmt::Display) -> Failure {
-    Failure::error(format!("bench: {error}"))
 }
 
 /// An account with one grid, in a store of its own.
@@ -251,19 +245,7 @@ pub(super) fn fill(registry: &Registry, repetitions: u32) -> Result<Path, Failur
 
 fn message(stream: &StreamKey, price: &str, sequence: u64) -> Result<Message, Failure> {
     let time = Timestamp::from_millis(START_MS).plus_millis(i64::try_from(sequence).unwrap_or(i64::MAX) * STEP_MS);
-    let tick = Tick {
-        symbol: "BNB/USDT".parse().map_err(refuse)?,
-        price: price.parse().map_err(refuse)?,
-        volume: Volume::ZERO,
-        bid: None,
-        ask: None,
-        bid_size: None,
-        ask_size: None,
-        time: Some(time),
-        received: time,
-        sequence,
-        last: false,
-    };
+    let tick = Tick::trade("BNB/USDT".parse().map_err(refuse)?, price.parse().map_err(refuse)?, time, sequence);
     Ok(Message::new(stream.clone(), Tick::VERSION, serde_json::to_string(&tick).map_err(refuse)?))
 }
 

@@ -44,6 +44,23 @@ pub struct Tick {
 }
 
 impl Tick {
+    /// A trade of which no more is known than its price: no volume, no quotes, received at its own time.
+    pub const fn trade(symbol: Symbol, price: Price, time: Timestamp, sequence: u64) -> Self {
+        Self {
+            symbol,
+            price,
+            volume: Volume::ZERO,
+            bid: None,
+            ask: None,
+            bid_size: None,
+            ask_size: None,
+            time: Some(time),
+            received: time,
+            sequence,
+            last: false,
+        }
+    }
+
     /// The venue's time, else when it was received.
     pub fn event_time(&self) -> Timestamp {
         self.time.unwrap_or(self.received)

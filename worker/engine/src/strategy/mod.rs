@@ -174,8 +174,9 @@ pub type Figures = BTreeMap<String, String>;
 
 /// A trading strategy: it proposes, the engine sizes and risk decides.
 ///
-/// Each callback may place, cancel and replace orders, at most [`Context::ACTIONS_MAX`]. It may hold any state that [`Strategy::snapshot`] saves and its [`Definition::start`] restores. It may
-/// not read a clock, use chance or do input and output: the same events must give the same signals.
+/// Each callback may place, cancel and replace orders, at most [`Context::ACTIONS_MAX`]. It may hold any state that
+/// [`Strategy::snapshot`] saves and its [`Definition::start`] restores. It may not read a clock, use chance or do input and
+/// output: the same events must give the same signals.
 pub trait Strategy: Send + std::fmt::Debug {
     /// A tick has arrived; all news of orders before it has been told.
     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>);
@@ -187,20 +188,28 @@ pub trait Strategy: Send + std::fmt::Debug {
     fn on_gap(&mut self);
 
     /// The words for a reason that [`Context::hold`] gave last.
-    fn explain(&self, reason: &str) -> String;
+    fn explain(&self, _reason: &str) -> String {
+        String::new()
+    }
 
     /// What is odd about the parameters: a function of them, the fees and the price alone. Judged at the first tick
     /// under them.
-    fn warnings(&self, first: &Tick, fees: &Fees) -> Vec<Warning>;
+    fn warnings(&self, _first: &Tick, _fees: &Fees) -> Vec<Warning> {
+        Vec::new()
+    }
 
     /// All state, to be restored by the definition's `start`.
     fn snapshot(&self) -> Result<serde_json::Value, serde_json::Error>;
 
-    /// What the resource's status shows.
-    fn figures(&self) -> Figures;
+    /// What the resource's status shows; [`Strategy::outcome`] where that says it all.
+    fn figures(&self) -> Figures {
+        self.outcome()
+    }
 
     /// What a backtest's result shows: state, without what follows from parameters.
-    fn outcome(&self) -> Figures;
+    fn outcome(&self) -> Figures {
+        Figures::new()
+    }
 }
 
 /// Where a human wants the strategy to be.

@@ -9,7 +9,6 @@ use crate::Config;
 use crate::fees::{Fees, PaidIn};
 use crate::instrument::{Instrument, InstrumentKind};
 use crate::messages::Tick;
-use crate::numbers::Volume;
 use crate::risk::RiskParameters;
 use crate::strategy::DesiredState;
 use crate::time::Timestamp;
@@ -84,19 +83,7 @@ impl Market {
     pub fn tick(&self, sequence: u64, price: &str) -> Tick {
         let number = i64::try_from(sequence).expect("no test has so many ticks");
         let time = Timestamp::from_millis(START_MS + number * self.tick_ms);
-        Tick {
-            symbol: read(self.symbol),
-            price: read::<crate::numbers::Price>(price).normalised(),
-            volume: Volume::ZERO,
-            bid: None,
-            ask: None,
-            bid_size: None,
-            ask_size: None,
-            time: Some(time),
-            received: time,
-            sequence,
-            last: false,
-        }
+        Tick::trade(read(self.symbol), read::<crate::numbers::Price>(price).normalised(), time, sequence)
     }
 }
 

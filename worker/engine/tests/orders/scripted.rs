@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use engine::fees::Fees;
 use engine::instrument::InstrumentKind;
 use engine::messages::{OrderCommand, OrderStatus, OrderUpdate, Side, Tick, TimeInForce};
 use engine::numbers::Ratio;
 use engine::risk::PositionBounds;
 use engine::strategy::{
     Capability, Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose,
-    Strategy, StrategyError, Warning,
+    Strategy, StrategyError,
 };
 use engine::{Config, Effect, Engine};
 use serde::{Deserialize, Serialize};
@@ -139,17 +138,8 @@ impl Strategy for Scripted {
     }
 
     fn on_gap(&mut self) {}
-    fn explain(&self, _: &str) -> String {
-        String::new()
-    }
-    fn warnings(&self, _: &Tick, _: &Fees) -> Vec<Warning> {
-        Vec::new()
-    }
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         serde_json::to_value(&self.told)
-    }
-    fn figures(&self) -> Figures {
-        self.outcome()
     }
     fn outcome(&self) -> Figures {
         Figures::from([("told".to_owned(), self.told.join(", "))])

@@ -3,14 +3,11 @@
 
 use std::sync::Mutex;
 
-use engine::fees::Fees;
 use engine::messages::{Side, TimeInForce};
-use engine::numbers::Volume;
 use engine::risk::PositionBounds;
 use engine::strategy::grid::DEFINITION;
 use engine::strategy::{
-    Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Purpose, Strategy,
-    StrategyError, Warning,
+    Context, Definition, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Purpose, Strategy, StrategyError,
 };
 use engine::time::Timestamp;
 use serde_json::{Value, json};
@@ -81,24 +78,8 @@ impl Strategy for Scripted {
 
     fn on_gap(&mut self) {}
 
-    fn explain(&self, _reason: &str) -> String {
-        String::new()
-    }
-
-    fn warnings(&self, _first: &Tick, _fees: &Fees) -> Vec<Warning> {
-        Vec::new()
-    }
-
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         Ok(Value::Null)
-    }
-
-    fn figures(&self) -> Figures {
-        Figures::new()
-    }
-
-    fn outcome(&self) -> Figures {
-        Figures::new()
     }
 }
 
@@ -119,17 +100,8 @@ fn story(start: Start, latency_ms: u32, prices: &[&str]) -> Vec<String> {
     let tick = |(n, price): (usize, &&str)| {
         let time = Timestamp::from_millis(1_000 * i64::try_from(n).unwrap());
         Tick {
-            symbol: "BNB/USDT".parse().unwrap(),
-            price: price.parse().unwrap(),
-            volume: Volume::ZERO,
-            bid: None,
-            ask: None,
-            bid_size: None,
-            ask_size: None,
-            time: Some(time),
-            received: time,
-            sequence: n.try_into().unwrap(),
             last: n + 1 == prices.len(),
+            ..Tick::trade("BNB/USDT".parse().unwrap(), price.parse().unwrap(), time, n.try_into().unwrap())
         }
     };
     let ticks: Vec<_> = prices.iter().enumerate().map(tick).collect();
@@ -241,20 +213,8 @@ fn orders_of_one_tick_make_news_on_it_in_at_most_16_rounds() {
                 }
             }
             fn on_gap(&mut self) {}
-            fn explain(&self, reason: &str) -> String {
-                self.0.explain(reason)
-            }
-            fn warnings(&self, first: &Tick, fees: &Fees) -> Vec<Warning> {
-                self.0.warnings(first, fees)
-            }
             fn snapshot(&self) -> Result<Value, serde_json::Error> {
                 self.0.snapshot()
-            }
-            fn figures(&self) -> Figures {
-                self.0.figures()
-            }
-            fn outcome(&self) -> Figures {
-                self.0.outcome()
             }
         }
         Ok(Box::new(Restless(Scripted((&[], &[])))))

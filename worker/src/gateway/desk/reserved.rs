@@ -117,7 +117,6 @@ fn replaces(order: &GatewayOrder) -> bool {
 #[cfg(test)]
 mod tests {
     use engine::messages::{NewOrder, OrderType, Side, Tick, TimeInForce};
-    use engine::numbers::Volume;
     use engine::time::Timestamp;
     use venue::sim::{Exchange, RestingFills};
 
@@ -172,19 +171,7 @@ mod tests {
 
     fn tick(sequence: u64, price: &str) -> Tick {
         let time = Timestamp::from_millis(1_000 * i64::try_from(sequence).unwrap());
-        Tick {
-            symbol: "BNB/USDT".parse().unwrap(),
-            price: price.parse().unwrap(),
-            volume: Volume::ZERO,
-            bid: None,
-            ask: None,
-            bid_size: None,
-            ask_size: None,
-            time: Some(time),
-            received: time,
-            sequence,
-            last: false,
-        }
+        Tick::trade("BNB/USDT".parse().unwrap(), price.parse().unwrap(), time, sequence)
     }
 
     /// A desk with 1,000 USDT and 1 BNB at an exchange that takes 0.2 % of a maker and 0.1 % of a taker, 1.5 s away.

@@ -1,7 +1,6 @@
 //! One order, one or more ticks: what trades, at what price, for which fee, and what becomes of the rest.
 
 use engine::messages::{Liquidity, OrderType};
-use engine::numbers::Volume;
 use serde_json::{Value, json};
 
 use super::*;
@@ -21,19 +20,7 @@ fn tick(sequence: u64, bid: (&str, Option<&str>), ask: (&str, Option<&str>)) -> 
 /// A tick without quotes.
 fn trade(sequence: u64, price: &str) -> Tick {
     let time = Timestamp::from_millis(1000 * i64::try_from(sequence).unwrap());
-    Tick {
-        symbol: "BNB/USDT".parse().unwrap(),
-        price: price.parse().unwrap(),
-        volume: Volume::ZERO,
-        bid: None,
-        ask: None,
-        bid_size: None,
-        ask_size: None,
-        time: Some(time),
-        received: time,
-        sequence,
-        last: false,
-    }
+    Tick::trade("BNB/USDT".parse().unwrap(), price.parse().unwrap(), time, sequence)
 }
 
 fn quotes(sequence: u64, bid: &str, ask: &str) -> Tick {

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Chance;
-use crate::fees::Fees;
 use crate::instrument::InstrumentKind;
 use crate::messages::{Side, Tick, TimeInForce};
 use crate::numbers::{Price, Quantity};
@@ -16,7 +15,7 @@ use crate::risk::PositionBounds;
 use crate::strategy::grid::GridParameters;
 use crate::strategy::{
     Capability, Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose,
-    Strategy, StrategyError, Warning,
+    Strategy, StrategyError,
 };
 use crate::time::Timestamp;
 
@@ -273,16 +272,8 @@ impl Strategy for Quoter {
         "Quotes both sides at random.".to_owned()
     }
 
-    fn warnings(&self, _first: &Tick, _fees: &Fees) -> Vec<Warning> {
-        Vec::new()
-    }
-
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         serde_json::to_value(&self.memory)
-    }
-
-    fn figures(&self) -> Figures {
-        self.outcome()
     }
 
     fn outcome(&self) -> Figures {
@@ -298,6 +289,7 @@ mod tests {
 
     use super::super::Market;
     use super::*;
+    use crate::fees::Fees;
     use crate::instrument::{Instrument, Rules};
     use crate::messages::CommandKind;
     use crate::{Config, Effect, Engine};
