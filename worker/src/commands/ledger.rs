@@ -11,18 +11,18 @@ use engine::report::Trade;
 use engine::strategy::Registry;
 use serde::Serialize;
 
-use crate::admin::Health;
-use crate::exit::{Failure, print};
+use crate::fleet::provision::{Place, Provisioner};
 use crate::fleet::{AccountGroup, Fleet};
-use crate::hashes::{DATA, DataHash, MADE, Made};
-use crate::launch::{admit, in_runtime, keys, on_signals, open};
-use crate::options::Store;
+use crate::outcome::hashes::{DATA, DataHash, MADE, Made};
 use crate::outcome::{OpenOrder, Outcome};
-use crate::provision::{Place, Provisioner};
-use crate::role::{Identity, Runtime};
-use crate::saved;
-use crate::session::patiently;
-use crate::telemetry;
+use crate::process::admin::Health;
+use crate::process::exit::{Failure, print};
+use crate::process::telemetry;
+use crate::roles::launch::{admit, in_runtime, keys, on_signals, open};
+use crate::roles::options::Store;
+use crate::roles::saved;
+use crate::roles::session::patiently;
+use crate::roles::{Identity, Runtime};
 
 /// What to do with ledgers.
 #[derive(Debug, Subcommand)]

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::exit::{Failure, print};
 use crate::fleet;
+use crate::process::exit::{Failure, print};
 
 /// Checks files. Notes go to stderr and fail nothing: an account may exist elsewhere.
 pub fn run(files: &[PathBuf]) -> Result<(), Failure> {

@@ -1,12 +1,15 @@
 //! From manifests to what each role is told. Pure but for reading the files.
 
+pub(crate) mod provision;
+
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crds::manifest::{self, Manifest, ManifestErrors, Reading};
-
 use crds::roles::{AccountSpec, FeedSpec, GatewaySpec, SpecError, StrategySpec};
+
+use crate::process::exit::Failure;
 
 /// Why manifests cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +31,16 @@ pub enum FleetError {
         /// The files.
         files: String,
     },
+}
+
+impl From<FleetError> for Failure {
+    fn from(error: FleetError) -> Self {
+        let message = error.to_string();
+        match error {
+            FleetError::Read { source, .. } if source.kind() == ErrorKind::NotFound => Self::not_found(message),
+            FleetError::Read { .. } | FleetError::Invalid(_) | FleetError::NoStrategy { .. } => Self::refused(message),
+        }
+    }
 }
 
 /// An account with the strategies that trade on it.

@@ -9,10 +9,10 @@ use engine::client_order_id::LedgerId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::exit::Failure;
 use crate::fleet::AccountGroup;
-use crate::role::{Bus, Runtime};
-use crate::session::patiently;
+use crate::process::exit::Failure;
+use crate::roles::session::patiently;
+use crate::roles::{Bus, Runtime};
 use crds::record::{KEPT, STARTED_AT};
 use crds::roles::{BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, Stance, StrategySpec};
 
@@ -252,8 +252,8 @@ fn feed_identity(spec: &FeedSpec) -> impl Serialize {
 }
 
 /// The identity of a process at a place.
-pub fn identity<S>(keys: &Keys, namespace: &str, place: &Place<S>) -> crate::role::Identity {
-    crate::role::Identity {
+pub fn identity<S>(keys: &Keys, namespace: &str, place: &Place<S>) -> crate::roles::Identity {
+    crate::roles::Identity {
         keys: keys.clone(),
         namespace: namespace.to_owned(),
         ledger: place.ledger.clone(),

@@ -396,7 +396,7 @@ mod tests {
     #[test]
     fn a_hash_of_other_ticks_than_the_engine_took_is_none() {
         let registry = engine::strategy::Registry::standard();
-        let mut engine = crate::saved::engine(&spec(), "abc", None, &registry).unwrap();
+        let mut engine = crate::roles::saved::engine(&spec(), "abc", None, &registry).unwrap();
         let mut data = DataHash::default();
         for sequence in 0..3 {
             let tick: Tick = serde_json::from_value(json!({"symbol": "BNB/USDT", "price": "600", "volume": "0",

@@ -1,6 +1,11 @@
 //! The result of a strategy on recorded data, in the form of the contract: the same inputs give the same
 //! bytes, whether it ran in `backtest` or as separate processes.
 
+pub(crate) mod clock;
+pub(crate) mod hashes;
+pub(crate) mod untraded;
+pub(crate) mod warning;
+
 use std::collections::BTreeMap;
 
 use engine::client_order_id::ClientOrderId;
@@ -12,8 +17,8 @@ use engine::strategy::Figures;
 use engine::{Engine, Performance};
 use serde::Serialize;
 
-use crate::hashes::{DataHash, Hashes, Made};
-use crate::warning::{self, Warning};
+use crate::outcome::hashes::{DataHash, Hashes, Made};
+use warning::Warning;
 
 /// One strategy's result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use engine::messages::{OrderStatus, StrategySignal};
 use engine::report::{OrderCounts, Report};
 
-use crate::clock::Clock;
+use crate::outcome::clock::Clock;
 
 /// Kinds and reasons at most of which the first order is kept: a venue may give a reason in words of its own.
 const KINDS_MAX: usize = 32;

@@ -3,9 +3,6 @@
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use crate::fleet::FleetError;
-use crate::role::Stop;
-
 /// How a command failed: said on stderr, told by the exit code.
 #[derive(Debug)]
 pub struct Failure {
@@ -38,6 +35,11 @@ impl Failure {
         Self { code: REFUSED, message: message.into() }
     }
 
+    /// A failure with exit code 70.
+    pub fn fenced(message: impl Into<String>) -> Self {
+        Self { code: FENCED, message: message.into() }
+    }
+
     /// The same failure, that was told already.
     #[must_use]
     pub fn silent(self) -> Self {
@@ -50,37 +52,6 @@ impl Failure {
             process::say(format_args!("{}", self.message));
         }
         ExitCode::from(self.code)
-    }
-}
-
-impl From<FleetError> for Failure {
-    fn from(error: FleetError) -> Self {
-        let message = error.to_string();
-        match error {
-            FleetError::Read { source, .. } if source.kind() == ErrorKind::NotFound => Self::not_found(message),
-            FleetError::Read { .. } | FleetError::Invalid(_) | FleetError::NoStrategy { .. } => Self::refused(message),
-        }
-    }
-}
-
-impl From<Stop> for Failure {
-    fn from(stop: Stop) -> Self {
-        let message = stop.to_string();
-        match stop {
-            Stop::Fenced { .. } => Self { code: FENCED, message },
-            Stop::LedgerLost { .. }
-            | Stop::LedgerFound { .. }
-            | Stop::LedgerClosed { .. }
-            | Stop::Record { .. }
-            | Stop::Unsaved { .. }
-            | Stop::Bus(_)
-            | Stop::Spec(_)
-            | Stop::Name(_)
-            | Stop::Store(_)
-            | Stop::MarketData(_) => Self::refused(message),
-            Stop::NoMarketData(_) => Self::not_found(message),
-            Stop::Conflict | Stop::Interrupted { .. } => Self::error(message),
-        }
     }
 }
 

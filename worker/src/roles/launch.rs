@@ -9,13 +9,16 @@ use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Instrument;
 
-use crate::admin::{self, Health};
-use crate::exit::Failure;
-use crate::options::{Role, Store};
-use crate::role::{Bus, Identity, Runtime, Stop};
-use crate::session::patiently;
-use crate::shutdown::Shutdown;
-use crate::{feed, gateway, strategy, telemetry};
+use crate::process::admin::{self, Health};
+use crate::process::exit::Failure;
+use crate::process::shutdown::Shutdown;
+use crate::process::telemetry;
+use crate::roles::feed;
+use crate::roles::gateway;
+use crate::roles::options::{Role, Store};
+use crate::roles::session::patiently;
+use crate::roles::strategy;
+use crate::roles::{Bus, Identity, Runtime, Stop};
 use crds::roles::StrategySpec;
 
 /// How often to look whether a store that was fit still is.

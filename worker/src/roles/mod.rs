@@ -1,4 +1,16 @@
-//! What all roles share: who they are, how they stop, and how they tell their health.
+//! The roles of the pods, and what all of them share: who they are, how they stop, and how they tell their health. A role
+//! may not use another.
+
+pub(crate) mod document;
+pub(crate) mod feed;
+pub(crate) mod gateway;
+pub(crate) mod launch;
+pub(crate) mod options;
+pub(crate) mod paper;
+pub(crate) mod saved;
+pub(crate) mod session;
+pub(crate) mod strategy;
+pub(crate) mod told;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -7,8 +19,9 @@ use std::time::Duration;
 use bus::{BusError, KeyError, Keys, MessageBus, Scope, StateStore};
 use venue::replay::DataError;
 
-use crate::admin::Health;
-use crate::shutdown::Shutdown;
+use crate::process::admin::Health;
+use crate::process::exit::Failure;
+use crate::process::shutdown::Shutdown;
 use crds::roles::SpecError;
 
 /// A bus with a store, as every role needs both.
@@ -108,6 +121,27 @@ pub enum Stop {
         /// What was under way.
         what: String,
     },
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        let message = stop.to_string();
+        match stop {
+            Stop::Fenced { .. } => Self::fenced(message),
+            Stop::LedgerLost { .. }
+            | Stop::LedgerFound { .. }
+            | Stop::LedgerClosed { .. }
+            | Stop::Record { .. }
+            | Stop::Unsaved { .. }
+            | Stop::Bus(_)
+            | Stop::Spec(_)
+            | Stop::Name(_)
+            | Stop::Store(_)
+            | Stop::MarketData(_) => Self::refused(message),
+            Stop::NoMarketData(_) => Self::not_found(message),
+            Stop::Conflict | Stop::Interrupted { .. } => Self::error(message),
+        }
+    }
 }
 
 impl From<DataError> for Stop {

@@ -8,8 +8,8 @@ use bus::{
     Owner, RegisterVersion, Scope, StreamId, StreamKey, Topic,
 };
 
-use crate::role::{Bus, IDLE, Runtime, Stop};
-use crate::shutdown::Shutdown;
+use crate::process::shutdown::Shutdown;
+use crate::roles::{Bus, IDLE, Runtime, Stop};
 
 /// The reason when memory is full, as [`BusError::reason`] has it.
 const MEMORY_FULL: &str = "RedisMemoryFull";
@@ -349,8 +349,8 @@ mod tests {
     use bus::{MemoryBus, MessageBus, StateStore};
 
     use super::*;
-    use crate::admin::Health;
-    use crate::role::Identity;
+    use crate::process::admin::Health;
+    use crate::roles::Identity;
 
     fn runtime(ledger: &str) -> (tokio::sync::watch::Sender<bool>, Runtime<MemoryBus>) {
         let (stop, shutdown) = Shutdown::channel();

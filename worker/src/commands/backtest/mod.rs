@@ -18,16 +18,17 @@ use engine::{Effect, Engine, Event};
 use venue::replay::{Replay, Summary};
 use venue::sim::Exchange;
 
-use crate::clock::Clock;
-use crate::exit::Failure;
 use crate::fleet;
-use crate::gateway::{Counter, News, resting_fills};
-use crate::hashes::{DataHash, Made, line};
+use crate::outcome::clock::Clock;
+use crate::outcome::hashes::{DataHash, Made, line};
+use crate::outcome::untraded::{Ending, Untraded};
+use crate::outcome::warning::{self, Warning};
 use crate::outcome::{DataCounts, Outcome};
-use crate::role::Stop;
-use crate::saved;
-use crate::untraded::{Ending, Untraded};
-use crate::warning::{self, Warning};
+use crate::process::exit::Failure;
+use crate::roles::Stop;
+use crate::roles::gateway::{Counter, News};
+use crate::roles::paper::resting_fills;
+use crate::roles::saved;
 use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 
 /// The ledger of a backtest: it is in no store, so its name means nothing.

@@ -13,7 +13,7 @@ use venue::replay::Replay;
 
 use super::instructions::Instructions;
 use super::{START_MS, Taken, measure};
-use crate::exit::Failure;
+use crate::process::exit::Failure;
 
 /// A candle's length.
 const MINUTE_MS: i64 = 60_000;

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::instructions::Instructions;
 use super::{START_MS, Taken, measure, refuse};
-use crate::exit::Failure;
+use crate::process::exit::Failure;
 
 /// Prices between the bands of a grid around 600: up and down by small steps, never the same twice in a row.
 fn quiet_prices() -> Vec<i64> {

@@ -14,7 +14,7 @@ use ::engine::strategy::Registry;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::exit::{Failure, print};
+use crate::process::exit::{Failure, print};
 use instructions::Instructions;
 
 /// When the made data begin.

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 
 use super::instructions::Instructions;
 use super::{START_MS, Taken, measure, refuse};
-use crate::backtest::Simulation;
-use crate::exit::Failure;
+use crate::commands::backtest::Simulation;
+use crate::process::exit::Failure;
 
 /// Event time between two ticks: no order rate is reached.
 const STEP_MS: i64 = 60_000;

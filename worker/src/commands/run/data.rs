@@ -9,10 +9,10 @@ use engine::instrument::Symbol;
 use engine::numbers::Price;
 use venue::replay::Summary;
 
-use crate::exit::Failure;
-use crate::feed;
 use crate::fleet::AccountGroup;
-use crate::warning::{self, MISSING_CANDLES, Warning};
+use crate::outcome::warning::{self, MISSING_CANDLES, Warning};
+use crate::process::exit::Failure;
+use crate::roles::feed;
 
 /// Data that were read through.
 #[derive(Debug, Clone)]

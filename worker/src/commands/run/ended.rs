@@ -5,7 +5,7 @@ use crds::record::{Phase, PhaseState};
 use crds::roles::StrategySpec;
 use engine::Engine;
 
-use crate::provision::Place;
+use crate::fleet::provision::Place;
 
 /// One strategy at the end of a run.
 pub(super) struct Ended {

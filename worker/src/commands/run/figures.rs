@@ -14,10 +14,10 @@ use rust_decimal::Decimal;
 use venue::replay::{Replay, Summary};
 
 use super::ended::Ended;
-use crate::clock;
-use crate::exit::Failure;
+use crate::fleet::provision::Places;
 use crate::outcome::Outcome;
-use crate::provision::Places;
+use crate::outcome::clock;
+use crate::process::exit::Failure;
 use crds::roles::StrategySpec;
 
 /// The most bytes of a list of sources that are looked at.

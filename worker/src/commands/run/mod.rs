@@ -20,16 +20,19 @@ use engine::strategy::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::admin::Health;
-use crate::exit::{Failure, print};
 use crate::fleet::Fleet;
-use crate::launch::{admit, in_runtime, keys, on_signals, open, watch_store};
-use crate::options::Store;
+use crate::fleet::provision::{Place, Places, Provisioner, identity};
 use crate::outcome::Outcome;
-use crate::provision::{Place, Places, Provisioner, identity};
-use crate::role::{Bus, Identity, Runtime, Stop};
-use crate::shutdown::Shutdown;
-use crate::{feed, gateway, strategy, telemetry};
+use crate::process::admin::Health;
+use crate::process::exit::{Failure, print};
+use crate::process::shutdown::Shutdown;
+use crate::process::telemetry;
+use crate::roles::feed;
+use crate::roles::gateway;
+use crate::roles::launch::{admit, in_runtime, keys, on_signals, open, watch_store};
+use crate::roles::options::Store;
+use crate::roles::strategy;
+use crate::roles::{Bus, Identity, Runtime, Stop};
 
 use data::Scanned;
 use ended::End;

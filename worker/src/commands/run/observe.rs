@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::ended::{End, has_ended};
 use super::screen::Screen;
-use crate::exit::Failure;
-use crate::provision::Places;
-use crate::role::{Bus, IDLE, Runtime};
-use crate::session::patiently;
+use crate::fleet::provision::Places;
+use crate::process::exit::Failure;
+use crate::roles::session::patiently;
+use crate::roles::{Bus, IDLE, Runtime};
 use crds::record::{PHASE, POSITION, Phase, REPORT};
 
 /// Entries at most in one read.
@@ -246,10 +246,10 @@ mod tests {
     use crds::record::PhaseState;
 
     use super::*;
-    use crate::admin::Health;
-    use crate::document::message;
-    use crate::role::Identity;
-    use crate::shutdown::Shutdown;
+    use crate::process::admin::Health;
+    use crate::process::shutdown::Shutdown;
+    use crate::roles::Identity;
+    use crate::roles::document::message;
     use crate::simulation::bus::VirtualBus;
 
     #[tokio::test]

@@ -20,11 +20,11 @@ use super::figures::{
     account_line, columns, data_line, first_price, grouped, opening_digits, performance, quantity, start_line,
     strategy_line,
 };
-use crate::clock::Clock;
-use crate::exit::Failure;
-use crate::provision::{Place, Places};
-use crate::untraded::{Ending, Untraded, why};
-use crate::warning::Warning;
+use crate::fleet::provision::{Place, Places};
+use crate::outcome::clock::Clock;
+use crate::outcome::untraded::{Ending, Untraded, why};
+use crate::outcome::warning::Warning;
+use crate::process::exit::Failure;
 use crds::roles::StrategySpec;
 
 /// Trades that a fast replay shows before it only counts.

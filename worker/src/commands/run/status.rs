@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 use super::Output;
 use super::ended::Ended;
 use super::observe::Observer;
-use crate::exit::{Failure, print as print_out};
-use crate::provision::{Place, Places};
-use crate::role::Bus;
-use crate::saved::{self, ENGINE};
+use crate::fleet::provision::{Place, Places};
+use crate::process::exit::{Failure, print as print_out};
+use crate::roles::Bus;
+use crate::roles::saved::{self, ENGINE};
 use crds::record::{ORDER, PHASE, Phase, PhaseState, REPORT};
 use crds::roles::{GatewaySpec, StrategySpec};
 

@@ -12,7 +12,7 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use venue::MarketData;
 use venue::replay::{DataError, Replay, Summary};
 
-use crate::role::Stop;
+use crate::roles::Stop;
 
 /// The field of a feed's record that tells which data its position is in.
 pub(super) const DATA: &str = "data";

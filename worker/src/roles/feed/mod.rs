@@ -19,9 +19,9 @@ use tracing::Instrument;
 use venue::MarketData;
 use venue::replay::{Replay, Summary};
 
-use crate::document::message;
-use crate::role::{Bus, IDLE, Runtime, Stop};
-use crate::session::{Change, Done, Session, again_after_conflicts};
+use crate::roles::document::message;
+use crate::roles::session::{Change, Done, Session, again_after_conflicts};
+use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::roles::FeedSpec;
 
 use data::{Data, ReadAhead};

@@ -11,9 +11,9 @@ use engine::messages::Nudge;
 use venue::MarketData;
 
 use super::Feed;
-use crate::hashes::LinedTick;
-use crate::role::{Bus, IDLE, Runtime, Stop};
-use crate::session::{Change, patiently};
+use crate::outcome::hashes::LinedTick;
+use crate::roles::session::{Change, patiently};
+use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::record::{PHASE, POSITION, Phase, WAITS_FOR};
 use crds::roles::FeedDesired;
 

@@ -15,9 +15,9 @@ use super::order::News;
 use super::simulated::Advanced;
 use super::ticks::Kept;
 use super::{Gateway, Place};
-use crate::hashes::LinedTick;
-use crate::role::{Bus, Runtime, Stop};
-use crate::session::patiently;
+use crate::outcome::hashes::LinedTick;
+use crate::roles::session::patiently;
+use crate::roles::{Bus, Runtime, Stop};
 
 impl<B: Bus, V: Venue> Gateway<B, V> {
     /// Hands an order, a cancel or a replacement to its ledger's exchange, as of the tick that caused it.

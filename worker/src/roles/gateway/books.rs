@@ -7,7 +7,7 @@ use engine::numbers::{Notional, NumberError, Quantity};
 use engine::orders::Terms;
 use serde::{Deserialize, Serialize};
 
-use crate::told::Holdings;
+use crate::roles::told::Holdings;
 use crds::roles::BookSpec;
 
 /// What one strategy owns at the account, by asset.

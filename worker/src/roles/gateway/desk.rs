@@ -26,7 +26,7 @@ pub(super) use record::Changes;
 
 use super::books::Book;
 use super::order::{GatewayOrder, News, Stage};
-use crate::told::Holdings;
+use crate::roles::told::Holdings;
 use crds::roles::{BookSpec, GatewayDesired, Stance};
 use ended::Ended;
 use reserved::Reserved;

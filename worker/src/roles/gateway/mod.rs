@@ -30,9 +30,9 @@ use tracing::Instrument;
 use venue::Venue;
 use venue::sim::RecordError;
 
-use crate::document::for_outsiders;
-use crate::role::{Bus, IDLE, Runtime, Stop};
-use crate::session::{Change, Done, Session, again_after_conflicts, patiently};
+use crate::roles::document::for_outsiders;
+use crate::roles::session::{Change, Done, Session, again_after_conflicts, patiently};
+use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::roles::{GatewayDesired, GatewaySpec};
 
 pub(crate) use counter::Counter;
@@ -40,7 +40,6 @@ use desk::Desk;
 pub(crate) use order::News;
 use place::{Nowhere, Place};
 use simulated::Simulated;
-pub(crate) use simulated::resting_fills;
 use ticks::Ticks;
 use unasked::Unasked;
 

@@ -10,10 +10,10 @@ use venue::Venue;
 
 use super::order::News;
 use super::{Gateway, Place};
-use crate::document::{for_outsiders, message};
-use crate::role::{Bus, Stop};
-use crate::session::patiently;
-use crate::told::Told;
+use crate::roles::document::{for_outsiders, message};
+use crate::roles::session::patiently;
+use crate::roles::told::Told;
+use crate::roles::{Bus, Stop};
 
 impl<B: Bus, V: Venue> Gateway<B, V> {
     /// What a venue elsewhere has told since.

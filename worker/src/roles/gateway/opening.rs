@@ -12,10 +12,10 @@ use venue::Venue;
 
 use super::Gateway;
 use super::books::Book;
-use crate::role::{Bus, Stop};
-use crate::saved::ENGINE;
-use crate::session::patiently;
-use crate::told::Told;
+use crate::roles::saved::ENGINE;
+use crate::roles::session::patiently;
+use crate::roles::told::Told;
+use crate::roles::{Bus, Stop};
 use crds::roles::{BookSpec, Stance};
 
 /// Entries of an inbox at most in one read.

@@ -10,9 +10,9 @@ use venue::{Outcome, Venue};
 
 use super::desk::{self, Found, Verdict};
 use super::{Gateway, Place};
-use crate::document::DeadLetter;
-use crate::role::{Bus, Stop};
-use crate::told::Told;
+use crate::roles::document::DeadLetter;
+use crate::roles::told::Told;
+use crate::roles::{Bus, Stop};
 
 impl<B: Bus, V: Venue> Gateway<B, V> {
     pub(super) async fn take_commands(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {

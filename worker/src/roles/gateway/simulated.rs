@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use venue::sim::{Exchange, RecordError, RestingFills};
 
 use super::desk::Changes;
-use crds::account;
+use crate::roles::paper::resting_fills;
 use crds::roles::AccountSpec;
 
 /// What of a ledger's exchange is a field: an order that rests, or a command on its way.
@@ -143,14 +143,6 @@ impl Simulated {
             changes.delete.extend(of_exchange.delete.into_iter().map(name));
         }
         Ok(())
-    }
-}
-
-/// When an order that rests at this account fills on a tick without quotes.
-pub(crate) fn resting_fills(account: &AccountSpec) -> RestingFills {
-    match account.resting_fills() {
-        account::RestingFills::Through => RestingFills::Through,
-        account::RestingFills::Touch => RestingFills::Touch,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bus::{StreamId, StreamKey};
 
-use crate::hashes::LinedTick;
+use crate::outcome::hashes::LinedTick;
 
 /// Ticks that are kept. A replay's workers are near each other.
 const KEPT: usize = 64;

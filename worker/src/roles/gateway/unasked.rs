@@ -8,7 +8,7 @@ use engine::time::Timestamp;
 use venue::Venue;
 
 use super::{Gateway, Place};
-use crate::role::{Bus, Stop};
+use crate::roles::{Bus, Stop};
 
 /// How long an order waits for an Advance before that is told. A worker commits both at once.
 const TOLD_AFTER_MS: i64 = 10_000;

@@ -13,7 +13,7 @@ use engine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use venue::sim::{RestingFills, touches};
 
-use crate::gateway::resting_fills;
+use crate::roles::paper::resting_fills;
 
 /// The field of a record that holds the last [`Advance`].
 pub(crate) const ADVANCE: &str = "advance";

@@ -9,8 +9,8 @@ use engine::client_order_id::ClientOrderId;
 use engine::orders::{Order, OrderState};
 
 use super::{ASK_AGAIN, Worker};
-use crate::role::{Bus, Stop};
-use crate::told::Holdings;
+use crate::roles::told::Holdings;
+use crate::roles::{Bus, Stop};
 
 /// How often the gateway is asked once more after all was told and it did not help.
 const IN_VAIN_MAX: u8 = 2;

@@ -8,8 +8,8 @@ use engine::strategy::DesiredState;
 
 use super::Worker;
 use super::barrier::Advance;
-use crate::role::{Bus, IDLE, Stop};
-use crate::told::{Holdings, Told};
+use crate::roles::told::{Holdings, Told};
+use crate::roles::{Bus, IDLE, Stop};
 use crds::record::{Phase, PhaseState};
 
 /// What to do about an entry that does not read.

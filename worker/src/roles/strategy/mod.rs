@@ -12,6 +12,7 @@ mod publish;
 mod rounds;
 #[cfg(test)]
 mod tests;
+mod ticks;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -23,10 +24,10 @@ use engine::messages::Tick;
 use engine::strategy::{DesiredState, Registry};
 use tracing::Instrument;
 
-use crate::hashes::{DATA, DataHash, MADE, Made};
-use crate::role::{Bus, IDLE, Runtime, Stop};
-use crate::saved;
-use crate::session::{Session, again_after_conflicts, patiently};
+use crate::outcome::hashes::{DATA, DataHash, MADE, Made};
+use crate::roles::saved;
+use crate::roles::session::{Session, again_after_conflicts, patiently};
+use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::roles::{StrategyDesired, StrategySpec};
 
 pub(crate) use barrier::ADVANCE;

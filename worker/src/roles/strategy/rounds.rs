@@ -9,8 +9,8 @@ use engine::messages::{CommandKind, OrderCommand, Tick};
 use engine::time::Timestamp;
 
 use super::{ASK_AGAIN, Worker};
-use crate::document::message;
-use crate::role::Bus;
+use crate::roles::Bus;
+use crate::roles::document::message;
 
 impl<B: Bus> Worker<'_, B> {
     /// What rests is held against a tick before the tick is taken: whether that is to be waited for first.

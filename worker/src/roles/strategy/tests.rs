@@ -12,7 +12,7 @@ use engine::messages::Tick;
 use engine::strategy::DesiredState;
 use serde_json::{Value, json};
 
-use crate::role::IDLE;
+use crate::roles::IDLE;
 use crate::simulation::account::{Account, Role, tick};
 use crate::simulation::auditor::audit;
 use crate::simulation::script::Script;
@@ -67,7 +67,7 @@ impl Bench {
     }
 
     fn engine(&self) -> Value {
-        self.account.field(&self.account.strategy, crate::saved::ENGINE).unwrap()
+        self.account.field(&self.account.strategy, crate::roles::saved::ENGINE).unwrap()
     }
 
     fn alerts(&self) -> Vec<String> {

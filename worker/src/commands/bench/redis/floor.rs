@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::exit::Failure;
+use crate::process::exit::Failure;
 
 /// What an entry carries.
 const BYTES: usize = 300;

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::exit::Failure;
+use crate::process::exit::Failure;
 
 /// How long a server may take until it answers.
 const START_MAX: Duration = Duration::from_secs(10);

@@ -9,13 +9,13 @@ use venue::{DoubtWindows, VenueReport};
 use super::{Desk, News, Stage};
 
 /// How often the venue is asked about an order in doubt, in milliseconds.
-pub(in crate::gateway) const DOUBT_INTERVAL_MS: i64 = 500;
+pub(in crate::roles::gateway) const DOUBT_INTERVAL_MS: i64 = 500;
 /// How often it is asked about an order it has: a report of its end may have been lost.
 const LIVE_INTERVAL_MS: i64 = 5_000;
 
 /// What a look-up leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::gateway) enum Found {
+pub(in crate::roles::gateway) enum Found {
     /// The venue told.
     News(News),
     /// It may still arrive or become visible: ask again later.

@@ -10,7 +10,7 @@ use super::{Desk, GatewayOrder};
 
 /// What of the desk must be committed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::gateway) struct Changes {
+pub(in crate::roles::gateway) struct Changes {
     /// Fields to set.
     pub set: Vec<(String, String)>,
     /// Fields to remove.

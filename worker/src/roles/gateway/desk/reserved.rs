@@ -9,8 +9,8 @@ use engine::messages::{CommandKind, OrderCommand, OrderStatus};
 use engine::numbers::{Notional, Quantity};
 use engine::orders::Terms;
 
-use crate::gateway::books::Need;
-use crate::gateway::order::GatewayOrder;
+use crate::roles::gateway::books::Need;
+use crate::roles::gateway::order::GatewayOrder;
 
 /// Orders, by id.
 type Orders = BTreeMap<ClientOrderId, GatewayOrder>;
@@ -122,7 +122,7 @@ mod tests {
 
     use super::super::{Desk, Verdict};
     use super::*;
-    use crate::gateway::books::Book;
+    use crate::roles::gateway::books::Book;
     use crds::roles::{BookSpec, GatewayDesired};
 
     fn ledger() -> LedgerId {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Desk, Verdict};
 use super::{cancel, command};
-use crate::role::IDLE;
+use crate::roles::IDLE;
 use crate::simulation::account::{Account, Role, at_once, tick};
 use crate::simulation::bus::Trouble;
 use crate::simulation::script::Script;

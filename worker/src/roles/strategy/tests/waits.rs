@@ -7,9 +7,9 @@ use engine::strategy::DesiredState;
 use engine::testkit::quoting::Market;
 use serde_json::{Value, json};
 
-use crate::role::IDLE;
+use crate::roles::IDLE;
+use crate::roles::strategy::barrier::ADVANCE;
 use crate::simulation::account::{Account, Role, at_once};
-use crate::strategy::barrier::ADVANCE;
 
 const SEED: u64 = 3;
 
@@ -44,7 +44,7 @@ impl Bench {
     }
 
     fn engine(&self) -> Value {
-        self.account.field(&self.account.strategy, crate::saved::ENGINE).unwrap()
+        self.account.field(&self.account.strategy, crate::roles::saved::ENGINE).unwrap()
     }
 
     fn position(&self) -> Option<Value> {
