@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::instrument::{Asset, Contract};
+use engine::instrument::Asset;
 use engine::validation::Violation;
 
 use engine::instrument::Rules;
@@ -10,6 +10,7 @@ use engine::strategy::grid::GridParameters;
 
 use super::{InstrumentSpec, StrategyChoice, TradingStrategySpec};
 use crate::ENTRIES_MAX;
+use crate::symbol::spot;
 
 impl TradingStrategySpec {
     /// All that is wrong with this spec, with paths from the document's root. An accepted spec has none.
@@ -67,13 +68,7 @@ impl TradingStrategySpec {
                     "is written twice; keep one entry for each symbol",
                 ));
             }
-            if *instrument.symbol.contract() != Contract::Spot {
-                violations.push(Violation::new(
-                    format!("{path}[{index}].symbol"),
-                    &instrument.symbol,
-                    "is a derivative, and this release trades spot; write a symbol such as BTC/USDT",
-                ));
-            }
+            violations.extend(spot(&instrument.symbol, &format!("{path}[{index}].symbol")));
             if let Some(rules) = &instrument.rules {
                 violations.extend(rules.validate(&format!("{path}[{index}].rules")));
             }

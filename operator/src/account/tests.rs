@@ -69,7 +69,7 @@ fn serving() -> Observed {
         unreadable: BTreeMap::new(),
         kept_books: Vec::new(),
         kept_readers: Vec::new(),
-        kept_symbol: None,
+        kept_markets: Vec::new(),
         gateway_ends: None,
         feed_ends: None,
     };
@@ -151,9 +151,9 @@ fn the_feed_is_never_made_anew_for_a_neighbour_of_another_symbol() {
 #[test]
 fn who_does_not_read_any_more_keeps_its_feed_from_a_neighbour_of_another_symbol() {
     let eth = strategy("aaa", "ETH/USDT", 1, EARLY, Some(LATE));
-    let btc = Some("BTC/USDT".parse().unwrap());
+    let btc = vec!["BTC/USDT".parse().unwrap()];
     let mut observed = serving();
-    observed.kept_symbol = btc.clone();
+    observed.kept_markets = btc.clone();
     observed.kept_readers = vec!["grid".to_owned()];
     observed.strategies = vec![eth.clone()];
     assert_eq!(readers(&observed), (vec!["grid".to_owned()], None));
@@ -163,7 +163,7 @@ fn who_does_not_read_any_more_keeps_its_feed_from_a_neighbour_of_another_symbol(
     assert_eq!(readers(&observed), (vec!["grid".to_owned(), "zzz".to_owned()], Some("BTC/USDT".to_owned())));
     assert_eq!(words(&observed), Vec::<String>::new());
     // It had stopped; its book is there until it is closed.
-    let mut observed = Observed { kept_symbol: btc, strategies: vec![eth], ..serving() };
+    let mut observed = Observed { kept_markets: btc, strategies: vec![eth], ..serving() };
     let book = books(&serving()).books.remove(0);
     observed.kept_books = vec![book.clone()];
     assert_eq!(readers(&observed), (Vec::new(), None));
