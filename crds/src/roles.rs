@@ -291,6 +291,9 @@ pub enum SpecError {
 impl StrategySpec {
     /// The name of the strategy in the registry, and its parameters: the one member of the union that is set.
     pub fn strategy(&self) -> Result<(String, serde_json::Value), SpecError> {
+        if let Some(custom) = &self.spec.strategy.custom {
+            return Ok((custom.name.to_string(), serde_json::Value::Object(custom.parameters.clone())));
+        }
         let union = serde_json::to_value(&self.spec.strategy).unwrap_or_default();
         let member = union.as_object().and_then(|members| members.clone().into_iter().next());
         member.ok_or(SpecError::NoMember { path: "spec.strategy" })

@@ -76,6 +76,7 @@ fn names() -> Vec<Rule> {
 fn strategy(schema: &mut Value) -> Vec<Rule> {
     let mut rules = vec![only_up("status.epoch"), fixed_text("spec.accountRef.name", "strategy")];
     rules.extend(union(schema, "spec.strategy", "strategy"));
+    rules.push(fixed_text("spec.strategy.custom.name", "strategy"));
     rules.extend(instruments());
     rules.extend(capital());
     rules.extend(grid());

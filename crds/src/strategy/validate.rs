@@ -149,9 +149,12 @@ fn grid_within(grid: &GridParameters, rules: &Rules) -> Vec<Violation> {
 impl StrategyChoice {
     /// All that is wrong with the choice and its parameters.
     pub fn validate(&self, path: &str) -> Vec<Violation> {
-        match &self.grid {
-            Some(grid) => grid.validate(&format!("{path}.grid")),
-            None => vec![Violation::new(path, "", "no member is set; write exactly one of: grid")],
+        match (&self.grid, &self.custom) {
+            (Some(grid), None) => grid.validate(&format!("{path}.grid")),
+            // What its parameters must be only the program knows that has it.
+            (None, Some(_)) => Vec::new(),
+            (Some(_), Some(_)) => vec![Violation::new(path, "", "several members are set; keep one of: custom, grid")],
+            (None, None) => vec![Violation::new(path, "", "no member is set; write exactly one of: custom, grid")],
         }
     }
 }

@@ -171,6 +171,42 @@ fn who_does_not_read_any_more_keeps_its_feed_from_a_neighbour_of_another_symbol(
     assert_eq!(readers(&observed).1.as_deref(), Some("ETH/USDT"));
 }
 
+/// An account whose files name their markets, and strategies that trade one, two, and one that it does not have.
+#[test]
+fn files_fix_the_markets_and_each_reader_says_which_it_reads() {
+    let mut observed = serving();
+    observed.spec = serde_json::from_value(json!({
+        "venue": {"paper": {"balances": {"USDT": 10000}}},
+        "marketData": {"replay": {"files": [
+            {"symbol": "ETH/USDT", "file": "eth.csv"}, {"symbol": "BTC/USDT", "file": "btc.csv"},
+        ]}},
+    }))
+    .unwrap();
+    let mut both = serde_json::to_value(strategy("pair", "ETH/USDT", 1, EARLY, Some(LATE))).unwrap();
+    both["spec"]["instruments"] = json!([{"symbol": "ETH/USDT"}, {"symbol": "BTC/USDT"}]);
+    observed.strategies.push(serde_json::from_value(both).unwrap());
+    observed.strategies.push(strategy("stray", "BNB/USDT", 1, EARLY, Some(LATE)));
+    let accepted = validate(&observed).unwrap();
+    let register = serde_json::to_value(&accepted.readers).unwrap();
+    let expected = json!({"readers": ["grid", "pair"], "symbol": "BTC/USDT", "symbols": ["BTC/USDT", "ETH/USDT"],
+        "reads": {"grid": ["BTC/USDT"], "pair": ["ETH/USDT", "BTC/USDT"]}});
+    assert_eq!(register, expected);
+    let feed = serde_json::to_value(accepted.feed.unwrap()).unwrap();
+    assert_eq!(feed["files"][0], json!({"symbol": "BTC/USDT", "file": "btc.csv"}));
+    assert_eq!((&feed["symbol"], &feed["file"]), (&json!("BTC/USDT"), &json!("btc.csv")));
+    // Of one market it is written as the release before reads it.
+    let mut one = serving();
+    one.spec = serde_json::from_value(json!({
+        "venue": {"paper": {"balances": {"USDT": 10000}}},
+        "marketData": {"replay": {"files": [{"symbol": "BTC/USDT", "file": "btc.csv"}]}},
+    }))
+    .unwrap();
+    let accepted = validate(&one).unwrap();
+    assert_eq!(serde_json::to_value(&accepted.readers).unwrap(), json!({"readers": ["grid"], "symbol": "BTC/USDT"}));
+    let feed = serde_json::to_value(accepted.feed.unwrap()).unwrap();
+    assert_eq!((feed.get("files"), &feed["file"]), (None, &json!("btc.csv")));
+}
+
 #[test]
 fn a_book_stands_as_its_strategy_asks_whatever_else_is_wrong() {
     let mut observed = serving();
