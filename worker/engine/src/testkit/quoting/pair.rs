@@ -15,10 +15,9 @@ use crate::strategy::{
     StrategyError,
 };
 
-/// The pair in the registry, in the place of the grid: the manifest's union knows no strategy of a test. Of the grid's
-/// parameters it reads `minTradeIntervalSeconds` as its seed.
+/// The pair in the registry. Of the grid's parameters it reads `minTradeIntervalSeconds` as its seed.
 pub const PAIR: Definition = Definition {
-    name: "grid",
+    name: "pair",
     instruments_max: 2,
     position_bounds: PositionBounds::Free,
     schema: || schemars::schema_for!(GridParameters),
