@@ -105,12 +105,13 @@ impl Markets {
         self.iter().position(|market| market.last_tick.is_none())
     }
 
-    /// How many ticks of all of them the source had up to that of number `sequence` of one of them, which comes next or
-    /// was the last of it.
-    pub fn ticks_before(&self, index: InstrumentIndex, sequence: u64) -> u64 {
-        let others = self.iter().enumerate().filter(|(place, _)| *place != index.get());
-        let taken = others.filter_map(|(_, market)| market.last_tick.as_ref());
-        taken.fold(sequence, |sum, tick| sum.saturating_add(tick.sequence).saturating_add(1))
+    /// How many ticks of all of them the source had before the one of this number there, which is the last that was taken or
+    /// the one that comes next.
+    pub fn ticks_before(&self, source_sequence: u64) -> u64 {
+        let taken = self.iter().filter_map(|market| market.last_tick.as_ref());
+        let taken = taken.fold(0_u64, |sum, tick| sum.saturating_add(tick.sequence).saturating_add(1));
+        let is_taken = self.last().is_some_and(|last| source_sequence <= last.source_sequence);
+        taken.saturating_sub(u64::from(is_taken))
     }
 
     /// Whether the data of each have ended.

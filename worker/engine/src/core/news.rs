@@ -7,7 +7,6 @@ use super::context::{Context, Ended};
 use super::scope::Scope;
 use super::turn::Turn;
 use super::{Effect, Engine};
-use crate::instrument::InstrumentIndex;
 use crate::messages::{OrderStatus, Tick};
 use crate::orders::Order;
 use crate::report::Decision;
@@ -60,10 +59,10 @@ fn event(order: &Order, news: OrderNews) -> OrderEvent {
 }
 
 impl Engine {
-    /// Tells news that came with word of what the venue has matched in the order's market; keeps that of its coming tick.
-    pub(super) fn tell(&mut self, turn: &mut Turn, index: InstrumentIndex, matched: Option<u64>, news: Vec<News>) {
-        let taken = self.state.markets.tick_of(index);
-        if taken.is_none_or(|last| matched.is_some_and(|matched| matched > last.sequence)) {
+    /// Tells news that came with word of what the venue has matched; keeps that of the coming tick.
+    pub(super) fn tell(&mut self, turn: &mut Turn, matched: Option<u64>, news: Vec<News>) {
+        let taken = self.state.markets.last();
+        if taken.is_none_or(|last| matched.is_some_and(|matched| matched > last.source_sequence)) {
             self.state.news.extend(news);
             return;
         }

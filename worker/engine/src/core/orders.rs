@@ -61,7 +61,7 @@ impl Engine {
             return;
         };
         self.state.as_of = self.state.as_of.max(turn.now);
-        let (before, instrument) = (order.state, order.instrument);
+        let before = order.state;
         let applied = order.apply(update);
         let mut news = Vec::new();
         if before != OrderState::Accepted && order.state == OrderState::Accepted {
@@ -80,7 +80,7 @@ impl Engine {
         } else if was_open || applied.trade {
             news.push(self.close(turn, order));
         }
-        self.tell(turn, instrument, update.matched, news);
+        self.tell(turn, update.matched, news);
     }
 
     /// News of an order of this ledger that is neither open nor remembered. Old news is left out; a trade is not:
@@ -108,10 +108,9 @@ impl Engine {
         self.halt(turn, AlertKind::OrderAnomaly, &format!("order {id}: {anomaly}; what has traded is booked"));
     }
 
-    /// The 0-based tick, over all markets, on which a trade happened.
+    /// The 0-based tick, over all markets of the strategy, on which a trade happened; 0 at a venue elsewhere.
     pub fn trade_index(&self, fill: &Fill) -> u64 {
-        let index = self.config.instruments.index_of(&fill.symbol).unwrap_or_default();
-        self.state.markets.ticks_before(index, fill.tick_sequence.unwrap_or_default())
+        fill.tick_sequence.map_or(0, |number| self.state.markets.ticks_before(number))
     }
 
     /// `None` where it does not fit the books.
@@ -241,7 +240,7 @@ impl Engine {
     /// What the market was like for an order that has just met it; `None` where nobody says on which tick.
     fn market_of(&self, order: &Order) -> Option<String> {
         let tick = self.state.markets.tick_of(order.instrument);
-        let tick = tick.filter(|tick| order.matched == Some(tick.sequence))?;
+        let tick = tick.filter(|tick| order.matched == Some(tick.source_sequence))?;
         let instrument = self.config.instruments.at(order.instrument);
         let (best, limit) = (tick.best(order.side), order.price?);
         let (is_beyond, is_empty, size) = match order.side {

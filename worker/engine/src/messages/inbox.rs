@@ -47,7 +47,7 @@ pub struct OrderUpdate {
     /// The trade that is the news, if one is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fill: Option<Fill>,
-    /// Sequence of the last tick the order has been matched against, where the venue is simulated.
+    /// The number at its source of the last tick the order has been matched against, where the venue is simulated.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub matched: Option<u64>,
     /// Event time.

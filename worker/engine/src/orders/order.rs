@@ -144,7 +144,7 @@ pub struct Order {
     pub notional: Notional,
     /// Ids of the booked trades.
     pub trades: TradeIds,
-    /// Sequence of the last tick of its market that the gateway has matched it against, on a simulated venue.
+    /// The number at its source of the last tick that the gateway has matched it against, on a simulated venue.
     pub matched: Option<u64>,
     /// Why it ended as it did.
     pub reason: String,

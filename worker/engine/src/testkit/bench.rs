@@ -115,7 +115,7 @@ impl Bench {
     }
 
     fn fill(&self, command: &OrderCommand, quantity: Quantity, price: Price) -> Fill {
-        let tick_sequence = self.engine.last_tick_of(&command.symbol).map(|tick| tick.sequence);
+        let tick_sequence = self.engine.last_sequence();
         Fill { tick_sequence, ..fill(&self.config.fees, command, quantity, price) }
     }
 

@@ -1,66 +1,39 @@
 //! The command `backtest`: the same engine, the same simulated exchange, the same gateway's desk, no bus.
 
-use std::collections::btree_map::Entry;
+mod data;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
 
 use crds::TradingAccountSpec;
 use crds::manifest::{Document, Manifest};
-use engine::instrument::{Instrument, Symbol};
 use engine::messages::{OrderCommand, Tick};
-use engine::numbers::Price;
 use engine::report::Trade;
 use engine::risk::Approved;
 use engine::strategy::Registry;
 use engine::{Effect, Engine, Event};
-use venue::replay::{Replay, Summary};
 use venue::sim::Exchange;
 
 use crate::fleet;
+use crate::outcome::Outcome;
 use crate::outcome::clock::Clock;
-use crate::outcome::hashes::{DataHash, Made, line};
+use crate::outcome::hashes::{DataHash, Made};
 use crate::outcome::untraded::{Ending, Untraded};
-use crate::outcome::warning::{self, Warning};
-use crate::outcome::{DataCounts, Outcome};
+use crate::outcome::warning;
 use crate::process::exit::Failure;
-use crate::roles::Stop;
 use crate::roles::gateway::{Counter, News};
 use crate::roles::paper::resting_fills;
 use crate::roles::saved;
 use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 
+pub use data::Data;
+use data::{Markets, Source};
+
 /// The ledger of a backtest: it is in no store, so its name means nothing.
 const LEDGER: &str = "backtest";
-/// Ticks that are handed to the threads at a time.
-const CHUNK: usize = 1_000;
-/// Chunks at most that wait for a thread: the data are never in memory as a whole.
-const CHUNKS_AHEAD: usize = 2;
 /// How many strategies a warning names.
 const NAMES_MAX: usize = 3;
-
-/// One `[SYMBOL=]FILE`.
-#[derive(Debug, Clone)]
-pub struct Data {
-    /// The market; all of them if absent.
-    symbol: Option<Symbol>,
-    file: PathBuf,
-}
-
-impl std::str::FromStr for Data {
-    type Err = engine::instrument::SymbolError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A file name may hold an equals sign; a symbol before it must read as one.
-        match text.split_once('=') {
-            Some((symbol, file)) if !symbol.contains(['.', '\\']) && symbol.contains('/') && !text.starts_with('/') => {
-                Ok(Self { symbol: Some(symbol.parse()?), file: file.into() })
-            }
-            Some(_) | None => Ok(Self { symbol: None, file: text.into() }),
-        }
-    }
-}
 
 /// Runs every strategy of the file on the data.
 pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results, Failure> {
@@ -74,22 +47,21 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results
     }
     let mut simulations: Vec<_> = specs.iter().map(|spec| Simulation::new(spec, registry)).collect::<Result<_, _>>()?;
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let markets = Market::all(&simulations, data)?;
-    for warning in markets.values().flat_map(|market| &market.warnings).collect::<BTreeSet<_>>() {
+    let sources = Source::all(&simulations, data, file)?;
+    for warning in sources.values().flat_map(|source| &source.warnings).collect::<BTreeSet<_>>() {
         process::say(format_args!("warning: {}: {}", warning.kind, warning.message));
     }
     let mut hashes = BTreeMap::new();
-    for (key, market) in &markets {
-        let on_it = simulations.iter_mut().filter(|simulation| simulation.market() == *key);
-        hashes.insert(key, market.replay(&mut on_it.collect::<Vec<_>>(), threads)?);
+    for (key, source) in &sources {
+        let on_it = simulations.iter_mut().filter(|simulation| simulation.markets() == *key);
+        hashes.insert(key, source.replay(&mut on_it.collect::<Vec<_>>(), threads)?);
     }
     let result = |simulation: &Simulation| {
-        let key = simulation.market();
-        let (market, data) = markets.get(&key).zip(hashes.get(&key)).ok_or_else(|| simulation.without_ticks())?;
+        let key = simulation.markets();
+        let (source, data) = sources.get(&key).zip(hashes.get(&key)).ok_or_else(|| simulation.without_ticks())?;
         let mut outcome = simulation.outcome(data)?;
-        let ticks = market.summary.ticks;
-        outcome.data = Some(DataCounts { ticks, missing: market.summary.missing });
-        outcome.warnings.splice(0..0, market.warnings.iter().cloned());
+        outcome.data = Some(source.counts());
+        outcome.warnings.splice(0..0, source.warnings.iter().cloned());
         Ok(outcome)
     };
     // In the order of the file, whichever thread was first: the first that went wrong is told.
@@ -119,62 +91,6 @@ fn tell_parameters(simulations: &[Simulation]) {
         let (shown, more) = names.split_at(names.len().min(NAMES_MAX));
         let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
         process::say(format_args!("warning: {}{more}: {message}", shown.join(", ")));
-    }
-}
-
-/// The data of one symbol, as they are for orders of one tick size.
-struct Market {
-    summary: Arc<Summary>,
-    warnings: Vec<Warning>,
-}
-
-impl Market {
-    /// The markets of all strategies, each scanned once.
-    fn all(simulations: &[Simulation], data: &[Data]) -> Result<BTreeMap<(Symbol, Price), Self>, Failure> {
-        let traded: BTreeSet<Symbol> = simulations.iter().map(|simulation| simulation.market().0).collect();
-        let mut markets = BTreeMap::new();
-        for simulation in simulations {
-            let Entry::Vacant(place) = markets.entry(simulation.market()) else { continue };
-            let instrument = simulation.engine.instrument();
-            let summary = scan(instrument, data)?;
-            let warnings = warning::of_data(&summary, instrument, &traded);
-            place.insert(Self { summary: Arc::new(summary), warnings });
-        }
-        Ok(markets)
-    }
-
-    /// Reads the data once, for all strategies on them, which share so many threads. Each takes the ticks in their order
-    /// and knows nothing of the others, so it is the same on any thread. Gives their hash.
-    fn replay(&self, simulations: &mut [&mut Simulation], threads: usize) -> Result<DataHash, Failure> {
-        let clock = Clock::of(std::iter::once(&*self.summary));
-        for simulation in simulations.iter_mut() {
-            simulation.clock = clock;
-        }
-        let share = simulations.len().div_ceil(threads.max(1)).max(1);
-        std::thread::scope(|scope| {
-            let mut takers = Vec::new();
-            for share in simulations.chunks_mut(share) {
-                let (taker, chunks) = mpsc::sync_channel::<Arc<[Tick]>>(CHUNKS_AHEAD);
-                let work = move || chunks.iter().for_each(|chunk| share.iter_mut().for_each(|one| one.take(&chunk)));
-                let started = std::thread::Builder::new().spawn_scoped(scope, work);
-                started.map_err(|error| Failure::error(format!("cannot start a thread: {error}")))?;
-                takers.push(taker);
-            }
-            let mut data = DataHash::default();
-            let mut ticks = Replay::open(Arc::clone(&self.summary));
-            loop {
-                let chunk = ticks.by_ref().take(CHUNK).collect::<Result<Vec<_>, _>>();
-                let chunk: Arc<[Tick]> = chunk.map_err(|error| Failure::refused(error.to_string()))?.into();
-                if chunk.is_empty() {
-                    return Ok(data);
-                }
-                chunk.iter().for_each(|tick| data.update(&line(tick)));
-                for taker in &takers {
-                    // A thread takes chunks until there are no more.
-                    let _ = taker.send(Arc::clone(&chunk));
-                }
-            }
-        })
     }
 }
 
@@ -208,19 +124,6 @@ fn specs(manifests: &[Manifest]) -> Result<Vec<StrategySpec>, Failure> {
     Ok(specs)
 }
 
-fn scan(instrument: &Instrument, data: &[Data]) -> Result<Summary, Failure> {
-    let symbol = &instrument.symbol;
-    let files: Vec<_> = data
-        .iter()
-        .filter(|data| data.symbol.as_ref().is_none_or(|named| named == symbol))
-        .map(|data| data.file.clone())
-        .collect();
-    if files.is_empty() {
-        return Err(Failure::not_found(format!("no --data for {symbol}; write --data {symbol}=FILE")));
-    }
-    Ok(Replay::scan_for(&files, symbol, instrument.tick_size).map_err(Stop::from)?)
-}
-
 /// An engine and a gateway's counter, with nothing between them.
 pub(crate) struct Simulation {
     spec: StrategySpec,
@@ -252,9 +155,9 @@ impl Simulation {
         Ok(Self { spec: spec.clone(), engine, counter, problem: None, trades, clock, untraded })
     }
 
-    fn market(&self) -> (Symbol, Price) {
-        let instrument = self.engine.instrument();
-        (instrument.symbol.clone(), instrument.tick_size)
+    fn markets(&self) -> Markets {
+        let markets = self.engine.instruments().iter();
+        markets.map(|(_, instrument)| (instrument.symbol.clone(), instrument.tick_size)).collect()
     }
 
     fn outcome(&self, data: &DataHash) -> Result<Outcome, Failure> {
@@ -266,7 +169,9 @@ impl Simulation {
     }
 
     fn without_ticks(&self) -> Failure {
-        Failure::refused(format!("{}: the data holds no tick", self.spec.name))
+        let lacking = self.engine.prices().find(|(_, price)| price.is_none());
+        let of = lacking.filter(|_| self.engine.instruments().len() > 1).map(|(symbol, _)| format!(" of {symbol}"));
+        Failure::refused(format!("{}: the data holds no tick{}", self.spec.name, of.unwrap_or_default()))
     }
 
     /// The orders that did not trade, and why, for people.

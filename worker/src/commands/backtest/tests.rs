@@ -1,8 +1,12 @@
 //! Several strategies at once, what is told of a problem, and what a strategy is told of orders that rest.
 
 mod resting;
+mod several_markets;
+
+use std::sync::Arc;
 
 use serde_json::json;
+use venue::replay::Replay;
 
 use super::*;
 
@@ -25,8 +29,8 @@ fn simulations() -> Vec<Simulation> {
 fn replayed(mut simulations: Vec<Simulation>, threads: usize) -> Vec<Simulation> {
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/btcusdt-1h-2020q2.csv.gz");
     let summary = Replay::scan(&[data.into()], &"BTC/USDT".parse().unwrap()).unwrap();
-    let market = Market { summary: Arc::new(summary), warnings: Vec::new() };
-    market.replay(&mut simulations.iter_mut().collect::<Vec<_>>(), threads).unwrap();
+    let source = Source { summaries: vec![Arc::new(summary)], warnings: Vec::new() };
+    source.replay(&mut simulations.iter_mut().collect::<Vec<_>>(), threads).unwrap();
     simulations
 }
 

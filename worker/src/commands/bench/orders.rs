@@ -96,7 +96,7 @@ fn step(
             let steps = i64::try_from(sequence).unwrap_or(i64::MAX);
             tick.price = price(cents(sequence))?;
             tick.received = Timestamp::from_millis(START_MS).plus_millis(steps * STEP_MS);
-            tick.sequence = sequence;
+            (tick.sequence, tick.source_sequence) = (sequence, sequence);
             simulation.take(std::slice::from_ref(&tick));
         }
         Ok((u64::from(ticks), ()))

@@ -1,6 +1,7 @@
 //! A strategy on two markets that answers a move of one with an order in the other, by a seed: for tests of all that
 //! several markets share.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -9,20 +10,26 @@ use crate::instrument::InstrumentIndex;
 use crate::messages::{Side, Tick, TimeInForce};
 use crate::numbers::{Price, Quantity, Ratio};
 use crate::risk::PositionBounds;
-use crate::strategy::grid::GridParameters;
 use crate::strategy::{
     Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose, Strategy,
     StrategyError,
 };
 
-/// The pair in the registry. Of the grid's parameters it reads `minTradeIntervalSeconds` as its seed.
+/// The pair in the registry: a custom strategy, whose parameter is its seed.
 pub const PAIR: Definition = Definition {
     name: "pair",
     instruments_max: 2,
     position_bounds: PositionBounds::Free,
-    schema: || schemars::schema_for!(GridParameters),
+    schema: || schemars::schema_for!(PairParameters),
     start: |parameters, snapshot| Ok(Box::new(Pair::start(parameters, snapshot)?)),
 };
+
+/// The parameters of a pair.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+struct PairParameters {
+    /// From which all that it does follows.
+    seed: u64,
+}
 
 /// Of how many ticks one leads to an action.
 const CALM: u64 = 4;
@@ -42,9 +49,8 @@ struct Pair(Memory);
 
 impl Pair {
     fn start(parameters: &Value, snapshot: Option<&Value>) -> Result<Self, StrategyError> {
-        let parameters = GridParameters::deserialize(parameters)
+        let PairParameters { seed } = PairParameters::deserialize(parameters)
             .map_err(|source| StrategyError::Parameters { name: PAIR.name, source })?;
-        let seed = u64::from(parameters.min_trade_interval_seconds);
         let memory = snapshot
             .map(Memory::deserialize)
             .transpose()

@@ -15,7 +15,7 @@ impl Desk {
         if command.kind.order().is_none() || exchange.is_instant() {
             return News::new();
         }
-        self.change(&command.client_order_id, |order| order.sent(cause.sequence, cause.event_time()))
+        self.change(&command.client_order_id, |order| order.sent(cause.source_sequence, cause.event_time()))
     }
 
     /// Holds what rests against a tick.
