@@ -112,7 +112,7 @@ spec:
   accountRef: {{name: {ACCOUNT}}}
   instruments: [{}]
   capital: {{USDT: 3000{coins}}}
-  strategy: {{custom: {{name: pair, parameters: {{minTradeIntervalSeconds: {seed}}}}}}}
+  strategy: {{custom: {{name: pair, parameters: {{seed: {seed}}}}}}}
   risk: {{maxOrdersPerMinute: 600, minPositionPercent: 0, maxPositionPercent: 100}}
 ",
         instruments.join(", ")

@@ -263,8 +263,14 @@ impl<'a, B: Bus> Worker<'a, B> {
         let runtime = self.runtime.clone();
         let reading = patiently(&runtime, || bus.read(&cursors, TICKS_MAX, Some(block)));
         let Some(found) = self.runtime.shutdown.or(reading).await else { return Ok(None) };
+        let mut found = found?;
+        if self.markets.are_several() && found.iter().any(|(stream, _)| self.markets.of_stream(stream).is_some()) {
+            // Who was waiting is woken by the first of the streams and told of that one alone; read without waiting, all
+            // are as of one moment.
+            found = patiently(&runtime, || bus.read(&cursors, TICKS_MAX, None)).await?;
+        }
         let (mut inbox, mut ticks) = (Vec::new(), Vec::new());
-        for (stream, entries) in found? {
+        for (stream, entries) in found {
             match self.markets.of_stream(&stream) {
                 Some(market) => ticks.push((market, entries)),
                 None => inbox = entries,
