@@ -1,7 +1,7 @@
 //! The hashes beside a result: whoever has the same four has the same run. Each is a SHA-256 in hex.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +10,6 @@ use crds::roles::StrategySpec;
 use crds::strategy::{InstrumentSpec, StrategyChoice};
 use engine::Engine;
 use engine::messages::{Document, Tick};
-use engine::numbers::{Price, Quantity};
 use engine::running_hash::RunningHash;
 use engine::strategy::grid::GridParameters;
 use rust_decimal::Decimal;
@@ -212,18 +211,47 @@ impl Step {
 /// A tick of the data as it is hashed: `symbol,time,price,bid,ask,bidSize,askSize,volume` and a newline, decimals without
 /// trailing zeros, empty where the tick has none.
 pub fn line(tick: &Tick) -> String {
-    let prices = [Some(tick.price), tick.bid, tick.ask].map(|price| price.map(Price::get));
-    let sizes = [tick.bid_size, tick.ask_size].map(|size| size.map(Quantity::get));
-    let mut line = format!("{},{}", tick.symbol, tick.event_time().millis());
-    for decimal in prices.into_iter().chain(sizes).chain([Some(tick.volume.get())]) {
+    let mut line = String::new();
+    write_line(&mut line, tick);
+    line
+}
+
+/// The same, behind what `line` holds.
+pub fn write_line(line: &mut String, tick: &Tick) {
+    // A text takes all that is written to it.
+    let _ = write!(line, "{},{}", tick.symbol, tick.event_time().millis());
+    for price in [Some(tick.price), tick.bid, tick.ask] {
         line.push(',');
-        if let Some(decimal) = decimal {
-            // A text takes all that is written to it.
-            let _ = write!(line, "{}", decimal.normalize());
+        if let Some(price) = price {
+            write_decimal(line, price, || price.get());
         }
     }
+    for size in [tick.bid_size, tick.ask_size] {
+        line.push(',');
+        if let Some(size) = size {
+            write_decimal(line, size, || size.get());
+        }
+    }
+    line.push(',');
+    write_decimal(line, tick.volume, || tick.volume.get());
     line.push('\n');
-    line
+}
+
+/// Writes a number as its decimal is written without trailing zeros. Its own text is that but for these zeros, and where
+/// it has more digits than a decimal holds.
+fn write_decimal(line: &mut String, number: impl Display, decimal: impl FnOnce() -> Decimal) {
+    /// With the point; so many digits each decimal holds.
+    const EXACT_MAX: usize = 28;
+    let start = line.len();
+    let _ = write!(line, "{number}");
+    let written = &line[start..];
+    if written.len() > EXACT_MAX {
+        line.truncate(start);
+        let _ = write!(line, "{}", decimal().normalize());
+    } else if written.ends_with('0') && written.contains('.') {
+        let kept = written.trim_end_matches('0').trim_end_matches('.').len();
+        line.truncate(start + kept);
+    }
 }
 
 /// A tick as it is read from its stream, with its line, which is written once for all who read it.
@@ -291,6 +319,31 @@ mod tests {
         assert_eq!(data.hex(), RunningHash::of(lines));
         let saved: DataHash = serde_json::from_str(&serde_json::to_string(&data).unwrap()).unwrap();
         assert_eq!((saved.hex(), saved.ticks), (data.hex(), 2));
+    }
+
+    /// Digit for digit the text of the normalised decimal, whatever digits a number has.
+    #[test]
+    fn numbers_are_hashed_as_their_decimals_are_written() {
+        let numbers = [
+            "0.10",
+            "600",
+            "600.50",
+            "1000",
+            "0.000000001",
+            "123456789012.123456789012345678",
+            "100.000000000000000000",
+        ];
+        for number in numbers {
+            let tick: Tick =
+                serde_json::from_value(json!({"symbol": "BNB/USDT", "price": number, "bid": number, "ask": number,
+                "bidSize": number, "askSize": number, "volume": number, "time": 5, "received": 5, "sequence": 0}))
+                .unwrap();
+            let prices = [tick.price, tick.bid.unwrap(), tick.ask.unwrap()].map(|price| price.get());
+            let sizes = [tick.bid_size.unwrap(), tick.ask_size.unwrap()].map(|size| size.get());
+            let decimals = prices.into_iter().chain(sizes).chain([tick.volume.get()]);
+            let decimals: Vec<_> = decimals.map(|decimal| decimal.normalize().to_string()).collect();
+            assert_eq!(line(&tick), format!("BNB/USDT,5,{}\n", decimals.join(",")));
+        }
     }
 
     fn entries(count: u64) -> Vec<Entry> {
