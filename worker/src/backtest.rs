@@ -1,6 +1,5 @@
 //! The command `backtest`: the same engine, the same simulated exchange, the same gateway's desk, no bus.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -15,14 +14,14 @@ use engine::report::Trade;
 use engine::risk::Approved;
 use engine::strategy::Registry;
 use engine::{Effect, Engine, Event};
-use venue::replay::{Replay, Summary};
+use venue::replay::{Reading, Replay, Summary, Void};
 use venue::sim::Exchange;
 
 use crate::clock::Clock;
 use crate::exit::Failure;
 use crate::fleet;
 use crate::gateway::{Counter, News, resting_fills};
-use crate::hashes::{DataHash, Made, line};
+use crate::hashes::{DataHash, Made, write_line};
 use crate::outcome::{DataCounts, Outcome};
 use crate::role::Stop;
 use crate::saved;
@@ -73,28 +72,35 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results
     }
     let mut simulations: Vec<_> = specs.iter().map(|spec| Simulation::new(spec, registry)).collect::<Result<_, _>>()?;
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let markets = Market::all(&simulations, data)?;
-    for warning in markets.values().flat_map(|market| &market.warnings).collect::<BTreeSet<_>>() {
+    let traded = simulations.iter().map(|simulation| simulation.market().0).collect();
+    let mut data_of = BTreeMap::new();
+    for market in Market::all(&simulations, data)? {
+        let on_it = simulations.iter_mut().filter(|simulation| simulation.market().0 == market.symbol);
+        let (summaries, hash) = market.read(&mut on_it.collect::<Vec<_>>(), registry, threads)?;
+        for (instrument, summary) in market.instruments.iter().zip(summaries) {
+            let warnings = warning::of_data(&summary, instrument, &traded);
+            let data = MarketData { hash: hash.clone(), summary, warnings };
+            data_of.insert((market.symbol.clone(), instrument.tick_size), data);
+        }
+    }
+    for warning in data_of.values().flat_map(|data| &data.warnings).collect::<BTreeSet<_>>() {
         process::say(format_args!("warning: {}: {}", warning.kind, warning.message));
     }
-    let mut hashes = BTreeMap::new();
-    for (key, market) in &markets {
-        let on_it = simulations.iter_mut().filter(|simulation| simulation.market() == *key);
-        hashes.insert(key, market.replay(&mut on_it.collect::<Vec<_>>(), threads)?);
-    }
+    let data_of = |simulation: &Simulation| data_of.get(&simulation.market()).ok_or_else(|| simulation.without_ticks());
     let result = |simulation: &Simulation| {
-        let key = simulation.market();
-        let (market, data) = markets.get(&key).zip(hashes.get(&key)).ok_or_else(|| simulation.without_ticks())?;
-        let mut outcome = simulation.outcome(data)?;
-        let ticks = market.summary.ticks;
-        outcome.data = Some(DataCounts { ticks, missing: market.summary.missing });
-        outcome.warnings.splice(0..0, market.warnings.iter().cloned());
+        let data = data_of(simulation)?;
+        let mut outcome = simulation.outcome(&data.hash)?;
+        outcome.data = Some(DataCounts { ticks: data.summary.ticks, missing: data.summary.missing });
+        outcome.warnings.splice(0..0, data.warnings.iter().cloned());
         Ok(outcome)
     };
     // In the order of the file, whichever thread was first: the first that went wrong is told.
     let outcomes = simulations.iter().map(result).collect::<Result<_, Failure>>()?;
     tell_parameters(&simulations);
-    let untraded = simulations.iter().flat_map(Simulation::untraded).collect();
+    let mut untraded = Vec::new();
+    for simulation in &simulations {
+        untraded.extend(simulation.untraded(Clock::of(std::iter::once(&data_of(simulation)?.summary))));
+    }
     Ok(Results { outcomes, untraded })
 }
 
@@ -121,60 +127,129 @@ fn tell_parameters(simulations: &[Simulation]) {
     }
 }
 
-/// The data of one symbol, as they are for orders of one tick size.
+/// The data of one symbol.
 struct Market {
-    summary: Arc<Summary>,
+    symbol: Symbol,
+    files: Vec<PathBuf>,
+    /// An instrument of each tick size that its strategies have.
+    instruments: Vec<Instrument>,
+}
+
+/// What was read of a market, as it is for orders of one tick size.
+struct MarketData {
+    summary: Summary,
+    hash: DataHash,
     warnings: Vec<Warning>,
 }
 
 impl Market {
-    /// The markets of all strategies, each scanned once.
-    fn all(simulations: &[Simulation], data: &[Data]) -> Result<BTreeMap<(Symbol, Price), Self>, Failure> {
-        let traded: BTreeSet<Symbol> = simulations.iter().map(|simulation| simulation.market().0).collect();
-        let mut markets = BTreeMap::new();
+    /// The markets of all strategies, in their order.
+    fn all(simulations: &[Simulation], data: &[Data]) -> Result<Vec<Self>, Failure> {
+        let mut markets: Vec<Self> = Vec::new();
         for simulation in simulations {
-            let Entry::Vacant(place) = markets.entry(simulation.market()) else { continue };
             let instrument = simulation.engine.instrument();
-            let summary = scan(instrument, data)?;
-            let warnings = warning::of_data(&summary, instrument, &traded);
-            place.insert(Self { summary: Arc::new(summary), warnings });
+            let symbol = &instrument.symbol;
+            let known = markets.iter_mut().find(|market| market.symbol == *symbol);
+            if let Some(market) = known {
+                if market.instruments.iter().all(|known| known.tick_size != instrument.tick_size) {
+                    market.instruments.push(instrument.clone());
+                }
+                continue;
+            }
+            let named = |data: &&Data| data.symbol.as_ref().is_none_or(|named| named == symbol);
+            let files: Vec<_> = data.iter().filter(named).map(|data| data.file.clone()).collect();
+            if files.is_empty() {
+                // What is wrong with the data of a strategy before it in the file, is told before.
+                for market in &markets {
+                    Replay::scan(&market.files, &market.symbol).map_err(Stop::from)?;
+                }
+                return Err(Failure::not_found(format!("no --data for {symbol}; write --data {symbol}=FILE")));
+            }
+            markets.push(Self { symbol: symbol.clone(), files, instruments: vec![instrument.clone()] });
         }
         Ok(markets)
     }
 
-    /// Reads the data once, for all strategies on them, which share so many threads. Each takes the ticks in their order
-    /// and knows nothing of the others, so it is the same on any thread. Gives their hash.
-    fn replay(&self, simulations: &mut [&mut Simulation], threads: usize) -> Result<DataHash, Failure> {
-        let clock = Clock::of(std::iter::once(&*self.summary));
-        for simulation in simulations.iter_mut() {
-            simulation.clock = clock;
+    /// Reads the data for all strategies on them: what they hold for each tick size, and their hash. Files are read once,
+    /// checked while the strategies trade on them; whatever is wrong with them, no result comes of it.
+    fn read(
+        &self,
+        on_it: &mut [&mut Simulation],
+        registry: &Registry,
+        threads: usize,
+    ) -> Result<(Vec<Summary>, DataHash), Failure> {
+        match self.read_once(on_it, threads)? {
+            Ok(read) => return Ok(read),
+            Err(Void::Refused(error)) => return Err(Stop::from(error).into()),
+            Err(Void::ScanFirst) => {}
         }
-        let share = simulations.len().div_ceil(threads.max(1)).max(1);
-        std::thread::scope(|scope| {
-            let mut takers = Vec::new();
-            for share in simulations.chunks_mut(share) {
-                let (taker, chunks) = mpsc::sync_channel::<Arc<[Tick]>>(CHUNKS_AHEAD);
-                let work = move || chunks.iter().for_each(|chunk| share.iter_mut().for_each(|one| one.take(&chunk)));
-                let started = std::thread::Builder::new().spawn_scoped(scope, work);
-                started.map_err(|error| Failure::error(format!("cannot start a thread: {error}")))?;
-                takers.push(taker);
-            }
-            let mut data = DataHash::default();
-            let mut ticks = Replay::open(Arc::clone(&self.summary));
-            loop {
-                let chunk = ticks.by_ref().take(CHUNK).collect::<Result<Vec<_>, _>>();
-                let chunk: Arc<[Tick]> = chunk.map_err(|error| Failure::refused(error.to_string()))?.into();
-                if chunk.is_empty() {
-                    return Ok(data);
-                }
-                chunk.iter().for_each(|tick| data.update(&line(tick)));
-                for taker in &takers {
-                    // A thread takes chunks until there are no more.
-                    let _ = taker.send(Arc::clone(&chunk));
-                }
-            }
-        })
+        // The strategies have taken ticks that are none, so they start afresh.
+        for simulation in on_it.iter_mut() {
+            **simulation = Simulation::new(&simulation.spec, registry)?;
+        }
+        let scan = |instrument: &Instrument| Replay::scan_for(&self.files, &self.symbol, instrument.tick_size);
+        let summaries: Vec<_> = self.instruments.iter().map(scan).collect::<Result<_, _>>().map_err(Stop::from)?;
+        let summary = summaries.first().cloned().ok_or_else(|| Failure::refused("the data holds no tick"))?;
+        let hash = replay(on_it, threads, &mut Replay::open(summary))?;
+        Ok((summaries, hash.map_err(|error| Failure::refused(error.to_string()))?))
     }
+
+    fn read_once(
+        &self,
+        on_it: &mut [&mut Simulation],
+        threads: usize,
+    ) -> Result<Result<(Vec<Summary>, DataHash), Void>, Failure> {
+        let tick_sizes: Vec<_> = self.instruments.iter().map(|instrument| instrument.tick_size).collect();
+        let mut reading = match Reading::open(&self.files, &self.symbol, &tick_sizes) {
+            Ok(reading) => reading,
+            Err(void) => return Ok(Err(void)),
+        };
+        let hash = replay(on_it, threads, &mut reading)?;
+        Ok(hash.and_then(|hash| Ok((reading.finish()?, hash))))
+    }
+}
+
+/// Hands all ticks to all strategies on them, which share so many threads. Each takes the ticks in their order and knows
+/// nothing of the others, so it is the same on any thread. Gives the hash of the ticks.
+fn replay<E>(
+    simulations: &mut [&mut Simulation],
+    threads: usize,
+    ticks: &mut impl Iterator<Item = Result<Tick, E>>,
+) -> Result<Result<DataHash, E>, Failure> {
+    let share = simulations.len().div_ceil(threads.max(1)).max(1);
+    std::thread::scope(|scope| {
+        let mut takers = Vec::new();
+        for share in simulations.chunks_mut(share) {
+            let (taker, chunks) = mpsc::sync_channel::<Arc<Vec<Tick>>>(CHUNKS_AHEAD);
+            let work = move || chunks.iter().for_each(|chunk| share.iter_mut().for_each(|one| one.take(&chunk)));
+            let started = std::thread::Builder::new().spawn_scoped(scope, work);
+            started.map_err(|error| Failure::error(format!("cannot start a thread: {error}")))?;
+            takers.push(taker);
+        }
+        let (mut data, mut line) = (DataHash::default(), String::new());
+        loop {
+            let mut chunk = Vec::with_capacity(CHUNK);
+            for tick in ticks.by_ref().take(CHUNK) {
+                match tick {
+                    Ok(tick) => chunk.push(tick),
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+            if chunk.is_empty() {
+                return Ok(Ok(data));
+            }
+            for tick in &chunk {
+                line.clear();
+                write_line(&mut line, tick);
+                data.update(&line);
+            }
+            let chunk = Arc::new(chunk);
+            for taker in &takers {
+                // A thread takes chunks until there are no more.
+                let _ = taker.send(Arc::clone(&chunk));
+            }
+        }
+    })
 }
 
 /// Every strategy with its account, or with a free paper account where no file holds its own.
@@ -207,19 +282,6 @@ fn specs(manifests: &[Manifest]) -> Result<Vec<StrategySpec>, Failure> {
     Ok(specs)
 }
 
-fn scan(instrument: &Instrument, data: &[Data]) -> Result<Summary, Failure> {
-    let symbol = &instrument.symbol;
-    let files: Vec<_> = data
-        .iter()
-        .filter(|data| data.symbol.as_ref().is_none_or(|named| named == symbol))
-        .map(|data| data.file.clone())
-        .collect();
-    if files.is_empty() {
-        return Err(Failure::not_found(format!("no --data for {symbol}; write --data {symbol}=FILE")));
-    }
-    Ok(Replay::scan_for(&files, symbol, instrument.tick_size).map_err(Stop::from)?)
-}
-
 /// An engine and a gateway's counter, with nothing between them.
 pub(crate) struct Simulation {
     spec: StrategySpec,
@@ -228,7 +290,6 @@ pub(crate) struct Simulation {
     /// What went wrong; nothing is taken after it.
     problem: Option<String>,
     trades: Vec<Trade>,
-    clock: Clock,
     untraded: Untraded,
 }
 
@@ -247,8 +308,8 @@ impl Simulation {
         let book = BookSpec::new(spec.name.clone(), config.ledger.clone(), spec.spec.capital.clone(), Stance::Open);
         let counter = Counter::new(&config.fees, exchange, book).map_err(|error| refuse(&error))?;
         let engine = saved::engine(spec, id, None, registry).map_err(|error| refuse(&error))?;
-        let (trades, clock, untraded) = (Vec::new(), Clock::default(), Untraded::default());
-        Ok(Self { spec: spec.clone(), engine, counter, problem: None, trades, clock, untraded })
+        let (trades, untraded) = (Vec::new(), Untraded::default());
+        Ok(Self { spec: spec.clone(), engine, counter, problem: None, trades, untraded })
     }
 
     fn market(&self) -> (Symbol, Price) {
@@ -269,8 +330,8 @@ impl Simulation {
     }
 
     /// The orders that did not trade, and why, for people.
-    fn untraded(&self) -> Vec<String> {
-        let lines = self.untraded.lines(&self.engine.report(), "");
+    fn untraded(&self, clock: Clock) -> Vec<String> {
+        let lines = self.untraded.lines(&self.engine.report(), clock, "");
         let named = |line: String| if line.starts_with(' ') { line } else { format!("{}: {line}", self.spec.name) };
         lines.into_iter().map(named).collect()
     }
@@ -281,7 +342,7 @@ impl Simulation {
             if let Effect::Signal(signal) = effect
                 && let Some(status) = signal.outcome
             {
-                self.untraded.note(Ending::of(status), self.clock, signal);
+                self.untraded.note(Ending::of(status), signal);
             }
         }
     }

@@ -24,9 +24,8 @@ fn simulations() -> Vec<Simulation> {
 
 fn replayed(mut simulations: Vec<Simulation>, threads: usize) -> Vec<Simulation> {
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/btcusdt-1h-2020q2.csv.gz");
-    let summary = Replay::scan(&[data.into()], &"BTC/USDT".parse().unwrap()).unwrap();
-    let market = Market { summary: Arc::new(summary), warnings: Vec::new() };
-    market.replay(&mut simulations.iter_mut().collect::<Vec<_>>(), threads).unwrap();
+    let mut ticks = Reading::open(&[data.into()], &"BTC/USDT".parse().unwrap(), &[]).unwrap();
+    replay(&mut simulations.iter_mut().collect::<Vec<_>>(), threads, &mut ticks).unwrap().unwrap();
     simulations
 }
 
