@@ -6,10 +6,15 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use engine::strategy::Registry;
 
-use crate::backtest::{self, Data, Results};
-use crate::exit::{Failure, print};
-use crate::options::Role;
-use crate::{bench, launch, ledger, run, telemetry, validate};
+use crate::commands::backtest::{self, Data, Results};
+use crate::commands::bench;
+use crate::commands::ledger;
+use crate::commands::run;
+use crate::commands::validate;
+use crate::process::exit::{Failure, print};
+use crate::process::telemetry;
+use crate::roles::launch;
+use crate::roles::options::Role;
 
 /// Runs crypto trading strategies: on a laptop, on recorded data, or as the pods of an operator.
 #[derive(Debug, Parser)]

@@ -32,7 +32,10 @@ use super::behaviour::{Behaviour, Behaviours};
 /// How often programs look at their registers.
 const TURN: Duration = Duration::from_millis(100);
 /// How long one request to the API server may take: one that is never answered must not hold all pods up.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one watch lasts. A busy API server can leave a watch without its events for minutes; the next one begins
+/// where it stood, so nothing is told out of order, as it would be by a list beside it.
+pub(super) const WATCH_SECONDS: u32 = 15;
 /// How long a container that has ended waits until it is started again.
 const RESTART: Duration = Duration::from_secs(1);
 
@@ -90,7 +93,8 @@ impl Kubelet {
     /// Runs until dropped.
     pub async fn run(self) {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
-        let mut events = std::pin::pin!(watcher(api.clone(), watcher::Config::default()).default_backoff());
+        let mut events =
+            std::pin::pin!(watcher(api.clone(), watcher::Config::default().timeout(WATCH_SECONDS)).default_backoff());
         let mut pods: BTreeMap<String, Pod> = BTreeMap::new();
         let mut containers: BTreeMap<String, Container> = BTreeMap::new();
         let mut programs: BTreeMap<String, Program> = BTreeMap::new();

@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 
 use super::audit::Audit;
 use super::behaviour::Behaviours;
-use super::kubelet::Kubelet;
+use super::kubelet::{Kubelet, PATIENCE, WATCH_SECONDS};
 use super::look::Caches;
 use super::tap::{Crash, Tap};
 use super::{await_that, await_told, create_namespace, kubectl, namespace, node};
@@ -119,7 +119,7 @@ impl World {
         };
         world.tap.arm(crash);
         let kubelet = Kubelet {
-            client: client.clone(),
+            client: impatient().await,
             namespace: world.namespace.clone(),
             bus: world.bus.clone(),
             keys: world.keys.clone(),
@@ -405,6 +405,13 @@ pub fn condition<'a>(object: &'a Value, wanted: &str) -> &'a Value {
 async fn tapped(tap: &Tap) -> Client {
     let config = Config::infer().await.expect("the box has a kubeconfig");
     ClientBuilder::try_from(config).expect("the kubeconfig is good").with_layer(tap).build()
+}
+
+/// A client that drops a connection on which nothing has come for longer than the kubelet's watch may be silent.
+async fn impatient() -> Client {
+    let mut config = Config::infer().await.expect("the box has a kubeconfig");
+    config.read_timeout = Some(Duration::from_secs(WATCH_SECONDS.into()) + PATIENCE);
+    Client::try_from(config).expect("the kubeconfig is good")
 }
 
 fn recorder(client: &Client) -> Recorder {

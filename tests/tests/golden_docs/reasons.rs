@@ -65,18 +65,18 @@ const NO_REASONS: [&str; 36] = [
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
 const READINESS: [(&str, &str); 10] = [
-    ("Starting", "worker/src/admin.rs"),
-    ("StoreUnfit", "worker/src/admin.rs"),
-    ("InboxBusy", "worker/src/gateway/mod.rs"),
-    ("CommandsBusy", "worker/src/strategy/doubt.rs"),
-    ("GatewayOlder", "worker/src/strategy/doubt.rs"),
-    ("RecordConflict", "worker/src/session.rs"),
-    ("PoisonInbox", "worker/src/strategy/inbox.rs"),
-    ("AccountMismatch", "worker/src/strategy/doubt.rs"),
-    ("RegisterUnreadable", "worker/src/strategy/doubt.rs"),
-    ("LedgerClosed", "worker/src/strategy.rs"),
+    ("Starting", "worker/src/process/admin.rs"),
+    ("StoreUnfit", "worker/src/process/admin.rs"),
+    ("InboxBusy", "worker/src/roles/gateway/mod.rs"),
+    ("CommandsBusy", "worker/src/roles/strategy/doubt.rs"),
+    ("GatewayOlder", "worker/src/roles/strategy/doubt.rs"),
+    ("RecordConflict", "worker/src/roles/session.rs"),
+    ("PoisonInbox", "worker/src/roles/strategy/inbox.rs"),
+    ("AccountMismatch", "worker/src/roles/strategy/doubt.rs"),
+    ("RegisterUnreadable", "worker/src/roles/strategy/doubt.rs"),
+    ("LedgerClosed", "worker/src/roles/strategy/mod.rs"),
 ];
-const BUSY: (&str, &str) = ("CommandsBusy", "worker/src/strategy/publish.rs");
+const BUSY: (&str, &str) = ("CommandsBusy", "worker/src/roles/strategy/publish.rs");
 
 /// What the sections of the pages tell of, in order.
 fn expected() -> [BTreeSet<String>; 11] {
@@ -85,7 +85,7 @@ fn expected() -> [BTreeSet<String>; 11] {
         word.to_owned()
     };
     let readiness: BTreeSet<String> = READINESS.into_iter().map(found).collect();
-    let mut gateway = words_below("worker/src/gateway");
+    let mut gateway = words_below("worker/src/roles/gateway");
     gateway.retain(|word| !readiness.contains(word));
     gateway.insert(found(BUSY));
     // Beside its own words it compares one of the API server's.
@@ -103,7 +103,7 @@ fn expected() -> [BTreeSet<String>; 11] {
         Denial::ALL.iter().map(|denial| denial.as_str().to_owned()).collect(),
         risk,
         AlertKind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect(),
-        words_of("worker/src/warning.rs"),
+        words_of("worker/src/outcome/warning.rs"),
         gateway,
         words_below("worker/venue/src/sim"),
         readiness,

@@ -18,11 +18,12 @@ use tokio::sync::watch;
 
 use super::bus::VirtualBus;
 use super::exchange::Exchange;
-use crate::admin::Health;
-use crate::role::{Identity, Runtime, Stop};
-use crate::shutdown::Shutdown;
-use crate::strategy::COMMAND;
-use crate::{gateway, strategy};
+use crate::process::admin::Health;
+use crate::process::shutdown::Shutdown;
+use crate::roles::gateway;
+use crate::roles::strategy;
+use crate::roles::strategy::COMMAND;
+use crate::roles::{Identity, Runtime, Stop};
 use crds::record::{KEPT, ORDER, STANCE};
 use crds::roles::{AccountSpec, BookSpec, GatewayDesired, GatewaySpec, Stance, StrategyDesired, StrategySpec};
 

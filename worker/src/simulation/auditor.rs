@@ -25,7 +25,7 @@ pub(crate) fn audit_gateway(account: &Account) -> Vec<String> {
 /// What does not hold, of the gateway's doing and of the worker's.
 pub(crate) fn audit(account: &Account) -> Vec<String> {
     let mut findings = audit_gateway(account);
-    let engine = account.field(&account.strategy, crate::saved::ENGINE).unwrap_or_default();
+    let engine = account.field(&account.strategy, crate::roles::saved::ENGINE).unwrap_or_default();
     let ledger = &engine["ledger"];
     let told = (decimal(&ledger["positions"][0]["quantity"]), decimal(&ledger["cash"][0]["amount"]));
     money(account, "worker", told, &mut findings);

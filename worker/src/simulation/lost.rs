@@ -5,8 +5,8 @@ use engine::messages::AlertKind;
 use serde_json::{Value, json};
 
 use super::account::{Account, at_once, tick};
-use crate::role::Stop;
-use crate::saved::ENGINE;
+use crate::roles::Stop;
+use crate::roles::saved::ENGINE;
 use crds::record::PHASE;
 
 /// A trade of order `sequence`, as a gateway tells it.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use super::account::{Account, Role, at_once};
 use super::bus::Trouble;
-use crate::strategy::ADVANCE;
-use crate::{backtest, saved};
+use crate::commands::backtest;
+use crate::roles::saved;
+use crate::roles::strategy::ADVANCE;
 use bus::{StateStore, Topic};
 use crds::record::{PHASE, POSITION, REPORT};
 use crds::roles::Stance;

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::account::{Account, Role, at_once, tick};
 use super::bus::VirtualBus;
-use crate::saved::ENGINE;
+use crate::roles::saved::ENGINE;
 
 const START: i64 = 1_700_000_000_000;
 const LATENCY_MS: u32 = 1_500;

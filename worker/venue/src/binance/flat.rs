@@ -35,32 +35,42 @@ pub(super) fn read(message: &str) -> Option<Flat<'_>> {
 }
 
 fn trade<'a>(text: &mut Text<'a>) -> Option<TradeData<'a>> {
-    let (mut s, mut t, mut p, mut q, mut time, mut m, mut kind) = (None, None, None, None, None, None, None);
+    let (mut symbol, mut id, mut price, mut quantity) = (None, None, None, None);
+    let (mut time, mut buyer_is_maker, mut kind) = (None, None, None);
     text.object(|text, name| match name {
-        b"s" => once(&mut s, text.string()?),
-        b"t" => once(&mut t, text.integer()?),
-        b"p" => once(&mut p, text.string()?),
-        b"q" => once(&mut q, text.string()?),
+        b"s" => once(&mut symbol, text.string()?),
+        b"t" => once(&mut id, text.integer()?),
+        b"p" => once(&mut price, text.string()?),
+        b"q" => once(&mut quantity, text.string()?),
         b"T" => once(&mut time, i64::try_from(text.integer()?).ok()?),
-        b"m" => once(&mut m, text.truth()?),
+        b"m" => once(&mut buyer_is_maker, text.truth()?),
         b"X" => once(&mut kind, text.string()?),
         _ => text.value(DEPTH_MAX),
     })?;
-    Some(TradeData { s: s?.into(), t: t?, p: p?, q: q?, time: time?, m: m?, kind: kind.map(Into::into) })
+    Some(TradeData {
+        s: symbol?.into(),
+        t: id?,
+        p: price?,
+        q: quantity?,
+        time: time?,
+        m: buyer_is_maker?,
+        kind: kind.map(Into::into),
+    })
 }
 
 fn book_ticker<'a>(text: &mut Text<'a>) -> Option<BookTickerData<'a>> {
-    let (mut s, mut u, mut b, mut bid_size, mut a, mut ask_size) = (None, None, None, None, None, None);
+    let (mut symbol, mut update) = (None, None);
+    let (mut bid, mut bid_size, mut ask, mut ask_size) = (None, None, None, None);
     text.object(|text, name| match name {
-        b"s" => once(&mut s, text.string()?),
-        b"u" => once(&mut u, text.integer()?),
-        b"b" => once(&mut b, text.string()?),
+        b"s" => once(&mut symbol, text.string()?),
+        b"u" => once(&mut update, text.integer()?),
+        b"b" => once(&mut bid, text.string()?),
         b"B" => once(&mut bid_size, text.string()?),
-        b"a" => once(&mut a, text.string()?),
+        b"a" => once(&mut ask, text.string()?),
         b"A" => once(&mut ask_size, text.string()?),
         _ => text.value(DEPTH_MAX),
     })?;
-    Some(BookTickerData { s: s?.into(), u: u?, b: b?, bid_size: bid_size?, a: a?, ask_size: ask_size? })
+    Some(BookTickerData { s: symbol?.into(), u: update?, b: bid?, bid_size: bid_size?, a: ask?, ask_size: ask_size? })
 }
 
 /// Keeps a field that may be there once.

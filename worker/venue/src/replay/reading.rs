@@ -170,8 +170,8 @@ enum FileReading {
 impl FileReading {
     fn of(scan: FileScan) -> Self {
         match scan {
-            FileScan::Ticks(scan) => Self::Ticks(Box::new(scan)),
-            FileScan::Candles(scan) => Self::Candles(Quarters::default(), Box::new(CandleReading::of(scan))),
+            FileScan::Ticks(scan) => Self::Ticks(scan),
+            FileScan::Candles(scan) => Self::Candles(Quarters::default(), Box::new(CandleReading::of(*scan))),
         }
     }
 

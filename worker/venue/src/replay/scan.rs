@@ -21,8 +21,8 @@ use super::ticks::TickReader;
 
 /// A file that is read; all that its rows say is kept.
 pub(super) enum FileScan {
-    Ticks(TickScan),
-    Candles(CandleScan),
+    Ticks(Box<TickScan>),
+    Candles(Box<CandleScan>),
 }
 
 /// What was noted of a file.
@@ -72,16 +72,17 @@ impl FileScan {
         let noted = Noted::new(path, lines.file(), format, tick_sizes);
         Ok(match layout {
             Layout::Ticks(columns) => {
-                let reader = TickReader::new(lines, columns, symbol);
-                Self::Ticks(TickScan { rows: Rows::Csv(reader), noted })
+                let rows = Rows::Csv(Box::new(TickReader::new(lines, columns, symbol)));
+                Self::Ticks(Box::new(TickScan { rows, noted }))
             }
             Layout::Recording => {
-                let reader = RecordingReader::new(lines, symbol);
-                Self::Ticks(TickScan { rows: Rows::Recording(Box::new(reader)), noted })
+                let rows = Rows::Recording(Box::new(RecordingReader::new(lines, symbol)));
+                Self::Ticks(Box::new(TickScan { rows, noted }))
             }
             Layout::Candles(columns) | Layout::BinanceCandles { columns, .. } => {
                 let reader = CandleReader::new(lines, format, columns, symbol);
-                Self::Candles(CandleScan { reader, intervals: Intervals::default(), last: None, noted })
+                let (intervals, last) = (Intervals::default(), None);
+                Self::Candles(Box::new(CandleScan { reader, intervals, last, noted }))
             }
         })
     }
@@ -102,7 +103,7 @@ pub(super) struct TickScan {
 }
 
 enum Rows {
-    Csv(TickReader),
+    Csv(Box<TickReader>),
     Recording(Box<RecordingReader>),
 }
 

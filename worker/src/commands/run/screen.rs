@@ -1,0 +1,252 @@
+//! What a person sees: talk on stderr, the result on stdout. No colour, and a bar only on a terminal.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use engine::client_order_id::LedgerId;
+use engine::messages::{AlertKind, Fill, RiskAlert, SignalSide, StrategySignal};
+use engine::numbers::Quantity;
+use engine::numbers::shown::Digits;
+use engine::report::Report;
+use engine::time::Timestamp;
+use indicatif::{ProgressBar, ProgressStyle};
+use process::say;
+
+use super::bar;
+use super::data::Scanned;
+use super::ended::{End, Ended};
+use super::figures::{
+    account_line, columns, data_line, first_price, grouped, opening_digits, performance, quantity, start_line,
+    strategy_line,
+};
+use crate::fleet::provision::{Place, Places};
+use crate::outcome::clock::Clock;
+use crate::outcome::untraded::{Ending, Untraded, why};
+use crate::outcome::warning::Warning;
+use crate::process::exit::Failure;
+use crds::roles::StrategySpec;
+
+/// Trades that a fast replay shows before it only counts.
+const TRADES_SHOWN: u64 = 2;
+
+/// The talk of one run.
+pub(super) struct Screen {
+    verbose: bool,
+    paced: bool,
+    redis: Option<String>,
+    started: Instant,
+    bar: ProgressBar,
+    ticks: u64,
+    trades: u64,
+    clock: Clock,
+    strategies: BTreeMap<LedgerId, Shown>,
+}
+
+/// A strategy on the screen.
+#[derive(Debug)]
+struct Shown {
+    /// What its lines begin with: its name where there are several.
+    prefix: String,
+    /// The step of its quantities.
+    lot_size: Quantity,
+    /// The digits of its money.
+    digits: Digits,
+    /// Its signals, oldest first, until a trade has shown them.
+    signals: VecDeque<(Timestamp, String)>,
+    /// Its orders that did not trade.
+    untraded: Untraded,
+}
+
+impl Screen {
+    pub fn new(verbose: bool, paced: bool, redis: Option<&str>) -> Self {
+        let bar = ProgressBar::with_draw_target(None, bar::target());
+        bar.set_style(
+            ProgressStyle::with_template("  {bar:40} {pos}/{len} ticks")
+                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        Self {
+            verbose,
+            paced,
+            redis: redis.map(str::to_owned),
+            started: Instant::now(),
+            bar,
+            ticks: 0,
+            trades: 0,
+            clock: Clock::default(),
+            strategies: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it shows every hold.
+    pub const fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// What is about to run.
+    pub fn head(&mut self, accounts: &[Places], scanned: &[Option<Scanned>]) -> Result<(), Failure> {
+        say(format_args!(
+            "{}",
+            match &self.redis {
+                None =>
+                    "Paper trading: no exchange, no key, no server. State is in memory and forgotten at exit (keep it: --redis URL).",
+                Some(_) => "Paper trading: no exchange, no key. State is kept in Redis; start again to go on.",
+            }
+        ));
+        say(format_args!(""));
+        let names = accounts.iter().flat_map(|places| {
+            let strategies = places.strategies.iter().map(|place| place.spec.name.len());
+            strategies.chain([places.gateway.spec.account.name.len()])
+        });
+        let width = names.max().unwrap_or(0);
+        let several = accounts.iter().map(|places| places.strategies.len()).sum::<usize>() > 1;
+        self.clock = Clock::of(scanned.iter().flatten().map(|scanned| &*scanned.summary));
+        let (mut total, mut starts) = (0, String::new());
+        for (places, scanned) in accounts.iter().zip(scanned) {
+            say(format_args!("  account   {:width$}  {}", places.gateway.spec.account.name, account_line(places)));
+            let Some(Scanned { summary, warnings }) = scanned else { continue };
+            total += summary.ticks * places.strategies.len() as u64;
+            let first = first_price(summary)?;
+            for place in &places.strategies {
+                let spec = &place.spec;
+                say(format_args!("  strategy  {:width$}  {}", spec.name, strategy_line(spec, first)));
+                let prefix = if several { format!("{:width$}  ", spec.name) } else { String::new() };
+                let goes_on = || "goes on where it stood; --new-ledger starts afresh".to_owned();
+                let line = if place.epoch > 1 { Some(goes_on()) } else { start_line(spec, first) };
+                if let Some(line) = line {
+                    let _ = writeln!(starts, "  {prefix}{line}");
+                }
+                self.know(place, prefix, opening_digits(spec, first));
+            }
+            say(format_args!("  data      {}", data_line(summary)));
+            for Warning { kind, message } in warnings {
+                say(format_args!("  warning   {kind}: {message}"));
+            }
+        }
+        say(format_args!("\n{}", starts.trim_end()));
+        self.bar.set_length(total);
+        Ok(())
+    }
+
+    fn know(&mut self, place: &Place<StrategySpec>, prefix: String, digits: Digits) {
+        if let (Ok(ledger), Ok(instrument)) = (place.ledger.parse(), place.spec.instrument()) {
+            let (lot_size, signals, untraded) = (instrument.lot_size, VecDeque::new(), Untraded::default());
+            self.strategies.insert(ledger, Shown { prefix, lot_size, digits, signals, untraded });
+        }
+    }
+
+    pub fn progress(&mut self, ticks: u64) {
+        self.ticks = ticks;
+        self.bar.set_position(ticks);
+    }
+
+    /// A signal explains the next trade; a hold is shown when everything is, and of an order that did not trade the
+    /// first of its kind at the end.
+    pub fn signal(&mut self, signal: StrategySignal) {
+        let Some(shown) = self.strategies.get_mut(&signal.ledger) else { return };
+        if signal.side != SignalSide::Hold {
+            shown.signals.push_back((signal.time, signal.message));
+            return;
+        }
+        let ending = signal.outcome.map(Ending::of);
+        if self.verbose {
+            let when = self.clock.write(signal.time.millis());
+            let (word, prefix) = (ending.map_or("Hold", Ending::word), &shown.prefix);
+            let text = format!("{when}  {prefix}{word}  {}", why(&signal));
+            self.line(&text);
+        } else if let Some(ending) = ending {
+            shown.untraded.note(ending, &signal);
+        }
+    }
+
+    pub fn fill(&mut self, fill: &Fill) {
+        let Some(shown) = self.strategies.get_mut(&fill.ledger) else { return };
+        self.trades += 1;
+        // The last signal before a trade is what caused it.
+        while shown.signals.get(1).is_some_and(|(time, _)| *time <= fill.time) {
+            shown.signals.pop_front();
+        }
+        if self.verbose || self.paced || self.trades <= TRADES_SHOWN {
+            let signal = shown.signals.front().filter(|(time, _)| *time <= fill.time);
+            let text = format!(
+                "{}  {}{:<4}  {} @ {}  fee {}   {}",
+                self.clock.write(fill.time.millis()),
+                shown.prefix,
+                fill.side,
+                quantity(fill.quantity, shown.lot_size),
+                fill.price,
+                shown.digits.show(fill.fee_quote),
+                signal.map_or("", |(_, message)| message),
+            );
+            self.line(&text);
+        }
+    }
+
+    /// A limit that comes and goes is part of trading; the rest wants a human.
+    pub fn alert(&mut self, alert: &RiskAlert) {
+        if alert.kind == AlertKind::PositionLimit && !self.verbose {
+            return;
+        }
+        let prefix = self.strategies.get(&alert.ledger).map_or("", |shown| &shown.prefix);
+        self.line(&format!(
+            "{}  {prefix}{:?}  {}: {}",
+            self.clock.write(alert.time.millis()),
+            alert.severity,
+            alert.kind.as_str(),
+            alert.message
+        ));
+    }
+
+    fn line(&self, text: &str) {
+        self.bar.suspend(|| say(format_args!("  {text}")));
+    }
+
+    /// How it ended, and what did not happen, by the last reports of the strategies.
+    pub fn end(&mut self, end: &End, reports: &[(LedgerId, Report)]) {
+        self.bar.finish_and_clear();
+        if !self.verbose && !self.paced && self.trades > TRADES_SHOWN {
+            let more = self.trades - TRADES_SHOWN;
+            let width = self.clock.width();
+            say(format_args!("  {:width$}  {more} more (-v shows all, and each order not sent, with why)", "..."));
+        }
+        let hint = if self.verbose { "" } else { " (-v shows each)" };
+        for (ledger, report) in reports {
+            let Some(shown) = self.strategies.get(ledger) else { continue };
+            for line in shown.untraded.lines(report, self.clock, hint) {
+                say(format_args!("  {}{line}", shown.prefix));
+            }
+        }
+        let what = match end {
+            End::Data => "data ended",
+            End::OnRequest => "stopped as the manifest says (state: Stopped)",
+            End::Stopped => "stopped",
+            End::Quarantined(_) => "ended by a quarantine",
+        };
+        let ticks = if self.ticks == 1 { "1 tick".to_owned() } else { format!("{} ticks", grouped(self.ticks)) };
+        say(format_args!("  {what}: {ticks} in {:.2} s\n", self.started.elapsed().as_secs_f64()));
+    }
+
+    /// The table of `kubectl get`, and the figures of the whole run.
+    pub fn table(strategies: &[Ended]) -> String {
+        let mut text = format!("{}\n", columns(strategies));
+        for ended in strategies {
+            if strategies.len() > 1 {
+                let _ = writeln!(text, "  {}", ended.place.spec.name);
+            }
+            if let Some(engine) = &ended.engine
+                && let Some(run) = engine.performance()
+            {
+                let figures = ended.status.report.as_ref().map(|report| report.strategy.clone()).unwrap_or_default();
+                text.push_str(&performance(&ended.place.spec, &run, &figures));
+            }
+        }
+        text
+    }
+
+    /// What to try next.
+    pub fn next() {
+        say(format_args!(
+            "\nNext: change gridSizePercent, run again | worker backtest ... --data FILE | kubectl apply -f examples/quickstart.yaml"
+        ));
+    }
+}

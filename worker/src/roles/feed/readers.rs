@@ -1,0 +1,347 @@
+//! Who reads a replay, where each stands, and for whom the feed waits.
+//!
+//! A nudge names the reader whose record has changed, and only that one is read: with many readers, all of them would
+//! else be read for each commit of one. Nudges may be lost, so all are looked at now and then.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use bus::{Desired, Fields, Owner, Record, RegisterVersion, StreamId, StreamKey};
+use engine::messages::Nudge;
+use venue::MarketData;
+
+use super::Feed;
+use crate::outcome::hashes::LinedTick;
+use crate::roles::session::{Change, patiently};
+use crate::roles::{Bus, IDLE, Runtime, Stop};
+use crds::record::{PHASE, POSITION, Phase, WAITS_FOR};
+use crds::roles::FeedDesired;
+
+/// How long a wait for the same readers at the same tick is nobody's concern.
+const WAIT_TOLD: Duration = Duration::from_secs(10);
+/// How long a lost nudge can stay unnoticed.
+const LOOK_AROUND: Duration = Duration::from_secs(IDLE.as_secs() / 5);
+
+/// The registered readers, and where each stood when its record was last read.
+#[derive(Debug, Default)]
+pub(super) struct Readers {
+    owners: BTreeMap<String, Owner>,
+    /// The register that told of them; `None` before one has in this life.
+    register: Option<RegisterVersion>,
+    /// Those that have not committed once.
+    absent: BTreeSet<String>,
+    /// Where each stands; without those for whom nobody waits.
+    places: BTreeMap<String, Place>,
+    /// The same, the slowest first.
+    by_place: BTreeMap<Place, BTreeSet<String>>,
+    /// When all were last looked at.
+    looked: Option<Instant>,
+}
+
+impl Readers {
+    /// Follows a register.
+    fn register(&mut self, version: RegisterVersion, owners: BTreeMap<String, Owner>) {
+        *self = Self { owners, register: Some(version), ..Self::default() };
+    }
+
+    /// A reader has committed or not, and stands there; `None`: nobody waits for it.
+    fn note(&mut self, name: &str, committed: bool, place: Option<Place>) {
+        if let Some(before) = self.places.remove(name)
+            && let Some(there) = self.by_place.get_mut(&before)
+        {
+            there.remove(name);
+            if there.is_empty() {
+                self.by_place.remove(&before);
+            }
+        }
+        if let Some(place) = place {
+            self.places.insert(name.to_owned(), place);
+            self.by_place.entry(place).or_default().insert(name.to_owned());
+        }
+        if committed {
+            self.absent.remove(name);
+        } else {
+            self.absent.insert(name.to_owned());
+        }
+    }
+
+    /// Where the slowest stand, and who they are; `None` if nobody is waited for.
+    fn slowest(&self) -> Option<(Place, &BTreeSet<String>)> {
+        self.by_place.first_key_value().map(|(place, names)| (*place, names))
+    }
+
+    /// Whether these nudges may tell of any reader: a long name comes cut, and one that does not read names nobody.
+    fn may_be_any(&self, nudged: &BTreeSet<String>) -> bool {
+        let is_strategy = |name: &String| name.is_empty() || name.starts_with("strategy-");
+        nudged.iter().any(|name| is_strategy(name) && !self.owners.contains_key(name))
+    }
+}
+
+/// For how many readers the feed waits at which tick, and since when.
+pub(super) struct Waiting {
+    since: Instant,
+    behind: (usize, Option<u64>),
+    /// What the record says of it.
+    told: String,
+}
+
+impl Waiting {
+    pub(super) fn of(fields: &Fields) -> Self {
+        let told = fields.get(WAITS_FOR).map(ToString::to_string).unwrap_or_default();
+        Self { since: Instant::now(), behind: (0, None), told }
+    }
+
+    /// Whether it waits for the same ones at the same tick for so long that it says so.
+    fn is_long(&mut self, readers: usize, taken: Option<u64>) -> bool {
+        if self.behind != (readers, taken) {
+            self.behind = (readers, taken);
+            self.since = Instant::now();
+        }
+        self.since.elapsed() >= WAIT_TOLD
+    }
+}
+
+impl<B: Bus, D: MarketData> Feed<B, D> {
+    /// Waits until every registered reader has committed once, before the first tick, and at any tick for a register:
+    /// without one nobody is known to read, and the ticks of those who do would go by. `false` if asked to stop first.
+    pub(super) async fn wait_for_readers(&mut self) -> Result<bool, Stop> {
+        let mut nudged = BTreeSet::new();
+        loop {
+            self.look(&nudged).await?;
+            if self.next > 0 && self.readers.register.is_some() {
+                // Who comes later joins at the feed's position, and is not waited for.
+                return Ok(true);
+            }
+            let absent = &self.readers.absent;
+            let complete = self.next == 0 && absent.is_empty() && !self.readers.owners.is_empty();
+            let is_long = self.waiting.is_long(absent.len(), None);
+            let names = if is_long { joined(absent) } else { String::new() };
+            self.tell_waiting(names, None).await?;
+            if complete {
+                return Ok(true);
+            }
+            nudged = self.wait_for_news().await?;
+            if self.runtime.shutdown.asked() {
+                return Ok(false);
+            }
+        }
+    }
+
+    async fn follow_register(&mut self) -> Result<(), Stop> {
+        let Some(desired) = patiently(&self.runtime, || self.runtime.bus.desired(&self.owner)).await? else {
+            return Ok(());
+        };
+        let version = Desired::version(&desired);
+        if self.readers.register == Some(version) {
+            return Ok(());
+        }
+        let desired: FeedDesired = serde_json::from_str(&desired.value).map_err(|error| Stop::Record {
+            owner: self.owner.name().to_owned(),
+            problem: format!("the register: {error}"),
+        })?;
+        self.session.follow(Some(version));
+        let account = self.runtime.account_scope(&self.spec.account)?;
+        let keys = &self.runtime.identity.keys;
+        let owners = desired.readers.iter().map(|name| keys.strategy(&account, name));
+        self.readers.register(version, owners.map(|owner| (owner.name().to_owned(), owner)).collect());
+        Ok(())
+    }
+
+    /// Reads the records of these readers. Now and then the register and all, and when one nudges that the register that is
+    /// followed does not name: it may have joined, and is waited for from then on.
+    async fn look(&mut self, nudged: &BTreeSet<String>) -> Result<(), Stop> {
+        let is_due = self.readers.looked.is_none_or(|looked| looked.elapsed() >= LOOK_AROUND);
+        let all = is_due || self.readers.may_be_any(nudged);
+        if all {
+            self.follow_register().await?;
+            self.readers.looked = Some(Instant::now());
+        }
+        let owners = self.readers.owners.values().filter(|owner| all || nudged.contains(owner.name()));
+        for owner in owners.cloned().collect::<Vec<_>>() {
+            let record = patiently(&self.runtime, || self.runtime.bus.record(&owner)).await?;
+            let committed = record.as_ref().is_some_and(|record| record.version > 0);
+            let place = match &record {
+                Some(record) => self.place(record).await?,
+                None => None,
+            };
+            self.readers.note(owner.name(), committed, place);
+        }
+        Ok(())
+    }
+
+    /// Where a reader stands; `None` if nobody waits for it: it is stopped, or it has not joined yet, and when it does, it
+    /// is at the feed's position.
+    async fn place(&mut self, record: &Record) -> Result<Option<Place>, Stop> {
+        let stopped = record.closed || Phase::of(record.fields.get(PHASE)).is_some_and(|phase| !phase.takes_ticks());
+        if stopped || record.version == 0 {
+            return Ok(None);
+        }
+        let place = place(&self.runtime, &self.ticks, record).await?;
+        Ok(Some(place.unwrap_or(Place::after(self.next.checked_sub(1)))))
+    }
+
+    /// Waits for a reader's nudge, or for a while: a lost nudge costs time, never truth. Gives the names of those who
+    /// nudged.
+    async fn wait_for_news(&mut self) -> Result<BTreeSet<String>, Stop> {
+        let cursors = [(self.reports.clone(), self.report_cursor)];
+        let (bus, runtime) = (self.runtime.bus.clone(), self.runtime.clone());
+        let reading = patiently(&runtime, || bus.read(&cursors, 1_000, Some(LOOK_AROUND)));
+        let mut nudged = BTreeSet::new();
+        if let Some(found) = self.runtime.shutdown.or(reading).await {
+            let found = found?;
+            // Its readers' nudges may come all the time while it waits for one that is dead.
+            if found.is_empty() || self.session.is_silent() {
+                self.session.beat().await?;
+            }
+            for (_, entries) in found {
+                self.report_cursor = entries.last().map_or(self.report_cursor, |entry| entry.id);
+                nudged.extend(
+                    entries.iter().map(|entry| entry.decode::<Nudge>().map_or(String::new(), |nudge| nudge.owner)),
+                );
+            }
+        }
+        Ok(nudged)
+    }
+
+    pub(super) async fn wait_for_slowest(&mut self) -> Result<(), Stop> {
+        let nudged = self.wait_for_news().await?;
+        self.look(&nudged).await?;
+        let (taken, names) = match self.readers.slowest() {
+            Some((place, names)) => {
+                let is_long = self.waiting.is_long(names.len(), place.taken());
+                (place.taken(), if is_long { joined(names) } else { String::new() })
+            }
+            // Nobody reads: nobody is waited for.
+            None => (self.next.checked_sub(1), String::new()),
+        };
+        self.tell_waiting(names, taken).await?;
+        self.slowest = taken;
+        while self.ahead.front().is_some_and(|(sequence, _)| self.slowest.is_some_and(|slowest| *sequence <= slowest)) {
+            self.ahead.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Says for whom it waits at which tick, as all others stand still meanwhile; for nobody with no names.
+    pub(super) async fn tell_waiting(&mut self, names: String, taken: Option<u64>) -> Result<(), Stop> {
+        if names == self.waiting.told {
+            return Ok(());
+        }
+        let change = if names.is_empty() {
+            tracing::info!("the feed waits for {} no longer", self.waiting.told);
+            self.runtime.health.remark("");
+            Change { delete: vec![WAITS_FOR.to_owned()], ..Change::default() }
+        } else {
+            let place = taken.map_or_else(|| "before the first tick".to_owned(), |taken| format!("at tick {taken}"));
+            let remark = format!("waits for {names}, which has stood {place} for {} s", WAIT_TOLD.as_secs());
+            tracing::warn!("the feed {remark}; nobody else of this replay gets a tick meanwhile: look at its pod");
+            self.runtime.health.remark(&remark);
+            Change { set: vec![(WAITS_FOR.to_owned(), names.clone())], ..Change::default() }
+        };
+        self.waiting.told = names;
+        self.commit(change).await
+    }
+}
+
+fn joined(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(",")
+}
+
+/// Where a reader stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// Before the first tick.
+    First,
+    /// It has taken the tick of this sequence, or joined right after it.
+    After(u64),
+}
+
+impl Place {
+    fn after(taken: Option<u64>) -> Self {
+        taken.map_or(Self::First, Self::After)
+    }
+
+    /// The last tick that it has taken.
+    const fn taken(self) -> Option<u64> {
+        match self {
+            Self::First => None,
+            Self::After(sequence) => Some(sequence),
+        }
+    }
+}
+
+/// By its record; `None`: the tick it joined at is long gone. It was not waited for, and is not now.
+async fn place<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey, record: &Record) -> Result<Option<Place>, Stop> {
+    if let Some(position) = record.fields.get(POSITION).and_then(|position| position.parse().ok()) {
+        return Ok(Some(Place::After(position)));
+    }
+    let joined = record.cursors.get(ticks).copied().filter(|cursor| *cursor != StreamId::ZERO);
+    let Some(id) = joined else { return Ok(Some(Place::First)) };
+    let found = patiently(runtime, || runtime.bus.range(ticks, id, id, 1)).await?;
+    let tick = found.first().and_then(|entry| entry.decode_once::<LinedTick>().ok());
+    Ok(tick.map(|tick| Place::After(tick.sequence)))
+}
+
+#[cfg(test)]
+mod tests {
+    use bus::{Keys, Scope};
+
+    use super::*;
+
+    fn readers(names: &[&str]) -> Readers {
+        let (keys, account) = (Keys::new("glm").unwrap(), Scope::account("default", "paper").unwrap());
+        let owners = names.iter().map(|name| keys.strategy(&account, name));
+        let mut readers = Readers::default();
+        readers.register(
+            RegisterVersion { generation: 1, token: 1 },
+            owners.map(|owner| (owner.name().to_owned(), owner)).collect(),
+        );
+        readers
+    }
+
+    fn slowest(readers: &Readers) -> Option<(Option<u64>, String)> {
+        readers.slowest().map(|(place, names)| (place.taken(), joined(names)))
+    }
+
+    #[test]
+    fn the_slowest_is_known_whoever_moves_stops_and_comes_back() {
+        let mut readers = readers(&["a", "b", "c"]);
+        assert_eq!(slowest(&readers), None);
+        let at = |taken| Some(Place::After(taken));
+        for (name, place, expected) in [
+            ("strategy-a", at(7), Some((Some(7), "strategy-a"))),
+            ("strategy-b", Some(Place::First), Some((None, "strategy-b"))),
+            ("strategy-c", at(7), Some((None, "strategy-b"))),
+            ("strategy-b", at(9), Some((Some(7), "strategy-a,strategy-c"))),
+            ("strategy-a", at(7), Some((Some(7), "strategy-a,strategy-c"))),
+            ("strategy-a", None, Some((Some(7), "strategy-c"))),
+            ("strategy-c", at(8), Some((Some(8), "strategy-c"))),
+            // Its record can go back in time.
+            ("strategy-b", at(2), Some((Some(2), "strategy-b"))),
+            ("strategy-b", None, Some((Some(8), "strategy-c"))),
+            ("strategy-c", None, None),
+        ] {
+            readers.note(name, true, place);
+            let expected = expected.map(|(taken, names)| (taken, names.to_owned()));
+            assert_eq!(slowest(&readers), expected, "{name} at {place:?}");
+        }
+        assert!(readers.places.is_empty() && readers.by_place.is_empty());
+    }
+
+    #[test]
+    fn a_nudge_that_names_no_reader_may_be_any() {
+        let readers = readers(&["a", "b"]);
+        for (name, any) in [
+            ("strategy-a", false),
+            ("gateway", false),
+            ("feed", false),
+            // A long name is cut, an unreadable nudge has none, and one may be new.
+            ("strategy-", true),
+            ("", true),
+            ("strategy-c", true),
+        ] {
+            assert_eq!(readers.may_be_any(&BTreeSet::from([name.to_owned()])), any, "{name:?}");
+        }
+        assert!(!readers.may_be_any(&BTreeSet::new()));
+    }
+}

@@ -1,0 +1,146 @@
+//! Commands at a simulated exchange. A worker says as of which tick, and which round of it, its ledger's orders are to be
+//! matched; what then trades, and last the word that this is all, are one commit with the exchange's state. No other tick is
+//! read: where no worker asks, nothing of it could trade.
+
+use std::sync::Arc;
+
+use bus::{Entry, StreamId, StreamKey, Topic};
+use engine::client_order_id::ClientOrderId;
+use engine::instrument::Symbol;
+use engine::messages::{AlertKind, Inbox, OrderCommand, RiskAlert, Severity};
+use venue::{Outcome, Venue};
+
+use super::desk::Verdict;
+use super::order::News;
+use super::simulated::Advanced;
+use super::ticks::Kept;
+use super::{Gateway, Place};
+use crate::outcome::hashes::LinedTick;
+use crate::roles::session::patiently;
+use crate::roles::{Bus, Runtime, Stop};
+
+impl<B: Bus, V: Venue> Gateway<B, V> {
+    /// Hands an order, a cancel or a replacement to its ledger's exchange, as of the tick that caused it.
+    pub(super) async fn hand_over(&mut self, command: &OrderCommand, verdict: &Verdict) -> Result<(), Stop> {
+        let cause = self.tick_of(command).await?;
+        let Place::Simulated(simulated) = &mut self.place else { return Ok(()) };
+        let id = &command.client_order_id;
+        self.unasked.waits(id.ledger(), &command.strategy);
+        let exchange = simulated.at(id.ledger());
+        let news = match (cause, verdict) {
+            (Some(tick), _) => self.desk.hand_over(exchange, command, &tick),
+            // As of when it would arrive cannot be known.
+            (None, Verdict::Cancel) => self.desk.cancel_at_once(exchange, id),
+            (None, _) => self.desk.settle(id, &Outcome::Refused("TickUnavailable".to_owned()), command.time),
+        };
+        self.tell(&news);
+        Ok(())
+    }
+
+    /// Matches a ledger's orders as of a round of a tick, and tells so. What was answered is not done again.
+    pub(super) async fn advance(&mut self, command: &OrderCommand, round: u32) -> Result<(), Stop> {
+        let (strategy, ledger) = (&command.strategy, command.client_order_id.ledger());
+        self.unasked.asked(ledger);
+        let Some(id) = caused_by(command) else {
+            tracing::error!(strategy, %ledger, tick = ?command.tick, "an Advance names no tick; it is left out");
+            return Ok(());
+        };
+        let asked = Advanced { tick: id, round };
+        let is_news = match &self.place {
+            Place::Simulated(simulated) => !simulated.has_answered(ledger, asked),
+            Place::Elsewhere(_) => false,
+        };
+        if is_news {
+            let news = if let Some(tick) = self.tick_of(command).await? {
+                self.matched(command, &tick, round)
+            } else {
+                self.alert_gone(command, id);
+                News::new()
+            };
+            if let Place::Simulated(simulated) = &mut self.place {
+                simulated.answered(ledger, asked);
+            }
+            self.tell(&news);
+        }
+        self.answer(strategy, ledger, vec![Inbox::Word { tick: id.to_string(), round }.into()]).await
+    }
+
+    fn matched(&mut self, command: &OrderCommand, tick: &LinedTick, round: u32) -> News {
+        let Place::Simulated(simulated) = &mut self.place else { return News::new() };
+        let exchange = simulated.at(command.client_order_id.ledger());
+        if round == 0 { self.desk.match_resting(exchange, tick) } else { self.desk.arrive(exchange, tick) }
+    }
+
+    /// Ends an order that its strategy's stance forbids, at once.
+    pub(super) async fn cancel_forbidden_order(&mut self, id: &ClientOrderId, symbol: &Symbol) {
+        match &mut self.place {
+            Place::Simulated(simulated) => {
+                let news = self.desk.cancel_at_once(simulated.at(id.ledger()), id);
+                self.tell(&news);
+            }
+            Place::Elsewhere(_) => self.cancel(id, symbol).await,
+        }
+    }
+
+    /// The tick as of which a command is, as it stands in its stream.
+    async fn tick_of(&mut self, command: &OrderCommand) -> Result<Option<Arc<LinedTick>>, Stop> {
+        let Some((stream, id)) = self.place_of_tick(command) else { return Ok(None) };
+        if let Some(tick) = self.ticks.get(&stream, id) {
+            return Ok(Some(tick));
+        }
+        let read = read_tick(&self.runtime, Some((stream, id))).await?;
+        let tick = read.as_ref().map(|(_, _, tick)| Arc::clone(tick));
+        self.ticks.keep_all(read);
+        Ok(tick)
+    }
+
+    fn place_of_tick(&self, command: &OrderCommand) -> Option<(StreamKey, StreamId)> {
+        let id = caused_by(command)?;
+        Some((self.runtime.identity.keys.market_tick(&self.source, &command.symbol.to_string()), id))
+    }
+
+    /// The tick of the last of these commands, where it is not kept: it can be read before it is needed, beside what must be
+    /// asked for in any case.
+    pub(super) fn not_kept(&self, commands: &[Entry]) -> Option<(StreamKey, StreamId)> {
+        let last = commands.last().filter(|_| !self.is_elsewhere())?;
+        let (stream, id) = self.place_of_tick(&*last.decode_once::<OrderCommand>().ok()?)?;
+        self.ticks.get(&stream, id).is_none().then_some((stream, id))
+    }
+
+    fn alert_gone(&mut self, command: &OrderCommand, tick: StreamId) {
+        let message = format!(
+            "Tick {tick} of {} is gone, or does not read: no order of strategy {} was matched against it.",
+            command.symbol, command.strategy
+        );
+        tracing::error!("{message}");
+        self.publish(
+            Topic::RiskAlert,
+            &RiskAlert {
+                strategy: command.strategy.clone(),
+                ledger: command.ledger.clone(),
+                kind: AlertKind::MarketDataGap,
+                severity: Severity::Critical,
+                message,
+                current_value: String::new(),
+                threshold: String::new(),
+                time: command.time,
+            },
+        );
+    }
+}
+
+/// A tick as it stands in its stream; `None` where it is gone, or does not read.
+pub(super) async fn read_tick<B: Bus>(
+    runtime: &Runtime<B>,
+    place: Option<(StreamKey, StreamId)>,
+) -> Result<Option<Kept>, Stop> {
+    let Some((stream, id)) = place else { return Ok(None) };
+    let found = patiently(runtime, || runtime.bus.range(&stream, id, id, 1)).await?;
+    let tick = found.first().and_then(|entry| entry.decode_once::<LinedTick>().ok());
+    Ok(tick.map(|tick| (stream, id, tick)))
+}
+
+/// The stream id of the tick as of which a command is.
+fn caused_by(command: &OrderCommand) -> Option<StreamId> {
+    command.tick.as_deref().and_then(|id| id.parse().ok())
+}

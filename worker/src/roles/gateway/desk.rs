@@ -1,0 +1,332 @@
+//! The order protocol: which command is sent, what an outcome means, when an order may be sent again. Pure:
+//! time is an argument, what it wants done comes back as data, and the role commits it before it acts.
+//!
+//! At most once: a command is sent only after its record is committed; a request without an answer is
+//! `Unknown` until the venue tells, and is sent again only when it can no longer arrive and two full look-ups,
+//! one visibility window apart, did not find it.
+
+mod doubts;
+mod ended;
+mod record;
+mod reserved;
+mod simulated;
+mod stances;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::client_order_id::{ClientOrderId, LedgerId};
+use engine::fees::Fees;
+use engine::messages::{CommandKind, OrderCommand, OrderStatus, OrderUpdate};
+use engine::numbers::Quantity;
+use engine::time::Timestamp;
+use venue::{Outcome, VenueReport};
+
+pub(super) use doubts::Found;
+pub(super) use record::Changes;
+
+use super::books::Book;
+use super::order::{GatewayOrder, News, Stage};
+use crate::roles::told::Holdings;
+use crds::roles::{BookSpec, GatewayDesired, Stance};
+use ended::Ended;
+use reserved::Reserved;
+use stances::Stances;
+
+/// What to do with a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Send it, once the record is committed.
+    Send,
+    /// Ask the venue to cancel it.
+    Cancel,
+    /// Nothing; tell the strategy this.
+    Tell(News),
+    /// Nothing; all that was told of it is told again.
+    Repeat(News),
+    /// The register, as far as it is known here, does not name its strategy for its ledger.
+    NotRegistered,
+    /// Its sequence was used before the store went back in time: tell the strategy the highest.
+    Reissued(News, u64),
+}
+
+/// The account's orders and books.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Desk {
+    orders: BTreeMap<ClientOrderId, GatewayOrder>,
+    ended: Ended,
+    books: BTreeMap<LedgerId, Book>,
+    /// Whom the register names; `None` before one has been adopted in this life.
+    strategies: Option<BTreeMap<LedgerId, String>>,
+    stances: Stances,
+    highest: BTreeMap<LedgerId, u64>,
+    reserved: Reserved,
+    dirty_orders: BTreeSet<ClientOrderId>,
+    dirty_ledgers: BTreeSet<LedgerId>,
+}
+
+impl Desk {
+    /// An empty desk of a venue with these fees.
+    pub fn new(fees: &Fees) -> Self {
+        Self { reserved: Reserved::at(fees), ..Self::default() }
+    }
+
+    /// The ledgers of a register that have no book yet.
+    pub fn without_book(&self, desired: &GatewayDesired) -> Vec<BookSpec> {
+        desired.books.iter().filter(|spec| !self.books.contains_key(&spec.ledger)).cloned().collect()
+    }
+
+    /// Opens a ledger's book; sequences up to `highest` are used up.
+    pub fn open(&mut self, ledger: &LedgerId, book: Book, highest: u64) {
+        self.books.insert(ledger.clone(), book);
+        if highest > 0 {
+            let used = self.highest.entry(ledger.clone()).or_default();
+            *used = highest.max(*used);
+        }
+        self.dirty_ledgers.insert(ledger.clone());
+    }
+
+    /// Adopts a register: follows the stance of each ledger. One that is named no more keeps its book while an order of
+    /// it is open. Gives the ledgers that it forgets.
+    pub fn register(&mut self, desired: &GatewayDesired) -> Vec<LedgerId> {
+        for spec in &desired.books {
+            if self.stances.follow(&spec.ledger, spec.stance()) {
+                self.dirty_ledgers.insert(spec.ledger.clone());
+            }
+        }
+        let named = desired.books.iter().map(|spec| (spec.ledger.clone(), spec.strategy.clone()));
+        let named: BTreeMap<_, _> = named.collect();
+        let open: BTreeSet<LedgerId> = self.open_commands().map(|command| command.ledger.clone()).collect();
+        let known: BTreeSet<&LedgerId> = self.books.keys().chain(self.stances.ledgers()).collect();
+        let is_gone = |ledger: &&LedgerId| !named.contains_key(*ledger) && !open.contains(*ledger);
+        let gone: Vec<_> = known.into_iter().filter(is_gone).cloned().collect();
+        for ledger in &gone {
+            self.drop_book(ledger);
+        }
+        self.strategies = Some(named);
+        gone
+    }
+
+    /// Whether a register has been adopted in this life.
+    pub const fn has_register(&self) -> bool {
+        self.strategies.is_some()
+    }
+
+    /// A ledger that was not closed may be named again: that its ids are used up is not forgotten.
+    fn drop_book(&mut self, ledger: &LedgerId) {
+        self.books.remove(ledger);
+        if self.stances.forget(ledger) == Some(Stance::Closed) {
+            self.highest.remove(ledger);
+        }
+        self.ended.leave(ledger);
+        self.dirty_ledgers.insert(ledger.clone());
+    }
+
+    /// The order is to be cancelled: remembered, because the answer can be lost, or the order not be at the venue yet.
+    fn want_cancelled(&mut self, id: &ClientOrderId) {
+        let _ = self.change(id, |order| {
+            (order.cancel, order.asked) = (true, None);
+            News::new()
+        });
+    }
+
+    /// The order of this id, while it is remembered.
+    pub fn order(&self, id: &ClientOrderId) -> Option<&GatewayOrder> {
+        self.orders.get(id)
+    }
+
+    /// The orders of one ledger that are remembered: ids are ordered by ledger.
+    fn orders_of(&self, ledger: &LedgerId) -> impl Iterator<Item = &GatewayOrder> {
+        let [first, last] = [0, u64::MAX].map(|sequence| ClientOrderId::new(ledger.clone(), sequence));
+        self.orders.range(first..=last).map(|(_, order)| order)
+    }
+
+    /// What a ledger's sub-account holds, while that is known to be true.
+    pub fn holdings(&self, ledger: &LedgerId) -> Option<Holdings> {
+        self.books.get(ledger)?.holdings()
+    }
+
+    /// The registered strategy of a ledger.
+    pub fn strategy_of(&self, ledger: &LedgerId) -> Option<String> {
+        self.strategies.as_ref()?.get(ledger).cloned()
+    }
+
+    /// Judges a command. `Send` has recorded it as being sent with the stamp `now`.
+    pub fn judge(&mut self, command: &OrderCommand, now: Timestamp) -> Verdict {
+        let id = &command.client_order_id;
+        let order = match &command.kind {
+            CommandKind::Create(order) | CommandKind::Replace { order, .. } => order,
+            CommandKind::Cancel => return self.judge_cancel(command),
+            CommandKind::Advance { .. } => return Verdict::Tell(News::new()),
+        };
+        if let Some(known) = self.orders.get(id) {
+            // Asked again: the same id is the same order, never a second one.
+            return Verdict::Repeat(known.repeat(command.time));
+        }
+        let replaces_anothers = match &command.kind {
+            CommandKind::Replace { of, .. } => of.ledger() != id.ledger(),
+            CommandKind::Create(_) | CommandKind::Cancel | CommandKind::Advance { .. } => false,
+        };
+        if command.sequence != id.sequence() || command.ledger != *id.ledger() || replaces_anothers {
+            return Verdict::Tell(denied(command, "IdMismatch"));
+        }
+        let highest = self.highest.get(id.ledger()).copied().unwrap_or(0);
+        if id.sequence() <= highest {
+            return Verdict::Reissued(denied(command, "SequenceUsed"), highest);
+        }
+        if !self.names(command) || !self.books.contains_key(id.ledger()) {
+            // The register may be newer than what is known here, so the sequence is not used up yet.
+            return Verdict::NotRegistered;
+        }
+        // Used up, sent or denied: the same id can never mean a second try.
+        self.highest.insert(id.ledger().clone(), id.sequence());
+        self.dirty_ledgers.insert(id.ledger().clone());
+        if let Some(reason) = self.refuses(id.ledger(), order) {
+            return Verdict::Tell(denied(command, reason));
+        }
+        if now > command.expires_at {
+            return Verdict::Tell(denied(command, "CommandExpired"));
+        }
+        if let Err(reason) = self.check_book(command) {
+            return Verdict::Tell(denied(command, reason));
+        }
+        self.dirty_orders.insert(id.clone());
+        self.orders.insert(id.clone(), GatewayOrder::new(command.clone(), now));
+        self.reserved.follow(&self.orders, id);
+        Verdict::Send
+    }
+
+    fn names(&self, command: &OrderCommand) -> bool {
+        let named = self.strategies.as_ref().and_then(|named| named.get(command.client_order_id.ledger()));
+        named == Some(&command.strategy)
+    }
+
+    fn judge_cancel(&mut self, command: &OrderCommand) -> Verdict {
+        let id = &command.client_order_id;
+        match self.orders.get(id) {
+            Some(order) if order.is_over() => Verdict::Repeat(order.repeat(command.time)),
+            Some(_) => {
+                self.want_cancelled(id);
+                Verdict::Cancel
+            }
+            None => Verdict::Tell(denied(command, "UnknownOrder")),
+        }
+    }
+
+    /// Denies for good a command of a strategy that the register does not name.
+    pub fn deny_unregistered(&mut self, command: &OrderCommand) -> News {
+        let id = &command.client_order_id;
+        self.highest.insert(id.ledger().clone(), id.sequence());
+        self.dirty_ledgers.insert(id.ledger().clone());
+        let registered = self.names(command);
+        denied(command, if registered { "BookUnknown" } else { "StrategyNotRegistered" })
+    }
+
+    /// What the strategy's open orders can still take is not there for another one.
+    fn check_book(&self, command: &OrderCommand) -> Result<(), &'static str> {
+        let book = self.books.get(&command.ledger).ok_or("BookUnknown")?;
+        let need = self.reserved.needed(&self.orders, command)?;
+        book.check(&need, self.reserved.of(&command.ledger, &need.asset))
+    }
+
+    /// Takes the outcome of a request, to make an order or (on a venue in the record) to cancel one.
+    pub fn settle(&mut self, id: &ClientOrderId, outcome: &Outcome, now: Timestamp) -> News {
+        match outcome {
+            Outcome::Done(report) => self.hear(report),
+            Outcome::Refused(reason) => {
+                let news = self.change(id, |order| order.end_unsent(OrderStatus::Rejected, reason, now));
+                self.forget_old(id.ledger());
+                news
+            }
+            Outcome::Unknown(reason) => self.doubt(id, reason, now),
+        }
+    }
+
+    /// Nobody knows what became of a request.
+    pub fn doubt(&mut self, id: &ClientOrderId, reason: &str, now: Timestamp) -> News {
+        self.change(id, |order| order.doubt(reason, now))
+    }
+
+    /// Takes news from the venue. Orders that are not ours are reported nowhere and touched never.
+    pub fn hear(&mut self, report: &VenueReport) -> News {
+        let id = report.client_order_id.clone();
+        let news = self.change(&id, |order| order.hear(report));
+        for update in &news {
+            if let Some(fill) = &update.fill
+                && let Some(book) = self.books.get_mut(&fill.ledger)
+            {
+                book.apply(fill);
+                self.dirty_ledgers.insert(fill.ledger.clone());
+            }
+        }
+        self.forget_old(id.ledger());
+        news
+    }
+
+    /// The commands of orders that are not over.
+    pub fn open_commands(&self) -> impl Iterator<Item = &OrderCommand> {
+        self.orders.values().filter(|order| !order.is_over()).map(|order| &order.command)
+    }
+
+    /// The stamp of a request that is to be sent.
+    pub fn stamp(&self, id: &ClientOrderId) -> Option<Timestamp> {
+        match self.orders.get(id)?.stage {
+            Stage::Sending { signed_at } => Some(signed_at),
+            Stage::Unknown { .. } | Stage::Live | Stage::Over => None,
+        }
+    }
+
+    fn change(&mut self, id: &ClientOrderId, change: impl FnOnce(&mut GatewayOrder) -> News) -> News {
+        let Some(order) = self.orders.get_mut(id) else { return News::new() };
+        let before = (order.is_over(), order.filled, order.status);
+        let news = change(order);
+        let after = (order.is_over(), order.filled, order.status);
+        // As its field is named: others may write the same id in another form.
+        let id = &order.command.client_order_id.clone();
+        if after.0 && !before.0 {
+            self.ended.push(id);
+        }
+        if before != after {
+            self.reserved.follow(&self.orders, id);
+        }
+        self.dirty_orders.insert(id.clone());
+        news
+    }
+
+    /// Keeps the newest ended orders of a ledger, forgets the others.
+    fn forget_old(&mut self, ledger: &LedgerId) {
+        while let Some(old) = self.ended.pop_old(ledger) {
+            // One that is open again, because more had traded of it than was told at its end, is kept.
+            if self.orders.get(&old).is_some_and(GatewayOrder::is_over) {
+                self.orders.remove(&old);
+                self.dirty_orders.insert(old);
+            }
+        }
+    }
+}
+
+/// The news of a command that is not sent.
+fn denied(command: &OrderCommand, reason: &str) -> News {
+    vec![denial(command.client_order_id.clone(), reason, command.time)]
+}
+
+/// The news of a command that the account's venue cannot do.
+pub(super) fn denied_unsupported(command: &OrderCommand) -> OrderUpdate {
+    denial(command.client_order_id.clone(), "CommandUnsupported", command.time)
+}
+
+/// The news of a command that does not read but for its order's id.
+pub(super) fn denied_unread(id: ClientOrderId, time: Timestamp) -> OrderUpdate {
+    denial(id, "CommandUnreadable", time)
+}
+
+fn denial(client_order_id: ClientOrderId, reason: &str, time: Timestamp) -> OrderUpdate {
+    OrderUpdate {
+        client_order_id,
+        status: OrderStatus::Denied,
+        reason: reason.to_owned(),
+        cumulative_quantity: Quantity::ZERO,
+        fill: None,
+        matched: None,
+        time,
+    }
+}

@@ -1,0 +1,96 @@
+//! The desk as fields of its record: one for each order, book and highest sequence, and only what changed.
+
+use engine::client_order_id::{ClientOrderId, LedgerId};
+use engine::fees::Fees;
+
+use crds::account::balances::BOOK;
+use crds::record::{ORDER, STANCE};
+
+use super::{Desk, GatewayOrder};
+
+/// What of the desk must be committed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::roles::gateway) struct Changes {
+    /// Fields to set.
+    pub set: Vec<(String, String)>,
+    /// Fields to remove.
+    pub delete: Vec<String>,
+}
+
+const HIGHEST: &str = "highest:";
+
+impl Desk {
+    /// The desk as its record holds it.
+    pub fn restore<'a>(
+        fees: &Fees,
+        fields: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, serde_json::Error> {
+        let mut desk = Self::new(fees);
+        for (name, value) in fields {
+            let ledger = |text: &str| text.parse::<LedgerId>().map_err(serde::de::Error::custom);
+            if name.starts_with(ORDER) {
+                let order: GatewayOrder = serde_json::from_str(value)?;
+                desk.orders.insert(order.command.client_order_id.clone(), order);
+            } else if let Some(id) = name.strip_prefix(BOOK) {
+                desk.books.insert(ledger(id)?, serde_json::from_str(value)?);
+            } else if let Some(id) = name.strip_prefix(STANCE) {
+                desk.stances.follow(&ledger(id)?, serde_json::from_str(value)?);
+            } else if let Some(id) = name.strip_prefix(HIGHEST) {
+                desk.highest.insert(ledger(id)?, serde_json::from_str(value)?);
+            }
+        }
+        for id in desk.orders.keys() {
+            desk.reserved.follow(&desk.orders, id);
+        }
+        let mut ended: Vec<_> = desk.orders.iter().filter(|(_, order)| order.is_over()).collect();
+        // Whose end is the oldest is forgotten first, however long it was open.
+        ended.sort_by_key(|(_, order)| order.told_at.unwrap_or(order.command.time));
+        for (id, _) in ended {
+            desk.ended.push(id);
+        }
+        for ledger in desk.orders.keys().map(ClientOrderId::ledger) {
+            if !desk.books.contains_key(ledger) {
+                desk.ended.leave(ledger);
+            }
+        }
+        desk.acknowledged();
+        Ok(desk)
+    }
+
+    /// What has changed since the last call, for the record.
+    pub fn take_changes(&mut self) -> Changes {
+        let mut changes = Changes::default();
+        for id in std::mem::take(&mut self.dirty_orders) {
+            match self.orders.get(&id).map(serde_json::to_string) {
+                Some(Ok(json)) => changes.set.push((format!("{ORDER}{id}"), json)),
+                Some(Err(_)) | None => changes.delete.push(format!("{ORDER}{id}")),
+            }
+        }
+        for ledger in std::mem::take(&mut self.dirty_ledgers) {
+            match self.books.get(&ledger).map(serde_json::to_string) {
+                Some(Ok(json)) => changes.set.push((format!("{BOOK}{ledger}"), json)),
+                Some(Err(_)) | None => changes.delete.push(format!("{BOOK}{ledger}")),
+            }
+            match self.stances.of(&ledger).map(|stance| serde_json::to_string(&stance)) {
+                Some(Ok(json)) => changes.set.push((format!("{STANCE}{ledger}"), json)),
+                Some(Err(_)) | None => changes.delete.push(format!("{STANCE}{ledger}")),
+            }
+            match self.highest.get(&ledger) {
+                Some(highest) => changes.set.push((format!("{HIGHEST}{ledger}"), highest.to_string())),
+                None => changes.delete.push(format!("{HIGHEST}{ledger}")),
+            }
+        }
+        changes
+    }
+
+    /// For who keeps no record: nothing has changed.
+    pub fn forget_changes(&mut self) {
+        self.dirty_orders.clear();
+        self.dirty_ledgers.clear();
+    }
+
+    /// Whether anything must be committed.
+    pub fn has_changes(&self) -> bool {
+        !self.dirty_orders.is_empty() || !self.dirty_ledgers.is_empty()
+    }
+}

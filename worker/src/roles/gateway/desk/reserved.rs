@@ -1,0 +1,310 @@
+//! What the open orders of each ledger may still take of its book: kept with each change, never summed. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::client_order_id::{ClientOrderId, LedgerId};
+use engine::fees::Fees;
+use engine::instrument::Asset;
+use engine::messages::{CommandKind, OrderCommand, OrderStatus};
+use engine::numbers::{Notional, Quantity};
+use engine::orders::Terms;
+
+use crate::roles::gateway::books::Need;
+use crate::roles::gateway::order::GatewayOrder;
+
+/// Orders, by id.
+type Orders = BTreeMap<ClientOrderId, GatewayOrder>;
+
+/// The sums, and what of them is each order's part.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reserved {
+    terms: Terms,
+    parts: BTreeMap<ClientOrderId, Need>,
+    /// No sum where it is out of bounds: then nothing is left for another order.
+    sums: BTreeMap<LedgerId, BTreeMap<Asset, Option<Notional>>>,
+    /// Of orders that are to be replaced: the open ones that ask for the place. The first of them takes it.
+    replacements: BTreeMap<ClientOrderId, BTreeSet<ClientOrderId>>,
+}
+
+impl Reserved {
+    /// Nothing, at a venue with these fees.
+    pub fn at(fees: &Fees) -> Self {
+        Self { terms: Terms::of(fees), ..Self::default() }
+    }
+
+    /// What open orders of a ledger may take of an asset; `None` where that is out of bounds.
+    pub fn of(&self, ledger: &LedgerId, asset: &Asset) -> Option<Notional> {
+        self.sums.get(ledger).and_then(|sums| sums.get(asset)).copied().unwrap_or(Some(Notional::ZERO))
+    }
+
+    /// What a new order would add. `Err` is the denial's reason.
+    pub fn needed(&self, orders: &Orders, command: &OrderCommand) -> Result<Need, &'static str> {
+        self.part(orders, command, Quantity::ZERO)
+    }
+
+    /// Follows an order that is new or has changed, and those that depend on it. The sums are the same in whichever order all
+    /// that is open is followed.
+    pub fn follow(&mut self, orders: &Orders, id: &ClientOrderId) {
+        let Some(order) = orders.get(id) else { return };
+        let mut depend = vec![id.clone()];
+        if let CommandKind::Replace { of, .. } = &order.command.kind {
+            let asking = self.replacements.entry(of.clone()).or_default();
+            if order.is_over() {
+                asking.remove(id)
+            } else {
+                asking.insert(id.clone())
+            };
+            depend.extend(asking.iter().cloned());
+            if asking.is_empty() {
+                self.replacements.remove(of);
+            }
+        }
+        depend.extend(self.replacements.get(id).into_iter().flatten().cloned());
+        for id in depend {
+            if let Some(order) = orders.get(&id) {
+                self.count(orders, &id, order);
+            }
+        }
+    }
+
+    fn count(&mut self, orders: &Orders, id: &ClientOrderId, order: &GatewayOrder) {
+        let now = if order.is_over() { None } else { self.part(orders, &order.command, order.filled).ok() };
+        let sums = self.sums.entry(id.ledger().clone()).or_default();
+        if let Some(before) = self.parts.remove(id) {
+            let sum = sums.entry(before.asset).or_insert(Some(Notional::ZERO));
+            *sum = sum.and_then(|sum| sum.minus(before.amount).ok());
+        }
+        if let Some(now) = now {
+            let sum = sums.entry(now.asset.clone()).or_insert(Some(Notional::ZERO));
+            *sum = sum.and_then(|sum| sum.plus(now.amount).ok());
+            self.parts.insert(id.clone(), now);
+        }
+    }
+
+    /// What an order may take, of one that takes another's place what it may take beyond that one: only one of them can
+    /// trade, because the new one is placed only if no more of the old one has traded than was known.
+    fn part(&self, orders: &Orders, command: &OrderCommand, filled: Quantity) -> Result<Need, &'static str> {
+        let ordered = command.kind.order().ok_or("CommandUnreadable")?;
+        let rest = ordered.quantity.minus(filled.min(ordered.quantity)).map_err(|_| "TooManyDigits")?;
+        let all = Need::of(&command.symbol, ordered, rest, &self.terms)?;
+        let CommandKind::Replace { of, known_quantity, .. } = &command.kind else { return Ok(all) };
+        let Some(old) = orders.get(of) else { return Ok(all) };
+        let first = self.replacements.get(of).and_then(BTreeSet::first);
+        let takes_its_place = first.is_none_or(|first| *first == command.client_order_id);
+        if !filled.is_zero() || !takes_its_place {
+            return Ok(all);
+        }
+        if old.filled != *known_quantity {
+            // It will be rejected.
+            return Ok(Need { amount: Notional::ZERO, ..all });
+        }
+        let (Some(ordered), false) = (old.command.kind.order(), old.is_over() || replaces(old)) else { return Ok(all) };
+        let rest = ordered.quantity.minus(old.filled.min(ordered.quantity)).map_err(|_| "TooManyDigits")?;
+        let shared = Need::of(&old.command.symbol, ordered, rest, &self.terms)?;
+        if shared.asset != all.asset {
+            return Ok(all);
+        }
+        let beyond = all.amount.minus(shared.amount.min(all.amount)).map_err(|_| "TooManyDigits")?;
+        Ok(Need { amount: beyond, ..all })
+    }
+}
+
+/// Whether an order still waits for a place itself: then both it and what replaces it may trade.
+fn replaces(order: &GatewayOrder) -> bool {
+    matches!(order.command.kind, CommandKind::Replace { .. }) && order.status == OrderStatus::Sent
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::messages::{NewOrder, OrderType, Side, Tick, TimeInForce};
+    use engine::time::Timestamp;
+    use venue::sim::{Exchange, RestingFills};
+
+    use super::super::{Desk, Verdict};
+    use super::*;
+    use crate::roles::gateway::books::Book;
+    use crds::roles::{BookSpec, GatewayDesired};
+
+    fn ledger() -> LedgerId {
+        "abc".parse().unwrap()
+    }
+
+    fn id(sequence: u64) -> ClientOrderId {
+        ClientOrderId::new(ledger(), sequence)
+    }
+
+    fn order(side: Side, price: &str, quantity: &str, time_in_force: TimeInForce) -> NewOrder {
+        NewOrder {
+            side,
+            order_type: OrderType::Limit,
+            time_in_force,
+            post_only: false,
+            quantity: quantity.parse().unwrap(),
+            lot_size: Some("0.001".parse().unwrap()),
+            price: Some(price.parse().unwrap()),
+            reduce_only: false,
+            counts: true,
+        }
+    }
+
+    fn buy(price: &str, quantity: &str) -> NewOrder {
+        order(Side::Buy, price, quantity, TimeInForce::GoodTillCanceled)
+    }
+
+    fn command(sequence: u64, kind: CommandKind) -> OrderCommand {
+        OrderCommand {
+            client_order_id: id(sequence),
+            strategy: "grid".to_owned(),
+            ledger: ledger(),
+            sequence,
+            kind,
+            symbol: "BNB/USDT".parse().unwrap(),
+            tick: None,
+            time: Timestamp::default(),
+            expires_at: Timestamp::from_millis(i64::MAX),
+        }
+    }
+
+    fn replace(sequence: u64, of: u64, known: &str, order: NewOrder) -> OrderCommand {
+        command(sequence, CommandKind::Replace { of: id(of), known_quantity: known.parse().unwrap(), order })
+    }
+
+    fn tick(sequence: u64, price: &str) -> Tick {
+        let time = Timestamp::from_millis(1_000 * i64::try_from(sequence).unwrap());
+        Tick::trade("BNB/USDT".parse().unwrap(), price.parse().unwrap(), time, sequence)
+    }
+
+    /// A desk with 1,000 USDT and 1 BNB at an exchange that takes 0.2 % of a maker and 0.1 % of a taker, 1.5 s away.
+    struct Bench {
+        desk: Desk,
+        exchange: Exchange,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let fees: Fees = serde_json::from_str(r#"{"makerPercent": "0.2", "takerPercent": "0.1"}"#).unwrap();
+            let spec = serde_json::json!({"strategy": "grid", "ledger": "abc", "capital": {"USDT": 1000, "BNB": 1}});
+            let book: BookSpec = serde_json::from_value(spec).unwrap();
+            let mut desk = Desk::new(&fees);
+            desk.open(&ledger(), Book::opening(&book).unwrap(), 0);
+            assert_eq!(desk.register(&GatewayDesired { books: vec![book] }), []);
+            Self { desk, exchange: Exchange::new(fees, 1_500, RestingFills::Through) }
+        }
+
+        /// Whether the book pays for it; then it is on its way.
+        fn send(&mut self, command: &OrderCommand, now: u64) -> bool {
+            match self.desk.judge(command, command.time) {
+                Verdict::Send | Verdict::Cancel => {
+                    self.desk.hand_over(&mut self.exchange, command, &tick(now, "100"));
+                    true
+                }
+                Verdict::Tell(_) | Verdict::Repeat(_) | Verdict::NotRegistered | Verdict::Reissued(..) => false,
+            }
+        }
+
+        fn create(&mut self, sequence: u64, order: NewOrder) -> bool {
+            self.send(&command(sequence, CommandKind::Create(order)), 1)
+        }
+
+        fn tick(&mut self, sequence: u64, price: &str) {
+            self.desk.match_resting(&mut self.exchange, &tick(sequence, price));
+            self.desk.arrive(&mut self.exchange, &tick(sequence, price));
+        }
+
+        fn reserved(&self, asset: &str) -> String {
+            self.desk.reserved.of(&ledger(), &asset.parse().unwrap()).unwrap().to_string()
+        }
+
+        /// As counted anew from the record.
+        fn counted_anew(&self) -> Reserved {
+            let mut anew = Reserved { terms: self.desk.reserved.terms, ..Reserved::default() };
+            for id in self.desk.orders.keys() {
+                anew.follow(&self.desk.orders, id);
+            }
+            anew
+        }
+    }
+
+    #[test]
+    fn an_order_that_may_rest_reserves_with_the_larger_fee_and_one_that_takes_with_the_takers() {
+        for (time_in_force, reserved) in [
+            (TimeInForce::GoodTillCanceled, "100.2"),
+            (TimeInForce::ImmediateOrCancel, "100.1"),
+            (TimeInForce::FillOrKill, "100.1"),
+        ] {
+            let mut bench = Bench::new();
+            assert!(bench.create(1, order(Side::Buy, "100", "1", time_in_force)));
+            assert_eq!(bench.reserved("USDT"), reserved);
+        }
+        let mut bench = Bench::new();
+        assert!(bench.create(1, order(Side::Sell, "100", "0.4", TimeInForce::GoodTillCanceled)));
+        assert_eq!((bench.reserved("BNB"), bench.reserved("USDT")), ("0.4".to_owned(), "0".to_owned()));
+    }
+
+    #[test]
+    fn what_the_replaced_order_reserved_is_free_for_the_one_in_its_place_and_for_no_other() {
+        let mut bench = Bench::new();
+        assert!(bench.create(1, buy("90", "10")));
+        assert!(!bench.create(2, buy("99", "10")), "901.8 of 1,000 are reserved");
+        bench.tick(3, "100");
+        assert!(bench.send(&replace(3, 1, "0", buy("99", "10")), 4));
+        assert_eq!(bench.reserved("USDT"), "991.98", "only one of the two can trade");
+        assert!(!bench.send(&replace(4, 1, "0", buy("99", "1")), 4), "its place is taken");
+        bench.tick(6, "100");
+        assert_eq!((bench.reserved("USDT"), bench.exchange.has(&id(3))), ("991.98".to_owned(), true));
+        bench.tick(7, "98");
+        assert_eq!(bench.reserved("USDT"), "0", "it has traded");
+    }
+
+    #[test]
+    fn a_replacement_that_has_lost_its_race_reserves_nothing() {
+        let mut bench = Bench::new();
+        assert!(bench.create(1, buy("99", "5")));
+        bench.tick(3, "100");
+        assert!(bench.send(&replace(2, 1, "0", buy("98", "10")), 4));
+        assert_eq!(bench.reserved("USDT"), "981.96");
+        bench.tick(5, "98.5");
+        assert_eq!(bench.reserved("USDT"), "0", "order 1 has traded, so order 2 will be rejected");
+        bench.tick(6, "98.5");
+        assert!(!bench.exchange.has(&id(2)));
+    }
+
+    /// Sums that are kept with each change are those that anybody counts from the orders.
+    #[test]
+    fn what_is_kept_is_what_is_counted_anew_whatever_happens() {
+        let mut state: u64 = 7;
+        let mut chance = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        let mut bench = Bench::new();
+        let (mut sequence, mut admitted, mut refused) = (0, 0, 0);
+        for now in 1..3_000 {
+            let price = (95 + chance(10)).to_string();
+            let side = if chance(2) == 0 { Side::Buy } else { Side::Sell };
+            let quantity = format!("0.{:03}", 1 + chance(400));
+            let order = order(side, &price, &quantity, TimeInForce::GoodTillCanceled);
+            let of = sequence - chance(4).min(sequence);
+            let command = match chance(4) {
+                0 => Some(command(sequence + 1, CommandKind::Create(order))),
+                1 if of > 0 => Some(replace(sequence + 1, of, "0", order)),
+                2 if of > 0 => Some(command(of, CommandKind::Cancel)),
+                _ => None,
+            };
+            if let Some(command) = command {
+                sequence = sequence.max(command.sequence);
+                if bench.send(&command, now) { admitted += 1 } else { refused += 1 }
+            }
+            bench.tick(now, &price);
+            let anew = bench.counted_anew();
+            for asset in ["USDT", "BNB"] {
+                let asset = asset.parse().unwrap();
+                assert_eq!(bench.desk.reserved.of(&ledger(), &asset), anew.of(&ledger(), &asset), "{now} {asset}");
+            }
+            let open = bench.desk.orders.values().filter(|order| !order.is_over()).count();
+            assert_eq!(bench.desk.reserved.parts.len(), open);
+            assert!(bench.desk.reserved.replacements.len() <= open);
+        }
+        assert!(admitted > 300 && refused > 100, "{admitted} {refused}");
+    }
+}

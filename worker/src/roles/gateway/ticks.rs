@@ -1,0 +1,37 @@
+//! The ticks as of which workers ask, as they stand in their streams. Commands of many strategies are as of the same tick: it
+//! is read once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bus::{StreamId, StreamKey};
+
+use crate::outcome::hashes::LinedTick;
+
+/// Ticks that are kept. A replay's workers are near each other.
+const KEPT: usize = 64;
+
+/// A tick, and where it stands.
+pub(super) type Kept = (StreamKey, StreamId, Arc<LinedTick>);
+
+/// The ticks that were read last, the newest at the end.
+#[derive(Debug, Default)]
+pub(super) struct Ticks(VecDeque<Kept>);
+
+impl Ticks {
+    /// A tick that was read before.
+    pub fn get(&self, stream: &StreamKey, id: StreamId) -> Option<Arc<LinedTick>> {
+        let found = self.0.iter().rev().find(|(of, at, _)| *at == id && of == stream);
+        found.map(|(_, _, tick)| Arc::clone(tick))
+    }
+
+    /// Keeps ticks in the place of the oldest.
+    pub fn keep_all(&mut self, ticks: impl IntoIterator<Item = Kept>) {
+        for tick in ticks {
+            if self.0.len() >= KEPT {
+                self.0.pop_front();
+            }
+            self.0.push_back(tick);
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The role `strategy`: one engine on the bus. Takes what can be read, steps the engine through it, commits
+//! once: state, cursors and messages together.
+//!
+//! At a simulated venue it waits for the gateway where one of its orders can trade or arrive, and nowhere else: so a
+//! replay gives the trades of `backtest`, whatever the speed and whatever dies on the way.
+
+mod barrier;
+mod batch;
+mod doubt;
+mod inbox;
+mod publish;
+mod rounds;
+#[cfg(test)]
+mod tests;
+mod ticks;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bus::{Desired, Entry, Owner, StreamId, StreamKey};
+use engine::Engine;
+use engine::client_order_id::{IdError, LedgerId};
+use engine::messages::Tick;
+use engine::strategy::{DesiredState, Registry};
+use tracing::Instrument;
+
+use crate::outcome::hashes::{DATA, DataHash, MADE, Made};
+use crate::roles::saved;
+use crate::roles::session::{Session, again_after_conflicts, patiently};
+use crate::roles::{Bus, IDLE, Runtime, Stop};
+use crds::roles::{StrategyDesired, StrategySpec};
+
+pub(crate) use barrier::ADVANCE;
+use barrier::{Advance, Barrier};
+use batch::Batch;
+use doubt::Doubt;
+use inbox::Pending;
+
+/// Fields that hold the command of each open order, so that it can be asked again.
+pub const COMMAND: &str = "command:";
+
+/// Ticks at most in one read, and at most uncommitted.
+const TICKS_MAX: usize = 500;
+/// How long ticks without output may stay uncommitted.
+const UNCOMMITTED_MAX: Duration = Duration::from_secs(1);
+/// How long an order may be without any news before its command is published again.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
+
+/// A strategy's worker.
+pub(crate) struct Worker<'a, B> {
+    runtime: Runtime<B>,
+    spec: &'a StrategySpec,
+    owner: Owner,
+    ledger: LedgerId,
+    ticks: StreamKey,
+    session: Session<B>,
+    engine: Engine,
+    /// The hash of the ticks taken; none where the release before took some.
+    data: Option<DataHash>,
+    pending: Pending,
+    barrier: Barrier,
+    /// What the record holds of the barrier.
+    stored: Option<Advance>,
+    /// When the Advance that is waited for was last published.
+    asked: Instant,
+    /// Ticks that were read but not taken.
+    ahead: VecDeque<Entry>,
+    /// A commit has found no room in the stream of commands.
+    waits_for_room: bool,
+    /// The entry of the inbox that tells of a trade which cannot be booked, and why.
+    poison: Option<(StreamId, String)>,
+    tick_cursor: StreamId,
+    inbox_cursor: StreamId,
+    batch: Batch,
+    doubt: Doubt,
+    /// Why the register is not followed.
+    register_problem: Option<String>,
+    /// The gateway does not read what says as of which tick orders are to be matched.
+    gateway_is_older: bool,
+}
+
+/// Runs until asked to stop. Every line it logs carries strategy, epoch and cursor.
+pub async fn run<B: Bus>(runtime: Runtime<B>, spec: StrategySpec, registry: Registry) -> Result<(), Stop> {
+    // The one venue of a manifest is the simulated one.
+    run_at(Place::Simulated, runtime, spec, registry).await
+}
+
+/// Where an account's orders trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In its gateway's record: the worker waits for its word.
+    Simulated,
+    /// At a venue, which tells what it will when it will.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no manifest names such a venue yet; the simulations do"))]
+    Elsewhere,
+}
+
+/// Runs at a venue of either kind.
+pub(crate) async fn run_at<B: Bus>(
+    place: Place,
+    runtime: Runtime<B>,
+    spec: StrategySpec,
+    registry: Registry,
+) -> Result<(), Stop> {
+    let epoch = runtime.identity.epoch;
+    let span = tracing::error_span!("strategy", strategy = spec.name, epoch, cursor = tracing::field::Empty);
+    live(place, &runtime, &spec, &registry).instrument(span).await
+}
+
+/// After a conflict it starts again from the record. Once its ledger is closed it has nothing left to do but to be there
+/// until it is asked to stop: an end by itself would only be started again.
+async fn live<B: Bus>(
+    place: Place,
+    runtime: &Runtime<B>,
+    spec: &StrategySpec,
+    registry: &Registry,
+) -> Result<(), Stop> {
+    let working = || async { Worker::start(place, runtime, spec, registry).await?.work().await };
+    match again_after_conflicts(runtime, working).await {
+        Err(closed @ Stop::LedgerClosed { .. }) => {
+            runtime.health.not_ready("LedgerClosed", &closed.to_string());
+            runtime.shutdown.clone().wait().await;
+            Ok(())
+        }
+        ended => ended,
+    }
+}
+
+impl<'a, B: Bus> Worker<'a, B> {
+    async fn start(
+        place: Place,
+        runtime: &Runtime<B>,
+        spec: &'a StrategySpec,
+        registry: &Registry,
+    ) -> Result<Self, Stop> {
+        let account = runtime.account_scope(&spec.account.name)?;
+        let source = runtime.source_scope(&spec.account.source())?;
+        let owner = runtime.identity.keys.strategy(&account, &spec.name);
+        let instrument = spec.instrument()?;
+        let ticks = runtime.identity.keys.market_tick(&source, &instrument.symbol.to_string());
+        let (session, acquired) = Session::acquire(runtime, &owner).await?;
+        let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
+        let engine = saved::fields(acquired.version, &acquired.fields)
+            .and_then(|saved| saved::engine(spec, &runtime.identity.ledger, saved, registry))
+            .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
+        let stored: Option<Advance> = field(ADVANCE).map(serde_json::from_str).transpose().map_err(|error| {
+            Stop::Record { owner: owner.name().to_owned(), problem: format!("its field {ADVANCE}: {error}") }
+        })?;
+        let barrier = match place {
+            Place::Simulated => Barrier::simulated(&spec.account, stored.clone()),
+            Place::Elsewhere => Barrier::default(),
+        };
+        let (data, made) = match engine.ticks() {
+            0 => (Some(DataHash::default()), Made::of(spec)),
+            _ => (DataHash::saved(field(DATA), &engine), Made::going_on(field(MADE), spec)),
+        };
+        let made = serde_json::to_string(&made);
+        let made =
+            made.map_err(|error| Stop::Unsaved { owner: owner.name().to_owned(), problem: error.to_string() })?;
+        runtime.health.ended(engine.ended_orders());
+        let ledger = runtime
+            .identity
+            .ledger
+            .parse()
+            .map_err(|error: IdError| Stop::Record { owner: owner.name().to_owned(), problem: error.to_string() })?;
+        let tick_cursor = match acquired.cursors.get(&ticks) {
+            Some(cursor) => *cursor,
+            None => joins_after(runtime, &ticks).await?,
+        };
+        let inbox_cursor = acquired.cursors.get(owner.inbox()).copied().unwrap_or(StreamId::ZERO);
+        let mut worker = Self {
+            runtime: runtime.clone(),
+            spec,
+            owner,
+            ledger,
+            ticks,
+            session,
+            engine,
+            data,
+            pending: Pending::default(),
+            barrier,
+            stored,
+            asked: Instant::now(),
+            ahead: VecDeque::new(),
+            waits_for_room: false,
+            poison: None,
+            tick_cursor,
+            inbox_cursor,
+            batch: Batch::default(),
+            doubt: Doubt::default(),
+            register_problem: None,
+            gateway_is_older: false,
+        };
+        worker.follow_register().await?;
+        worker.batch.set.push((MADE.to_owned(), made));
+        worker.batch.touch();
+        worker.push_advance();
+        worker.let_owed_arrive();
+        worker.owes_what_the_release_before_sent();
+        worker.store().await?;
+        worker.tell_readiness();
+        tracing::info!(version = worker.session.version(), "the strategy trades");
+        Ok(worker)
+    }
+
+    async fn work(&mut self) -> Result<(), Stop> {
+        while !self.runtime.shutdown.asked() {
+            let Some(read) = self.read().await? else { break };
+            let is_idle = read.inbox.is_empty() && read.ticks.is_empty() && !self.batch.is_dirty();
+            if is_idle || self.session.is_silent() {
+                // With nothing to commit, or no room for it, nobody else would say that this process is replaced, or its
+                // record gone.
+                self.session.beat().await?;
+            }
+            if self.session.register_is_news() {
+                // Its nudge is lost or still on its way: the store has told.
+                self.follow_register().await?;
+            }
+            self.take_inbox(read.inbox).await?;
+            if self.runtime.shutdown.asked() {
+                // Asked while an inbox entry did not read: nothing is traded past it, not even on the way out.
+                break;
+            }
+            self.ahead.extend(read.ticks);
+            self.take_ticks();
+            if let Some((id, problem)) = self.poison.clone() {
+                return self.quarantine(id, &problem, inbox::UNKNOWN_ORDER).await;
+            }
+            if self.batch.is_due(TICKS_MAX, UNCOMMITTED_MAX) {
+                self.store().await?;
+            }
+            self.settle_doubt().await?;
+        }
+        if self.batch.is_dirty() {
+            self.store().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether ticks may be taken now.
+    fn may_take_ticks(&self) -> bool {
+        self.barrier.waits_for().is_none() && self.follows_ticks()
+    }
+
+    /// Whether ticks are of use now, though the gateway may have to be waited for first.
+    fn follows_ticks(&self) -> bool {
+        let is_stopped = self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().len() == 0;
+        self.poison.is_none() && !is_stopped && !self.doubt.is_open() && !self.engine.is_mismatched()
+    }
+
+    async fn read(&mut self) -> Result<Option<Read>, Stop> {
+        let mut cursors = vec![(self.owner.inbox().clone(), self.inbox_read_cursor())];
+        if self.ahead.is_empty() && self.follows_ticks() && !self.engine.data_ended() {
+            cursors.push((self.ticks.clone(), self.tick_cursor));
+        }
+        let block = if self.batch.is_dirty() { UNCOMMITTED_MAX } else { IDLE };
+        let bus = self.runtime.bus.clone();
+        let runtime = self.runtime.clone();
+        let reading = patiently(&runtime, || bus.read(&cursors, TICKS_MAX, Some(block)));
+        let Some(found) = self.runtime.shutdown.or(reading).await else { return Ok(None) };
+        let mut read = Read::default();
+        for (stream, entries) in found? {
+            if stream == self.ticks { read.ticks = entries } else { read.inbox = entries }
+        }
+        Ok(Some(read))
+    }
+
+    /// Follows the register of what must not wait for a new pod; without one, the spec.
+    async fn follow_register(&mut self) -> Result<(), Stop> {
+        let register = patiently(&self.runtime, || self.runtime.bus.desired(&self.owner)).await?;
+        self.session.follow(register.as_ref().map(Desired::version));
+        let desired = match register {
+            Some(desired) => match serde_json::from_str::<StrategyDesired>(&desired.value) {
+                Ok(desired) => desired.state,
+                Err(error) => {
+                    tracing::error!(%error, "the register does not read; what was followed before goes on");
+                    self.register_problem = Some(format!("the strategy's register does not read: {error}"));
+                    self.tell_readiness();
+                    return Ok(());
+                }
+            },
+            None => self.spec.spec.state,
+        };
+        if self.register_problem.take().is_some() {
+            self.tell_readiness();
+        }
+        self.control(desired);
+        Ok(())
+    }
+
+    fn control(&mut self, desired: DesiredState) {
+        if self.engine.desired() != desired {
+            let now = self.engine.report().as_of;
+            let effects = self.engine.step(now, engine::Event::Control(desired));
+            self.absorb(effects);
+            self.batch.touch();
+        }
+    }
+}
+
+/// Where a strategy that comes later joins: at the feed's position. Behind the last tick of the data nothing would ever come;
+/// it takes that one, and has seen the end.
+async fn joins_after<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey) -> Result<StreamId, Stop> {
+    let Some(last) = patiently(runtime, || runtime.bus.last_id(ticks)).await? else { return Ok(StreamId::ZERO) };
+    let found = patiently(runtime, || runtime.bus.range(ticks, last, last, 1)).await?;
+    let has_ended = found.first().and_then(|entry| entry.decode::<Tick>().ok()).is_some_and(|tick| tick.last);
+    Ok(if has_ended { last.previous() } else { last })
+}
+
+/// What one read gave.
+#[derive(Debug, Default)]
+struct Read {
+    inbox: Vec<Entry>,
+    ticks: Vec<Entry>,
+}

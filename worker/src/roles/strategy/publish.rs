@@ -1,0 +1,244 @@
+//! From the engine's effects to messages, and the commit that carries them.
+
+use std::collections::BTreeSet;
+
+use bus::{Bounds, Message, StreamId, StreamKey, Topic};
+use engine::client_order_id::ClientOrderId;
+use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate, text};
+use engine::numbers::Quantity;
+use engine::orders::{Order, OrderState};
+use engine::strategy::DesiredState;
+use engine::{Effect, Event};
+
+use super::barrier::ADVANCE;
+use super::doubt::{MISMATCH, MISMATCH_MESSAGE};
+use super::{COMMAND, Worker};
+use crate::outcome::hashes::DATA;
+use crate::roles::document::{for_outsiders, message};
+use crate::roles::session::{Change, Done, patiently};
+use crate::roles::{Bus, Stop};
+use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
+
+/// Commands that may wait for the gateway before openings are denied.
+const COMMANDS: Bounds = Topic::OrderCommand.bounds();
+
+/// Bytes of a usual report.
+const REPORT_ROOM: usize = 2 * 1024;
+
+impl<B: Bus> Worker<'_, B> {
+    pub(super) fn topic(&self, topic: Topic) -> StreamKey {
+        self.runtime.identity.keys.topic(self.owner.scope(), topic)
+    }
+
+    pub(super) fn for_outsiders(&self, topic: Topic, document: &impl Document) -> Message {
+        for_outsiders(&self.runtime.identity.keys, self.owner.scope(), topic, document)
+    }
+
+    /// Turns effects into messages of the next commit. A command is as of the last tick taken.
+    pub(super) fn absorb(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            let message = match effect {
+                Effect::Signal(signal) => self.for_outsiders(Topic::StrategySignal, &signal),
+                Effect::Command(command) => self.command(&command.into_message(Some(self.tick_cursor.to_string()))),
+                Effect::Position(update) => self.for_outsiders(Topic::PositionUpdate, &update),
+                Effect::Alert(alert) => self.for_outsiders(Topic::RiskAlert, &alert),
+                Effect::StateChanged => {
+                    self.batch.state_changed = true;
+                    continue;
+                }
+                // Only news of orders can be, and is caught where it is applied.
+                Effect::Poison(problem) => {
+                    tracing::error!(problem, "an event was not taken");
+                    continue;
+                }
+            };
+            self.batch.messages.push(message);
+        }
+    }
+
+    /// An opening is refused when too many commands wait; a cancel always passes.
+    fn command(&mut self, command: &OrderCommand) -> Message {
+        self.runtime.health.order();
+        self.barrier.command_sent();
+        let message = message(self.topic(Topic::OrderCommand), command);
+        match command.kind {
+            CommandKind::Create(_) | CommandKind::Replace { .. } => {
+                self.batch.set.push((format!("{COMMAND}{}", command.client_order_id), message.data.to_string()));
+                message.with_bound(COMMANDS.entries)
+            }
+            CommandKind::Cancel | CommandKind::Advance { .. } => message,
+        }
+    }
+
+    /// Publishes the commands of these orders once more, but for those that the gateway has not read yet: it trims what
+    /// it has, so whatever is in the stream still comes to it. Gives those of which no command is kept.
+    pub(super) async fn republish(&mut self, orders: &BTreeSet<ClientOrderId>) -> Result<Vec<ClientOrderId>, Stop> {
+        let stream = self.topic(Topic::OrderCommand);
+        let most = usize::try_from(2 * COMMANDS.entries).unwrap_or(usize::MAX);
+        let runtime = self.runtime.clone();
+        let read = || runtime.bus.range(&stream, StreamId::ZERO, StreamId::MAX, most);
+        let unread = patiently(&runtime, read).await?;
+        let waiting: BTreeSet<_> = unread
+            .iter()
+            .filter_map(|entry| entry.decode::<OrderCommand>().ok())
+            .map(|command| command.client_order_id)
+            .collect();
+        if unread.len() as u64 >= COMMANDS.entries {
+            // At its bound the stream holds enough for the gateway: it is tried again later.
+            return Ok(Vec::new());
+        }
+        let record = patiently(&runtime, || runtime.bus.record(&self.owner)).await?;
+        let (mut unkept, mut asks_again) = (Vec::new(), false);
+        for id in orders.difference(&waiting) {
+            if id.sequence() == 0 {
+                tracing::warn!("no word of the gateway; it is asked again");
+                asks_again = true;
+                continue;
+            }
+            let Some(data) = record.as_ref().and_then(|record| record.fields.get(&format!("{COMMAND}{id}"))) else {
+                unkept.push(id.clone());
+                continue;
+            };
+            tracing::warn!(order = %id, "no news of the order; its command is published again");
+            let again = Message::new(stream.clone(), OrderCommand::VERSION, data.clone());
+            self.batch.messages.push(again.with_bound(COMMANDS.entries));
+            self.barrier.command_sent();
+            asks_again = true;
+        }
+        // Behind the commands, so that they arrive as of it.
+        if asks_again {
+            self.push_advance();
+            self.let_owed_arrive();
+        }
+        if !self.batch.messages.is_empty() {
+            self.store().await?;
+        }
+        Ok(unkept)
+    }
+
+    /// Commits everything since the last commit. Where the gateway has no room for commands of a simulated venue, nothing
+    /// is stored and it is tried again: the venue's word is waited for in any case, and a denial would be no replay's.
+    pub(super) async fn store(&mut self) -> Result<(), Stop> {
+        let mut batch = std::mem::take(&mut self.batch);
+        tracing::Span::current().record("cursor", tracing::field::display(self.tick_cursor));
+        for round in 1.. {
+            let change = self.change(&batch)?;
+            match self.session.commit(change).await? {
+                Done::Stored => {
+                    self.engine.committed();
+                    self.runtime.health.ended(self.engine.ended_orders());
+                    self.stored = self.barrier.saved();
+                    if std::mem::take(&mut self.waits_for_room) {
+                        self.tell_readiness();
+                    }
+                    return Ok(());
+                }
+                Done::Busy if self.barrier.is_simulated() => {
+                    self.waits_for_room = true;
+                    self.batch = batch;
+                    self.tell_readiness();
+                    return Ok(());
+                }
+                // Nothing was stored: the openings of this batch are denied, and the rest is committed.
+                Done::Busy => self.deny_openings(&mut batch, round),
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, batch: &super::Batch) -> Result<Change, Stop> {
+        let mut set = batch.set.clone();
+        let unsaved = |problem: String| Stop::Unsaved { owner: self.owner.name().to_owned(), problem };
+        let changes = self.engine.changes().map_err(|error| unsaved(error.to_string()))?;
+        set.extend(changes.set);
+        if let Some(data) = &self.data {
+            set.push((DATA.to_owned(), serde_json::to_string(data).map_err(|error| unsaved(error.to_string()))?));
+        }
+        let report = text(&self.engine.report(), REPORT_ROOM).map_err(|error| unsaved(error.to_string()))?;
+        set.push((REPORT.to_owned(), report));
+        if let Some(advance) = self.barrier.saved().filter(|advance| self.stored.as_ref() != Some(advance)) {
+            let advance = serde_json::to_string(&advance).map_err(|error| unsaved(error.to_string()))?;
+            set.push((ADVANCE.to_owned(), advance));
+        }
+        if let Some(sequence) = self.engine.last_sequence() {
+            set.push((POSITION.to_owned(), sequence.to_string()));
+        }
+        if !batch.set.iter().any(|(name, _)| name == PHASE) {
+            set.push(self.phase().to_field());
+        }
+        let inbox = self.owner.inbox().clone();
+        let mut messages = batch.messages.clone();
+        if batch.state_changed {
+            let snapshot = self.engine.state_snapshot().map_err(|error| unsaved(error.to_string()))?;
+            messages.push(self.for_outsiders(Topic::StateSnapshot, &snapshot));
+        }
+        messages.push(self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() }));
+        Ok(Change {
+            cursors: vec![(self.ticks.clone(), self.tick_cursor), (inbox.clone(), self.inbox_cursor)],
+            set,
+            delete: batch.delete.iter().cloned().chain(changes.delete).collect(),
+            messages,
+            trims: if self.inbox_cursor == StreamId::ZERO { Vec::new() } else { vec![(inbox, self.inbox_cursor)] },
+        })
+    }
+
+    /// The last tick was taken, and nothing is on its way any more: what rests can only be cancelled.
+    fn has_ended(&self) -> bool {
+        let is_on_its_way = |order: &Order| matches!(order.state, OrderState::Committed | OrderState::Sent);
+        let waits = self.barrier.waits_for().is_some() || self.barrier.owes();
+        self.engine.data_ended() && !waits && !self.engine.open_orders().any(is_on_its_way)
+    }
+
+    fn phase(&self) -> Phase {
+        if self.engine.is_mismatched() {
+            // It takes no tick any more: nobody waits for it.
+            return Phase {
+                state: PhaseState::Quarantined,
+                reason: MISMATCH.to_owned(),
+                message: MISMATCH_MESSAGE.to_owned(),
+                generation: self.spec.generation,
+            };
+        }
+        let (state, reason) = match self.engine.desired() {
+            DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),
+            DesiredState::Running | DesiredState::Paused if self.has_ended() => {
+                (PhaseState::Stopped, "MarketDataEnded")
+            }
+            DesiredState::Paused => (PhaseState::Paused, "Paused"),
+            DesiredState::Running => (PhaseState::Running, "Trading"),
+        };
+        let (reason, message, generation) = (reason.to_owned(), String::new(), self.spec.generation);
+        Phase { state, reason, message, generation }
+    }
+
+    /// What the denials cause may be refused for want of room too; from some round on the engine sends nothing more.
+    fn deny_openings(&mut self, batch: &mut super::Batch, round: u32) {
+        self.engine.begin_round(round);
+        let commands = self.topic(Topic::OrderCommand);
+        batch.messages.retain(|message| message.stream != commands || message.bound.is_none());
+        let denied: Vec<_> =
+            batch.set.iter().filter_map(|(name, _)| name.strip_prefix(COMMAND)?.parse().ok()).collect();
+        batch.set.retain(|(name, _)| !name.starts_with(COMMAND));
+        for client_order_id in denied {
+            let update = busy(client_order_id, self.engine.report().as_of);
+            let effects = self.engine.step(update.time, Event::OrderUpdate(update));
+            self.absorb(effects);
+        }
+        batch.messages.append(&mut self.batch.messages);
+        batch.state_changed |= std::mem::take(&mut self.batch.state_changed);
+        batch.set.append(&mut self.batch.set);
+        batch.delete.append(&mut self.batch.delete);
+    }
+}
+
+fn busy(client_order_id: ClientOrderId, time: engine::time::Timestamp) -> OrderUpdate {
+    OrderUpdate {
+        client_order_id,
+        status: OrderStatus::Denied,
+        reason: "CommandsBusy".to_owned(),
+        cumulative_quantity: Quantity::ZERO,
+        fill: None,
+        matched: None,
+        time,
+    }
+}

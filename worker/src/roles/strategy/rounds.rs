@@ -1,0 +1,112 @@
+//! Waiting for the gateway of a simulated venue: the Advance that asks it to match so far, what follows from its word, and
+//! what is asked once more where no word comes.
+
+use std::time::Instant;
+
+use bus::{Message, StreamId, Topic};
+use engine::client_order_id::ClientOrderId;
+use engine::messages::{CommandKind, OrderCommand, Tick};
+use engine::time::Timestamp;
+
+use super::{ASK_AGAIN, Worker};
+use crate::roles::Bus;
+use crate::roles::document::message;
+
+impl<B: Bus> Worker<'_, B> {
+    /// What rests is held against a tick before the tick is taken: whether that is to be waited for first.
+    pub(super) fn must_match(&mut self, id: StreamId, tick: &Tick) -> bool {
+        let is_next = self.engine.last_sequence().is_some_and(|last| last < tick.sequence);
+        let waits = is_next && !self.is_told_ahead() && self.barrier.matches(id, tick, self.engine.open_orders());
+        if waits {
+            self.advance(id, tick.event_time(), 0);
+        }
+        waits
+    }
+
+    /// A tick was taken: what was sent on it, and what arrives on it, acts before the next one is taken.
+    pub(super) fn let_arrive(&mut self, id: StreamId, tick: &Tick) {
+        if !self.is_told_ahead() && self.barrier.arrives(tick, self.engine.open_orders()) {
+            self.advance(id, tick.event_time(), self.barrier.next_round(id));
+        }
+    }
+
+    /// What was sent but not on a tick, as when a human pauses, acts as of the last tick; on the next one where the venue is
+    /// past the last already.
+    pub(super) fn let_owed_arrive(&mut self) {
+        if self.barrier.owes()
+            && self.barrier.waits_for().is_none()
+            && !self.barrier.is_past(self.tick_cursor)
+            && !self.is_told_ahead()
+            && let Some(time) = self.engine.last_tick().map(Tick::event_time)
+        {
+            self.advance(self.tick_cursor, time, self.barrier.next_round(self.tick_cursor));
+        }
+    }
+
+    /// Orders that do not say when they arrive were sent, at the latest, on the last tick, and may arrive on it. Not before
+    /// the inbox was read: their end may have been told already.
+    pub(super) fn owes_what_the_release_before_sent(&mut self) {
+        if self.stored.is_none() && self.engine.open_orders().any(|order| order.cause.is_none()) {
+            self.barrier.command_sent();
+        }
+    }
+
+    /// All before the word of the venue is booked. What that sent is the next round of the same tick.
+    pub(super) fn word_has_come(&mut self) {
+        let round = self.barrier.waits_for().map(|advance| advance.round);
+        self.barrier.answered();
+        self.batch.touch();
+        if std::mem::take(&mut self.gateway_is_older) {
+            self.tell_readiness();
+        }
+        // Of round 0 the tick itself comes next.
+        if round.is_some_and(|round| round > 0) {
+            self.let_owed_arrive();
+        }
+    }
+
+    /// Commits, with all that was sent before it, that the venue may go on so far.
+    fn advance(&mut self, tick: StreamId, time: Timestamp, round: u32) {
+        self.barrier.wait(tick, time, round);
+        self.asked = Instant::now();
+        self.push_advance();
+        self.batch.touch();
+    }
+
+    /// The Advance that is waited for once more, if there is one: as after a restart, or where its word does not come.
+    pub(super) fn push_advance(&mut self) {
+        self.batch.messages.extend(self.advance_message());
+    }
+
+    /// The Advance whose word is overdue: entries can be lost.
+    pub(super) fn overdue_advance(&mut self) -> Option<ClientOrderId> {
+        if self.barrier.waits_for().is_none() || self.asked.elapsed() < ASK_AGAIN {
+            return None;
+        }
+        self.asked = Instant::now();
+        Some(self.advance_id())
+    }
+
+    /// It names order 0 of its ledger.
+    fn advance_id(&self) -> ClientOrderId {
+        ClientOrderId::new(self.ledger.clone(), 0)
+    }
+
+    pub(super) fn advance_message(&self) -> Option<Message> {
+        let advance = self.barrier.waits_for()?;
+        let client_order_id = self.advance_id();
+        let command = OrderCommand {
+            strategy: self.spec.name.clone(),
+            ledger: client_order_id.ledger().clone(),
+            sequence: client_order_id.sequence(),
+            client_order_id,
+            kind: CommandKind::Advance { round: advance.round },
+            symbol: self.engine.instrument().symbol.clone(),
+            tick: Some(advance.tick.to_string()),
+            time: advance.time,
+            expires_at: advance.time,
+        };
+        // Without a bound: there is one at a time, and who waits for room waits for it in any case.
+        Some(message(self.topic(Topic::OrderCommand), &command))
+    }
+}

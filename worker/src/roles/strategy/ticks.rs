@@ -1,0 +1,76 @@
+//! Taking ticks: the engine steps through what was read, as far as the barrier lets it. Publishes nothing itself.
+
+use bus::{Entry, Poison, StreamId, Topic};
+use engine::messages::Tick;
+
+use super::Worker;
+use crate::outcome::hashes::{LinedTick, Standing};
+use crate::roles::Bus;
+use crate::roles::document::DeadLetter;
+
+impl<B: Bus> Worker<'_, B> {
+    /// Steps the engine through the ticks that were read until there are no more, or until the gateway must be waited for.
+    pub(super) fn take_ticks(&mut self) {
+        self.let_owed_arrive();
+        let (mut ahead, mut read, mut passed) = (std::mem::take(&mut self.ahead), 0, 0);
+        let mut data = self.data.take().map(Standing::Own);
+        for entry in &ahead {
+            let lacks_news = !self.is_told_ahead() && self.barrier.lacks_news(self.engine.open_orders());
+            if lacks_news || !self.may_take_ticks() {
+                break;
+            }
+            match entry.lend::<LinedTick>() {
+                Ok(tick) if self.must_match(entry.id, &tick) => break,
+                Ok(tick) => {
+                    read += 1;
+                    self.tick_cursor = entry.id;
+                    if self.take_tick(&tick, entry.id)
+                        && let Some(data) = &mut data
+                    {
+                        data.take(tick);
+                    }
+                    if !self.pending.is_empty() {
+                        // What was told ahead may be of this very tick.
+                        self.apply_pending();
+                        self.let_owed_arrive();
+                    }
+                }
+                Err(problem) => {
+                    self.tick_cursor = entry.id;
+                    self.bury(entry, &problem);
+                }
+            }
+            passed += 1;
+        }
+        self.data = data.map(Standing::into_hash);
+        ahead.drain(..passed);
+        self.ahead = ahead;
+        self.runtime.health.ticks(read);
+    }
+
+    /// Whether it was taken: one that was delivered before is not.
+    fn take_tick(&mut self, tick: &Tick, id: StreamId) -> bool {
+        // On a replay the engine's now is the tick's own time, and no tick is stale.
+        let taken = self.engine.ticks();
+        let effects = self.engine.tick(tick.event_time(), tick);
+        let is_new = self.engine.ticks() > taken;
+        self.batch.tick();
+        self.absorb(effects);
+        if is_new {
+            self.let_arrive(id, tick);
+        }
+        if tick.last {
+            self.batch.touch();
+        }
+        is_new
+    }
+
+    /// A tick that does not read is stepped over and kept for who looks into it.
+    fn bury(&mut self, entry: &Entry, problem: &Poison) {
+        self.runtime.health.poison();
+        tracing::error!(stream = %self.ticks, id = %entry.id, %problem, "a tick does not read; it is skipped");
+        let letter = DeadLetter::of(&self.ticks, entry, problem);
+        self.batch.messages.push(self.for_outsiders(Topic::DeadLetter, &letter));
+        self.batch.tick();
+    }
+}
