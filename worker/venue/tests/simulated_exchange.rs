@@ -91,6 +91,7 @@ fn command(sequence: u64, kind: CommandKind) -> OrderCommand {
         kind,
         symbol: "BNB/USDT".parse().unwrap(),
         tick: None,
+        tick_symbol: None,
         time: Timestamp::default(),
         expires_at: Timestamp::default(),
     }
@@ -108,6 +109,7 @@ fn tick(sequence: u64, time: i64, price: u8, quotes: Option<[(u8, Option<u16>); 
         ask_size: side(1).and_then(|(_, size)| size).map(hundredths),
         time: Some(Timestamp::from_millis(time)),
         received: Timestamp::default(),
+        source_sequence: sequence,
         sequence,
         last: false,
     }

@@ -141,6 +141,9 @@ pub struct OrderCommand {
     /// Stream id of the tick that caused it; absent where no tick did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tick: Option<String>,
+    /// The market of that tick, where it is another.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tick_symbol: Option<Symbol>,
     /// Event time.
     pub time: Timestamp,
     /// Not to be sent to the venue after this time.
@@ -163,6 +166,7 @@ mod tests {
             kind,
             symbol: "BNB/USDT".parse().unwrap(),
             tick: None,
+            tick_symbol: None,
             time: Timestamp::from_millis(1),
             expires_at: Timestamp::from_millis(2),
         }

@@ -21,6 +21,7 @@ mod reading;
 mod recording;
 mod scan;
 mod summary;
+mod tape;
 mod ticks;
 
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ use observation::Observation;
 pub use reading::{Reading, Void};
 use recording::RecordingReader;
 pub use summary::{FileSummary, Summary};
+pub use tape::Tape;
 use ticks::TickReader;
 
 /// The ticks of scanned files, in order. After an error it gives nothing more.
