@@ -17,6 +17,7 @@ use crate::roles::Stop;
 const CHUNK: usize = 1_000;
 /// Chunks at most that wait for a thread: the data are never in memory as a whole.
 const CHUNKS_AHEAD: usize = 2;
+
 /// The data of one symbol.
 pub(super) struct Market {
     pub symbol: Symbol,
