@@ -211,7 +211,7 @@ pub(super) fn ticks(registry: &Registry, ticks: u32) -> Result<Taken, Failure> {
         bench.until_taken(u64::from(ticks).saturating_sub(1)).await?;
         let time = started.elapsed();
         bench.end()?;
-        Ok(Taken { ticks: u64::from(ticks), time, instructions: None })
+        Ok(Taken { ticks: u64::from(ticks), rows: None, time, instructions: None })
     })
 }
 
