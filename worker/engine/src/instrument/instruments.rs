@@ -15,7 +15,7 @@ impl InstrumentIndex {
     pub const FIRST: Self = Self(0);
 
     /// The market at this place, counted from 0.
-    pub(crate) const fn of_place(place: u8) -> Self {
+    pub const fn of_place(place: u8) -> Self {
         Self(place)
     }
 
