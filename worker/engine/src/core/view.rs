@@ -37,6 +37,8 @@ pub struct Performance {
     pub profit: Profit,
     /// What the strategy's outcome is.
     pub outcome: Figures,
+    /// What it would do next, for people.
+    pub outlook: Option<String>,
 }
 
 pub(super) fn performance(engine: &Engine) -> Option<Performance> {
@@ -46,11 +48,13 @@ pub(super) fn performance(engine: &Engine) -> Option<Performance> {
     let symbols = engine.prices().map(|(symbol, price)| Some((symbol.clone(), price?)));
     let prices: Vec<_> = symbols.collect::<Option<_>>()?;
     let holding: Vec<_> = prices.iter().map(|(_, price)| *price).collect();
+    let price = *holding.first()?;
     Some(Performance {
         ticks: state.ticks,
         opening_price: ledger.opening()?.price,
         opening_equity: ledger.opening_equity_in(ledger.currency()).ok()??,
-        price: *holding.first()?,
+        price,
+        outlook: engine.strategy.outlook(price, &engine.config.instruments),
         equity: state.equity().ok()?,
         holding_equity: ledger.opening_worth_at(&holding).ok()?,
         deepest_fall: state.deepest_fall,

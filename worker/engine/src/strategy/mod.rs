@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fees::Fees;
-use crate::instrument::{Asset, InstrumentIndex};
+use crate::instrument::{Asset, InstrumentIndex, Instruments};
 use crate::messages::{AlertKind, Fill, Liquidity, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, Price, Quantity, Ratio};
 use crate::time::Timestamp;
@@ -193,6 +193,21 @@ pub trait Strategy: Send + std::fmt::Debug {
     /// under them: the last one of the first market.
     fn warnings(&self, _first: &Tick, _fees: &Fees) -> Vec<Warning> {
         Vec::new()
+    }
+
+    /// Its parameters in a few words, for people; empty where there is nothing to say.
+    fn described(&self, _instruments: &Instruments) -> String {
+        String::new()
+    }
+
+    /// Where it starts and what it does first, for people, if the first market's first price is `first`.
+    fn start_line(&self, _first: Price, _instruments: &Instruments) -> Option<String> {
+        None
+    }
+
+    /// What it would do next, for people, with the first market at `price`.
+    fn outlook(&self, _price: Price, _instruments: &Instruments) -> Option<String> {
+        None
     }
 
     /// All state, to be restored by the definition's `start`.

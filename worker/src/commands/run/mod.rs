@@ -125,7 +125,7 @@ impl<B: Bus> Session<'_, B> {
             accounts.push(provisioner.provision(group).await?);
         }
         let mut screen = Screen::new(self.options.verbose, self.options.speed.is_some(), self.options.redis.as_deref());
-        screen.head(&accounts, scanned)?;
+        screen.head(&accounts, scanned, self.registry)?;
         let (stop, shutdown) = Shutdown::channel();
         // Before the roles start, so that nothing is missed.
         let mut observer = Observer::new(self.runtime.clone(), &accounts, screen).await?;

@@ -9,6 +9,7 @@ use engine::messages::{AlertKind, Fill, RiskAlert, SignalSide, StrategySignal};
 use engine::numbers::Quantity;
 use engine::numbers::shown::Digits;
 use engine::report::Report;
+use engine::strategy::Registry;
 use engine::time::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
 use process::say;
@@ -17,8 +18,8 @@ use super::bar;
 use super::data::Scanned;
 use super::ended::{End, Ended};
 use super::figures::{
-    account_line, columns, data_line, first_price, grouped, opening_digits, performance, quantity, start_line,
-    strategy_line,
+    account_line, columns, data_line, first_price, grouped, opening_digits, performance, quantity, strategy_line,
+    strategy_of,
 };
 use crate::fleet::provision::{Place, Places};
 use crate::outcome::clock::Clock;
@@ -84,7 +85,12 @@ impl Screen {
     }
 
     /// What is about to run.
-    pub fn head(&mut self, accounts: &[Places], scanned: &[Option<Scanned>]) -> Result<(), Failure> {
+    pub fn head(
+        &mut self,
+        accounts: &[Places],
+        scanned: &[Option<Scanned>],
+        registry: &Registry,
+    ) -> Result<(), Failure> {
         say(format_args!(
             "{}",
             match &self.redis {
@@ -109,10 +115,12 @@ impl Screen {
                 let spec = &place.spec;
                 total += scanned.of(spec).map(|summary| summary.ticks).sum::<u64>();
                 let first = first_price(scanned.of(spec).next())?;
-                say(format_args!("  strategy  {:width$}  {}", spec.name, strategy_line(spec, first)));
+                let strategy = strategy_of(spec, registry)?;
+                say(format_args!("  strategy  {:width$}  {}", spec.name, strategy_line(spec, &*strategy, first)?));
                 let prefix = if several { format!("{:width$}  ", spec.name) } else { String::new() };
                 let goes_on = || "goes on where it stood; --new-ledger starts afresh".to_owned();
-                let line = if place.epoch > 1 { Some(goes_on()) } else { start_line(spec, first) };
+                let starts_at = || strategy.start_line(first, &spec.instruments().ok()?);
+                let line = if place.epoch > 1 { Some(goes_on()) } else { starts_at() };
                 if let Some(line) = line {
                     let _ = writeln!(starts, "  {prefix}{line}");
                 }
@@ -238,8 +246,7 @@ impl Screen {
             if let Some(engine) = &ended.engine
                 && let Some(run) = engine.performance()
             {
-                let figures = ended.status.report.as_ref().map(|report| report.strategy.clone()).unwrap_or_default();
-                text.push_str(&performance(&ended.place.spec, &run, &figures));
+                text.push_str(&performance(&ended.place.spec, &run));
             }
         }
         text
