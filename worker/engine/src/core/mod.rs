@@ -18,6 +18,7 @@ mod turn;
 mod view;
 
 use serde_json::Value;
+use serde_json::value::to_raw_value;
 
 use crate::client_order_id::{ClientOrderId, LedgerId};
 use crate::fees::Fees;
@@ -199,7 +200,7 @@ impl Engine {
             strategy: self.config.name.clone(),
             ledger: self.config.ledger.clone(),
             version: state::VERSION,
-            state: serde_json::to_value(self.whole(false)?)?,
+            state: to_raw_value(&self.whole(false)?)?,
             time: self.state.as_of,
         })
     }
