@@ -179,6 +179,7 @@ impl<B: Bus> Worker<'_, B> {
             delete: batch.delete.iter().cloned().chain(changes.delete).collect(),
             messages,
             trims: if self.inbox_cursor == StreamId::ZERO { Vec::new() } else { vec![(inbox, self.inbox_cursor)] },
+            judged: false,
         })
     }
 

@@ -18,7 +18,7 @@ impl<B: Bus> Worker<'_, B> {
         let is_next = self.engine.last_sequence().is_some_and(|last| last < tick.sequence);
         let waits = is_next && !self.is_told_ahead() && self.barrier.matches(id, tick, self.engine.open_orders());
         if waits {
-            self.advance(id, tick.event_time(), 0);
+            self.advance(id, tick.event_time(), 0, Some(tick));
         }
         waits
     }
@@ -26,7 +26,7 @@ impl<B: Bus> Worker<'_, B> {
     /// A tick was taken: what was sent on it, and what arrives on it, acts before the next one is taken.
     pub(super) fn let_arrive(&mut self, id: StreamId, tick: &Tick) {
         if !self.is_told_ahead() && self.barrier.arrives(tick, self.engine.open_orders()) {
-            self.advance(id, tick.event_time(), self.barrier.next_round(id));
+            self.advance(id, tick.event_time(), self.barrier.next_round(id), Some(tick));
         }
     }
 
@@ -39,7 +39,8 @@ impl<B: Bus> Worker<'_, B> {
             && !self.is_told_ahead()
             && let Some(time) = self.engine.last_tick().map(Tick::event_time)
         {
-            self.advance(self.tick_cursor, time, self.barrier.next_round(self.tick_cursor));
+            // The gateway has that tick by now, or reads it.
+            self.advance(self.tick_cursor, time, self.barrier.next_round(self.tick_cursor), None);
         }
     }
 
@@ -66,16 +67,16 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// Commits, with all that was sent before it, that the venue may go on so far.
-    fn advance(&mut self, tick: StreamId, time: Timestamp, round: u32) {
+    fn advance(&mut self, tick: StreamId, time: Timestamp, round: u32, market: Option<&Tick>) {
         self.barrier.wait(tick, time, round);
         self.asked = Instant::now();
-        self.push_advance();
+        self.batch.messages.extend(self.advance_message(market));
         self.batch.touch();
     }
 
     /// The Advance that is waited for once more, if there is one: as after a restart, or where its word does not come.
     pub(super) fn push_advance(&mut self) {
-        self.batch.messages.extend(self.advance_message());
+        self.batch.messages.extend(self.advance_message(None));
     }
 
     /// The Advance whose word is overdue: entries can be lost.
@@ -92,7 +93,7 @@ impl<B: Bus> Worker<'_, B> {
         ClientOrderId::new(self.ledger.clone(), 0)
     }
 
-    pub(super) fn advance_message(&self) -> Option<Message> {
+    fn advance_message(&self, market: Option<&Tick>) -> Option<Message> {
         let advance = self.barrier.waits_for()?;
         let client_order_id = self.advance_id();
         let command = OrderCommand {
@@ -103,6 +104,7 @@ impl<B: Bus> Worker<'_, B> {
             kind: CommandKind::Advance { round: advance.round },
             symbol: self.engine.instrument().symbol.clone(),
             tick: Some(advance.tick.to_string()),
+            market: market.cloned().map(Box::new),
             time: advance.time,
             expires_at: advance.time,
         };
