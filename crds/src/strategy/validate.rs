@@ -10,6 +10,7 @@ use engine::strategy::grid::GridParameters;
 
 use super::{InstrumentSpec, StrategyChoice, TradingStrategySpec};
 use crate::ENTRIES_MAX;
+use crate::symbol::spot;
 
 impl TradingStrategySpec {
     /// All that is wrong with this spec, with paths from the document's root. An accepted spec has none.
@@ -60,14 +61,14 @@ impl TradingStrategySpec {
             violations.push(Violation::new(path, "", remedy));
         }
         for (index, instrument) in self.instruments.iter().enumerate() {
-            let same = |other: &&InstrumentSpec| (&other.symbol, other.kind) == (&instrument.symbol, instrument.kind);
-            if self.instruments.iter().take(index).find(same).is_some() {
+            if self.instruments.iter().take(index).any(|other| other.symbol == instrument.symbol) {
                 violations.push(Violation::new(
                     format!("{path}[{index}].symbol"),
                     &instrument.symbol,
-                    "is written twice; keep one entry for each symbol and kind",
+                    "is written twice; keep one entry for each symbol",
                 ));
             }
+            violations.extend(spot(&instrument.symbol, &format!("{path}[{index}].symbol")));
             if let Some(rules) = &instrument.rules {
                 violations.extend(rules.validate(&format!("{path}[{index}].rules")));
             }
@@ -148,9 +149,12 @@ fn grid_within(grid: &GridParameters, rules: &Rules) -> Vec<Violation> {
 impl StrategyChoice {
     /// All that is wrong with the choice and its parameters.
     pub fn validate(&self, path: &str) -> Vec<Violation> {
-        match &self.grid {
-            Some(grid) => grid.validate(&format!("{path}.grid")),
-            None => vec![Violation::new(path, "", "no member is set; write exactly one of: grid")],
+        match (&self.grid, &self.custom) {
+            (Some(grid), None) => grid.validate(&format!("{path}.grid")),
+            // What its parameters must be only the program knows that has it.
+            (None, Some(_)) => Vec::new(),
+            (Some(_), Some(_)) => vec![Violation::new(path, "", "several members are set; keep one of: custom, grid")],
+            (None, None) => vec![Violation::new(path, "", "no member is set; write exactly one of: custom, grid")],
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod fees;
 pub mod instrument;
 pub mod ledger;
 pub mod messages;
+mod non_empty;
 pub mod numbers;
 pub mod orders;
 pub mod report;
@@ -24,4 +25,5 @@ pub mod validation;
 
 pub use self::core::{
     Changes, Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SavedBooks, SnapshotError,
+    StartError,
 };

@@ -146,6 +146,9 @@ pub struct OrderCommand {
     /// With an Advance that tick itself, as it stands in its stream: so it need not be read for its id.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub market: Option<Box<Tick>>,
+    /// The market of that tick, where it is another.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tick_symbol: Option<Symbol>,
     /// Event time.
     pub time: Timestamp,
     /// Not to be sent to the venue after this time.
@@ -169,6 +172,7 @@ mod tests {
             symbol: "BNB/USDT".parse().unwrap(),
             tick: None,
             market: None,
+            tick_symbol: None,
             time: Timestamp::from_millis(1),
             expires_at: Timestamp::from_millis(2),
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::client_order_id::ClientOrderId;
+use crate::instrument::Symbol;
 use crate::numbers::Quantity;
 use crate::time::Timestamp;
 
@@ -69,6 +70,9 @@ pub enum Inbox {
     Word {
         /// Stream id of the tick.
         tick: String,
+        /// The tick's market: ids of two streams can be the same. The release before names none.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        symbol: Option<Symbol>,
         /// The round of the Advance.
         round: u32,
     },

@@ -34,6 +34,7 @@ impl Approved<OrderCommand> {
             symbol: instrument.symbol.clone(),
             tick: None,
             market: None,
+            tick_symbol: None,
             time: now,
             expires_at: Timestamp::from_millis(i64::MAX),
         })

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use engine::Performance;
 use engine::fees::PaidIn;
@@ -37,9 +38,8 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// The first tick's price.
-pub(super) fn first_price(summary: &std::sync::Arc<Summary>) -> Result<Price, Failure> {
-    let first = Replay::open(std::sync::Arc::clone(summary)).next();
-    match first {
+pub(super) fn first_price(data: Option<&Arc<Summary>>) -> Result<Price, Failure> {
+    match data.and_then(|summary| Replay::open(Arc::clone(summary)).next()) {
         Some(Ok(tick)) => Ok(tick.price),
         Some(Err(error)) => Err(Failure::refused(error.to_string())),
         None => Err(Failure::refused("the data holds no tick")),

@@ -11,7 +11,6 @@ mod screen;
 mod status;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use bus::MemoryBus;
 use clap::{Args, ValueEnum};
@@ -162,7 +161,7 @@ impl<B: Bus> Session<'_, B> {
             }
             if let (Some(place), Some(scanned)) = (&places.feed, scanned) {
                 let runtime = self.role("feed", &places.namespace, place, shutdown);
-                roles.spawn(feed::replay(runtime, place.spec.clone(), Arc::clone(&scanned.summary)));
+                roles.spawn(feed::replay(runtime, place.spec.clone(), scanned.markets.clone()));
             }
         }
         roles

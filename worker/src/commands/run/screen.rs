@@ -100,15 +100,15 @@ impl Screen {
         });
         let width = names.max().unwrap_or(0);
         let several = accounts.iter().map(|places| places.strategies.len()).sum::<usize>() > 1;
-        self.clock = Clock::of(scanned.iter().flatten().map(|scanned| &*scanned.summary));
+        self.clock = Clock::of(scanned.iter().flatten().flat_map(|scanned| &scanned.markets).map(|summary| &**summary));
         let (mut total, mut starts) = (0, String::new());
         for (places, scanned) in accounts.iter().zip(scanned) {
             say(format_args!("  account   {:width$}  {}", places.gateway.spec.account.name, account_line(places)));
-            let Some(Scanned { summary, warnings }) = scanned else { continue };
-            total += summary.ticks * places.strategies.len() as u64;
-            let first = first_price(summary)?;
+            let Some(scanned) = scanned else { continue };
             for place in &places.strategies {
                 let spec = &place.spec;
+                total += scanned.of(spec).map(|summary| summary.ticks).sum::<u64>();
+                let first = first_price(scanned.of(spec).next())?;
                 say(format_args!("  strategy  {:width$}  {}", spec.name, strategy_line(spec, first)));
                 let prefix = if several { format!("{:width$}  ", spec.name) } else { String::new() };
                 let goes_on = || "goes on where it stood; --new-ledger starts afresh".to_owned();
@@ -118,8 +118,10 @@ impl Screen {
                 }
                 self.know(place, prefix, opening_digits(spec, first));
             }
-            say(format_args!("  data      {}", data_line(summary)));
-            for Warning { kind, message } in warnings {
+            for summary in &scanned.markets {
+                say(format_args!("  data      {}", data_line(summary)));
+            }
+            for Warning { kind, message } in &scanned.warnings {
                 say(format_args!("  warning   {kind}: {message}"));
             }
         }

@@ -44,13 +44,15 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             tracing::error!(strategy, %ledger, tick = ?command.tick, "an Advance names no tick; it is left out");
             return Ok(());
         };
-        let asked = Advanced { tick: id, round };
+        let tick = self.tick_of(command).await?;
+        let sequence = tick.as_ref().map(|tick| tick.source_sequence);
+        let asked = Advanced { tick: id, symbol: Some(command.symbol.clone()), sequence, round };
         let is_news = match &self.place {
-            Place::Simulated(simulated) => !simulated.has_answered(ledger, asked),
+            Place::Simulated(simulated) => !simulated.has_answered(ledger, &asked),
             Place::Elsewhere(_) => false,
         };
         if is_news {
-            let news = if let Some(tick) = self.tick_of(command).await? {
+            let news = if let Some(tick) = tick {
                 self.matched(command, &tick, round)
             } else {
                 self.alert_gone(command, id);
@@ -61,7 +63,8 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             }
             self.tell(&news);
         }
-        self.answer(strategy, ledger, vec![Inbox::Word { tick: id.to_string(), round }.into()]).await
+        let (tick, symbol) = (id.to_string(), Some(command.symbol.clone()));
+        self.answer(strategy, ledger, vec![Inbox::Word { tick, symbol, round }.into()]).await
     }
 
     fn matched(&mut self, command: &OrderCommand, tick: &LinedTick, round: u32) -> News {
@@ -98,7 +101,8 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
 
     fn place_of_tick(&self, command: &OrderCommand) -> Option<(StreamKey, StreamId)> {
         let id = caused_by(command)?;
-        Some((self.runtime.identity.keys.market_tick(&self.source, &command.symbol.to_string()), id))
+        let symbol = command.tick_symbol.as_ref().unwrap_or(&command.symbol);
+        Some((self.runtime.identity.keys.market_tick(&self.source, symbol.as_str()), id))
     }
 
     /// Keeps the ticks that come with these commands, for them and for what was sent before them on the same tick.
@@ -107,7 +111,8 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             return;
         }
         for command in commands.iter().filter_map(|entry| entry.decode_once::<OrderCommand>().ok()) {
-            let Some(tick) = command.market.as_deref().filter(|tick| tick.symbol == command.symbol) else { continue };
+            let symbol = command.tick_symbol.as_ref().unwrap_or(&command.symbol);
+            let Some(tick) = command.market.as_deref().filter(|tick| tick.symbol == *symbol) else { continue };
             let Some((stream, id)) = self.place_of_tick(&command) else { continue };
             if self.ticks.get(&stream, id).is_none() {
                 self.ticks.keep(stream, id, Arc::new(LinedTick::from(tick.clone())));

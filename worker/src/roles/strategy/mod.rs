@@ -8,6 +8,7 @@ mod barrier;
 mod batch;
 mod doubt;
 mod inbox;
+mod markets;
 mod publish;
 mod rounds;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use barrier::{Advance, Barrier};
 use batch::Batch;
 use doubt::Doubt;
 use inbox::Pending;
+use markets::{Markets, Unread};
 
 /// Fields that hold the command of each open order, so that it can be asked again.
 pub const COMMAND: &str = "command:";
@@ -52,7 +54,7 @@ pub(crate) struct Worker<'a, B> {
     spec: &'a StrategySpec,
     owner: Owner,
     ledger: LedgerId,
-    ticks: StreamKey,
+    markets: Markets,
     session: Session<B>,
     engine: Engine,
     /// The hash of the ticks taken; none where the release before took some.
@@ -64,14 +66,13 @@ pub(crate) struct Worker<'a, B> {
     /// When the Advance that is waited for was last published.
     asked: Instant,
     /// Ticks that were read but not taken.
-    ahead: VecDeque<Entry>,
+    ahead: VecDeque<Unread>,
     /// The report was left out of the last commit, or there was none yet.
     owes_report: bool,
     /// A commit has found no room in the stream of commands.
     waits_for_room: bool,
     /// The entry of the inbox that tells of a trade which cannot be booked, and why.
     poison: Option<(StreamId, String)>,
-    tick_cursor: StreamId,
     inbox_cursor: StreamId,
     batch: Batch,
     doubt: Doubt,
@@ -138,8 +139,6 @@ impl<'a, B: Bus> Worker<'a, B> {
         let account = runtime.account_scope(&spec.account.name)?;
         let source = runtime.source_scope(&spec.account.source())?;
         let owner = runtime.identity.keys.strategy(&account, &spec.name);
-        let instrument = spec.instrument()?;
-        let ticks = runtime.identity.keys.market_tick(&source, &instrument.symbol.to_string());
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
         let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
         let engine = saved::fields(acquired.version, &acquired.fields)
@@ -164,17 +163,24 @@ impl<'a, B: Bus> Worker<'a, B> {
             .ledger
             .parse()
             .map_err(|error: IdError| Stop::Record { owner: owner.name().to_owned(), problem: error.to_string() })?;
-        let tick_cursor = match acquired.cursors.get(&ticks) {
-            Some(cursor) => *cursor,
-            None => joins_after(runtime, &ticks).await?,
-        };
+        let mut streams = Vec::new();
+        for (_, instrument) in engine.instruments().iter() {
+            let symbol = instrument.symbol.clone();
+            let stream = runtime.identity.keys.market_tick(&source, symbol.as_str());
+            let cursor = match acquired.cursors.get(&stream) {
+                Some(cursor) => *cursor,
+                None => joins_after(runtime, &stream).await?,
+            };
+            streams.push((symbol, stream, cursor));
+        }
+        let markets = Markets::of(streams, engine.last_tick().map(|tick| &tick.symbol));
         let inbox_cursor = acquired.cursors.get(owner.inbox()).copied().unwrap_or(StreamId::ZERO);
         let mut worker = Self {
             runtime: runtime.clone(),
             spec,
             owner,
             ledger,
-            ticks,
+            markets,
             session,
             engine,
             data,
@@ -186,7 +192,6 @@ impl<'a, B: Bus> Worker<'a, B> {
             owes_report: true,
             waits_for_room: false,
             poison: None,
-            tick_cursor,
             inbox_cursor,
             batch: Batch::default(),
             doubt: Doubt::default(),
@@ -255,18 +260,21 @@ impl<'a, B: Bus> Worker<'a, B> {
     async fn read(&mut self) -> Result<Option<Read>, Stop> {
         let mut cursors = vec![(self.owner.inbox().clone(), self.inbox_read_cursor())];
         if self.ahead.is_empty() && self.follows_ticks() && !self.engine.data_ended() {
-            cursors.push((self.ticks.clone(), self.tick_cursor));
+            cursors.extend(self.markets.cursors());
         }
         let block = if self.batch.is_dirty() || self.owes_report { UNCOMMITTED_MAX } else { IDLE };
         let bus = self.runtime.bus.clone();
         let runtime = self.runtime.clone();
         let reading = patiently(&runtime, || bus.read(&cursors, TICKS_MAX, Some(block)));
         let Some(found) = self.runtime.shutdown.or(reading).await else { return Ok(None) };
-        let mut read = Read::default();
+        let (mut inbox, mut ticks) = (Vec::new(), Vec::new());
         for (stream, entries) in found? {
-            if stream == self.ticks { read.ticks = entries } else { read.inbox = entries }
+            match self.markets.of_stream(&stream) {
+                Some(market) => ticks.push((market, entries)),
+                None => inbox = entries,
+            }
         }
-        Ok(Some(read))
+        Ok(Some(Read { inbox, ticks: self.markets.merge(ticks, TICKS_MAX) }))
     }
 
     /// Follows the register of what must not wait for a new pod; without one, the spec.
@@ -312,8 +320,8 @@ async fn joins_after<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey) -> Result<
 }
 
 /// What one read gave.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Read {
     inbox: Vec<Entry>,
-    ticks: Vec<Entry>,
+    ticks: VecDeque<Unread>,
 }

@@ -7,6 +7,7 @@ use engine::client_order_id::ClientOrderId;
 use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate, text};
 use engine::numbers::Quantity;
 use engine::orders::{Order, OrderState};
+use engine::risk::Approved;
 use engine::strategy::DesiredState;
 use engine::{Effect, Event};
 
@@ -39,7 +40,7 @@ impl<B: Bus> Worker<'_, B> {
         for effect in effects {
             let message = match effect {
                 Effect::Signal(signal) => self.for_outsiders(Topic::StrategySignal, &signal),
-                Effect::Command(command) => self.command(&command.into_message(Some(self.tick_cursor.to_string()))),
+                Effect::Command(command) => self.command(&self.as_of_last_tick(command)),
                 Effect::Position(update) => self.for_outsiders(Topic::PositionUpdate, &update),
                 Effect::Alert(alert) => self.for_outsiders(Topic::RiskAlert, &alert),
                 Effect::StateChanged => {
@@ -54,6 +55,14 @@ impl<B: Bus> Worker<'_, B> {
             };
             self.batch.messages.push(message);
         }
+    }
+
+    /// A command as of the last tick taken, whichever market's it was.
+    fn as_of_last_tick(&self, command: Approved<OrderCommand>) -> OrderCommand {
+        let mut command = command.into_message(self.markets.last().map(|(_, id)| id.to_string()));
+        let market = self.engine.last_tick().map(|tick| &tick.symbol);
+        command.tick_symbol = market.filter(|symbol| **symbol != command.symbol).cloned();
+        command
     }
 
     /// An opening is refused when too many commands wait; a cancel always passes.
@@ -123,7 +132,9 @@ impl<B: Bus> Worker<'_, B> {
         // What is asked for now comes first: the word on it is on its way to be committed, and has the report that is left
         // out here. Where it does not come, the report does not wait for it either.
         let reports = self.owes_report || self.barrier.waits_for().is_none() || !batch.is_urgent();
-        tracing::Span::current().record("cursor", tracing::field::display(self.tick_cursor));
+        if let Some((_, cursor)) = self.markets.last() {
+            tracing::Span::current().record("cursor", tracing::field::display(cursor));
+        }
         for round in 1.. {
             let change = self.change(&batch, reports)?;
             match self.session.commit(change).await? {
@@ -166,8 +177,8 @@ impl<B: Bus> Worker<'_, B> {
             let advance = serde_json::to_string(&advance).map_err(|error| unsaved(error.to_string()))?;
             set.push((ADVANCE.to_owned(), advance));
         }
-        if let Some(sequence) = self.engine.last_sequence() {
-            set.push((POSITION.to_owned(), sequence.to_string()));
+        if let Some(tick) = self.engine.last_tick() {
+            set.push((POSITION.to_owned(), tick.source_sequence.to_string()));
         }
         if !batch.set.iter().any(|(name, _)| name == PHASE) {
             set.push(self.phase().to_field());
@@ -182,7 +193,7 @@ impl<B: Bus> Worker<'_, B> {
             messages.push(self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() }));
         }
         Ok(Change {
-            cursors: vec![(self.ticks.clone(), self.tick_cursor), (inbox.clone(), self.inbox_cursor)],
+            cursors: self.markets.cursors().chain([(inbox.clone(), self.inbox_cursor)]).collect(),
             set,
             delete: batch.delete.iter().cloned().chain(changes.delete).collect(),
             messages,

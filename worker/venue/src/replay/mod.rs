@@ -14,6 +14,7 @@ mod lines;
 mod observation;
 mod recording;
 mod summary;
+mod tape;
 mod ticks;
 
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub use lines::Digest;
 use observation::Observation;
 use recording::RecordingReader;
 pub use summary::{FileSummary, Summary};
+pub use tape::Tape;
 use ticks::TickReader;
 
 /// The ticks of scanned files, in order. After an error it gives nothing more.

@@ -161,6 +161,7 @@ mod tests {
             symbol: "BNB/USDT".parse().unwrap(),
             tick: None,
             market: None,
+            tick_symbol: None,
             time: Timestamp::default(),
             expires_at: Timestamp::from_millis(i64::MAX),
         }

@@ -170,7 +170,7 @@ fn a_worker_is_told_what_traded_and_then_that_this_is_all() {
     assert_eq!(bench.holdings(), json!({"BNB": "5", "USDT": "3004.8955"}));
     assert_eq!(
         bench.field(&format!("advanced:{}", bench.account.ledger)),
-        Some(json!({"tick": bench.ticks[5], "round": 1}))
+        Some(json!({"tick": bench.ticks[5], "symbol": "BNB/USDT", "sequence": 5, "round": 1}))
     );
     let left = |bench: &Bench| {
         let record =

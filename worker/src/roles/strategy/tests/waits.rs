@@ -79,7 +79,7 @@ impl Bench {
 
     fn word(&mut self, round: u32) {
         let tick = self.awaited()["tick"].as_str().unwrap().to_owned();
-        self.say(&Inbox::Word { tick, round });
+        self.say(&Inbox::Word { tick, symbol: None, round });
     }
 }
 
@@ -125,13 +125,13 @@ fn it_asks_again_after_a_restart_and_goes_on_with_the_word_for_which_it_waits_on
     assert!(advances.iter().all(|advance| advance == &advances[0]), "{advances:?}");
     bench.word(0);
     bench.word(2);
-    bench.say(&Inbox::Word { tick: "1-0".to_owned(), round: 1 });
+    bench.say(&Inbox::Word { tick: "1-0".to_owned(), symbol: None, round: 1 });
     assert_eq!(bench.awaited(), awaited);
     bench.tell_of_all("Rejected");
     bench.word(1);
     // Told twice, as where it was asked twice.
     let tick = awaited["tick"].as_str().unwrap().to_owned();
-    bench.say(&Inbox::Word { tick, round: 1 });
+    bench.say(&Inbox::Word { tick, symbol: None, round: 1 });
     assert_ne!(bench.awaited()["tick"], awaited["tick"]);
 }
 
