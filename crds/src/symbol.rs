@@ -8,13 +8,8 @@ use crate::account::Replay;
 
 /// Refuses what is no spot market.
 pub(crate) fn spot(symbol: &Symbol, place: &str) -> Option<Violation> {
-    let what = match symbol.contract() {
-        Contract::Spot => return None,
-        Contract::Perpetual(_) => "a perpetual",
-        Contract::Dated { .. } => "a dated future",
-        Contract::Option { .. } => "an option",
-    };
-    Some(Violation::new(place, symbol, format!("is {what}; {SPOT_ONLY}")))
+    (*symbol.contract() != Contract::Spot)
+        .then(|| Violation::new(place, symbol, format!("is a derivative; {SPOT_ONLY}")))
 }
 
 /// What to write in place of a derivative.

@@ -464,7 +464,7 @@ fn files_and_their_markets() {
         ),
         (
             replay(&files.replace("ETH/USDT", "ETH/USDT:USDT")),
-            "bad.yaml:18: spec.marketData.replay.files[1].symbol: ETH/USDT:USDT is a perpetual; this release trades spot, such as BTC/USDT",
+            "bad.yaml:18: spec.marketData.replay.files[1].symbol: ETH/USDT:USDT is a derivative; this release trades spot, such as BTC/USDT",
         ),
         (
             both(files, &["BTC/USDT", "BNB/USDT"]),

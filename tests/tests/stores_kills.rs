@@ -2,7 +2,7 @@
 //! `backtest`, or nobody trades on.
 //!
 //! `replays` is the undisturbed ground, `kills` the random kills, `quoting` the same with a strategy whose orders rest and
-//! are cancelled, `fencing` two processes of one record, `lost` a Redis that was emptied.
+//! are cancelled, `markets` with one on two markets, `fencing` two processes of one record, `lost` a Redis that was emptied.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 #[path = "stores_kills/fencing.rs"]
@@ -11,6 +11,8 @@ mod fencing;
 mod kills;
 #[path = "stores_kills/lost.rs"]
 mod lost;
+#[path = "stores_kills/markets.rs"]
+mod markets;
 #[path = "stores_kills/quoting.rs"]
 mod quoting;
 #[path = "stores_kills/replays.rs"]

@@ -224,21 +224,28 @@ impl Stage {
         Ok(())
     }
 
-    /// Every tick was published, once, in order.
+    /// Every tick was published, once, in order: each market's own, and those of all together.
     fn audit_ticks(&mut self) -> Result<(), String> {
         let streams = self.store.ask(&["KEYS", &Self::ticks("*")]);
+        let (mut all, mut numbers) = (0, BTreeSet::new());
         for stream in streams.items().iter().filter_map(crate::proxy::resp::Frame::text) {
             let published = self.store.ever_added(&stream);
-            if published != self.total {
-                return Err(format!("{published} ticks were published of {}", self.total));
-            }
             let entries = self.store.entries(&stream);
-            let first = self.total - entries.len() as u64;
+            let first = published - entries.len() as u64;
             for (expected, entry) in (first..).zip(&entries) {
-                if entry.data["sequence"].as_u64() != Some(expected) {
-                    return Err(format!("tick {expected} is not where it belongs: {}", entry.data));
+                let sequence = entry.data["sequence"].as_u64();
+                if sequence != Some(expected) {
+                    return Err(format!("tick {expected} of {stream} is not where it belongs: {}", entry.data));
+                }
+                let number = entry.data["sourceSequence"].as_u64().or(sequence);
+                if !numbers.insert(number) {
+                    return Err(format!("two ticks have one number in the source: {}", entry.data));
                 }
             }
+            all += published;
+        }
+        if all != self.total {
+            return Err(format!("{all} ticks were published of {}", self.total));
         }
         Ok(())
     }

@@ -332,7 +332,8 @@ impl Simulation {
     fn book(&mut self, news: News) -> Result<Vec<Approved<OrderCommand>>, String> {
         let mut commands = Vec::new();
         for update in news {
-            let (booked, trade) = (self.engine.trades(), update.fill.as_ref().map(Trade::of));
+            let (booked, trade) =
+                (self.engine.trades(), update.fill.as_ref().map(|fill| Trade::of(fill, self.engine.trade_index(fill))));
             let effects = self.engine.step(update.time, Event::OrderUpdate(update));
             self.take_effects(effects, &mut commands)?;
             // What does not fit the books is no trade of the result; the strategy is halted then.

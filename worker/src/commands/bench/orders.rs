@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use crds::roles::StrategySpec;
+use engine::instrument::InstrumentIndex;
 use engine::messages::{Side, Tick, TimeInForce};
 use engine::numbers::{Price, Quantity, Ratio};
 use engine::risk::PositionBounds;
@@ -157,7 +158,7 @@ impl Strategy for Resting {
         }
     }
 
-    fn on_gap(&mut self) {}
+    fn on_gap(&mut self, _instrument: InstrumentIndex) {}
 
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         Ok(Value::Null)
@@ -188,7 +189,7 @@ impl Strategy for Taking {
         let _ = context.place(intent(side, self.size, kind));
     }
 
-    fn on_gap(&mut self) {}
+    fn on_gap(&mut self, _instrument: InstrumentIndex) {}
 
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         Ok(Value::Null)
@@ -197,6 +198,7 @@ impl Strategy for Taking {
 
 fn intent(side: Side, quantity: Quantity, kind: OrderKind) -> Intent {
     Intent {
+        instrument: InstrumentIndex::FIRST,
         side,
         size: OrderSize::Fixed(quantity),
         kind,

@@ -198,13 +198,17 @@ pub(super) fn performance(spec: &StrategySpec, performance: &Performance, figure
 
 /// `6.027 BNB at 592.00 + 2409.74 USDT; would sell above 598.13, buy below 574.67`
 fn holds(spec: &StrategySpec, performance: &Performance, figures: &Figures, digits: Digits) -> String {
-    let symbol = &spec.spec.instruments[0].symbol;
-    let (held, price) = (performance.base.get(), performance.price);
-    let quote = digits.show(performance.quote);
-    let Ok(instrument) = spec.instrument() else {
-        return format!("{held} {} at {price} + {quote} {}", symbol.base(), symbol.quote());
-    };
-    let tick_size = instrument.tick_size;
+    let Ok(instruments) = spec.instruments() else { return String::new() };
+    let (price, tick_size) = (performance.price, instruments.first().tick_size);
+    let coins = performance.prices.iter().zip(&performance.holdings).map(|((symbol, price), (asset, held))| {
+        let instrument = instruments.index_of(symbol).and_then(|index| instruments.get(index));
+        let instrument = instrument.unwrap_or_else(|| instruments.first());
+        let lot = instrument.lot_size.get();
+        let held = shown::fixed(held.get(), lot.scale().max(held.get().scale()));
+        format!("{held} {asset} at {}", price.shown_in(instrument.tick_size))
+    });
+    let cash = performance.holdings.last().map(|(asset, cash)| format!("{} {asset}", digits.show(*cash)));
+    let held = coins.chain(cash).collect::<Vec<_>>().join(" + ");
     let band = |name: &str| figures.get(name)?.parse::<Decimal>().ok();
     let bands = match (band("upperBand"), band("lowerBand")) {
         (Some(upper), Some(lower)) => {
@@ -213,8 +217,7 @@ fn holds(spec: &StrategySpec, performance: &Performance, figures: &Figures, digi
         }
         _ => String::new(),
     };
-    let held = quantity(performance.base, instrument.lot_size);
-    format!("{held} {} at {} + {quote} {}{bands}", symbol.base(), price.shown_in(tick_size), symbol.quote())
+    format!("{held}{bands}")
 }
 
 /// With the digits of the lots, or more where it has more.

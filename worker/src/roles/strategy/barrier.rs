@@ -6,7 +6,7 @@
 
 use bus::StreamId;
 use crds::roles::AccountSpec;
-use engine::instrument::{InstrumentIndex, Symbol};
+use engine::instrument::Symbol;
 use engine::messages::{Side, Tick};
 use engine::numbers::Price;
 use engine::orders::{Order, OrderState};
@@ -88,17 +88,12 @@ struct Watch {
     unknown: bool,
 }
 
-/// The place of an order's market among those of its strategy.
-const fn market_of(_: &Order) -> usize {
-    InstrumentIndex::FIRST.get()
-}
-
 impl Watched {
     fn of<'a>(orders: impl Iterator<Item = &'a Order>, latency_ms: i64) -> Self {
         let mut watched = Self::default();
         for order in orders {
             watched.untold |= order.state == OrderState::Committed && order.cause.is_some();
-            let market = market_of(order);
+            let market = order.instrument.get();
             if watched.markets.len() <= market {
                 watched.markets.resize(market + 1, Watch::default());
             }
@@ -255,6 +250,7 @@ impl Barrier {
 #[cfg(test)]
 mod tests {
     use engine::client_order_id::ClientOrderId;
+    use engine::instrument::InstrumentIndex;
     use engine::orders::Cause;
     use serde_json::json;
 
@@ -411,6 +407,18 @@ mod tests {
             orders[0].cause = None;
             assert!(!barrier(0, "Through").lacks_news(orders.iter()));
         }
+    }
+
+    #[test]
+    fn each_market_watches_for_its_own_orders() {
+        let mut orders =
+            [order(1, Side::Buy, "590", OrderState::Accepted), order(2, Side::Buy, "590", OrderState::Sent)];
+        orders[1].instrument = InstrumentIndex::of_place(1);
+        let mut barrier = barrier(1_000, "Through");
+        let low = tick(9, "500");
+        let [first, second, third] = [0, 1, 2].map(|market| At { market, ..at(&low) });
+        assert_eq!([&first, &second, &third].map(|at| barrier.matches(at, orders.iter())), [true, false, false]);
+        assert_eq!([&first, &second, &third].map(|at| barrier.arrives(at, orders.iter())), [false, true, false]);
     }
 
     /// Ids of different streams are in no order, and can be the same.

@@ -17,6 +17,7 @@ use super::{
     Warning,
 };
 use crate::fees::Fees;
+use crate::instrument::InstrumentIndex;
 use crate::messages::{AlertKind, Side, Tick};
 use crate::numbers::{ExactDecimal, Price, PriceBound, Ratio, shown};
 use crate::risk::{PositionBounds, RiskState};
@@ -197,6 +198,7 @@ impl Grid {
         };
         let max_slippage = Ratio::from_percent(self.parameters.max_slippage_percent);
         Intent {
+            instrument: InstrumentIndex::FIRST,
             side,
             size: self.parameters.order_size(),
             kind: OrderKind::Marketable { max_slippage },
@@ -263,7 +265,7 @@ impl Strategy for Grid {
         }
     }
 
-    fn on_gap(&mut self) {
+    fn on_gap(&mut self, _instrument: InstrumentIndex) {
         (self.memory.high, self.memory.low) = (None, None);
     }
 
