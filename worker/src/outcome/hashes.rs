@@ -255,18 +255,24 @@ fn write_decimal(line: &mut String, number: impl Display, decimal: impl FnOnce()
     }
 }
 
-/// A tick as it is read from its stream, with its line, which is written once for all who read it.
+/// A tick as it is read from its stream, with its line, which is written once for all who hash it.
 #[derive(Debug)]
 pub struct LinedTick {
     tick: Tick,
-    line: String,
+    line: OnceLock<String>,
     step: OnceLock<Step>,
 }
 
 impl LinedTick {
     /// As it is hashed.
     pub fn line(&self) -> &str {
-        &self.line
+        self.line.get_or_init(|| line(&self.tick))
+    }
+}
+
+impl From<Tick> for LinedTick {
+    fn from(tick: Tick) -> Self {
+        Self { tick, line: OnceLock::new(), step: OnceLock::new() }
     }
 }
 
@@ -290,8 +296,7 @@ impl Serialize for LinedTick {
 
 impl<'de> Deserialize<'de> for LinedTick {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let tick = Tick::deserialize(deserializer)?;
-        Ok(Self { line: line(&tick), tick, step: OnceLock::new() })
+        Tick::deserialize(deserializer).map(Self::from)
     }
 }
 

@@ -235,6 +235,8 @@ pub(super) fn fill(registry: &Registry, repetitions: u32) -> Result<Path, Failur
             if sequence % 2 == 1 {
                 cursor = next(&bench.bus, &fills, cursor).await?;
                 path.fills.0.push(started.elapsed());
+                // The worker books the fill still: neither way is measured while the other has something to do.
+                tokio::time::sleep(SETTLED).await;
                 path.floor.0.push(floor.round()?);
             }
             // Nothing else is under way: a worker keeps ticks without an order uncommitted, so nobody tells when.
