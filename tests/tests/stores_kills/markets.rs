@@ -68,3 +68,23 @@ fn undisturbed() {
         stage.audit().unwrap();
     }
 }
+
+/// One strategy reads a market that is silent for longer than the feed may be ahead of it: nobody waits for it in vain, and
+/// each counts the ticks of its own markets.
+#[test]
+fn who_reads_a_silent_market_holds_nobody_up() {
+    let strategies = [pair("lone", &MARKETS[..1], 5), pair("silent", &MARKETS[1..], 4)];
+    let files = [(MARKETS[0], "bnb.csv"), (MARKETS[1], "eth.csv")];
+    let data = [
+        (files[0].0, files[0].1, Market::of(1, 1_500).csv()),
+        (files[1].0, files[1].1, Market::of(2, 40).named(files[1].0).csv()),
+    ];
+    let manifest = accounts_of_markets(&files, 0, &strategies);
+    let mut stage = Stage::new(Scene::of_markets(&manifest, &data).run_by(PROGRAM), &[]);
+    assert!(trades(std::slice::from_ref(&stage.expected)).iter().all(|trades| *trades > 0), "{}", stage.expected);
+    // `backtest` counts those of the first strategy's market alone.
+    stage.total = 1_540;
+    stage.start(None);
+    stage.finish();
+    stage.audit().unwrap();
+}

@@ -108,9 +108,15 @@ impl Engine {
         self.halt(turn, AlertKind::OrderAnomaly, &format!("order {id}: {anomaly}; what has traded is booked"));
     }
 
+    /// Which tick among those that the strategy reads, from 0, has this number in the source: the last that was taken, or the
+    /// one that comes next.
+    pub fn tick_index(&self, source_sequence: u64) -> u64 {
+        self.state.markets.ticks_before(source_sequence)
+    }
+
     /// The 0-based tick, over all markets of the strategy, on which a trade happened; 0 at a venue elsewhere.
     pub fn trade_index(&self, fill: &Fill) -> u64 {
-        fill.tick_sequence.map_or(0, |number| self.state.markets.ticks_before(number))
+        fill.tick_sequence.map_or(0, |number| self.tick_index(number))
     }
 
     /// `None` where it does not fit the books.

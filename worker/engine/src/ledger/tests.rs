@@ -26,6 +26,7 @@ fn fill(side: Side, quantity: &str, price: &str, fee: (&str, &str, &str)) -> Fil
         liquidity: Liquidity::Taker,
         time: Timestamp::from_millis(0),
         tick_sequence: None,
+        index: None,
     }
 }
 

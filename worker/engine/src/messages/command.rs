@@ -110,6 +110,9 @@ pub enum CommandKind {
     Advance {
         /// 0: what rests is held against the tick. From 1 on: what arrives on it acts.
         round: u32,
+        /// Which tick it is among those that the strategy reads, from 0; absent where that is its number in the source.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        index: Option<u64>,
     },
 }
 
@@ -217,7 +220,7 @@ mod tests {
                 json!({"command": "Replace", "of": "glm-abc-2", "knownQuantity": "0.5", "quantity": "1", "price": "600"}),
             ),
             (CommandKind::Cancel, json!({"command": "Cancel"})),
-            (CommandKind::Advance { round: 2 }, json!({"command": "Advance", "round": 2})),
+            (CommandKind::Advance { round: 2, index: None }, json!({"command": "Advance", "round": 2})),
         ];
         for (kind, expected) in cases {
             let command = command(kind);

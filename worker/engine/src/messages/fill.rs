@@ -55,4 +55,7 @@ pub struct Fill {
     /// The number at its source of the tick on which it happened, where the venue is simulated.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tick_sequence: Option<u64>,
+    /// Which tick that is among those that the strategy reads, from 0; absent where that is its number in the source.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub index: Option<u64>,
 }

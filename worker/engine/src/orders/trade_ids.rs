@@ -185,6 +185,7 @@ mod tests {
             liquidity: Liquidity::Maker,
             time: Timestamp::default(),
             tick_sequence: None,
+            index: None,
         }
     }
 

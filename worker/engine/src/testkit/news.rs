@@ -82,6 +82,7 @@ pub(super) fn fill(fees: &Fees, command: &OrderCommand, quantity: Quantity, pric
         liquidity: Liquidity::Taker,
         time: command.time,
         tick_sequence: None,
+        index: None,
     }
 }
 

@@ -244,6 +244,7 @@ impl World {
             liquidity: if maker && rests { Liquidity::Maker } else { Liquidity::Taker },
             time: live.command.time,
             tick_sequence: None,
+            index: None,
         }
     }
 

@@ -125,6 +125,7 @@ fn fill(event: &Event) -> Option<Fill> {
         liquidity: Liquidity::Taker,
         time: Timestamp::from_millis(0),
         tick_sequence: None,
+        index: None,
     })
 }
 

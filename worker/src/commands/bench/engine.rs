@@ -138,6 +138,7 @@ fn filled(command: OrderCommand, tick: u64) -> Result<OrderUpdate, Failure> {
         liquidity: Liquidity::Taker,
         time: command.time,
         tick_sequence: Some(tick),
+        index: None,
     };
     Ok(OrderUpdate {
         client_order_id: command.client_order_id,

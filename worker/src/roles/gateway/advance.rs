@@ -37,7 +37,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
     }
 
     /// Matches a ledger's orders as of a round of a tick, and tells so. What was answered is not done again.
-    pub(super) async fn advance(&mut self, command: &OrderCommand, round: u32) -> Result<(), Stop> {
+    pub(super) async fn advance(&mut self, command: &OrderCommand, round: u32, index: Option<u64>) -> Result<(), Stop> {
         let (strategy, ledger) = (&command.strategy, command.client_order_id.ledger());
         self.unasked.asked(ledger);
         let Some(id) = caused_by(command) else {
@@ -52,7 +52,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             Place::Elsewhere(_) => false,
         };
         if is_news {
-            let news = if let Some(tick) = tick {
+            let mut news = if let Some(tick) = tick {
                 self.matched(command, &tick, round)
             } else {
                 self.alert_gone(command, id);
@@ -61,6 +61,8 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             if let Place::Simulated(simulated) = &mut self.place {
                 simulated.answered(ledger, asked);
             }
+            // Only the worker knows how many ticks of others lie between its own.
+            news.iter_mut().filter_map(|update| update.fill.as_mut()).for_each(|fill| fill.index = index);
             self.tell(&news);
         }
         let (tick, symbol) = (id.to_string(), Some(command.symbol.clone()));

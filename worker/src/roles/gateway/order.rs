@@ -265,6 +265,7 @@ impl GatewayOrder {
             liquidity: trade.liquidity,
             time: trade.time,
             tick_sequence: trade.tick,
+            index: None,
         })
     }
 }

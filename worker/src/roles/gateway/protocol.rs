@@ -60,8 +60,8 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
     }
 
     async fn take_command(&mut self, command: &OrderCommand) -> Result<(), Stop> {
-        if let CommandKind::Advance { round } = &command.kind {
-            return self.advance(command, *round).await;
+        if let CommandKind::Advance { round, index } = &command.kind {
+            return self.advance(command, *round, *index).await;
         }
         self.runtime.health.order();
         if self.is_elsewhere() && matches!(command.kind, CommandKind::Replace { .. }) {

@@ -31,6 +31,9 @@ pub(super) struct Advance {
     /// The tick's number in its source, which orders the ticks of several markets: ids of different streams do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
+    /// Which tick it is among those that the strategy reads; none where that is its number in the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u64>,
     /// The tick's event time.
     pub time: Timestamp,
     /// 0: what rests is held against the tick. From 1 on: what arrives on it acts.
@@ -226,10 +229,10 @@ impl Barrier {
     }
 
     /// Waits for the word of this round of a tick.
-    pub fn wait(&mut self, at: &At<'_>, round: u32) {
+    pub fn wait(&mut self, at: &At<'_>, index: Option<u64>, round: u32) {
         let (symbol, sequence) = (Some(at.tick.symbol.clone()), Some(at.tick.source_sequence));
         let (tick, time) = (at.id, at.tick.event_time());
-        self.advance = Some(Advance { tick, symbol, sequence, time, round, answered: false, owed: false });
+        self.advance = Some(Advance { tick, symbol, sequence, index, time, round, answered: false, owed: false });
         self.owed = false;
     }
 
@@ -319,7 +322,7 @@ mod tests {
         let orders = [order(1, Side::Buy, "590", OrderState::Accepted)];
         let (mut barrier, low) = (barrier(0, "Through"), tick(2, "500"));
         assert!(barrier.matches(&at(&low), orders.iter()));
-        barrier.wait(&at(&low), 0);
+        barrier.wait(&at(&low), None, 0);
         assert_eq!(barrier.waits_for().map(|advance| advance.round), Some(0));
         barrier.answered();
         assert!(barrier.waits_for().is_none() && !barrier.matches(&at(&low), orders.iter()));
@@ -336,7 +339,7 @@ mod tests {
             assert!(!barrier.matches(&at(&tick(2, "500")), orders.iter()), "it does not rest yet");
             assert_eq!([2, 3].map(|n| arrives(&mut barrier, n)), [false, true], "1 s + 1.5 s");
             // The word told nothing of it, as where that tick was gone from its stream.
-            barrier.wait(&at(&tick(3, "500")), 1);
+            barrier.wait(&at(&tick(3, "500")), None, 1);
             barrier.answered();
             assert!(arrives(&mut barrier, 4));
             let told = [order(1, Side::Buy, "590", OrderState::Accepted)];
@@ -380,7 +383,7 @@ mod tests {
         let mut barrier = barrier(60_000, "Through");
         barrier.command_sent();
         assert!(barrier.owes() && barrier.arrives(&at(&tick(2, "600")), [].iter()));
-        barrier.wait(&at(&tick(2, "600")), 1);
+        barrier.wait(&at(&tick(2, "600")), None, 1);
         assert!(!barrier.owes());
         barrier.command_sent();
         let saved = barrier.saved().unwrap();
@@ -428,7 +431,7 @@ mod tests {
         (btc.source_sequence, eth.source_sequence, eth.symbol) = (7, 8, "ETH/USDT".parse().unwrap());
         let orders = [order(1, Side::Buy, "700", OrderState::Accepted)];
         let mut barrier = barrier(0, "Touch");
-        barrier.wait(&at(&btc), 3);
+        barrier.wait(&at(&btc), None, 3);
         barrier.answered();
         assert!(!barrier.matches(&at(&btc), orders.iter()) && barrier.matches(&at(&eth), orders.iter()));
         assert_eq!([&btc, &eth].map(|tick| barrier.next_round(&at(tick))), [4, 1]);

@@ -68,7 +68,9 @@ impl<B: Bus> Worker<'_, B> {
 
     /// Commits, with all that was sent before it, that the venue may go on so far.
     fn advance(&mut self, at: &At<'_>, round: u32, market: Option<&Tick>) {
-        self.barrier.wait(at, round);
+        let number = at.tick.source_sequence;
+        let index = Some(self.engine.tick_index(number)).filter(|index| *index != number);
+        self.barrier.wait(at, index, round);
         self.asked = Instant::now();
         self.batch.messages.extend(self.advance_message(market));
         self.batch.touch();
@@ -101,7 +103,7 @@ impl<B: Bus> Worker<'_, B> {
             ledger: client_order_id.ledger().clone(),
             sequence: client_order_id.sequence(),
             client_order_id,
-            kind: CommandKind::Advance { round: advance.round },
+            kind: CommandKind::Advance { round: advance.round, index: advance.index },
             symbol: advance.symbol.clone().unwrap_or_else(|| self.engine.instrument().symbol.clone()),
             tick: Some(advance.tick.to_string()),
             tick_symbol: None,
