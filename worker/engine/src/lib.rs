@@ -10,6 +10,7 @@ mod core;
 pub mod fees;
 pub mod instrument;
 pub mod ledger;
+pub mod market;
 pub mod messages;
 pub mod numbers;
 pub mod orders;
