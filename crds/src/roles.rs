@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use engine::client_order_id::LedgerId;
 use engine::fees::Fees;
-use engine::instrument::{Instrument, Symbol};
+use engine::instrument::{Asset, Instrument, Instruments, InstrumentsError, Symbol};
 use engine::numbers::{ExactDecimal, Notional, Quantity};
 use engine::{Config, strategy::DesiredState};
 use serde::de::IntoDeserializer as _;
@@ -184,6 +184,9 @@ pub enum SpecError {
         /// The union.
         path: &'static str,
     },
+    /// These markets cannot be those of one strategy.
+    #[error("spec.instruments: {0}")]
+    Instruments(#[from] InstrumentsError),
     /// A number is out of the engine's range.
     #[error("{path}: {source}")]
     Number {
@@ -202,31 +205,38 @@ impl StrategySpec {
         member.ok_or(SpecError::NoMember { path: "spec.strategy" })
     }
 
-    /// The market with its rules.
+    /// The first market with its rules.
     pub fn instrument(&self) -> Result<Instrument, SpecError> {
-        let spec = self.spec.instruments.first().ok_or(SpecError::NoMember { path: "spec.instruments" })?;
-        let rules =
-            spec.rules.as_ref().ok_or_else(|| SpecError::NoInstrumentRules { symbol: spec.symbol.to_string() })?;
-        Instrument::new(spec.symbol.clone(), spec.kind, rules)
-            .map_err(|source| SpecError::Number { path: "spec.instruments[0].rules".to_owned(), source })
+        Ok(self.instruments()?.first().clone())
+    }
+
+    /// The markets with their rules, in the order of the manifest.
+    pub fn instruments(&self) -> Result<Instruments, SpecError> {
+        let all = self.spec.instruments.iter().enumerate().map(|(index, spec)| {
+            let rules = spec.rules.as_ref();
+            let rules = rules.ok_or_else(|| SpecError::NoInstrumentRules { symbol: spec.symbol.to_string() })?;
+            Instrument::new(spec.symbol.clone(), rules)
+                .map_err(|source| SpecError::Number { path: format!("spec.instruments[{index}].rules"), source })
+        });
+        Ok(Instruments::new(all.collect::<Result<_, SpecError>>()?)?)
     }
 
     /// What the engine is made from.
     pub fn engine_config(&self, ledger: LedgerId) -> Result<Config, SpecError> {
-        let instrument = self.instrument()?;
         let (_, parameters) = self.strategy()?;
-        let amount = |asset| self.spec.capital.get(asset).map_or(ExactDecimal::from_integer(0), |amount| *amount);
         let number = |source| SpecError::Number { path: "spec.capital".to_owned(), source };
+        let amount = |(asset, amount): (&Asset, &ExactDecimal)| {
+            Ok((asset.clone(), Notional::from(Quantity::new(amount.get()).map_err(number)?)))
+        };
         Ok(Config {
             name: self.name.clone(),
             ledger,
-            base: Quantity::new(amount(instrument.symbol.base()).get()).map_err(number)?,
-            quote: Notional::new(amount(instrument.symbol.quote()).get()).map_err(number)?,
+            instruments: self.instruments()?,
+            capital: self.spec.capital.iter().map(amount).collect::<Result<_, SpecError>>()?,
             fees: self.account.fees(),
             risk: self.spec.risk.clone(),
             desired: self.spec.state,
             parameters,
-            instrument,
         })
     }
 }

@@ -102,10 +102,9 @@ fn account(schema: &mut Value) -> Vec<Rule> {
 
 fn instruments() -> Vec<Rule> {
     let at = "spec.instruments";
-    let kept =
-        "self.size() == oldSelf.size() && self.all(i, oldSelf.exists(o, o.symbol == i.symbol && o.kind == i.kind))";
+    let kept = "self.size() == oldSelf.size() && self.all(i, oldSelf.exists(o, o.symbol == i.symbol))";
     // Only the first of each is told: the text of a whole list has no bound that the API server could count on.
-    let first = |of: &str| format!("{of}[0].kind + ' ' + {of}[0].symbol");
+    let first = |of: &str| format!("{of}[0].symbol");
     let told =
         format!("{} + ' cannot be changed from ' + {} + {}", first("self"), first("oldSelf"), second("strategy"));
     let count = number("self.instruments.size()", 2, ENTRIES_MAX);

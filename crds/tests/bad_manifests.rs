@@ -190,7 +190,11 @@ fn what_a_strategy_trades_and_with_what() {
                 "bad.yaml:9: spec.instruments[0].symbol: \"BNBUSDT\" is not BASE/QUOTE in capital letters and digits; write \
                  it like BTC/USDT",
             ),
-            (9, "    - kind: Spot", "bad.yaml:9: spec.instruments[0].symbol: missing; this field must be written"),
+            (
+                9,
+                "    - rules: {tickSize: 1, lotSize: 1}",
+                "bad.yaml:9: spec.instruments[0].symbol: missing; this field must be written",
+            ),
             (
                 9,
                 "    - {symbol: BNB/USDT, rules: {tickSize: 0, lotSize: 1}}",

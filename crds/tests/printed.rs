@@ -70,7 +70,7 @@ fn what_a_server_adds_is_let_through() {
     assert_eq!(told(&generated).2, "");
     let json = serde_json::json!({"apiVersion": "glm.trading/v1alpha1", "kind": "TradingStrategy",
         "metadata": {"name": "g", "uid": "x", "generation": 1},
-        "spec": {"accountRef": {"name": "paper"}, "instruments": [{"symbol": "BNB/USDT", "kind": "Spot"}],
+        "spec": {"accountRef": {"name": "paper"}, "instruments": [{"symbol": "BNB/USDT"}],
             "capital": {"USDT": "3000"}, "strategy": {"grid": {}}}});
     assert_eq!(told(&serde_json::to_string_pretty(&json).unwrap()).2, "");
 }

@@ -3,7 +3,7 @@
 pub mod status;
 mod validate;
 
-use engine::instrument::{InstrumentKind, Rules, Symbol};
+use engine::instrument::{Rules, Symbol};
 use engine::risk::RiskParameters;
 use engine::strategy::DesiredState;
 use engine::strategy::grid::GridParameters;
@@ -52,11 +52,11 @@ pub struct TradingStrategySpec {
     /// The account that trades for this strategy, in the same namespace. Cannot be changed later: create a
     /// second strategy instead.
     pub account_ref: AccountRef,
-    /// What is traded; 1 to 16 entries, each symbol and kind once. The grid trades exactly one. Symbols cannot
+    /// What is traded; 1 to 16 entries, each symbol once. The grid trades exactly one. Symbols cannot
     /// be changed later, their rules can.
     #[schemars(
         length(min = 1, max = 16),
-        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["symbol", "kind"])
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["symbol"])
     )]
     pub instruments: Vec<InstrumentSpec>,
     /// The opening amount of each asset, such as {USDT: 3000, BNB: 5}; only the instruments' base and quote,
@@ -89,9 +89,6 @@ pub struct AccountRef {
 pub struct InstrumentSpec {
     /// Base and quote in capital letters and digits, such as BTC/USDT.
     pub symbol: Symbol,
-    /// The kind of contract: Spot. Default Spot.
-    #[serde(default)]
-    pub kind: InstrumentKind,
     /// The venue's rules for orders. Default: those that the market data's source gives; a replay gives none,
     /// so write them here for a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::instrument::Asset;
+use engine::instrument::{Asset, Contract};
 use engine::validation::Violation;
 
 use engine::instrument::Rules;
@@ -60,12 +60,18 @@ impl TradingStrategySpec {
             violations.push(Violation::new(path, "", remedy));
         }
         for (index, instrument) in self.instruments.iter().enumerate() {
-            let same = |other: &&InstrumentSpec| (&other.symbol, other.kind) == (&instrument.symbol, instrument.kind);
-            if self.instruments.iter().take(index).find(same).is_some() {
+            if self.instruments.iter().take(index).any(|other| other.symbol == instrument.symbol) {
                 violations.push(Violation::new(
                     format!("{path}[{index}].symbol"),
                     &instrument.symbol,
-                    "is written twice; keep one entry for each symbol and kind",
+                    "is written twice; keep one entry for each symbol",
+                ));
+            }
+            if *instrument.symbol.contract() != Contract::Spot {
+                violations.push(Violation::new(
+                    format!("{path}[{index}].symbol"),
+                    &instrument.symbol,
+                    "is a derivative, and this release trades spot; write a symbol such as BTC/USDT",
                 ));
             }
             if let Some(rules) = &instrument.rules {

@@ -30,7 +30,7 @@ kind: TradingStrategy
 metadata: {name: nulls}
 spec:
   accountRef: {name: paper}
-  instruments: [{symbol: BNB/USDT, kind: null, rules: {tickSize: \"0.01\", lotSize: \"0.001\", minNotional: null}}]
+  instruments: [{symbol: BNB/USDT, rules: {tickSize: \"0.01\", lotSize: \"0.001\", minNotional: null}}]
   capital: {USDT: 3000}
   strategy: {grid: {basePrice: null, gridSizePercent: null, quantity: null}}
   risk: null

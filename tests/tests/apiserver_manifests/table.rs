@@ -294,7 +294,6 @@ const STRATEGIES: &[Case] = &[
         "spec.instruments[0].rules.lotSize",
         Both("missing; this field must be written", "Required value"),
     ),
-    (10, "    kind: Future", "spec.instruments[0].kind", Both("Future is not known here", "Unsupported value")),
     // Capital.
     (12, "    XRP: 1", "spec.capital.XRP", BothAlike("XRP is not traded by an instrument; write BNB or USDT")),
     (

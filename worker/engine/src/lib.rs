@@ -12,6 +12,7 @@ pub mod instrument;
 pub mod ledger;
 pub mod market;
 pub mod messages;
+mod non_empty;
 pub mod numbers;
 pub mod orders;
 pub mod report;
@@ -25,4 +26,5 @@ pub mod validation;
 
 pub use self::core::{
     Changes, Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SavedBooks, SnapshotError,
+    StartError,
 };

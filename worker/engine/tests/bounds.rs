@@ -23,7 +23,7 @@ fn grid(market: &Market) -> Config {
 }
 
 fn with(base: &str, quote: &str, market: &Market) -> Config {
-    Config { base: base.parse().unwrap(), quote: quote.parse().unwrap(), ..grid(market) }
+    Config { capital: market.capital(base, quote), ..grid(market) }
 }
 
 fn with_risk(risk: Value) -> Config {
@@ -209,15 +209,16 @@ fn a_denial_names_the_parameter_to_change() {
         change(&mut config);
         config
     };
-    let least = |config: &mut Config| config.instrument.min_notional = "10000".parse().unwrap();
+    let least =
+        |config: &mut Config| config.instruments = Market { min_notional: "10000", ..MARKET }.instrument().into();
     let most =
         |config: &mut Config| config.risk = serde_json::from_value(json!({"maxOrderNotional": {"USDT": 1}})).unwrap();
     let all = |config: &mut Config| {
-        (config.base, config.quote) = ("1".parse().unwrap(), "100".parse().unwrap());
+        config.capital = MARKET.capital("1", "100");
         config.parameters["orderPercent"] = json!(100);
         config.risk = serde_json::from_value(json!({"maxPositionPercent": 100})).unwrap();
     };
-    let poor = |config: &mut Config| config.quote = "587".parse().unwrap();
+    let poor = |config: &mut Config| config.capital = MARKET.capital("5", "587");
     for (config, words) in [
         (share(&least), "raise orderPercent or the capital"),
         (fixed(&least), "raise quantity"),

@@ -280,10 +280,9 @@ fn why_an_order_ended_is_told_once_and_shown() {
 /// A price that 8 digits do not show is an average all the same: the order has traded.
 #[test]
 fn an_order_at_a_tiny_price_has_traded() {
-    let market = bench::Market { tick_size: "0.000000001", lot_size: "1", ..USUAL };
+    let market = bench::Market { tick_size: "0.000000001", lot_size: "1", min_notional: "0", ..USUAL };
     let mut config = config(&market, &json!({"basePrice": "0.000000003", "quantity": 1_000_000, "gridSizePercent": 2}));
-    (config.base, config.quote) = ("1000000000000".parse().unwrap(), "3000".parse().unwrap());
-    config.instrument.min_notional = engine::numbers::Notional::ZERO;
+    config.capital = market.capital("1000000000000", "3000");
     let mut engine = start(&config);
     let mut made = Vec::new();
     for (sequence, price) in (0..).zip(["0.000000003", "0.000000005", "0.000000004"]) {

@@ -5,13 +5,10 @@
 #[path = "properties/bench.rs"]
 mod bench;
 
-use engine::instrument::InstrumentKind;
 use engine::messages::{CommandKind, Fill, OrderCommand, OrderStatus, OrderUpdate, Side, SignalSide, Tick};
 use engine::numbers::Ratio;
 use engine::risk::{PositionBounds, RiskState};
-use engine::strategy::{
-    Capability, Context, Definition, DesiredState, Intent, OrderKind, OrderSize, Purpose, Strategy,
-};
+use engine::strategy::{Context, Definition, DesiredState, Intent, OrderKind, OrderSize, Purpose, Strategy};
 use engine::{Config, Effect, Engine, Event};
 use serde_json::{Value, json};
 
@@ -42,7 +39,7 @@ impl Strategy for Always {
 
 const BUYS: Definition = Definition {
     name: "always",
-    capability: Capability { kinds: &[InstrumentKind::Spot], instruments_max: 1 },
+    instruments_max: 1,
     position_bounds: PositionBounds::Bind,
     schema: || schemars::schema_for!(bool),
     start: |_, _| Ok(Box::new(Always(Side::Buy))),
@@ -51,7 +48,7 @@ const SELLS: Definition = Definition { start: |_, _| Ok(Box::new(Always(Side::Se
 const UNBOUND: Definition = Definition { position_bounds: PositionBounds::Free, ..BUYS };
 
 fn with(base: &str, quote: &str) -> Config {
-    Config { base: base.parse().unwrap(), quote: quote.parse().unwrap(), ..config(&USUAL, &json!({})) }
+    Config { capital: USUAL.capital(base, quote), ..config(&USUAL, &json!({})) }
 }
 
 fn start(config: Config, definition: &Definition) -> Engine {

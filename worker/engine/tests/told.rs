@@ -112,8 +112,7 @@ fn what_the_release_before_saved_as_warnings_halts_and_does_not_warn() {
 
 #[test]
 fn the_thousandth_identical_denial_writes_nothing() {
-    let mut config = config(&USUAL, &json!({"basePrice": 600}));
-    config.instrument.min_notional = "100000".parse().unwrap();
+    let config = config(&Market { min_notional: "100000", ..USUAL }, &json!({"basePrice": 600}));
     let mut engine = start(&config);
     let mut told = Vec::new();
     at(&mut engine, 0, "600");
@@ -179,7 +178,7 @@ fn each_order_that_ends_untraded_is_counted_and_told_once() {
 fn a_position_is_told_with_what_its_coins_cost() {
     let market = Market { min_notional: "0", ..USUAL };
     let mut config = market.config(&json!({"basePrice": 600, "quantity": "1", "minTradeIntervalSeconds": 0}));
-    config.base = "1".parse().unwrap();
+    config.capital = market.capital("1", "3000");
     config.risk = serde_json::from_value(json!({"minPositionPercent": 0})).unwrap();
     let mut bench = Bench::grid(&market, config);
     // The coin that it had at 600, sold; another one bought, and a second.

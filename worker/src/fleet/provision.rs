@@ -225,7 +225,8 @@ struct StrategyIdentity<'a> {
 
 /// What may never change under a strategy's ledger. Amounts are compared as numbers.
 fn strategy_identity(spec: &StrategySpec) -> impl Serialize {
-    let instrument = |spec: &crds::strategy::InstrumentSpec| format!("{} {:?}", spec.symbol, spec.kind);
+    // As the release before wrote it, whose manifests said the kind apart from the symbol.
+    let instrument = |spec: &crds::strategy::InstrumentSpec| format!("{} Spot", spec.symbol);
     StrategyIdentity {
         account_ref: &spec.account.name,
         instruments: spec.spec.instruments.iter().map(instrument).collect(),

@@ -110,7 +110,6 @@ fn is_candles(summary: &Summary) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use engine::instrument::InstrumentKind;
     use venue::replay::Replay;
 
     use super::*;
@@ -124,7 +123,7 @@ mod tests {
         let rules = format!(r#"{{"tickSize": "{tick_size}", "lotSize": "{lot_size}"}}"#);
         let symbol: Symbol = "BNB/USDT".parse().unwrap();
         let rules = serde_json::from_str(&rules).unwrap();
-        let instrument = Instrument::new(symbol.clone(), InstrumentKind::Spot, &rules).unwrap();
+        let instrument = Instrument::new(symbol.clone(), &rules).unwrap();
         let summary = Replay::scan_for(std::slice::from_ref(&file), &symbol, instrument.tick_size).unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
         let warnings = of_data(&summary, &instrument, &BTreeSet::from([symbol]));

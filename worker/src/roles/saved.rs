@@ -36,11 +36,6 @@ pub fn engine(
     let config = spec.engine_config(ledger.parse().map_err(text)?).map_err(text)?;
     let (name, _) = spec.strategy().map_err(text)?;
     let definition = registry.get(&name).map_err(text)?;
-    let most = definition.capability.instruments_max;
-    if spec.spec.instruments.len() > most || !definition.capability.kinds.contains(&config.instrument.kind) {
-        let kinds: Vec<String> = definition.capability.kinds.iter().map(|kind| format!("{kind:?}")).collect();
-        return Err(format!("{name} trades at most {most} instruments of the kinds {}", kinds.join(", ")));
-    }
     match saved {
         Some(saved) => {
             let fields = saved.iter().map(|(name, text)| (name.as_str(), &**text));

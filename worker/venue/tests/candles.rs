@@ -31,7 +31,7 @@ fn real_candles_give_four_ticks_each() {
     assert_eq!(
         serde_json::to_string(&ticks[95]).unwrap(),
         "{\"symbol\":\"BTC/USDT\",\"price\":\"9154\",\"volume\":\"4185.036348\",\"time\":1593355500000,\
-         \"received\":1593355500000,\"sequence\":95,\"last\":true}"
+         \"received\":1593355500000,\"sourceSequence\":95,\"sequence\":95,\"last\":true}"
     );
 }
 
@@ -78,8 +78,8 @@ fn ticks_of_csv_keep_what_they_have() {
     assert_eq!(
         read("time,price\n1000,600.50\n1000,601\n"),
         [
-            "{\"symbol\":\"BTC/USDT\",\"price\":\"600.5\",\"volume\":\"0\",\"time\":1000,\"received\":1000,\"sequence\":0}",
-            "{\"symbol\":\"BTC/USDT\",\"price\":\"601\",\"volume\":\"0\",\"time\":1000,\"received\":1000,\"sequence\":1,\
+            "{\"symbol\":\"BTC/USDT\",\"price\":\"600.5\",\"volume\":\"0\",\"time\":1000,\"received\":1000,\"sourceSequence\":0,\"sequence\":0}",
+            "{\"symbol\":\"BTC/USDT\",\"price\":\"601\",\"volume\":\"0\",\"time\":1000,\"received\":1000,\"sourceSequence\":1,\"sequence\":1,\
              \"last\":true}",
         ]
     );
@@ -87,7 +87,7 @@ fn ticks_of_csv_keep_what_they_have() {
         read("volume,askSize,bidSize,ask,bid,price,time\n1.0,2.50,3,601,599.0,600,1000\n"),
         [
             "{\"symbol\":\"BTC/USDT\",\"price\":\"600\",\"volume\":\"1\",\"bid\":\"599\",\"ask\":\"601\",\"bidSize\":\"3\",\
-          \"askSize\":\"2.5\",\"time\":1000,\"received\":1000,\"sequence\":0,\"last\":true}"
+          \"askSize\":\"2.5\",\"time\":1000,\"received\":1000,\"sourceSequence\":0,\"sequence\":0,\"last\":true}"
         ]
     );
 }

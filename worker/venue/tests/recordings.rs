@@ -50,7 +50,7 @@ fn the_spot_recording_gives_its_trades_with_quotes() {
         serde_json::to_string(&ticks[0]).unwrap(),
         "{\"symbol\":\"BTC/USDT\",\"price\":\"61837.63\",\"volume\":\"0.02\",\"bid\":\"61837.63\",\
          \"ask\":\"61837.64\",\"bidSize\":\"3.78826\",\"askSize\":\"1.54698\",\"time\":1723161255342,\
-         \"received\":1723161254087,\"sequence\":0}"
+         \"received\":1723161254087,\"sourceSequence\":0,\"sequence\":0}"
     );
     let last = ticks.last().unwrap();
     assert_eq!((last.sequence, last.last, last.price.to_string()), (68, true, "61824.01".to_owned()));

@@ -108,6 +108,7 @@ fn tick(sequence: u64, time: i64, price: u8, quotes: Option<[(u8, Option<u16>); 
         ask_size: side(1).and_then(|(_, size)| size).map(hundredths),
         time: Some(Timestamp::from_millis(time)),
         received: Timestamp::default(),
+        source_sequence: sequence,
         sequence,
         last: false,
     }

@@ -70,7 +70,7 @@ impl<'a> Context<'a> {
 
     /// The market.
     pub const fn instrument(&self) -> &Instrument {
-        &self.scope.config.instrument
+        self.scope.config.instruments.first()
     }
 
     /// The last tick; in `on_tick` the one that has arrived.
@@ -197,7 +197,7 @@ impl<'a> Context<'a> {
             strategy: &config.name,
             ledger_id: &config.ledger,
             sequence,
-            instrument: &config.instrument,
+            instrument: config.instruments.first(),
             terms: state.orders.terms(),
             available,
             risk: &config.risk,

@@ -17,13 +17,16 @@ mod ticks;
 mod turn;
 mod view;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::client_order_id::{ClientOrderId, LedgerId};
 use crate::fees::Fees;
-use crate::instrument::Instrument;
+use crate::instrument::{Asset, Instrument, Instruments};
+use crate::ledger::LedgerError;
 use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, StateSnapshot, StrategySignal, Tick};
-use crate::numbers::{Notional, Price, Quantity};
+use crate::numbers::{Notional, Price};
 use crate::orders::{Funds, Order, Terms};
 use crate::report::{OrderCounts, Report};
 use crate::risk::{Approved, PositionBounds, PositionLimits, RiskParameters};
@@ -47,11 +50,9 @@ pub struct Config {
     /// Its ledger's id.
     pub ledger: LedgerId,
     /// What it trades.
-    pub instrument: Instrument,
-    /// Opening amount of base.
-    pub base: Quantity,
-    /// Opening amount of quote.
-    pub quote: Notional,
+    pub instruments: Instruments,
+    /// The opening amount of each asset; of what is not named none.
+    pub capital: BTreeMap<Asset, Notional>,
     /// The account's fees.
     pub fees: Fees,
     /// The strategy's limits.
@@ -60,6 +61,17 @@ pub struct Config {
     pub desired: DesiredState,
     /// The strategy's parameters, as JSON.
     pub parameters: Value,
+}
+
+/// Why an engine could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its strategy cannot be started.
+    #[error(transparent)]
+    Strategy(#[from] StrategyError),
+    /// Its books cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
 }
 
 /// What happens to an engine.
@@ -122,9 +134,10 @@ pub struct Engine {
 
 impl Engine {
     /// A strategy that has seen nothing yet.
-    pub fn new(config: Config, definition: &Definition) -> Result<Self, StrategyError> {
+    pub fn new(config: Config, definition: &Definition) -> Result<Self, StartError> {
+        definition.admits(&config.instruments)?;
         let strategy = (definition.start)(&config.parameters, None)?;
-        let state = State::new(&config);
+        let state = State::new(&config)?;
         Ok(Self::with(config, definition, strategy, state))
     }
 
@@ -144,6 +157,7 @@ impl Engine {
     }
 
     fn take_up(config: Config, definition: &Definition, saved: Saved) -> Result<Self, RestoreError> {
+        definition.admits(&config.instruments)?;
         let Saved { mut state, strategy } = saved;
         state.orders.follow(Terms::of(&config.fees)).map_err(RestoreError::Reserved)?;
         let strategy = (definition.start)(&config.parameters, Some(&strategy))?;
@@ -248,9 +262,14 @@ impl Engine {
         turn.effects
     }
 
-    /// What it trades.
+    /// What it trades, in the order of the manifest.
+    pub const fn instruments(&self) -> &Instruments {
+        &self.config.instruments
+    }
+
+    /// The first instrument that it trades.
     pub const fn instrument(&self) -> &Instrument {
-        &self.config.instrument
+        self.config.instruments.first()
     }
 
     /// Sequence of the last tick taken; `None` before the first.

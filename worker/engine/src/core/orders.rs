@@ -126,7 +126,7 @@ impl Engine {
             turn.effects.push(Effect::Position(PositionUpdate {
                 strategy: self.config.name.clone(),
                 ledger: self.config.ledger.clone(),
-                symbol: self.config.instrument.symbol.clone(),
+                symbol: self.config.instruments.first().symbol.clone(),
                 quantity: self.state.ledger.base(),
                 average_price: self.state.ledger.average_price(),
                 realized_pnl: profit.realized,
@@ -182,9 +182,10 @@ impl Engine {
     fn end_news(&mut self, turn: &mut Turn, order: &Order) -> News {
         let end = self.end_of(order);
         let outcome = match order.average_price() {
-            Ok(Some(average)) => {
-                Outcome::Traded { quantity: order.filled, average: average.shown_in(self.config.instrument.tick_size) }
-            }
+            Ok(Some(average)) => Outcome::Traded {
+                quantity: order.filled,
+                average: average.shown_in(self.config.instruments.first().tick_size),
+            },
             Ok(None) => {
                 let why = end.as_ref().map_or_else(String::new, |end| end.decision.reason.clone());
                 Outcome::Nothing { why }
@@ -235,10 +236,12 @@ impl Engine {
             Side::Buy => (best > limit, tick.has_no_ask(), tick.ask_size),
             Side::Sell => (best < limit, tick.has_no_bid(), tick.bid_size),
         };
-        let lot = self.config.instrument.lot_size;
+        let lot = self.config.instruments.first().lot_size;
         Some(match (is_empty, is_beyond, size) {
             (true, _, _) => "nobody was on the other side of the market".to_owned(),
-            (false, true, _) => format!("the market was at {}", best.shown_in(self.config.instrument.tick_size)),
+            (false, true, _) => {
+                format!("the market was at {}", best.shown_in(self.config.instruments.first().tick_size))
+            }
             (false, false, Some(size)) if size < lot => {
                 format!("{size} was on offer at the best price, less than one lot of {lot}")
             }

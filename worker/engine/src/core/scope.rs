@@ -65,7 +65,7 @@ impl Scope<'_> {
             return;
         }
         order.cancel = Some(cause);
-        let cancel = Approved::cancel(&config.name, &order.client_order_id, &config.instrument, now);
+        let cancel = Approved::cancel(&config.name, &order.client_order_id, config.instruments.first(), now);
         self.turn.effects.push(Effect::Command(cancel));
     }
 

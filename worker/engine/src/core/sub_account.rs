@@ -24,7 +24,7 @@ fn agree(one: Notional, other: Notional) -> bool {
 impl Engine {
     /// What the ledger holds and the sub-account does not, or the other way round, in words; `None` where they agree.
     pub fn differs_from(&self, sub_account: &BTreeMap<Asset, Notional>) -> Option<String> {
-        let (symbol, ledger) = (&self.config.instrument.symbol, &self.state.ledger);
+        let (symbol, ledger) = (&self.config.instruments.first().symbol, &self.state.ledger);
         let told = |asset: &Asset| sub_account.get(asset).copied().unwrap_or_default();
         let (base, quote) = (told(symbol.base()), told(symbol.quote()));
         if agree(base, Notional::from(ledger.base())) && agree(quote, ledger.quote()) {

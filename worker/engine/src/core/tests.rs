@@ -19,8 +19,7 @@ fn tick(sequence: u64, price: &str) -> Tick {
 
 fn config(base: &str, quote: &str, taker: &'static str) -> Config {
     let market = Market { taker_percent: taker, ..MARKET };
-    let (base, quote) = (base.parse().unwrap(), quote.parse().unwrap());
-    Config { base, quote, ..market.config(&serde_json::json!({ "basePrice": 600 })) }
+    Config { capital: market.capital(base, quote), ..market.config(&serde_json::json!({ "basePrice": 600 })) }
 }
 
 const V1: &str = "600 606 611 612 613 615 612.60 612.50 605 600.25 598 596 597 598.40 590 586.40 587.50 586.40 584.00 586.00 586.40 592";
@@ -251,7 +250,10 @@ fn each_check_denies_with_its_reason_and_its_figures() {
         denied(&|c| c.parameters = serde_json::json!({"basePrice": 600, "quantity": "0.0001"}), None),
         "BelowLotSize"
     );
-    assert_eq!(denied(&|c| c.instrument.min_notional = "10000".parse().unwrap(), None), "BelowMinNotional");
+    assert_eq!(
+        denied(&|c| c.instruments = Market { min_notional: "10000", ..MARKET }.instrument().into(), None),
+        "BelowMinNotional"
+    );
     assert_eq!(
         denied(&|c| c.risk = serde_json::from_str(r#"{"maxOrderNotional": {"USDT": 100}}"#).unwrap(), None),
         "MaxOrderNotional"

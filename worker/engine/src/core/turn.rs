@@ -38,7 +38,7 @@ impl Turn {
             strategy: config.name.clone(),
             ledger: config.ledger.clone(),
             side,
-            symbol: config.instrument.symbol.clone(),
+            symbol: config.instruments.first().symbol.clone(),
             confidence: Ratio::ONE,
             target_price: None,
             reason: decision.reason.clone(),

@@ -59,7 +59,7 @@ pub(super) fn performance(engine: &Engine) -> Option<Performance> {
 
 pub(super) fn report(engine: &Engine) -> Report {
     let state = &engine.state;
-    let symbol = &engine.config.instrument.symbol;
+    let symbol = &engine.config.instruments.first().symbol;
     let price = state.last_tick.as_ref().map(|tick| tick.price);
     let pnl = price.and_then(|price| state.ledger.profit_at(price).ok()).map(|profit| Pnl {
         currency: symbol.quote().to_string(),
@@ -87,7 +87,7 @@ pub(super) fn report(engine: &Engine) -> Report {
 }
 
 fn position(engine: &Engine) -> BTreeMap<String, Notional> {
-    let symbol = &engine.config.instrument.symbol;
+    let symbol = &engine.config.instruments.first().symbol;
     let ledger = &engine.state.ledger;
     BTreeMap::from([
         (symbol.base().to_string(), Notional::from(ledger.base())),
@@ -117,7 +117,7 @@ fn decision(engine: &Engine) -> Decision {
 }
 
 fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
-    let symbol = &engine.config.instrument.symbol;
+    let symbol = &engine.config.instruments.first().symbol;
     let warnings = engine.warnings.iter().map(|warning| warning.kind);
     let alerts: Vec<_> = warnings.chain(engine.state.halts.iter().copied()).map(AlertKind::as_str).collect();
     Summary {
@@ -137,6 +137,6 @@ fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
 /// With a sign, such as `+282.22 USDT`. The equity at the start gives the digits, so they stay.
 fn net_pnl(engine: &Engine, pnl: &Pnl) -> String {
     let opening = engine.state.ledger.opening().and_then(|opening| opening.equity_at(opening.price).ok());
-    let digits = engine.config.instrument.digits(opening.unwrap_or(engine.state.ledger.quote()));
+    let digits = engine.config.instruments.first().digits(opening.unwrap_or(engine.state.ledger.quote()));
     format!("{} {}", digits.signed(pnl.net), pnl.currency)
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cash, Ledger, LedgerError, NonEmpty, Position, Profit};
+use super::{Cash, Ledger, LedgerError, Position, Profit};
 use crate::instrument::{Asset, Symbol};
+use crate::non_empty::NonEmpty;
 use crate::numbers::{Notional, Price, Quantity};
 
 impl Ledger {

@@ -9,7 +9,6 @@
 //! cash of one market and the coins of another, or coins with two prices, are refused.
 
 mod markets;
-mod non_empty;
 mod position;
 mod saved;
 #[cfg(test)]
@@ -19,9 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::instrument::{Asset, Symbol};
 use crate::messages::Fill;
+use crate::non_empty::NonEmpty;
 use crate::numbers::{Notional, NumberError, Price, Quantity};
 
-use non_empty::NonEmpty;
 pub use position::Position;
 pub(crate) use saved::v1;
 

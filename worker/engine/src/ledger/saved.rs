@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Cash, Ledger, LedgerError, NonEmpty, NumberError, Position};
+use super::{Cash, Ledger, LedgerError, NumberError, Position};
+use crate::non_empty::NonEmpty;
 
 /// The form in states of version 1: one market, without lists. Frozen: it is read, and never written any more.
 pub(crate) mod v1 {

@@ -23,3 +23,4 @@ pub use position::PositionUpdate;
 pub use signal::{SignalSide, StrategySignal};
 pub use snapshot::StateSnapshot;
 pub use tick::Tick;
+pub(crate) use tick::TickDocument;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fees::Fees;
-use crate::instrument::{Asset, InstrumentKind};
+use crate::instrument::Asset;
 use crate::messages::{AlertKind, Fill, Liquidity, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, Price, Quantity, Ratio};
 use crate::time::Timestamp;
@@ -24,15 +24,6 @@ pub enum OrderSize {
     EquityShare(Ratio),
     /// A fixed amount of base.
     Fixed(Quantity),
-}
-
-/// What a strategy can trade.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capability {
-    /// Kinds of instruments.
-    pub kinds: &'static [InstrumentKind],
-    /// The most instruments at once.
-    pub instruments_max: usize,
 }
 
 /// How an order names its price.

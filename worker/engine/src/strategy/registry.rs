@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Capability, Strategy, grid};
+use super::{Strategy, grid};
+use crate::instrument::Instruments;
 use crate::risk::PositionBounds;
 
 /// Why a strategy could not be started.
@@ -17,6 +18,16 @@ pub enum StrategyError {
         name: String,
         /// The known names.
         known: String,
+    },
+    /// It trades more instruments than it can.
+    #[error("{given} instruments, but {name} trades at most {max}; keep {max} and create a strategy for the others")]
+    TooManyInstruments {
+        /// The strategy.
+        name: &'static str,
+        /// How many it should trade.
+        given: usize,
+        /// How many it can.
+        max: usize,
     },
     /// The parameters do not read.
     #[error("the parameters of {name} do not read: {source}")]
@@ -44,14 +55,22 @@ pub type Start = fn(parameters: &Value, snapshot: Option<&Value>) -> Result<Box<
 pub struct Definition {
     /// Its name: the member of the manifest's union.
     pub name: &'static str,
-    /// What it can trade.
-    pub capability: Capability,
+    /// The most instruments that one trades.
+    pub instruments_max: usize,
     /// Whether the position limits of a manifest bind its orders.
     pub position_bounds: PositionBounds,
     /// The JSON schema of its parameters.
     pub schema: fn() -> schemars::Schema,
     /// Makes one.
     pub start: Start,
+}
+
+impl Definition {
+    /// Whether a strategy can trade all of these.
+    pub fn admits(&self, instruments: &Instruments) -> Result<(), StrategyError> {
+        let (name, max, given) = (self.name, self.instruments_max, instruments.len());
+        if given > max { Err(StrategyError::TooManyInstruments { name, given, max }) } else { Ok(()) }
+    }
 }
 
 /// The known strategies.

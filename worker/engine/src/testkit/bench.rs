@@ -127,7 +127,7 @@ impl Bench {
     /// What the strategy holds: of the quote, and of the base.
     pub fn holds(&self) -> (String, String) {
         let position = self.engine.report().position;
-        let symbol = &self.config.instrument.symbol;
+        let symbol = &self.config.instruments.first().symbol;
         let held = |asset: &Asset| position.get(asset.as_str()).map_or_else(String::new, ToString::to_string);
         (held(symbol.quote()), held(symbol.base()))
     }

@@ -1,5 +1,6 @@
 //! A market: its rules and fees, and ticks in it.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -7,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::Config;
 use crate::fees::{Fees, PaidIn};
-use crate::instrument::{Instrument, InstrumentKind};
+use crate::instrument::{Asset, Instrument, Symbol};
 use crate::messages::Tick;
+use crate::numbers::Notional;
 use crate::risk::RiskParameters;
 use crate::strategy::DesiredState;
 use crate::time::Timestamp;
@@ -52,7 +54,7 @@ impl Market {
     pub fn instrument(&self) -> Instrument {
         let rules = json!({"tickSize": self.tick_size, "lotSize": self.lot_size, "minNotional": self.min_notional});
         let rules = serde_json::from_value(rules).expect("the rules of a market are decimals");
-        Instrument::new(read(self.symbol), InstrumentKind::Spot, &rules).expect("the rules of a market agree")
+        Instrument::new(read(self.symbol), &rules).expect("the rules of a market agree")
     }
 
     /// The account's fees.
@@ -62,20 +64,26 @@ impl Market {
     }
 
     /// A strategy with these parameters that runs here on a capital of 5 coins and 3000 of the quote, under the default
-    /// limits. Change a field with `Config { base, ..market.config(&parameters) }`.
+    /// limits. Change a field with `Config { capital, ..market.config(&parameters) }`.
     #[track_caller]
     pub fn config(&self, parameters: &Value) -> Config {
         Config {
             name: "test".to_owned(),
             ledger: read("abc"),
-            instrument: self.instrument(),
-            base: read("5"),
-            quote: read("3000"),
+            instruments: self.instrument().into(),
+            capital: self.capital("5", "3000"),
             fees: self.fees(),
             risk: RiskParameters::default(),
             desired: DesiredState::Running,
             parameters: parameters.clone(),
         }
+    }
+
+    /// A capital of so many coins and so much of the quote.
+    #[track_caller]
+    pub fn capital(&self, base: &str, quote: &str) -> BTreeMap<Asset, Notional> {
+        let symbol: Symbol = read(self.symbol);
+        BTreeMap::from([(symbol.base().clone(), read(base)), (symbol.quote().clone(), read(quote))])
     }
 
     /// The tick of this number at this price, without quotes.

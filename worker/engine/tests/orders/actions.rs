@@ -335,8 +335,8 @@ fn what_reduces_passes_where_opening_is_denied() {
     };
     let reduce = |side| Action::Place(Wanted { reduce: true, ..rest(side, "0.1", "600") });
     let ticks = vec![vec![sell("0.1", "600"), reduce(Side::Sell), reduce(Side::Buy)]];
-    let poor = with_script(Config { base: "0.9".parse().unwrap(), ..usual(&Script::default()) }, ticks);
-    let poor = Config { quote: "5500".parse().unwrap(), ..poor };
+    let poor = Config { capital: crate::bench::USUAL.capital("0.9", "5500"), ..usual(&Script::default()) };
+    let poor = with_script(poor, ticks);
     let mut engine = Engine::new(poor, &definition).unwrap();
     let commands = at_600(&mut engine, 0);
     assert_eq!(told(&engine), "tick 0, PositionLimit, sent 1, sent 2", "coins are worth 9 %: only buys open");

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use engine::instrument::InstrumentKind;
 use engine::messages::{OrderCommand, OrderStatus, OrderUpdate, Side, Tick, TimeInForce};
 use engine::numbers::Ratio;
 use engine::risk::PositionBounds;
 use engine::strategy::{
-    Capability, Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose,
-    Strategy, StrategyError,
+    Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose, Strategy,
+    StrategyError,
 };
 use engine::{Config, Effect, Engine};
 use serde::{Deserialize, Serialize};
@@ -148,7 +147,7 @@ impl Strategy for Scripted {
 
 pub const SCRIPTED: Definition = Definition {
     name: "scripted",
-    capability: Capability { kinds: &[InstrumentKind::Spot], instruments_max: 1 },
+    instruments_max: 1,
     position_bounds: PositionBounds::Free,
     schema: || schemars::schema_for!(bool),
     start: |parameters, saved| {

@@ -1,7 +1,9 @@
 //! The engine alone: ticks made in memory, and a venue that fills each order at its limit at once.
 
+use std::collections::BTreeMap;
+
 use engine::fees::Fees;
-use engine::instrument::{Instrument, InstrumentKind, Rules};
+use engine::instrument::{Instrument, Rules, Symbol};
 use engine::messages::{CommandKind, Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate, Tick};
 use engine::numbers::{ExactDecimal, Notional, Price, Quantity};
 use engine::risk::RiskParameters;
@@ -52,13 +54,15 @@ fn engine(registry: &Registry) -> Result<Engine, Failure> {
         min_notional: ExactDecimal::from_integer(5),
     };
     let definition = registry.get("grid").map_err(refuse)?;
+    let symbol: Symbol = "BNB/USDT".parse().map_err(refuse)?;
     let config = Config {
         name: "bench".to_owned(),
         ledger: "bench".parse().map_err(refuse)?,
-        instrument: Instrument::new("BNB/USDT".parse().map_err(refuse)?, InstrumentKind::Spot, &rules)
-            .map_err(refuse)?,
-        base: "5".parse().map_err(refuse)?,
-        quote: "3000".parse().map_err(refuse)?,
+        capital: BTreeMap::from([
+            (symbol.base().clone(), "5".parse().map_err(refuse)?),
+            (symbol.quote().clone(), "3000".parse().map_err(refuse)?),
+        ]),
+        instruments: Instrument::new(symbol, &rules).map_err(refuse)?.into(),
         fees: Fees::default(),
         risk: RiskParameters { min_position_percent: ExactDecimal::from_integer(0), ..RiskParameters::default() },
         desired: DesiredState::Running,
@@ -109,7 +113,7 @@ pub fn orders(counter: &mut Instructions, registry: &Registry, ticks: u32) -> Re
 
 fn step(engine: &mut Engine, template: &Tick, sequence: u64) -> Vec<Effect> {
     let now = Timestamp::from_millis(START_MS).plus_millis(i64::try_from(sequence).unwrap_or(i64::MAX) * 1_000);
-    let tick = Tick { time: Some(now), received: now, sequence, ..template.clone() };
+    let tick = Tick { time: Some(now), received: now, source_sequence: sequence, sequence, ..template.clone() };
     engine.tick(now, &tick)
 }
 

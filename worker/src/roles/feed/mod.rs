@@ -252,8 +252,10 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         }
         let round = self.next / self.round.ticks.max(1);
         let shift = i64::try_from(round).unwrap_or(0).saturating_mul(self.round.span_ms);
+        let before = round * self.round.ticks;
         Tick {
-            sequence: round * self.round.ticks + tick.sequence,
+            source_sequence: before + tick.source_sequence,
+            sequence: before + tick.sequence,
             time: tick.time.map(|time| time.plus_millis(shift)),
             received: tick.received.plus_millis(shift),
             last: false,

@@ -54,6 +54,7 @@ impl Observation {
             ask_size: self.quote.and_then(|quote| size(quote.ask, quote.ask_size)),
             time: Some(self.time),
             received: self.received,
+            source_sequence: sequence,
             sequence,
             last,
         }

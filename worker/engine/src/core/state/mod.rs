@@ -6,15 +6,15 @@ mod v1;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::Config;
 use super::denials::Denials;
 use super::news::News;
 use super::sequence::Gap;
-use crate::ledger::Ledger;
-use crate::messages::{AlertKind, Tick};
+use crate::ledger::{Ledger, LedgerError};
+use crate::messages::{AlertKind, Tick, TickDocument};
 use crate::numbers::{Notional, NumberError, Price, Ratio};
 use crate::orders::{ClosedOrders, OpenOrders, Order, Terms};
 use crate::report::{Decision, OrderCounts, RecentTrade};
@@ -150,6 +150,7 @@ pub(super) struct State {
     /// How many ticks were taken.
     pub ticks: u64,
     /// The last tick taken.
+    #[serde(serialize_with = "short")]
     pub last_tick: Option<Tick>,
     /// What was missing before one of the ticks taken; the newest.
     #[serde(default)]
@@ -258,10 +259,11 @@ impl State {
         (self.decision, self.holding) = (decision, None);
     }
 
-    pub fn new(config: &Config) -> Self {
-        Self {
+    pub fn new(config: &Config) -> Result<Self, LedgerError> {
+        let symbols: Vec<_> = config.instruments.iter().map(|(_, instrument)| instrument.symbol.clone()).collect();
+        Ok(Self {
             version: VERSION,
-            ledger: Ledger::new(config.instrument.symbol.clone(), config.base, config.quote),
+            ledger: Ledger::of(&symbols, &config.capital)?,
             orders: OpenOrders::new(Terms::of(&config.fees)),
             closed: ClosedOrders::default(),
             news: Vec::new(),
@@ -290,7 +292,7 @@ impl State {
             judged: None,
             peak: Notional::ZERO,
             deepest_fall: Ratio::ZERO,
-        }
+        })
     }
 }
 
@@ -384,6 +386,11 @@ impl Stored {
             state.closed.committed();
         }
     }
+}
+
+#[expect(clippy::ref_option, reason = "serde gives a reference")]
+fn short<S: Serializer>(tick: &Option<Tick>, serializer: S) -> Result<S::Ok, S::Error> {
+    tick.as_ref().map(TickDocument::short).serialize(serializer)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

@@ -13,11 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Capability, Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, Outcome, Purpose, Strategy,
-    StrategyError, Warning,
+    Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, Outcome, Purpose, Strategy, StrategyError,
+    Warning,
 };
 use crate::fees::Fees;
-use crate::instrument::InstrumentKind;
 use crate::messages::{AlertKind, Side, Tick};
 use crate::numbers::{ExactDecimal, Price, PriceBound, Ratio, shown};
 use crate::risk::{PositionBounds, RiskState};
@@ -28,7 +27,7 @@ pub use parameters::GridParameters;
 /// The grid in the registry.
 pub const DEFINITION: Definition = Definition {
     name: "grid",
-    capability: Capability { kinds: &[InstrumentKind::Spot], instruments_max: 1 },
+    instruments_max: 1,
     position_bounds: PositionBounds::Bind,
     schema: || schemars::schema_for!(GridParameters),
     start: |parameters, snapshot| Ok(Box::new(Grid::start(parameters, snapshot)?)),

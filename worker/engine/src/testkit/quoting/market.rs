@@ -88,6 +88,7 @@ impl Iterator for Market {
             ask_size,
             time: Some(time),
             received: time,
+            source_sequence: sequence,
             sequence,
             last: self.next == self.ticks,
         })

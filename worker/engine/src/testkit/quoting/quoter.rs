@@ -8,14 +8,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Chance;
-use crate::instrument::InstrumentKind;
 use crate::messages::{Side, Tick, TimeInForce};
 use crate::numbers::{Price, Quantity};
 use crate::risk::PositionBounds;
 use crate::strategy::grid::GridParameters;
 use crate::strategy::{
-    Capability, Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose,
-    Strategy, StrategyError,
+    Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose, Strategy,
+    StrategyError,
 };
 use crate::time::Timestamp;
 
@@ -23,7 +22,7 @@ use crate::time::Timestamp;
 /// parameters it reads `minTradeIntervalSeconds` as its seed.
 pub const QUOTER: Definition = Definition {
     name: "grid",
-    capability: Capability { kinds: &[InstrumentKind::Spot], instruments_max: 1 },
+    instruments_max: 1,
     position_bounds: PositionBounds::Free,
     schema: || schemars::schema_for!(GridParameters),
     start: |parameters, snapshot| Ok(Box::new(Quoter::start(parameters, snapshot)?)),
@@ -300,9 +299,8 @@ mod tests {
         Config {
             name: "quoter".to_owned(),
             ledger: "abcdef".parse().unwrap(),
-            instrument: Instrument::new("BNB/USDT".parse().unwrap(), InstrumentKind::Spot, &rules).unwrap(),
-            base: "5".parse().unwrap(),
-            quote: "3000".parse().unwrap(),
+            instruments: Instrument::new("BNB/USDT".parse().unwrap(), &rules).unwrap().into(),
+            capital: crate::testkit::Market::USUAL.capital("5", "3000"),
             fees: Fees::default(),
             risk: serde_json::from_value(json!({"maxOrdersPerMinute": 600})).unwrap(),
             desired: crate::strategy::DesiredState::Running,

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 /// One or more, in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NonEmpty<T> {
+pub(crate) struct NonEmpty<T> {
     first: T,
     others: Vec<T>,
 }
@@ -31,6 +31,10 @@ impl<T> NonEmpty<T> {
 
     pub fn len(&self) -> usize {
         self.others.len().saturating_add(1)
+    }
+
+    pub fn get(&self, place: usize) -> Option<&T> {
+        self.iter().nth(place)
     }
 
     pub fn get_mut(&mut self, place: usize) -> Option<&mut T> {
