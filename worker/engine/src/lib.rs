@@ -25,6 +25,6 @@ pub mod time;
 pub mod validation;
 
 pub use self::core::{
-    Changes, Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SavedBooks, SnapshotError,
-    StartError,
+    Changes, Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SavedBarsError, SavedBooks,
+    SnapshotError, StartError,
 };

@@ -1,6 +1,7 @@
 //! A tick: limits first, then news of orders on it, then the strategy.
 
 use super::Engine;
+use super::bars::WARMING_UP;
 use super::calm::{Calm, Standing};
 use super::context::{Context, Ended};
 use super::scope::Scope;
@@ -8,6 +9,7 @@ use super::sequence::{Follows, Gap, follows};
 use super::state::Judged;
 use super::turn::Turn;
 use crate::client_order_id::ClientOrderId;
+use crate::instrument::InstrumentIndex;
 use crate::messages::{AlertKind, Severity, Tick};
 use crate::numbers::{Notional, NumberError, Ratio};
 use crate::report::Decision;
@@ -35,9 +37,14 @@ impl Engine {
             self.tell_kept(turn, tick);
         }
         let before = turn.effects.len();
-        let mut context = Context::new(Scope { config: &self.config, state: &mut self.state, turn }, tick, 0);
-        self.strategy.on_tick(tick, &mut context);
-        let ended = context.end();
+        let may_act = self.state.bars.is_empty() || self.on_bars(turn, InstrumentIndex::FIRST, tick);
+        let ended = if may_act {
+            let mut context = Context::new(Scope { config: &self.config, state: &mut self.state, turn }, tick, 0);
+            self.strategy.on_tick(tick, &mut context);
+            context.end()
+        } else {
+            Ended::Held(WARMING_UP)
+        };
         if !std::mem::replace(&mut self.judged, true) {
             // What is odd is told before what was done, but judged after: the strategy has seen its first tick.
             let done = turn.effects.split_off(before);
@@ -47,6 +54,7 @@ impl Engine {
         match ended {
             Ended::Held(reason) => self.hold(turn, reason),
             Ended::Silent if self.state.desired != DesiredState::Running => self.hold(turn, ""),
+            Ended::Silent if !self.state.bars.is_empty() => self.end_of_warming_up(),
             Ended::Acted | Ended::Silent => {}
         }
         match &mut self.state.last_tick {
@@ -69,7 +77,12 @@ impl Engine {
 
     /// Whether a tick is to be taken: one that was delivered before is not.
     fn is_new(&mut self, turn: &mut Turn, tick: &Tick) -> bool {
-        let Some(last) = &self.state.last_tick else { return true };
+        let Some(last) = &self.state.last_tick else {
+            if tick.sequence > 0 {
+                self.state.bars.on_join(InstrumentIndex::FIRST);
+            }
+            return true;
+        };
         let expected = last.sequence.saturating_add(1);
         match follows(last, self.state.gap, tick) {
             Follows::Next => self.state.behind = false,
@@ -92,6 +105,7 @@ impl Engine {
             Follows::Contradiction(why) => {
                 self.halt(turn, AlertKind::TickAnomaly, &why);
                 self.strategy.on_gap();
+                self.state.bars.on_gap(InstrumentIndex::FIRST);
                 (self.state.gap, self.state.behind) = (None, false);
             }
         }
@@ -175,7 +189,7 @@ impl Engine {
             self.state.holding = Some(reason);
             return;
         }
-        let message = message.map_or_else(|| self.strategy.explain(reason), str::to_owned);
+        let message = message.map_or_else(|| self.words_for(reason), str::to_owned);
         let decision = Decision::new(reason, message);
         if self.state.told == reason {
             // Since it was told, an order was denied for a reason that had been told too.
@@ -183,6 +197,10 @@ impl Engine {
         } else {
             self.scope(turn).decide(decision);
         }
+    }
+
+    fn words_for(&self, reason: &'static str) -> String {
+        if reason == WARMING_UP { self.bars_missing() } else { self.strategy.explain(reason) }
     }
 
     /// The store went back in time: sequences up to this one are used.
@@ -193,6 +211,7 @@ impl Engine {
 
     fn on_gap(&mut self, turn: &mut Turn, gap: Gap) {
         self.strategy.on_gap();
+        self.state.bars.on_gap(InstrumentIndex::FIRST);
         self.state.gap = Some(gap);
         let message = format!("Ticks {} to {} are missing: highs and lows start afresh.", gap.first, gap.last);
         turn.alarm(&self.config, AlertKind::MarketDataGap, message, gap.count());

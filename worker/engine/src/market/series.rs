@@ -75,6 +75,13 @@ pub struct Unfinished {
     behind: Option<Timestamp>,
 }
 
+impl Unfinished {
+    /// When the bar that is being made opens; `None` where none is.
+    pub fn open_time(&self) -> Option<Timestamp> {
+        self.bar.map(|bar| bar.open_time)
+    }
+}
+
 /// Why bars could not be taken up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
@@ -176,6 +183,11 @@ impl BarSeries {
     /// What must be kept beside the closed bars.
     pub const fn unfinished(&self) -> &Unfinished {
         &self.unfinished
+    }
+
+    /// Whether a bar is being made.
+    pub const fn has_begun(&self) -> bool {
+        self.unfinished.bar.is_some()
     }
 
     /// Whether there are as many as the look-back.
