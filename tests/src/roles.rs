@@ -18,7 +18,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use market::{ACCOUNT, Wave, manifest, quoter, strategy, wave};
+pub use market::{ACCOUNT, Wave, in_place_of_grid, manifest, quoter, strategy, wave};
 pub use process::RoleProcess;
 pub use stage::{Actor, Stage};
 pub use store::{Entry, Store};
