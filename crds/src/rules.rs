@@ -7,7 +7,9 @@ use engine::numbers::ExactDecimal;
 use serde_json::{Map, Value, json};
 
 use crate::ENTRIES_MAX;
+use crate::account::{BOTH, NO_FILE};
 use crate::name::{NOT_A_NAME, ResourceName, TOO_LONG};
+use crate::symbol::SPOT_ONLY;
 
 /// A rule at one place of a schema.
 #[derive(Debug, Clone)]
@@ -74,6 +76,7 @@ fn names() -> Vec<Rule> {
 fn strategy(schema: &mut Value) -> Vec<Rule> {
     let mut rules = vec![only_up("status.epoch"), fixed_text("spec.accountRef.name", "strategy")];
     rules.extend(union(schema, "spec.strategy", "strategy"));
+    rules.push(fixed_text("spec.strategy.custom.name", "strategy"));
     rules.extend(instruments());
     rules.extend(capital());
     rules.extend(grid());
@@ -96,6 +99,11 @@ fn account(schema: &mut Value) -> Vec<Rule> {
         rules.push(rule(&at, "", format!("{} <= 4", places("self")), told));
     }
     let bounds = [(">", "0"), ("<=", "1000000")];
+    let replay = "spec.marketData.replay";
+    let one = "has(self.file) != has(self.files)";
+    let told = format!("has(self.file) ? self.file + ' ' + {} : {}", text(BOTH), text(NO_FILE));
+    rules.push(rule(replay, "", one, told));
+    rules.push(is_spot(&format!("{replay}.files[].symbol")));
     rules.push(decimal("spec.marketData.replay.speed", &bounds, "is out of range; write above 0, up to 1000000"));
     rules
 }
@@ -124,6 +132,7 @@ fn instruments() -> Vec<Rule> {
             "self.split('/')[0] != self.split('/')[1]",
             "'\"' + self + '\" is not BASE/QUOTE in capital letters and digits; write it like BTC/USDT'",
         ),
+        is_spot(&format!("{at}[].symbol")),
     ];
     let steps = format!("{at}[].rules");
     for name in ["tickSize", "lotSize"] {
@@ -138,6 +147,12 @@ fn instruments() -> Vec<Rule> {
     );
     rules.push(rule(&steps, ".lotSize", format!("{together} <= {most}"), told));
     rules
+}
+
+/// What is no spot market has its settlement behind a colon.
+fn is_spot(at: &str) -> Rule {
+    let told = format!("self + ' is a derivative; ' + {}", text(SPOT_ONLY));
+    rule(at, "", "!self.contains(':')", told)
 }
 
 fn capital() -> Vec<Rule> {

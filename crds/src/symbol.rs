@@ -1,7 +1,41 @@
-//! Which symbol an account replays. A file holds the prices of one symbol and does not say of which: the oldest strategy
+//! Which markets an account replays, and which can be traded at all. Files are named with their symbols; a lone file holds the prices of one symbol and does not say of which: the oldest strategy
 //! with a ledger says so, else the oldest strategy. One rule, for files and for the operator alike.
 
-use engine::instrument::Symbol;
+use engine::instrument::{Contract, Symbol};
+use engine::validation::Violation;
+
+use crate::account::Replay;
+
+/// Refuses what is no spot market.
+pub(crate) fn spot(symbol: &Symbol, place: &str) -> Option<Violation> {
+    (*symbol.contract() != Contract::Spot)
+        .then(|| Violation::new(place, symbol, format!("is a derivative; {SPOT_ONLY}")))
+}
+
+/// What to write in place of a derivative.
+pub(crate) const SPOT_ONLY: &str = "this release trades spot, such as BTC/USDT";
+
+/// Why a strategy cannot trade a symbol that is not among the files of its account; `None` if it can.
+pub fn not_replayed(replay: &Replay, symbol: &Symbol, account: &str) -> Option<String> {
+    if replay.files().iter().any(|file| file.symbol == *symbol) {
+        return None;
+    }
+    let names: Vec<_> = replay.files().iter().map(|file| file.symbol.as_str()).collect();
+    Some(format!(
+        "{symbol} has no file at account \"{account}\", which replays {}; add one to marketData.replay.files",
+        names.join(", ")
+    ))
+}
+
+/// Why a strategy cannot trade a second symbol where its account replays a lone file; `None` if it is the same.
+pub fn second(first: &Symbol, symbol: &Symbol, account: &str) -> Option<String> {
+    (first != symbol).then(|| {
+        format!(
+            "{symbol} beside {first}: account \"{account}\" replays one file; write marketData.replay.files, with a file for \
+             each symbol"
+        )
+    })
+}
 
 /// A strategy, as far as its account's prices concern it. `T` tells the age: a time, or a place in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests may stop at the first surprise")]
 
-use crds::manifest::{read, read_files};
+use crds::manifest::{Manifest, read, read_files};
 
 /// A valid strategy, one field to a line, so that a case can replace a line and name its number.
 const STRATEGY: &str = "\
@@ -254,14 +254,14 @@ fn a_long_value_is_not_told_in_full() {
 fn unions_have_exactly_one_member() {
     let head: String = STRATEGY.split_inclusive('\n').take(12).collect();
     for (rest, expected) in [
-        ("    {}\n", "bad.yaml:12: spec.strategy: no member is set; write exactly one of: grid"),
+        ("    {}\n", "bad.yaml:12: spec.strategy: no member is set; write exactly one of: custom, grid"),
         (
             "    grid:\n",
             "bad.yaml:13: spec.strategy.grid: has no value; write {} for the defaults, or leave the field out",
         ),
         ("    gird: {}\n", "bad.yaml:13: spec.strategy.gird: unknown field; did you mean grid?"),
-        ("    grid: {}\n    trend: {}\n", "bad.yaml:14: spec.strategy.trend: unknown field; known here: grid"),
-        ("    grid\n", "bad.yaml:12: spec.strategy: grid is not a map; write fields: grid"),
+        ("    grid: {}\n    trend: {}\n", "bad.yaml:14: spec.strategy.trend: unknown field; known here: custom, grid"),
+        ("    grid\n", "bad.yaml:12: spec.strategy: grid is not a map; write fields: custom, grid"),
     ] {
         assert_eq!(errors(&format!("{head}{rest}")), expected);
     }
@@ -432,4 +432,88 @@ bad.yaml:12: spec.strategy.grid.gridSize: unknown field; did you mean gridSizePe
 bad.yaml:14: spec.strategy.grid.gridSizePercent: 2.5 is a float; write \"2.5\"
 bad.yaml:15: spec.risk.minPositionPercent: 95 is not below maxPositionPercent 90; lower one or raise the other"
     );
+}
+
+/// Data of several markets.
+#[test]
+fn files_and_their_markets() {
+    let replay = |text: &str| format!("{}    replay:\n{text}", ACCOUNT.split("    replay:").next().unwrap());
+    let files = "      files:\n        - {symbol: BTC/USDT, file: b.csv}\n        - {symbol: ETH/USDT, file: e.csv}\n";
+    let strategy = |symbols: &str| {
+        let capital = STRATEGY.replace("      gridSizePercent: 2\n      minTradeIntervalSeconds: 30\n", "");
+        capital.replace("    grid:\n", "    custom: {name: pair}\n").replace("    - symbol: BNB/USDT\n", symbols)
+    };
+    let rules = "rules: {tickSize: \"0.01\", lotSize: \"0.001\"}";
+    let of =
+        |names: &[&str]| names.iter().map(|name| format!("    - {{symbol: {name}, {rules}}}\n")).collect::<String>();
+    let both = |account: &str, symbols: &[&str]| format!("{}---\n{}", replay(account), strategy(&of(symbols)));
+    assert!(read("good.yaml", &both(files, &["ETH/USDT", "BTC/USDT"])).is_ok());
+    for (text, message) in [
+        (
+            replay("      speed: 1\n"),
+            "bad.yaml:15: spec.marketData.replay: names no data; write file for one market, or files for several",
+        ),
+        (
+            replay(&format!("      file: a.csv\n{files}")),
+            "bad.yaml:16: spec.marketData.replay.file: a.csv and files are both set; keep one",
+        ),
+        (replay("      files: []\n"), "bad.yaml:16: spec.marketData.replay.files: 0 entries; write 1 to 16"),
+        (
+            replay(&files.replace("ETH", "BTC")),
+            "bad.yaml:18: spec.marketData.replay.files[1].symbol: BTC/USDT is written twice; join its files in one, or keep one entry",
+        ),
+        (
+            replay(&files.replace("ETH/USDT", "ETH/USDT:USDT")),
+            "bad.yaml:18: spec.marketData.replay.files[1].symbol: ETH/USDT:USDT is a derivative; this release trades spot, such as BTC/USDT",
+        ),
+        (
+            both(files, &["BTC/USDT", "BNB/USDT"]),
+            "bad.yaml:29: spec.instruments[1].symbol: BNB/USDT has no file at account \"paper\", which replays BTC/USDT, ETH/USDT; \
+             add one to marketData.replay.files",
+        ),
+        (
+            both("      file: b.csv\n", &["BTC/USDT", "ETH/USDT"]),
+            "bad.yaml:27: spec.instruments[1].symbol: ETH/USDT beside BTC/USDT: account \"paper\" replays one file; write \
+             marketData.replay.files, with a file for each symbol",
+        ),
+    ] {
+        let told = read_files([("bad.yaml", text.as_str())]).complete().expect_err(&text);
+        assert_eq!(told.to_string(), message, "{text}");
+    }
+}
+
+/// A strategy of a user's own image.
+#[test]
+fn a_custom_strategy_is_named_and_its_parameters_are_its_own() {
+    let custom =
+        |text: &str| STRATEGY.replace("    grid:\n      gridSizePercent: 2\n      minTradeIntervalSeconds: 30\n", text);
+    let read = |text: &str| read("good.yaml", &custom(text)).expect("a good manifest").remove(0);
+    let parameters = |text: &str| match read(text) {
+        Manifest::Strategy(strategy) => serde_json::to_value(strategy.spec.strategy).unwrap(),
+        Manifest::Account(_) => panic!("a strategy"),
+    };
+    assert_eq!(
+        parameters(
+            "    custom: {name: mean, parameters: {window: 20, shift: -3, rate: \"0.5\", on: {a: [x, true]}}}\n"
+                .replace("on:", "of:")
+                .as_str()
+        ),
+        serde_json::json!({"custom": {"name": "mean",
+            "parameters": {"window": 20, "shift": -3, "rate": "0.5", "of": {"a": ["x", true]}}}})
+    );
+    assert_eq!(
+        parameters("    custom: {name: mean}\n"),
+        serde_json::json!({"custom": {"name": "mean", "parameters": {}}})
+    );
+    for (text, message) in [
+        ("    custom: {}\n", "bad.yaml:13: spec.strategy.custom.name: missing; this field must be written"),
+        ("    custom: {name: mean, parameters: {rate: 0.5}}\n", "spec.strategy.custom.parameters.rate: 0.5 is a float"),
+        ("    custom: {name: \"Mean 1\"}\n", "Mean 1"),
+        ("    custom: {name: mean, parameter: {}}\n", "unknown field; did you mean parameters?"),
+        ("    custom: {name: mean, parameters: [1]}\n", "spec.strategy.custom.parameters"),
+        ("    custom: {name: mean}\n    grid: {}\n", "grid stands beside custom of line 13; keep exactly one"),
+    ] {
+        let told = errors(&custom(text));
+        assert!(told.contains(message), "{text}: {told}");
+    }
 }

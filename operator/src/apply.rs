@@ -138,7 +138,7 @@ impl Target<'_> {
     }
 
     async fn close_ledger(&self, owner: &Owner, id: &str) -> Result<(), Error> {
-        close_ledger(self.context, owner, id, None).await
+        close_ledger(self.context, owner, id, Vec::new()).await
     }
 
     /// Writes epochs and ledgers, all of them, under their own manager and only over what was observed.
@@ -271,7 +271,7 @@ fn restarts(ends: &Ends) -> Restarts {
 }
 
 /// Closes a ledger for good, and deletes its streams and one more; a ledger that is gone is closed.
-pub async fn close_ledger(context: &Context, owner: &Owner, id: &str, more: Option<StreamKey>) -> Result<(), Error> {
+pub async fn close_ledger(context: &Context, owner: &Owner, id: &str, more: Vec<StreamKey>) -> Result<(), Error> {
     let streams: Vec<StreamKey> = context.keys.streams_of(owner).into_iter().chain(more).collect();
     let closed = context.within(context.bus.close(owner, id, Closing { drop: &streams, keep: &KEPT })).await;
     match closed {

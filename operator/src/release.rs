@@ -112,7 +112,7 @@ async fn end_strategy(context: &Context, strategy: &TradingStrategy) -> Result<(
     let Some(ledger) = ledger_of(recorded, &stored, &strategy.metadata)? else { return Ok(()) };
     if recorded.is_none() && matches!(&stored, Stored::Found(record) if record.epoch == 0) {
         // Opened a moment ago: no worker was made for it, and no gateway was told of it.
-        return apply::close_ledger(context, &owner, &ledger, None).await.map_err(told);
+        return apply::close_ledger(context, &owner, &ledger, Vec::new()).await.map_err(told);
     }
     let id: LedgerId = ledger.parse().map_err(|error| format!("status.ledger.id: {error}"))?;
     let book = BookSpec::new(strategy.name_any(), id, strategy.spec.capital.clone(), Stance::Closed);
@@ -130,7 +130,7 @@ async fn end_strategy(context: &Context, strategy: &TradingStrategy) -> Result<(
 async fn close_strategy(context: &Context, strategy: &TradingStrategy) -> Result<(), String> {
     let (owner, _) = places(context, strategy).map_err(|error| error.to_string())?;
     let recorded = strategy.status.as_ref().and_then(|status| status.ledger.as_ref());
-    close(context, &owner, recorded, &strategy.metadata, None).await
+    close(context, &owner, recorded, &strategy.metadata, Vec::new()).await
 }
 
 async fn close_account(context: &Context, account: &TradingAccount) -> Result<(), String> {
@@ -138,13 +138,13 @@ async fn close_account(context: &Context, account: &TradingAccount) -> Result<()
     let scope = |scope: Result<Scope, bus::KeyError>| scope.map_err(|error| error.to_string());
     let status = account.status.as_ref();
     let gateway = context.keys.gateway(&scope(Scope::account(&namespace, &name))?);
-    close(context, &gateway, status.and_then(|status| status.ledger.as_ref()), &account.metadata, None).await?;
+    close(context, &gateway, status.and_then(|status| status.ledger.as_ref()), &account.metadata, Vec::new()).await?;
     let feed_status = status.and_then(|status| status.feed.as_ref());
     let source = AccountSpec { name, spec: account.spec.clone() }.source();
     let source = scope(Scope::source(&namespace, feed_status.map_or(&source, |feed| &feed.source)))?;
     let feed = context.keys.feed(&source);
     let register: FeedDesired = crate::kept::register(context, &feed).await?;
-    let ticks = register.symbol.map(|symbol| context.keys.market_tick(&source, &symbol.to_string()));
+    let ticks = register.markets().iter().map(|symbol| context.keys.market_tick(&source, symbol.as_str())).collect();
     close(context, &feed, feed_status.and_then(|feed| feed.ledger.as_ref()), &account.metadata, ticks).await
 }
 
@@ -154,7 +154,7 @@ async fn close(
     owner: &Owner,
     recorded: Option<&Ledger>,
     meta: &ObjectMeta,
-    more: Option<StreamKey>,
+    more: Vec<StreamKey>,
 ) -> Result<(), String> {
     let Some(ledger) = ledger_of(recorded, &context.stored(owner).await, meta)? else { return Ok(()) };
     apply::close_ledger(context, owner, &ledger, more).await.map_err(|error| error.to_string())

@@ -18,7 +18,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use market::{ACCOUNT, Wave, in_place_of_grid, manifest, quoter, strategy, wave};
+pub use market::{ACCOUNT, Wave, accounts_of_markets, in_place_of_grid, manifest, pair, quoter, strategy, wave};
 pub use process::RoleProcess;
 pub use stage::{Actor, Stage};
 pub use store::{Entry, Store};
@@ -47,7 +47,8 @@ pub fn until<T>(what: &str, within: Duration, mut probe: impl FnMut() -> Option<
 pub struct Scene {
     directory: TempDir,
     manifest: PathBuf,
-    data: PathBuf,
+    /// Each as `--data` takes it: `[SYMBOL=]FILE`.
+    data: Vec<(Option<String>, PathBuf)>,
     /// The program that is run; the stock worker where none is named.
     program: Option<PathBuf>,
 }
@@ -67,15 +68,24 @@ impl Scene {
 
     /// A scene whose replay names the data file `name`.
     pub fn with_file(manifest: &str, name: &str, data: &[u8]) -> Self {
+        Self::with_data(manifest, [(None, name, data)])
+    }
+
+    /// A scene whose replay names a data file for each of these symbols.
+    pub fn of_markets(manifest: &str, markets: &[(&str, &str, String)]) -> Self {
+        Self::with_data(manifest, markets.iter().map(|(symbol, name, data)| (Some(*symbol), *name, data.as_bytes())))
+    }
+
+    fn with_data<'a>(manifest: &str, data: impl IntoIterator<Item = (Option<&'a str>, &'a str, &'a [u8])>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
-        let scene = Self {
-            manifest: directory.path().join("manifest.yaml"),
-            data: directory.path().join(name),
-            directory,
-            program: None,
-        };
+        let mut scene =
+            Self { manifest: directory.path().join("manifest.yaml"), data: Vec::new(), directory, program: None };
         fs::write(&scene.manifest, manifest).expect("the manifest can be written");
-        fs::write(&scene.data, data).expect("the data can be written");
+        for (symbol, name, bytes) in data {
+            let path = scene.directory.path().join(name);
+            fs::write(&path, bytes).expect("the data can be written");
+            scene.data.push((symbol.map(str::to_owned), path));
+        }
         scene
     }
 
@@ -94,9 +104,9 @@ impl Scene {
         &self.manifest
     }
 
-    /// The data's path.
+    /// The data's path; of several, the first's.
     pub fn data(&self) -> &Path {
-        &self.data
+        &self.data[0].1
     }
 
     /// Another manifest beside the first.
@@ -108,7 +118,15 @@ impl Scene {
 
     /// What `backtest` prints and `worker ledger show` too, a line for each strategy.
     pub fn backtest(&self) -> String {
-        let output = self.worker(&["backtest", &text(&self.manifest), "--data", &text(&self.data), "--output", "json"]);
+        let manifest = text(&self.manifest);
+        let mut arguments = vec!["backtest", &manifest, "--output", "json"];
+        let of = |(symbol, path): &(Option<String>, PathBuf)| match symbol {
+            Some(symbol) => format!("{symbol}={}", text(path)),
+            None => text(path),
+        };
+        let data: Vec<_> = self.data.iter().map(of).collect();
+        arguments.extend(data.iter().flat_map(|data| ["--data", data]));
+        let output = self.worker(&arguments);
         comparable(&stdout_of(&output, "backtest"))
     }
 

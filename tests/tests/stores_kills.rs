@@ -2,7 +2,8 @@
 //! `backtest`, or nobody trades on.
 //!
 //! `replays` is the undisturbed ground, `kills` the random kills, `quoting` the same with a strategy whose orders rest and
-//! are cancelled, `bars` with one that trades on bars, `fencing` two processes of one record, `lost` a Redis that was emptied.
+//! are cancelled, `bars` with one that trades on bars, `markets` with one on two markets, `fencing` two processes of one
+//! record, `lost` a Redis that was emptied.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 #[path = "stores_kills/bars.rs"]
@@ -13,6 +14,8 @@ mod fencing;
 mod kills;
 #[path = "stores_kills/lost.rs"]
 mod lost;
+#[path = "stores_kills/markets.rs"]
+mod markets;
 #[path = "stores_kills/quoting.rs"]
 mod quoting;
 #[path = "stores_kills/replays.rs"]

@@ -5,6 +5,7 @@ pub mod status;
 mod validate;
 
 use engine::fees::Fees;
+use engine::instrument::Symbol;
 use engine::numbers::ExactDecimal;
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -14,6 +15,7 @@ use crate::Amounts;
 use crate::name::FileName;
 
 pub use status::TradingAccountStatus;
+pub(crate) use validate::{BOTH, NO_FILE};
 
 /// What a trading account is.
 #[allow(clippy::duplicated_attributes, reason = "the lint takes columns of one type for a repeated attribute")]
@@ -90,24 +92,45 @@ pub enum RestingFills {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MarketData {
-    /// Prices from a file, in their own time. All strategies of the account must trade one symbol: the file's.
+    /// Prices from files, in their own time. With file all strategies of the account trade one symbol, with files each
+    /// trades some of those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replay>,
 }
 
-/// Prices from a file.
+/// Prices from files: of one market, or of several in one order, by time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Replay {
     /// The bare name of a CSV file, a gzipped one or a recording, such as btcusdt-1h-2020q2.csv.gz; no folder.
-    /// It lies beside the manifest, or in the image's /replay.
-    pub file: FileName,
+    /// It lies beside the manifest, or in the image's /replay. Of one market: that of the account's oldest strategy.
+    /// Write either file or files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileName>,
+    /// A file for each market, where strategies trade several; 1 to 16 entries, each symbol once. Ticks of one time come
+    /// by symbol. Write either file or files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 16),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["symbol"])
+    )]
+    pub files: Option<Vec<ReplayFile>>,
     /// How much faster than it happened; above 0, up to 1000000. Default 1. Quote decimals.
     #[serde(default = "Replay::default_speed")]
     pub speed: ExactDecimal,
     /// Whether the file starts again at its end. Default false: the replay ends there.
     #[serde(default)]
     pub repeat: bool,
+}
+
+/// The file of one market.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayFile {
+    /// The market, such as BTC/USDT.
+    pub symbol: Symbol,
+    /// The bare name of its file, as in file.
+    pub file: FileName,
 }
 
 impl TradingAccountSpec {
@@ -120,6 +143,11 @@ impl TradingAccountSpec {
 }
 
 impl Replay {
+    /// The files that are named with their markets.
+    pub fn files(&self) -> &[ReplayFile] {
+        self.files.as_deref().unwrap_or_default()
+    }
+
     const fn default_speed() -> ExactDecimal {
         ExactDecimal::from_integer(1)
     }

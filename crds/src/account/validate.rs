@@ -3,8 +3,14 @@
 use engine::numbers::ExactDecimal;
 use engine::validation::Violation;
 
-use super::{PaperVenue, Replay, TradingAccountSpec};
+use super::{PaperVenue, Replay, ReplayFile, TradingAccountSpec};
 use crate::ENTRIES_MAX;
+use crate::symbol::spot;
+
+/// What to write where no data are named.
+pub(crate) const NO_FILE: &str = "names no data; write file for one market, or files for several";
+/// What to do where they are named twice.
+pub(crate) const BOTH: &str = "and files are both set; keep one";
 
 impl TradingAccountSpec {
     /// All that is wrong with this spec, with paths from the document's root. An accepted spec has none.
@@ -50,10 +56,34 @@ impl PaperVenue {
 impl Replay {
     /// All that is wrong with it.
     pub(crate) fn validate(&self, path: &str) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        match (&self.file, &self.files) {
+            (Some(_), None) => {}
+            (None, Some(files)) => violations.extend(validate_files(files, &format!("{path}.files"))),
+            (None, None) => violations.push(Violation::new(path, "", NO_FILE)),
+            (Some(file), Some(_)) => violations.push(Violation::new(format!("{path}.file"), file, BOTH)),
+        }
         if self.speed.get().is_zero() || self.speed > ExactDecimal::from_integer(1_000_000) {
             let remedy = "is out of range; write above 0, up to 1000000";
-            return vec![Violation::new(format!("{path}.speed"), self.speed, remedy)];
+            violations.push(Violation::new(format!("{path}.speed"), self.speed, remedy));
         }
-        Vec::new()
+        violations
     }
+}
+
+fn validate_files(files: &[ReplayFile], path: &str) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    if files.is_empty() || files.len() > ENTRIES_MAX {
+        let remedy = format!("{} entries; write 1 to {ENTRIES_MAX}", files.len());
+        violations.push(Violation::new(path, "", remedy));
+    }
+    for (index, ReplayFile { symbol, .. }) in files.iter().enumerate() {
+        let place = format!("{path}[{index}].symbol");
+        if files.iter().take(index).any(|before| before.symbol == *symbol) {
+            let remedy = "is written twice; join its files in one, or keep one entry";
+            violations.push(Violation::new(place.clone(), symbol, remedy));
+        }
+        violations.extend(spot(symbol, &place));
+    }
+    violations
 }

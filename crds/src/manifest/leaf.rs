@@ -76,6 +76,23 @@ fn too_many_places(text: &str, plain: bool) -> Option<String> {
     ))
 }
 
+/// A value of which nobody here knows what it means: text, a whole number, true or false. No float: programs round it.
+pub(super) fn free(text: &str, plain: bool) -> Result<Value, String> {
+    match (plain, scalar::classify(text)) {
+        (false, _) | (true, Plain::Text) => Ok(Value::from(text)),
+        (true, Plain::Null) => Err(NO_VALUE.to_owned()),
+        (true, Plain::Bool(_)) => boolean(text, plain),
+        (true, Plain::Natural) => match text.parse::<i64>() {
+            Ok(number) => Ok(number.into()),
+            Err(_) => Err(format!("{text} is larger than all programs read alike; write \"{text}\"")),
+        },
+        (true, Plain::Number) => match text.parse::<i64>() {
+            Ok(number) if number < 0 && format!("{number}") == text => Ok(number.into()),
+            Ok(_) | Err(_) => Err(scalar::refuse_number(text)),
+        },
+    }
+}
+
 /// A whole number within the schema's bounds.
 pub(super) fn integer(text: &str, plain: bool, schema: &Value) -> Result<Value, String> {
     let least = schema::bound(schema, "minimum").unwrap_or(0);

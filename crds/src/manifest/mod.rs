@@ -36,6 +36,7 @@ pub const DEFAULT_NAMESPACE: &str = "default";
 
 /// A document that is valid in itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "a file has few documents, and each is read once")]
 pub enum Manifest {
     /// A TradingStrategy.
     Strategy(Document<TradingStrategySpec>),

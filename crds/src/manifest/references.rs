@@ -158,11 +158,30 @@ fn missing_rules(account: &Document<TradingAccountSpec>, strategies: &[&Strategy
     errors
 }
 
-/// A replay has the prices of one symbol: no ledger is known here, and who stands first is the oldest.
+/// Each symbol is replayed: by its own file, or by the lone file, of which no ledger is known here: who stands first is the
+/// oldest.
 fn check_symbols(account: &Document<TradingAccountSpec>, strategies: &[&Strategy]) -> Vec<ManifestError> {
-    if account.spec.market_data.replay.is_none() {
-        return Vec::new();
+    let Some(replay) = &account.spec.market_data.replay else { return Vec::new() };
+    let mut errors = Vec::new();
+    for strategy in strategies {
+        let (name, first) = (account.name.as_str(), symbol_of(strategy));
+        for (index, instrument) in strategy.spec.instruments.iter().enumerate() {
+            let symbol = &instrument.symbol;
+            let refused = match replay.file {
+                Some(_) => first.and_then(|first| symbol::second(first, symbol, name)),
+                None => symbol::not_replayed(replay, symbol, name),
+            };
+            let place = format!("spec.instruments[{index}].symbol");
+            errors.extend(refused.map(|message| strategy.error(&place, message)));
+        }
     }
+    if replay.file.is_some() {
+        errors.extend(check_lone_file(account, strategies));
+    }
+    errors
+}
+
+fn check_lone_file(account: &Document<TradingAccountSpec>, strategies: &[&Strategy]) -> Vec<ManifestError> {
     let path = "spec.instruments[0].symbol";
     let claims = strategies.iter().enumerate().filter_map(|(made, strategy)| {
         Some(Claim { name: strategy.name.as_str(), symbol: symbol_of(strategy)?, opened: None, made })

@@ -23,6 +23,8 @@ pub(super) enum Shape<'a> {
     Boolean,
     /// Text, perhaps one of a few words or of a fixed form.
     Text,
+    /// A map of fields that a user's own program knows.
+    Free,
     /// Anything, read by nobody.
     Anything,
 }
@@ -36,6 +38,7 @@ pub(super) fn shape(schema: &Value) -> Shape<'_> {
         Some("object") => match (schema.get("properties"), schema.get("additionalProperties")) {
             (Some(Value::Object(fields)), _) => Shape::Fields(fields),
             (_, Some(entry)) => Shape::Entries(entry),
+            _ if schema.get("x-kubernetes-preserve-unknown-fields").is_some() => Shape::Free,
             _ => Shape::Anything,
         },
         Some("array") => schema.get("items").map_or(Shape::Anything, Shape::List),
@@ -158,7 +161,7 @@ mod tests {
                 }
             }
             Shape::Entries(inner) | Shape::List(inner) => visit(inner, &format!("{path}.*"), seen),
-            Shape::Decimal | Shape::Integer | Shape::Boolean | Shape::Text | Shape::Anything => {}
+            Shape::Free | Shape::Decimal | Shape::Integer | Shape::Boolean | Shape::Text | Shape::Anything => {}
         }
     }
 

@@ -48,6 +48,7 @@ impl Walk {
             (Content::Map(entries), Shape::Entries(inner)) => {
                 return Some(self.entries(node, entries, (schema, inner), path));
             }
+            (Content::Map(_), Shape::Free) => return self.free(node, path),
             (Content::List(items), Shape::List(inner)) => return Some(self.items(node, items, (schema, inner), path)),
             (Content::Scalar { text, plain }, Shape::Decimal) => leaf::decimal(text, *plain),
             (Content::Scalar { text, plain }, Shape::Integer) => leaf::integer(text, *plain, schema),
@@ -153,6 +154,35 @@ impl Walk {
         Value::Array(json)
     }
 
+    /// What a user's own program reads, as YAML has it, but for what not all readers take for the same.
+    fn free(&mut self, node: &Node, path: &str) -> Option<Value> {
+        match &node.content {
+            Content::Map(entries) => {
+                self.refuse_duplicates(entries, path);
+                let mut json = Map::new();
+                for (key, value) in entries {
+                    let place = join(path, key);
+                    if let Err(message) = leaf::key(key, value.plain_key) {
+                        self.refuse(value.line, &place, message);
+                    }
+                    json.insert(key.clone(), self.free(value, &place).unwrap_or_default());
+                }
+                Some(Value::Object(json))
+            }
+            Content::List(items) => {
+                let item = |(index, item)| self.free(item, &format!("{path}[{index}]")).unwrap_or_default();
+                Some(Value::Array(items.iter().enumerate().map(item).collect()))
+            }
+            Content::Scalar { text, plain } => match leaf::free(text, *plain) {
+                Ok(value) => Some(value),
+                Err(message) => {
+                    self.refuse(node.line, path, message);
+                    None
+                }
+            },
+        }
+    }
+
     fn check_count(&mut self, node: &Node, count: usize, (least, most): (&str, &str), (schema, path): (&Value, &str)) {
         let count = count as u64;
         let least = schema::bound(schema, least).unwrap_or(0);
@@ -202,6 +232,7 @@ fn wrong_shape(content: &Content, shape: Shape<'_>) -> String {
                 | Shape::Integer
                 | Shape::Boolean
                 | Shape::Text
+                | Shape::Free
                 | Shape::Anything => leaf::NO_VALUE.to_owned(),
             };
         }
@@ -212,6 +243,7 @@ fn wrong_shape(content: &Content, shape: Shape<'_>) -> String {
         Shape::Fields(fields) => {
             format!("not a map; write fields: {}", schema::written(fields).join(", "))
         }
+        Shape::Free => "not a map; write its parameters as fields, or {}".to_owned(),
         Shape::Entries(_) => "not a map; write entries such as {USDT: 3000}".to_owned(),
         Shape::List(_) => "not a list; begin each entry with a dash".to_owned(),
         Shape::Decimal => "not a number; write it like 600 or \"612.50\"".to_owned(),

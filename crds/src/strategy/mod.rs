@@ -8,8 +8,9 @@ use engine::risk::RiskParameters;
 use engine::strategy::DesiredState;
 use engine::strategy::grid::GridParameters;
 use kube::CustomResource;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::Amounts;
 use crate::name::ResourceName;
@@ -63,7 +64,7 @@ pub struct TradingStrategySpec {
     /// more than 0 in all. Cannot be changed later: create a second strategy instead. Quote decimals.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
     pub capital: Amounts,
-    /// The strategy and its parameters: exactly one member, grid. Write {grid: {}} for a grid with the default
+    /// The strategy and its parameters: exactly one member, grid or custom. Write {grid: {}} for a grid with the default
     /// parameters. The parameters can be changed at any time, the member cannot.
     pub strategy: StrategyChoice,
     /// Bounds that each order must keep. An order beyond one is denied, with the reason in status.
@@ -104,11 +105,35 @@ pub struct StrategyChoice {
     /// turns up. Write {} for the default parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<GridParameters>,
+    /// A strategy of your own worker image, by its name in that program's registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom: Option<CustomStrategy>,
+}
+
+/// A strategy of a user's own worker image: whoever builds it knows what its parameters mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomStrategy {
+    /// Its name in the program's registry: small letters, digits and dashes, at most 45. Cannot be changed later.
+    pub name: ResourceName,
+    /// Its parameters, as it defines them. Default {}. Can be changed at any time.
+    #[serde(default)]
+    #[schemars(schema_with = "any_object")]
+    pub parameters: Map<String, Value>,
+}
+
+/// An object of any fields; its bound is that of an object in the API server.
+fn any_object(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 
 impl StrategyChoice {
     /// The name of the member that is set, as status shows it; empty where none is.
-    pub const fn name(&self) -> &'static str {
-        if self.grid.is_some() { "grid" } else { "" }
+    pub fn name(&self) -> &str {
+        match (&self.grid, &self.custom) {
+            (Some(_), _) => "grid",
+            (None, Some(custom)) => custom.name.as_str(),
+            (None, None) => "",
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::instrument::{Asset, Contract};
+use engine::instrument::Asset;
 use engine::validation::Violation;
 
 use engine::instrument::Rules;
@@ -10,6 +10,7 @@ use engine::strategy::grid::GridParameters;
 
 use super::{InstrumentSpec, StrategyChoice, TradingStrategySpec};
 use crate::ENTRIES_MAX;
+use crate::symbol::spot;
 
 impl TradingStrategySpec {
     /// All that is wrong with this spec, with paths from the document's root. An accepted spec has none.
@@ -67,13 +68,7 @@ impl TradingStrategySpec {
                     "is written twice; keep one entry for each symbol",
                 ));
             }
-            if *instrument.symbol.contract() != Contract::Spot {
-                violations.push(Violation::new(
-                    format!("{path}[{index}].symbol"),
-                    &instrument.symbol,
-                    "is a derivative, and this release trades spot; write a symbol such as BTC/USDT",
-                ));
-            }
+            violations.extend(spot(&instrument.symbol, &format!("{path}[{index}].symbol")));
             if let Some(rules) = &instrument.rules {
                 violations.extend(rules.validate(&format!("{path}[{index}].rules")));
             }
@@ -154,9 +149,12 @@ fn grid_within(grid: &GridParameters, rules: &Rules) -> Vec<Violation> {
 impl StrategyChoice {
     /// All that is wrong with the choice and its parameters.
     pub fn validate(&self, path: &str) -> Vec<Violation> {
-        match &self.grid {
-            Some(grid) => grid.validate(&format!("{path}.grid")),
-            None => vec![Violation::new(path, "", "no member is set; write exactly one of: grid")],
+        match (&self.grid, &self.custom) {
+            (Some(grid), None) => grid.validate(&format!("{path}.grid")),
+            // What its parameters must be only the program knows that has it.
+            (None, Some(_)) => Vec::new(),
+            (Some(_), Some(_)) => vec![Violation::new(path, "", "several members are set; keep one of: custom, grid")],
+            (None, None) => vec![Violation::new(path, "", "no member is set; write exactly one of: custom, grid")],
         }
     }
 }

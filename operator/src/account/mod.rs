@@ -109,7 +109,7 @@ async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Pl
                 target.apply(&process, steps).await?;
             }
             Move::CloseLedger(role, id) => {
-                let ticks = if *role == Role::Feed { ticks(target.context, observed)? } else { None };
+                let ticks = if *role == Role::Feed { ticks(target.context, observed)? } else { Vec::new() };
                 apply::close_ledger(target.context, observed.owner(*role), id, ticks).await?;
             }
             Move::ClearRelease(release) => target.clear_release(release.refused()).await?,
@@ -118,9 +118,8 @@ async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Pl
     Ok(())
 }
 
-/// The stream of the feed's ticks, which is named by their symbol.
-fn ticks(context: &Context, observed: &Observed) -> Result<Option<StreamKey>, Error> {
-    let Some(symbol) = &observed.kept_symbol else { return Ok(None) };
+/// The streams of the feed's ticks, which are named by their symbols.
+fn ticks(context: &Context, observed: &Observed) -> Result<Vec<StreamKey>, Error> {
     let source = Scope::source(&observed.namespace, &observed.source)?;
-    Ok(Some(context.keys.market_tick(&source, &symbol.to_string())))
+    Ok(observed.kept_markets.iter().map(|symbol| context.keys.market_tick(&source, symbol.as_str())).collect())
 }

@@ -66,8 +66,8 @@ pub struct Observed {
     pub kept_books: Vec<BookSpec>,
     /// Such readers of the feed.
     pub kept_readers: Vec<String>,
-    /// What the feed was last made for.
-    pub kept_symbol: Option<Symbol>,
+    /// The markets that the feed was last made for.
+    pub kept_markets: Vec<Symbol>,
     /// Gateways that ended before they were ready, up to now.
     pub gateway_ends: Option<Ends>,
     /// Feeds that did.
@@ -160,7 +160,7 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
         unreadable: strategies.unreadable,
         kept_books: kept::books(&books, &unrecorded),
         kept_readers: kept::readers(&feed_register, &unrecorded),
-        kept_symbol: feed_register.symbol,
+        kept_markets: feed_register.markets(),
         resource_version: account.resource_version().unwrap_or_default(),
         generation: account.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         deleting_since,

@@ -224,8 +224,7 @@ fn ending(observed: &Observed) -> Plan {
         moves.push(register(Role::Gateway, &GatewayDesired { books: Vec::new() }));
     }
     if observed.is_own(Role::Feed) {
-        let symbol = observed.kept_symbol.clone();
-        moves.push(register(Role::Feed, &FeedDesired { readers: Vec::new(), symbol }));
+        moves.push(register(Role::Feed, &FeedDesired::of(&observed.kept_markets, [])));
     }
     let mut open = false;
     for role in [Role::Gateway, Role::Feed] {

@@ -69,7 +69,7 @@ fn serving() -> Observed {
         unreadable: BTreeMap::new(),
         kept_books: Vec::new(),
         kept_readers: Vec::new(),
-        kept_symbol: None,
+        kept_markets: Vec::new(),
         gateway_ends: None,
         feed_ends: None,
     };
@@ -151,9 +151,9 @@ fn the_feed_is_never_made_anew_for_a_neighbour_of_another_symbol() {
 #[test]
 fn who_does_not_read_any_more_keeps_its_feed_from_a_neighbour_of_another_symbol() {
     let eth = strategy("aaa", "ETH/USDT", 1, EARLY, Some(LATE));
-    let btc = Some("BTC/USDT".parse().unwrap());
+    let btc = vec!["BTC/USDT".parse().unwrap()];
     let mut observed = serving();
-    observed.kept_symbol = btc.clone();
+    observed.kept_markets = btc.clone();
     observed.kept_readers = vec!["grid".to_owned()];
     observed.strategies = vec![eth.clone()];
     assert_eq!(readers(&observed), (vec!["grid".to_owned()], None));
@@ -163,12 +163,48 @@ fn who_does_not_read_any_more_keeps_its_feed_from_a_neighbour_of_another_symbol(
     assert_eq!(readers(&observed), (vec!["grid".to_owned(), "zzz".to_owned()], Some("BTC/USDT".to_owned())));
     assert_eq!(words(&observed), Vec::<String>::new());
     // It had stopped; its book is there until it is closed.
-    let mut observed = Observed { kept_symbol: btc, strategies: vec![eth], ..serving() };
+    let mut observed = Observed { kept_markets: btc, strategies: vec![eth], ..serving() };
     let book = books(&serving()).books.remove(0);
     observed.kept_books = vec![book.clone()];
     assert_eq!(readers(&observed), (Vec::new(), None));
     observed.kept_books = vec![book.with_stance(crds::roles::Stance::Closed)];
     assert_eq!(readers(&observed).1.as_deref(), Some("ETH/USDT"));
+}
+
+/// An account whose files name their markets, and strategies that trade one, two, and one that it does not have.
+#[test]
+fn files_fix_the_markets_and_each_reader_says_which_it_reads() {
+    let mut observed = serving();
+    observed.spec = serde_json::from_value(json!({
+        "venue": {"paper": {"balances": {"USDT": 10000}}},
+        "marketData": {"replay": {"files": [
+            {"symbol": "ETH/USDT", "file": "eth.csv"}, {"symbol": "BTC/USDT", "file": "btc.csv"},
+        ]}},
+    }))
+    .unwrap();
+    let mut both = serde_json::to_value(strategy("pair", "ETH/USDT", 1, EARLY, Some(LATE))).unwrap();
+    both["spec"]["instruments"] = json!([{"symbol": "ETH/USDT"}, {"symbol": "BTC/USDT"}]);
+    observed.strategies.push(serde_json::from_value(both).unwrap());
+    observed.strategies.push(strategy("stray", "BNB/USDT", 1, EARLY, Some(LATE)));
+    let accepted = validate(&observed).unwrap();
+    let register = serde_json::to_value(&accepted.readers).unwrap();
+    let expected = json!({"readers": ["grid", "pair"], "symbol": "BTC/USDT", "symbols": ["BTC/USDT", "ETH/USDT"],
+        "reads": {"grid": ["BTC/USDT"], "pair": ["ETH/USDT", "BTC/USDT"]}});
+    assert_eq!(register, expected);
+    let feed = serde_json::to_value(accepted.feed.unwrap()).unwrap();
+    assert_eq!(feed["files"][0], json!({"symbol": "BTC/USDT", "file": "btc.csv"}));
+    assert_eq!((&feed["symbol"], &feed["file"]), (&json!("BTC/USDT"), &json!("btc.csv")));
+    // Of one market it is written as the release before reads it.
+    let mut one = serving();
+    one.spec = serde_json::from_value(json!({
+        "venue": {"paper": {"balances": {"USDT": 10000}}},
+        "marketData": {"replay": {"files": [{"symbol": "BTC/USDT", "file": "btc.csv"}]}},
+    }))
+    .unwrap();
+    let accepted = validate(&one).unwrap();
+    assert_eq!(serde_json::to_value(&accepted.readers).unwrap(), json!({"readers": ["grid"], "symbol": "BTC/USDT"}));
+    let feed = serde_json::to_value(accepted.feed.unwrap()).unwrap();
+    assert_eq!((feed.get("files"), &feed["file"]), (None, &json!("btc.csv")));
 }
 
 #[test]

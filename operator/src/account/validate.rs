@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crds::TradingStrategy;
+use crds::name::FileName;
 use crds::roles::{AccountSpec, BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, Stance};
 use crds::symbol;
 use engine::instrument::Symbol;
@@ -33,16 +34,17 @@ pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
         return Err(Invalid { reason: Reason::InvalidSpec, message: violations.join("; ") });
     }
     let account = AccountSpec { name: observed.name.clone(), spec: observed.spec.clone() };
-    let symbol = symbol(observed);
-    let of_symbol = |strategy: &&TradingStrategy| {
-        let own = strategy.spec.instruments.first().map(|instrument| &instrument.symbol);
-        symbol.is_none() || own == symbol.as_ref()
+    let markets = markets(observed);
+    let is_served = |strategy: &&TradingStrategy| {
+        markets.is_empty() || strategy.spec.instruments.iter().all(|instrument| markets.contains(&instrument.symbol))
     };
     let reading: Vec<&TradingStrategy> =
-        observed.strategies.iter().filter(|strategy| reads(strategy)).filter(of_symbol).collect();
+        observed.strategies.iter().filter(|strategy| reads(strategy)).filter(is_served).collect();
+    let place = |file: &FileName| PathBuf::from(file.as_str());
+    let feed = FeedSpec::of(&account, observed.source.clone(), markets.first(), place);
     Ok(Accepted {
-        feed: symbol.clone().filter(|_| !reading.is_empty()).and_then(|symbol| feed(observed, &account, symbol)),
-        readers: readers(observed, &reading, symbol),
+        feed: feed.filter(|_| !reading.is_empty()),
+        readers: readers(observed, &reading, &markets),
         gateway: GatewaySpec { generation: 0, account },
     })
 }
@@ -55,23 +57,30 @@ pub fn books(observed: &Observed) -> GatewayDesired {
     GatewayDesired { books }
 }
 
-/// What the account replays: its oldest strategy's symbol, or what those need that are not known now. A feed is never made
-/// anew for a neighbour of another.
-fn symbol(observed: &Observed) -> Option<Symbol> {
-    observed.spec.market_data.replay.as_ref()?;
-    let kept = kept::holder(&observed.kept_readers, &observed.kept_books).and(observed.kept_symbol.as_ref());
-    if let Some(kept) = kept {
-        return Some(kept.clone());
+/// What the account replays, by symbol: what its files name; of a lone file its oldest strategy's symbol, or what those need
+/// that are not known now. A feed is never made anew for a neighbour of another.
+fn markets(observed: &Observed) -> Vec<Symbol> {
+    let Some(replay) = &observed.spec.market_data.replay else { return Vec::new() };
+    if replay.file.is_none() {
+        let mut markets: Vec<_> = replay.files().iter().map(|file| file.symbol.clone()).collect();
+        markets.sort();
+        return markets;
     }
-    symbol::holder(observed.strategies.iter().filter_map(claim)).map(|holder| holder.symbol.clone())
+    let kept = kept::holder(&observed.kept_readers, &observed.kept_books).and(observed.kept_markets.first());
+    let oldest = || symbol::holder(observed.strategies.iter().filter_map(claim)).map(|holder| holder.symbol.clone());
+    kept.cloned().or_else(oldest).into_iter().collect()
 }
 
-fn readers(observed: &Observed, reading: &[&TradingStrategy], symbol: Option<Symbol>) -> FeedDesired {
-    let mut readers: Vec<String> = reading.iter().map(|strategy| strategy.name_any()).collect();
-    readers.extend(observed.kept_readers.iter().cloned());
-    readers.sort();
-    // Without any strategy it stays: the stream of that name goes with the feed's ledger.
-    FeedDesired { readers, symbol: symbol.or_else(|| observed.kept_symbol.clone()) }
+fn readers(observed: &Observed, reading: &[&TradingStrategy], markets: &[Symbol]) -> FeedDesired {
+    let reads = |strategy: &&TradingStrategy| {
+        let symbols = strategy.spec.instruments.iter().map(|instrument| instrument.symbol.clone());
+        (strategy.name_any(), symbols.collect())
+    };
+    // What those read that are not known now is not known either: the feed waits for them on all markets.
+    let kept = observed.kept_readers.iter().map(|name| (name.clone(), markets.to_vec()));
+    // Without any strategy they stay: the streams of their names go with the feed's ledger.
+    let markets = if markets.is_empty() { &observed.kept_markets } else { markets };
+    FeedDesired::of(markets, reading.iter().map(reads).chain(kept))
 }
 
 /// A strategy with a ledger has a book.
@@ -90,17 +99,4 @@ fn reads(strategy: &TradingStrategy) -> bool {
     strategy.metadata.deletion_timestamp.is_none()
         && strategy.spec.state != DesiredState::Stopped
         && has_ledger(strategy)
-}
-
-fn feed(observed: &Observed, account: &AccountSpec, symbol: Symbol) -> Option<FeedSpec> {
-    let replay = observed.spec.market_data.replay.as_ref()?;
-    Some(FeedSpec {
-        account: observed.name.clone(),
-        source: observed.source.clone(),
-        symbol,
-        file: PathBuf::from(replay.file.as_str()),
-        speed: Some(replay.speed),
-        repeat: replay.repeat,
-        latency_ms: account.latency_ms(),
-    })
 }

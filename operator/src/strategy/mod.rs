@@ -119,7 +119,7 @@ async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Pl
                     Process { role: Role::Strategy, owner: observed.owner.clone(), request: (**request).clone() };
                 target.apply(&process, steps).await?;
             }
-            Move::CloseLedger(id) => apply::close_ledger(target.context, &observed.owner, id, None).await?,
+            Move::CloseLedger(id) => apply::close_ledger(target.context, &observed.owner, id, Vec::new()).await?,
             Move::ClearRelease(release) => target.clear_release(release.refused()).await?,
         }
     }

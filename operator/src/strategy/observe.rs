@@ -209,7 +209,7 @@ fn kept(neighbours: &Strategies, records: &Records) -> Option<(String, Symbol)> 
     let feed = records.readers.as_ref().ok()?;
     let unrecorded = neighbours.unrecorded();
     let (readers, books) = (kept::readers(feed, &unrecorded), kept::books(&records.books, &unrecorded));
-    Some((kept::holder(&readers, &books)?.to_owned(), feed.symbol.clone()?))
+    Some((kept::holder(&readers, &books)?.to_owned(), feed.markets().into_iter().next()?))
 }
 
 /// The capital that others have; where nobody can say that, or which symbol the account replays, nothing is opened.

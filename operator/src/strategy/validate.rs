@@ -57,14 +57,25 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
     Ok(spec)
 }
 
-/// A replay has the prices of one symbol; who came first says of which.
+/// Each symbol is replayed: by its own file, or by the lone file; of which market that is, who came first says.
 fn check_symbol(observed: &Observed, account: &TradingAccount) -> Result<(), Invalid> {
     let Some(instrument) = observed.spec.instruments.first() else { return Ok(()) };
-    if account.spec.market_data.replay.is_none() {
+    let Some(replay) = &account.spec.market_data.replay else { return Ok(()) };
+    let name = observed.spec.account_ref.name.as_str();
+    for (index, other) in observed.spec.instruments.iter().enumerate() {
+        let refused = match replay.file {
+            Some(_) => symbol::second(&instrument.symbol, &other.symbol, name),
+            None => symbol::not_replayed(replay, &other.symbol, name),
+        };
+        if let Some(why) = refused {
+            return Err(Invalid::new(Reason::SymbolMismatch, format!("spec.instruments[{index}].symbol: {why}")));
+        }
+    }
+    if replay.file.is_none() {
         return Ok(());
     }
     let opened = observed.status.ledger.as_ref().map(Age::of_ledger);
-    let account = observed.spec.account_ref.name.as_str();
+    let account = name;
     let refuse = |why| Invalid::new(Reason::SymbolMismatch, format!("spec.instruments[0].symbol: {why}"));
     if let Some((name, symbol)) = &observed.kept {
         // It was there before, though it is not known now since when.

@@ -2,17 +2,22 @@
 
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::reflector::{ObjectRef, Store};
 use serde_json::json;
+use tokio::time::sleep;
 
 use super::world::{Kind, World};
-use super::{await_that, await_told};
+use super::{POLL, await_that, await_told};
 
 /// The annotation by which objects are touched.
 pub const TOUCHED: &str = "tests/touched";
+
+/// How long an operator that is not held up needs to see a change, or to look at what has changed.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How often a look lists the pods of its object: at most once for each process of an account.
 const LISTS_IN_A_LOOK: usize = 2;
@@ -36,15 +41,22 @@ impl World {
             }
         }
         let seen = self.touch(&awaited).await?;
-        let before: Vec<usize> = seen.iter().map(|uid| self.tap.lists(uid)).collect();
+        let before = self.lists(&seen);
         // One look may be under way, with a cache of before; the next sees all; once a third has begun it has ended.
+        let behind = |lists: Vec<usize>| {
+            lists.iter().zip(&before).position(|(now, before)| *now <= before + 2 * LISTS_IN_A_LOOK)
+        };
         await_told("each object is looked at again", || async {
+            let touched = self.lists(&seen);
             if let Err(gone) = self.touch(&awaited).await {
                 return Ok(Err(gone));
             }
-            let lists = |uid: &String| self.tap.lists(uid);
-            let behind = seen.iter().zip(&before).find(|(uid, before)| lists(uid) <= **before + 2 * LISTS_IN_A_LOOK);
-            behind.map_or(Ok(Ok(())), |(uid, _)| Err(uid.clone()))
+            // A touch leads to a look; touching meanwhile would lead to more of them than anybody waits for.
+            let until = Instant::now() + LOOK;
+            while Instant::now() < until && self.lists(&seen).iter().zip(&touched).any(|(now, then)| now == then) {
+                sleep(POLL).await;
+            }
+            behind(self.lists(&seen)).map_or(Ok(Ok(())), |place| Err(seen[place].clone()))
         })
         .await?;
         let turns = self.turns.load(Ordering::Relaxed);
@@ -53,6 +65,11 @@ impl World {
         })
         .await;
         Ok(())
+    }
+
+    /// How often the pods of each of these were listed.
+    fn lists(&self, uids: &[String]) -> Vec<usize> {
+        uids.iter().map(|uid| self.tap.lists(uid)).collect()
     }
 
     /// Changes what nobody reads of objects, and waits until the operator's caches have it; the objects' uids.
@@ -64,9 +81,15 @@ impl World {
             let touched = self.api(*kind).patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
             uids.push(touched.map_err(|error| format!("{name}: {error}"))?.uid().unwrap_or_default());
         }
+        let is_behind = |(kind, name): &&(Kind, String)| self.cached_mark(*kind, name).as_ref() != Some(&mark);
         await_told("the operator's caches have caught up", || async {
-            for (kind, name) in objects {
-                if self.cached_mark(*kind, name).as_ref() != Some(&mark) && !self.get(*kind, name).await.is_null() {
+            // They mostly do so by themselves; what is gone never will, and only the API server can say that.
+            let until = Instant::now() + LOOK;
+            while Instant::now() < until && objects.iter().any(|object| is_behind(&object)) {
+                sleep(POLL).await;
+            }
+            for (kind, name) in objects.iter().filter(is_behind) {
+                if !self.get(*kind, name).await.is_null() {
                     return Err(name.clone());
                 }
             }

@@ -60,6 +60,13 @@ spec:
     text
 }
 
+/// A manifest of one paper account whose replay has a file for each of these markets, and of these strategies.
+pub fn accounts_of_markets(files: &[(&str, &str)], latency_ms: u32, strategies: &[String]) -> String {
+    let files: Vec<_> = files.iter().map(|(symbol, file)| format!("{{symbol: {symbol}, file: {file}}}")).collect();
+    let text = manifest("FILE", latency_ms, strategies);
+    text.replace("file: FILE", &format!("files: [{}]", files.join(", "))).replace("BTC: 2}", "BTC: 2, ETH: 60}")
+}
+
 /// A grid on the wave.
 pub fn strategy(name: &str, grid_size_percent: &str) -> String {
     format!(
@@ -93,5 +100,26 @@ spec:
   strategy: {{grid: {{minTradeIntervalSeconds: {seed}}}}}
   risk: {{maxOrdersPerMinute: 600}}
 "
+    )
+}
+
+/// The pair of the test kit on these markets, by its seed.
+pub fn pair(name: &str, symbols: &[&str], seed: u64) -> String {
+    let rules = "rules: {tickSize: \"0.01\", lotSize: \"0.001\", minNotional: \"0.1\"}";
+    let instruments: Vec<_> = symbols.iter().map(|symbol| format!("{{symbol: {symbol}, {rules}}}")).collect();
+    let coins: String =
+        symbols.iter().filter_map(|symbol| symbol.split_once('/')).map(|(coin, _)| format!(", {coin}: 5")).collect();
+    format!(
+        "apiVersion: glm.trading/v1alpha1
+kind: TradingStrategy
+metadata: {{name: {name}}}
+spec:
+  accountRef: {{name: {ACCOUNT}}}
+  instruments: [{}]
+  capital: {{USDT: 3000{coins}}}
+  strategy: {{custom: {{name: pair, parameters: {{seed: {seed}}}}}}}
+  risk: {{maxOrdersPerMinute: 600, minPositionPercent: 0, maxPositionPercent: 100}}
+",
+        instruments.join(", ")
     )
 }

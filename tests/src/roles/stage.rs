@@ -191,12 +191,14 @@ impl Stage {
     }
 
     /// The final ledger equals the undisturbed one, byte by byte.
-    pub fn audit_result(&self) -> Result<(), String> {
+    pub fn audit_result(&mut self) -> Result<(), String> {
         let shown = self.scene.show(&self.redis.url())?;
         if shown == self.expected {
             return Ok(());
         }
-        Err(format!("the result differs from backtest.\nshown:    {shown}\nbacktest: {}", self.expected))
+        let alerts = self.store.entries(&Self::topic("risk.alert"));
+        let alerts: String = alerts.iter().rev().take(5).map(|alert| format!("\n{}", alert.data)).collect();
+        Err(format!("the result differs from backtest.\nshown:    {shown}\nbacktest: {}{alerts}", self.expected))
     }
 
     /// No trade is told twice, and the gateway has seen each order that a strategy made, and no other.
@@ -224,21 +226,28 @@ impl Stage {
         Ok(())
     }
 
-    /// Every tick was published, once, in order.
+    /// Every tick was published, once, in order: each market's own, and those of all together.
     fn audit_ticks(&mut self) -> Result<(), String> {
         let streams = self.store.ask(&["KEYS", &Self::ticks("*")]);
+        let (mut all, mut numbers) = (0, BTreeSet::new());
         for stream in streams.items().iter().filter_map(crate::proxy::resp::Frame::text) {
             let published = self.store.ever_added(&stream);
-            if published != self.total {
-                return Err(format!("{published} ticks were published of {}", self.total));
-            }
             let entries = self.store.entries(&stream);
-            let first = self.total - entries.len() as u64;
+            let first = published - entries.len() as u64;
             for (expected, entry) in (first..).zip(&entries) {
-                if entry.data["sequence"].as_u64() != Some(expected) {
-                    return Err(format!("tick {expected} is not where it belongs: {}", entry.data));
+                let sequence = entry.data["sequence"].as_u64();
+                if sequence != Some(expected) {
+                    return Err(format!("tick {expected} of {stream} is not where it belongs: {}", entry.data));
+                }
+                let number = entry.data["sourceSequence"].as_u64().or(sequence);
+                if !numbers.insert(number) {
+                    return Err(format!("two ticks have one number in the source: {}", entry.data));
                 }
             }
+            all += published;
+        }
+        if all != self.total {
+            return Err(format!("{all} ticks were published of {}", self.total));
         }
         Ok(())
     }

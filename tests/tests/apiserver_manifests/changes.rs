@@ -57,7 +57,7 @@ async fn what_is_immutable_stays_and_all_else_can_change() {
         ),
         (
             json!({"instruments": [{"symbol": "ETH/USDT"}], "capital": {"BNB": null, "USDT": 3000}}),
-            format!("Spot ETH/USDT cannot be changed from Spot BNB/USDT{fixed}"),
+            format!("ETH/USDT cannot be changed from BNB/USDT{fixed}"),
         ),
         (json!({"instruments": rules("0.1")}), String::new()),
         (json!({"capital": {"USDT": 3001}}), format!("USDT cannot be changed from 3000{fixed}")),
@@ -65,7 +65,7 @@ async fn what_is_immutable_stays_and_all_else_can_change() {
         // The same amount in another form.
         (json!({"capital": {"USDT": "3000.000", "BNB": "5"}}), String::new()),
         (json!({"strategy": {"grid": {"gridSizePercent": 3, "basePrice": "612.5"}}}), String::new()),
-        (json!({"strategy": {"grid": null}}), "no member is set; write exactly one of: grid".to_owned()),
+        (json!({"strategy": {"grid": null}}), "no member is set; write exactly one of: custom, grid".to_owned()),
         (json!({"risk": {"maxOrderNotional": {"USDT": 100}}, "state": "Paused"}), String::new()),
     ];
     for (change, expected) in changes {

@@ -447,7 +447,7 @@ const WHOLE: &[(&str, &str, &str, By)] = &[
         "TradingStrategy",
         "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, strategy: {}}",
         "spec.strategy",
-        BothAlike("no member is set; write exactly one of: grid"),
+        BothAlike("no member is set; write exactly one of: custom, grid"),
     ),
     (
         "TradingAccount",
@@ -472,6 +472,62 @@ const WHOLE: &[(&str, &str, &str, By)] = &[
         "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {}, strategy: {grid: {}}}",
         "spec.capital",
         Both("0 entries; write 1 to 16", "should have at least 1 properties"),
+    ),
+    // A strategy of a user's own, on several markets.
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}, {symbol: ETH/USDT}], capital: {USDT: 1}, strategy: {custom: {name: mean, parameters: {window: 20, deep: {list: [a, 1, true]}}}}}",
+        "",
+        Nobody,
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, strategy: {custom: {name: Mean.1}}}",
+        "spec.strategy.custom.name",
+        Both("is not", MATCH),
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: \"BNB/USDT:USDT\"}], capital: {USDT: 1}, strategy: {grid: {}}}",
+        "spec.instruments[0].symbol",
+        BothAlike("this release trades spot, such as BTC/USDT"),
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT-PERP}], capital: {USDT: 1}, strategy: {grid: {}}}",
+        "spec.instruments[0].symbol",
+        Both("BNB/USDT-PERP", MATCH),
+    ),
+    // Data of several markets.
+    (
+        "TradingAccount",
+        "{venue: {paper: {balances: {USDT: 1}}}, marketData: {replay: {files: [{symbol: BTC/USDT, file: b.csv}, {symbol: ETH/USDT, file: e.csv}]}}}",
+        "",
+        Nobody,
+    ),
+    (
+        "TradingAccount",
+        "{venue: {paper: {balances: {USDT: 1}}}, marketData: {replay: {speed: 1}}}",
+        "spec.marketData.replay",
+        BothAlike("names no data; write file for one market, or files for several"),
+    ),
+    (
+        "TradingAccount",
+        "{venue: {paper: {balances: {USDT: 1}}}, marketData: {replay: {file: a.csv, files: [{symbol: BTC/USDT, file: b.csv}]}}}",
+        "spec.marketData.replay",
+        BothAlike("a.csv and files are both set; keep one"),
+    ),
+    (
+        "TradingAccount",
+        "{venue: {paper: {balances: {USDT: 1}}}, marketData: {replay: {files: [{symbol: BTC/USDT, file: b.csv}, {symbol: BTC/USDT, file: e.csv}]}}}",
+        "spec.marketData.replay.files[1].symbol",
+        Both("BTC/USDT is written twice; join its files in one, or keep one entry", "Duplicate value"),
+    ),
+    (
+        "TradingAccount",
+        "{venue: {paper: {balances: {USDT: 1}}}, marketData: {replay: {files: [{symbol: \"BTC/USD:BTC\", file: b.csv}]}}}",
+        "spec.marketData.replay.files[0].symbol",
+        BothAlike("this release trades spot, such as BTC/USDT"),
     ),
     (
         "TradingStrategy",

@@ -61,36 +61,3 @@ fn undisturbed() {
         stage.audit().unwrap();
     }
 }
-
-/// The bars of who joins later are those of who was there from the first tick on, that in which it joined included; so it
-/// waits for none.
-#[test]
-fn who_joins_later_has_the_bars_of_before() {
-    let of = |name: &str| in_place_of_grid(name, LOOK_BACKS[1]);
-    let first = manifest("data.csv", 0, &[of("crossing-1")]);
-    let scene = Scene::new(&first, &Market::of(5, 6_000).csv()).run_by(PROGRAM);
-    let mut stage = Stage::new(scene, &[]);
-    stage.start(Some(2_000));
-    stage.wait_for_ticks(1_500);
-    let both = manifest("data.csv", 0, &["crossing-1", "crossing-2"].map(of));
-    let both = stage.scene.other_manifest("both.yaml", &both);
-    let launches = stage.scene.create(&both, &stage.redis.url());
-    stage.add(launches.into_iter().filter(|launch| launch.owner() == "strategy-crossing-2").collect());
-    stage.actors.last_mut().unwrap().start(&stage.scene);
-    stage.wait_for_more_ticks(1_000);
-    stage.hurry();
-    stage.finish();
-    stage.audit().unwrap();
-    let mut bars = |owner: &str, interval: &str| {
-        stage.store.field(&Stage::record(owner), &format!("field:bars:0:{interval}")).unwrap()
-    };
-    for interval in ["1m", "5m"] {
-        assert_eq!(bars("strategy-crossing-2", interval), bars("strategy-crossing-1", interval), "{interval}");
-    }
-    let signals = stage.store.entries(&Stage::topic("strategy.signal"));
-    let warmed_up = |name: &str| {
-        let of = signals.iter().filter(|signal| signal.data["strategy"] == name);
-        of.filter(|signal| signal.data["reason"] == "WarmingUp").count()
-    };
-    assert_eq!((warmed_up("crossing-1"), warmed_up("crossing-2")), (1, 0));
-}

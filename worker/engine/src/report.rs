@@ -113,6 +113,9 @@ pub struct RecentTrade {
     #[serde(with = "crate::time::rfc3339")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
+    /// The market, where the strategy trades several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<String>,
     /// Buy or Sell.
     pub side: Side,
     /// At which price.
@@ -130,6 +133,7 @@ impl RecentTrade {
     pub fn of(fill: &Fill) -> Self {
         Self {
             time: fill.time,
+            symbol: None,
             side: fill.side,
             price: fill.price,
             quantity: fill.quantity,
@@ -143,7 +147,7 @@ impl RecentTrade {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trade {
-    /// The 0-based tick on which it happened.
+    /// The 0-based tick, over all markets of the strategy, on which it happened.
     pub index: u64,
     /// Milliseconds UTC.
     pub time: Timestamp,
@@ -162,10 +166,10 @@ pub struct Trade {
 }
 
 impl Trade {
-    /// The trade of a fill.
-    pub fn of(fill: &Fill) -> Self {
+    /// The trade of a fill, on this tick.
+    pub fn of(fill: &Fill, index: u64) -> Self {
         Self {
-            index: fill.tick_sequence.unwrap_or_default(),
+            index,
             time: fill.time,
             symbol: fill.symbol.to_string(),
             side: fill.side,
@@ -212,9 +216,12 @@ pub struct Report {
     #[serde(with = "crate::time::rfc3339")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub as_of: Timestamp,
-    /// Last price; absent before the first tick.
+    /// Last price of the first market; absent before its first tick.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub price: Option<Price>,
+    /// The last price of each market that had a tick, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub prices: BTreeMap<String, Price>,
     /// What is held, by asset.
     pub position: BTreeMap<String, Notional>,
     /// Profit so far; absent before the first tick.

@@ -65,6 +65,7 @@ impl Teller {
         let price = self.parameters.buys_at.parse().unwrap();
         let kind = OrderKind::Limit { price, time_in_force: TimeInForce::GoodTillCanceled, post_only: false };
         let intent = Intent {
+            instrument: InstrumentIndex::FIRST,
             side: Side::Buy,
             size: OrderSize::Fixed("0.1".parse().unwrap()),
             kind,
@@ -114,7 +115,7 @@ impl Strategy for Teller {
         }
     }
 
-    fn on_gap(&mut self) {
+    fn on_gap(&mut self, _: InstrumentIndex) {
         self.told.push("gap".to_owned());
     }
 
@@ -289,7 +290,8 @@ fn the_document_of_the_state_holds_the_bars_and_a_snapshot_does_not() {
     let whole = bench.engine.snapshot().unwrap();
     assert_eq!(whole["closedBars"]["0:1m"].as_array().unwrap().len(), 1);
     assert_eq!(whole["bars"]["0:1m"]["bar"]["open"], "602");
-    assert_eq!(bench.engine.state_snapshot().unwrap().state.get("closedBars"), None);
+    let told: Value = serde_json::from_str(bench.engine.state_snapshot().unwrap().state.get()).unwrap();
+    assert!(told.get("bars").is_some() && told.get("closedBars").is_none());
     bench.restart();
     assert_eq!(bench.engine.snapshot().unwrap(), whole);
     // Who needs no bars has nothing of this in its state.
@@ -458,7 +460,6 @@ fn bars_of_which_ticks_are_missing_are_left_out() {
     assert_eq!(closes(&doubled), ["601", "604"]);
     // Who joins in the middle has not seen the first bar whole.
     assert_eq!(closes(&all[3..]), ["607", "610", "613"]);
-    let _ = InstrumentIndex::FIRST;
 }
 
 #[test]
@@ -470,7 +471,7 @@ fn a_strategy_that_says_nothing_does_not_wait_any_more() {
             Needs { bars: vec![(MINUTES, 1)], trades_while_warming_up: false }
         }
         fn on_tick(&mut self, _: &Tick, _: &mut Context<'_>) {}
-        fn on_gap(&mut self) {}
+        fn on_gap(&mut self, _: InstrumentIndex) {}
         fn snapshot(&self) -> Result<Value, serde_json::Error> {
             Ok(Value::Null)
         }

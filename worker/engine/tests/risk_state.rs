@@ -5,6 +5,7 @@
 #[path = "properties/bench.rs"]
 mod bench;
 
+use engine::instrument::InstrumentIndex;
 use engine::messages::{CommandKind, Fill, OrderCommand, OrderStatus, OrderUpdate, Side, SignalSide, Tick};
 use engine::numbers::Ratio;
 use engine::risk::{PositionBounds, RiskState};
@@ -21,6 +22,7 @@ struct Always(Side);
 impl Strategy for Always {
     fn on_tick(&mut self, _: &Tick, context: &mut Context<'_>) {
         let intent = Intent {
+            instrument: InstrumentIndex::FIRST,
             side: self.0,
             size: OrderSize::Fixed("0.1".parse().unwrap()),
             kind: OrderKind::Marketable { max_slippage: Ratio::ZERO },
@@ -31,7 +33,7 @@ impl Strategy for Always {
         };
         let _sent = context.place(intent);
     }
-    fn on_gap(&mut self) {}
+    fn on_gap(&mut self, _instrument: InstrumentIndex) {}
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         Ok(Value::Null)
     }
@@ -74,7 +76,7 @@ impl Strategy for Unsaved {
     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
         self.0.on_tick(tick, context);
     }
-    fn on_gap(&mut self) {}
+    fn on_gap(&mut self, _instrument: InstrumentIndex) {}
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         serde_json::to_value(std::collections::BTreeMap::from([((1, 2), 3)]))
     }

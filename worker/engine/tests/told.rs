@@ -245,7 +245,8 @@ proptest! {
                     let booked = engine.trades();
                     step_update(&mut engine, update);
                     if engine.trades() > booked {
-                        printed.push_str(&Trade::of(update.fill.as_ref().unwrap()).line());
+                        let fill = update.fill.as_ref().unwrap();
+                        printed.push_str(&Trade::of(fill, engine.trade_index(fill)).line());
                     }
                     if again {
                         engine = restore(&config, &engine.snapshot().unwrap());

@@ -189,7 +189,7 @@ async fn trades(
                 && fill.ledger.as_str() == ledger
                 && is_booked(engine, &fill)
             {
-                trades.push(Trade::of(&fill));
+                trades.push(Trade::of(&fill, fill.tick_sequence.unwrap_or_default()));
             }
         }
     }

@@ -152,15 +152,6 @@ pub fn strategy_spec(
 }
 
 fn feed_spec(account: &AccountSpec, strategies: &[StrategySpec], folder: &Path) -> Option<FeedSpec> {
-    let replay = account.spec.market_data.replay.as_ref()?;
-    let symbol = strategies.first()?.spec.instruments.first()?.symbol.clone();
-    Some(FeedSpec {
-        account: account.name.clone(),
-        source: account.source(),
-        symbol,
-        file: folder.join(replay.file.as_str()),
-        speed: Some(replay.speed),
-        repeat: replay.repeat,
-        latency_ms: account.latency_ms(),
-    })
+    let first = strategies.first()?.spec.instruments.first().map(|instrument| &instrument.symbol);
+    FeedSpec::of(account, account.source(), first, |file| folder.join(file.as_str()))
 }

@@ -169,11 +169,14 @@ impl<B: Bus> Provisioner<B> {
         }
         self.set(&places.gateway, &gateway).await?;
         if let Some(feed) = &places.feed {
-            let readers = places.strategies.iter().map(|strategy| strategy.spec.name.clone()).collect();
-            let mut desired = FeedDesired { readers, symbol: Some(feed.spec.symbol.clone()) };
+            let reads = |spec: &StrategySpec| spec.spec.instruments.iter().map(|one| one.symbol.clone()).collect();
+            let readers = places.strategies.iter().map(|strategy| (strategy.spec.name.clone(), reads(&strategy.spec)));
+            let markets: Vec<_> = feed.spec.markets().into_iter().map(|market| market.symbol).collect();
+            let mut desired = FeedDesired::of(&markets, readers);
             if self.only.is_some() {
                 let others: FeedDesired = self.present(feed).await?;
                 let kept: Vec<_> = others.readers.into_iter().filter(|name| !desired.readers.contains(name)).collect();
+                desired.reads.extend(others.reads.into_iter().filter(|(name, _)| kept.contains(name)));
                 desired.readers.extend(kept);
             }
             self.set(feed, &desired).await?;

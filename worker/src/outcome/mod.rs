@@ -93,8 +93,11 @@ pub struct OpenOrder {
 pub struct End {
     /// What it held, by asset.
     pub position: BTreeMap<String, Notional>,
-    /// The last price.
+    /// The last price, of the first market.
     pub price: Price,
+    /// The last price of each market, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub prices: BTreeMap<String, Price>,
     /// What all was worth.
     pub equity: Notional,
     /// Its own state.
@@ -104,7 +107,10 @@ pub struct End {
 impl Outcome {
     /// The result of an engine, its trades and the ticks it took; `None` before the first tick.
     pub fn of(name: &str, engine: &Engine, trades: &[Trade], made: Made, data: Option<&DataHash>) -> Option<Self> {
-        let Performance { ticks, price, equity, outcome, .. } = engine.performance()?;
+        let Performance { ticks, price, prices, equity, outcome, .. } = engine.performance()?;
+        let several = prices.len() > 1;
+        let prices =
+            prices.into_iter().filter(|_| several).map(|(symbol, price)| (symbol.to_string(), price)).collect();
         let report = engine.report();
         let OrderCounts { filled, expired, rejected, denied_reasons, .. } = report.orders;
         Some(Self {
@@ -112,7 +118,7 @@ impl Outcome {
             ticks,
             trades: trades.to_vec(),
             trades_missing: 0,
-            end: End { position: report.position, price, equity, strategy: outcome },
+            end: End { position: report.position, price, prices, equity, strategy: outcome },
             pnl: report.pnl?,
             orders: EndedOrders { filled, expired, rejected, denied: denied_reasons },
             warnings: warning::of_parameters(engine).collect(),
@@ -126,10 +132,10 @@ impl Outcome {
 impl OpenOrder {
     /// All of them.
     pub fn all(engine: &Engine) -> Vec<Self> {
-        let symbol = engine.instrument().symbol.to_string();
+        let markets = engine.instruments();
         let open = engine.open_orders().map(|order| Self {
             client_order_id: order.client_order_id.clone(),
-            symbol: symbol.clone(),
+            symbol: markets.get(order.instrument).unwrap_or(markets.first()).symbol.to_string(),
             side: order.side,
             price: order.price,
             quantity: order.quantity,

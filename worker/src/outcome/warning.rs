@@ -2,9 +2,11 @@
 //! engine. `backtest` and the screen of `run` say the same. May not read or write anything.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use engine::Engine;
 use engine::instrument::{Instrument, Rules, Symbol};
+use engine::time::rfc3339;
 use serde::Serialize;
 use venue::replay::{Finding, Summary};
 
@@ -25,6 +27,9 @@ pub const MISSING_CANDLES: &str = "MissingCandles";
 pub const EMPTY_QUOTES: &str = "EmptyQuotes";
 /// A recording holds messages of a market that no strategy here trades.
 pub const UNKNOWN_SYMBOL_TICKS: &str = "UnknownSymbolTicks";
+
+/// Markets of one strategy do not begin and end together.
+pub const UNEQUAL_SPANS: &str = "UnequalSpans";
 
 /// What is odd about the parameters, as the engine judged them.
 pub fn of_parameters(engine: &Engine) -> impl Iterator<Item = Warning> {
@@ -48,6 +53,29 @@ pub fn of_data(summary: &Summary, instrument: &Instrument, traded: &BTreeSet<Sym
         warn(UNKNOWN_SYMBOL_TICKS, left_out.map(|told| format!("{told}: no strategy here trades it.")));
     }
     warnings
+}
+
+/// Whether the data of the markets of one strategy begin and end together, but for a hundredth of their span.
+pub fn of_spans(summaries: &[Arc<Summary>]) -> Option<Warning> {
+    let first = summaries.iter().map(|summary| summary.first);
+    let last = summaries.iter().map(|summary| summary.last);
+    let (begins, begun) = (first.clone().min()?, first.max()?);
+    let (ending, ends) = (last.clone().min()?, last.max()?);
+    let apart = begun.millis_since(begins).max(ends.millis_since(ending));
+    if apart.saturating_mul(100) <= ends.millis_since(begins) {
+        return None;
+    }
+    let span = |summary: &Arc<Summary>| {
+        format!("{} from {} to {}", summary.symbol, rfc3339::text(summary.first), rfc3339::text(summary.last))
+    };
+    let spans = summaries.iter().map(span).collect::<Vec<_>>().join(", ");
+    Some(Warning {
+        kind: UNEQUAL_SPANS,
+        message: format!(
+            "the data of its markets do not begin and end together: {spans}. Nothing is done before each has a price, and \
+             after the end of one its last price stays and no order in it arrives. Cut the files to one span."
+        ),
+    })
 }
 
 /// How often, and where first; nothing where it is not there.

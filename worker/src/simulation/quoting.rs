@@ -12,6 +12,7 @@ use bus::{StateStore, Topic};
 use crds::record::{PHASE, POSITION, REPORT};
 use crds::roles::Stance;
 use engine::Engine;
+use engine::messages::Fill;
 use engine::orders::OrderState;
 use engine::report::Trade;
 use engine::strategy::{DesiredState, Figures};
@@ -100,7 +101,8 @@ impl Story {
 
     fn trades(&self) -> Vec<String> {
         let fills = self.account.bus.committed(&self.account.topic(Topic::OrderFill));
-        fills.into_iter().map(|fill| Trade::of(&serde_json::from_value(fill).unwrap()).line()).collect()
+        let fills = fills.into_iter().map(|fill| serde_json::from_value::<Fill>(fill).unwrap());
+        fills.map(|fill| Trade::of(&fill, fill.tick_sequence.unwrap()).line()).collect()
     }
 
     fn has_ended(&self) -> bool {

@@ -47,6 +47,32 @@ fn who_came_first_fixes_the_symbol() {
 }
 
 #[test]
+fn each_symbol_needs_a_file_and_a_lone_file_has_one_symbol() {
+    let told = |replay: serde_json::Value, instruments: serde_json::Value| {
+        let mut observed = trading();
+        let mut account = account();
+        account.spec.market_data = serde_json::from_value(json!({"replay": replay})).unwrap();
+        observed.account = Ok(Some(account));
+        observed.spec.instruments = serde_json::from_value(instruments).unwrap();
+        observed.spec.strategy = serde_json::from_value(json!({"custom": {"name": "pair"}})).unwrap();
+        validate(&observed).err().map(|invalid| (invalid.reason, invalid.message))
+    };
+    let files = json!({"files": [{"symbol": "BTC/USDT", "file": "b.csv"}, {"symbol": "ETH/USDT", "file": "e.csv"}]});
+    let rules = json!({"tickSize": "0.01", "lotSize": "0.001"});
+    let of = |symbols: &[&str]| json!(symbols.iter().map(|s| json!({"symbol": s, "rules": rules})).collect::<Vec<_>>());
+    assert_eq!(told(files.clone(), of(&["ETH/USDT", "BTC/USDT"])), None);
+    let message = "spec.instruments[1].symbol: BNB/USDT has no file at account \"paper\", which replays BTC/USDT, ETH/USDT; \
+                   add one to marketData.replay.files";
+    assert_eq!(told(files, of(&["BTC/USDT", "BNB/USDT"])), Some((Reason::SymbolMismatch, message.to_owned())));
+    let message = "spec.instruments[1].symbol: ETH/USDT beside BTC/USDT: account \"paper\" replays one file; write \
+                   marketData.replay.files, with a file for each symbol";
+    assert_eq!(
+        told(json!({"file": "b.csv"}), of(&["BTC/USDT", "ETH/USDT"])),
+        Some((Reason::SymbolMismatch, message.to_owned()))
+    );
+}
+
+#[test]
 fn capital_is_judged_before_the_ledger_and_never_again() {
     let taken = |amount: u32| {
         let capital = strategy("other", "BTC/USDT", amount, EARLY, None).spec.capital;

@@ -171,7 +171,7 @@ impl Bars {
     }
 
     /// Takes a tick; whether it closed a bar.
-    fn take(&mut self, instrument: InstrumentIndex, tick: &Tick) -> bool {
+    pub fn take(&mut self, instrument: InstrumentIndex, tick: &Tick) -> bool {
         let mut any = false;
         for series in &mut self.all {
             // What closed while the strategy was not called is not told later.

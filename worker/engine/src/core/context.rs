@@ -3,9 +3,9 @@
 
 use super::Effect;
 use super::scope::Scope;
-use crate::instrument::Instrument;
+use crate::instrument::{Instrument, InstrumentIndex, Instruments};
 use crate::market::Bar;
-use crate::messages::{OrderCommand, OrderStatus, Side, SignalSide, Tick};
+use crate::messages::{OrderCommand, OrderStatus, Side, Tick};
 use crate::numbers::{Notional, NumberError, Price, Quantity};
 use crate::orders::{Cause, Funds, Order, Replaced};
 use crate::report::Decision;
@@ -16,6 +16,7 @@ use crate::time::Timestamp;
 /// A callback of a strategy.
 pub struct Context<'a> {
     scope: Scope<'a>,
+    /// The last tick taken, of whichever market.
     tick: &'a Tick,
     /// How often what was sent on this tick has already made news on it.
     round: u32,
@@ -69,30 +70,55 @@ impl<'a> Context<'a> {
         self.scope.turn.now
     }
 
-    /// The market.
+    /// The markets, in the order of the manifest.
+    pub const fn instruments(&self) -> &Instruments {
+        &self.scope.config.instruments
+    }
+
+    /// The first market: the only one of a strategy that trades one.
     pub const fn instrument(&self) -> &Instrument {
         self.scope.config.instruments.first()
     }
 
-    /// The last tick; in `on_tick` the one that has arrived.
+    /// The last tick taken, of whichever market; in `on_tick` the one that has arrived.
     pub const fn tick(&self) -> &Tick {
         self.tick
     }
 
-    /// Coins held, those that orders reserve among them.
+    /// The market of [`Self::tick`].
+    pub const fn index(&self) -> InstrumentIndex {
+        self.scope.state.markets.last_market()
+    }
+
+    /// The last tick of a market.
+    pub fn tick_of(&self, index: InstrumentIndex) -> Option<&Tick> {
+        self.scope.state.markets.tick_of(index)
+    }
+
+    /// Coins of the first market that are held, those that orders reserve among them.
     pub const fn position(&self) -> Quantity {
         self.scope.state.ledger.base()
     }
 
-    /// What is held and no order reserves.
-    pub fn available(&self) -> Result<Funds, NumberError> {
-        let ledger = &self.scope.state.ledger;
-        Funds { base: ledger.base(), quote: ledger.quote() }.minus(self.scope.state.orders.reserved())
+    /// The same, of any market.
+    pub fn position_of(&self, index: InstrumentIndex) -> Quantity {
+        self.scope.state.ledger.held(index.get()).base
     }
 
-    /// What all is worth at the tick's price.
+    /// What is held and no order reserves: coins of the first market, and cash.
+    pub fn available(&self) -> Result<Funds, NumberError> {
+        self.available_of(InstrumentIndex::FIRST)
+    }
+
+    /// The same, with the coins of any market.
+    pub fn available_of(&self, index: InstrumentIndex) -> Result<Funds, NumberError> {
+        let state = &self.scope.state;
+        state.ledger.held(index.get()).minus(state.orders.reserved(index))
+    }
+
+    /// What all is worth at the last prices.
     pub fn equity(&self) -> Result<Notional, NumberError> {
-        self.scope.state.ledger.equity_at(self.tick.price)
+        self.scope.state.equity()
     }
 
     /// The orders that are not closed, by sequence.
@@ -161,10 +187,10 @@ impl<'a> Context<'a> {
             self.scope.state.late_cancels = self.scope.state.late_cancels.saturating_add(1);
             return;
         };
-        let side = order.side;
+        let wanted = (order.instrument, order.side, 0);
         match self.count_action() {
             Ok(()) => self.scope.cancel(sequence, Cause::of(self.tick)),
-            Err(refusal) => self.tell_denied(side, 0, &refusal, &format!("cancel of order {sequence}")),
+            Err(refusal) => self.tell_denied(wanted, &refusal, &format!("cancel of order {sequence}")),
         }
     }
 
@@ -189,6 +215,10 @@ impl<'a> Context<'a> {
             let message = format!("order {of}, which it should replace, is closed");
             return Err(Refusal::new(Denial::NothingToReplace, message));
         };
+        if orders.get(of).is_some_and(|order| order.instrument != intent.instrument) {
+            let message = format!("order {of}, which it should replace, is of another market");
+            return Err(Refusal::new(Denial::NothingToReplace, message));
+        }
         let shared = orders.shared_with_replacement(of)?;
         let replaces = Some(Replaced { sequence: of, known_quantity, raced: false, apart: shared.is_none() });
         let command = self.approve(intent, shared.unwrap_or(Funds::NONE))?.in_place_of(id, known_quantity);
@@ -224,20 +254,26 @@ impl<'a> Context<'a> {
         let Some(sequence) = self.scope.next_sequence() else {
             return Err(Refusal::new(Denial::Halted, "no order id is left".to_owned()));
         };
-        let available = self.available()?.plus(shared)?;
+        let index = intent.instrument;
+        let (available, equity) = (self.available_of(index)?.plus(shared)?, self.equity());
         let Scope { config, state, turn } = &mut self.scope;
+        let Some(tick) = state.markets.tick_of(index) else {
+            return Err(Refusal::new(Denial::NoQuote, "that market has no price yet".to_owned()));
+        };
         let check = OrderCheck {
             strategy: &config.name,
             ledger_id: &config.ledger,
             sequence,
-            instrument: config.instruments.first(),
+            instrument: config.instruments.at(index),
             terms: state.orders.terms(),
             available,
             risk: &config.risk,
             state: state.risk,
             desired: state.desired,
-            ledger: &state.ledger,
-            tick: self.tick,
+            held: state.ledger.held(index.get()),
+            equity,
+            cause: self.tick,
+            tick,
             now: turn.now,
         };
         check.approve(intent, &mut state.rate)
@@ -264,15 +300,15 @@ impl<'a> Context<'a> {
             let id = command.get().client_order_id.clone();
             let (cause, now) = (Cause::of(self.tick), self.now());
             self.scope.state.sequence = sequence;
-            self.scope.put(Order { replaces, ..Order::ordered(id, order, intent.tag, cause, now) });
-            let side = match order.side {
-                Side::Buy => SignalSide::Buy,
-                Side::Sell => SignalSide::Sell,
-            };
+            let instrument = intent.instrument;
+            let order = Order { instrument, replaces, ..Order::ordered(id, order, intent.tag, cause, now) };
+            self.scope.put(order);
             let Scope { config, state, turn } = &mut self.scope;
             state.decide(Decision::new(intent.reason, intent.message));
             intent.reason.clone_into(&mut state.told);
-            turn.signal(config, side, order.price, &state.decision);
+            if let Some(order) = state.orders.get(sequence) {
+                turn.signal(config, order, &state.decision);
+            }
         }
         self.scope.turn.effects.push(Effect::Command(command));
         sequence
@@ -287,28 +323,31 @@ impl<'a> Context<'a> {
         // What binds all that is done at once is told once for its side, not once for each mark.
         let tag = if refusal.denial.is_of_callback() { 0 } else { intent.tag };
         let wanted = format!("at {} ({})", self.price_of(intent), intent.message);
-        self.tell_denied(intent.side, tag, refusal, &wanted);
+        self.tell_denied((intent.instrument, intent.side, tag), refusal, &wanted);
     }
 
-    /// What is not sent is counted and told when the reason differs from the last one of its side and mark: never once a
-    /// tick. Why the last tick led to no order is shown in any case.
-    fn tell_denied(&mut self, side: Side, tag: u32, refusal: &Refusal, wanted: &str) {
+    /// What is not sent is counted and told when the reason differs from the last one of its market, side and mark: never
+    /// once a tick. Why the last tick led to no order is shown in any case.
+    fn tell_denied(&mut self, what: (InstrumentIndex, Side, u32), refusal: &Refusal, wanted: &str) {
+        let (instrument, side, _) = what;
         self.acted = true;
         let message = format!("{side} {wanted}: {}.", refusal.message);
         let decision = Decision::new(refusal.denial.as_str(), message);
-        if self.scope.state.denials.is_told(side, tag, &decision.reason) {
+        if self.scope.state.denials.is_told(what, &decision.reason) {
             self.scope.state.decide(decision);
         } else {
             self.scope.state.counts.deny(&decision.reason);
-            self.scope.conclude(OrderStatus::Denied, decision);
+            self.scope.conclude(instrument, OrderStatus::Denied, decision);
         }
     }
 
     /// The price that an intent speaks of.
     fn price_of(&self, intent: &Intent) -> Price {
-        let tick_size = self.instrument().tick_size;
+        let tick_size = self.instruments().at(intent.instrument).tick_size;
         match intent.kind {
-            OrderKind::Marketable { .. } => self.tick.best(intent.side).shown_in(tick_size),
+            OrderKind::Marketable { .. } => {
+                self.tick_of(intent.instrument).unwrap_or(self.tick).best(intent.side).shown_in(tick_size)
+            }
             OrderKind::Limit { price, .. } => price,
         }
     }

@@ -3,9 +3,9 @@
 //! It may not read a clock, use chance, or do input and output; it never fails, it refuses with a reason.
 
 mod bars;
-mod calm;
 mod context;
 mod denials;
+mod markets;
 mod news;
 mod orders;
 mod scope;
@@ -16,15 +16,17 @@ mod sub_account;
 mod tests;
 mod ticks;
 mod turn;
+mod valuation;
 mod view;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use serde_json::value::to_raw_value;
 
 use crate::client_order_id::{ClientOrderId, LedgerId};
 use crate::fees::Fees;
-use crate::instrument::{Asset, Instrument, Instruments};
+use crate::instrument::{Asset, Instrument, InstrumentIndex, Instruments, Symbol};
 use crate::ledger::LedgerError;
 use crate::market::{Bar, LookBack, Unfinished};
 use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, StateSnapshot, StrategySignal, Tick};
@@ -38,12 +40,12 @@ use crate::time::Timestamp;
 
 pub use bars::SavedBarsError;
 use bars::{Bars, ClosedBars};
-use calm::Calm;
 pub use context::Context;
 pub use orders::MissingFill;
 pub use state::{Changes, RestoreError, SavedBooks, SnapshotError};
 use state::{Saved, State, Stored, Whole};
 use turn::Turn;
+use valuation::Valuation;
 pub use view::Performance;
 
 /// What an engine is made from.
@@ -142,8 +144,8 @@ pub struct Engine {
     round: u32,
     /// What of the state its record holds as it is.
     stored: Stored,
-    /// Where ticks change nothing of the standing; none before the first.
-    calm: Option<Calm>,
+    /// What all is worth, and between which worths ticks change nothing.
+    valuation: Valuation,
 }
 
 impl Engine {
@@ -174,14 +176,17 @@ impl Engine {
     fn take_up(config: Config, definition: &Definition, saved: Saved) -> Result<Self, RestoreError> {
         definition.admits(&config.instruments)?;
         let Saved { mut state, bars, strategy } = saved;
+        let config = state.in_its_order(config)?;
         state.orders.follow(Terms::of(&config.fees)).map_err(RestoreError::Reserved)?;
         let strategy = (definition.start)(&config.parameters, Some(&strategy))?;
         let needed = Bars::needed_by(&*strategy, definition, &config.instruments)?;
-        state.bars = needed.take_up(bars, |_| state.last_tick.is_some())?;
+        state.bars = needed.take_up(bars, |index| state.markets.tick_of(index).is_some())?;
         let mut engine = Self::with(config, definition, strategy, state);
-        if let Some(last) = &engine.state.last_tick {
+        if let (Some(first), None) =
+            (engine.state.markets.tick_of(InstrumentIndex::FIRST), engine.state.markets.without_tick())
+        {
             // So that it shows what holds now, also where no tick will come any more. Told with the next tick.
-            let first = Tick { price: engine.judged_at(last.price), ..last.clone() };
+            let first = Tick { price: engine.judged_at(first.price), ..first.clone() };
             engine.warnings = engine.strategy.warnings(&first, &engine.config.fees);
         }
         Ok(engine)
@@ -201,7 +206,7 @@ impl Engine {
             state,
             round: 0,
             stored: Stored::default(),
-            calm: None,
+            valuation: Valuation::default(),
         }
     }
 
@@ -230,7 +235,7 @@ impl Engine {
             strategy: self.config.name.clone(),
             ledger: self.config.ledger.clone(),
             version: state::VERSION,
-            state: serde_json::to_value(self.whole(false)?)?,
+            state: to_raw_value(&self.whole(false)?)?,
             time: self.state.as_of,
         })
     }
@@ -291,14 +296,25 @@ impl Engine {
         self.config.instruments.first()
     }
 
-    /// Sequence of the last tick taken; `None` before the first.
+    /// The number at its source of the last tick taken; `None` before the first.
     pub fn last_sequence(&self) -> Option<u64> {
-        self.state.last_tick.as_ref().map(|tick| tick.sequence)
+        self.last_tick().map(|tick| tick.source_sequence)
     }
 
-    /// The last tick taken; `None` before the first.
-    pub const fn last_tick(&self) -> Option<&Tick> {
-        self.state.last_tick.as_ref()
+    /// The last tick taken, of whichever market; `None` before the first.
+    pub fn last_tick(&self) -> Option<&Tick> {
+        self.state.markets.last()
+    }
+
+    /// The last tick taken of this market; `None` before its first.
+    pub fn last_tick_of(&self, symbol: &Symbol) -> Option<&Tick> {
+        self.state.markets.tick_of(self.config.instruments.index_of(symbol)?)
+    }
+
+    /// The last price of each market, in the order of its ledger; `None` of one without a tick yet.
+    pub fn prices(&self) -> impl Iterator<Item = (&Symbol, Option<Price>)> {
+        let symbols = self.config.instruments.iter().map(|(_, instrument)| &instrument.symbol);
+        symbols.zip(self.state.markets.prices())
     }
 
     /// How many ticks were taken.
@@ -342,9 +358,19 @@ impl Engine {
         self.state.orders.of(id)
     }
 
-    /// What open orders may take, fees included.
-    pub const fn reserved(&self) -> Funds {
-        self.state.orders.reserved()
+    /// What is held, reserved or not: of a market's coins, and of the cash.
+    pub fn held_of(&self, index: InstrumentIndex) -> Funds {
+        self.state.ledger.held(index.get())
+    }
+
+    /// What open orders may take, fees included: of the first market's coins, and of the cash.
+    pub fn reserved(&self) -> Funds {
+        self.reserved_of(InstrumentIndex::FIRST)
+    }
+
+    /// The same, with the coins of any market.
+    pub fn reserved_of(&self, index: InstrumentIndex) -> Funds {
+        self.state.orders.reserved(index)
     }
 
     /// How often a strategy cancelled an order that was closed already.
@@ -379,9 +405,14 @@ impl Engine {
         self.state.desired
     }
 
-    /// Whether the last tick of a replay was taken.
+    /// Whether the last tick of a replay was taken, of each market.
     pub fn data_ended(&self) -> bool {
-        self.state.last_tick.as_ref().is_some_and(|tick| tick.last)
+        self.state.markets.are_over()
+    }
+
+    /// How many ticks of markets that are not its own were left out.
+    pub const fn foreign_ticks(&self) -> u64 {
+        self.state.foreign_ticks
     }
 
     /// What the resource's status shows.

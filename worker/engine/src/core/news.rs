@@ -48,14 +48,21 @@ impl News {
 }
 
 fn event(order: &Order, news: OrderNews) -> OrderEvent {
-    OrderEvent { order: order.sequence(), tag: order.tag, side: order.side, time: order.time, news }
+    OrderEvent {
+        order: order.sequence(),
+        instrument: order.instrument,
+        tag: order.tag,
+        side: order.side,
+        time: order.time,
+        news,
+    }
 }
 
 impl Engine {
     /// Tells news that came with word of what the venue has matched; keeps that of the coming tick.
     pub(super) fn tell(&mut self, turn: &mut Turn, matched: Option<u64>, news: Vec<News>) {
-        let taken = self.state.last_tick.as_ref();
-        if taken.is_none_or(|last| matched.is_some_and(|matched| matched > last.sequence)) {
+        let taken = self.state.markets.last();
+        if taken.is_none_or(|last| matched.is_some_and(|matched| matched > last.source_sequence)) {
             self.state.news.extend(news);
             return;
         }
@@ -80,9 +87,9 @@ impl Engine {
                 if let Some(End { status, decision }) = end {
                     // The resource shows that it is paused or stopped; why its order ended is told beside it.
                     if self.state.desired == DesiredState::Running {
-                        self.scope(turn).conclude(status, decision);
+                        self.scope(turn).conclude(event.instrument, status, decision);
                     } else {
-                        turn.outcome(&self.config, status, &decision);
+                        turn.outcome(&self.config, event.instrument, status, &decision);
                     }
                 }
                 turn.effects.push(Effect::StateChanged);
@@ -92,16 +99,13 @@ impl Engine {
     }
 
     fn ask(&mut self, turn: &mut Turn, tick: Option<&Tick>, event: &OrderEvent) {
-        // Only for as long as the strategy looks at it beside the state.
-        let taken = if tick.is_some() { None } else { self.state.last_tick.take() };
+        // A copy, so that the strategy looks at it beside the state.
+        let taken = if tick.is_some() { None } else { self.state.markets.last().cloned() };
         let Some(seen) = tick.or(taken.as_ref()) else { return };
         let scope = Scope { config: &self.config, state: &mut self.state, turn };
         let mut context = Context::new(scope, seen, self.round);
         self.strategy.on_order(event, &mut context);
         let ended = context.end();
-        if taken.is_some() {
-            self.state.last_tick = taken;
-        }
         match ended {
             Ended::Held(reason) => self.hold(turn, reason),
             Ended::Acted | Ended::Silent => {}

@@ -108,6 +108,11 @@ impl Engine {
         self.halt(turn, AlertKind::OrderAnomaly, &format!("order {id}: {anomaly}; what has traded is booked"));
     }
 
+    /// The 0-based tick, over all markets of the strategy, on which a trade happened; 0 at a venue elsewhere.
+    pub fn trade_index(&self, fill: &Fill) -> u64 {
+        fill.tick_sequence.map_or(0, |number| self.state.markets.ticks_before(number))
+    }
+
     /// `None` where it does not fit the books.
     fn book(&mut self, turn: &mut Turn, order: &Order, fill: &Fill) -> Option<News> {
         if let Err(error) = self.state.ledger.book(fill) {
@@ -116,19 +121,23 @@ impl Engine {
             return None;
         }
         self.state.trades = self.state.trades.saturating_add(1);
+        let index = self.trade_index(fill);
         if let Some(hash) = &mut self.state.trades_hash {
-            hash.update(Trade::of(fill).line().as_bytes());
+            hash.update(Trade::of(fill, index).line().as_bytes());
         }
-        self.state.recent_trades.insert(0, RecentTrade::of(fill));
+        let symbol = (self.config.instruments.len() > 1).then(|| fill.symbol.to_string());
+        self.state.recent_trades.insert(0, RecentTrade { symbol, ..RecentTrade::of(fill) });
         self.state.recent_trades.truncate(RECENT_TRADES);
-        let price = self.state.last_tick.as_ref().map_or(fill.price, |tick| tick.price);
-        if let Ok(profit) = self.state.ledger.profit_at(price) {
+        let index = self.config.instruments.index_of(&fill.symbol).unwrap_or_default();
+        let price = self.state.markets.tick_of(index).map_or(fill.price, |tick| tick.price);
+        let position = self.state.ledger.positions().nth(index.get());
+        if let Some((position, profit)) = position.and_then(|one| Some((one, one.profit_at(price).ok()?))) {
             turn.effects.push(Effect::Position(PositionUpdate {
                 strategy: self.config.name.clone(),
                 ledger: self.config.ledger.clone(),
-                symbol: self.config.instruments.first().symbol.clone(),
-                quantity: self.state.ledger.base(),
-                average_price: self.state.ledger.average_price(),
+                symbol: position.symbol().clone(),
+                quantity: position.quantity(),
+                average_price: position.average_price(),
                 realized_pnl: profit.realized,
                 unrealized_pnl: profit.unrealized,
                 fees: profit.fees,
@@ -184,7 +193,7 @@ impl Engine {
         let outcome = match order.average_price() {
             Ok(Some(average)) => Outcome::Traded {
                 quantity: order.filled,
-                average: average.shown_in(self.config.instruments.first().tick_size),
+                average: average.shown_in(self.config.instruments.at(order.instrument).tick_size),
             },
             Ok(None) => {
                 let why = end.as_ref().map_or_else(String::new, |end| end.decision.reason.clone());
@@ -230,17 +239,19 @@ impl Engine {
 
     /// What the market was like for an order that has just met it; `None` where nobody says on which tick.
     fn market_of(&self, order: &Order) -> Option<String> {
-        let tick = self.state.last_tick.as_ref().filter(|tick| order.matched == Some(tick.sequence))?;
+        let tick = self.state.markets.tick_of(order.instrument);
+        let tick = tick.filter(|tick| order.matched == Some(tick.source_sequence))?;
+        let instrument = self.config.instruments.at(order.instrument);
         let (best, limit) = (tick.best(order.side), order.price?);
         let (is_beyond, is_empty, size) = match order.side {
             Side::Buy => (best > limit, tick.has_no_ask(), tick.ask_size),
             Side::Sell => (best < limit, tick.has_no_bid(), tick.bid_size),
         };
-        let lot = self.config.instruments.first().lot_size;
+        let lot = instrument.lot_size;
         Some(match (is_empty, is_beyond, size) {
             (true, _, _) => "nobody was on the other side of the market".to_owned(),
             (false, true, _) => {
-                format!("the market was at {}", best.shown_in(self.config.instruments.first().tick_size))
+                format!("the market was at {}", best.shown_in(instrument.tick_size))
             }
             (false, false, Some(size)) if size < lot => {
                 format!("{size} was on offer at the best price, less than one lot of {lot}")
@@ -261,7 +272,7 @@ impl Engine {
         });
         let cancelled: Vec<u64> = cancelled.map(Order::sequence).collect();
         let before_any = Cause { sequence: 0, time: turn.now };
-        let cause = self.state.last_tick.as_ref().map_or(before_any, Cause::of);
+        let cause = self.state.markets.last().map_or(before_any, Cause::of);
         for sequence in cancelled {
             self.scope(turn).cancel(sequence, cause);
         }

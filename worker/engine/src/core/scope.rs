@@ -4,7 +4,8 @@ use super::state::State;
 use super::turn::Turn;
 use super::{Config, Effect, Engine};
 use crate::client_order_id::ClientOrderId;
-use crate::messages::{AlertKind, OrderStatus, SignalSide};
+use crate::instrument::InstrumentIndex;
+use crate::messages::{AlertKind, OrderStatus};
 use crate::orders::{Cause, Order};
 use crate::report::Decision;
 use crate::risk::{Approved, RiskState};
@@ -65,20 +66,21 @@ impl Scope<'_> {
             return;
         }
         order.cancel = Some(cause);
-        let cancel = Approved::cancel(&config.name, &order.client_order_id, config.instruments.first(), now);
+        let instrument = config.instruments.at(order.instrument);
+        let cancel = Approved::cancel(&config.name, &order.client_order_id, instrument, now);
         self.turn.effects.push(Effect::Command(cancel));
     }
 
     /// Records a decision not to act and publishes it.
     pub fn decide(&mut self, decision: Decision) {
-        self.turn.signal(self.config, SignalSide::Hold, None, &decision);
+        self.turn.hold(self.config, &decision);
         self.state.told.clone_from(&decision.reason);
         self.state.decide(decision);
     }
 
     /// Records how an order ended of which not all has traded, and publishes it.
-    pub fn conclude(&mut self, status: OrderStatus, end: Decision) {
-        self.turn.outcome(self.config, status, &end);
+    pub fn conclude(&mut self, instrument: InstrumentIndex, status: OrderStatus, end: Decision) {
+        self.turn.outcome(self.config, instrument, status, &end);
         self.state.told.clone_from(&end.reason);
         self.state.decide(end);
     }

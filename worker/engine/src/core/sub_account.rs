@@ -24,19 +24,17 @@ fn agree(one: Notional, other: Notional) -> bool {
 impl Engine {
     /// What the ledger holds and the sub-account does not, or the other way round, in words; `None` where they agree.
     pub fn differs_from(&self, sub_account: &BTreeMap<Asset, Notional>) -> Option<String> {
-        let (symbol, ledger) = (&self.config.instruments.first().symbol, &self.state.ledger);
         let told = |asset: &Asset| sub_account.get(asset).copied().unwrap_or_default();
-        let (base, quote) = (told(symbol.base()), told(symbol.quote()));
-        if agree(base, Notional::from(ledger.base())) && agree(quote, ledger.quote()) {
+        if self.state.ledger.holdings().all(|(asset, held)| agree(held, told(asset))) {
             return None;
         }
-        Some(format!(
-            "the ledger holds {} {} and {} {}, the account's gateway says {base} and {quote}",
-            ledger.base(),
-            symbol.base(),
-            ledger.quote(),
-            symbol.quote()
-        ))
+        let (mut holds, mut says) = (Vec::new(), Vec::new());
+        for (asset, held) in self.state.ledger.holdings() {
+            holds.push(format!("{held} {asset}"));
+            says.push(told(asset).to_string());
+        }
+        let (holds, says) = (holds.join(" and "), says.join(" and "));
+        Some(format!("the ledger holds {holds}, the account's gateway says {says}"))
     }
 
     /// Trades nothing more, for good: the account holds something else than this ledger says, for this reason.

@@ -2,12 +2,12 @@
 
 use super::Engine;
 use super::bars::WARMING_UP;
-use super::calm::{Calm, Standing};
 use super::context::{Context, Ended};
 use super::scope::Scope;
 use super::sequence::{Follows, Gap, follows};
 use super::state::Judged;
 use super::turn::Turn;
+use super::valuation::Standing;
 use crate::client_order_id::ClientOrderId;
 use crate::instrument::InstrumentIndex;
 use crate::messages::{AlertKind, Severity, Tick};
@@ -16,28 +16,32 @@ use crate::report::Decision;
 use crate::risk::RiskState;
 use crate::strategy::{DesiredState, Warning};
 
-/// The books at a tick's price.
-struct Valued {
-    position: Notional,
-    equity: Notional,
-    /// Whether the fall from the peak, if there is one, could be followed.
-    fall_is_known: bool,
-}
-
 impl Engine {
     pub(super) fn on_tick(&mut self, turn: &mut Turn, tick: &Tick) {
-        if !self.is_new(turn, tick) {
+        let Some(index) = self.config.instruments.index_of(&tick.symbol) else {
+            return self.leave_out(turn, tick);
+        };
+        if !self.is_new(turn, index, tick) {
             return;
         }
         self.state.ticks = self.state.ticks.saturating_add(1);
         self.state.as_of = turn.now;
-        self.follow(turn, tick);
+        self.state.markets.take(index, tick);
         self.round = 0;
+        if let Err(error) = self.state.ledger.open_market_at(index.get(), tick.price) {
+            self.halt(turn, AlertKind::LedgerBroken, &format!("the opening coins cannot be valued: {error}"));
+        }
+        if let Some(place) = self.state.markets.without_tick() {
+            // No strategy is called yet, but its bars are made.
+            self.state.bars.take(index, tick);
+            return self.wait_for(turn, place);
+        }
+        self.follow(turn);
         if !self.state.news.is_empty() {
             self.tell_kept(turn, tick);
         }
         let before = turn.effects.len();
-        let may_act = self.state.bars.is_empty() || self.on_bars(turn, InstrumentIndex::FIRST, tick);
+        let may_act = self.state.bars.is_empty() || self.on_bars(turn, index, tick);
         let ended = if may_act {
             let mut context = Context::new(Scope { config: &self.config, state: &mut self.state, turn }, tick, 0);
             self.strategy.on_tick(tick, &mut context);
@@ -48,7 +52,7 @@ impl Engine {
         if !std::mem::replace(&mut self.judged, true) {
             // What is odd is told before what was done, but judged after: the strategy has seen its first tick.
             let done = turn.effects.split_off(before);
-            self.judge(turn, tick);
+            self.judge(turn);
             turn.effects.extend(done);
         }
         match ended {
@@ -57,17 +61,43 @@ impl Engine {
             Ended::Silent if !self.state.bars.is_empty() => self.end_of_warming_up(),
             Ended::Acted | Ended::Silent => {}
         }
-        match &mut self.state.last_tick {
-            Some(last) => last.clone_from(tick),
-            none => *none = Some(tick.clone()),
+    }
+
+    /// A tick of a market that is not the strategy's: it changes nothing, and that it came is told once.
+    fn leave_out(&mut self, turn: &mut Turn, tick: &Tick) {
+        let before = self.state.foreign_ticks;
+        self.state.foreign_ticks = before.saturating_add(1);
+        if before == 0 {
+            let message = format!("Ticks of {} come, which it does not trade: they are left out.", tick.symbol);
+            turn.alarm(&self.config, AlertKind::TickAnomaly, message, 1);
+        }
+    }
+
+    /// Before each market has a price there is no equity, so nothing is judged and nothing is done.
+    fn wait_for(&mut self, turn: &mut Turn, place: usize) {
+        if self.state.desired != DesiredState::Running {
+            return self.hold(turn, "");
+        }
+        let awaited = self.config.instruments.iter().nth(place);
+        let symbol = awaited.map_or_else(String::new, |(_, instrument)| instrument.symbol.to_string());
+        let decision = Decision::new(Decision::waiting().reason, format!("No tick of {symbol} has arrived yet."));
+        if self.state.decision.message == decision.message {
+            return;
+        }
+        if self.state.told == decision.reason {
+            self.state.decide(decision);
+        } else {
+            self.scope(turn).decide(decision);
         }
     }
 
     /// Judges the parameters at the first tick under them, and tells what is new.
-    fn judge(&mut self, turn: &mut Turn, tick: &Tick) {
-        let price = self.judged_at(tick.price);
+    fn judge(&mut self, turn: &mut Turn) {
+        let Some(first) = self.state.markets.tick_of(InstrumentIndex::FIRST) else { return };
+        let price = self.judged_at(first.price);
+        let first = Tick { price, ..first.clone() };
         self.state.judged = Some(Judged { parameters: self.parameters_hash(), price });
-        self.warnings = self.strategy.warnings(&Tick { price, ..tick.clone() }, &self.config.fees);
+        self.warnings = self.strategy.warnings(&first, &self.config.fees);
         let kinds: Vec<_> = self.warnings.iter().map(|warning| warning.kind).collect();
         for warning in self.warnings.iter().filter(|warning| !self.state.warned.contains(&warning.kind)) {
             turn.alert(&self.config, Severity::Warning, warning.clone());
@@ -75,26 +105,31 @@ impl Engine {
         self.state.warned = kinds;
     }
 
-    /// Whether a tick is to be taken: one that was delivered before is not.
-    fn is_new(&mut self, turn: &mut Turn, tick: &Tick) -> bool {
-        let Some(last) = &self.state.last_tick else {
-            if tick.sequence > 0 {
-                self.state.bars.on_join(InstrumentIndex::FIRST);
+    /// Whether a tick of this market is to be taken: one that was delivered before is not.
+    fn is_new(&mut self, turn: &mut Turn, index: InstrumentIndex, tick: &Tick) -> bool {
+        let Some(market) = self.state.markets.get_mut(index) else { return false };
+        let follows = match &market.last_tick {
+            None => {
+                if tick.sequence > 0 {
+                    self.state.bars.on_join(index);
+                }
+                Follows::Next
             }
-            return true;
+            Some(last) => follows(last, market.gap, tick),
         };
-        let expected = last.sequence.saturating_add(1);
-        match follows(last, self.state.gap, tick) {
-            Follows::Next => self.state.behind = false,
+        match follows {
+            Follows::Next => market.behind = false,
             Follows::After(gap) => {
-                self.on_gap(turn, gap);
-                self.state.behind = false;
+                (market.gap, market.behind) = (Some(gap), false);
+                self.on_gap(turn, index, gap);
             }
             Follows::Same => return false,
             Follows::Before => {
-                if !std::mem::replace(&mut self.state.behind, true) {
+                let expected = market.last_tick.as_ref().map_or(0, |last| last.sequence.saturating_add(1));
+                if !std::mem::replace(&mut market.behind, true) {
                     let message = format!(
-                        "Ticks from {} on are delivered again: they are left out until tick {expected} comes.",
+                        "Ticks{} from {} on are delivered again: they are left out until tick {expected} comes.",
+                        self.of_market(index),
                         tick.sequence
                     );
                     turn.alarm(&self.config, AlertKind::MarketDataGap, message, expected.abs_diff(tick.sequence));
@@ -103,50 +138,79 @@ impl Engine {
             }
             // What was taken under the higher number may have been false: it is seen, it goes on, nothing is traded.
             Follows::Contradiction(why) => {
+                (market.gap, market.behind) = (None, false);
                 self.halt(turn, AlertKind::TickAnomaly, &why);
-                self.strategy.on_gap();
-                self.state.bars.on_gap(InstrumentIndex::FIRST);
-                (self.state.gap, self.state.behind) = (None, false);
+                self.strategy.on_gap(index);
+                self.state.bars.on_gap(index);
+                return true;
             }
         }
+        self.is_in_order(turn, index, tick);
         true
     }
 
-    /// Values the books at the tick's price and evaluates the position limits, before any signal; not where both are
-    /// known to stay as they are.
-    fn follow(&mut self, turn: &mut Turn, tick: &Tick) {
-        if self.calm.is_some_and(|calm| calm.covers(&Standing::of(&self.state), tick.price)) {
+    /// What comes of one market after a tick of another has a higher number at their source, or the numbers do not tell
+    /// the truth.
+    fn is_in_order(&mut self, turn: &mut Turn, index: InstrumentIndex, tick: &Tick) {
+        let Some(last) = self.state.markets.last() else { return };
+        if self.state.markets.last_market() == index || last.source_sequence < tick.source_sequence {
             return;
         }
-        let Ok(valued) = self.value(tick) else {
-            self.calm = None;
-            return self.halt(turn, AlertKind::LedgerBroken, "the equity cannot be exact in 28 digits");
-        };
-        self.follow_limits(turn, &valued);
-        let standing = Standing::of(&self.state);
-        self.calm = valued.fall_is_known.then(|| Calm::with(self.calm, standing, tick.price));
+        let (number, before) = (tick.source_sequence, last.source_sequence);
+        let why = format!("tick {number} of {} came after tick {before} of {}", tick.symbol, last.symbol);
+        self.halt(turn, AlertKind::TickAnomaly, &why);
+        self.strategy.on_gap(index);
+        self.state.bars.on_gap(index);
     }
 
-    /// Values the books at the tick's price and follows peak and fall.
-    fn value(&mut self, tick: &Tick) -> Result<Valued, NumberError> {
-        self.state.ledger.open_at(tick.price)?;
-        let position = tick.price.times(self.state.ledger.base())?;
-        let equity = position.plus(self.state.ledger.quote())?;
+    /// Names a market in a sentence, where there are several.
+    fn of_market(&self, index: InstrumentIndex) -> String {
+        let instruments = &self.config.instruments;
+        if instruments.len() > 1 { format!(" of {}", instruments.at(index).symbol) } else { String::new() }
+    }
+
+    /// Values the books at the last prices and evaluates the position limits, before any signal; not where all that follows
+    /// is known to stay as it is.
+    fn follow(&mut self, turn: &mut Turn) {
+        let valued = self.valuation.position(&self.state).and_then(|position| {
+            let position = position.unwrap_or_default();
+            Ok((position, position.plus(self.state.ledger.quote())?))
+        });
+        let Ok((position, equity)) = valued else {
+            self.valuation.forget();
+            return self.halt(turn, AlertKind::LedgerBroken, "the equity cannot be exact in 28 digits");
+        };
+        if self.valuation.is_calm(&Standing::of(&self.state), position) {
+            return;
+        }
+        let Ok(fall_is_known) = self.follow_peak(equity) else {
+            self.valuation.forget();
+            return self.halt(turn, AlertKind::LedgerBroken, "the equity cannot be exact in 28 digits");
+        };
+        self.follow_limits(turn, position, equity);
+        if fall_is_known {
+            self.valuation.is_known(Standing::of(&self.state), position);
+        } else {
+            self.valuation.forget();
+        }
+    }
+
+    /// Follows peak and fall; says whether the fall, if there is one, could be followed.
+    fn follow_peak(&mut self, equity: Notional) -> Result<bool, NumberError> {
         if equity >= self.state.peak {
             self.state.peak = equity;
-            return Ok(Valued { position, equity, fall_is_known: true });
+            return Ok(true);
         }
         let fall = self.state.peak.minus(equity)?.share_of(self.state.peak);
         self.state.deepest_fall = self.state.deepest_fall.max(fall.unwrap_or_default());
-        Ok(Valued { position, equity, fall_is_known: fall.is_some() || self.state.peak == Notional::ZERO })
+        Ok(fall.is_some() || self.state.peak == Notional::ZERO)
     }
 
     /// Evaluates the position limits.
-    fn follow_limits(&mut self, turn: &mut Turn, valued: &Valued) {
+    fn follow_limits(&mut self, turn: &mut Turn, position: Notional, equity: Notional) {
         if self.state.risk == RiskState::Halted {
             return;
         }
-        let (position, equity) = (valued.position, valued.equity);
         let limits = self.limits;
         let risk = limits.state(self.bounds, position, equity);
         if risk == self.state.risk {
@@ -209,11 +273,11 @@ impl Engine {
         self.scope(turn).next_sequence();
     }
 
-    fn on_gap(&mut self, turn: &mut Turn, gap: Gap) {
-        self.strategy.on_gap();
-        self.state.bars.on_gap(InstrumentIndex::FIRST);
-        self.state.gap = Some(gap);
-        let message = format!("Ticks {} to {} are missing: highs and lows start afresh.", gap.first, gap.last);
+    fn on_gap(&mut self, turn: &mut Turn, index: InstrumentIndex, gap: Gap) {
+        self.strategy.on_gap(index);
+        self.state.bars.on_gap(index);
+        let (of, first, last) = (self.of_market(index), gap.first, gap.last);
+        let message = format!("Ticks {first} to {last}{of} are missing: highs and lows start afresh.");
         turn.alarm(&self.config, AlertKind::MarketDataGap, message, gap.count());
     }
 }

@@ -2,8 +2,10 @@
 //! strategy's name.
 
 use super::{Config, Effect};
-use crate::messages::{AlertKind, OrderStatus, RiskAlert, Severity, SignalSide, StrategySignal};
-use crate::numbers::{Price, Ratio};
+use crate::instrument::InstrumentIndex;
+use crate::messages::{AlertKind, OrderStatus, RiskAlert, Severity, Side, SignalSide, StrategySignal};
+use crate::numbers::Ratio;
+use crate::orders::Order;
 use crate::report::Decision;
 use crate::strategy::Warning;
 use crate::time::Timestamp;
@@ -21,24 +23,34 @@ impl Turn {
         Self { now, effects: Vec::new() }
     }
 
-    /// A signal, or with `Hold` the reason why there is none.
-    pub fn signal(&mut self, config: &Config, side: SignalSide, target: Option<Price>, decision: &Decision) {
-        let signal = StrategySignal { target_price: target, ..self.told(config, side, decision) };
+    /// The signal of an order that was sent.
+    pub fn signal(&mut self, config: &Config, order: &Order, decision: &Decision) {
+        let side = match order.side {
+            Side::Buy => SignalSide::Buy,
+            Side::Sell => SignalSide::Sell,
+        };
+        let signal = self.told(config, order.instrument, side, decision);
+        self.effects.push(Effect::Signal(StrategySignal { target_price: order.price, ..signal }));
+    }
+
+    /// The reason why there is no signal; as of the first market.
+    pub fn hold(&mut self, config: &Config, decision: &Decision) {
+        let signal = self.told(config, InstrumentIndex::FIRST, SignalSide::Hold, decision);
         self.effects.push(Effect::Signal(signal));
     }
 
     /// How an order ended of which not all has traded.
-    pub fn outcome(&mut self, config: &Config, outcome: OrderStatus, decision: &Decision) {
-        let signal = StrategySignal { outcome: Some(outcome), ..self.told(config, SignalSide::Hold, decision) };
-        self.effects.push(Effect::Signal(signal));
+    pub fn outcome(&mut self, config: &Config, index: InstrumentIndex, outcome: OrderStatus, decision: &Decision) {
+        let signal = self.told(config, index, SignalSide::Hold, decision);
+        self.effects.push(Effect::Signal(StrategySignal { outcome: Some(outcome), ..signal }));
     }
 
-    fn told(&self, config: &Config, side: SignalSide, decision: &Decision) -> StrategySignal {
+    fn told(&self, config: &Config, index: InstrumentIndex, side: SignalSide, decision: &Decision) -> StrategySignal {
         StrategySignal {
             strategy: config.name.clone(),
             ledger: config.ledger.clone(),
             side,
-            symbol: config.instruments.first().symbol.clone(),
+            symbol: config.instruments.at(index).symbol.clone(),
             confidence: Ratio::ONE,
             target_price: None,
             reason: decision.reason.clone(),

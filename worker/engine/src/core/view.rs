@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
+use crate::instrument::{Asset, Symbol};
 use crate::ledger::Profit;
 use crate::messages::AlertKind;
-use crate::numbers::{Notional, Price, Quantity, Ratio};
+use crate::numbers::{Notional, Price, Ratio};
 use crate::orders::OrderState;
 use crate::report::{Decision, Pnl, Report, RiskReport, Summary};
 use crate::risk::RiskState;
@@ -16,11 +17,11 @@ use crate::strategy::{DesiredState, Figures};
 pub struct Performance {
     /// How many ticks were taken.
     pub ticks: u64,
-    /// The first tick's price.
+    /// The first price of the first market.
     pub opening_price: Price,
     /// What the opening amounts were worth.
     pub opening_equity: Notional,
-    /// The last tick's price.
+    /// The last price of the first market.
     pub price: Price,
     /// What all is worth now.
     pub equity: Notional,
@@ -28,41 +29,48 @@ pub struct Performance {
     pub holding_equity: Notional,
     /// The deepest fall of equity from a peak, as a share of it.
     pub deepest_fall: Ratio,
-    /// Base held.
-    pub base: Quantity,
-    /// Quote held.
-    pub quote: Notional,
+    /// The last price of each market, in their order.
+    pub prices: Vec<(Symbol, Price)>,
+    /// What is held, each asset once: the coins of the markets in their order, then the cash.
+    pub holdings: Vec<(Asset, Notional)>,
     /// Profit so far.
     pub profit: Profit,
     /// What the strategy's outcome is.
     pub outcome: Figures,
+    /// What it would do next, for people.
+    pub outlook: Option<String>,
 }
 
 pub(super) fn performance(engine: &Engine) -> Option<Performance> {
     let state = &engine.state;
-    let price = state.last_tick.as_ref()?.price;
-    let opening = state.ledger.opening()?;
+    let ledger = &state.ledger;
+    let profit = state.profit()?;
+    let symbols = engine.prices().map(|(symbol, price)| Some((symbol.clone(), price?)));
+    let prices: Vec<_> = symbols.collect::<Option<_>>()?;
+    let holding: Vec<_> = prices.iter().map(|(_, price)| *price).collect();
+    let price = *holding.first()?;
     Some(Performance {
         ticks: state.ticks,
-        opening_price: opening.price,
-        opening_equity: opening.equity_at(opening.price).ok()?,
+        opening_price: ledger.opening()?.price,
+        opening_equity: ledger.opening_equity_in(ledger.currency()).ok()??,
         price,
-        equity: state.ledger.equity_at(price).ok()?,
-        holding_equity: opening.equity_at(price).ok()?,
+        outlook: engine.strategy.outlook(price, &engine.config.instruments),
+        equity: state.equity().ok()?,
+        holding_equity: ledger.opening_worth_at(&holding).ok()?,
         deepest_fall: state.deepest_fall,
-        base: state.ledger.base(),
-        quote: state.ledger.quote(),
-        profit: state.ledger.profit_at(price).ok()?,
+        prices,
+        holdings: ledger.holdings().map(|(asset, amount)| (asset.clone(), amount)).collect(),
+        profit,
         outcome: engine.strategy.outcome(),
     })
 }
 
 pub(super) fn report(engine: &Engine) -> Report {
     let state = &engine.state;
-    let symbol = &engine.config.instruments.first().symbol;
-    let price = state.last_tick.as_ref().map(|tick| tick.price);
-    let pnl = price.and_then(|price| state.ledger.profit_at(price).ok()).map(|profit| Pnl {
-        currency: symbol.quote().to_string(),
+    let several = engine.config.instruments.len() > 1;
+    let prices = engine.prices().filter(|_| several).filter_map(|(symbol, price)| Some((symbol.to_string(), price?)));
+    let pnl = state.profit().map(|profit| Pnl {
+        currency: state.ledger.currency().to_string(),
         realized: profit.realized,
         unrealized: profit.unrealized,
         fees: profit.fees,
@@ -74,7 +82,8 @@ pub(super) fn report(engine: &Engine) -> Report {
     orders.unknown = state.orders.iter().filter(|order| order.state == OrderState::Unknown).count() as u64;
     Report {
         as_of: state.as_of,
-        price,
+        price: state.markets.prices().next().flatten(),
+        prices: prices.collect(),
         position: position(engine),
         summary: summary(engine, pnl.as_ref()),
         pnl,
@@ -87,12 +96,7 @@ pub(super) fn report(engine: &Engine) -> Report {
 }
 
 fn position(engine: &Engine) -> BTreeMap<String, Notional> {
-    let symbol = &engine.config.instruments.first().symbol;
-    let ledger = &engine.state.ledger;
-    BTreeMap::from([
-        (symbol.base().to_string(), Notional::from(ledger.base())),
-        (symbol.quote().to_string(), ledger.quote()),
-    ])
+    engine.state.ledger.holdings().map(|(asset, amount)| (asset.to_string(), amount)).collect()
 }
 
 fn risk(state: RiskState, halt: Option<AlertKind>) -> RiskReport {
@@ -109,7 +113,7 @@ fn risk(state: RiskState, halt: Option<AlertKind>) -> RiskReport {
 /// The last decision, in the words of now where it is a hold: bands move with each trade.
 fn decision(engine: &Engine) -> Decision {
     let reason = &engine.state.decision.reason;
-    if engine.state.last_tick.is_none() || engine.state.desired != DesiredState::Running {
+    if engine.state.markets.without_tick().is_some() || engine.state.desired != DesiredState::Running {
         return engine.state.decision.clone();
     }
     let words = engine.strategy.explain(reason);
@@ -136,7 +140,8 @@ fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
 
 /// With a sign, such as `+282.22 USDT`. The equity at the start gives the digits, so they stay.
 fn net_pnl(engine: &Engine, pnl: &Pnl) -> String {
-    let opening = engine.state.ledger.opening().and_then(|opening| opening.equity_at(opening.price).ok());
-    let digits = engine.config.instruments.first().digits(opening.unwrap_or(engine.state.ledger.quote()));
+    let ledger = &engine.state.ledger;
+    let opening = ledger.opening_equity_in(ledger.currency()).ok().flatten();
+    let digits = engine.config.instruments.first().digits(opening.unwrap_or(ledger.quote()));
     format!("{} {}", digits.signed(pnl.net), pnl.currency)
 }

@@ -1,15 +1,29 @@
 //! The markets of one strategy, in the order of its manifest.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Asset, Instrument, Symbol};
 use crate::non_empty::NonEmpty;
 
 /// The place of a market among those of its strategy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct InstrumentIndex(u8);
 
 impl InstrumentIndex {
     /// The first of them.
     pub const FIRST: Self = Self(0);
+
+    /// The market at this place, counted from 0.
+    pub const fn of_place(place: u8) -> Self {
+        Self(place)
+    }
+
+    /// Whether it is the first.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    pub(crate) const fn is_first(&self) -> bool {
+        self.0 == 0
+    }
 
     /// Counted from 0.
     pub const fn get(self) -> usize {
@@ -72,6 +86,18 @@ impl Instruments {
     /// The one at this place.
     pub fn get(&self, index: InstrumentIndex) -> Option<&Instrument> {
         self.0.get(index.get())
+    }
+
+    /// The same, of a place that is known to be one of them: those of an engine's own state and of its contexts are.
+    pub(crate) fn at(&self, index: InstrumentIndex) -> &Instrument {
+        self.get(index).unwrap_or(self.first())
+    }
+
+    /// The same markets in this order; `None` where they are others.
+    pub(crate) fn in_order_of(&self, symbols: &[&Symbol]) -> Option<Self> {
+        let same = symbols.iter().map(|symbol| self.get(self.index_of(symbol)?).cloned());
+        let all = same.collect::<Option<Vec<_>>>().filter(|all| all.len() == self.len())?;
+        NonEmpty::all_of(all).map(Self)
     }
 
     /// The place of the one with this symbol.

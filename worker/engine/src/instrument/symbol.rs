@@ -297,84 +297,83 @@ mod tests {
         assert_eq!((spot.base().as_str(), spot.quote().as_str(), spot.joined().as_str()), ("BTC", "USDT", "BTCUSDT"));
     }
 
+    /// What is told of texts, and the texts.
+    const REFUSED: [(&str, &[&str]); 5] = [
+        (
+            "is not BASE/QUOTE in capital letters and digits; write it like BTC/USDT",
+            &[
+                "",
+                "/",
+                ":",
+                "BTCUSDT",
+                "btc/usdt",
+                "BTC/",
+                "/USDT",
+                "BTC/USDT/X",
+                "BTC-USDT",
+                "BTC/BTC",
+                "BTC/BTC:BTC",
+                " BTC/USDT",
+                "BTC/USDT-260327",
+                "ABCDEFGHIJKLMNOPQRSTU/USDT",
+                "BTC/ABCDEFGHIJKLMNOPQRSTU",
+            ],
+        ),
+        (
+            "does not settle in its quote or its base; write BTC/USDT:USDT or BTC/USDT:BTC",
+            &[
+                "BTC/USDT:",
+                "BTC/USDT:USDC",
+                "BTC/USDT:usdt",
+                "BTC/USDT:USDT:USDT",
+                "BTC/USDT: USDT",
+                "BTC/USDT:-260327",
+            ],
+        ),
+        (
+            "does not expire on a day that there is",
+            &[
+                "BTC/USDT:USDT-",
+                "BTC/USDT:USDT-260231",
+                "BTC/USDT:USDT-20260327",
+                "BTC/USDT:USDT-26032",
+                "BTC/USDT:USDT-C",
+                "BTC/USDT:USDT--60000-C",
+            ],
+        ),
+        (
+            "has no strike above 0",
+            &[
+                "BTC/USDT:USDT-260327-",
+                "BTC/USDT:USDT-260327-0-C",
+                "BTC/USDT:USDT-260327--C",
+                "BTC/USDT:USDT-260327-060000-C",
+                "BTC/USDT:USDT-260327-60000.0-C",
+                "BTC/USDT:USDT-260327-6e4-C",
+                "BTC/USDT:USDT-260327-+6-C",
+                "BTC/USDT:USDT-260327-60_000-C",
+                "BTC/USDT:USDT-260327-.5-C",
+                "BTC/USDT:USDT-260327-0.0000000001-C",
+                "BTC/USDT:USDT-260327-1000000000000-C",
+                "BTC/USDT:USDT-260327-C",
+            ],
+        ),
+        (
+            "is neither a call nor a put",
+            &[
+                "BTC/USDT:USDT-260327-60000",
+                "BTC/USDT:USDT-260327-60000-",
+                "BTC/USDT:USDT-260327-60000-c",
+                "BTC/USDT:USDT-260327-60000-X",
+                "BTC/USDT:USDT-260327-60000-C-C",
+                "BTC/USDT:USDT-260327-60000-CALL",
+            ],
+        ),
+    ];
+
     #[test]
     fn what_is_no_symbol_is_refused_with_what_to_write() {
-        let pair = "is not BASE/QUOTE in capital letters and digits; write it like BTC/USDT";
-        let settlement = "does not settle in its quote or its base; write BTC/USDT:USDT or BTC/USDT:BTC";
-        let (expiry, strike) = ("does not expire on a day that there is", "has no strike above 0");
-        let right = "is neither a call nor a put";
-        for (told, texts) in [
-            (
-                pair,
-                &[
-                    "",
-                    "/",
-                    ":",
-                    "BTCUSDT",
-                    "btc/usdt",
-                    "BTC/",
-                    "/USDT",
-                    "BTC/USDT/X",
-                    "BTC-USDT",
-                    "BTC/BTC",
-                    "BTC/BTC:BTC",
-                    " BTC/USDT",
-                    "BTC/USDT-260327",
-                    "ABCDEFGHIJKLMNOPQRSTU/USDT",
-                    "BTC/ABCDEFGHIJKLMNOPQRSTU",
-                ][..],
-            ),
-            (
-                settlement,
-                &[
-                    "BTC/USDT:",
-                    "BTC/USDT:USDC",
-                    "BTC/USDT:usdt",
-                    "BTC/USDT:USDT:USDT",
-                    "BTC/USDT: USDT",
-                    "BTC/USDT:-260327",
-                ],
-            ),
-            (
-                expiry,
-                &[
-                    "BTC/USDT:USDT-",
-                    "BTC/USDT:USDT-260231",
-                    "BTC/USDT:USDT-20260327",
-                    "BTC/USDT:USDT-26032",
-                    "BTC/USDT:USDT-C",
-                    "BTC/USDT:USDT--60000-C",
-                ],
-            ),
-            (
-                strike,
-                &[
-                    "BTC/USDT:USDT-260327-",
-                    "BTC/USDT:USDT-260327-0-C",
-                    "BTC/USDT:USDT-260327--C",
-                    "BTC/USDT:USDT-260327-060000-C",
-                    "BTC/USDT:USDT-260327-60000.0-C",
-                    "BTC/USDT:USDT-260327-6e4-C",
-                    "BTC/USDT:USDT-260327-+6-C",
-                    "BTC/USDT:USDT-260327-60_000-C",
-                    "BTC/USDT:USDT-260327-.5-C",
-                    "BTC/USDT:USDT-260327-0.0000000001-C",
-                    "BTC/USDT:USDT-260327-1000000000000-C",
-                    "BTC/USDT:USDT-260327-C",
-                ],
-            ),
-            (
-                right,
-                &[
-                    "BTC/USDT:USDT-260327-60000",
-                    "BTC/USDT:USDT-260327-60000-",
-                    "BTC/USDT:USDT-260327-60000-c",
-                    "BTC/USDT:USDT-260327-60000-X",
-                    "BTC/USDT:USDT-260327-60000-C-C",
-                    "BTC/USDT:USDT-260327-60000-CALL",
-                ],
-            ),
-        ] {
+        for (told, texts) in REFUSED {
             for text in texts {
                 let error = text.parse::<Symbol>().unwrap_err().to_string();
                 assert!(error.starts_with(&format!("{text:?} {told}")), "{error}");

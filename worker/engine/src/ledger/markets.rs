@@ -99,6 +99,16 @@ impl Ledger {
         Ok(Some(sum))
     }
 
+    /// What the opening amounts are worth at one price for each market in their order: the result of only holding.
+    pub fn opening_worth_at(&self, prices: &[Price]) -> Result<Notional, LedgerError> {
+        let currency = self.currency();
+        let cash = self.cash_of(currency)?.opening;
+        self.priced_in(currency, prices)?.try_fold(cash, |sum, (position, price)| match position.opening() {
+            Some(opening) => Ok(sum.plus(price.times(opening.quantity)?)?),
+            None => Ok(sum),
+        })
+    }
+
     fn cash_of(&self, currency: &Asset) -> Result<&Cash, LedgerError> {
         let cash = self.cash.iter().find(|cash| cash.asset == *currency);
         cash.ok_or_else(|| LedgerError::NoCurrency { asset: currency.clone(), markets: self.markets() })

@@ -20,6 +20,7 @@ use crate::instrument::{Asset, Symbol};
 use crate::messages::Fill;
 use crate::non_empty::NonEmpty;
 use crate::numbers::{Notional, NumberError, Price, Quantity};
+use crate::orders::Funds;
 
 pub use position::Position;
 pub(crate) use saved::v1;
@@ -165,6 +166,17 @@ impl Ledger {
     /// Values the opening coins of the first market at its first tick's price. Later calls change nothing.
     pub fn open_at(&mut self, price: Price) -> Result<(), NumberError> {
         self.positions.first_mut().open_at(price)
+    }
+
+    /// The asset that the first market is priced in.
+    pub const fn currency(&self) -> &Asset {
+        &self.cash.first().asset
+    }
+
+    /// What is held of the two assets of the market at `place`, in the order of the markets.
+    pub fn held(&self, place: usize) -> Funds {
+        let coins = self.positions.get(place).map_or(Quantity::ZERO, Position::quantity);
+        Funds { base: coins, quote: self.quote() }
     }
 
     /// What the opening coins of the first market were worth; `None` before its first tick.

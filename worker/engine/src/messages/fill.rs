@@ -52,7 +52,7 @@ pub struct Fill {
     pub liquidity: Liquidity,
     /// Event time.
     pub time: Timestamp,
-    /// Sequence of the tick on which it happened, where the venue is simulated.
+    /// The number at its source of the tick on which it happened, where the venue is simulated.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tick_sequence: Option<u64>,
 }

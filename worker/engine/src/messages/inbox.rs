@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::client_order_id::ClientOrderId;
+use crate::instrument::Symbol;
 use crate::numbers::Quantity;
 use crate::time::Timestamp;
 
@@ -46,7 +47,7 @@ pub struct OrderUpdate {
     /// The trade that is the news, if one is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fill: Option<Fill>,
-    /// Sequence of the last tick the order has been matched against, where the venue is simulated.
+    /// The number at its source of the last tick the order has been matched against, where the venue is simulated.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub matched: Option<u64>,
     /// Event time.
@@ -69,6 +70,9 @@ pub enum Inbox {
     Word {
         /// Stream id of the tick.
         tick: String,
+        /// The tick's market: ids of two streams can be the same. The release before names none.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        symbol: Option<Symbol>,
         /// The round of the Advance.
         round: u32,
     },

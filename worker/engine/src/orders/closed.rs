@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Order, OrderState, TradeIds};
 use crate::client_order_id::ClientOrderId;
+use crate::instrument::InstrumentIndex;
 use crate::messages::Side;
 use crate::numbers::{Notional, Quantity};
 use crate::time::Timestamp;
@@ -42,19 +43,29 @@ impl<'de> Deserialize<'de> for ClosedOrders {
 }
 
 /// What of a closed order is needed to judge later news of it: sequence, side, what was ordered, how it ended,
-/// what has traded, what that was worth, and the ids of the trades.
+/// what has traded, what that was worth, the ids of the trades, and the market where it is not the first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Entry(u64, Side, Quantity, OrderState, Quantity, Notional, TradeIds);
+pub(crate) struct Entry(
+    u64,
+    Side,
+    Quantity,
+    OrderState,
+    Quantity,
+    Notional,
+    TradeIds,
+    #[serde(default, skip_serializing_if = "InstrumentIndex::is_first")] InstrumentIndex,
+);
 
 impl ClosedOrders {
     /// Remembers an order, in the place of what was known of it; forgets the oldest past the bounds.
     pub fn remember(&mut self, order: &Order) {
         self.forget(&order.client_order_id);
-        let ended = (order.state, order.filled, order.notional);
-        self.remember_as(order.sequence(), (order.side, order.quantity), ended, order.trades.clone());
+        let (number, trades) = (order.sequence(), order.trades.clone());
+        let Order { side, quantity, state, filled, notional, instrument, .. } = *order;
+        self.add(Entry(number, side, quantity, state, filled, notional, trades, instrument));
     }
 
-    /// Remembers an order of which no more is known than this.
+    /// Remembers an order of the first market, of which no more is known than this.
     pub fn remember_as(
         &mut self,
         sequence: u64,
@@ -62,7 +73,11 @@ impl ClosedOrders {
         (state, filled, notional): (OrderState, Quantity, Notional),
         trades: TradeIds,
     ) {
-        self.push(Entry(sequence, side, ordered, state, filled, notional, trades));
+        self.add(Entry(sequence, side, ordered, state, filled, notional, trades, InstrumentIndex::FIRST));
+    }
+
+    fn add(&mut self, entry: Entry) {
+        self.push(entry);
         while self.entries.len() > ORDERS_MAX || (self.entries.len() > 1 && self.trades() > TRADES_MAX) {
             if let Some((oldest, _)) = self.entries.pop_front() {
                 self.changed.insert(oldest);
@@ -107,11 +122,12 @@ impl ClosedOrders {
 
     /// The order of this id as it was when it was closed; `None` if it is not remembered.
     pub fn get(&self, id: &ClientOrderId, now: Timestamp) -> Option<Order> {
-        let Entry(_, side, quantity, state, filled, notional, trades) =
+        let Entry(_, side, quantity, state, filled, notional, trades, instrument) =
             self.entries.iter().map(|(_, entry)| entry).find(|entry| entry.0 == id.sequence())?;
         let mut order = Order::committed(id.clone(), *side, *quantity, None, now);
         (order.state, order.cumulative, order.filled, order.notional) = (*state, *filled, *filled, *notional);
         (order.trades, order.closed_with) = (trades.clone(), Some(*filled));
+        order.instrument = *instrument;
         Some(order)
     }
 

@@ -6,7 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::{Funds, Order, Replaced, Terms};
 use crate::client_order_id::ClientOrderId;
-use crate::numbers::NumberError;
+use crate::instrument::InstrumentIndex;
+use crate::numbers::{Notional, NumberError, Quantity};
 
 /// An order, and what of the sum is its part.
 #[derive(Debug, Clone)]
@@ -15,12 +16,41 @@ struct Open {
     reserved: Funds,
 }
 
+/// What all of them may take: cash, and coins of each market.
+#[derive(Debug, Clone, Default)]
+struct Reserved {
+    quote: Notional,
+    coins: Vec<Quantity>,
+}
+
+impl Reserved {
+    /// Of one market's coins, and of the cash, which all markets share.
+    fn of(&self, instrument: InstrumentIndex) -> Funds {
+        let base = self.coins.get(instrument.get()).copied().unwrap_or(Quantity::ZERO);
+        Funds { base, quote: self.quote }
+    }
+
+    /// One order takes `now` where it took `before`.
+    fn change(&mut self, instrument: InstrumentIndex, before: Funds, now: Funds) -> Result<(), NumberError> {
+        let changed = self.of(instrument).minus(before)?.plus(now)?;
+        let place = instrument.get();
+        if self.coins.len() <= place {
+            self.coins.resize(place.saturating_add(1), Quantity::ZERO);
+        }
+        if let Some(coins) = self.coins.get_mut(place) {
+            *coins = changed.base;
+        }
+        self.quote = changed.quote;
+        Ok(())
+    }
+}
+
 /// Orders that are not closed, or closed ones of which more has traded, by the venue's word, than is booked. All of one
 /// ledger, so the sequence names an order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OpenOrders {
     open: BTreeMap<u64, Open>,
-    reserved: Funds,
+    reserved: Reserved,
     terms: Terms,
     /// Of orders that are replaced, while both are open: the one that takes the place.
     replacements: BTreeMap<u64, u64>,
@@ -72,9 +102,9 @@ impl OpenOrders {
         self.open.is_empty()
     }
 
-    /// What they may take in all.
-    pub const fn reserved(&self) -> Funds {
-        self.reserved
+    /// What they may take in all: of the coins of this market, and of the cash.
+    pub fn reserved(&self, instrument: InstrumentIndex) -> Funds {
+        self.reserved.of(instrument)
     }
 
     pub const fn terms(&self) -> &Terms {
@@ -126,7 +156,7 @@ impl OpenOrders {
         }
         let Some(open) = self.open.remove(&id.sequence()) else { return Ok(None) };
         self.changed.insert(id.sequence());
-        self.reserved = self.reserved.minus(open.reserved)?;
+        self.reserved.change(open.order.instrument, open.reserved, Funds::NONE)?;
         Ok(Some(open.order))
     }
 
@@ -166,9 +196,9 @@ impl OpenOrders {
     /// Counts anew what the order of this sequence reserves.
     fn reserve(&mut self, sequence: u64) -> Result<(), NumberError> {
         let Some(open) = self.open.get(&sequence) else { return Ok(()) };
-        let before = open.reserved;
+        let (before, instrument) = (open.reserved, open.order.instrument);
         let now = self.part_of(&open.order)?;
-        self.reserved = self.reserved.minus(before)?.plus(now)?;
+        self.reserved.change(instrument, before, now)?;
         if let Some(open) = self.open.get_mut(&sequence) {
             open.reserved = now;
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::trade_ids::Known;
 use super::{Funds, ImpossibleTransition, OrderState, Terms, TradeIds};
 use crate::client_order_id::ClientOrderId;
+use crate::instrument::InstrumentIndex;
 use crate::messages::{Fill, NewOrder, OrderUpdate, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, NumberError, Price, Quantity};
 use crate::time::Timestamp;
@@ -55,7 +56,7 @@ pub enum OrderAnomaly {
 /// The tick as of which something was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
-    /// Its sequence.
+    /// Its number at its source.
     pub sequence: u64,
     /// Its event time.
     pub time: Timestamp,
@@ -64,7 +65,7 @@ pub struct Cause {
 impl Cause {
     /// As of this tick.
     pub fn of(tick: &Tick) -> Self {
-        Self { sequence: tick.sequence, time: tick.event_time() }
+        Self { sequence: tick.source_sequence, time: tick.event_time() }
     }
 }
 
@@ -106,6 +107,9 @@ const fn is_zero(tag: &u32) -> bool {
 pub struct Order {
     /// Its id.
     pub client_order_id: ClientOrderId,
+    /// The market, by its place among those of the ledger.
+    #[serde(default, skip_serializing_if = "InstrumentIndex::is_first")]
+    pub instrument: InstrumentIndex,
     /// Buy or Sell.
     pub side: Side,
     /// What was ordered.
@@ -140,7 +144,7 @@ pub struct Order {
     pub notional: Notional,
     /// Ids of the booked trades.
     pub trades: TradeIds,
-    /// Sequence of the last tick the gateway has matched it against, on a simulated venue.
+    /// The number at its source of the last tick that the gateway has matched it against, on a simulated venue.
     pub matched: Option<u64>,
     /// Why it ended as it did.
     pub reason: String,
@@ -152,7 +156,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// An order just committed: an IOC without a cause.
+    /// An order just committed: an IOC of the first market, without a cause.
     pub fn committed(
         client_order_id: ClientOrderId,
         side: Side,
@@ -162,6 +166,7 @@ impl Order {
     ) -> Self {
         Self {
             client_order_id,
+            instrument: InstrumentIndex::FIRST,
             side,
             quantity,
             price,

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::client_order_id::{ClientOrderId, LedgerId};
 use crate::instrument::{Asset, Instrument};
-use crate::ledger::Ledger;
 use crate::messages::{CommandKind, NewOrder, OrderCommand, OrderType, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, NumberError, Price, Quantity, Ratio};
 use crate::orders::{Funds, Terms};
@@ -155,9 +154,13 @@ pub struct OrderCheck<'a> {
     pub state: RiskState,
     /// Where a human wants the strategy to be.
     pub desired: DesiredState,
-    /// The strategy's books.
-    pub ledger: &'a Ledger,
+    /// What is held of the market's two assets, reserved or not.
+    pub held: Funds,
+    /// What all of the strategy is worth at the last prices.
+    pub equity: Result<Notional, NumberError>,
     /// The tick that caused it.
+    pub cause: &'a Tick,
+    /// The last tick of the market: the same, or one of another market caused it.
     pub tick: &'a Tick,
     /// Event time.
     pub now: Timestamp,
@@ -170,7 +173,7 @@ impl OrderCheck<'_> {
     /// Sizes the intent and lets it through, or says which check denies it. Never shrinks an order.
     pub fn approve(&self, intent: &Intent, rate: &mut OrderRate) -> Result<Approved<OrderCommand>, Refusal> {
         self.check_state(intent)?;
-        let age = self.now.millis_since(self.tick.event_time());
+        let age = self.now.millis_since(self.cause.event_time());
         if age > self.risk.max_tick_age_ms() {
             return Err(Refusal::new(
                 Denial::StaleTick,
@@ -273,9 +276,7 @@ impl OrderCheck<'_> {
     fn quantity(&self, size: OrderSize, limit: Price) -> Result<Quantity, Refusal> {
         let lot = self.instrument.lot_size;
         let quantity = match size {
-            OrderSize::EquityShare(share) => {
-                Quantity::bought_for(self.ledger.equity_at(self.tick.price)?, share, limit, lot)?
-            }
+            OrderSize::EquityShare(share) => Quantity::bought_for(self.equity.clone()?, share, limit, lot)?,
             OrderSize::Fixed(quantity) => quantity.floored_to(lot)?,
         };
         if quantity.is_zero() {
@@ -316,7 +317,7 @@ impl OrderCheck<'_> {
             let message = format!("needs {needed} {asset}, has {has}{of}; lower {lower}");
             Err(Refusal::new(Denial::InsufficientFunds, message))
         };
-        let (base, quote) = (self.ledger.base(), self.ledger.quote());
+        let (base, quote) = (self.held.base, self.held.quote);
         match intent.side {
             Side::Buy if needed.quote > available.quote => {
                 short(&needed.quote, &available.quote, &quote, symbol.quote(), available.quote != quote)
@@ -357,6 +358,8 @@ impl OrderCheck<'_> {
             }),
             symbol: self.instrument.symbol.clone(),
             tick: None,
+            market: None,
+            tick_symbol: None,
             time: self.now,
             expires_at: self.now.plus_millis(Self::COMMAND_LIFE_MS),
         }

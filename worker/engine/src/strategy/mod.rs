@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fees::Fees;
-use crate::instrument::Asset;
+use crate::instrument::{Asset, InstrumentIndex, Instruments};
 use crate::market::Bar;
 use crate::messages::{AlertKind, Fill, Liquidity, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, Price, Quantity, Ratio};
@@ -60,6 +60,8 @@ pub enum Purpose {
 /// An order that a strategy proposes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
+    /// The market, by its place among those of the strategy.
+    pub instrument: InstrumentIndex,
     /// Buy or Sell.
     pub side: Side,
     /// How large.
@@ -82,6 +84,9 @@ pub struct Intent {
 pub struct OrderEvent {
     /// The order's sequence, as [`Context::place`] gave it.
     pub order: u64,
+    /// The market, by its place among those of the strategy.
+    #[serde(default, skip_serializing_if = "InstrumentIndex::is_first")]
+    pub instrument: InstrumentIndex,
     /// The strategy's own mark of it.
     pub tag: u32,
     /// Buy or Sell.
@@ -181,14 +186,15 @@ pub trait Strategy: Send + std::fmt::Debug {
     /// made of orders on that tick has been told.
     fn on_bar(&mut self, _bar: &Bar, _of: BarsOf, _context: &mut Context<'_>) {}
 
-    /// A tick has arrived; all news of orders before it has been told.
+    /// A tick has arrived, of the market [`Context::index`]; all news of orders before it has been told. Not called before
+    /// each market had one.
     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>);
 
     /// There is news of one of its orders.
     fn on_order(&mut self, _event: &OrderEvent, _context: &mut Context<'_>) {}
 
-    /// Ticks are missing: forget what depends on having seen each one.
-    fn on_gap(&mut self);
+    /// Ticks of a market are missing: forget what depends on having seen each one.
+    fn on_gap(&mut self, instrument: InstrumentIndex);
 
     /// The words for a reason that [`Context::hold`] gave last.
     fn explain(&self, _reason: &str) -> String {
@@ -196,9 +202,24 @@ pub trait Strategy: Send + std::fmt::Debug {
     }
 
     /// What is odd about the parameters: a function of them, the fees and the price alone. Judged at the first tick
-    /// under them.
+    /// under them: the last one of the first market.
     fn warnings(&self, _first: &Tick, _fees: &Fees) -> Vec<Warning> {
         Vec::new()
+    }
+
+    /// Its parameters in a few words, for people; empty where there is nothing to say.
+    fn described(&self, _instruments: &Instruments) -> String {
+        String::new()
+    }
+
+    /// Where it starts and what it does first, for people, if the first market's first price is `first`.
+    fn start_line(&self, _first: Price, _instruments: &Instruments) -> Option<String> {
+        None
+    }
+
+    /// What it would do next, for people, with the first market at `price`.
+    fn outlook(&self, _price: Price, _instruments: &Instruments) -> Option<String> {
+        None
     }
 
     /// All state, to be restored by the definition's `start`.

@@ -115,7 +115,8 @@ impl Bench {
     }
 
     fn fill(&self, command: &OrderCommand, quantity: Quantity, price: Price) -> Fill {
-        Fill { tick_sequence: self.engine.last_sequence(), ..fill(&self.config.fees, command, quantity, price) }
+        let tick_sequence = self.engine.last_sequence();
+        Fill { tick_sequence, ..fill(&self.config.fees, command, quantity, price) }
     }
 
     /// What [`Bench::run`] has traded, each as `7 Sell 0.989 @ 612.50`: the tick, the side, how much, at which price.

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::instrument::InstrumentIndex;
 use crate::market::{Bar, Interval};
 use crate::messages::{Side, Tick, TimeInForce};
 use crate::numbers::Ratio;
@@ -88,6 +89,7 @@ impl Crossing {
 
     fn send(&mut self, context: &mut Context<'_>, side: Side, kind: OrderKind) -> Option<u64> {
         let intent = Intent {
+            instrument: InstrumentIndex::FIRST,
             side,
             size: OrderSize::Fixed("0.05".parse().expect("a quantity")),
             kind,
@@ -153,7 +155,7 @@ impl Strategy for Crossing {
         }
     }
 
-    fn on_gap(&mut self) {}
+    fn on_gap(&mut self, _: InstrumentIndex) {}
 
     fn explain(&self, _reason: &str) -> String {
         "Waits for the means of closes to cross.".to_owned()

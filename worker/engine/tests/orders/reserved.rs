@@ -285,11 +285,12 @@ impl World {
         assert_eq!((reserved.base.get(), reserved.quote.get()), (base, quote), "the sum over the open orders");
         let report = self.engine.report();
         assert_eq!(report.risk.reason, "", "nothing halts");
-        if let Some(held) = self.engine.performance() {
+        if let Some(run) = self.engine.performance() {
+            let held = self.engine.held_of(engine::instrument::InstrumentIndex::FIRST);
             assert!(reserved.base <= held.base, "{} of {} coins are reserved", reserved.base, held.base);
             assert!(reserved.quote <= held.quote, "{} of {} cash is reserved", reserved.quote, held.quote);
-            let gained = held.equity.minus(held.opening_equity).unwrap();
-            assert_eq!(held.profit.net, gained, "net is the change of equity");
+            let gained = run.equity.minus(run.opening_equity).unwrap();
+            assert_eq!(run.profit.net, gained, "net is the change of equity");
         }
         assert_eq!(self.engine.trades(), self.trades, "each trade is booked once");
         assert_eq!(orders.len(), self.live.len() + self.unplaced(), "what is open");

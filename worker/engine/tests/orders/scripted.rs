@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use engine::instrument::InstrumentIndex;
 use engine::messages::{OrderCommand, OrderStatus, OrderUpdate, Side, Tick, TimeInForce};
 use engine::numbers::Ratio;
 use engine::risk::PositionBounds;
@@ -82,6 +83,7 @@ impl Wanted {
             },
         };
         Intent {
+            instrument: InstrumentIndex::FIRST,
             side: self.side,
             size: OrderSize::Fixed(self.quantity.parse().unwrap()),
             kind,
@@ -136,7 +138,7 @@ impl Strategy for Scripted {
         self.act(&actions, context);
     }
 
-    fn on_gap(&mut self) {}
+    fn on_gap(&mut self, _instrument: InstrumentIndex) {}
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         serde_json::to_value(&self.told)
     }

@@ -1,66 +1,44 @@
 //! The command `backtest`: the same engine, the same simulated exchange, the same gateway's desk, no bus.
 
-use std::collections::btree_map::Entry;
+mod data;
+mod market;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use crds::TradingAccountSpec;
 use crds::manifest::{Document, Manifest};
-use engine::instrument::{Instrument, Symbol};
+use engine::instrument::Symbol;
 use engine::messages::{OrderCommand, Tick};
-use engine::numbers::Price;
 use engine::report::Trade;
 use engine::risk::Approved;
 use engine::strategy::Registry;
 use engine::{Effect, Engine, Event};
-use venue::replay::{Replay, Summary};
+use venue::replay::Summary;
 use venue::sim::Exchange;
 
 use crate::fleet;
 use crate::outcome::clock::Clock;
-use crate::outcome::hashes::{DataHash, Made, line};
+use crate::outcome::hashes::{DataHash, Made};
 use crate::outcome::untraded::{Ending, Untraded};
 use crate::outcome::warning::{self, Warning};
 use crate::outcome::{DataCounts, Outcome};
 use crate::process::exit::Failure;
-use crate::roles::Stop;
 use crate::roles::gateway::{Counter, News};
 use crate::roles::paper::resting_fills;
 use crate::roles::saved;
 use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
+use market::Market;
+
+pub use data::Data;
+use data::{Markets, Source};
 
 /// The ledger of a backtest: it is in no store, so its name means nothing.
 const LEDGER: &str = "backtest";
-/// Ticks that are handed to the threads at a time.
-const CHUNK: usize = 1_000;
-/// Chunks at most that wait for a thread: the data are never in memory as a whole.
-const CHUNKS_AHEAD: usize = 2;
 /// How many strategies a warning names.
 const NAMES_MAX: usize = 3;
-
-/// One `[SYMBOL=]FILE`.
-#[derive(Debug, Clone)]
-pub struct Data {
-    /// The market; all of them if absent.
-    symbol: Option<Symbol>,
-    file: PathBuf,
-}
-
-impl std::str::FromStr for Data {
-    type Err = engine::instrument::SymbolError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A file name may hold an equals sign; a symbol before it must read as one.
-        match text.split_once('=') {
-            Some((symbol, file)) if !symbol.contains(['.', '\\']) && symbol.contains('/') && !text.starts_with('/') => {
-                Ok(Self { symbol: Some(symbol.parse()?), file: file.into() })
-            }
-            Some(_) | None => Ok(Self { symbol: None, file: text.into() }),
-        }
-    }
-}
 
 /// Runs every strategy of the file on the data.
 pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results, Failure> {
@@ -74,28 +52,45 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results
     }
     let mut simulations: Vec<_> = specs.iter().map(|spec| Simulation::new(spec, registry)).collect::<Result<_, _>>()?;
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let markets = Market::all(&simulations, data)?;
-    for warning in markets.values().flat_map(|market| &market.warnings).collect::<BTreeSet<_>>() {
+    let traded: BTreeSet<Symbol> = simulations.iter().flat_map(Simulation::markets).map(|(symbol, _)| symbol).collect();
+    data::tell_left_out(data, &traded, file);
+    let mut data_of: BTreeMap<Markets, MarketData> = BTreeMap::new();
+    for market in Market::all(&simulations, data)? {
+        let is_on_it =
+            |simulation: &&mut Simulation| matches!(&simulation.markets()[..], [(one, _)] if *one == market.symbol);
+        let on_it = simulations.iter_mut().filter(is_on_it);
+        let (summaries, hash) = market.read(&mut on_it.collect::<Vec<_>>(), registry, threads)?;
+        for (instrument, summary) in market.instruments.iter().zip(summaries) {
+            let warnings = warning::of_data(&summary, instrument, &traded);
+            let read = MarketData { hash: hash.clone(), summaries: vec![Arc::new(summary)], warnings };
+            data_of.insert(vec![(market.symbol.clone(), instrument.tick_size)], read);
+        }
+    }
+    for (markets, source) in Source::all(&simulations, data, &traded)? {
+        let on_it = simulations.iter_mut().filter(|simulation| simulation.markets() == markets);
+        let read = source.read(&mut on_it.collect::<Vec<_>>(), threads)?;
+        data_of.insert(markets, read);
+    }
+    for warning in data_of.values().flat_map(|data| &data.warnings).collect::<BTreeSet<_>>() {
         process::say(format_args!("warning: {}: {}", warning.kind, warning.message));
     }
-    let mut hashes = BTreeMap::new();
-    for (key, market) in &markets {
-        let on_it = simulations.iter_mut().filter(|simulation| simulation.market() == *key);
-        hashes.insert(key, market.replay(&mut on_it.collect::<Vec<_>>(), threads)?);
-    }
+    let data_of =
+        |simulation: &Simulation| data_of.get(&simulation.markets()).ok_or_else(|| simulation.without_ticks());
     let result = |simulation: &Simulation| {
-        let key = simulation.market();
-        let (market, data) = markets.get(&key).zip(hashes.get(&key)).ok_or_else(|| simulation.without_ticks())?;
-        let mut outcome = simulation.outcome(data)?;
-        let ticks = market.summary.ticks;
-        outcome.data = Some(DataCounts { ticks, missing: market.summary.missing });
-        outcome.warnings.splice(0..0, market.warnings.iter().cloned());
+        let data = data_of(simulation)?;
+        let mut outcome = simulation.outcome(&data.hash)?;
+        outcome.data = Some(data.counts());
+        outcome.warnings.splice(0..0, data.warnings.iter().cloned());
         Ok(outcome)
     };
     // In the order of the file, whichever thread was first: the first that went wrong is told.
     let outcomes = simulations.iter().map(result).collect::<Result<_, Failure>>()?;
     tell_parameters(&simulations);
-    let untraded = simulations.iter().flat_map(Simulation::untraded).collect();
+    let mut untraded = Vec::new();
+    for simulation in &simulations {
+        untraded
+            .extend(simulation.untraded(Clock::of(data_of(simulation)?.summaries.iter().map(|summary| &**summary))));
+    }
     Ok(Results { outcomes, untraded })
 }
 
@@ -122,59 +117,19 @@ fn tell_parameters(simulations: &[Simulation]) {
     }
 }
 
-/// The data of one symbol, as they are for orders of one tick size.
-struct Market {
-    summary: Arc<Summary>,
+/// What was read of the markets of a strategy, as they are for orders of its tick sizes.
+struct MarketData {
+    hash: DataHash,
+    /// In the order of its manifest.
+    summaries: Vec<Arc<Summary>>,
     warnings: Vec<Warning>,
 }
 
-impl Market {
-    /// The markets of all strategies, each scanned once.
-    fn all(simulations: &[Simulation], data: &[Data]) -> Result<BTreeMap<(Symbol, Price), Self>, Failure> {
-        let traded: BTreeSet<Symbol> = simulations.iter().map(|simulation| simulation.market().0).collect();
-        let mut markets = BTreeMap::new();
-        for simulation in simulations {
-            let Entry::Vacant(place) = markets.entry(simulation.market()) else { continue };
-            let instrument = simulation.engine.instrument();
-            let summary = scan(instrument, data)?;
-            let warnings = warning::of_data(&summary, instrument, &traded);
-            place.insert(Self { summary: Arc::new(summary), warnings });
-        }
-        Ok(markets)
-    }
-
-    /// Reads the data once, for all strategies on them, which share so many threads. Each takes the ticks in their order
-    /// and knows nothing of the others, so it is the same on any thread. Gives their hash.
-    fn replay(&self, simulations: &mut [&mut Simulation], threads: usize) -> Result<DataHash, Failure> {
-        let clock = Clock::of(std::iter::once(&*self.summary));
-        for simulation in simulations.iter_mut() {
-            simulation.clock = clock;
-        }
-        let share = simulations.len().div_ceil(threads.max(1)).max(1);
-        std::thread::scope(|scope| {
-            let mut takers = Vec::new();
-            for share in simulations.chunks_mut(share) {
-                let (taker, chunks) = mpsc::sync_channel::<Arc<[Tick]>>(CHUNKS_AHEAD);
-                let work = move || chunks.iter().for_each(|chunk| share.iter_mut().for_each(|one| one.take(&chunk)));
-                let started = std::thread::Builder::new().spawn_scoped(scope, work);
-                started.map_err(|error| Failure::error(format!("cannot start a thread: {error}")))?;
-                takers.push(taker);
-            }
-            let mut data = DataHash::default();
-            let mut ticks = Replay::open(Arc::clone(&self.summary));
-            loop {
-                let chunk = ticks.by_ref().take(CHUNK).collect::<Result<Vec<_>, _>>();
-                let chunk: Arc<[Tick]> = chunk.map_err(|error| Failure::refused(error.to_string()))?.into();
-                if chunk.is_empty() {
-                    return Ok(data);
-                }
-                chunk.iter().for_each(|tick| data.update(&line(tick)));
-                for taker in &takers {
-                    // A thread takes chunks until there are no more.
-                    let _ = taker.send(Arc::clone(&chunk));
-                }
-            }
-        })
+impl MarketData {
+    /// What there is of all markets together.
+    fn counts(&self) -> DataCounts {
+        let sum = |count: fn(&Summary) -> u64| self.summaries.iter().map(|summary| count(summary)).sum();
+        DataCounts { ticks: sum(|summary| summary.ticks), missing: sum(|summary| summary.missing) }
     }
 }
 
@@ -208,19 +163,6 @@ fn specs(manifests: &[Manifest]) -> Result<Vec<StrategySpec>, Failure> {
     Ok(specs)
 }
 
-fn scan(instrument: &Instrument, data: &[Data]) -> Result<Summary, Failure> {
-    let symbol = &instrument.symbol;
-    let files: Vec<_> = data
-        .iter()
-        .filter(|data| data.symbol.as_ref().is_none_or(|named| named == symbol))
-        .map(|data| data.file.clone())
-        .collect();
-    if files.is_empty() {
-        return Err(Failure::not_found(format!("no --data for {symbol}; write --data {symbol}=FILE")));
-    }
-    Ok(Replay::scan_for(&files, symbol, instrument.tick_size).map_err(Stop::from)?)
-}
-
 /// An engine and a gateway's counter, with nothing between them.
 pub(crate) struct Simulation {
     spec: StrategySpec,
@@ -229,7 +171,6 @@ pub(crate) struct Simulation {
     /// What went wrong; nothing is taken after it.
     problem: Option<String>,
     trades: Vec<Trade>,
-    clock: Clock,
     untraded: Untraded,
 }
 
@@ -248,13 +189,13 @@ impl Simulation {
         let book = BookSpec::new(spec.name.clone(), config.ledger.clone(), spec.spec.capital.clone(), Stance::Open);
         let counter = Counter::new(&config.fees, exchange, book).map_err(|error| refuse(&error))?;
         let engine = saved::engine(spec, id, None, registry).map_err(|error| refuse(&error))?;
-        let (trades, clock, untraded) = (Vec::new(), Clock::default(), Untraded::default());
-        Ok(Self { spec: spec.clone(), engine, counter, problem: None, trades, clock, untraded })
+        let (trades, untraded) = (Vec::new(), Untraded::default());
+        Ok(Self { spec: spec.clone(), engine, counter, problem: None, trades, untraded })
     }
 
-    fn market(&self) -> (Symbol, Price) {
-        let instrument = self.engine.instrument();
-        (instrument.symbol.clone(), instrument.tick_size)
+    fn markets(&self) -> Markets {
+        let markets = self.engine.instruments().iter();
+        markets.map(|(_, instrument)| (instrument.symbol.clone(), instrument.tick_size)).collect()
     }
 
     fn outcome(&self, data: &DataHash) -> Result<Outcome, Failure> {
@@ -266,12 +207,14 @@ impl Simulation {
     }
 
     fn without_ticks(&self) -> Failure {
-        Failure::refused(format!("{}: the data holds no tick", self.spec.name))
+        let lacking = self.engine.prices().find(|(_, price)| price.is_none());
+        let of = lacking.filter(|_| self.engine.instruments().len() > 1).map(|(symbol, _)| format!(" of {symbol}"));
+        Failure::refused(format!("{}: the data holds no tick{}", self.spec.name, of.unwrap_or_default()))
     }
 
     /// The orders that did not trade, and why, for people.
-    fn untraded(&self) -> Vec<String> {
-        let lines = self.untraded.lines(&self.engine.report(), "");
+    fn untraded(&self, clock: Clock) -> Vec<String> {
+        let lines = self.untraded.lines(&self.engine.report(), clock, "");
         let named = |line: String| if line.starts_with(' ') { line } else { format!("{}: {line}", self.spec.name) };
         lines.into_iter().map(named).collect()
     }
@@ -282,7 +225,7 @@ impl Simulation {
             if let Effect::Signal(signal) = effect
                 && let Some(status) = signal.outcome
             {
-                self.untraded.note(Ending::of(status), self.clock, signal);
+                self.untraded.note(Ending::of(status), signal);
             }
         }
     }
@@ -332,7 +275,8 @@ impl Simulation {
     fn book(&mut self, news: News) -> Result<Vec<Approved<OrderCommand>>, String> {
         let mut commands = Vec::new();
         for update in news {
-            let (booked, trade) = (self.engine.trades(), update.fill.as_ref().map(Trade::of));
+            let (booked, trade) =
+                (self.engine.trades(), update.fill.as_ref().map(|fill| Trade::of(fill, self.engine.trade_index(fill))));
             let effects = self.engine.step(update.time, Event::OrderUpdate(update));
             self.take_effects(effects, &mut commands)?;
             // What does not fit the books is no trade of the result; the strategy is halted then.

@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use crds::roles::StrategySpec;
+use engine::instrument::InstrumentIndex;
 use engine::messages::{Side, Tick, TimeInForce};
 use engine::numbers::{Price, Quantity, Ratio};
 use engine::risk::PositionBounds;
@@ -95,7 +96,7 @@ fn step(
             let steps = i64::try_from(sequence).unwrap_or(i64::MAX);
             tick.price = price(cents(sequence))?;
             tick.received = Timestamp::from_millis(START_MS).plus_millis(steps * STEP_MS);
-            tick.sequence = sequence;
+            (tick.sequence, tick.source_sequence) = (sequence, sequence);
             simulation.take(std::slice::from_ref(&tick));
         }
         Ok((u64::from(ticks), ()))
@@ -157,7 +158,7 @@ impl Strategy for Resting {
         }
     }
 
-    fn on_gap(&mut self) {}
+    fn on_gap(&mut self, _instrument: InstrumentIndex) {}
 
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         Ok(Value::Null)
@@ -188,7 +189,7 @@ impl Strategy for Taking {
         let _ = context.place(intent(side, self.size, kind));
     }
 
-    fn on_gap(&mut self) {}
+    fn on_gap(&mut self, _instrument: InstrumentIndex) {}
 
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         Ok(Value::Null)
@@ -197,6 +198,7 @@ impl Strategy for Taking {
 
 fn intent(side: Side, quantity: Quantity, kind: OrderKind) -> Intent {
     Intent {
+        instrument: InstrumentIndex::FIRST,
         side,
         size: OrderSize::Fixed(quantity),
         kind,

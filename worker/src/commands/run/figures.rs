@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use engine::Performance;
 use engine::fees::PaidIn;
 use engine::numbers::shown::{self, Digits};
-use engine::numbers::{Notional, Price, Quantity, Ratio};
+use engine::numbers::{Notional, Price, Quantity};
 use engine::report::Trade;
-use engine::strategy::{Figures, OrderSize};
+use engine::strategy::{Registry, Strategy};
 use rust_decimal::Decimal;
 use venue::replay::{Replay, Summary};
 
@@ -37,9 +38,8 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// The first tick's price.
-pub(super) fn first_price(summary: &std::sync::Arc<Summary>) -> Result<Price, Failure> {
-    let first = Replay::open(std::sync::Arc::clone(summary)).next();
-    match first {
+pub(super) fn first_price(data: Option<&Arc<Summary>>) -> Result<Price, Failure> {
+    match data.and_then(|summary| Replay::open(Arc::clone(summary)).next()) {
         Some(Ok(tick)) => Ok(tick.price),
         Some(Err(error)) => Err(Failure::refused(error.to_string())),
         None => Err(Failure::refused("the data holds no tick")),
@@ -64,21 +64,34 @@ pub(super) fn account_line(places: &Places) -> String {
 }
 
 /// `BTC/USDT, grid 2 %, 10 % of equity per order; capital 3000 USDT + 0.34 BTC = 5998.51 USDT`
-pub(super) fn strategy_line(spec: &StrategySpec, first: Price) -> String {
+pub(super) fn strategy_line(spec: &StrategySpec, strategy: &dyn Strategy, first: Price) -> Result<String, Failure> {
     let symbol = &spec.spec.instruments[0].symbol;
-    let grid = spec.spec.strategy.grid.as_ref().map_or_else(String::new, |grid| {
-        let size = match grid.order_size() {
-            OrderSize::EquityShare(share) => format!("{} % of equity", share.percent()),
-            OrderSize::Fixed(quantity) => format!("{quantity} {}", symbol.base()),
-        };
-        format!("grid {} %, {size} per order", grid.grid_size_percent)
-    });
+    let instruments = spec.instruments().map_err(|error| Failure::refused(error.to_string()))?;
+    let symbols: Vec<_> = instruments.iter().map(|(_, instrument)| instrument.symbol.as_str()).collect();
+    let symbols = symbols.join(" + ");
+    let described = strategy.described(&instruments);
+    let described = if described.is_empty() { spec.spec.strategy.name().to_owned() } else { described };
     let mut capital: Vec<_> = spec.spec.capital.iter().collect();
     capital.sort_by_key(|(asset, _)| *asset != symbol.quote());
     let worth = opening_equity(spec, first);
     let capital: Vec<_> = capital.iter().map(|(asset, amount)| format!("{amount} {asset}")).collect();
     let worth = digits(spec, worth).show(worth);
-    format!("{symbol}, {grid}; capital {} = {worth} {}", capital.join(" + "), symbol.quote())
+    let capital = capital.join(" + ");
+    if instruments.len() > 1 {
+        // The first prices of the others are not looked at here.
+        return Ok(format!("{symbols}, {described}; capital {capital}"));
+    }
+    Ok(format!("{symbols}, {described}; capital {capital} = {worth} {}", symbol.quote()))
+}
+
+/// A strategy under the parameters of its manifest, before its first tick: it says itself what there is to say of it.
+pub(super) fn strategy_of(spec: &StrategySpec, registry: &Registry) -> Result<Box<dyn Strategy>, Failure> {
+    fn refuse(error: impl std::fmt::Display) -> Failure {
+        Failure::refused(error.to_string())
+    }
+    let (name, parameters) = spec.strategy().map_err(refuse)?;
+    let definition = registry.get(&name).map_err(refuse)?;
+    (definition.start)(&parameters, None).map_err(refuse)
 }
 
 /// What the capital is worth at the first price.
@@ -102,19 +115,6 @@ fn digits(spec: &StrategySpec, equity: Notional) -> Digits {
 /// The digits of a strategy's money, from its capital at the first price.
 pub(super) fn opening_digits(spec: &StrategySpec, first: Price) -> Digits {
     digits(spec, opening_equity(spec, first))
-}
-
-/// `start 8819.15: sells after a turn above 8995.53, buys after a turn below 8642.77`
-pub(super) fn start_line(spec: &StrategySpec, first: Price) -> Option<String> {
-    let grid = spec.spec.strategy.grid.as_ref()?;
-    let tick_size = spec.instrument().ok()?.tick_size;
-    let base = grid.base_price.and_then(|base| Price::new(base.get()).ok()).unwrap_or(first);
-    let share = Ratio::from_percent(grid.grid_size_percent);
-    let band = |factor: Ratio| base.scaled(factor).ok().map(Price::get);
-    let bands = [band(share.above_one())?, band(share.below_one())?];
-    let [upper, lower] = shown::thresholds(bands, base, tick_size);
-    let base = base.shown_in(tick_size);
-    Some(format!("start {base}: sells after a turn above {upper}, buys after a turn below {lower}"))
 }
 
 /// `btcusdt.csv.gz: 1,468 real candles, 2020-04-30 21:00 to 2020-07-01 03:00 UTC, 3 missing`
@@ -179,7 +179,7 @@ pub(super) fn columns(strategies: &[Ended]) -> String {
 }
 
 /// The figures of a whole run, three lines.
-pub(super) fn performance(spec: &StrategySpec, performance: &Performance, figures: &Figures) -> String {
+pub(super) fn performance(spec: &StrategySpec, performance: &Performance) -> String {
     let symbol = &spec.spec.instruments[0].symbol;
     let quote = symbol.quote();
     let digits = digits(spec, performance.opening_equity);
@@ -193,28 +193,23 @@ pub(super) fn performance(spec: &StrategySpec, performance: &Performance, figure
     );
     let [net, realized, unrealized, fees] = digits.line([profit.net, profit.realized, profit.unrealized, profit.fees]);
     let net = format!("  net       {net} = realized {realized} + unrealized {unrealized} - fees {fees}\n");
-    format!("{equity}{net}  holds     {}\n", holds(spec, performance, figures, digits))
+    format!("{equity}{net}  holds     {}\n", holds(spec, performance, digits))
 }
 
 /// `6.027 BNB at 592.00 + 2409.74 USDT; would sell above 598.13, buy below 574.67`
-fn holds(spec: &StrategySpec, performance: &Performance, figures: &Figures, digits: Digits) -> String {
-    let symbol = &spec.spec.instruments[0].symbol;
-    let (held, price) = (performance.base.get(), performance.price);
-    let quote = digits.show(performance.quote);
-    let Ok(instrument) = spec.instrument() else {
-        return format!("{held} {} at {price} + {quote} {}", symbol.base(), symbol.quote());
-    };
-    let tick_size = instrument.tick_size;
-    let band = |name: &str| figures.get(name)?.parse::<Decimal>().ok();
-    let bands = match (band("upperBand"), band("lowerBand")) {
-        (Some(upper), Some(lower)) => {
-            let [upper, lower] = shown::thresholds([upper, lower], price, tick_size);
-            format!("; would sell above {upper}, buy below {lower}")
-        }
-        _ => String::new(),
-    };
-    let held = quantity(performance.base, instrument.lot_size);
-    format!("{held} {} at {} + {quote} {}{bands}", symbol.base(), price.shown_in(tick_size), symbol.quote())
+fn holds(spec: &StrategySpec, performance: &Performance, digits: Digits) -> String {
+    let Ok(instruments) = spec.instruments() else { return String::new() };
+    let coins = performance.prices.iter().zip(&performance.holdings).map(|((symbol, price), (asset, held))| {
+        let instrument = instruments.index_of(symbol).and_then(|index| instruments.get(index));
+        let instrument = instrument.unwrap_or_else(|| instruments.first());
+        let lot = instrument.lot_size.get();
+        let held = shown::fixed(held.get(), lot.scale().max(held.get().scale()));
+        format!("{held} {asset} at {}", price.shown_in(instrument.tick_size))
+    });
+    let cash = performance.holdings.last().map(|(asset, cash)| format!("{} {asset}", digits.show(*cash)));
+    let held = coins.chain(cash).collect::<Vec<_>>().join(" + ");
+    let outlook = performance.outlook.as_ref().map_or_else(String::new, |outlook| format!("; {outlook}"));
+    format!("{held}{outlook}")
 }
 
 /// With the digits of the lots, or more where it has more.

@@ -11,7 +11,6 @@ mod screen;
 mod status;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use bus::MemoryBus;
 use clap::{Args, ValueEnum};
@@ -126,7 +125,7 @@ impl<B: Bus> Session<'_, B> {
             accounts.push(provisioner.provision(group).await?);
         }
         let mut screen = Screen::new(self.options.verbose, self.options.speed.is_some(), self.options.redis.as_deref());
-        screen.head(&accounts, scanned)?;
+        screen.head(&accounts, scanned, self.registry)?;
         let (stop, shutdown) = Shutdown::channel();
         // Before the roles start, so that nothing is missed.
         let mut observer = Observer::new(self.runtime.clone(), &accounts, screen).await?;
@@ -162,7 +161,7 @@ impl<B: Bus> Session<'_, B> {
             }
             if let (Some(place), Some(scanned)) = (&places.feed, scanned) {
                 let runtime = self.role("feed", &places.namespace, place, shutdown);
-                roles.spawn(feed::replay(runtime, place.spec.clone(), Arc::clone(&scanned.summary)));
+                roles.spawn(feed::replay(runtime, place.spec.clone(), scanned.markets.clone()));
             }
         }
         roles

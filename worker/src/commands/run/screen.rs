@@ -9,6 +9,7 @@ use engine::messages::{AlertKind, Fill, RiskAlert, SignalSide, StrategySignal};
 use engine::numbers::Quantity;
 use engine::numbers::shown::Digits;
 use engine::report::Report;
+use engine::strategy::Registry;
 use engine::time::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
 use process::say;
@@ -17,8 +18,8 @@ use super::bar;
 use super::data::Scanned;
 use super::ended::{End, Ended};
 use super::figures::{
-    account_line, columns, data_line, first_price, grouped, opening_digits, performance, quantity, start_line,
-    strategy_line,
+    account_line, columns, data_line, first_price, grouped, opening_digits, performance, quantity, strategy_line,
+    strategy_of,
 };
 use crate::fleet::provision::{Place, Places};
 use crate::outcome::clock::Clock;
@@ -84,7 +85,12 @@ impl Screen {
     }
 
     /// What is about to run.
-    pub fn head(&mut self, accounts: &[Places], scanned: &[Option<Scanned>]) -> Result<(), Failure> {
+    pub fn head(
+        &mut self,
+        accounts: &[Places],
+        scanned: &[Option<Scanned>],
+        registry: &Registry,
+    ) -> Result<(), Failure> {
         say(format_args!(
             "{}",
             match &self.redis {
@@ -100,26 +106,30 @@ impl Screen {
         });
         let width = names.max().unwrap_or(0);
         let several = accounts.iter().map(|places| places.strategies.len()).sum::<usize>() > 1;
-        self.clock = Clock::of(scanned.iter().flatten().map(|scanned| &*scanned.summary));
+        self.clock = Clock::of(scanned.iter().flatten().flat_map(|scanned| &scanned.markets).map(|summary| &**summary));
         let (mut total, mut starts) = (0, String::new());
         for (places, scanned) in accounts.iter().zip(scanned) {
             say(format_args!("  account   {:width$}  {}", places.gateway.spec.account.name, account_line(places)));
-            let Some(Scanned { summary, warnings }) = scanned else { continue };
-            total += summary.ticks * places.strategies.len() as u64;
-            let first = first_price(summary)?;
+            let Some(scanned) = scanned else { continue };
             for place in &places.strategies {
                 let spec = &place.spec;
-                say(format_args!("  strategy  {:width$}  {}", spec.name, strategy_line(spec, first)));
+                total += scanned.of(spec).map(|summary| summary.ticks).sum::<u64>();
+                let first = first_price(scanned.of(spec).next())?;
+                let strategy = strategy_of(spec, registry)?;
+                say(format_args!("  strategy  {:width$}  {}", spec.name, strategy_line(spec, &*strategy, first)?));
                 let prefix = if several { format!("{:width$}  ", spec.name) } else { String::new() };
                 let goes_on = || "goes on where it stood; --new-ledger starts afresh".to_owned();
-                let line = if place.epoch > 1 { Some(goes_on()) } else { start_line(spec, first) };
+                let starts_at = || strategy.start_line(first, &spec.instruments().ok()?);
+                let line = if place.epoch > 1 { Some(goes_on()) } else { starts_at() };
                 if let Some(line) = line {
                     let _ = writeln!(starts, "  {prefix}{line}");
                 }
                 self.know(place, prefix, opening_digits(spec, first));
             }
-            say(format_args!("  data      {}", data_line(summary)));
-            for Warning { kind, message } in warnings {
+            for summary in &scanned.markets {
+                say(format_args!("  data      {}", data_line(summary)));
+            }
+            for Warning { kind, message } in &scanned.warnings {
                 say(format_args!("  warning   {kind}: {message}"));
             }
         }
@@ -155,7 +165,7 @@ impl Screen {
             let text = format!("{when}  {prefix}{word}  {}", why(&signal));
             self.line(&text);
         } else if let Some(ending) = ending {
-            shown.untraded.note(ending, self.clock, &signal);
+            shown.untraded.note(ending, &signal);
         }
     }
 
@@ -212,7 +222,7 @@ impl Screen {
         let hint = if self.verbose { "" } else { " (-v shows each)" };
         for (ledger, report) in reports {
             let Some(shown) = self.strategies.get(ledger) else { continue };
-            for line in shown.untraded.lines(report, hint) {
+            for line in shown.untraded.lines(report, self.clock, hint) {
                 say(format_args!("  {}{line}", shown.prefix));
             }
         }
@@ -236,8 +246,7 @@ impl Screen {
             if let Some(engine) = &ended.engine
                 && let Some(run) = engine.performance()
             {
-                let figures = ended.status.report.as_ref().map(|report| report.strategy.clone()).unwrap_or_default();
-                text.push_str(&performance(&ended.place.spec, &run, &figures));
+                text.push_str(&performance(&ended.place.spec, &run));
             }
         }
         text

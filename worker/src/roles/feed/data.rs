@@ -10,7 +10,7 @@ use engine::messages::Tick;
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use venue::MarketData;
-use venue::replay::{DataError, Replay, Summary};
+use venue::replay::{DataError, Summary, Tape};
 
 use crate::roles::Stop;
 
@@ -28,11 +28,10 @@ pub(super) struct Data {
 }
 
 impl Data {
-    pub(super) fn of(summary: &Summary) -> Self {
-        // A feed replays one file; of several, each counts.
-        let digests = summary.files.iter().map(|file| file.digest);
+    pub(super) fn of(markets: &[Arc<Summary>]) -> Self {
+        let digests = markets.iter().flat_map(|summary| &summary.files).map(|file| file.digest);
         Self {
-            ticks: summary.ticks,
+            ticks: markets.iter().map(|summary| summary.ticks).sum(),
             bytes: digests.clone().map(|digest| digest.bytes).sum(),
             crc32: digests.map(|digest| format!("{:08x}", digest.crc32)).collect::<Vec<_>>().join(","),
         }
@@ -51,11 +50,18 @@ impl Data {
 
 /// Refuses data in which the record's position means something else than when it was stored: a replay that went on
 /// with others would equal no backtest, and one that is past their end would wait for ever.
-pub(super) fn check(fields: &Fields, next: u64, ended: bool, spec: &FeedSpec, summary: &Summary) -> Result<(), Stop> {
+pub(super) fn check(
+    fields: &Fields,
+    next: u64,
+    ended: bool,
+    spec: &FeedSpec,
+    markets: &[Arc<Summary>],
+) -> Result<(), Stop> {
     const REMEDY: &str =
         "put the file back as it was, or start afresh with `run --new-ledger` or an account of another name";
-    let file = spec.file.display();
-    let now = Data::of(summary);
+    let files: Vec<_> = spec.markets().iter().map(|market| market.file.display().to_string()).collect();
+    let file = files.join(", ");
+    let now = Data::of(markets);
     // A release that did not keep it has no such field.
     if let Some(text) = fields.get(DATA) {
         let problem = |error| Stop::Record { owner: "feed".to_owned(), problem: format!("its field {DATA}: {error}") };
@@ -79,9 +85,10 @@ pub(super) fn check(fields: &Fields, next: u64, ended: bool, spec: &FeedSpec, su
     Ok(())
 }
 
-/// Reads a file once, on a thread of its own.
-pub(super) async fn scan(spec: FeedSpec) -> Result<Summary, Stop> {
-    spawn_blocking(move || super::scan(&spec)).await.map_err(|error| Stop::MarketData(error.to_string()))?
+/// Reads the files once, on a thread of their own; by symbol.
+pub(super) async fn scan(spec: FeedSpec) -> Result<Vec<Arc<Summary>>, Stop> {
+    let scan = move || spec.markets().iter().map(|market| Ok(Arc::new(super::scan(market, None)?))).collect();
+    spawn_blocking(scan).await.map_err(|error| Stop::MarketData(error.to_string()))?
 }
 
 /// Why no tick came.
@@ -104,53 +111,53 @@ pub(super) struct ReadAhead {
     source: Source,
 }
 
-/// Where the replay is.
+/// Where the tape is.
 enum Source {
     /// With the thread.
     Reading(JoinHandle<Chunk>),
     /// Here: there is nothing more in it.
-    Ended(Replay),
+    Ended(Tape),
     /// Here: that is why there is nothing more.
-    Failed(Replay, Option<DataError>),
+    Failed(Tape, Option<DataError>),
     /// Lost with the thread.
     Lost,
 }
 
 /// What the thread gives back.
 struct Chunk {
-    replay: Replay,
+    tape: Tape,
     ticks: Vec<Tick>,
     end: Option<Result<(), DataError>>,
 }
 
 impl Chunk {
     /// Reads on, or from `from`.
-    fn read(mut replay: Replay, from: Option<u64>) -> Self {
+    fn read(mut tape: Tape, from: Option<u64>) -> Self {
         let mut ticks = Vec::new();
         if let Some(sequence) = from
-            && let Err(error) = replay.seek(sequence)
+            && let Err(error) = tape.seek(sequence)
         {
-            return Self { replay, ticks, end: Some(Err(error)) };
+            return Self { tape, ticks, end: Some(Err(error)) };
         }
         while ticks.len() < CHUNK {
-            match replay.next() {
+            match tape.next() {
                 Some(Ok(tick)) => ticks.push(tick),
-                Some(Err(error)) => return Self { replay, ticks, end: Some(Err(error)) },
-                None => return Self { replay, ticks, end: Some(Ok(())) },
+                Some(Err(error)) => return Self { tape, ticks, end: Some(Err(error)) },
+                None => return Self { tape, ticks, end: Some(Ok(())) },
             }
         }
-        Self { replay, ticks, end: None }
+        Self { tape, ticks, end: None }
     }
 }
 
 impl ReadAhead {
     /// Stands before the first tick; reads nothing yet.
-    pub(super) fn open(summary: Arc<Summary>) -> Self {
-        Self { ready: VecDeque::new(), source: Source::Ended(Replay::open(summary)) }
+    pub(super) fn open(tape: Tape) -> Self {
+        Self { ready: VecDeque::new(), source: Source::Ended(tape) }
     }
 
-    fn start(&mut self, replay: Replay, from: Option<u64>) {
-        self.source = Source::Reading(spawn_blocking(move || Chunk::read(replay, from)));
+    fn start(&mut self, tape: Tape, from: Option<u64>) {
+        self.source = Source::Reading(spawn_blocking(move || Chunk::read(tape, from)));
     }
 
     /// Takes what the thread has read and, if `go_on`, sends it for more.
@@ -158,12 +165,12 @@ impl ReadAhead {
         let Source::Reading(reading) = &mut self.source else { return Ok(()) };
         let done = reading.await;
         self.source = Source::Lost;
-        let Chunk { replay, ticks, end } = done?;
+        let Chunk { tape, ticks, end } = done?;
         self.ready.extend(ticks);
         match end {
-            Some(Err(error)) => self.source = Source::Failed(replay, Some(error)),
-            None if go_on => self.start(replay, None),
-            Some(Ok(())) | None => self.source = Source::Ended(replay),
+            Some(Err(error)) => self.source = Source::Failed(tape, Some(error)),
+            None if go_on => self.start(tape, None),
+            Some(Ok(())) | None => self.source = Source::Ended(tape),
         }
         Ok(())
     }
@@ -190,7 +197,7 @@ impl MarketData for ReadAhead {
         self.take(false).await?;
         self.ready.clear();
         match std::mem::replace(&mut self.source, Source::Lost) {
-            Source::Ended(replay) | Source::Failed(replay, _) => self.start(replay, Some(sequence)),
+            Source::Ended(tape) | Source::Failed(tape, _) => self.start(tape, Some(sequence)),
             Source::Reading(_) | Source::Lost => return Err(ReadError::Over),
         }
         self.take(true).await?;

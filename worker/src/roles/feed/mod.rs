@@ -4,6 +4,7 @@
 //! stays a bounded way ahead of the slowest that is not stopped. Its position and its ticks are one commit.
 
 mod data;
+mod markets;
 mod readers;
 
 use std::collections::VecDeque;
@@ -17,14 +18,15 @@ use engine::numbers::Price;
 use engine::time::Timestamp;
 use tracing::Instrument;
 use venue::MarketData;
-use venue::replay::{Replay, Summary};
+use venue::replay::{Replay, Summary, Tape};
 
 use crate::roles::document::message;
 use crate::roles::session::{Change, Done, Session, again_after_conflicts};
 use crate::roles::{Bus, IDLE, Runtime, Stop};
-use crds::roles::FeedSpec;
+use crds::roles::{FeedMarket, FeedSpec};
 
 use data::{Data, ReadAhead};
+use markets::Markets;
 use readers::{Readers, Waiting};
 
 /// The field that holds the sequence of the next tick.
@@ -43,13 +45,12 @@ struct Feed<B, D> {
     runtime: Runtime<B>,
     spec: FeedSpec,
     owner: Owner,
-    ticks: StreamKey,
+    markets: Markets,
     reports: StreamKey,
     report_cursor: StreamId,
     readers: Readers,
     session: Session<B>,
     data: D,
-    round: Round,
     next: u64,
     /// A tick that was read but may not go out yet.
     held: Option<Tick>,
@@ -60,13 +61,6 @@ struct Feed<B, D> {
     pace: Option<Pace>,
 }
 
-/// How a repeated replay goes on: sequences and times never go back.
-#[derive(Debug, Clone, Copy)]
-struct Round {
-    ticks: u64,
-    span_ms: i64,
-}
-
 /// When a tick is due, at a speed.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
@@ -74,57 +68,57 @@ struct Pace {
     first: Timestamp,
 }
 
-/// The file of a replay: as given, or in the image's folder.
-pub fn file_of(spec: &FeedSpec) -> PathBuf {
-    let in_image = Path::new(IMAGE_FOLDER).join(&spec.file);
-    if spec.file.exists() || !in_image.exists() { spec.file.clone() } else { in_image }
+/// The file of a market: as given, or in the image's folder.
+pub fn file_of(market: &FeedMarket) -> PathBuf {
+    let in_image = Path::new(IMAGE_FOLDER).join(&market.file);
+    if market.file.exists() || !in_image.exists() { market.file.clone() } else { in_image }
 }
 
-/// Reads a replay's file once, so that what is wrong with it comes out before anything trades.
-pub fn scan(spec: &FeedSpec) -> Result<Summary, Stop> {
-    Ok(Replay::scan(&[file_of(spec)], &spec.symbol)?)
-}
-
-/// The same, with the prices held against the tick size of those who trade on them.
-pub fn scan_for(spec: &FeedSpec, tick_size: Price) -> Result<Summary, Stop> {
-    Ok(Replay::scan_for(&[file_of(spec)], &spec.symbol, tick_size)?)
+/// Reads a market's file once, so that what is wrong with it comes out before anything trades; where the tick size of those
+/// who trade on it is given, its prices are held against that.
+pub fn scan(market: &FeedMarket, tick_size: Option<Price>) -> Result<Summary, Stop> {
+    let files = [file_of(market)];
+    Ok(match tick_size {
+        Some(tick_size) => Replay::scan_for(&files, &market.symbol, tick_size)?,
+        None => Replay::scan(&files, &market.symbol)?,
+    })
 }
 
 /// Runs until asked to stop, also after the end of the data. After a conflict it starts again from the record.
 pub async fn run<B: Bus>(mut runtime: Runtime<B>, spec: FeedSpec) -> Result<(), Stop> {
-    runtime.health.starting(&format!("reading {} through", file_of(&spec).display()));
+    let files: Vec<_> = spec.markets().iter().map(|market| file_of(market).display().to_string()).collect();
+    runtime.health.starting(&format!("reading {} through", files.join(", ")));
     // Asked to stop meanwhile it ends at once: the thread that reads has nothing to finish.
     let Some(scanned) = runtime.shutdown.or(data::scan(spec.clone())).await else { return Ok(()) };
-    replay(runtime, spec, Arc::new(scanned?)).await
+    replay(runtime, spec, scanned?).await
 }
 
-/// The same, for who has scanned the file already.
-pub async fn replay<B: Bus>(runtime: Runtime<B>, spec: FeedSpec, summary: Arc<Summary>) -> Result<(), Stop> {
+/// The same, for who has scanned the files already; by symbol.
+pub async fn replay<B: Bus>(runtime: Runtime<B>, spec: FeedSpec, markets: Vec<Arc<Summary>>) -> Result<(), Stop> {
     let epoch = runtime.identity.epoch;
     let span = tracing::error_span!("feed", source = spec.source, epoch, cursor = tracing::field::Empty);
-    live(runtime, spec, summary).instrument(span).await
+    live(runtime, spec, markets).instrument(span).await
 }
 
-async fn live<B: Bus>(runtime: Runtime<B>, spec: FeedSpec, summary: Arc<Summary>) -> Result<(), Stop> {
+async fn live<B: Bus>(runtime: Runtime<B>, spec: FeedSpec, markets: Vec<Arc<Summary>>) -> Result<(), Stop> {
     again_after_conflicts(&runtime, || async {
-        let replay = ReadAhead::open(Arc::clone(&summary));
-        Feed::start(&runtime, &spec, replay, &summary).await?.work().await
+        let tape = ReadAhead::open(Tape::open(markets.iter().cloned()));
+        Feed::start(&runtime, &spec, tape, &markets).await?.work().await
     })
     .await
 }
 
 impl<B: Bus, D: MarketData> Feed<B, D> {
-    async fn start(runtime: &Runtime<B>, spec: &FeedSpec, data: D, summary: &Summary) -> Result<Self, Stop> {
+    async fn start(runtime: &Runtime<B>, spec: &FeedSpec, data: D, markets: &[Arc<Summary>]) -> Result<Self, Stop> {
         let source = runtime.source_scope(&spec.source)?;
         let account = runtime.account_scope(&spec.account)?;
         let keys = &runtime.identity.keys;
         let owner = keys.feed(&source);
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
         let next = position(&acquired.fields)?;
-        data::check(&acquired.fields, next, acquired.fields.contains_key(ENDED), spec, summary)?;
-        let interval = summary.files.iter().find_map(|file| file.interval_ms).unwrap_or(1);
+        data::check(&acquired.fields, next, acquired.fields.contains_key(ENDED), spec, markets)?;
         let mut feed = Self {
-            ticks: keys.market_tick(&source, &spec.symbol.to_string()),
+            markets: Markets::of(keys, &source, markets, &acquired.fields)?,
             reports: keys.topic(&account, Topic::Report),
             report_cursor: StreamId::ZERO,
             readers: Readers::default(),
@@ -133,7 +127,6 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             owner,
             session,
             data,
-            round: Round { ticks: summary.ticks, span_ms: summary.last.millis_since(summary.first) + interval },
             next,
             held: None,
             ahead: VecDeque::new(),
@@ -141,11 +134,11 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             waiting: Waiting::of(&acquired.fields),
             pace: None,
         };
-        feed.session.own([feed.ticks.clone()]);
+        feed.session.own(feed.markets.streams());
         feed.session.shortens(keys, &account);
         feed.seek().await?;
         let mut change = feed.at(&[]);
-        change.set.push(Data::of(summary).to_field()?);
+        change.set.push(Data::of(markets).to_field()?);
         feed.commit(change).await?;
         runtime.health.ready();
         tracing::info!("the feed replays");
@@ -194,7 +187,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
     }
 
     async fn seek(&mut self) -> Result<(), Stop> {
-        let within = if self.spec.repeat { self.next % self.round.ticks.max(1) } else { self.next };
+        let within = if self.spec.repeat { self.next % self.markets.ticks() } else { self.next };
         let seeking = self.data.seek(within);
         // Asked to stop first, nothing is read any more.
         self.runtime.shutdown.or(seeking).await.transpose().map_err(failed)?;
@@ -217,8 +210,8 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
                 self.held = Some(tick);
                 break;
             }
-            self.ahead.push_back((tick.sequence, time));
-            self.next = tick.sequence + 1;
+            self.ahead.push_back((tick.source_sequence, time));
+            self.next = tick.source_sequence + 1;
             batch.push(tick);
         }
         Ok(batch)
@@ -242,25 +235,8 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             tick = reading => tick.map_err(failed)?,
             () = self.runtime.shutdown.wait() => None,
         };
-        Ok(tick.map(|tick| self.in_round(tick)))
-    }
-
-    /// The tick of a later round: its sequence and its times go on where the last round ended.
-    fn in_round(&self, tick: Tick) -> Tick {
-        if !self.spec.repeat {
-            return tick;
-        }
-        let round = self.next / self.round.ticks.max(1);
-        let shift = i64::try_from(round).unwrap_or(0).saturating_mul(self.round.span_ms);
-        let before = round * self.round.ticks;
-        Tick {
-            source_sequence: before + tick.source_sequence,
-            sequence: before + tick.sequence,
-            time: tick.time.map(|time| time.plus_millis(shift)),
-            received: tick.received.plus_millis(shift),
-            last: false,
-            ..tick
-        }
+        let round = self.next / self.markets.ticks();
+        Ok(tick.map(|tick| if repeat { self.markets.in_round(round, tick) } else { tick }))
     }
 
     /// Whether the slowest reader is near enough: within so many ticks, or within twice the latency.
@@ -272,7 +248,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             .front()
             .map_or(tick.event_time(), |(_, time)| *time)
             .plus_millis(2 * i64::from(self.spec.latency_ms));
-        tick.sequence < taken.saturating_add(AHEAD_MAX) || tick.event_time() <= reach
+        tick.source_sequence < taken.saturating_add(AHEAD_MAX) || tick.event_time() <= reach
     }
 
     fn wait_for_pace(&mut self) -> Option<Duration> {
@@ -297,15 +273,18 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
     }
 
     /// The position, and the ticks that lead to it.
-    fn at(&self, batch: &[Tick]) -> Change {
+    fn at(&mut self, batch: &[Tick]) -> Change {
         let mut set = vec![(NEXT.to_owned(), self.next.to_string())];
-        if batch.last().is_some_and(|tick| tick.last) {
+        set.extend(self.markets.went_out(batch));
+        if self.markets.have_ended(self.next) && !self.spec.repeat {
             set.push((ENDED.to_owned(), "true".to_owned()));
         }
         // More than what is ahead: a gateway finds the tick of each command it has not taken yet.
         let ahead = (self.ahead.len() as u64).max(AHEAD_MAX);
         let retention = Retention { max_len: Some(ahead + Bounds::TICKS.entries), max_age_ms: None };
-        let messages = batch.iter().map(|tick| message(self.ticks.clone(), tick).with_retention(retention)).collect();
+        let stream = |tick: &Tick| self.markets.stream(&tick.symbol);
+        let messages = batch.iter().filter_map(|tick| Some(message(stream(tick)?, tick).with_retention(retention)));
+        let messages = messages.collect();
         Change { set, messages, ..Change::default() }
     }
 
@@ -313,7 +292,9 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         match self.session.commit(change).await? {
             Done::Stored => Ok(()),
             // Ticks are trimmed, never bounded; were they taken for stored, they would be lost.
-            Done::Busy => Err(Stop::Store(format!("{} is said to be at a bound, which a feed never sets", self.ticks))),
+            Done::Busy => {
+                Err(Stop::Store(format!("{} is said to be at a bound, which a feed never sets", self.spec.source)))
+            }
         }
     }
 }

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bus::{Desired, Fields, Owner, Record, RegisterVersion, StreamId, StreamKey};
+use engine::instrument::Symbol;
 use engine::messages::Nudge;
 use venue::MarketData;
 
 use super::Feed;
+use super::markets::Markets;
 use crate::outcome::hashes::LinedTick;
 use crate::roles::session::{Change, patiently};
 use crate::roles::{Bus, IDLE, Runtime, Stop};
@@ -26,6 +28,8 @@ const LOOK_AROUND: Duration = Duration::from_secs(IDLE.as_secs() / 5);
 #[derive(Debug, Default)]
 pub(super) struct Readers {
     owners: BTreeMap<String, Owner>,
+    /// What each reads, where it does not read all markets.
+    reads: BTreeMap<String, Vec<Symbol>>,
     /// The register that told of them; `None` before one has in this life.
     register: Option<RegisterVersion>,
     /// Those that have not committed once.
@@ -40,8 +44,13 @@ pub(super) struct Readers {
 
 impl Readers {
     /// Follows a register.
-    fn register(&mut self, version: RegisterVersion, owners: BTreeMap<String, Owner>) {
-        *self = Self { owners, register: Some(version), ..Self::default() };
+    fn register(&mut self, version: RegisterVersion, readers: impl IntoIterator<Item = (Owner, Option<Vec<Symbol>>)>) {
+        *self = Self { register: Some(version), ..Self::default() };
+        for (owner, reads) in readers {
+            let name = owner.name().to_owned();
+            self.reads.extend(reads.map(|reads| (name.clone(), reads)));
+            self.owners.insert(name, owner);
+        }
     }
 
     /// A reader has committed or not, and stands there; `None`: nobody waits for it.
@@ -65,9 +74,29 @@ impl Readers {
         }
     }
 
-    /// Where the slowest stand, and who they are; `None` if nobody is waited for.
-    fn slowest(&self) -> Option<(Place, &BTreeSet<String>)> {
-        self.by_place.first_key_value().map(|(place, names)| (*place, names))
+    /// Where the slowest stand, and who they are; `None` if nobody is waited for. Who has all that is out of its markets
+    /// stands where the feed does, before tick `next`.
+    fn slowest(&self, markets: &Markets, next: u64) -> Option<(Place, BTreeSet<&str>)> {
+        if !markets.are_several() {
+            let (place, names) = self.by_place.first_key_value()?;
+            return Some((*place, names.iter().map(String::as_str).collect()));
+        }
+        let stands = |name: &str, place: Place| {
+            let has_all = markets.has_all(place.taken(), self.reads.get(name).map(Vec::as_slice));
+            if has_all { Place::after(next.checked_sub(1)) } else { place }
+        };
+        let mut slowest: Option<(Place, BTreeSet<&str>)> = None;
+        for (name, place) in &self.places {
+            let place = stands(name, *place);
+            match &mut slowest {
+                Some((least, names)) if *least == place => {
+                    names.insert(name);
+                }
+                Some((least, _)) if *least < place => {}
+                Some(_) | None => slowest = Some((place, BTreeSet::from([name.as_str()]))),
+            }
+        }
+        slowest
     }
 
     /// Whether these nudges may tell of any reader: a long name comes cut, and one that does not read names nobody.
@@ -115,7 +144,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             let absent = &self.readers.absent;
             let complete = self.next == 0 && absent.is_empty() && !self.readers.owners.is_empty();
             let is_long = self.waiting.is_long(absent.len(), None);
-            let names = if is_long { joined(absent) } else { String::new() };
+            let names = if is_long { joined(absent.iter().map(String::as_str)) } else { String::new() };
             self.tell_waiting(names, None).await?;
             if complete {
                 return Ok(true);
@@ -142,8 +171,8 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         self.session.follow(Some(version));
         let account = self.runtime.account_scope(&self.spec.account)?;
         let keys = &self.runtime.identity.keys;
-        let owners = desired.readers.iter().map(|name| keys.strategy(&account, name));
-        self.readers.register(version, owners.map(|owner| (owner.name().to_owned(), owner)).collect());
+        let reader = |name: &String| (keys.strategy(&account, name), desired.reads.get(name).cloned());
+        self.readers.register(version, desired.readers.iter().map(reader));
         Ok(())
     }
 
@@ -176,7 +205,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         if stopped || record.version == 0 {
             return Ok(None);
         }
-        let place = place(&self.runtime, &self.ticks, record).await?;
+        let place = place(&self.runtime, &self.markets.streams(), record).await?;
         Ok(Some(place.unwrap_or(Place::after(self.next.checked_sub(1)))))
     }
 
@@ -206,7 +235,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
     pub(super) async fn wait_for_slowest(&mut self) -> Result<(), Stop> {
         let nudged = self.wait_for_news().await?;
         self.look(&nudged).await?;
-        let (taken, names) = match self.readers.slowest() {
+        let (taken, names) = match self.readers.slowest(&self.markets, self.next) {
             Some((place, names)) => {
                 let is_long = self.waiting.is_long(names.len(), place.taken());
                 (place.taken(), if is_long { joined(names) } else { String::new() })
@@ -243,8 +272,8 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
     }
 }
 
-fn joined(names: &BTreeSet<String>) -> String {
-    names.iter().map(String::as_str).collect::<Vec<_>>().join(",")
+fn joined<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().collect::<Vec<_>>().join(",")
 }
 
 /// Where a reader stands.
@@ -271,15 +300,22 @@ impl Place {
 }
 
 /// By its record; `None`: the tick it joined at is long gone. It was not waited for, and is not now.
-async fn place<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey, record: &Record) -> Result<Option<Place>, Stop> {
+async fn place<B: Bus>(runtime: &Runtime<B>, streams: &[StreamKey], record: &Record) -> Result<Option<Place>, Stop> {
     if let Some(position) = record.fields.get(POSITION).and_then(|position| position.parse().ok()) {
         return Ok(Some(Place::After(position)));
     }
-    let joined = record.cursors.get(ticks).copied().filter(|cursor| *cursor != StreamId::ZERO);
-    let Some(id) = joined else { return Ok(Some(Place::First)) };
-    let found = patiently(runtime, || runtime.bus.range(ticks, id, id, 1)).await?;
-    let tick = found.first().and_then(|entry| entry.decode_once::<LinedTick>().ok());
-    Ok(tick.map(|tick| Place::After(tick.sequence)))
+    let cursor = |stream: &StreamKey| record.cursors.get(stream).copied().filter(|cursor| *cursor != StreamId::ZERO);
+    let joined: Vec<_> = streams.iter().filter_map(|stream| Some((stream, cursor(stream)?))).collect();
+    if joined.is_empty() {
+        return Ok(Some(Place::First));
+    }
+    let mut place = None;
+    for (stream, id) in joined {
+        let found = patiently(runtime, || runtime.bus.range(stream, id, id, 1)).await?;
+        let tick = found.first().and_then(|entry| entry.decode_once::<LinedTick>().ok());
+        place = place.max(tick.map(|tick| Place::After(tick.source_sequence)));
+    }
+    Ok(place)
 }
 
 #[cfg(test)]
@@ -290,17 +326,20 @@ mod tests {
 
     fn readers(names: &[&str]) -> Readers {
         let (keys, account) = (Keys::new("glm").unwrap(), Scope::account("default", "paper").unwrap());
-        let owners = names.iter().map(|name| keys.strategy(&account, name));
         let mut readers = Readers::default();
-        readers.register(
-            RegisterVersion { generation: 1, token: 1 },
-            owners.map(|owner| (owner.name().to_owned(), owner)).collect(),
-        );
+        let readers_of = names.iter().map(|name| (keys.strategy(&account, name), None));
+        readers.register(RegisterVersion { generation: 1, token: 1 }, readers_of);
         readers
     }
 
+    /// Of a feed of one market.
+    fn markets() -> Markets {
+        let (keys, source) = (Keys::new("glm").unwrap(), Scope::source("default", "replay-paper").unwrap());
+        Markets::of(&keys, &source, &[], &Fields::default()).unwrap()
+    }
+
     fn slowest(readers: &Readers) -> Option<(Option<u64>, String)> {
-        readers.slowest().map(|(place, names)| (place.taken(), joined(names)))
+        readers.slowest(&markets(), 100).map(|(place, names)| (place.taken(), joined(names)))
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bus::StreamId;
 use engine::client_order_id::LedgerId;
 use engine::fees::Fees;
+use engine::instrument::Symbol;
 use serde::{Deserialize, Serialize};
 use venue::sim::{Exchange, RecordError, RestingFills};
 
@@ -21,10 +22,30 @@ const ADVANCED: &str = "advanced:";
 const WAITING: &str = "venue";
 
 /// A round of a tick.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Advanced {
+    /// Its place in its market's stream.
     pub tick: StreamId,
+    /// Its market; of the release before, which had one, there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<Symbol>,
+    /// Its number in its source, which alone orders the ticks of several markets; none where the tick is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
     pub round: u32,
+}
+
+impl Advanced {
+    /// Whether what was asked lies not behind this.
+    fn covers(&self, asked: &Self) -> bool {
+        let is_other = self.symbol.as_ref().zip(asked.symbol.as_ref()).is_some_and(|(one, other)| one != other);
+        match (self.sequence, asked.sequence) {
+            _ if self.tick == asked.tick && !is_other => self.round >= asked.round,
+            (Some(last), Some(asked)) => last > asked,
+            // Of one market ids are in order; of a tick of another that is gone nothing is known.
+            (None, _) | (_, None) => !is_other && self.tick > asked.tick,
+        }
+    }
 }
 
 /// The exchanges of the account's ledgers.
@@ -101,8 +122,8 @@ impl Simulated {
     }
 
     /// Whether a ledger's exchange has nothing to do as of this round: it has answered already, or never had an order.
-    pub fn has_answered(&self, ledger: &LedgerId, asked: Advanced) -> bool {
-        !self.exchanges.contains_key(ledger) || self.advanced.get(ledger).is_some_and(|advanced| *advanced >= asked)
+    pub fn has_answered(&self, ledger: &LedgerId, asked: &Advanced) -> bool {
+        !self.exchanges.contains_key(ledger) || self.advanced.get(ledger).is_some_and(|advanced| advanced.covers(asked))
     }
 
     /// Whether the worker of a ledger has ever said as of which tick its orders are to be matched.

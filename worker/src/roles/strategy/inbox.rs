@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bus::{Entry, StreamId};
+use engine::instrument::Symbol;
 use engine::messages::{Inbox, OrderUpdate};
 use engine::strategy::DesiredState;
 
@@ -38,6 +39,7 @@ enum News {
     Order(Box<OrderUpdate>),
     Word {
         tick: String,
+        symbol: Option<Symbol>,
         round: u32,
     },
     /// It was done when it was read.
@@ -59,7 +61,11 @@ impl Pending {
     fn up_to_word(&self, advance: &Advance) -> Option<usize> {
         let asked = advance.tick.to_string();
         let is_word = |waiting: &Waiting| match &waiting.news {
-            News::Word { tick, round } => *tick == asked && *round == advance.round,
+            News::Word { tick, symbol, round } => {
+                // A gateway of the release before names no market: there is one then.
+                let is_other = symbol.as_ref().zip(advance.symbol.as_ref()).is_some_and(|(one, other)| one != other);
+                *tick == asked && *round == advance.round && !is_other
+            }
             News::Order(_) | News::Done => false,
         };
         self.0.iter().position(is_word).map(|place| place.saturating_add(1))
@@ -102,7 +108,7 @@ impl<B: Bus> Worker<'_, B> {
                     let effects = self.engine.step(now, engine::Event::Recovered { highest_sequence });
                     self.absorb(effects);
                 }
-                Inbox::Word { tick, round } => waiting.news = News::Word { tick, round },
+                Inbox::Word { tick, symbol, round } => waiting.news = News::Word { tick, symbol, round },
                 Inbox::Control => self.follow_register().await?,
             }
             self.pending.0.push_back(waiting);
@@ -172,12 +178,12 @@ impl<B: Bus> Worker<'_, B> {
     /// Whether the gateway of the release before has matched an order further than this worker has come: it follows ticks by
     /// itself. What it tells is booked once that tick is taken, as that release's worker does.
     fn is_of_a_later_tick(&self, waiting: &Waiting, round: Option<u32>) -> bool {
-        let (News::Order(update), Some(taken)) = (&waiting.news, self.engine.last_sequence()) else { return false };
+        let (News::Order(update), Some(taken)) = (&waiting.news, self.engine.last_tick()) else { return false };
         // Of round 0 this release tells before the tick is taken, but never of an order of the release before.
         let is_of_that_release =
             || self.engine.open_order(&update.client_order_id).is_some_and(|order| order.cause.is_none());
         self.barrier.is_simulated()
-            && update.matched.is_some_and(|matched| matched > taken)
+            && update.matched.is_some_and(|matched| matched > taken.source_sequence)
             && (round != Some(0) || is_of_that_release())
             && self.engine.desired() != DesiredState::Stopped
             && self.follows_ticks()

@@ -8,6 +8,7 @@ mod barrier;
 mod batch;
 mod doubt;
 mod inbox;
+mod markets;
 mod publish;
 mod rounds;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use barrier::{Advance, Barrier};
 use batch::Batch;
 use doubt::Doubt;
 use inbox::Pending;
+use markets::{Markets, Unread};
 
 /// Fields that hold the command of each open order, so that it can be asked again.
 pub const COMMAND: &str = "command:";
@@ -52,7 +54,7 @@ pub(crate) struct Worker<'a, B> {
     spec: &'a StrategySpec,
     owner: Owner,
     ledger: LedgerId,
-    ticks: StreamKey,
+    markets: Markets,
     session: Session<B>,
     engine: Engine,
     /// The hash of the ticks taken; none where the release before took some.
@@ -64,12 +66,13 @@ pub(crate) struct Worker<'a, B> {
     /// When the Advance that is waited for was last published.
     asked: Instant,
     /// Ticks that were read but not taken.
-    ahead: VecDeque<Entry>,
+    ahead: VecDeque<Unread>,
+    /// The report was left out of the last commit, or there was none yet.
+    owes_report: bool,
     /// A commit has found no room in the stream of commands.
     waits_for_room: bool,
     /// The entry of the inbox that tells of a trade which cannot be booked, and why.
     poison: Option<(StreamId, String)>,
-    tick_cursor: StreamId,
     inbox_cursor: StreamId,
     batch: Batch,
     doubt: Doubt,
@@ -136,8 +139,6 @@ impl<'a, B: Bus> Worker<'a, B> {
         let account = runtime.account_scope(&spec.account.name)?;
         let source = runtime.source_scope(&spec.account.source())?;
         let owner = runtime.identity.keys.strategy(&account, &spec.name);
-        let instrument = spec.instrument()?;
-        let ticks = runtime.identity.keys.market_tick(&source, &instrument.symbol.to_string());
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
         let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
         let engine = saved::fields(acquired.version, &acquired.fields)
@@ -154,26 +155,32 @@ impl<'a, B: Bus> Worker<'a, B> {
             0 => (Some(DataHash::default()), Made::of(spec)),
             _ => (DataHash::saved(field(DATA), &engine), Made::going_on(field(MADE), spec)),
         };
-        let made = serde_json::to_string(&made);
-        let made =
-            made.map_err(|error| Stop::Unsaved { owner: owner.name().to_owned(), problem: error.to_string() })?;
+        let unsaved = |problem: String| Stop::Unsaved { owner: owner.name().to_owned(), problem };
+        let made = serde_json::to_string(&made).map_err(|error| unsaved(error.to_string()))?;
         runtime.health.ended(engine.ended_orders());
         let ledger = runtime
             .identity
             .ledger
             .parse()
             .map_err(|error: IdError| Stop::Record { owner: owner.name().to_owned(), problem: error.to_string() })?;
-        let tick_cursor = match acquired.cursors.get(&ticks) {
-            Some(cursor) => *cursor,
-            None => joins_after(runtime, &ticks).await?,
-        };
+        let mut streams = Vec::new();
+        for (_, instrument) in engine.instruments().iter() {
+            let symbol = instrument.symbol.clone();
+            let stream = runtime.identity.keys.market_tick(&source, symbol.as_str());
+            let cursor = match acquired.cursors.get(&stream) {
+                Some(cursor) => *cursor,
+                None => joins_after(runtime, &stream).await?,
+            };
+            streams.push((symbol, stream, cursor));
+        }
+        let markets = Markets::of(streams, engine.last_tick().map(|tick| &tick.symbol));
         let inbox_cursor = acquired.cursors.get(owner.inbox()).copied().unwrap_or(StreamId::ZERO);
         let mut worker = Self {
             runtime: runtime.clone(),
             spec,
             owner,
             ledger,
-            ticks,
+            markets,
             session,
             engine,
             data,
@@ -182,9 +189,9 @@ impl<'a, B: Bus> Worker<'a, B> {
             stored,
             asked: Instant::now(),
             ahead: VecDeque::new(),
+            owes_report: true,
             waits_for_room: false,
             poison: None,
-            tick_cursor,
             inbox_cursor,
             batch: Batch::default(),
             doubt: Doubt::default(),
@@ -207,7 +214,9 @@ impl<'a, B: Bus> Worker<'a, B> {
         while !self.runtime.shutdown.asked() {
             let Some(read) = self.read().await? else { break };
             let is_idle = read.inbox.is_empty() && read.ticks.is_empty() && !self.batch.is_dirty();
-            if is_idle || self.session.is_silent() {
+            if is_idle && self.owes_report {
+                self.store().await?;
+            } else if is_idle || self.session.is_silent() {
                 // With nothing to commit, or no room for it, nobody else would say that this process is replaced, or its
                 // record gone.
                 self.session.beat().await?;
@@ -231,7 +240,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
             self.settle_doubt().await?;
         }
-        if self.batch.is_dirty() {
+        if self.batch.is_dirty() || self.owes_report {
             self.store().await?;
         }
         Ok(())
@@ -251,18 +260,27 @@ impl<'a, B: Bus> Worker<'a, B> {
     async fn read(&mut self) -> Result<Option<Read>, Stop> {
         let mut cursors = vec![(self.owner.inbox().clone(), self.inbox_read_cursor())];
         if self.ahead.is_empty() && self.follows_ticks() && !self.engine.data_ended() {
-            cursors.push((self.ticks.clone(), self.tick_cursor));
+            cursors.extend(self.markets.cursors());
         }
-        let block = if self.batch.is_dirty() { UNCOMMITTED_MAX } else { IDLE };
+        let block = if self.batch.is_dirty() || self.owes_report { UNCOMMITTED_MAX } else { IDLE };
         let bus = self.runtime.bus.clone();
         let runtime = self.runtime.clone();
         let reading = patiently(&runtime, || bus.read(&cursors, TICKS_MAX, Some(block)));
         let Some(found) = self.runtime.shutdown.or(reading).await else { return Ok(None) };
-        let mut read = Read::default();
-        for (stream, entries) in found? {
-            if stream == self.ticks { read.ticks = entries } else { read.inbox = entries }
+        let mut found = found?;
+        if self.markets.are_several() && found.iter().any(|(stream, _)| self.markets.of_stream(stream).is_some()) {
+            // Who was waiting is woken by the first of the streams and told of that one alone; read without waiting, all
+            // are as of one moment.
+            found = patiently(&runtime, || bus.read(&cursors, TICKS_MAX, None)).await?;
         }
-        Ok(Some(read))
+        let (mut inbox, mut ticks) = (Vec::new(), Vec::new());
+        for (stream, entries) in found {
+            match self.markets.of_stream(&stream) {
+                Some(market) => ticks.push((market, entries)),
+                None => inbox = entries,
+            }
+        }
+        Ok(Some(Read { inbox, ticks: self.markets.merge(ticks, TICKS_MAX) }))
     }
 
     /// Follows the register of what must not wait for a new pod; without one, the spec.
@@ -308,8 +326,8 @@ async fn joins_after<B: Bus>(runtime: &Runtime<B>, ticks: &StreamKey) -> Result<
 }
 
 /// What one read gave.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Read {
     inbox: Vec<Entry>,
-    ticks: Vec<Entry>,
+    ticks: VecDeque<Unread>,
 }

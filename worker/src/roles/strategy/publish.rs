@@ -7,6 +7,7 @@ use engine::client_order_id::ClientOrderId;
 use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate, text};
 use engine::numbers::Quantity;
 use engine::orders::{Order, OrderState};
+use engine::risk::Approved;
 use engine::strategy::DesiredState;
 use engine::{Effect, Event};
 
@@ -39,7 +40,7 @@ impl<B: Bus> Worker<'_, B> {
         for effect in effects {
             let message = match effect {
                 Effect::Signal(signal) => self.for_outsiders(Topic::StrategySignal, &signal),
-                Effect::Command(command) => self.command(&command.into_message(Some(self.tick_cursor.to_string()))),
+                Effect::Command(command) => self.command(&self.as_of_last_tick(command)),
                 Effect::Position(update) => self.for_outsiders(Topic::PositionUpdate, &update),
                 Effect::Alert(alert) => self.for_outsiders(Topic::RiskAlert, &alert),
                 Effect::StateChanged => {
@@ -54,6 +55,14 @@ impl<B: Bus> Worker<'_, B> {
             };
             self.batch.messages.push(message);
         }
+    }
+
+    /// A command as of the last tick taken, whichever market's it was.
+    fn as_of_last_tick(&self, command: Approved<OrderCommand>) -> OrderCommand {
+        let mut command = command.into_message(self.markets.last().map(|(_, id)| id.to_string()));
+        let market = self.engine.last_tick().map(|tick| &tick.symbol);
+        command.tick_symbol = market.filter(|symbol| **symbol != command.symbol).cloned();
+        command
     }
 
     /// An opening is refused when too many commands wait; a cancel always passes.
@@ -120,14 +129,20 @@ impl<B: Bus> Worker<'_, B> {
     /// is stored and it is tried again: the venue's word is waited for in any case, and a denial would be no replay's.
     pub(super) async fn store(&mut self) -> Result<(), Stop> {
         let mut batch = std::mem::take(&mut self.batch);
-        tracing::Span::current().record("cursor", tracing::field::display(self.tick_cursor));
+        // What is asked for now comes first: the word on it is on its way to be committed, and has the report that is left
+        // out here. Where it does not come, the report does not wait for it either.
+        let reports = self.owes_report || self.barrier.waits_for().is_none() || !batch.is_urgent();
+        if let Some((_, cursor)) = self.markets.last() {
+            tracing::Span::current().record("cursor", tracing::field::display(cursor));
+        }
         for round in 1.. {
-            let change = self.change(&batch)?;
+            let change = self.change(&batch, reports)?;
             match self.session.commit(change).await? {
                 Done::Stored => {
                     self.engine.committed();
                     self.runtime.health.ended(self.engine.ended_orders());
                     self.stored = self.barrier.saved();
+                    self.owes_report = !reports;
                     if std::mem::take(&mut self.waits_for_room) {
                         self.tell_readiness();
                     }
@@ -146,7 +161,7 @@ impl<B: Bus> Worker<'_, B> {
         Ok(())
     }
 
-    fn change(&mut self, batch: &super::Batch) -> Result<Change, Stop> {
+    fn change(&mut self, batch: &super::Batch, reports: bool) -> Result<Change, Stop> {
         let mut set = batch.set.clone();
         let unsaved = |problem: String| Stop::Unsaved { owner: self.owner.name().to_owned(), problem };
         let changes = self.engine.changes().map_err(|error| unsaved(error.to_string()))?;
@@ -154,14 +169,16 @@ impl<B: Bus> Worker<'_, B> {
         if let Some(data) = &self.data {
             set.push((DATA.to_owned(), serde_json::to_string(data).map_err(|error| unsaved(error.to_string()))?));
         }
-        let report = text(&self.engine.report(), REPORT_ROOM).map_err(|error| unsaved(error.to_string()))?;
-        set.push((REPORT.to_owned(), report));
+        if reports {
+            let report = text(&self.engine.report(), REPORT_ROOM).map_err(|error| unsaved(error.to_string()))?;
+            set.push((REPORT.to_owned(), report));
+        }
         if let Some(advance) = self.barrier.saved().filter(|advance| self.stored.as_ref() != Some(advance)) {
             let advance = serde_json::to_string(&advance).map_err(|error| unsaved(error.to_string()))?;
             set.push((ADVANCE.to_owned(), advance));
         }
-        if let Some(sequence) = self.engine.last_sequence() {
-            set.push((POSITION.to_owned(), sequence.to_string()));
+        if let Some(tick) = self.engine.last_tick() {
+            set.push((POSITION.to_owned(), tick.source_sequence.to_string()));
         }
         if !batch.set.iter().any(|(name, _)| name == PHASE) {
             set.push(self.phase().to_field());
@@ -172,13 +189,16 @@ impl<B: Bus> Worker<'_, B> {
             let snapshot = self.engine.state_snapshot().map_err(|error| unsaved(error.to_string()))?;
             messages.push(self.for_outsiders(Topic::StateSnapshot, &snapshot));
         }
-        messages.push(self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() }));
+        if reports {
+            messages.push(self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() }));
+        }
         Ok(Change {
-            cursors: vec![(self.ticks.clone(), self.tick_cursor), (inbox.clone(), self.inbox_cursor)],
+            cursors: self.markets.cursors().chain([(inbox.clone(), self.inbox_cursor)]).collect(),
             set,
             delete: batch.delete.iter().cloned().chain(changes.delete).collect(),
             messages,
             trims: if self.inbox_cursor == StreamId::ZERO { Vec::new() } else { vec![(inbox, self.inbox_cursor)] },
+            judged: false,
         })
     }
 

@@ -3,43 +3,44 @@
 
 use std::time::Instant;
 
-use bus::{Message, StreamId, Topic};
+use bus::{Message, Topic};
 use engine::client_order_id::ClientOrderId;
 use engine::messages::{CommandKind, OrderCommand, Tick};
-use engine::time::Timestamp;
 
+use super::barrier::At;
 use super::{ASK_AGAIN, Worker};
 use crate::roles::Bus;
 use crate::roles::document::message;
 
 impl<B: Bus> Worker<'_, B> {
     /// What rests is held against a tick before the tick is taken: whether that is to be waited for first.
-    pub(super) fn must_match(&mut self, id: StreamId, tick: &Tick) -> bool {
-        let is_next = self.engine.last_sequence().is_some_and(|last| last < tick.sequence);
-        let waits = is_next && !self.is_told_ahead() && self.barrier.matches(id, tick, self.engine.open_orders());
+    pub(super) fn must_match(&mut self, at: &At<'_>) -> bool {
+        let is_next = self.engine.last_tick().is_some_and(|last| last.source_sequence < at.tick.source_sequence);
+        let waits = is_next && !self.is_told_ahead() && self.barrier.matches(at, self.engine.open_orders());
         if waits {
-            self.advance(id, tick.event_time(), 0);
+            self.advance(at, 0, Some(at.tick));
         }
         waits
     }
 
     /// A tick was taken: what was sent on it, and what arrives on it, acts before the next one is taken.
-    pub(super) fn let_arrive(&mut self, id: StreamId, tick: &Tick) {
-        if !self.is_told_ahead() && self.barrier.arrives(tick, self.engine.open_orders()) {
-            self.advance(id, tick.event_time(), self.barrier.next_round(id));
+    pub(super) fn let_arrive(&mut self, at: &At<'_>) {
+        if !self.is_told_ahead() && self.barrier.arrives(at, self.engine.open_orders()) {
+            self.advance(at, self.barrier.next_round(at), Some(at.tick));
         }
     }
 
     /// What was sent but not on a tick, as when a human pauses, acts as of the last tick; on the next one where the venue is
     /// past the last already.
     pub(super) fn let_owed_arrive(&mut self) {
-        if self.barrier.owes()
-            && self.barrier.waits_for().is_none()
-            && !self.barrier.is_past(self.tick_cursor)
-            && !self.is_told_ahead()
-            && let Some(time) = self.engine.last_tick().map(Tick::event_time)
-        {
-            self.advance(self.tick_cursor, time, self.barrier.next_round(self.tick_cursor));
+        if !self.barrier.owes() || self.barrier.waits_for().is_some() || self.is_told_ahead() {
+            return;
+        }
+        let Some((tick, (market, id))) = self.engine.last_tick().zip(self.markets.last()) else { return };
+        let last = At { market, id, tick: &tick.clone() };
+        if !self.barrier.is_past(&last) {
+            // The gateway has that tick by now, or reads it.
+            self.advance(&last, self.barrier.next_round(&last), None);
         }
     }
 
@@ -66,16 +67,16 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// Commits, with all that was sent before it, that the venue may go on so far.
-    fn advance(&mut self, tick: StreamId, time: Timestamp, round: u32) {
-        self.barrier.wait(tick, time, round);
+    fn advance(&mut self, at: &At<'_>, round: u32, market: Option<&Tick>) {
+        self.barrier.wait(at, round);
         self.asked = Instant::now();
-        self.push_advance();
+        self.batch.messages.extend(self.advance_message(market));
         self.batch.touch();
     }
 
     /// The Advance that is waited for once more, if there is one: as after a restart, or where its word does not come.
     pub(super) fn push_advance(&mut self) {
-        self.batch.messages.extend(self.advance_message());
+        self.batch.messages.extend(self.advance_message(None));
     }
 
     /// The Advance whose word is overdue: entries can be lost.
@@ -92,7 +93,7 @@ impl<B: Bus> Worker<'_, B> {
         ClientOrderId::new(self.ledger.clone(), 0)
     }
 
-    pub(super) fn advance_message(&self) -> Option<Message> {
+    fn advance_message(&self, market: Option<&Tick>) -> Option<Message> {
         let advance = self.barrier.waits_for()?;
         let client_order_id = self.advance_id();
         let command = OrderCommand {
@@ -101,8 +102,10 @@ impl<B: Bus> Worker<'_, B> {
             sequence: client_order_id.sequence(),
             client_order_id,
             kind: CommandKind::Advance { round: advance.round },
-            symbol: self.engine.instrument().symbol.clone(),
+            symbol: advance.symbol.clone().unwrap_or_else(|| self.engine.instrument().symbol.clone()),
             tick: Some(advance.tick.to_string()),
+            tick_symbol: None,
+            market: market.cloned().map(Box::new),
             time: advance.time,
             expires_at: advance.time,
         };

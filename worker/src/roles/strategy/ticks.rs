@@ -1,9 +1,10 @@
 //! Taking ticks: the engine steps through what was read, as far as the barrier lets it. Publishes nothing itself.
 
-use bus::{Entry, Poison, StreamId, Topic};
-use engine::messages::Tick;
+use bus::{Entry, Poison, Topic};
 
 use super::Worker;
+use super::barrier::At;
+use super::markets::Unread;
 use crate::outcome::hashes::{LinedTick, Standing};
 use crate::roles::Bus;
 use crate::roles::document::DeadLetter;
@@ -14,17 +15,17 @@ impl<B: Bus> Worker<'_, B> {
         self.let_owed_arrive();
         let (mut ahead, mut read, mut passed) = (std::mem::take(&mut self.ahead), 0, 0);
         let mut data = self.data.take().map(Standing::Own);
-        for entry in &ahead {
+        for Unread { market, entry } in &ahead {
             let lacks_news = !self.is_told_ahead() && self.barrier.lacks_news(self.engine.open_orders());
             if lacks_news || !self.may_take_ticks() {
                 break;
             }
             match entry.lend::<LinedTick>() {
-                Ok(tick) if self.must_match(entry.id, &tick) => break,
+                Ok(tick) if self.must_match(&At { market: *market, id: entry.id, tick: &tick }) => break,
                 Ok(tick) => {
                     read += 1;
-                    self.tick_cursor = entry.id;
-                    if self.take_tick(&tick, entry.id)
+                    self.markets.took(*market, entry.id);
+                    if self.take_tick(&At { market: *market, id: entry.id, tick: &tick })
                         && let Some(data) = &mut data
                     {
                         data.take(tick);
@@ -36,8 +37,8 @@ impl<B: Bus> Worker<'_, B> {
                     }
                 }
                 Err(problem) => {
-                    self.tick_cursor = entry.id;
-                    self.bury(entry, &problem);
+                    self.markets.took(*market, entry.id);
+                    self.bury(*market, entry, &problem);
                 }
             }
             passed += 1;
@@ -49,7 +50,8 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// Whether it was taken: one that was delivered before is not.
-    fn take_tick(&mut self, tick: &Tick, id: StreamId) -> bool {
+    fn take_tick(&mut self, at: &At<'_>) -> bool {
+        let tick = at.tick;
         // On a replay the engine's now is the tick's own time, and no tick is stale.
         let taken = self.engine.ticks();
         let effects = self.engine.tick(tick.event_time(), tick);
@@ -57,7 +59,7 @@ impl<B: Bus> Worker<'_, B> {
         self.batch.tick();
         self.absorb(effects);
         if is_new {
-            self.let_arrive(id, tick);
+            self.let_arrive(at);
         }
         if tick.last {
             self.batch.touch();
@@ -66,11 +68,12 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// A tick that does not read is stepped over and kept for who looks into it.
-    fn bury(&mut self, entry: &Entry, problem: &Poison) {
+    fn bury(&mut self, market: usize, entry: &Entry, problem: &Poison) {
         self.runtime.health.poison();
-        tracing::error!(stream = %self.ticks, id = %entry.id, %problem, "a tick does not read; it is skipped");
-        let letter = DeadLetter::of(&self.ticks, entry, problem);
-        self.batch.messages.push(self.for_outsiders(Topic::DeadLetter, &letter));
         self.batch.tick();
+        let Some(stream) = self.markets.stream(market) else { return };
+        tracing::error!(%stream, id = %entry.id, %problem, "a tick does not read; it is skipped");
+        let letter = DeadLetter::of(stream, entry, problem);
+        self.batch.messages.push(self.for_outsiders(Topic::DeadLetter, &letter));
     }
 }

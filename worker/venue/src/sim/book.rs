@@ -39,7 +39,7 @@ impl Resting {
 
     /// Where it stands as of a tick, without a trade.
     pub fn report(&self, status: OrderStatus, tick: &Tick) -> VenueReport {
-        VenueReport { matched: Some(tick.sequence), ..self.report_at(status, tick.event_time()) }
+        VenueReport { matched: Some(tick.source_sequence), ..self.report_at(status, tick.event_time()) }
     }
 
     /// Where it stands as of no tick, without a trade.

@@ -1,6 +1,6 @@
 //! Commands on their way: held from the tick that caused them to the one on which they arrive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::Symbol;
@@ -19,7 +19,8 @@ pub(super) struct Held {
     pub kind: CommandKind,
     /// Event time from which it arrives.
     pub due: Timestamp,
-    /// Sequence of the tick that caused it: it does not arrive on an earlier one.
+    /// The number in its source of the tick that caused it, which may be another market's: it does not arrive on an earlier
+    /// one.
     pub cause: u64,
     /// Of a replacement: with what the order to be replaced has ended meanwhile.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -28,7 +29,7 @@ pub(super) struct Held {
 
 impl Held {
     fn arrives(&self, tick: &Tick) -> bool {
-        self.symbol == tick.symbol && tick.sequence >= self.cause && tick.event_time() >= self.due
+        self.symbol == tick.symbol && tick.source_sequence >= self.cause && tick.event_time() >= self.due
     }
 }
 
@@ -115,9 +116,14 @@ impl Queue {
         Some((number, self.remove(number)?))
     }
 
-    /// Takes the first command of a market.
-    pub fn pop(&mut self, symbol: &Symbol) -> Option<(u64, Held)> {
-        let number = self.held.iter().find(|(_, held)| held.symbol == *symbol).map(|(number, _)| *number)?;
+    /// Whether a command is held of one of these markets.
+    pub fn has_any_of(&self, symbols: &BTreeSet<Symbol>) -> bool {
+        !symbols.is_empty() && self.held.values().any(|held| symbols.contains(&held.symbol))
+    }
+
+    /// Takes the first command of one of these markets.
+    pub fn pop(&mut self, symbols: &BTreeSet<Symbol>) -> Option<(u64, Held)> {
+        let number = self.held.iter().find(|(_, held)| symbols.contains(&held.symbol)).map(|(number, _)| *number)?;
         Some((number, self.remove(number)?))
     }
 

@@ -72,6 +72,8 @@ pub struct Exchange {
     /// Where each resting order stands, by its sequence.
     placed: BTreeMap<u64, (Symbol, Side, Price)>,
     held: Queue,
+    /// Markets of which the last tick has come.
+    ended: BTreeSet<Symbol>,
     changed: BTreeSet<Changed>,
     /// Numbers of commands below this one may stand in a record.
     recorded: u64,
@@ -87,6 +89,7 @@ impl Exchange {
             books: BTreeMap::new(),
             placed: BTreeMap::new(),
             held: Queue::new(),
+            ended: BTreeSet::new(),
             changed: BTreeSet::new(),
             recorded: 0,
         }
@@ -104,16 +107,16 @@ impl Exchange {
             symbol: command.symbol.clone(),
             kind: command.kind.clone(),
             due: cause.event_time().plus_millis(self.latency_ms),
-            cause: cause.sequence,
+            cause: cause.source_sequence,
             ended: None,
         };
         let number = self.held.push(held);
         self.changed.insert(Changed::Held(number));
     }
 
-    /// Whether a command arrives on the very tick that causes it.
-    pub const fn is_instant(&self) -> bool {
-        self.latency_ms == 0
+    /// Whether a command arrives on the very tick that causes it: without latency, and in the same market.
+    pub fn is_instant(&self, command: &OrderCommand, cause: &Tick) -> bool {
+        self.latency_ms == 0 && command.symbol == cause.symbol
     }
 
     /// Whether nothing rests and nothing is held.
@@ -155,20 +158,22 @@ impl Exchange {
 
     /// Whether [`Self::arrive`] does anything on this tick.
     pub fn has_arrivals(&self, tick: &Tick) -> bool {
-        self.held.has_arrivals(tick)
+        self.held.has_arrivals(tick) || self.held.has_any_of(&self.ended)
     }
 
     /// Lets all that is held and arrives on this tick, or should have before it, act in the order in which it was sent.
-    /// No tick comes after the last one: what is still held then never arrives, and ends here.
+    /// No tick of a market comes after its last one: what is held for it then, and what is sent to it later as of a tick of
+    /// another market, never arrives, and ends here.
     pub fn arrive(&mut self, tick: &Tick) -> Vec<VenueReport> {
         let mut reports = Vec::new();
         while let Some((number, held)) = self.held.next_arrival(tick) {
             self.note_gone(number);
             self.act(held, tick, &mut reports);
         }
-        if tick.last {
-            self.end(tick, &mut reports);
+        if tick.last && self.ended.insert(tick.symbol.clone()) {
+            self.changed.insert(Changed::Ended(tick.symbol.clone()));
         }
+        self.end(tick, &mut reports);
         reports
     }
 
@@ -190,9 +195,11 @@ impl Exchange {
         }
     }
 
-    /// What has not arrived with the last tick never arrives.
+    /// What has not arrived with the last tick of its market never arrives.
     fn end(&mut self, tick: &Tick, reports: &mut Vec<VenueReport>) {
-        while let Some((number, held)) = self.held.pop(&tick.symbol) {
+        while self.held.has_any_of(&self.ended)
+            && let Some((number, held)) = self.held.pop(&self.ended)
+        {
             self.note_gone(number);
             let Some(order) = held.kind.order().cloned() else { continue };
             let order = Resting::new(held.id, held.symbol, order);
@@ -242,7 +249,10 @@ impl Exchange {
             None => self.withdraw(id)?,
         };
         self.note_end(id, order.cumulative);
-        Some(VenueReport { matched: tick.map(|tick| tick.sequence), ..order.report_at(OrderStatus::Canceled, time) })
+        Some(VenueReport {
+            matched: tick.map(|tick| tick.source_sequence),
+            ..order.report_at(OrderStatus::Canceled, time)
+        })
     }
 
     /// Takes an order back that has not arrived yet. The order that it would have replaced is cancelled nevertheless.

@@ -46,14 +46,18 @@ pub enum RecordError {
 
 const RESTING: &str = "resting:";
 const HELD: &str = "held:";
+/// The market, behind it; its value says nothing.
+const ENDED: &str = "ended:";
 
 /// A field that has changed since the last commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Changed {
     /// Of a resting order, by its sequence.
     Resting(u64),
     /// Of a held command, by its number.
     Held(u64),
+    /// Of a market of which the last tick has come.
+    Ended(Symbol),
 }
 
 /// An order that waited for its latency, as the release before kept it.
@@ -80,6 +84,8 @@ impl Exchange {
             let held: Held = serde_json::from_str(value).map_err(wrong)?;
             self.held.insert(number, held);
             self.recorded = self.held.next();
+        } else if let Some(Ok(symbol)) = name.strip_prefix(ENDED).map(str::parse) {
+            self.ended.insert(symbol);
         } else {
             return Err(RecordError::Name { name: name.to_owned() });
         }
@@ -113,6 +119,7 @@ impl Exchange {
                     (format!("{RESTING}{sequence}"), self.resting(sequence).map(serde_json::to_string))
                 }
                 Changed::Held(number) => (format!("{HELD}{number}"), self.held.get(number).map(serde_json::to_string)),
+                Changed::Ended(symbol) => (format!("{ENDED}{symbol}"), Some(Ok("true".to_owned()))),
             };
             match value.transpose().map_err(|source| RecordError::Text { name: name.clone(), source })? {
                 Some(value) => changes.set.push((name, value)),
@@ -135,7 +142,8 @@ impl Exchange {
     /// The names of all fields.
     pub fn field_names(&self) -> impl Iterator<Item = String> {
         let resting = self.placed.keys().map(|sequence| format!("{RESTING}{sequence}"));
-        resting.chain(self.held.numbers().map(|number| format!("{HELD}{number}")))
+        let held = self.held.numbers().map(|number| format!("{HELD}{number}"));
+        resting.chain(held).chain(self.ended.iter().map(|symbol| format!("{ENDED}{symbol}")))
     }
 
     fn resting(&self, sequence: u64) -> Option<&Resting> {

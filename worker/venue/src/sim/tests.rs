@@ -1,5 +1,7 @@
 //! One order, one or more ticks: what trades, at what price, for which fee, and what becomes of the rest.
 
+mod markets;
+
 use engine::messages::{Liquidity, OrderType};
 use serde_json::{Value, json};
 
@@ -55,6 +57,8 @@ fn command(sequence: u64, kind: CommandKind) -> OrderCommand {
         kind,
         symbol: "BNB/USDT".parse().unwrap(),
         tick: None,
+        market: None,
+        tick_symbol: None,
         time: Timestamp::from_millis(0),
         expires_at: Timestamp::from_millis(30_000),
     }

@@ -6,16 +6,17 @@ mod v1;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Config;
 use super::bars::{Bars, ClosedBars, SavedBars, SavedBarsError};
 use super::denials::Denials;
+use super::markets::Markets;
 use super::news::News;
-use super::sequence::Gap;
-use crate::ledger::{Ledger, LedgerError};
-use crate::messages::{AlertKind, Tick, TickDocument};
+use crate::instrument::Symbol;
+use crate::ledger::{Ledger, LedgerError, Position, Profit};
+use crate::messages::AlertKind;
 use crate::numbers::{Notional, NumberError, Price, Ratio};
 use crate::orders::{ClosedOrders, OpenOrders, Order, Terms};
 use crate::report::{Decision, OrderCounts, RecentTrade};
@@ -67,6 +68,16 @@ pub enum RestoreError {
     /// The strategy's part does not read.
     #[error(transparent)]
     Strategy(#[from] StrategyError),
+    /// It is of other markets.
+    #[error(
+        "the saved ledger trades {saved}, but the manifest has {given}; the symbols of a strategy cannot be changed"
+    )]
+    OtherMarkets {
+        /// The ledger's, in words.
+        saved: String,
+        /// The manifest's, in words.
+        given: String,
+    },
     /// What its orders reserve is out of range.
     #[error("what the saved orders reserve cannot be counted: {0}")]
     Reserved(NumberError),
@@ -85,6 +96,7 @@ impl RestoreError {
             | Self::Field { .. }
             | Self::Bars(_)
             | Self::Strategy(_)
+            | Self::OtherMarkets { .. }
             | Self::Reserved(_)
             | Self::Digits(_)) => other,
         }
@@ -159,15 +171,12 @@ pub(super) struct State {
     pub desired: DesiredState,
     /// How many ticks were taken.
     pub ticks: u64,
-    /// The last tick taken.
-    #[serde(serialize_with = "short")]
-    pub last_tick: Option<Tick>,
-    /// What was missing before one of the ticks taken; the newest.
-    #[serde(default)]
-    pub gap: Option<Gap>,
-    /// Whether ticks come that were delivered before.
-    #[serde(default)]
-    pub behind: bool,
+    /// What is followed of each market.
+    #[serde(flatten)]
+    pub markets: Markets,
+    /// Ticks of markets that are not its own: they were left out.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub foreign_ticks: u64,
     /// Event time of the last event.
     pub as_of: Timestamp,
     /// Why an order of each side and mark was last denied before it was sent.
@@ -273,6 +282,35 @@ impl State {
         (self.decision, self.holding) = (decision, None);
     }
 
+    /// The manifest's markets in the order of the ledger, by which orders name them: that of the manifest when it opened.
+    pub fn in_its_order(&self, config: Config) -> Result<Config, RestoreError> {
+        let saved: Vec<_> = self.ledger.positions().map(Position::symbol).collect();
+        let same = config.instruments.in_order_of(&saved).filter(|all| all.len() == self.markets.len());
+        let text = |symbols: Vec<&Symbol>| symbols.into_iter().map(Symbol::as_str).collect::<Vec<_>>().join(", ");
+        match same {
+            Some(instruments) => Ok(Config { instruments, ..config }),
+            None => Err(RestoreError::OtherMarkets {
+                saved: text(saved),
+                given: text(config.instruments.iter().map(|(_, one)| &one.symbol).collect()),
+            }),
+        }
+    }
+
+    /// What all is worth at the last prices. Without a price coins count for nothing: no strategy is asked then.
+    pub fn equity(&self) -> Result<Notional, NumberError> {
+        let mut priced = self.ledger.positions().zip(self.markets.prices());
+        priced.try_fold(self.ledger.quote(), |sum, (position, price)| match price {
+            Some(price) => sum.plus(position.worth_at(price)?),
+            None => Ok(sum),
+        })
+    }
+
+    /// The profit in all markets at the last prices; `None` while one of them has no price.
+    pub fn profit(&self) -> Option<Profit> {
+        let prices: Vec<_> = self.markets.prices().collect::<Option<_>>()?;
+        self.ledger.profit_in(self.ledger.currency(), &prices).ok()
+    }
+
     pub fn new(config: &Config) -> Result<Self, LedgerError> {
         let symbols: Vec<_> = config.instruments.iter().map(|(_, instrument)| instrument.symbol.clone()).collect();
         Ok(Self {
@@ -288,9 +326,8 @@ impl State {
             halt: None,
             desired: config.desired,
             ticks: 0,
-            last_tick: None,
-            gap: None,
-            behind: false,
+            markets: Markets::new(config.instruments.len()),
+            foreign_ticks: 0,
             as_of: Timestamp::default(),
             denials: Denials::default(),
             counts: OrderCounts::default(),
@@ -418,11 +455,6 @@ impl Stored {
             state.bars.committed();
         }
     }
-}
-
-#[expect(clippy::ref_option, reason = "serde gives a reference")]
-fn short<S: Serializer>(tick: &Option<Tick>, serializer: S) -> Result<S::Ok, S::Error> {
-    tick.as_ref().map(TickDocument::short).serialize(serializer)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

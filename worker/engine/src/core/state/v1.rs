@@ -9,6 +9,7 @@ use super::{Judged, Saved, State, VERSION};
 use crate::client_order_id::ClientOrderId;
 use crate::core::bars::{Bars, SavedBars};
 use crate::core::denials::Denials;
+use crate::core::markets::{Market, Markets};
 use crate::core::sequence::Gap;
 use crate::ledger::v1::Ledger;
 use crate::messages::{AlertKind, Side, Tick};
@@ -129,9 +130,8 @@ impl From<StateV1> for Saved {
             halt: old.halt,
             desired: old.desired,
             ticks: old.ticks,
-            last_tick: old.last_tick,
-            gap: old.gap,
-            behind: old.behind,
+            markets: Markets::of(Market { last_tick: old.last_tick, gap: old.gap, behind: old.behind }),
+            foreign_ticks: 0,
             as_of: old.as_of,
             denials: Denials::of_sides(old.denials),
             counts,

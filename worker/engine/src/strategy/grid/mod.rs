@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, Outcome, Purpose, Strategy, StrategyError,
-    Warning,
+    Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose, Strategy,
+    StrategyError, Warning,
 };
 use crate::fees::Fees;
+use crate::instrument::{InstrumentIndex, Instruments};
 use crate::messages::{AlertKind, Side, Tick};
 use crate::numbers::{ExactDecimal, Price, PriceBound, Ratio, shown};
 use crate::risk::{PositionBounds, RiskState};
@@ -197,6 +198,7 @@ impl Grid {
         };
         let max_slippage = Ratio::from_percent(self.parameters.max_slippage_percent);
         Intent {
+            instrument: InstrumentIndex::FIRST,
             side,
             size: self.parameters.order_size(),
             kind: OrderKind::Marketable { max_slippage },
@@ -263,7 +265,7 @@ impl Strategy for Grid {
         }
     }
 
-    fn on_gap(&mut self) {
+    fn on_gap(&mut self, _instrument: InstrumentIndex) {
         (self.memory.high, self.memory.low) = (None, None);
     }
 
@@ -327,6 +329,29 @@ impl Strategy for Grid {
             });
         }
         warnings
+    }
+
+    fn described(&self, instruments: &Instruments) -> String {
+        let size = match self.parameters.order_size() {
+            OrderSize::EquityShare(share) => format!("{} % of equity", share.percent()),
+            OrderSize::Fixed(quantity) => format!("{quantity} {}", instruments.first().symbol.base()),
+        };
+        format!("grid {} %, {size} per order", self.parameters.grid_size_percent)
+    }
+
+    fn start_line(&self, first: Price, instruments: &Instruments) -> Option<String> {
+        let (base, tick_size) = (self.memory.base.unwrap_or(first), instruments.first().tick_size);
+        let band = |factor: Ratio| base.scaled(factor).ok().map(Price::get);
+        let bands = [band(self.above)?, band(self.below)?];
+        let [upper, lower] = shown::thresholds(bands, base, tick_size);
+        let base = base.shown_in(tick_size);
+        Some(format!("start {base}: sells after a turn above {upper}, buys after a turn below {lower}"))
+    }
+
+    fn outlook(&self, price: Price, instruments: &Instruments) -> Option<String> {
+        let bands = [self.band(self.above)?.get(), self.band(self.below)?.get()];
+        let [upper, lower] = shown::thresholds(bands, price, instruments.first().tick_size);
+        Some(format!("would sell above {upper}, buy below {lower}"))
     }
 
     fn snapshot(&self) -> Result<Value, serde_json::Error> {

@@ -19,7 +19,7 @@ const STRAY: u64 = 300;
 /// Longer than half a latency of a second and a half, and shorter.
 const STEP_MS: [i64; 4] = [200, 500, 1_000, 2_000];
 
-/// Ticks of `BNB/USDT`, the last of them marked. The same for the same seed.
+/// Ticks of `BNB/USDT`, or of another symbol, the last of them marked. The same for the same seed.
 #[derive(Debug, Clone)]
 pub struct Market {
     chance: Chance,
@@ -27,12 +27,29 @@ pub struct Market {
     time: i64,
     next: u64,
     ticks: u64,
+    symbol: &'static str,
+}
+
+/// The ticks of several markets in the order of one source: by time, of equal time by symbol.
+pub fn merged(markets: impl IntoIterator<Item = Market>) -> Vec<Tick> {
+    let mut ticks: Vec<Tick> = markets.into_iter().flatten().collect();
+    ticks.sort_by(|one, other| (one.time, &one.symbol, one.sequence).cmp(&(other.time, &other.symbol, other.sequence)));
+    for (number, tick) in (0..).zip(&mut ticks) {
+        tick.source_sequence = number;
+    }
+    ticks
 }
 
 impl Market {
     /// So many ticks.
     pub const fn of(seed: u64, ticks: u64) -> Self {
-        Self { chance: Chance::of(seed), cents: MIDDLE, time: START_MS, next: 0, ticks }
+        Self { chance: Chance::of(seed), cents: MIDDLE, time: START_MS, next: 0, ticks, symbol: "BNB/USDT" }
+    }
+
+    /// The same of another symbol.
+    #[must_use]
+    pub const fn named(self, symbol: &'static str) -> Self {
+        Self { symbol, ..self }
     }
 
     /// As a data file: `time,price,bid,ask,bidSize,askSize,volume`.
@@ -77,7 +94,7 @@ impl Iterator for Market {
         let (bid, bid_size) = self.side(self.cents.saturating_sub(half));
         let (ask, ask_size) = self.side(self.cents.saturating_add(half));
         let (time, volume) = (Timestamp::from_millis(self.time), "1".parse().expect("a volume"));
-        let symbol: Symbol = "BNB/USDT".parse().expect("a symbol");
+        let symbol: Symbol = self.symbol.parse().expect("a symbol");
         Some(Tick {
             symbol,
             price: price(self.cents).normalised(),

@@ -1,11 +1,14 @@
-//! What strategies and the roles around them are tested with: a market that moves, and a strategy that quotes on it.
+//! What strategies and the roles around them are tested with: a market that moves, a strategy that quotes on it, and
+//! one that trades in two of them.
 //! All of it follows from a seed. No product turns this feature on.
 #![allow(clippy::expect_used, clippy::arithmetic_side_effects, reason = "a test stops at the first surprise")]
 
 mod chance;
 mod market;
+mod pair;
 mod quoter;
 
 pub use chance::Chance;
-pub use market::Market;
+pub use market::{Market, merged};
+pub use pair::PAIR;
 pub use quoter::QUOTER;

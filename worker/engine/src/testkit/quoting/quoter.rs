@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Chance;
+use crate::instrument::InstrumentIndex;
 use crate::messages::{Side, Tick, TimeInForce};
 use crate::numbers::{Price, Quantity};
 use crate::risk::PositionBounds;
@@ -119,6 +120,7 @@ impl Quoter {
         };
         let quantity = Quantity::new(Decimal::new(20 + i64::try_from(chance.below(200)).unwrap_or_default(), 3));
         Some(Intent {
+            instrument: InstrumentIndex::FIRST,
             side,
             size: OrderSize::Fixed(quantity.expect("a quantity")),
             kind: OrderKind::Limit { price: Price::new(price).expect("a price"), time_in_force, post_only },
@@ -265,7 +267,7 @@ impl Strategy for Quoter {
         self.memory.counts.on_news += u64::from(has_acted);
     }
 
-    fn on_gap(&mut self) {}
+    fn on_gap(&mut self, _instrument: InstrumentIndex) {}
 
     fn explain(&self, _reason: &str) -> String {
         "Quotes both sides at random.".to_owned()

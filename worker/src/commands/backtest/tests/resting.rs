@@ -3,6 +3,7 @@
 
 use std::sync::Mutex;
 
+use engine::instrument::InstrumentIndex;
 use engine::messages::{Side, TimeInForce};
 use engine::risk::PositionBounds;
 use engine::strategy::grid::DEFINITION;
@@ -40,6 +41,7 @@ fn place(context: &mut Context<'_>, side: Side, price: &str, time_in_force: Time
 
 fn intent(side: Side, kind: OrderKind) -> Intent {
     Intent {
+        instrument: InstrumentIndex::FIRST,
         side,
         size: OrderSize::Fixed("1".parse().unwrap()),
         kind,
@@ -76,7 +78,7 @@ impl Strategy for Scripted {
         self.0.1.iter().filter(|(news, _)| *news == line).for_each(|(_, act)| act(context));
     }
 
-    fn on_gap(&mut self) {}
+    fn on_gap(&mut self, _instrument: InstrumentIndex) {}
 
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         Ok(Value::Null)
@@ -212,7 +214,7 @@ fn orders_of_one_tick_make_news_on_it_in_at_most_16_rounds() {
                     AGAIN(context);
                 }
             }
-            fn on_gap(&mut self) {}
+            fn on_gap(&mut self, _instrument: InstrumentIndex) {}
             fn snapshot(&self) -> Result<Value, serde_json::Error> {
                 self.0.snapshot()
             }

@@ -79,7 +79,7 @@ impl Bench {
 
     fn word(&mut self, round: u32) {
         let tick = self.awaited()["tick"].as_str().unwrap().to_owned();
-        self.say(&Inbox::Word { tick, round });
+        self.say(&Inbox::Word { tick, symbol: None, round });
     }
 }
 
@@ -92,6 +92,10 @@ fn it_takes_no_tick_past_one_on_which_it_sent_orders_but_follows_its_register_an
     assert_eq!(advances.len(), 1);
     assert_eq!((&advances[0]["round"], &advances[0]["sequence"]), (&json!(1), &json!(0)));
     assert_eq!(advances[0]["tick"], bench.awaited()["tick"]);
+    // With the tick itself, as it stands in its stream.
+    let id = advances[0]["tick"].as_str().unwrap().parse().unwrap();
+    let ticks = bench.account.ticks_from(id);
+    assert_eq!(advances[0]["market"], ticks[0], "{ticks:?}");
     bench.step();
     assert_eq!(bench.position(), position, "it waits");
     // No nudge tells of it.
@@ -113,18 +117,21 @@ fn it_asks_again_after_a_restart_and_goes_on_with_the_word_for_which_it_waits_on
         bench.worker = bench.account.start_paper_worker(epoch);
         bench.step();
     }
-    let advances = bench.commands("Advance");
+    let mut advances = bench.commands("Advance");
     assert_eq!(advances.len(), 3);
+    // What it does not know any more the gateway reads.
+    let carried: Vec<_> = advances.iter_mut().map(|it| it.as_object_mut().unwrap().remove("market")).collect();
+    assert!(carried[0].is_some() && carried[1..] == [None, None], "{carried:?}");
     assert!(advances.iter().all(|advance| advance == &advances[0]), "{advances:?}");
     bench.word(0);
     bench.word(2);
-    bench.say(&Inbox::Word { tick: "1-0".to_owned(), round: 1 });
+    bench.say(&Inbox::Word { tick: "1-0".to_owned(), symbol: None, round: 1 });
     assert_eq!(bench.awaited(), awaited);
     bench.tell_of_all("Rejected");
     bench.word(1);
     // Told twice, as where it was asked twice.
     let tick = awaited["tick"].as_str().unwrap().to_owned();
-    bench.say(&Inbox::Word { tick, round: 1 });
+    bench.say(&Inbox::Word { tick, symbol: None, round: 1 });
     assert_ne!(bench.awaited()["tick"], awaited["tick"]);
 }
 
