@@ -57,5 +57,8 @@ pub async fn tell(context: &Context, object: &ObjectReference, before: &[Conditi
 }
 
 fn is_usual(reason: &str) -> bool {
-    matches!(reason, "Starting" | "Stopping" | "MarketDataEnded" | "Stopped" | "Paused" | "WaitingForMarketData")
+    matches!(
+        reason,
+        "Starting" | "Stopping" | "MarketDataEnded" | "Stopped" | "Paused" | "WaitingForMarketData" | "WarmingUp"
+    )
 }

@@ -25,6 +25,8 @@ pub enum Reason {
     Available,
     /// No tick has arrived yet.
     WaitingForMarketData,
+    /// Bars are missing that the strategy looks back on.
+    WarmingUp,
     /// Something is on its way.
     Starting,
     /// Paused on request.
@@ -67,7 +69,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the document about them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Valid,
         Self::InvalidSpec,
         Self::UnknownField,
@@ -79,6 +81,7 @@ impl Reason {
         Self::Trading,
         Self::Available,
         Self::WaitingForMarketData,
+        Self::WarmingUp,
         Self::Starting,
         Self::Paused,
         Self::Stopped,
@@ -114,6 +117,7 @@ impl Reason {
             Self::Trading => "Trading",
             Self::Available => "Available",
             Self::WaitingForMarketData => "WaitingForMarketData",
+            Self::WarmingUp => "WarmingUp",
             Self::Starting => "Starting",
             Self::Paused => "Paused",
             Self::Stopped => "Stopped",

@@ -2,9 +2,12 @@
 //! `backtest`, or nobody trades on.
 //!
 //! `replays` is the undisturbed ground, `kills` the random kills, `quoting` the same with a strategy whose orders rest and
-//! are cancelled, `markets` with one on two markets, `fencing` two processes of one record, `lost` a Redis that was emptied.
+//! are cancelled, `bars` with one that trades on bars, `markets` with one on two markets, `fencing` two processes of one
+//! record, `lost` a Redis that was emptied.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "stores_kills/bars.rs"]
+mod bars;
 #[path = "stores_kills/fencing.rs"]
 mod fencing;
 #[path = "stores_kills/kills.rs"]

@@ -289,6 +289,9 @@ fn at_work(observed: &Observed, plan: &Plan, word: &Word, record: &RecordFacts) 
         let message = "No tick has arrived yet. If it stays: is the account's feed up?";
         return Judged::under_way(StrategyState::Running, Reason::WaitingForMarketData, message);
     }
+    if word.phase.reason == Reason::WarmingUp.as_str() {
+        return Judged::under_way(StrategyState::Running, Reason::WarmingUp, word.phase.message.clone());
+    }
     let decision = word.report.as_ref().map(|report| report.decision.message.clone()).unwrap_or_default();
     Judged::of(StrategyState::Running, ConditionStatus::True, Reason::Trading, decision)
 }

@@ -84,6 +84,11 @@ spec:
 
 /// The quoter of the test kit, in the place of the grid, by its seed.
 pub fn quoter(name: &str, seed: u64) -> String {
+    in_place_of_grid(name, seed)
+}
+
+/// A strategy of the test kit in the place of the grid, with the one parameter that such a one reads.
+pub fn in_place_of_grid(name: &str, seed: u64) -> String {
     format!(
         "apiVersion: glm.trading/v1alpha1
 kind: TradingStrategy

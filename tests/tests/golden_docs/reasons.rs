@@ -93,6 +93,7 @@ fn expected() -> [BTreeSet<String>; 11] {
     errors.remove("Conflict");
     let mut decisions = words_of("worker/engine/src/strategy/grid/mod.rs");
     decisions.extend(words_of("worker/engine/src/core/ticks.rs"));
+    decisions.extend(words_of("worker/engine/src/core/bars.rs"));
     decisions.extend(words_of("worker/engine/src/core/orders.rs"));
     decisions.extend(words_of("worker/engine/src/report.rs"));
     let mut risk = words_of("worker/engine/src/core/view.rs");

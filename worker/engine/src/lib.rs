@@ -10,6 +10,7 @@ mod core;
 pub mod fees;
 pub mod instrument;
 pub mod ledger;
+pub mod market;
 pub mod messages;
 mod non_empty;
 pub mod numbers;
@@ -24,6 +25,6 @@ pub mod time;
 pub mod validation;
 
 pub use self::core::{
-    Changes, Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SavedBooks, SnapshotError,
-    StartError,
+    Changes, Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SavedBarsError, SavedBooks,
+    SnapshotError, StartError,
 };

@@ -7,6 +7,7 @@ mod bench;
 
 use allocation_counter::measure;
 use engine::messages::Tick;
+use engine::testkit::crossing::CROSSING;
 use engine::{Engine, Event};
 use serde_json::json;
 
@@ -53,6 +54,23 @@ fn ticks_after_a_trade_and_while_an_order_is_open_allocate_nothing() {
     }
     assert_eq!(engine.trades(), 1);
     assert_eq!(allocations(&mut engine, &ticks(103, &["611", "610", "612"], 100)), 0, "the base has moved");
+}
+
+/// A bar is made in its place; only one that closes takes room.
+#[test]
+fn ticks_that_make_bars_allocate_nothing_until_one_closes() {
+    let parameters = json!({"minTradeIntervalSeconds": 2});
+    let mut engine = Engine::new(config(&USUAL, &parameters), &CROSSING).unwrap();
+    // A tick a second, the first one 20 seconds into a minute.
+    let within = |minute: u64| ticks(60 * minute - 20, &["600", "601.5", "599.01"], 60);
+    assert_eq!(allocations(&mut engine, &within(1)), 0, "it warms up");
+    for minute in 2..16 {
+        for tick in ticks(60 * minute - 20, &["600", "601.5"], 60) {
+            let _ = engine.tick(tick.event_time(), &tick);
+        }
+    }
+    assert_eq!(engine.warming_up(), None);
+    assert_eq!(allocations(&mut engine, &within(16)), 0, "it trades");
 }
 
 /// The event holds the tick itself: that is a copy, and no allocation either.

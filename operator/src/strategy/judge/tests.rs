@@ -52,6 +52,26 @@ fn no_tick_is_not_ready() {
 }
 
 #[test]
+fn what_waits_for_bars_is_not_ready_and_says_for_how_many() {
+    let mut observed = trading();
+    edit(&mut observed.stored, |record| {
+        let phase = Phase {
+            state: PhaseState::Running,
+            reason: "WarmingUp".to_owned(),
+            message: "3 of 52 bars of 1d of BTC/USDT are there.".to_owned(),
+            generation: 0,
+        };
+        record.fields.extend([phase.to_field()]);
+    });
+    let (line, message) = told(&observed);
+    assert_eq!(line, "Running False WarmingUp reconciling");
+    assert_eq!(message, "3 of 52 bars of 1d of BTC/USDT are there.");
+    // Before the first tick that is what it waits for.
+    edit(&mut observed.stored, |record| drop(record.fields.remove(POSITION)));
+    assert_eq!(told(&observed).0, "Running False WaitingForMarketData reconciling");
+}
+
+#[test]
 fn who_shows_no_sign_of_life_is_named() {
     for (stored, reason) in [("worker", "WorkerSilent"), ("gateway", "GatewaySilent"), ("feed", "FeedSilent")] {
         let silent = |seconds| {

@@ -4,12 +4,13 @@
 use super::Effect;
 use super::scope::Scope;
 use crate::instrument::{Instrument, InstrumentIndex, Instruments};
+use crate::market::Bar;
 use crate::messages::{OrderCommand, OrderStatus, Side, Tick};
 use crate::numbers::{Notional, NumberError, Price, Quantity};
 use crate::orders::{Cause, Funds, Order, Replaced};
 use crate::report::Decision;
 use crate::risk::{Approved, Denial, OrderCheck, Refusal, RiskState};
-use crate::strategy::{Intent, OrderKind};
+use crate::strategy::{BarsOf, Intent, OrderKind};
 use crate::time::Timestamp;
 
 /// A callback of a strategy.
@@ -130,6 +131,33 @@ impl<'a> Context<'a> {
         self.scope.state.orders.get(sequence)
     }
 
+    /// The newest closed bars of a series that the strategy [needs](crate::strategy::Strategy::needs), the oldest first, at
+    /// most as many as it looks back on; none of another. The bar that is being made is not among them, nor anywhere else:
+    ///
+    /// ```
+    /// # use engine::{market::{Bar, Interval}, strategy::{BarsOf, Context}};
+    /// fn last(context: &Context<'_>) -> Option<Bar> {
+    ///     context.bars(BarsOf::first(Interval::OneHour)).last().copied()
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0599
+    /// # use engine::{market::{Bar, Interval}, strategy::{BarsOf, Context}};
+    /// fn last(context: &Context<'_>) -> Option<Bar> {
+    ///     context.unfinished(BarsOf::first(Interval::OneHour)).last().copied()
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0616
+    /// # use engine::{market::{Bar, Interval}, strategy::{BarsOf, Context}};
+    /// fn last(context: &Context<'_>) -> Option<Bar> {
+    ///     context.scope.state.bars.closed(BarsOf::first(Interval::OneHour)).last().copied()
+    /// }
+    /// ```
+    pub fn bars(&self, of: BarsOf) -> &[Bar] {
+        self.scope.state.bars.closed(of)
+    }
+
     /// Whether an order is not closed.
     pub fn has_open_orders(&self) -> bool {
         !self.scope.state.orders.is_empty()
@@ -200,6 +228,11 @@ impl<'a> Context<'a> {
     /// Whether one more order may be sent in this callback and in this round.
     fn may_send(&mut self) -> Result<(), Refusal> {
         self.count_action()?;
+        if self.scope.state.bars.is_warming_up() {
+            // Only news of orders that were sent under other parameters comes so far.
+            let message = "bars that it looks back on are missing".to_owned();
+            return Err(Refusal::new(Denial::WarmingUp, message));
+        }
         if self.round > Self::ROUNDS_MAX {
             let message = format!("orders of one tick have made news {} times on it", Self::ROUNDS_MAX);
             return Err(Refusal::new(Denial::TooManyRounds, message));

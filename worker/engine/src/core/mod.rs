@@ -2,6 +2,7 @@
 //!
 //! It may not read a clock, use chance, or do input and output; it never fails, it refuses with a reason.
 
+mod bars;
 mod context;
 mod denials;
 mod markets;
@@ -27,15 +28,18 @@ use crate::client_order_id::{ClientOrderId, LedgerId};
 use crate::fees::Fees;
 use crate::instrument::{Asset, Instrument, InstrumentIndex, Instruments, Symbol};
 use crate::ledger::LedgerError;
+use crate::market::{Bar, LookBack, Unfinished};
 use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, StateSnapshot, StrategySignal, Tick};
 use crate::numbers::{Notional, Price};
 use crate::orders::{Funds, Order, Terms};
 use crate::report::{OrderCounts, Report};
 use crate::risk::{Approved, PositionBounds, PositionLimits, RiskParameters};
 use crate::running_hash::RunningHash;
-use crate::strategy::{Definition, DesiredState, Strategy, StrategyError, Warning};
+use crate::strategy::{BarsOf, Definition, DesiredState, Strategy, StrategyError, Warning};
 use crate::time::Timestamp;
 
+pub use bars::SavedBarsError;
+use bars::{Bars, ClosedBars};
 pub use context::Context;
 pub use orders::MissingFill;
 pub use state::{Changes, RestoreError, SavedBooks, SnapshotError};
@@ -82,6 +86,16 @@ pub enum StartError {
 pub enum Event {
     /// The market moved.
     Tick(Tick),
+    /// Bars that had closed before the first tick, the oldest first, as who saw the ticks made them. Left out where ticks
+    /// have closed some already.
+    History {
+        /// Of which market and interval.
+        of: BarsOf,
+        /// The newest of them.
+        bars: Vec<Bar>,
+        /// What was being made when the tick before the first one came.
+        unfinished: Unfinished,
+    },
     /// News of an order.
     OrderUpdate(OrderUpdate),
     /// A human wants it elsewhere.
@@ -139,7 +153,8 @@ impl Engine {
     pub fn new(config: Config, definition: &Definition) -> Result<Self, StartError> {
         definition.admits(&config.instruments)?;
         let strategy = (definition.start)(&config.parameters, None)?;
-        let state = State::new(&config)?;
+        let mut state = State::new(&config)?;
+        state.bars = Bars::needed_by(&*strategy, definition, &config.instruments)?;
         Ok(Self::with(config, definition, strategy, state))
     }
 
@@ -160,10 +175,12 @@ impl Engine {
 
     fn take_up(config: Config, definition: &Definition, saved: Saved) -> Result<Self, RestoreError> {
         definition.admits(&config.instruments)?;
-        let Saved { mut state, strategy } = saved;
+        let Saved { mut state, bars, strategy } = saved;
         let config = state.in_its_order(config)?;
         state.orders.follow(Terms::of(&config.fees)).map_err(RestoreError::Reserved)?;
         let strategy = (definition.start)(&config.parameters, Some(&strategy))?;
+        let needed = Bars::needed_by(&*strategy, definition, &config.instruments)?;
+        state.bars = needed.take_up(bars, |index| state.markets.tick_of(index).is_some())?;
         let mut engine = Self::with(config, definition, strategy, state);
         if let (Some(first), None) =
             (engine.state.markets.tick_of(InstrumentIndex::FIRST), engine.state.markets.without_tick())
@@ -229,9 +246,10 @@ impl Engine {
     }
 
     fn whole(&self, with_closed: bool) -> Result<Whole<'_>, SnapshotError> {
-        let State { orders, closed, .. } = &self.state;
+        let State { orders, closed, bars, .. } = &self.state;
         let strategy = self.strategy.snapshot()?;
-        Ok(Whole { state: &self.state, orders, closed: with_closed.then_some(closed), strategy })
+        let closed_bars = (with_closed && !bars.is_empty()).then_some(ClosedBars(bars));
+        Ok(Whole { state: &self.state, orders, closed: with_closed.then_some(closed), closed_bars, strategy })
     }
 
     /// The fields of its record that have changed since the last commit of which [`Engine::committed`] told; all of them
@@ -252,6 +270,7 @@ impl Engine {
         let mut turn = Turn::new(now);
         match event {
             Event::Tick(tick) => self.on_tick(&mut turn, &tick),
+            Event::History { of, bars, unfinished } => self.on_history(&mut turn, of, bars, unfinished),
             Event::OrderUpdate(update) => self.on_order_update(&mut turn, &update),
             Event::Control(desired) => self.on_control(&mut turn, desired),
             Event::Recovered { highest_sequence } => self.on_recovered(&mut turn, highest_sequence),
@@ -363,6 +382,22 @@ impl Engine {
     /// on the tick on which it is sent is the next round; past the last, creations and replacements are denied.
     pub const fn begin_round(&mut self, round: u32) {
         self.round = round;
+    }
+
+    /// Why nothing is traded while bars are missing that the strategy looks back on, with how many; `None` where none are,
+    /// or it trades all the same.
+    pub fn warming_up(&self) -> Option<String> {
+        self.state.bars.is_warming_up().then(|| self.bars_missing())
+    }
+
+    /// The bars that the strategy needs, and on how many of each it looks back.
+    pub fn needed_bars(&self) -> impl Iterator<Item = (BarsOf, LookBack)> {
+        self.state.bars.needed()
+    }
+
+    /// The closed bars of one series, the oldest first.
+    pub fn bars(&self, of: BarsOf) -> &[Bar] {
+        self.state.bars.closed(of)
     }
 
     /// Where a human wants it to be.

@@ -1,6 +1,7 @@
 //! A tick: limits first, then news of orders on it, then the strategy.
 
 use super::Engine;
+use super::bars::WARMING_UP;
 use super::context::{Context, Ended};
 use super::scope::Scope;
 use super::sequence::{Follows, Gap, follows};
@@ -31,6 +32,8 @@ impl Engine {
             self.halt(turn, AlertKind::LedgerBroken, &format!("the opening coins cannot be valued: {error}"));
         }
         if let Some(place) = self.state.markets.without_tick() {
+            // No strategy is called yet, but its bars are made.
+            self.state.bars.take(index, tick);
             return self.wait_for(turn, place);
         }
         self.follow(turn);
@@ -38,9 +41,14 @@ impl Engine {
             self.tell_kept(turn, tick);
         }
         let before = turn.effects.len();
-        let mut context = Context::new(Scope { config: &self.config, state: &mut self.state, turn }, tick, 0);
-        self.strategy.on_tick(tick, &mut context);
-        let ended = context.end();
+        let may_act = self.state.bars.is_empty() || self.on_bars(turn, index, tick);
+        let ended = if may_act {
+            let mut context = Context::new(Scope { config: &self.config, state: &mut self.state, turn }, tick, 0);
+            self.strategy.on_tick(tick, &mut context);
+            context.end()
+        } else {
+            Ended::Held(WARMING_UP)
+        };
         if !std::mem::replace(&mut self.judged, true) {
             // What is odd is told before what was done, but judged after: the strategy has seen its first tick.
             let done = turn.effects.split_off(before);
@@ -50,6 +58,7 @@ impl Engine {
         match ended {
             Ended::Held(reason) => self.hold(turn, reason),
             Ended::Silent if self.state.desired != DesiredState::Running => self.hold(turn, ""),
+            Ended::Silent if !self.state.bars.is_empty() => self.end_of_warming_up(),
             Ended::Acted | Ended::Silent => {}
         }
     }
@@ -100,7 +109,12 @@ impl Engine {
     fn is_new(&mut self, turn: &mut Turn, index: InstrumentIndex, tick: &Tick) -> bool {
         let Some(market) = self.state.markets.get_mut(index) else { return false };
         let follows = match &market.last_tick {
-            None => Follows::Next,
+            None => {
+                if tick.sequence > 0 {
+                    self.state.bars.on_join(index);
+                }
+                Follows::Next
+            }
             Some(last) => follows(last, market.gap, tick),
         };
         match follows {
@@ -127,6 +141,7 @@ impl Engine {
                 (market.gap, market.behind) = (None, false);
                 self.halt(turn, AlertKind::TickAnomaly, &why);
                 self.strategy.on_gap(index);
+                self.state.bars.on_gap(index);
                 return true;
             }
         }
@@ -145,6 +160,7 @@ impl Engine {
         let why = format!("tick {number} of {} came after tick {before} of {}", tick.symbol, last.symbol);
         self.halt(turn, AlertKind::TickAnomaly, &why);
         self.strategy.on_gap(index);
+        self.state.bars.on_gap(index);
     }
 
     /// Names a market in a sentence, where there are several.
@@ -237,7 +253,7 @@ impl Engine {
             self.state.holding = Some(reason);
             return;
         }
-        let message = message.map_or_else(|| self.strategy.explain(reason), str::to_owned);
+        let message = message.map_or_else(|| self.words_for(reason), str::to_owned);
         let decision = Decision::new(reason, message);
         if self.state.told == reason {
             // Since it was told, an order was denied for a reason that had been told too.
@@ -245,6 +261,10 @@ impl Engine {
         } else {
             self.scope(turn).decide(decision);
         }
+    }
+
+    fn words_for(&self, reason: &'static str) -> String {
+        if reason == WARMING_UP { self.bars_missing() } else { self.strategy.explain(reason) }
     }
 
     /// The store went back in time: sequences up to this one are used.
@@ -255,6 +275,7 @@ impl Engine {
 
     fn on_gap(&mut self, turn: &mut Turn, index: InstrumentIndex, gap: Gap) {
         self.strategy.on_gap(index);
+        self.state.bars.on_gap(index);
         let (of, first, last) = (self.of_market(index), gap.first, gap.last);
         let message = format!("Ticks {first} to {last}{of} are missing: highs and lows start afresh.");
         turn.alarm(&self.config, AlertKind::MarketDataGap, message, gap.count());

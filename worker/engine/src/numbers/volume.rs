@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use ethnum::I256;
 use rust_decimal::Decimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -38,6 +39,28 @@ impl Volume {
     /// The decimal itself.
     pub const fn get(self) -> Decimal {
         self.0
+    }
+
+    /// The sum, rounded half to even once where 28 digits, or 18 of them after the point, do not hold it. What would be
+    /// beyond the range stays at its end: it is information, and no reason to stop.
+    #[must_use]
+    pub fn plus(self, more: Self) -> Self {
+        /// The first number of more digits than are kept.
+        const LIMIT: i128 = fixed::ten_to(28);
+        if more.0.is_zero() {
+            return self;
+        }
+        let places = self.0.scale().max(more.0.scale());
+        let lifted = |volume: Self| (volume.0.mantissa(), fixed::ten_to(places - volume.0.scale()));
+        let ((one, lift_one), (other, lift_other)) = (lifted(self), lifted(more));
+        let short = || one.checked_mul(lift_one)?.checked_add(other.checked_mul(lift_other)?);
+        if let Some(sum) = short().filter(|sum| *sum < LIMIT) {
+            return Self(Decimal::from_i128_with_scale(sum, places).normalize());
+        }
+        let wide = |mantissa: i128, lift: i128| I256::from(mantissa) * I256::from(lift);
+        let sum = wide(one, lift_one) + wide(other, lift_other);
+        let most = Self(Decimal::from_i128_with_scale(LIMIT - 1, 0));
+        fixed::text(sum, places).parse().map_or(most, |sum: Self| sum.min(most))
     }
 
     /// Rounds `whole` and `fraction`, the digits before and after the point, to what is kept.
@@ -141,6 +164,35 @@ mod tests {
             ("0.0000000000000000001", "0"),
         ] {
             assert_eq!(read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn sums_are_exact_or_rounded_once_and_stay_in_range() {
+        let most = "9999999999999999999999999999";
+        for (one, other, expected) in [
+            ("0", "0", "0"),
+            ("1.5", "0", "1.5"),
+            ("0", "1.5", "1.5"),
+            ("0.5", "1.5", "2"),
+            ("12.345678", "0.000000000000000001", "12.345678000000000001"),
+            ("9999999999.999999999999999999", "0.000000000000000001", "10000000000"),
+            // 46 digits between the first and the last: the last ones are rounded half to even.
+            ("1234567890123456789012345678", "0.5", "1234567890123456789012345678"),
+            ("1234567890123456789012345677", "0.5", "1234567890123456789012345678"),
+            ("1234567890123456789012345677", "0.500000000000000001", "1234567890123456789012345678"),
+            ("1234567890123456789012345677", "0.499999999999999999", "1234567890123456789012345677"),
+            ("12345678901234567890123456.75", "0.001", "12345678901234567890123456.75"),
+            ("99999999999999999999.99999999", "0.00000001", "100000000000000000000"),
+            (most, "0.4", most),
+            (most, "0.5", most),
+            (most, "1", most),
+            (most, most, most),
+        ] {
+            let sum = |one: &str, other: &str| one.parse::<Volume>().unwrap().plus(other.parse().unwrap());
+            assert_eq!(sum(one, other).to_string(), expected, "{one} + {other}");
+            assert_eq!(sum(other, one), sum(one, other), "{other} + {one}");
+            assert_eq!(read(expected), expected, "it is read back as it is");
         }
     }
 

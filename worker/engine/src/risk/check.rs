@@ -53,11 +53,13 @@ pub enum Denial {
     TooManyActions,
     /// Orders of one tick have made news on it too often.
     TooManyRounds,
+    /// Bars are missing that the strategy looks back on.
+    WarmingUp,
 }
 
 impl Denial {
     /// Every denial, in the order of the document about them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Halted,
         Self::Paused,
         Self::Stopped,
@@ -76,6 +78,7 @@ impl Denial {
         Self::NothingToReplace,
         Self::TooManyActions,
         Self::TooManyRounds,
+        Self::WarmingUp,
     ];
 
     /// The word itself.
@@ -99,12 +102,13 @@ impl Denial {
             Self::NothingToReplace => "NothingToReplace",
             Self::TooManyActions => "TooManyActions",
             Self::TooManyRounds => "TooManyRounds",
+            Self::WarmingUp => "WarmingUp",
         }
     }
 
     /// Whether it speaks of all that a strategy does at once, not of one order.
     pub(crate) const fn is_of_callback(self) -> bool {
-        matches!(self, Self::TooManyActions | Self::TooManyRounds)
+        matches!(self, Self::TooManyActions | Self::TooManyRounds | Self::WarmingUp)
     }
 }
 

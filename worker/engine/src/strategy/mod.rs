@@ -2,6 +2,7 @@
 //! manifest's union, nothing else.
 
 pub mod grid;
+mod needs;
 mod registry;
 
 use std::collections::BTreeMap;
@@ -10,11 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::fees::Fees;
 use crate::instrument::{Asset, InstrumentIndex, Instruments};
+use crate::market::Bar;
 use crate::messages::{AlertKind, Fill, Liquidity, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, Price, Quantity, Ratio};
 use crate::time::Timestamp;
 
 pub use crate::core::Context;
+pub use needs::{BarsOf, Needs, NeedsError};
 pub use registry::{Definition, Registry, StrategyError};
 
 /// How large an order is.
@@ -174,6 +177,15 @@ pub type Figures = BTreeMap<String, String>;
 /// [`Strategy::snapshot`] saves and its [`Definition::start`] restores. It may not read a clock, use chance or do input and
 /// output: the same events must give the same signals.
 pub trait Strategy: Send + std::fmt::Debug {
+    /// What it needs beside ticks. It follows from the parameters, so it stays as it is.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// A bar that it needs has closed, by the tick that it gets next: it is the last of [`Context::bars`]. What the venue
+    /// made of orders on that tick has been told.
+    fn on_bar(&mut self, _bar: &Bar, _of: BarsOf, _context: &mut Context<'_>) {}
+
     /// A tick has arrived, of the market [`Context::index`]; all news of orders before it has been told. Not called before
     /// each market had one.
     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>);

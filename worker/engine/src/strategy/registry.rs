@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Strategy, grid};
+use super::{NeedsError, Strategy, grid};
 use crate::instrument::Instruments;
 use crate::risk::PositionBounds;
 
@@ -36,6 +36,14 @@ pub enum StrategyError {
         name: &'static str,
         /// Why.
         source: serde_json::Error,
+    },
+    /// It cannot have what it needs.
+    #[error("{name} cannot have what it needs: {source}")]
+    Needs {
+        /// The strategy.
+        name: &'static str,
+        /// Why.
+        source: NeedsError,
     },
     /// The saved state does not read.
     #[error("the saved state of {name} does not read: {source}")]

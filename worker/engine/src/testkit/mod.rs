@@ -42,6 +42,7 @@
 )]
 
 mod bench;
+pub mod crossing;
 mod market;
 mod news;
 pub mod quoting;

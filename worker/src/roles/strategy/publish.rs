@@ -210,14 +210,11 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     fn phase(&self) -> Phase {
+        let generation = self.spec.generation;
+        let phase = |state, reason: &str, message| Phase { state, reason: reason.to_owned(), message, generation };
         if self.engine.is_mismatched() {
             // It takes no tick any more: nobody waits for it.
-            return Phase {
-                state: PhaseState::Quarantined,
-                reason: MISMATCH.to_owned(),
-                message: MISMATCH_MESSAGE.to_owned(),
-                generation: self.spec.generation,
-            };
+            return phase(PhaseState::Quarantined, MISMATCH, MISMATCH_MESSAGE.to_owned());
         }
         let (state, reason) = match self.engine.desired() {
             DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),
@@ -225,10 +222,12 @@ impl<B: Bus> Worker<'_, B> {
                 (PhaseState::Stopped, "MarketDataEnded")
             }
             DesiredState::Paused => (PhaseState::Paused, "Paused"),
-            DesiredState::Running => (PhaseState::Running, "Trading"),
+            DesiredState::Running => match self.engine.warming_up() {
+                Some(missing) => return phase(PhaseState::Running, "WarmingUp", missing),
+                None => (PhaseState::Running, "Trading"),
+            },
         };
-        let (reason, message, generation) = (reason.to_owned(), String::new(), self.spec.generation);
-        Phase { state, reason, message, generation }
+        phase(state, reason, String::new())
     }
 
     /// What the denials cause may be refused for want of room too; from some round on the engine sends nothing more.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Config;
+use super::bars::{Bars, ClosedBars, SavedBars, SavedBarsError};
 use super::denials::Denials;
 use super::markets::Markets;
 use super::news::News;
@@ -31,6 +32,8 @@ pub(super) const VERSION: u32 = 2;
 const ENGINE: &str = "engine";
 /// Field of a record: what the strategy remembers.
 const STRATEGY: &str = "strategy";
+/// Fields of a record, one for each series of bars: this, the market's place and the interval, as `bars:0:4h`.
+const BARS: &str = "bars:";
 /// Fields of a record, one for each closed order that is remembered: this and its number.
 const CLOSED: &str = "closed:";
 /// Fields of a record, one for each open order: this and its sequence.
@@ -59,6 +62,9 @@ pub enum RestoreError {
         /// Why.
         source: serde_json::Error,
     },
+    /// The bars are none.
+    #[error(transparent)]
+    Bars(#[from] SavedBarsError),
     /// The strategy's part does not read.
     #[error(transparent)]
     Strategy(#[from] StrategyError),
@@ -88,6 +94,7 @@ impl RestoreError {
             other @ (Self::NewerVersion { .. }
             | Self::Missing
             | Self::Field { .. }
+            | Self::Bars(_)
             | Self::Strategy(_)
             | Self::OtherMarkets { .. }
             | Self::Reserved(_)
@@ -145,6 +152,9 @@ pub(super) struct State {
     /// The newest closed orders.
     #[serde(skip)]
     pub closed: ClosedOrders,
+    /// The bars that its strategy needs. What is unfinished of them is saved here, the closed ones beside it.
+    #[serde(skip_deserializing, skip_serializing_if = "Bars::is_empty")]
+    pub bars: Bars,
     /// News of orders on the coming tick: booked, and told to the strategy once that tick's limits are judged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub news: Vec<News>,
@@ -214,6 +224,7 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct Saved {
     pub state: State,
+    pub bars: SavedBars,
     pub strategy: Value,
 }
 
@@ -240,12 +251,15 @@ impl SavedBooks {
 /// A state as one document. Outsiders keep many of them, so what only later news is judged by, most of the bytes, stays
 /// out of theirs.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Whole<'a> {
     #[serde(flatten)]
     pub state: &'a State,
     pub orders: &'a OpenOrders,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed: Option<&'a ClosedOrders>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_bars: Option<ClosedBars<'a>>,
     pub strategy: Value,
 }
 
@@ -304,6 +318,7 @@ impl State {
             ledger: Ledger::of(&symbols, &config.capital)?,
             orders: OpenOrders::new(Terms::of(&config.fees)),
             closed: ClosedOrders::default(),
+            bars: Bars::default(),
             news: Vec::new(),
             sequence: 0,
             rate: OrderRate::default(),
@@ -345,7 +360,11 @@ impl Saved {
             let mut state = State::deserialize(saved)?;
             state.orders = OpenOrders::saved(Vec::<Order>::deserialize(part("orders"))?);
             state.closed = Option::deserialize(part("closed"))?.unwrap_or_default();
-            return Ok(Self { state, strategy: part("strategy").clone() });
+            let bars = SavedBars {
+                closed: Option::deserialize(part("closedBars"))?.unwrap_or_default(),
+                unfinished: Option::deserialize(part("bars"))?.unwrap_or_default(),
+            };
+            return Ok(Self { state, bars, strategy: part("strategy").clone() });
         }
         let mut read = Self::from(v1::StateV1::deserialize(saved)?);
         if saved.get("ledger").is_some_and(has_more_digits) {
@@ -357,12 +376,17 @@ impl Saved {
     /// Reads fields of a record; others than the state's are left out. A record of the release before has one field.
     pub fn read_fields<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, RestoreError> {
         let (mut engine, mut strategy) = (None, Value::Null);
+        let mut bars = SavedBars::default();
         let (mut closed, mut orders, mut stored) = (BTreeMap::new(), Vec::<Order>::new(), BTreeSet::new());
         for (name, text) in fields {
             match name {
                 ENGINE => engine = Some(read_field::<Value>(name, text)?),
                 STRATEGY => strategy = read_field(name, text)?,
                 _ => {
+                    if let Some(of) = name.strip_prefix(BARS) {
+                        bars.closed.insert(of.to_owned(), read_field(name, text)?);
+                        continue;
+                    }
                     let number = |prefix| name.strip_prefix(prefix).and_then(|number| number.parse().ok());
                     if let Some(sequence) = number(ORDER) {
                         orders.push(read_field(name, text)?);
@@ -380,7 +404,11 @@ impl Saved {
         let mut state = State::deserialize(&engine).map_err(|source| RestoreError::Broken(source).in_field(ENGINE))?;
         (state.orders, state.closed) = (OpenOrders::saved(orders), ClosedOrders::stored(closed));
         state.orders.are_stored(stored);
-        Ok(Self { state, strategy })
+        if let Some(unfinished) = engine.get("bars") {
+            let read = Deserialize::deserialize(unfinished);
+            bars.unfinished = read.map_err(|source| RestoreError::Broken(source).in_field(ENGINE))?;
+        }
+        Ok(Self { state, bars, strategy })
     }
 }
 
@@ -411,6 +439,9 @@ impl Stored {
         for (number, order) in state.closed.changed() {
             changes.add(format!("{CLOSED}{number}"), order)?;
         }
+        for (of, bars) in state.bars.changed() {
+            changes.add(format!("{BARS}{of}"), bars.as_ref())?;
+        }
         self.next = Some(strategy);
         Ok(changes)
     }
@@ -421,6 +452,7 @@ impl Stored {
             self.strategy = Some(strategy);
             state.orders.committed();
             state.closed.committed();
+            state.bars.committed();
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Judged, Saved, State, VERSION};
 use crate::client_order_id::ClientOrderId;
+use crate::core::bars::{Bars, SavedBars};
 use crate::core::denials::Denials;
 use crate::core::markets::{Market, Markets};
 use crate::core::sequence::Gap;
@@ -147,9 +148,10 @@ impl From<StateV1> for Saved {
             peak: old.peak,
             deepest_fall: old.deepest_fall,
             version: VERSION,
+            bars: Bars::default(),
             news: Vec::new(),
             late_cancels: 0,
         };
-        Self { state, strategy: old.strategy }
+        Self { state, bars: SavedBars::default(), strategy: old.strategy }
     }
 }

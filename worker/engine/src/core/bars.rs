@@ -1,0 +1,272 @@
+//! The bars that a strategy needs: made from its ticks, kept beside the state, and whether there are enough of them.
+//!
+//! The record holds the closed bars of each series in a field of its own, written by a commit in which one closed; what is
+//! unfinished moves with each tick, is small, and lies in the engine's own field, which each commit writes.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use super::Engine;
+use super::context::{Context, Ended};
+use super::scope::Scope;
+use super::turn::Turn;
+use crate::instrument::{InstrumentIndex, Instruments};
+use crate::market::{Bar, BarSeries, HistoryError, LookBack, Unfinished};
+use crate::messages::{AlertKind, Tick};
+use crate::report::Decision;
+use crate::strategy::{BarsOf, Definition, DesiredState, Needs, NeedsError, Strategy, StrategyError};
+
+/// Why nothing is traded while bars are missing.
+pub(super) static WARMING_UP: &str = "WarmingUp";
+/// Why nothing is traded on the tick that completed them, where the strategy does not say.
+static WARMED_UP: &str = "WarmedUp";
+
+/// One series.
+#[derive(Debug, Clone)]
+struct Series {
+    of: BarsOf,
+    bars: BarSeries,
+    /// Whether the record holds its closed bars as they are.
+    is_stored: bool,
+    /// Whether the tick that is being taken closed a bar of it.
+    has_closed: bool,
+}
+
+/// All series of a strategy, in the order in which it named them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Bars {
+    all: Vec<Series>,
+    /// Nothing is traded before all are complete, and one is not.
+    is_warming_up: bool,
+    trades_while_warming_up: bool,
+    /// Series of the record that nobody needs any more.
+    unneeded: Vec<String>,
+}
+
+/// Bars of a saved state, by the text of their [`BarsOf`].
+#[derive(Debug, Default)]
+pub(super) struct SavedBars {
+    pub closed: BTreeMap<String, Vec<Bar>>,
+    pub unfinished: BTreeMap<String, Unfinished>,
+}
+
+/// Why saved bars could not be taken up.
+#[derive(Debug, thiserror::Error)]
+#[error("the saved bars {name}: {source}")]
+pub struct SavedBarsError {
+    name: String,
+    source: HistoryError,
+}
+
+/// What is unfinished, by the series: that is small, and moves with each tick.
+impl Serialize for Bars {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.all.iter().map(|series| (series.of.to_string(), series.bars.unfinished())))
+    }
+}
+
+/// The closed ones, by the series.
+pub(super) struct ClosedBars<'a>(pub &'a Bars);
+
+impl Serialize for ClosedBars<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.all.iter().map(|series| (series.of.to_string(), series.bars.bars())))
+    }
+}
+
+impl Bars {
+    /// Those that a strategy of these markets needs, none made yet.
+    pub fn needed_by(
+        strategy: &dyn Strategy,
+        definition: &Definition,
+        instruments: &Instruments,
+    ) -> Result<Self, StrategyError> {
+        let name = definition.name;
+        Self::of(&strategy.needs(), instruments).map_err(|source| StrategyError::Needs { name, source })
+    }
+
+    fn of(needs: &Needs, instruments: &Instruments) -> Result<Self, NeedsError> {
+        let series = |(of, look_back): (BarsOf, _)| Series {
+            of,
+            bars: BarSeries::new(of.interval, look_back),
+            is_stored: false,
+            has_closed: false,
+        };
+        let all = needs.checked(instruments.len())?.into_iter().map(series).collect();
+        let trades_while_warming_up = needs.trades_while_warming_up;
+        let mut bars = Self { all, is_warming_up: false, trades_while_warming_up, unneeded: Vec::new() };
+        bars.judge();
+        Ok(bars)
+    }
+
+    /// Those that a strategy needs now, of which `saved` are made already. Of a market of which `has_ticks` says that ticks
+    /// were taken, a series that is not among them begins behind a hole.
+    pub fn take_up(
+        mut self,
+        mut saved: SavedBars,
+        has_ticks: impl Fn(InstrumentIndex) -> bool,
+    ) -> Result<Self, SavedBarsError> {
+        for series in &mut self.all {
+            let name = series.of.to_string();
+            let (closed, unfinished) = (saved.closed.remove(&name), saved.unfinished.remove(&name));
+            let (interval, look_back) = (series.of.interval, series.bars.look_back());
+            if closed.is_none() && unfinished.is_none() {
+                if has_ticks(series.of.instrument) {
+                    series.bars.on_gap();
+                }
+                continue;
+            }
+            let taken =
+                BarSeries::saved(interval, look_back, closed.unwrap_or_default(), unfinished.unwrap_or_default());
+            series.bars = taken.map_err(|source| SavedBarsError { name, source })?;
+        }
+        self.unneeded = saved.closed.into_keys().collect();
+        self.judge();
+        Ok(self)
+    }
+
+    /// Each series and on how many of its bars is looked back.
+    pub fn needed(&self) -> impl Iterator<Item = (BarsOf, LookBack)> {
+        self.all.iter().map(|series| (series.of, series.bars.look_back()))
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Whether nothing is traded for want of bars.
+    pub const fn is_warming_up(&self) -> bool {
+        self.is_warming_up
+    }
+
+    fn judge(&mut self) {
+        let is_complete = self.all.iter().all(|series| series.bars.is_complete());
+        self.is_warming_up = !is_complete && !self.trades_while_warming_up;
+    }
+
+    /// The closed ones, the oldest first; none of a series that the strategy does not need.
+    pub fn closed(&self, of: BarsOf) -> &[Bar] {
+        self.all.iter().find(|series| series.of == of).map_or(&[], |series| series.bars.bars())
+    }
+
+    /// How many there are of how many, of the first series that lacks some.
+    fn missing(&self) -> Option<(BarsOf, usize, usize)> {
+        let lacking = self.all.iter().find(|series| !series.bars.is_complete())?;
+        Some((lacking.of, lacking.bars.bars().len(), lacking.bars.look_back().get()))
+    }
+
+    /// Ticks of this market are missing before the next one.
+    pub fn on_gap(&mut self, instrument: InstrumentIndex) {
+        for series in self.all.iter_mut().filter(|series| series.of.instrument == instrument) {
+            series.bars.on_gap();
+        }
+    }
+
+    /// The first tick of this market comes, and others were before it: where nothing tells of those, its interval is not
+    /// whole.
+    pub fn on_join(&mut self, instrument: InstrumentIndex) {
+        let of_market = self.all.iter_mut().filter(|series| series.of.instrument == instrument);
+        of_market.filter(|series| !series.bars.has_begun()).for_each(|series| series.bars.on_gap());
+    }
+
+    /// Takes a tick; whether it closed a bar.
+    pub fn take(&mut self, instrument: InstrumentIndex, tick: &Tick) -> bool {
+        let mut any = false;
+        for series in &mut self.all {
+            // What closed while the strategy was not called is not told later.
+            series.has_closed = series.of.instrument == instrument && series.bars.take(tick).is_some();
+            series.is_stored &= !series.has_closed;
+            any |= series.has_closed;
+        }
+        if any {
+            self.judge();
+        }
+        any
+    }
+
+    /// A bar that the last tick closed, each once.
+    fn next_closed(&mut self) -> Option<(BarsOf, Bar)> {
+        let series = self.all.iter_mut().find(|series| series.has_closed)?;
+        series.has_closed = false;
+        series.bars.bars().last().map(|bar| (series.of, *bar))
+    }
+
+    /// Takes up bars that closed before the first tick.
+    fn take_history(&mut self, of: BarsOf, bars: Vec<Bar>, unfinished: Unfinished) -> Result<(), HistoryError> {
+        let is_empty = |series: &&mut Series| series.bars.bars().is_empty() && !series.bars.has_begun();
+        let Some(series) = self.all.iter_mut().find(|series| series.of == of).filter(is_empty) else { return Ok(()) };
+        series.bars = BarSeries::saved(of.interval, series.bars.look_back(), bars, unfinished)?;
+        series.is_stored = false;
+        self.judge();
+        Ok(())
+    }
+
+    /// The fields of the record that have changed: each by its series, with its bars; without them it goes.
+    pub fn changed(&self) -> impl Iterator<Item = (String, Option<&[Bar]>)> {
+        let changed = self.all.iter().filter(|series| !series.is_stored && !series.bars.bars().is_empty());
+        let set = changed.map(|series| (series.of.to_string(), Some(series.bars.bars())));
+        set.chain(self.unneeded.iter().map(|name| (name.clone(), None)))
+    }
+
+    /// What [`Self::changed`] gave is stored.
+    pub fn committed(&mut self) {
+        self.unneeded.clear();
+        for series in &mut self.all {
+            series.is_stored = true;
+        }
+    }
+}
+
+impl Engine {
+    /// Makes bars of the tick and calls the strategy with those that it closed, unless it waits for more of them. Whether
+    /// the strategy may have the tick too.
+    pub(super) fn on_bars(&mut self, turn: &mut Turn, instrument: InstrumentIndex, tick: &Tick) -> bool {
+        let has_closed = self.state.bars.take(instrument, tick);
+        if self.state.bars.is_warming_up() {
+            if has_closed && self.state.decision.reason == WARMING_UP {
+                // Shown, not told: the reason is the same.
+                self.state.decision.message = self.bars_missing();
+            }
+            return false;
+        }
+        if has_closed {
+            self.tell_bars(turn, tick);
+        }
+        true
+    }
+
+    fn tell_bars(&mut self, turn: &mut Turn, tick: &Tick) {
+        while let Some((of, bar)) = self.state.bars.next_closed() {
+            let scope = Scope { config: &self.config, state: &mut self.state, turn };
+            let mut context = Context::new(scope, tick, 0);
+            self.strategy.on_bar(&bar, of, &mut context);
+            match context.end() {
+                Ended::Held(reason) => self.hold(turn, reason),
+                Ended::Acted | Ended::Silent => {}
+            }
+        }
+    }
+
+    /// The words for why nothing is traded while bars are missing.
+    pub(super) fn bars_missing(&self) -> String {
+        let Some((of, found, wanted)) = self.state.bars.missing() else { return String::new() };
+        let symbol = self.config.instruments.get(of.instrument).map_or_else(String::new, |one| one.symbol.to_string());
+        format!("{found} of {wanted} bars of {} of {symbol} are there; nothing is traded before all are.", of.interval)
+    }
+
+    /// A strategy that says nothing on the tick that completed its bars does not wait for them any more.
+    pub(super) fn end_of_warming_up(&mut self) {
+        if self.state.decision.reason == WARMING_UP && self.state.desired == DesiredState::Running {
+            self.state.decide(Decision::new(WARMED_UP, "All bars that it looks back on are there."));
+        }
+    }
+
+    /// Bars that closed before the first tick.
+    pub(super) fn on_history(&mut self, turn: &mut Turn, of: BarsOf, bars: Vec<Bar>, unfinished: Unfinished) {
+        if let Err(error) = self.state.bars.take_history(of, bars, unfinished) {
+            let message = format!("The history of bars {of} is left out, and they are made from ticks: {error}.");
+            turn.alarm(&self.config, AlertKind::MarketDataGap, message, 1);
+        }
+    }
+}

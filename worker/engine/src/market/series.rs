@@ -1,0 +1,244 @@
+//! The newest closed bars of one market and one interval, made from its ticks.
+//!
+//! A bar closes when a tick of a later interval comes, never by a clock: until then nobody can know its close. What is
+//! being made is [`Unfinished`], of which nothing can be read: a strategy that looks at such a bar does not compile.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use super::{Bar, BarError, Interval};
+use crate::messages::Tick;
+use crate::time::Timestamp;
+
+/// The most bars that a look-back has.
+pub const LOOK_BACK_MAX: usize = 1_000;
+
+/// How many closed bars are kept: 1 to [`LOOK_BACK_MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct LookBack(u16);
+
+/// So many bars cannot be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a look-back of {0} bars is out of range; ask for 1 to {LOOK_BACK_MAX}")]
+pub struct LookBackError(pub usize);
+
+impl LookBack {
+    /// So many bars.
+    pub const fn new(bars: usize) -> Result<Self, LookBackError> {
+        match bars {
+            #[allow(clippy::cast_possible_truncation, reason = "the pattern bounds it")]
+            1..=LOOK_BACK_MAX => Ok(Self(bars as u16)),
+            _ => Err(LookBackError(bars)),
+        }
+    }
+
+    /// How many bars.
+    pub const fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl<'de> Deserialize<'de> for LookBack {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(usize::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+impl fmt::Display for LookBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The bar that is being made, and which intervals are whole: of the others ticks are missing, and a bar without them would
+/// be another one. It is kept and taken up again, and becomes a [`Bar`] when it
+/// closes. Before that nothing of it can be read: high, low, close and volume are not known before the interval is over.
+///
+/// ```compile_fail,E0616
+/// # use engine::market::{Bar, Unfinished};
+/// fn peek(unfinished: &Unfinished) -> Option<Bar> {
+///     unfinished.bar
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Unfinished {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bar: Option<Bar>,
+    /// Ticks are missing before the next one: its interval is not whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    lacks: bool,
+    /// Only intervals behind the one that opens then are whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    behind: Option<Timestamp>,
+}
+
+impl Unfinished {
+    /// When the bar that is being made opens; `None` where none is.
+    pub fn open_time(&self) -> Option<Timestamp> {
+        self.bar.map(|bar| bar.open_time)
+    }
+}
+
+/// Why bars could not be taken up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    /// One of them is none.
+    #[error(transparent)]
+    Bar(#[from] BarError),
+    /// One is there twice.
+    #[error("the bar at {} comes twice; each one comes once", .open_time.millis())]
+    Doubled {
+        /// When it opens.
+        open_time: Timestamp,
+    },
+    /// One comes after a later one.
+    #[error("the bar at {} comes after the one at {}; the oldest comes first", .open_time.millis(), .previous.millis())]
+    OutOfOrder {
+        /// When it opens.
+        open_time: Timestamp,
+        /// When the one before it opens.
+        previous: Timestamp,
+    },
+}
+
+/// The newest closed bars of one interval, and the one that is being made.
+///
+/// ```
+/// use engine::market::{BarSeries, Interval, LookBack};
+/// use engine::testkit::Market;
+///
+/// let market = Market { tick_ms: 30_000, ..Market::USUAL };
+/// let mut minutes = BarSeries::new(Interval::OneMinute, LookBack::new(2)?);
+/// // The test market begins 20 seconds into a minute: its third tick is the first one of the next.
+/// assert!(["600", "606"].iter().zip(0..).all(|(price, n)| minutes.take(&market.tick(n, price)).is_none()));
+/// assert!(minutes.bars().is_empty(), "nobody sees a bar before it closes");
+/// let closed = *minutes.take(&market.tick(2, "598")).expect("a later interval has begun");
+/// assert_eq!((closed.high.to_string(), closed.close.to_string(), closed.ticks), ("606".into(), "606".into(), 2));
+/// assert_eq!(minutes.bars(), [closed]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct BarSeries {
+    interval: Interval,
+    look_back: LookBack,
+    /// The closed ones, the oldest first. Up to twice the look-back, so that they stay in one piece and are seldom moved.
+    closed: Vec<Bar>,
+    unfinished: Unfinished,
+}
+
+impl BarSeries {
+    /// Without any bar.
+    pub const fn new(interval: Interval, look_back: LookBack) -> Self {
+        Self {
+            interval,
+            look_back,
+            closed: Vec::new(),
+            unfinished: Unfinished { bar: None, lacks: false, behind: None },
+        }
+    }
+
+    /// As it was, of its [`bars`](Self::bars), of which the newest are kept, and what was [`unfinished`](Self::unfinished).
+    pub fn saved(
+        interval: Interval,
+        look_back: LookBack,
+        closed: Vec<Bar>,
+        unfinished: Unfinished,
+    ) -> Result<Self, HistoryError> {
+        for bar in closed.iter().chain(&unfinished.bar) {
+            bar.check(interval)?;
+        }
+        for (before, bar) in closed.iter().zip(closed.iter().chain(&unfinished.bar).skip(1)) {
+            let (previous, open_time) = (before.open_time, bar.open_time);
+            match open_time.cmp(&previous) {
+                Ordering::Greater => {}
+                Ordering::Equal => return Err(HistoryError::Doubled { open_time }),
+                Ordering::Less => return Err(HistoryError::OutOfOrder { open_time, previous }),
+            }
+        }
+        let mut series = Self { interval, look_back, closed, unfinished };
+        series.shorten();
+        Ok(series)
+    }
+
+    /// How long its bars are.
+    pub const fn interval(&self) -> Interval {
+        self.interval
+    }
+
+    /// How many are kept.
+    pub const fn look_back(&self) -> LookBack {
+        self.look_back
+    }
+
+    /// The newest closed bars, the oldest first, at most as many as the look-back. An interval without a tick, or of which
+    /// ticks are missing, has no bar: that is seen by the times of those beside it.
+    pub fn bars(&self) -> &[Bar] {
+        let surplus = self.closed.len().saturating_sub(self.look_back.get());
+        self.closed.get(surplus..).unwrap_or_default()
+    }
+
+    /// What must be kept beside the closed bars.
+    pub const fn unfinished(&self) -> &Unfinished {
+        &self.unfinished
+    }
+
+    /// Whether a bar is being made.
+    pub const fn has_begun(&self) -> bool {
+        self.unfinished.bar.is_some()
+    }
+
+    /// Whether there are as many as the look-back.
+    pub const fn is_complete(&self) -> bool {
+        self.closed.len() >= self.look_back.get()
+    }
+
+    /// Takes the next tick; gives the bar that it closes, if it does.
+    ///
+    /// What comes late, for an interval before that of the newest tick, is left out: a closed bar does not change. Within
+    /// an interval the order in which ticks come decides, not their times. A tick that was delivered before must not come.
+    pub fn take(&mut self, tick: &Tick) -> Option<&Bar> {
+        let open_time = self.interval.open_of(tick.event_time());
+        match &mut self.unfinished.bar {
+            Some(bar) if bar.open_time == open_time => {
+                bar.add(tick.price, tick.volume);
+                None
+            }
+            Some(bar) if bar.open_time > open_time => None,
+            Some(_) | None => self.open(open_time, tick),
+        }
+    }
+
+    /// Ticks are missing before the next one: neither the bar that is being made nor that of the next tick will be whole,
+    /// and neither is made.
+    pub fn on_gap(&mut self) {
+        let behind = self.unfinished.behind.max(self.unfinished.bar.map(|bar| bar.open_time));
+        self.unfinished = Unfinished { bar: None, lacks: true, behind };
+    }
+
+    /// Opens the bar of this tick, which closes the one before.
+    fn open(&mut self, open_time: Timestamp, tick: &Tick) -> Option<&Bar> {
+        let unfinished = &mut self.unfinished;
+        if std::mem::take(&mut unfinished.lacks) {
+            unfinished.behind = unfinished.behind.max(Some(open_time));
+        }
+        let taken = self.closed.last().map(|last| last.open_time).max(unfinished.behind);
+        if taken >= Some(open_time) {
+            return None;
+        }
+        unfinished.behind = None;
+        let closed = unfinished.bar.replace(Bar::opened_by(tick.price, tick.volume, open_time))?;
+        self.closed.push(closed);
+        self.shorten();
+        self.closed.last()
+    }
+
+    fn shorten(&mut self) {
+        let (kept, count) = (self.look_back.get(), self.closed.len());
+        if count >= kept.saturating_mul(2) {
+            self.closed.drain(..count.saturating_sub(kept));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A strategy that trades on bars: it buys when the mean of the last few closes crosses that of many upwards, sells when it
+//! crosses it downwards, and keeps an order at rest under the last bar's low. It remembers nothing of the bars themselves,
+//! so that each of its decisions shows whether the bars it was given are the right ones.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::instrument::InstrumentIndex;
+use crate::market::{Bar, Interval};
+use crate::messages::{Side, Tick, TimeInForce};
+use crate::numbers::Ratio;
+use crate::risk::PositionBounds;
+use crate::strategy::grid::GridParameters;
+use crate::strategy::{
+    BarsOf, Context, Definition, Figures, Intent, Needs, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose,
+    Strategy, StrategyError,
+};
+
+/// The crossing in the registry, in the place of the grid: the manifest's union knows no strategy of a test. Of the grid's
+/// parameters it reads `minTradeIntervalSeconds` as the many, at least 2; of them half are the few.
+pub const CROSSING: Definition = Definition {
+    name: "grid",
+    instruments_max: 1,
+    position_bounds: PositionBounds::Free,
+    schema: || schemars::schema_for!(GridParameters),
+    start: |parameters, snapshot| Ok(Box::new(Crossing::start(parameters, snapshot)?)),
+};
+
+/// What it crosses.
+const MINUTES: BarsOf = BarsOf::first(Interval::OneMinute);
+/// It trades only in the direction of the last two of these.
+const LONGER: BarsOf = BarsOf::first(Interval::FiveMinutes);
+
+/// All that it remembers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Memory {
+    /// Whether the mean of the few was above that of the many.
+    is_above: Option<bool>,
+    /// The order at rest.
+    resting: Option<u64>,
+    counts: Counts,
+}
+
+/// What it met, for its result.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Counts {
+    /// Bars that it was told.
+    bars: u64,
+    /// The same of the longer interval.
+    longer: u64,
+    /// Ticks that it was told.
+    ticks: u64,
+    /// Orders that were sent.
+    sent: u64,
+    /// Trades.
+    filled: u64,
+    /// The sum of the numbers of bars told before each trade: another order of bars and news is another sum.
+    bars_before_fills: u64,
+}
+
+#[derive(Debug)]
+struct Crossing {
+    many: usize,
+    memory: Memory,
+}
+
+impl Crossing {
+    fn start(parameters: &Value, snapshot: Option<&Value>) -> Result<Self, StrategyError> {
+        let unread = |source| StrategyError::Parameters { name: "grid", source };
+        let parameters: GridParameters = serde_json::from_value(parameters.clone()).map_err(unread)?;
+        let many = usize::try_from(parameters.min_trade_interval_seconds).unwrap_or(usize::MAX).max(2);
+        let memory = match snapshot {
+            Some(saved) if !saved.is_null() => serde_json::from_value(saved.clone())
+                .map_err(|source| StrategyError::Snapshot { name: "grid", source })?,
+            Some(_) | None => Memory::default(),
+        };
+        Ok(Self { many, memory })
+    }
+
+    /// Whether the mean of the newest half of these closes is above that of all: in whole numbers, without a division.
+    fn is_above(bars: &[Bar]) -> bool {
+        let few = bars.len() / 2;
+        let sum = |bars: &[Bar]| bars.iter().map(|bar| bar.close.get()).sum::<Decimal>();
+        sum(&bars[bars.len() - few..]) * Decimal::from(bars.len()) > sum(bars) * Decimal::from(few)
+    }
+
+    fn send(&mut self, context: &mut Context<'_>, side: Side, kind: OrderKind) -> Option<u64> {
+        let intent = Intent {
+            instrument: InstrumentIndex::FIRST,
+            side,
+            size: OrderSize::Fixed("0.05".parse().expect("a quantity")),
+            kind,
+            purpose: Purpose::Open,
+            tag: 0,
+            reason: "Crossed",
+            message: "the means of closes have crossed".to_owned(),
+        };
+        let sent = context.place(intent).ok();
+        self.memory.counts.sent += u64::from(sent.is_some());
+        sent
+    }
+
+    fn crossed(&mut self, is_above: bool, context: &mut Context<'_>) {
+        let rises = matches!(context.bars(LONGER), [.., before, last] if last.close >= before.close);
+        if rises != is_above {
+            return;
+        }
+        let side = if is_above { Side::Buy } else { Side::Sell };
+        self.send(context, side, OrderKind::Marketable { max_slippage: Ratio::ONE });
+    }
+}
+
+impl Strategy for Crossing {
+    fn needs(&self) -> Needs {
+        Needs { bars: vec![(LONGER, 2), (MINUTES, self.many)], trades_while_warming_up: false }
+    }
+
+    fn on_bar(&mut self, bar: &Bar, of: BarsOf, context: &mut Context<'_>) {
+        if of == LONGER {
+            self.memory.counts.longer += 1;
+            return;
+        }
+        self.memory.counts.bars += 1;
+        let is_above = Self::is_above(context.bars(of));
+        if self.memory.is_above.replace(is_above).is_some_and(|before| before != is_above) {
+            self.crossed(is_above, context);
+        }
+        if let Some(order) = self.memory.resting.take() {
+            context.cancel(order);
+        }
+        let (side, price) = if is_above { (Side::Buy, bar.low) } else { (Side::Sell, bar.high) };
+        let kind = OrderKind::Limit { price, time_in_force: TimeInForce::GoodTillCanceled, post_only: false };
+        self.memory.resting = self.send(context, side, kind);
+    }
+
+    fn on_tick(&mut self, _tick: &Tick, context: &mut Context<'_>) {
+        self.memory.counts.ticks += 1;
+        context.hold("Crosses");
+    }
+
+    fn on_order(&mut self, event: &OrderEvent, _context: &mut Context<'_>) {
+        let Memory { counts, resting, .. } = &mut self.memory;
+        match &event.news {
+            OrderNews::Accepted => {}
+            OrderNews::Filled(_) => {
+                counts.filled += 1;
+                counts.bars_before_fills += counts.bars;
+            }
+            OrderNews::Closed(Outcome::Traded { .. } | Outcome::Nothing { .. }) => {
+                resting.take_if(|order| *order == event.order);
+            }
+        }
+    }
+
+    fn on_gap(&mut self, _: InstrumentIndex) {}
+
+    fn explain(&self, _reason: &str) -> String {
+        "Waits for the means of closes to cross.".to_owned()
+    }
+
+    fn snapshot(&self) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(&self.memory)
+    }
+
+    fn outcome(&self) -> Figures {
+        let counts = serde_json::to_value(&self.memory.counts).unwrap_or_default();
+        let members = counts.as_object().into_iter().flatten();
+        members.map(|(name, count)| (name.clone(), count.to_string())).collect()
+    }
+}
