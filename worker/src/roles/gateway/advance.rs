@@ -48,7 +48,10 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         let sequence = tick.as_ref().map(|tick| tick.source_sequence);
         let asked = Advanced { tick: id, symbol: Some(command.symbol.clone()), sequence, round };
         let is_news = match &self.place {
-            Place::Simulated(simulated) => !simulated.has_answered(ledger, &asked),
+            Place::Simulated(simulated) => {
+                let ends = tick.as_ref().is_some_and(|tick| tick.last);
+                !simulated.has_answered(ledger, &asked, ends)
+            }
             Place::Elsewhere(_) => false,
         };
         if is_news {

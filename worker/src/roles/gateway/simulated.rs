@@ -121,9 +121,11 @@ impl Simulated {
         self.exchange(ledger)
     }
 
-    /// Whether a ledger's exchange has nothing to do as of this round: it has answered already, or never had an order.
-    pub fn has_answered(&self, ledger: &LedgerId, asked: &Advanced) -> bool {
-        !self.exchanges.contains_key(ledger) || self.advanced.get(ledger).is_some_and(|advanced| advanced.covers(asked))
+    /// Whether a ledger's exchange has nothing to do as of this round: it has answered already, or never had an order, and
+    /// its market does not end with this tick.
+    pub fn has_answered(&self, ledger: &LedgerId, asked: &Advanced, ends: bool) -> bool {
+        (!self.exchanges.contains_key(ledger) && !ends)
+            || self.advanced.get(ledger).is_some_and(|advanced| advanced.covers(asked))
     }
 
     /// Whether the worker of a ledger has ever said as of which tick its orders are to be matched.

@@ -25,7 +25,9 @@ impl<B: Bus> Worker<'_, B> {
 
     /// A tick was taken: what was sent on it, and what arrives on it, acts before the next one is taken.
     pub(super) fn let_arrive(&mut self, at: &At<'_>) {
-        if !self.is_told_ahead() && self.barrier.arrives(at, self.engine.open_orders()) {
+        // The venue must know that a market has ended, whatever is on its way then: more can be sent there on other ticks.
+        let ends = at.tick.last && self.markets.are_several();
+        if !self.is_told_ahead() && (ends || self.barrier.arrives(at, self.engine.open_orders())) {
             self.advance(at, self.barrier.next_round(at), Some(at.tick));
         }
     }

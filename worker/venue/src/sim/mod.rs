@@ -158,7 +158,8 @@ impl Exchange {
 
     /// Whether [`Self::arrive`] does anything on this tick.
     pub fn has_arrivals(&self, tick: &Tick) -> bool {
-        self.held.has_arrivals(tick) || self.held.has_any_of(&self.ended)
+        let ends = tick.last && !self.ended.contains(&tick.symbol);
+        ends || self.held.has_arrivals(tick) || self.held.has_any_of(&self.ended)
     }
 
     /// Lets all that is held and arrives on this tick, or should have before it, act in the order in which it was sent.
