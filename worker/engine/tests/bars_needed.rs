@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::instrument::InstrumentIndex;
+use engine::instrument::{InstrumentIndex, Instruments};
 use engine::market::{Bar, BarSeries, Interval, LookBack, Unfinished};
 use engine::messages::{AlertKind, Side, Tick, TimeInForce};
 use engine::risk::PositionBounds;
@@ -13,7 +13,7 @@ use engine::strategy::{
 };
 use engine::testkit::{Bench, Market, START_MS, alerts, filled, holds};
 use engine::time::Timestamp;
-use engine::{Engine, Event};
+use engine::{Config, Engine, Event};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -21,21 +21,17 @@ use serde_json::{Value, json};
 const MARKET: Market = Market { tick_ms: 20_000, ..Market::USUAL };
 const MINUTES: BarsOf = BarsOf::first(Interval::OneMinute);
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Parameters {
+    /// Of which market.
+    place: u8,
     /// Interval and look-back.
     bars: Vec<(Interval, usize)>,
     meanwhile: bool,
     /// At this price it buys at its limit, and on news of that again.
     buys_at: String,
     again: bool,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self { bars: Vec::new(), meanwhile: false, buys_at: String::new(), again: false }
-    }
 }
 
 /// Writes down what it is told.
@@ -82,7 +78,8 @@ impl Teller {
 
 impl Strategy for Teller {
     fn needs(&self) -> Needs {
-        let of = |(interval, look_back): &(Interval, usize)| (BarsOf::first(*interval), *look_back);
+        let instrument = InstrumentIndex::of_place(self.parameters.place);
+        let of = |(interval, look_back): &(Interval, usize)| (BarsOf { instrument, interval: *interval }, *look_back);
         Needs {
             bars: self.parameters.bars.iter().map(of).collect(),
             trades_while_warming_up: self.parameters.meanwhile,
@@ -276,7 +273,7 @@ fn a_restart_behind_any_tick_changes_nothing() {
         take(&mut engine, sequence, price);
         written.push(record.commit(&mut engine).join(" "));
     }
-    let minute = |n: usize| if n >= 2 && (n - 2) % 3 == 0 { "0:1m" } else { "" };
+    let minute = |n: usize| if n % 3 == 2 { "0:1m" } else { "" };
     let expected: Vec<String> =
         (0..prices.len()).map(|n| if n == 5 { "0:1m 0:5m".to_owned() } else { minute(n).to_owned() }).collect();
     assert_eq!(written, expected);
@@ -460,6 +457,40 @@ fn bars_of_which_ticks_are_missing_are_left_out() {
     assert_eq!(closes(&doubled), ["601", "604"]);
     // Who joins in the middle has not seen the first bar whole.
     assert_eq!(closes(&all[3..]), ["607", "610", "613"]);
+}
+
+/// While another market has no tick yet no strategy is called, but bars are made; what closed meanwhile is not told later.
+#[test]
+fn bars_of_one_market_are_made_while_another_is_waited_for() {
+    let other = Market { symbol: "ETH/USDT", ..MARKET };
+    let instruments = Instruments::new(vec![MARKET.instrument(), other.instrument()]).unwrap();
+    let parameters = json!({"bars": [["1m", 2]], "place": 1});
+    let config = Config { instruments, ..MARKET.config(&parameters) };
+    let mut engine = Engine::new(config, &TELLER).unwrap();
+    let minutes = BarsOf { instrument: InstrumentIndex::of_place(1), ..MINUTES };
+    let take = |engine: &mut Engine, source_sequence: u64, tick: Tick| {
+        let tick = Tick { source_sequence, ..tick };
+        let _ = engine.tick(tick.event_time(), &tick);
+        told(engine)
+    };
+    for sequence in 0..9 {
+        assert!(take(&mut engine, sequence, other.tick(sequence, "50")).is_empty());
+    }
+    assert_eq!(engine.bars(minutes).len(), 2);
+    assert_eq!(take(&mut engine, 9, MARKET.tick(0, "600")), ["tick 600, 0 there"]);
+    assert_eq!(take(&mut engine, 10, other.tick(9, "51"))[1..], ["tick 51, 0 there"]);
+    take(&mut engine, 11, other.tick(10, "52"));
+    assert_eq!(take(&mut engine, 12, other.tick(11, "53"))[3..], ["bar 1:1m 50..52 v0, 2 there", "tick 53, 0 there"]);
+    // Ticks missing of one market leave the bars of the other as they are.
+    take(&mut engine, 13, MARKET.tick(5, "601"));
+    take(&mut engine, 14, other.tick(12, "53"));
+    take(&mut engine, 15, other.tick(13, "53"));
+    let last = take(&mut engine, 16, other.tick(14, "54"));
+    assert_eq!(last[last.len() - 2..], ["bar 1:1m 53..53 v0, 2 there", "tick 54, 0 there"]);
+
+    let error = Engine::new(MARKET.config(&parameters), &TELLER).unwrap_err().to_string();
+    let expected = "bars 1:1m are of a market that it does not trade: it has 1, counted from 0";
+    assert_eq!(error, format!("teller cannot have what it needs: {expected}"));
 }
 
 #[test]
