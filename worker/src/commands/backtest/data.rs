@@ -60,7 +60,6 @@ impl Source {
     pub fn all(simulations: &[Simulation], data: &[Data], file: &Path) -> Result<BTreeMap<Markets, Self>, Failure> {
         let of_all = simulations.iter().flat_map(Simulation::markets);
         let traded: BTreeSet<Symbol> = of_all.map(|(symbol, _)| symbol).collect();
-        tell_left_out(data, &traded, file);
         let mut scanned: BTreeMap<(Symbol, Price), (Arc<Summary>, Vec<Warning>)> = BTreeMap::new();
         let mut sources = BTreeMap::new();
         for simulation in simulations {
@@ -86,6 +85,7 @@ impl Source {
             warnings.extend(warning::of_spans(&summaries));
             place.insert(Self { summaries, warnings });
         }
+        tell_left_out(data, &traded, file);
         Ok(sources)
     }
 
