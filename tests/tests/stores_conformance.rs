@@ -53,7 +53,7 @@ on_both! {
         a_closed_ledger_stays_closed, a_full_stream_is_busy, a_commit_trims_what_was_read,
         many_fields_fit_one_commit, big_numbers_are_exact, the_register_keeps_the_newest,
         a_prefix_belongs_to_one_installation,
-        commits_and_beats_tell_of_the_register, a_record_tells_when_its_owner_was_seen;
+        commits_and_beats_tell_of_the_register, what_was_judged_by_an_older_register_is_not_stored, a_record_tells_when_its_owner_was_seen;
     pressure: full_memory_refuses_whole_and_trims_free_it, full_memory_lets_the_owner_come_back,
         full_memory_is_told_to_who_only_beats, a_lost_answer_is_found_as_duplicate, a_good_store_is_ready;
     closing: streams_of_its_own_go_with_the_ledger, nobody_is_nudged_without_an_open_ledger,

@@ -191,12 +191,14 @@ impl Stage {
     }
 
     /// The final ledger equals the undisturbed one, byte by byte.
-    pub fn audit_result(&self) -> Result<(), String> {
+    pub fn audit_result(&mut self) -> Result<(), String> {
         let shown = self.scene.show(&self.redis.url())?;
         if shown == self.expected {
             return Ok(());
         }
-        Err(format!("the result differs from backtest.\nshown:    {shown}\nbacktest: {}", self.expected))
+        let alerts = self.store.entries(&Self::topic("risk.alert"));
+        let alerts: String = alerts.iter().rev().take(5).map(|alert| format!("\n{}", alert.data)).collect();
+        Err(format!("the result differs from backtest.\nshown:    {shown}\nbacktest: {}{alerts}", self.expected))
     }
 
     /// No trade is told twice, and the gateway has seen each order that a strategy made, and no other.

@@ -82,7 +82,8 @@ fn what_is_not_there_is_another_failure() {
     folder.refuses(
         "backtest grid.yaml --data ETH/USDT=prices.csv",
         3,
-        "no --data for BNB/USDT; write --data BNB/USDT=FILE",
+        "warning: UnknownSymbolTicks: --data ETH/USDT=prices.csv is left out: no strategy in grid.yaml trades ETH/USDT; \
+         they trade BNB/USDT\nno --data for BNB/USDT; write --data BNB/USDT=FILE",
     );
     let lost = Folder::of(&with(MANIFEST, "file: prices.csv", "file: nowhere.csv"), "");
     lost.refuses("run grid.yaml", 3, nowhere);

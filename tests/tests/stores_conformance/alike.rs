@@ -147,6 +147,7 @@ impl<B: MessageBus + StateStore> Side<B> {
             set: (0..dice.below(3)).map(|_| (name(dice), dice.below(99).to_string().into())).collect(),
             messages: (0..dice.below(4)).map(|_| draw_message(dice)).collect(),
             trims: vec![(trimmed.clone(), self.place(&trimmed, place).await)],
+            judged: dice.below(4) == 0,
             followed: (dice.below(2) == 0).then(|| RegisterVersion { generation: dice.below(9), token: 1 }),
             owned: if dice.below(4) == 0 { vec![draw_stream(dice)] } else { Vec::new() },
         };

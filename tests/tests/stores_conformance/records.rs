@@ -218,6 +218,39 @@ pub async fn commits_and_beats_tell_of_the_register(store: &impl Store) {
     assert_eq!(acquired(bus, &ledger, 1).await.followed, register);
 }
 
+/// What was judged by one register is not stored under another: who judged it was frozen meanwhile, or has not heard yet.
+pub async fn what_was_judged_by_an_older_register_is_not_stored(store: &impl Store) {
+    let bus = store.bus();
+    let lease = acquired(bus, &created(bus).await, 1).await.lease;
+    let judged = |version: u64, followed| Commit { judged: true, followed, ..change(version, &format!("c{version}")) };
+    let outcome = bus.commit(&lease, &judged(0, None)).await.unwrap();
+    assert!(
+        matches!(outcome, CommitOutcome::Committed { register: None, .. }),
+        "no register says nothing: {outcome:?}"
+    );
+    let (old, new) =
+        (RegisterVersion { generation: 1, token: u64::MAX }, RegisterVersion { generation: 2, token: u64::MAX });
+    for register in [old, new] {
+        let (generation, token) = (register.generation, register.token);
+        bus.set_desired(&owner(), &Desired { generation, token, value: "stop".into() }).await.unwrap();
+    }
+    let before = record(bus).await;
+    for followed in [None, Some(old)] {
+        let news = CommitOutcome::RegisterNews { register: new };
+        assert_eq!(bus.commit(&lease, &judged(1, followed)).await.unwrap(), news);
+    }
+    assert_eq!(record(bus).await, before);
+    assert_eq!(contents(bus, &stream(Topic::OrderCommand)).await.len(), 1);
+    // Who judges nothing stores what has happened, whatever is desired by now.
+    let told = Commit { judged: false, ..judged(1, Some(old)) };
+    assert!(matches!(bus.commit(&lease, &told).await.unwrap(), CommitOutcome::Committed { version: 2, .. }));
+    let followed = judged(2, Some(new));
+    assert!(matches!(bus.commit(&lease, &followed).await.unwrap(), CommitOutcome::Committed { version: 3, .. }));
+    // One that was stored is found again, also where the register has changed since.
+    bus.set_desired(&owner(), &Desired { generation: 3, token: 1, value: "go".into() }).await.unwrap();
+    assert!(matches!(bus.commit(&lease, &followed).await.unwrap(), CommitOutcome::Duplicate { .. }));
+}
+
 pub async fn a_record_tells_when_its_owner_was_seen(store: &impl Store) {
     let bus = store.bus();
     let ledger = created(bus).await;

@@ -102,6 +102,8 @@ pub struct Commit {
     pub trims: Vec<(StreamKey, StreamId)>,
     /// What of its register the owner follows from this commit on; absent: as before.
     pub followed: Option<RegisterVersion>,
+    /// What it says was judged by the register that is followed: refused where there is another one by now.
+    pub judged: bool,
     /// Streams that only this owner writes, and that go with its ledger; empty: as before. All of its scope.
     pub owned: Vec<StreamKey>,
 }
@@ -134,6 +136,11 @@ pub enum CommitOutcome {
     Conflict {
         /// The record's version.
         version: u64,
+    },
+    /// The register is another one than the commit was judged by: forget everything, follow it and judge anew.
+    RegisterNews {
+        /// What the owner's register holds now.
+        register: RegisterVersion,
     },
     /// A stream is at a message's bound.
     Busy {

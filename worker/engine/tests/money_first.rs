@@ -70,7 +70,8 @@ fn a_trade_told_after_the_end_is_booked_once_and_moves_the_base() {
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Position(_))), "{effects:?}");
     assert_eq!(effects.last(), Some(&Effect::StateChanged), "{effects:?}");
     let shown = engine.state_snapshot().unwrap();
-    assert!(shown.state.get("ledger").is_some() && shown.state.get("closed").is_none(), "{:?}", shown.state);
+    let shown: Value = serde_json::from_str(shown.state.get()).unwrap();
+    assert!(shown.get("ledger").is_some() && shown.get("closed").is_none(), "{shown:?}");
     assert_eq!(coins(&engine), "4.007");
     assert_eq!((engine.report().orders.filled, engine.report().strategy["basePrice"].as_str()), (1, "608.00"));
     let before = engine.snapshot().unwrap();

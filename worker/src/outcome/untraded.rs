@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use engine::messages::{OrderStatus, StrategySignal};
 use engine::report::{OrderCounts, Report};
+use engine::time::Timestamp;
 
 use crate::outcome::clock::Clock;
 
@@ -73,26 +74,25 @@ pub(crate) fn why(signal: &StrategySignal) -> String {
 /// Orders of which not all has traded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Untraded {
-    /// The first order of each kind and reason, as it was told.
-    firsts: BTreeMap<(Ending, String), String>,
+    /// The first order of each kind and reason: when it ended, and why.
+    firsts: BTreeMap<(Ending, String), (Timestamp, String)>,
     /// Those of which a part has traded: in reports they are filled ones.
     in_part: u64,
 }
 
 impl Untraded {
     /// Takes note of one order; only the first of its kind is kept.
-    pub fn note(&mut self, ending: Ending, clock: Clock, signal: &StrategySignal) {
+    pub fn note(&mut self, ending: Ending, signal: &StrategySignal) {
         self.in_part += u64::from(ending == Ending::InPart);
         if self.firsts.len() >= KINDS_MAX {
             return;
         }
-        let told = || format!("{}  {}", clock.write(signal.time.millis()), why(signal));
-        self.firsts.entry((ending, signal.reason.clone())).or_insert_with(told);
+        self.firsts.entry((ending, signal.reason.clone())).or_insert_with(|| (signal.time, why(signal)));
     }
 
     /// What a report counts, each count with a hint how to see more and with the first of its orders that were noted; and
     /// of a strategy that did nothing why.
-    pub fn lines(&self, report: &Report, hint: &str) -> Vec<String> {
+    pub fn lines(&self, report: &Report, clock: Clock, hint: &str) -> Vec<String> {
         let OrderCounts { open, filled, denied, denied_reasons, expired, rejected, .. } = &report.orders;
         let reasons: Vec<_> = denied_reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
         let mut lines = Vec::new();
@@ -109,7 +109,7 @@ impl Untraded {
             let reasons = if reasons.is_empty() { String::new() } else { format!(": {reasons}") };
             lines.push(format!("{orders} {}{reasons}{hint}", ending.words()));
             let first = self.firsts.iter().filter(|((kind, _), _)| *kind == ending);
-            lines.extend(first.map(|(_, told)| format!("  first {told}")));
+            lines.extend(first.map(|(_, (time, why))| format!("  first {}  {why}", clock.write(time.millis()))));
         }
         if *open > 0 {
             lines.push(format!("{} still open at the end", orders(*open)));

@@ -81,6 +81,9 @@ pub enum Stop {
     /// The record changed under this process: it forgets everything and starts from the record.
     #[error("the record is at another version than expected; starting again from it")]
     Conflict,
+    /// The register is another one than this process has judged by: it forgets everything, and follows that one.
+    #[error("the register is another one than was judged by; starting again from the record")]
+    RegisterNews,
     /// What the record holds does not read.
     #[error("the record of {owner} does not read: {problem}")]
     Record {
@@ -139,7 +142,7 @@ impl From<Stop> for Failure {
             | Stop::Store(_)
             | Stop::MarketData(_) => Self::refused(message),
             Stop::NoMarketData(_) => Self::not_found(message),
-            Stop::Conflict | Stop::Interrupted { .. } => Self::error(message),
+            Stop::Conflict | Stop::RegisterNews | Stop::Interrupted { .. } => Self::error(message),
         }
     }
 }

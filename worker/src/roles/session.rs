@@ -56,6 +56,8 @@ pub struct Change {
     pub messages: Vec<Message>,
     /// Streams of this owner's own to trim, up to and including the id.
     pub trims: Vec<(StreamKey, StreamId)>,
+    /// It says what was judged by the register that is followed, and is not stored where there is another one.
+    pub judged: bool,
 }
 
 /// What became of a change.
@@ -159,6 +161,7 @@ impl<B: Bus> Session<B> {
             messages: change.messages,
             trims: change.trims,
             followed: self.followed,
+            judged: change.judged,
             owned: self.owned.clone(),
         };
         let mut patience = Patience::new(&self.runtime);
@@ -220,6 +223,7 @@ impl<B: Bus> Session<B> {
             }
             CommitOutcome::Fenced { epoch, incarnation } => Err(fenced(epoch, incarnation, &owner)),
             CommitOutcome::Conflict { .. } => Err(Stop::Conflict),
+            CommitOutcome::RegisterNews { .. } => Err(Stop::RegisterNews),
             CommitOutcome::Missing => Err(Stop::LedgerLost { owner }),
             CommitOutcome::OtherLedger { ledger } => Err(self.other_ledger(owner, ledger)),
             CommitOutcome::Closed => Err(self.closed(owner)),

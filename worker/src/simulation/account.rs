@@ -236,6 +236,15 @@ impl Account {
         self.publish(self.keys.market_tick(&source, &tick.symbol.to_string()), tick)
     }
 
+    /// The ticks of the first instrument from an id on, as they stand in their stream.
+    pub fn ticks_from(&self, id: StreamId) -> Vec<Value> {
+        let source = Scope::source(NAMESPACE, &self.spec.account.source()).unwrap();
+        let symbol = self.spec.instrument().unwrap().symbol.to_string();
+        let stream = self.keys.market_tick(&source, &symbol);
+        let entries = at_once(self.bus.range(&stream, id, StreamId::MAX, 100)).unwrap();
+        entries.iter().map(|entry| serde_json::from_str(entry.text()).unwrap()).collect()
+    }
+
     /// All ticks so far are trimmed from their stream.
     pub fn trim_ticks(&self, tick: &Tick) {
         let source = Scope::source(NAMESPACE, &self.spec.account.source()).unwrap();

@@ -91,6 +91,7 @@ fn command(sequence: u64, kind: CommandKind) -> OrderCommand {
         kind,
         symbol: "BNB/USDT".parse().unwrap(),
         tick: None,
+        market: None,
         tick_symbol: None,
         time: Timestamp::default(),
         expires_at: Timestamp::default(),

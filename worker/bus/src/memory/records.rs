@@ -112,6 +112,12 @@ impl State {
         if record.version != commit.expected_version {
             return Err(CommitOutcome::Conflict { version: record.version });
         }
+        if commit.judged
+            && let Some(register) = self.register_version(&lease.owner)
+            && commit.followed != Some(register)
+        {
+            return Err(CommitOutcome::RegisterNews { register });
+        }
         match commit.messages.iter().find(|m| self.is_at_bound(m)) {
             Some(message) => Err(CommitOutcome::Busy { stream: message.stream.clone() }),
             None => Ok(()),

@@ -58,8 +58,9 @@ impl Scripts {
         call.arg(&lease.ledger).arg(lease.epoch).arg(lease.incarnation);
         call.arg(commit.expected_version).arg(commit.expected_version.saturating_add(1)).arg(&commit.commit_id);
         call.arg(commit.followed.map(|followed| followed.to_string()).unwrap_or_default());
-        call.arg(commit.owned.iter().map(StreamKey::as_str).collect::<Vec<_>>().join(" "));
-        call.arg(commit.delete.len()).arg(commit.cursors.len() + commit.set.len());
+        call.arg(if commit.judged { "1" } else { "" });
+        let own_pairs = 3 + usize::from(commit.followed.is_some()) + usize::from(!commit.owned.is_empty());
+        call.arg(commit.delete.len()).arg(commit.cursors.len() + commit.set.len() + own_pairs);
         call.arg(commit.trims.len()).arg(commit.messages.len());
         for name in &commit.delete {
             call.arg(format!("{FIELD}{name}"));
@@ -70,6 +71,15 @@ impl Scripts {
         for (name, value) in &commit.set {
             call.arg(format!("{FIELD}{name}")).arg(value.as_bytes());
         }
+        call.arg("_version").arg(commit.expected_version.saturating_add(1)).arg("_commit").arg(&commit.commit_id);
+        if let Some(followed) = commit.followed {
+            call.arg("_followed").arg(followed.to_string());
+        }
+        if !commit.owned.is_empty() {
+            call.arg("_streams").arg(commit.owned.iter().map(StreamKey::as_str).collect::<Vec<_>>().join(" "));
+        }
+        // Last, and its value is set where it is stored.
+        call.arg("_at").arg("");
         for (stream, up_to) in &commit.trims {
             call.arg(streams.index(stream)).arg(up_to.next().to_string());
         }

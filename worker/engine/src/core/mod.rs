@@ -21,6 +21,7 @@ mod view;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use serde_json::value::to_raw_value;
 
 use crate::client_order_id::{ClientOrderId, LedgerId};
 use crate::fees::Fees;
@@ -217,7 +218,7 @@ impl Engine {
             strategy: self.config.name.clone(),
             ledger: self.config.ledger.clone(),
             version: state::VERSION,
-            state: serde_json::to_value(self.whole(false)?)?,
+            state: to_raw_value(&self.whole(false)?)?,
             time: self.state.as_of,
         })
     }

@@ -7,6 +7,8 @@ use crate::instrument::Symbol;
 use crate::numbers::{Price, Quantity};
 use crate::time::Timestamp;
 
+use super::Tick;
+
 /// The side of an order or a trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Side {
@@ -141,6 +143,9 @@ pub struct OrderCommand {
     /// Stream id of the tick that caused it; absent where no tick did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tick: Option<String>,
+    /// With an Advance that tick itself, as it stands in its stream: so it need not be read for its id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub market: Option<Box<Tick>>,
     /// The market of that tick, where it is another.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tick_symbol: Option<Symbol>,
@@ -166,6 +171,7 @@ mod tests {
             kind,
             symbol: "BNB/USDT".parse().unwrap(),
             tick: None,
+            market: None,
             tick_symbol: None,
             time: Timestamp::from_millis(1),
             expires_at: Timestamp::from_millis(2),

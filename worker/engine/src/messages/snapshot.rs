@@ -1,12 +1,13 @@
 //! Topic `state.snapshot`: a strategy's whole state, for outsiders.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::client_order_id::LedgerId;
 use crate::time::Timestamp;
 
 /// The engine's state after an order was closed, but for the closed orders that it remembers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StateSnapshot {
     /// The strategy's name.
@@ -15,8 +16,8 @@ pub struct StateSnapshot {
     pub ledger: LedgerId,
     /// Version of the state's form.
     pub version: u32,
-    /// The state.
-    pub state: serde_json::Value,
+    /// The state, as it is written: nobody here looks into it.
+    pub state: Box<RawValue>,
     /// Event time.
     pub time: Timestamp,
 }

@@ -60,6 +60,52 @@ pub(super) fn read_short(text: &str) -> Option<(i128, u32)> {
     Some((if negative { -units } else { units }, places))
 }
 
+/// The powers of ten that 64 bits hold.
+const SHORT_POWERS: [u64; 20] = {
+    let mut powers = [1; 20];
+    let mut exponent = 1;
+    while exponent < powers.len() {
+        powers[exponent] = powers[exponent - 1] * 10;
+        exponent += 1;
+    }
+    powers
+};
+
+/// A plain decimal without a sign, of at most 19 bytes, as market data write nearly every number: its digits without the
+/// zeros at the end of its fraction, and how many of them stand after the point. `None` where it is longer, or no such
+/// decimal.
+pub(super) fn digits_of(text: &[u8]) -> Option<(u64, u32)> {
+    if text.len() >= SHORT_POWERS.len() {
+        return None;
+    }
+    let mut digits = 0_u64;
+    let mut point = None;
+    for (place, byte) in text.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            // So few digits never wrap.
+            digits = digits.wrapping_mul(10).wrapping_add(u64::from(digit));
+        } else if *byte == b'.' && point.is_none() && place > 0 {
+            point = Some(place);
+        } else {
+            return None;
+        }
+    }
+    let Some(point) = point else { return (!text.is_empty()).then_some((digits, 0)) };
+    let places = text.len() - point - 1;
+    let zeros = text[point + 1..].iter().rev().take_while(|byte| **byte == b'0').count();
+    // A point with nothing behind it is no decimal.
+    let left = u32::try_from(places - zeros).ok().filter(|_| places > 0)?;
+    Some((if zeros == 0 { digits } else { digits / SHORT_POWERS[zeros] }, left))
+}
+
+/// The same as units of 10^-18; `None` too where it has more places than that.
+pub(super) fn units_of_digits(text: &[u8]) -> Option<(i128, u32)> {
+    let (digits, places) = digits_of(text)?;
+    let power = SHORT_POWERS.get(PLACES.checked_sub(places)? as usize)?;
+    i128::try_from(u128::from(digits) * u128::from(*power)).ok().map(|units| (units, places))
+}
+
 /// A plain decimal of any length as (units of `10^-places`, places as written), where it is exact; `None` where it has
 /// more places than that, zeros apart, or is no decimal. What is written here is read here, and a [`Decimal`] would not
 /// hold all of it.
@@ -250,7 +296,52 @@ pub(super) fn text(units: I256, places: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::numbers::{Price, Quantity, Volume};
+
+    /// Decimals as data write them, and what nearly is one.
+    fn near_decimals() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[0-9]{0,12}\\.[0-9]{0,9}0{0,4}",
+            "[0-9]{0,21}",
+            "[-+]?[0-9.eE_ ]{0,8}",
+            "0{0,3}[0-9]{1,3}\\.[0-9]{0,20}"
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+        /// What is read from bytes is what is read from a text, or nothing.
+        #[test]
+        fn bytes_are_read_as_texts_are(text in near_decimals()) {
+            if let Some(price) = Price::of_bytes(text.as_bytes()) {
+                let expected = text.parse::<Price>().unwrap().normalised();
+                prop_assert_eq!((price, price.places()), (expected, expected.places()));
+            }
+            if let Some((quantity, places)) = Quantity::of_bytes(text.as_bytes()) {
+                prop_assert_eq!(quantity, text.parse::<Quantity>().unwrap());
+                prop_assert_eq!(places, quantity.get().scale());
+            }
+            if let Some(volume) = Volume::of_bytes(text.as_bytes()) {
+                let expected = text.parse::<Volume>().unwrap();
+                prop_assert_eq!((volume, volume.to_string()), (expected, expected.to_string()));
+            }
+        }
+    }
+
+    #[test]
+    fn nearly_every_number_of_data_is_read_from_bytes() {
+        for text in ["0", "600", "61837.63000000", "0.00000001", "999999999.999999999", "007.50"] {
+            assert!(digits_of(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in ["", ".", ".5", "5.", "1.2.3", "-1", "+1", "1e5", " 1", "1_0", "12345678901234567890"] {
+            assert_eq!(digits_of(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(digits_of(b"61837.63000000"), Some((6_183_763, 2)));
+        assert_eq!(digits_of(b"600.000"), Some((600, 0)));
+    }
 
     /// The same, digit by digit.
     fn plainly(units: i128, places: u32, least: u32) -> String {

@@ -66,7 +66,13 @@ impl Price {
         if !(1..LIMIT).contains(&units) || places > fixed::PLACES {
             return None;
         }
-        NonZeroI128::new(units * PLACES_SIZE + i128::from(places)).map(Self)
+        NonZeroI128::new((units << PLACES_SIZE.trailing_zeros()) | i128::from(places)).map(Self)
+    }
+
+    /// A price as market data write nearly every one, without trailing zeros: a plain decimal of at most 19 bytes. `None`
+    /// where the text is another, or out of range; then [`str::parse`] reads it, or says why not.
+    pub fn of_bytes(text: &[u8]) -> Option<Self> {
+        fixed::units_of_digits(text).and_then(|(units, places)| Self::of_units(units, places))
     }
 
     /// Its units of 10^-18, the same however it was written.
@@ -79,7 +85,8 @@ impl Price {
         self.0.get() >> PLACES_SIZE.trailing_zeros()
     }
 
-    fn places(self) -> u32 {
+    /// The digits after the point that it shows.
+    pub fn places(self) -> u32 {
         u32::try_from(self.0.get() & (PLACES_SIZE - 1)).unwrap_or_default()
     }
 
@@ -116,6 +123,11 @@ impl Price {
             fixed::stripped(units, fixed::PLACES, places).1
         };
         Self::of_units(units, needed).unwrap_or(self)
+    }
+
+    /// Whether it is a multiple of `tick_size`.
+    pub fn is_multiple_of(self, tick_size: Price) -> bool {
+        self.units() % tick_size.units() == 0
     }
 
     /// Up to the next multiple of `tick_size`; itself if it is one.

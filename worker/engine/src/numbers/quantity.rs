@@ -29,6 +29,14 @@ impl Quantity {
         Ok(Self(fixed::units_of(value, fixed::PLACES).0))
     }
 
+    /// An amount as market data write nearly every one, and how many digits it has after the point without trailing zeros:
+    /// a plain decimal of at most 19 bytes. `None` where the text is another, or out of range; then [`str::parse`] reads
+    /// it, or says why not.
+    pub fn of_bytes(text: &[u8]) -> Option<(Self, u32)> {
+        let (units, places) = fixed::units_of_digits(text)?;
+        (0..LIMIT).contains(&units).then_some((Self(units), places))
+    }
+
     fn refuse(value: String) -> NumberError {
         NumberError::OutOfRange { kind: "quantity", value, range: "0 or more and below 10^15" }
     }

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::NumberError;
+use super::{NumberError, fixed};
 
 /// An amount of base that was traded, 0 or more and below 10^28, without trailing zeros.
 ///
@@ -26,6 +26,14 @@ impl Volume {
     const DIGITS_MAX: usize = 28;
     /// Digits after the point that are kept.
     const PLACES_MAX: usize = 18;
+
+    /// A volume as market data write nearly every one: a plain decimal of at most 19 bytes. `None` where the text is
+    /// another; then [`str::parse`] reads it, or says why not.
+    pub fn of_bytes(text: &[u8]) -> Option<Self> {
+        let (digits, places) = fixed::digits_of(text)?;
+        let part = |shift: u32| u32::try_from((digits >> shift) & u64::from(u32::MAX)).unwrap_or_default();
+        Some(Self(Decimal::from_parts(part(0), part(32), 0, false, places)))
+    }
 
     /// The decimal itself.
     pub const fn get(self) -> Decimal {
@@ -78,7 +86,7 @@ impl FromStr for Volume {
 
 impl fmt::Display for Volume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fixed::write(f, self.0.mantissa(), self.0.scale(), 0)
     }
 }
 
@@ -133,6 +141,15 @@ mod tests {
             ("0.0000000000000000001", "0"),
         ] {
             assert_eq!(read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn it_is_written_as_its_decimal() {
+        for text in ["0", "0.5", "1234567890123456", "9999999999999999999999999999", "0.123456789012345678", "700"] {
+            let volume: Volume = text.parse().unwrap();
+            assert_eq!(volume.to_string(), volume.get().to_string());
+            assert_eq!(format!("{volume:>30}|{volume:.2}"), format!("{0:>30}|{0:.2}", volume.get()));
         }
     }
 

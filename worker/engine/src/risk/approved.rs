@@ -33,6 +33,7 @@ impl Approved<OrderCommand> {
             kind: CommandKind::Cancel,
             symbol: instrument.symbol.clone(),
             tick: None,
+            market: None,
             tick_symbol: None,
             time: now,
             expires_at: Timestamp::from_millis(i64::MAX),

@@ -354,6 +354,7 @@ impl OrderCheck<'_> {
             }),
             symbol: self.instrument.symbol.clone(),
             tick: None,
+            market: None,
             tick_symbol: None,
             time: self.now,
             expires_at: self.now.plus_millis(Self::COMMAND_LIFE_MS),

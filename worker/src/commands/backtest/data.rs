@@ -4,25 +4,17 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use engine::instrument::{Instrument, Symbol};
-use engine::messages::Tick;
 use engine::numbers::Price;
 use venue::replay::{Format, Replay, Summary, Tape};
 
-use super::Simulation;
-use crate::outcome::DataCounts;
-use crate::outcome::clock::Clock;
-use crate::outcome::hashes::{DataHash, line};
+use super::market::replay;
+use super::{MarketData, Simulation};
 use crate::outcome::warning::{self, Warning};
 use crate::process::exit::Failure;
 use crate::roles::Stop;
-
-/// Ticks that are handed to the threads at a time.
-const CHUNK: usize = 1_000;
-/// Chunks at most that wait for a thread: the data are never in memory as a whole.
-const CHUNKS_AHEAD: usize = 2;
 
 /// One `[SYMBOL=]FILE`.
 #[derive(Debug, Clone)]
@@ -49,89 +41,54 @@ impl std::str::FromStr for Data {
 /// Symbols and tick sizes of the markets that a strategy trades, in the order of its manifest.
 pub(super) type Markets = Vec<(Symbol, Price)>;
 
-/// The data of all markets of a strategy, as they are for orders of these tick sizes.
+/// The data of a strategy that trades several markets, as they are for orders of these tick sizes.
 pub(super) struct Source {
-    pub summaries: Vec<Arc<Summary>>,
-    pub warnings: Vec<Warning>,
+    summaries: Vec<Arc<Summary>>,
+    warnings: Vec<Warning>,
 }
 
 impl Source {
-    /// Those of all strategies of `file`, each market scanned once.
-    pub fn all(simulations: &[Simulation], data: &[Data], file: &Path) -> Result<BTreeMap<Markets, Self>, Failure> {
-        let of_all = simulations.iter().flat_map(Simulation::markets);
-        let traded: BTreeSet<Symbol> = of_all.map(|(symbol, _)| symbol).collect();
+    /// Those of all such strategies, each market scanned once.
+    pub fn all(
+        simulations: &[Simulation],
+        data: &[Data],
+        traded: &BTreeSet<Symbol>,
+    ) -> Result<BTreeMap<Markets, Self>, Failure> {
         let mut scanned: BTreeMap<(Symbol, Price), (Arc<Summary>, Vec<Warning>)> = BTreeMap::new();
         let mut sources = BTreeMap::new();
-        for simulation in simulations {
+        for simulation in simulations.iter().filter(|simulation| simulation.markets().len() > 1) {
             let Entry::Vacant(place) = sources.entry(simulation.markets()) else { continue };
-            let instruments = simulation.engine.instruments();
             let (mut summaries, mut warnings) = (Vec::new(), Vec::new());
-            for (_, instrument) in instruments.iter() {
+            for (_, instrument) in simulation.engine.instruments().iter() {
                 let market = (instrument.symbol.clone(), instrument.tick_size);
                 let (summary, odd) = match scanned.entry(market) {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(new) => {
                         let summary = scan(instrument, data)?;
-                        let odd = warning::of_data(&summary, instrument, &traded);
+                        let odd = warning::of_data(&summary, instrument, traded);
                         new.insert((Arc::new(summary), odd))
                     }
                 };
-                if instruments.len() > 1 {
-                    named(summary, data)?;
-                }
+                named(summary, data)?;
                 summaries.push(Arc::clone(summary));
                 warnings.extend(odd.iter().cloned());
             }
             warnings.extend(warning::of_spans(&summaries));
             place.insert(Self { summaries, warnings });
         }
-        tell_left_out(data, &traded, file);
         Ok(sources)
     }
 
-    /// What there is of all markets together.
-    pub fn counts(&self) -> DataCounts {
-        let sum = |count: fn(&Summary) -> u64| self.summaries.iter().map(|summary| count(summary)).sum();
-        DataCounts { ticks: sum(|summary| summary.ticks), missing: sum(|summary| summary.missing) }
-    }
-
-    /// Reads the data once, for all strategies on them, which share so many threads. Each takes the ticks in their order
-    /// and knows nothing of the others, so it is the same on any thread. Gives their hash.
-    pub fn replay(&self, simulations: &mut [&mut Simulation], threads: usize) -> Result<DataHash, Failure> {
-        let clock = Clock::of(self.summaries.iter().map(|summary| &**summary));
-        for simulation in simulations.iter_mut() {
-            simulation.clock = clock;
-        }
-        let share = simulations.len().div_ceil(threads.max(1)).max(1);
-        std::thread::scope(|scope| {
-            let mut takers = Vec::new();
-            for share in simulations.chunks_mut(share) {
-                let (taker, chunks) = mpsc::sync_channel::<Arc<[Tick]>>(CHUNKS_AHEAD);
-                let work = move || chunks.iter().for_each(|chunk| share.iter_mut().for_each(|one| one.take(&chunk)));
-                let started = std::thread::Builder::new().spawn_scoped(scope, work);
-                started.map_err(|error| Failure::error(format!("cannot start a thread: {error}")))?;
-                takers.push(taker);
-            }
-            let mut data = DataHash::default();
-            let mut ticks = Tape::open(self.summaries.iter().cloned());
-            loop {
-                let chunk = ticks.by_ref().take(CHUNK).collect::<Result<Vec<_>, _>>();
-                let chunk: Arc<[Tick]> = chunk.map_err(|error| Failure::refused(error.to_string()))?.into();
-                if chunk.is_empty() {
-                    return Ok(data);
-                }
-                chunk.iter().for_each(|tick| data.update(&line(tick)));
-                for taker in &takers {
-                    // A thread takes chunks until there are no more.
-                    let _ = taker.send(Arc::clone(&chunk));
-                }
-            }
-        })
+    /// Reads the data once, for all strategies on them.
+    pub fn read(self, on_it: &mut [&mut Simulation], threads: usize) -> Result<MarketData, Failure> {
+        let hash = replay(on_it, threads, &mut Tape::open(self.summaries.iter().cloned()))?;
+        let hash = hash.map_err(|error| Failure::refused(error.to_string()))?;
+        Ok(MarketData { hash, summaries: self.summaries, warnings: self.warnings })
     }
 }
 
 /// Says what of `--data` is left out, because no strategy trades it: it may be a typing error.
-fn tell_left_out(data: &[Data], traded: &BTreeSet<Symbol>, file: &Path) {
+pub(super) fn tell_left_out(data: &[Data], traded: &BTreeSet<Symbol>, file: &Path) {
     let names = || traded.iter().map(Symbol::as_str).collect::<Vec<_>>().join(", ");
     for Data { symbol, file: data } in data {
         if let Some(symbol) = symbol.as_ref().filter(|symbol| !traded.contains(symbol)) {

@@ -1,31 +1,36 @@
 //! The command `backtest`: the same engine, the same simulated exchange, the same gateway's desk, no bus.
 
 mod data;
+mod market;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crds::TradingAccountSpec;
 use crds::manifest::{Document, Manifest};
+use engine::instrument::Symbol;
 use engine::messages::{OrderCommand, Tick};
 use engine::report::Trade;
 use engine::risk::Approved;
 use engine::strategy::Registry;
 use engine::{Effect, Engine, Event};
+use venue::replay::Summary;
 use venue::sim::Exchange;
 
 use crate::fleet;
-use crate::outcome::Outcome;
 use crate::outcome::clock::Clock;
 use crate::outcome::hashes::{DataHash, Made};
 use crate::outcome::untraded::{Ending, Untraded};
-use crate::outcome::warning;
+use crate::outcome::warning::{self, Warning};
+use crate::outcome::{DataCounts, Outcome};
 use crate::process::exit::Failure;
 use crate::roles::gateway::{Counter, News};
 use crate::roles::paper::resting_fills;
 use crate::roles::saved;
 use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
+use market::Market;
 
 pub use data::Data;
 use data::{Markets, Source};
@@ -47,27 +52,45 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results
     }
     let mut simulations: Vec<_> = specs.iter().map(|spec| Simulation::new(spec, registry)).collect::<Result<_, _>>()?;
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let sources = Source::all(&simulations, data, file)?;
-    for warning in sources.values().flat_map(|source| &source.warnings).collect::<BTreeSet<_>>() {
+    let traded: BTreeSet<Symbol> = simulations.iter().flat_map(Simulation::markets).map(|(symbol, _)| symbol).collect();
+    data::tell_left_out(data, &traded, file);
+    let mut data_of: BTreeMap<Markets, MarketData> = BTreeMap::new();
+    for market in Market::all(&simulations, data)? {
+        let is_on_it =
+            |simulation: &&mut Simulation| matches!(&simulation.markets()[..], [(one, _)] if *one == market.symbol);
+        let on_it = simulations.iter_mut().filter(is_on_it);
+        let (summaries, hash) = market.read(&mut on_it.collect::<Vec<_>>(), registry, threads)?;
+        for (instrument, summary) in market.instruments.iter().zip(summaries) {
+            let warnings = warning::of_data(&summary, instrument, &traded);
+            let read = MarketData { hash: hash.clone(), summaries: vec![Arc::new(summary)], warnings };
+            data_of.insert(vec![(market.symbol.clone(), instrument.tick_size)], read);
+        }
+    }
+    for (markets, source) in Source::all(&simulations, data, &traded)? {
+        let on_it = simulations.iter_mut().filter(|simulation| simulation.markets() == markets);
+        let read = source.read(&mut on_it.collect::<Vec<_>>(), threads)?;
+        data_of.insert(markets, read);
+    }
+    for warning in data_of.values().flat_map(|data| &data.warnings).collect::<BTreeSet<_>>() {
         process::say(format_args!("warning: {}: {}", warning.kind, warning.message));
     }
-    let mut hashes = BTreeMap::new();
-    for (key, source) in &sources {
-        let on_it = simulations.iter_mut().filter(|simulation| simulation.markets() == *key);
-        hashes.insert(key, source.replay(&mut on_it.collect::<Vec<_>>(), threads)?);
-    }
+    let data_of =
+        |simulation: &Simulation| data_of.get(&simulation.markets()).ok_or_else(|| simulation.without_ticks());
     let result = |simulation: &Simulation| {
-        let key = simulation.markets();
-        let (source, data) = sources.get(&key).zip(hashes.get(&key)).ok_or_else(|| simulation.without_ticks())?;
-        let mut outcome = simulation.outcome(data)?;
-        outcome.data = Some(source.counts());
-        outcome.warnings.splice(0..0, source.warnings.iter().cloned());
+        let data = data_of(simulation)?;
+        let mut outcome = simulation.outcome(&data.hash)?;
+        outcome.data = Some(data.counts());
+        outcome.warnings.splice(0..0, data.warnings.iter().cloned());
         Ok(outcome)
     };
     // In the order of the file, whichever thread was first: the first that went wrong is told.
     let outcomes = simulations.iter().map(result).collect::<Result<_, Failure>>()?;
     tell_parameters(&simulations);
-    let untraded = simulations.iter().flat_map(Simulation::untraded).collect();
+    let mut untraded = Vec::new();
+    for simulation in &simulations {
+        untraded
+            .extend(simulation.untraded(Clock::of(data_of(simulation)?.summaries.iter().map(|summary| &**summary))));
+    }
     Ok(Results { outcomes, untraded })
 }
 
@@ -91,6 +114,22 @@ fn tell_parameters(simulations: &[Simulation]) {
         let (shown, more) = names.split_at(names.len().min(NAMES_MAX));
         let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
         process::say(format_args!("warning: {}{more}: {message}", shown.join(", ")));
+    }
+}
+
+/// What was read of the markets of a strategy, as they are for orders of its tick sizes.
+struct MarketData {
+    hash: DataHash,
+    /// In the order of its manifest.
+    summaries: Vec<Arc<Summary>>,
+    warnings: Vec<Warning>,
+}
+
+impl MarketData {
+    /// What there is of all markets together.
+    fn counts(&self) -> DataCounts {
+        let sum = |count: fn(&Summary) -> u64| self.summaries.iter().map(|summary| count(summary)).sum();
+        DataCounts { ticks: sum(|summary| summary.ticks), missing: sum(|summary| summary.missing) }
     }
 }
 
@@ -132,7 +171,6 @@ pub(crate) struct Simulation {
     /// What went wrong; nothing is taken after it.
     problem: Option<String>,
     trades: Vec<Trade>,
-    clock: Clock,
     untraded: Untraded,
 }
 
@@ -151,8 +189,8 @@ impl Simulation {
         let book = BookSpec::new(spec.name.clone(), config.ledger.clone(), spec.spec.capital.clone(), Stance::Open);
         let counter = Counter::new(&config.fees, exchange, book).map_err(|error| refuse(&error))?;
         let engine = saved::engine(spec, id, None, registry).map_err(|error| refuse(&error))?;
-        let (trades, clock, untraded) = (Vec::new(), Clock::default(), Untraded::default());
-        Ok(Self { spec: spec.clone(), engine, counter, problem: None, trades, clock, untraded })
+        let (trades, untraded) = (Vec::new(), Untraded::default());
+        Ok(Self { spec: spec.clone(), engine, counter, problem: None, trades, untraded })
     }
 
     fn markets(&self) -> Markets {
@@ -175,8 +213,8 @@ impl Simulation {
     }
 
     /// The orders that did not trade, and why, for people.
-    fn untraded(&self) -> Vec<String> {
-        let lines = self.untraded.lines(&self.engine.report(), "");
+    fn untraded(&self, clock: Clock) -> Vec<String> {
+        let lines = self.untraded.lines(&self.engine.report(), clock, "");
         let named = |line: String| if line.starts_with(' ') { line } else { format!("{}: {line}", self.spec.name) };
         lines.into_iter().map(named).collect()
     }
@@ -187,7 +225,7 @@ impl Simulation {
             if let Effect::Signal(signal) = effect
                 && let Some(status) = signal.outcome
             {
-                self.untraded.note(Ending::of(status), self.clock, signal);
+                self.untraded.note(Ending::of(status), signal);
             }
         }
     }

@@ -3,11 +3,11 @@
 mod resting;
 mod several_markets;
 
-use std::sync::Arc;
-
 use serde_json::json;
-use venue::replay::Replay;
 
+use venue::replay::Reading;
+
+use super::market::replay;
 use super::*;
 
 /// Grids of several sizes, on an account with a latency.
@@ -28,9 +28,8 @@ fn simulations() -> Vec<Simulation> {
 
 fn replayed(mut simulations: Vec<Simulation>, threads: usize) -> Vec<Simulation> {
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/btcusdt-1h-2020q2.csv.gz");
-    let summary = Replay::scan(&[data.into()], &"BTC/USDT".parse().unwrap()).unwrap();
-    let source = Source { summaries: vec![Arc::new(summary)], warnings: Vec::new() };
-    source.replay(&mut simulations.iter_mut().collect::<Vec<_>>(), threads).unwrap();
+    let mut ticks = Reading::open(&[data.into()], &"BTC/USDT".parse().unwrap(), &[]).unwrap();
+    replay(&mut simulations.iter_mut().collect::<Vec<_>>(), threads, &mut ticks).unwrap().unwrap();
     simulations
 }
 

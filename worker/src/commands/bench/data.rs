@@ -58,13 +58,15 @@ pub fn csv(counter: &mut Instructions, ticks: u32) -> Result<Taken, Failure> {
         let (price, bid, ask) = (Cents(cents), Cents(cents - 1), Cents(cents + 1));
         let _ = writeln!(text, "{time},{price},{bid},{ask},1.25,0.75,0.{:05}", row % 90_000 + 1);
     }
-    read(counter, &File::of("ticks.csv", text.as_bytes())?)
+    read(counter, ticks, &File::of("ticks.csv", text.as_bytes())?)
 }
 
 /// Ticks of gzipped candles.
 pub fn candles_gz(counter: &mut Instructions, ticks: u32) -> Result<Taken, Failure> {
     let mut text = "open_time_ms,open,high,low,close,volume\n".to_owned();
-    for row in 0..ticks.div_ceil(TICKS_A_CANDLE) {
+    // One candle alone would not tell how long it is.
+    let candles = ticks.div_ceil(TICKS_A_CANDLE).max(2);
+    for row in 0..candles {
         let time = START_MS / MINUTE_MS * MINUTE_MS + i64::from(row) * MINUTE_MS;
         let (open, close) = (walk(row), walk(row + 1));
         let (high, low) = (Cents(open.max(close) + 7), Cents(open.min(close) - 7));
@@ -73,7 +75,32 @@ pub fn candles_gz(counter: &mut Instructions, ticks: u32) -> Result<Taken, Failu
     let mut gz = GzEncoder::new(Vec::new(), Compression::default());
     let packed = gz.write_all(text.as_bytes()).and_then(|()| gz.finish());
     let packed = packed.map_err(|error| Failure::error(format!("candles.csv.gz: {error}")))?;
-    read(counter, &File::of("candles.csv.gz", &packed)?)
+    read(counter, candles, &File::of("candles.csv.gz", &packed)?)
+}
+
+/// Ticks of a recording, two messages each: the quotes before a trade, and the trade.
+pub fn recordings(counter: &mut Instructions, ticks: u32) -> Result<Taken, Failure> {
+    let mut text = String::new();
+    for row in 0..ticks {
+        let (time, cents) = (START_MS + i64::from(row) * 1_000, walk(row));
+        let (price, bid, ask) = (Cents(cents), Cents(cents - 1), Cents(cents + 1));
+        let update = u64::from(row) * 3 + 50_093_239_212;
+        let _ = writeln!(
+            text,
+            "{}000000 {{\"stream\":\"bnbusdt@bookTicker\",\"data\":{{\"u\":{update},\"s\":\"BNBUSDT\",\
+             \"b\":\"{bid}000000\",\"B\":\"1.25000000\",\"a\":\"{ask}000000\",\"A\":\"0.75000000\"}}}}",
+            time + 20
+        );
+        let (id, volume, maker) = (u64::from(row) + 735_683_259, row % 90_000 + 1, row % 2 == 0);
+        let _ = writeln!(
+            text,
+            "{}000000 {{\"stream\":\"bnbusdt@trade\",\"data\":{{\"e\":\"trade\",\"E\":{},\"s\":\"BNBUSDT\",\
+             \"t\":{id},\"p\":\"{price}000000\",\"q\":\"0.{volume:05}000\",\"T\":{time},\"m\":{maker},\"M\":true}}}}",
+            time + 30,
+            time + 1
+        );
+    }
+    read(counter, ticks.saturating_mul(2), &File::of("recording.jsonl", text.as_bytes())?)
 }
 
 /// A price in hundredths of the quote asset.
@@ -91,15 +118,16 @@ fn walk(row: u32) -> i64 {
     60_000 + if place < 1_000 { place } else { 2_000 - place }
 }
 
-fn read(counter: &mut Instructions, file: &File) -> Result<Taken, Failure> {
+fn read(counter: &mut Instructions, rows: u32, file: &File) -> Result<Taken, Failure> {
     let symbol: Symbol = "BNB/USDT".parse().map_err(|error: SymbolError| file.refuse(&error))?;
     let summary = Arc::new(Replay::scan(std::slice::from_ref(&file.0), &symbol).map_err(|error| file.refuse(&error))?);
-    measure(counter, || {
+    let taken = measure(counter, || {
         let mut count = 0_u64;
         for tick in Replay::open(summary) {
             std::hint::black_box(tick.map_err(|error| file.refuse(&error))?);
             count += 1;
         }
         Ok((count, ()))
-    })
+    })?;
+    Ok(Taken { rows: Some(rows.into()), ..taken })
 }

@@ -68,6 +68,8 @@ enum Name {
     Csv,
     /// A gzipped file of candles, four ticks each.
     CandlesGz,
+    /// A recording of trades, each behind a quote, with the times when they were received.
+    Recordings,
     /// Ticks from a feed through a worker over Redis.
     RedisTicks,
     /// From a tick over an order to its fill, over Redis, beside raw sockets.
@@ -84,7 +86,8 @@ impl Name {
             | Self::EngineResting200
             | Self::OrderCost1m
             | Self::Csv
-            | Self::CandlesGz => 1_000_000,
+            | Self::CandlesGz
+            | Self::Recordings => 1_000_000,
             Self::OrderCost100k => 100_000,
             Self::RedisTicks => 300_000,
             Self::OrderCost1k | Self::RedisFill => 1_000,
@@ -103,6 +106,9 @@ enum Figure {
         per_second: u64,
         /// A tick's; `None` where this machine does not count them, or other processes do some of the work.
         instructions: Option<u64>,
+        /// For people: of data, which have more rows than ticks or fewer.
+        #[serde(skip)]
+        rows_per_second: Option<u64>,
     },
     /// Of one thing after another: within which time half of them, and 99 of 100, were done. Microseconds.
     #[serde(rename_all = "camelCase")]
@@ -112,6 +118,8 @@ enum Figure {
 /// What a measured piece of work took.
 struct Taken {
     ticks: u64,
+    /// Of data: how many rows these ticks came from.
+    rows: Option<u64>,
     time: Duration,
     instructions: Option<u64>,
 }
@@ -124,7 +132,7 @@ fn measure<T>(counter: &mut Instructions, work: impl FnOnce() -> Result<(u64, T)
     let time = start.elapsed();
     let instructions = counter.stop();
     black_box(left);
-    Ok(Taken { ticks, time, instructions })
+    Ok(Taken { ticks, rows: None, time, instructions })
 }
 
 /// Measures what is asked for and prints it.
@@ -148,6 +156,7 @@ pub(crate) fn run(options: &Options, registry: &Registry) -> Result<(), Failure>
             }
             Name::Csv => rate(*name, &data::csv(&mut counter, ticks)?),
             Name::CandlesGz => rate(*name, &data::candles_gz(&mut counter, ticks)?),
+            Name::Recordings => rate(*name, &data::recordings(&mut counter, ticks)?),
             Name::RedisTicks => rate(*name, &redis::ticks(registry, ticks)?),
             Name::RedisFill => times(*name, redis::fill(registry, ticks)?),
         };
@@ -162,9 +171,13 @@ fn word(name: Name) -> String {
 
 fn rate(name: Name, taken: &Taken) -> Figure {
     let nanos = taken.time.as_nanos().max(1);
-    let per_second = u128::from(taken.ticks).saturating_mul(1_000_000_000) / nanos;
+    let per_second = |count: u64| {
+        let count = u128::from(count).saturating_mul(1_000_000_000) / nanos;
+        u64::try_from(count).unwrap_or(u64::MAX)
+    };
     let instructions = taken.instructions.map(|all| all / taken.ticks.max(1));
-    Figure::Rate { name: word(name), per_second: u64::try_from(per_second).unwrap_or(u64::MAX), instructions }
+    let rows_per_second = taken.rows.map(per_second);
+    Figure::Rate { name: word(name), per_second: per_second(taken.ticks), instructions, rows_per_second }
 }
 
 fn times(name: Name, mut path: redis::Path) -> Figure {
@@ -179,10 +192,11 @@ fn line(figure: &Figure, json: bool) -> Result<String, Failure> {
         return Ok(format!("{line}\n"));
     }
     Ok(match figure {
-        Figure::Rate { name, per_second, instructions } => {
+        Figure::Rate { name, per_second, instructions, rows_per_second } => {
+            let rows = rows_per_second.map_or_else(String::new, |rows| format!("  {rows:>12} rows/s"));
             let instructions =
                 instructions.map_or_else(String::new, |count| format!("  {count:>7} instructions a tick"));
-            format!("{name:<18} {per_second:>12} ticks/s{instructions}\n")
+            format!("{name:<18} {per_second:>12} ticks/s{rows}{instructions}\n")
         }
         Figure::Times { name, p50, p99, floor_p50, floor_p99 } => {
             let floor = format!("raw sockets {floor_p50} µs, 99 of 100 within {floor_p99} µs");

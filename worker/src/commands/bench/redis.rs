@@ -211,7 +211,7 @@ pub(super) fn ticks(registry: &Registry, ticks: u32) -> Result<Taken, Failure> {
         bench.until_taken(u64::from(ticks).saturating_sub(1)).await?;
         let time = started.elapsed();
         bench.end()?;
-        Ok(Taken { ticks: u64::from(ticks), time, instructions: None })
+        Ok(Taken { ticks: u64::from(ticks), rows: None, time, instructions: None })
     })
 }
 
@@ -235,6 +235,8 @@ pub(super) fn fill(registry: &Registry, repetitions: u32) -> Result<Path, Failur
             if sequence % 2 == 1 {
                 cursor = next(&bench.bus, &fills, cursor).await?;
                 path.fills.0.push(started.elapsed());
+                // The worker books the fill still: neither way is measured while the other has something to do.
+                tokio::time::sleep(SETTLED).await;
                 path.floor.0.push(floor.round()?);
             }
             // Nothing else is under way: a worker keeps ticks without an order uncommitted, so nobody tells when.

@@ -165,7 +165,7 @@ impl Screen {
             let text = format!("{when}  {prefix}{word}  {}", why(&signal));
             self.line(&text);
         } else if let Some(ending) = ending {
-            shown.untraded.note(ending, self.clock, &signal);
+            shown.untraded.note(ending, &signal);
         }
     }
 
@@ -222,7 +222,7 @@ impl Screen {
         let hint = if self.verbose { "" } else { " (-v shows each)" };
         for (ledger, report) in reports {
             let Some(shown) = self.strategies.get(ledger) else { continue };
-            for line in shown.untraded.lines(report, hint) {
+            for line in shown.untraded.lines(report, self.clock, hint) {
                 say(format_args!("  {}{line}", shown.prefix));
             }
         }

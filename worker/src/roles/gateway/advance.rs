@@ -1,6 +1,6 @@
 //! Commands at a simulated exchange. A worker says as of which tick, and which round of it, its ledger's orders are to be
-//! matched; what then trades, and last the word that this is all, are one commit with the exchange's state. No other tick is
-//! read: where no worker asks, nothing of it could trade.
+//! matched; what then trades, and last the word that this is all, are one commit with the exchange's state. The tick comes
+//! with that command, or is read for its id; no other is looked at: where no worker asks, nothing of it could trade.
 
 use std::sync::Arc;
 
@@ -13,11 +13,10 @@ use venue::{Outcome, Venue};
 use super::desk::Verdict;
 use super::order::News;
 use super::simulated::Advanced;
-use super::ticks::Kept;
 use super::{Gateway, Place};
 use crate::outcome::hashes::LinedTick;
 use crate::roles::session::patiently;
-use crate::roles::{Bus, Runtime, Stop};
+use crate::roles::{Bus, Stop};
 
 impl<B: Bus, V: Venue> Gateway<B, V> {
     /// Hands an order, a cancel or a replacement to its ledger's exchange, as of the tick that caused it.
@@ -85,15 +84,18 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         }
     }
 
-    /// The tick as of which a command is, as it stands in its stream.
+    /// The tick as of which a command is, as it came with one or stands in its stream.
     async fn tick_of(&mut self, command: &OrderCommand) -> Result<Option<Arc<LinedTick>>, Stop> {
         let Some((stream, id)) = self.place_of_tick(command) else { return Ok(None) };
         if let Some(tick) = self.ticks.get(&stream, id) {
             return Ok(Some(tick));
         }
-        let read = read_tick(&self.runtime, Some((stream, id))).await?;
-        let tick = read.as_ref().map(|(_, _, tick)| Arc::clone(tick));
-        self.ticks.keep_all(read);
+        let found = patiently(&self.runtime, || self.runtime.bus.range(&stream, id, id, 1)).await?;
+        // Gone where there is none, or it does not read.
+        let tick = found.first().and_then(|entry| entry.decode_once::<LinedTick>().ok());
+        if let Some(tick) = &tick {
+            self.ticks.keep(stream, id, Arc::clone(tick));
+        }
         Ok(tick)
     }
 
@@ -103,12 +105,19 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         Some((self.runtime.identity.keys.market_tick(&self.source, symbol.as_str()), id))
     }
 
-    /// The tick of the last of these commands, where it is not kept: it can be read before it is needed, beside what must be
-    /// asked for in any case.
-    pub(super) fn not_kept(&self, commands: &[Entry]) -> Option<(StreamKey, StreamId)> {
-        let last = commands.last().filter(|_| !self.is_elsewhere())?;
-        let (stream, id) = self.place_of_tick(&*last.decode_once::<OrderCommand>().ok()?)?;
-        self.ticks.get(&stream, id).is_none().then_some((stream, id))
+    /// Keeps the ticks that come with these commands, for them and for what was sent before them on the same tick.
+    pub(super) fn keep_ticks_of(&mut self, commands: &[Entry]) {
+        if self.is_elsewhere() {
+            return;
+        }
+        for command in commands.iter().filter_map(|entry| entry.decode_once::<OrderCommand>().ok()) {
+            let symbol = command.tick_symbol.as_ref().unwrap_or(&command.symbol);
+            let Some(tick) = command.market.as_deref().filter(|tick| tick.symbol == *symbol) else { continue };
+            let Some((stream, id)) = self.place_of_tick(&command) else { continue };
+            if self.ticks.get(&stream, id).is_none() {
+                self.ticks.keep(stream, id, Arc::new(LinedTick::from(tick.clone())));
+            }
+        }
     }
 
     fn alert_gone(&mut self, command: &OrderCommand, tick: StreamId) {
@@ -131,17 +140,6 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             },
         );
     }
-}
-
-/// A tick as it stands in its stream; `None` where it is gone, or does not read.
-pub(super) async fn read_tick<B: Bus>(
-    runtime: &Runtime<B>,
-    place: Option<(StreamKey, StreamId)>,
-) -> Result<Option<Kept>, Stop> {
-    let Some((stream, id)) = place else { return Ok(None) };
-    let found = patiently(runtime, || runtime.bus.range(&stream, id, id, 1)).await?;
-    let tick = found.first().and_then(|entry| entry.decode_once::<LinedTick>().ok());
-    Ok(tick.map(|tick| (stream, id, tick)))
 }
 
 /// The stream id of the tick as of which a command is.

@@ -71,19 +71,26 @@ struct Gateway<B, V> {
     awaits_register: bool,
     started: bool,
     dirty: bool,
+    judging: Judging,
 }
 
 /// Runs a paper account's gateway until asked to stop. After a conflict it starts again from the record.
 pub async fn run<B: Bus>(runtime: Runtime<B>, spec: GatewaySpec) -> Result<(), Stop> {
     let epoch = runtime.identity.epoch;
     let span = tracing::error_span!("gateway", account = spec.account.name, epoch, cursor = tracing::field::Empty);
+    let place = |acquired: &Acquired| {
+        Simulated::restore(&spec.account, fields(acquired)).map(Place::Simulated).map_err(|error| error.to_string())
+    };
     let running = again_after_conflicts(&runtime, || async {
-        Gateway::<B, Nowhere>::start(&runtime, &spec, |acquired| {
-            Simulated::restore(&spec.account, fields(acquired)).map(Place::Simulated).map_err(|error| error.to_string())
-        })
-        .await?
-        .work()
-        .await
+        let mut judging = Judging::Nothing;
+        loop {
+            match Gateway::<B, Nowhere>::start(&runtime, &spec, place, judging).await?.work().await {
+                // At once, and only another change of it could send this one round again.
+                Err(Stop::RegisterNews) => judging = Judging::Anew,
+                ended => return ended,
+            }
+            tracing::info!("{}", Stop::RegisterNews);
+        }
     });
     running.instrument(span).await
 }
@@ -96,7 +103,21 @@ pub(crate) async fn run_with<B: Bus, V: Venue>(
     open: impl Fn() -> V,
 ) -> Result<(), Stop> {
     let place = |_: &Acquired| Ok(Place::Elsewhere(open()));
-    again_after_conflicts(&runtime, || async { Gateway::start(&runtime, spec, place).await?.work().await }).await
+    let start = || async { Gateway::start(&runtime, spec, place, Judging::Nothing).await?.work().await };
+    again_after_conflicts(&runtime, start).await
+}
+
+/// What of the commands is judged but not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Judging {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Some were judged since the last commit.
+    Judged,
+    /// Some were judged by an older register, and that is forgotten. They are judged anew, and it is told, in the commit that
+    /// follows the newer one: after that their strategy might be told nothing more.
+    Anew,
 }
 
 impl<B: Bus, V: Venue> Gateway<B, V> {
@@ -104,6 +125,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         runtime: &Runtime<B>,
         spec: &GatewaySpec,
         open: impl Fn(&Acquired) -> Result<Place<V>, String>,
+        judging: Judging,
     ) -> Result<Self, Stop> {
         let scope = runtime.account_scope(&spec.account.name)?;
         let owner = runtime.identity.keys.gateway(&scope);
@@ -130,6 +152,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             awaits_register: false,
             started: false,
             dirty: true,
+            judging,
         };
         gateway.follow_books().await?;
         gateway.expect_advances();
@@ -139,7 +162,9 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             gateway.tell(&news);
         }
         gateway.cancel_forbidden().await;
-        gateway.store().await?;
+        if judging != Judging::Anew {
+            gateway.store().await?;
+        }
         gateway.started = true;
         gateway.tell_readiness();
         tracing::info!("the gateway trades");
@@ -148,16 +173,16 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
 
     async fn work(&mut self) -> Result<(), Stop> {
         while !self.runtime.shutdown.asked() {
-            self.ask_about_doubts().await?;
+            if std::mem::take(&mut self.judging) != Judging::Anew {
+                self.ask_about_doubts().await?;
+            }
             let Some(found) = self.read().await? else { break };
             let commands = found.iter().find(|(stream, _)| *stream == self.commands).map(|(_, entries)| &entries[..]);
-            if found.is_empty() || commands.is_some() {
-                let tick = self.not_kept(commands.unwrap_or_default());
-                // With nothing to commit nobody else would say that this process is replaced, or its record gone. And a
-                // command is judged by what the register holds now, not by what it held before this process was frozen.
-                let (beaten, tick) = tokio::join!(self.session.beat(), advance::read_tick(&self.runtime, tick));
-                beaten?;
-                self.ticks.keep_all(tick?);
+            if found.is_empty() || (commands.is_some() && self.is_elsewhere()) {
+                // With nothing to commit nobody else would say that this process is replaced, or its record gone. And what
+                // is sent elsewhere is judged by what the register holds now, not by what it held before this process was
+                // frozen; what is committed with its outcome is not stored where there is another one.
+                self.session.beat().await?;
             }
             if self.session.register_is_news() {
                 // Its nudge is lost or still on its way: the store has told.
@@ -284,7 +309,9 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         messages.push(nudge);
         let trims = if self.cursor == StreamId::ZERO { Vec::new() } else { vec![(self.commands.clone(), self.cursor)] };
         let cursors = vec![(self.commands.clone(), self.cursor)];
-        let change = Change { cursors, set: changes.set, delete: changes.delete, messages, trims };
+        // At a venue elsewhere what was sent is sent, and its outcome is stored whatever the register says by now.
+        let judged = std::mem::take(&mut self.judging) == Judging::Judged && !self.is_elsewhere();
+        let change = Change { cursors, set: changes.set, delete: changes.delete, messages, trims, judged };
         // An inbox at its bound: its strategy is behind or gone. Nothing is dropped; the gateway waits.
         let mut waited = false;
         while self.session.commit(change.clone()).await? == Done::Busy {

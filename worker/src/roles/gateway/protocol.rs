@@ -9,13 +9,14 @@ use engine::time::Timestamp;
 use venue::{Outcome, Venue};
 
 use super::desk::{self, Found, Verdict};
-use super::{Gateway, Place};
+use super::{Gateway, Judging, Place};
 use crate::roles::document::DeadLetter;
 use crate::roles::told::Told;
 use crate::roles::{Bus, Stop};
 
 impl<B: Bus, V: Venue> Gateway<B, V> {
     pub(super) async fn take_commands(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
+        self.keep_ticks_of(&entries);
         for entry in entries {
             let command = entry.decode_once::<OrderCommand>();
             if let Ok(command) = &command
@@ -24,7 +25,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
                 return Ok(());
             }
             self.cursor = entry.id;
-            self.dirty = true;
+            (self.dirty, self.judging) = (true, Judging::Judged);
             match command {
                 Ok(command) => self.take_command(&command).await?,
                 Err(problem) => {

@@ -8,15 +8,12 @@ use bus::{StreamId, StreamKey};
 
 use crate::outcome::hashes::LinedTick;
 
-/// Ticks that are kept. A replay's workers are near each other.
-const KEPT: usize = 64;
-
-/// A tick, and where it stands.
-pub(super) type Kept = (StreamKey, StreamId, Arc<LinedTick>);
+/// Ticks that are kept: those of all commands of one read.
+const KEPT: usize = super::ENTRIES_MAX;
 
 /// The ticks that were read last, the newest at the end.
 #[derive(Debug, Default)]
-pub(super) struct Ticks(VecDeque<Kept>);
+pub(super) struct Ticks(VecDeque<(StreamKey, StreamId, Arc<LinedTick>)>);
 
 impl Ticks {
     /// A tick that was read before.
@@ -25,13 +22,11 @@ impl Ticks {
         found.map(|(_, _, tick)| Arc::clone(tick))
     }
 
-    /// Keeps ticks in the place of the oldest.
-    pub fn keep_all(&mut self, ticks: impl IntoIterator<Item = Kept>) {
-        for tick in ticks {
-            if self.0.len() >= KEPT {
-                self.0.pop_front();
-            }
-            self.0.push_back(tick);
+    /// Keeps a tick in the place of the oldest.
+    pub fn keep(&mut self, stream: StreamKey, id: StreamId, tick: Arc<LinedTick>) {
+        if self.0.len() >= KEPT {
+            self.0.pop_front();
         }
+        self.0.push_back((stream, id, tick));
     }
 }

@@ -38,6 +38,11 @@ impl Batch {
         self.since.is_some()
     }
 
+    /// Whether something cannot wait.
+    pub const fn is_urgent(&self) -> bool {
+        self.urgent
+    }
+
     /// Whether it must be committed now: ticks alone may wait, bound by count and time.
     pub fn is_due(&self, ticks_max: usize, age_max: Duration) -> bool {
         self.urgent

@@ -45,6 +45,11 @@ impl Markets {
         Self { markets, last }
     }
 
+    /// Whether there is more than one.
+    pub fn are_several(&self) -> bool {
+        self.markets.len() > 1
+    }
+
     /// How far each stream was taken.
     pub fn cursors(&self) -> impl Iterator<Item = (StreamKey, StreamId)> {
         self.markets.iter().map(|market| (market.stream.clone(), market.cursor))

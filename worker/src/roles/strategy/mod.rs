@@ -67,6 +67,8 @@ pub(crate) struct Worker<'a, B> {
     asked: Instant,
     /// Ticks that were read but not taken.
     ahead: VecDeque<Unread>,
+    /// The report was left out of the last commit, or there was none yet.
+    owes_report: bool,
     /// A commit has found no room in the stream of commands.
     waits_for_room: bool,
     /// The entry of the inbox that tells of a trade which cannot be booked, and why.
@@ -153,9 +155,8 @@ impl<'a, B: Bus> Worker<'a, B> {
             0 => (Some(DataHash::default()), Made::of(spec)),
             _ => (DataHash::saved(field(DATA), &engine), Made::going_on(field(MADE), spec)),
         };
-        let made = serde_json::to_string(&made);
-        let made =
-            made.map_err(|error| Stop::Unsaved { owner: owner.name().to_owned(), problem: error.to_string() })?;
+        let unsaved = |problem: String| Stop::Unsaved { owner: owner.name().to_owned(), problem };
+        let made = serde_json::to_string(&made).map_err(|error| unsaved(error.to_string()))?;
         runtime.health.ended(engine.ended_orders());
         let ledger = runtime
             .identity
@@ -188,6 +189,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             stored,
             asked: Instant::now(),
             ahead: VecDeque::new(),
+            owes_report: true,
             waits_for_room: false,
             poison: None,
             inbox_cursor,
@@ -212,7 +214,9 @@ impl<'a, B: Bus> Worker<'a, B> {
         while !self.runtime.shutdown.asked() {
             let Some(read) = self.read().await? else { break };
             let is_idle = read.inbox.is_empty() && read.ticks.is_empty() && !self.batch.is_dirty();
-            if is_idle || self.session.is_silent() {
+            if is_idle && self.owes_report {
+                self.store().await?;
+            } else if is_idle || self.session.is_silent() {
                 // With nothing to commit, or no room for it, nobody else would say that this process is replaced, or its
                 // record gone.
                 self.session.beat().await?;
@@ -236,7 +240,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
             self.settle_doubt().await?;
         }
-        if self.batch.is_dirty() {
+        if self.batch.is_dirty() || self.owes_report {
             self.store().await?;
         }
         Ok(())
@@ -258,13 +262,19 @@ impl<'a, B: Bus> Worker<'a, B> {
         if self.ahead.is_empty() && self.follows_ticks() && !self.engine.data_ended() {
             cursors.extend(self.markets.cursors());
         }
-        let block = if self.batch.is_dirty() { UNCOMMITTED_MAX } else { IDLE };
+        let block = if self.batch.is_dirty() || self.owes_report { UNCOMMITTED_MAX } else { IDLE };
         let bus = self.runtime.bus.clone();
         let runtime = self.runtime.clone();
         let reading = patiently(&runtime, || bus.read(&cursors, TICKS_MAX, Some(block)));
         let Some(found) = self.runtime.shutdown.or(reading).await else { return Ok(None) };
+        let mut found = found?;
+        if self.markets.are_several() && found.iter().any(|(stream, _)| self.markets.of_stream(stream).is_some()) {
+            // Who was waiting is woken by the first of the streams and told of that one alone; read without waiting, all
+            // are as of one moment.
+            found = patiently(&runtime, || bus.read(&cursors, TICKS_MAX, None)).await?;
+        }
         let (mut inbox, mut ticks) = (Vec::new(), Vec::new());
-        for (stream, entries) in found? {
+        for (stream, entries) in found {
             match self.markets.of_stream(&stream) {
                 Some(market) => ticks.push((market, entries)),
                 None => inbox = entries,

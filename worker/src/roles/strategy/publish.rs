@@ -129,16 +129,20 @@ impl<B: Bus> Worker<'_, B> {
     /// is stored and it is tried again: the venue's word is waited for in any case, and a denial would be no replay's.
     pub(super) async fn store(&mut self) -> Result<(), Stop> {
         let mut batch = std::mem::take(&mut self.batch);
+        // What is asked for now comes first: the word on it is on its way to be committed, and has the report that is left
+        // out here. Where it does not come, the report does not wait for it either.
+        let reports = self.owes_report || self.barrier.waits_for().is_none() || !batch.is_urgent();
         if let Some((_, cursor)) = self.markets.last() {
             tracing::Span::current().record("cursor", tracing::field::display(cursor));
         }
         for round in 1.. {
-            let change = self.change(&batch)?;
+            let change = self.change(&batch, reports)?;
             match self.session.commit(change).await? {
                 Done::Stored => {
                     self.engine.committed();
                     self.runtime.health.ended(self.engine.ended_orders());
                     self.stored = self.barrier.saved();
+                    self.owes_report = !reports;
                     if std::mem::take(&mut self.waits_for_room) {
                         self.tell_readiness();
                     }
@@ -157,7 +161,7 @@ impl<B: Bus> Worker<'_, B> {
         Ok(())
     }
 
-    fn change(&mut self, batch: &super::Batch) -> Result<Change, Stop> {
+    fn change(&mut self, batch: &super::Batch, reports: bool) -> Result<Change, Stop> {
         let mut set = batch.set.clone();
         let unsaved = |problem: String| Stop::Unsaved { owner: self.owner.name().to_owned(), problem };
         let changes = self.engine.changes().map_err(|error| unsaved(error.to_string()))?;
@@ -165,8 +169,10 @@ impl<B: Bus> Worker<'_, B> {
         if let Some(data) = &self.data {
             set.push((DATA.to_owned(), serde_json::to_string(data).map_err(|error| unsaved(error.to_string()))?));
         }
-        let report = text(&self.engine.report(), REPORT_ROOM).map_err(|error| unsaved(error.to_string()))?;
-        set.push((REPORT.to_owned(), report));
+        if reports {
+            let report = text(&self.engine.report(), REPORT_ROOM).map_err(|error| unsaved(error.to_string()))?;
+            set.push((REPORT.to_owned(), report));
+        }
         if let Some(advance) = self.barrier.saved().filter(|advance| self.stored.as_ref() != Some(advance)) {
             let advance = serde_json::to_string(&advance).map_err(|error| unsaved(error.to_string()))?;
             set.push((ADVANCE.to_owned(), advance));
@@ -183,13 +189,16 @@ impl<B: Bus> Worker<'_, B> {
             let snapshot = self.engine.state_snapshot().map_err(|error| unsaved(error.to_string()))?;
             messages.push(self.for_outsiders(Topic::StateSnapshot, &snapshot));
         }
-        messages.push(self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() }));
+        if reports {
+            messages.push(self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() }));
+        }
         Ok(Change {
             cursors: self.markets.cursors().chain([(inbox.clone(), self.inbox_cursor)]).collect(),
             set,
             delete: batch.delete.iter().cloned().chain(changes.delete).collect(),
             messages,
             trims: if self.inbox_cursor == StreamId::ZERO { Vec::new() } else { vec![(inbox, self.inbox_cursor)] },
+            judged: false,
         })
     }
 

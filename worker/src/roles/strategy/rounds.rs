@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bus::{Message, Topic};
 use engine::client_order_id::ClientOrderId;
-use engine::messages::{CommandKind, OrderCommand};
+use engine::messages::{CommandKind, OrderCommand, Tick};
 
 use super::barrier::At;
 use super::{ASK_AGAIN, Worker};
@@ -18,7 +18,7 @@ impl<B: Bus> Worker<'_, B> {
         let is_next = self.engine.last_tick().is_some_and(|last| last.source_sequence < at.tick.source_sequence);
         let waits = is_next && !self.is_told_ahead() && self.barrier.matches(at, self.engine.open_orders());
         if waits {
-            self.advance(at, 0);
+            self.advance(at, 0, Some(at.tick));
         }
         waits
     }
@@ -26,7 +26,7 @@ impl<B: Bus> Worker<'_, B> {
     /// A tick was taken: what was sent on it, and what arrives on it, acts before the next one is taken.
     pub(super) fn let_arrive(&mut self, at: &At<'_>) {
         if !self.is_told_ahead() && self.barrier.arrives(at, self.engine.open_orders()) {
-            self.advance(at, self.barrier.next_round(at));
+            self.advance(at, self.barrier.next_round(at), Some(at.tick));
         }
     }
 
@@ -39,7 +39,8 @@ impl<B: Bus> Worker<'_, B> {
         let Some((tick, (market, id))) = self.engine.last_tick().zip(self.markets.last()) else { return };
         let last = At { market, id, tick: &tick.clone() };
         if !self.barrier.is_past(&last) {
-            self.advance(&last, self.barrier.next_round(&last));
+            // The gateway has that tick by now, or reads it.
+            self.advance(&last, self.barrier.next_round(&last), None);
         }
     }
 
@@ -66,16 +67,16 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// Commits, with all that was sent before it, that the venue may go on so far.
-    fn advance(&mut self, at: &At<'_>, round: u32) {
+    fn advance(&mut self, at: &At<'_>, round: u32, market: Option<&Tick>) {
         self.barrier.wait(at, round);
         self.asked = Instant::now();
-        self.push_advance();
+        self.batch.messages.extend(self.advance_message(market));
         self.batch.touch();
     }
 
     /// The Advance that is waited for once more, if there is one: as after a restart, or where its word does not come.
     pub(super) fn push_advance(&mut self) {
-        self.batch.messages.extend(self.advance_message());
+        self.batch.messages.extend(self.advance_message(None));
     }
 
     /// The Advance whose word is overdue: entries can be lost.
@@ -92,7 +93,7 @@ impl<B: Bus> Worker<'_, B> {
         ClientOrderId::new(self.ledger.clone(), 0)
     }
 
-    pub(super) fn advance_message(&self) -> Option<Message> {
+    fn advance_message(&self, market: Option<&Tick>) -> Option<Message> {
         let advance = self.barrier.waits_for()?;
         let client_order_id = self.advance_id();
         let command = OrderCommand {
@@ -104,6 +105,7 @@ impl<B: Bus> Worker<'_, B> {
             symbol: advance.symbol.clone().unwrap_or_else(|| self.engine.instrument().symbol.clone()),
             tick: Some(advance.tick.to_string()),
             tick_symbol: None,
+            market: market.cloned().map(Box::new),
             time: advance.time,
             expires_at: advance.time,
         };

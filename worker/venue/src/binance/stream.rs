@@ -7,6 +7,8 @@ use engine::time::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::fields::{BookTickerData, TradeData};
+use super::flat::{self, Flat};
 use crate::data::{self, ValueError};
 
 /// One message.
@@ -108,39 +110,21 @@ struct Message<T> {
     data: T,
 }
 
-#[derive(Deserialize)]
-struct TradeData<'a> {
-    #[serde(borrow)]
-    s: Cow<'a, str>,
-    t: u64,
-    p: &'a str,
-    q: &'a str,
-    #[serde(rename = "T")]
-    time: i64,
-    m: bool,
-    /// Only futures have it.
-    #[serde(rename = "X", borrow)]
-    kind: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct BookTickerData<'a> {
-    #[serde(borrow)]
-    s: Cow<'a, str>,
-    u: u64,
-    b: &'a str,
-    #[serde(rename = "B")]
-    bid_size: &'a str,
-    a: &'a str,
-    #[serde(rename = "A")]
-    ask_size: &'a str,
-}
-
 /// What `X` says of a trade between two orders on the market.
 const MARKET: &str = "MARKET";
 
 /// Reads one message, borrowing from it.
 pub fn parse(message: &str) -> Result<StreamEvent<'_>, ParseError> {
+    match flat::read(message) {
+        Some(Flat::Trade(data)) => trade(data),
+        Some(Flat::BookTicker(data)) => book_ticker(data),
+        Some(Flat::Other) => Ok(StreamEvent::Other),
+        None => any_form(message),
+    }
+}
+
+/// Reads a message in any form that JSON allows, and says what is wrong with one.
+fn any_form(message: &str) -> Result<StreamEvent<'_>, ParseError> {
     let envelope: Envelope<'_> = read(message)?;
     let Some(stream) = envelope.stream.as_deref() else {
         return Ok(match envelope.s {
@@ -195,6 +179,8 @@ fn field<T>(field: &'static str, value: Result<T, ValueError>) -> Result<T, Pars
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const SPOT_TRADE: &str = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,"p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}}"#;
@@ -335,6 +321,74 @@ mod tests {
         ];
         for (message, expected) in cases {
             assert_eq!(parse(&message).unwrap_err().to_string(), expected, "{message}");
+        }
+    }
+
+    /// Messages near those that the exchange sends: a part of one cut out, put twice, or replaced.
+    fn near_messages() -> impl Strategy<Value = String> {
+        let message = prop::sample::select(&[SPOT_TRADE, FUTURES_TRADE, SPOT_BOOK, FUTURES_BOOK][..]);
+        let part = prop::sample::select(
+            &[
+                "",
+                "\"",
+                "\\",
+                "\\u0041",
+                ",",
+                ":",
+                " ",
+                "\t",
+                "{",
+                "}",
+                "null",
+                "true",
+                "-1",
+                "0",
+                "007",
+                "1.5",
+                "1e3",
+                "[]",
+                "\"x\":{\"y\":[1,-0.5e+3,null,{}]},",
+                "\"s\":\"X\",",
+                "\"X\":null,",
+                "\"t\":5,",
+                "\"data\":",
+                "\"stream\":",
+                "@trade",
+                "99999999999999999999",
+                "9223372036854775808",
+                "币",
+                "\u{1}",
+                "MARKET",
+            ][..],
+        );
+        let change = (any::<prop::sample::Index>(), 0_usize..9, part);
+        (message, prop::collection::vec(change, 0..3)).prop_map(|(message, changes)| {
+            changes.into_iter().fold(message.to_owned(), |mut text, (at, length, part)| {
+                let at = at.index(text.len() + 1);
+                let end = (at + length).min(text.len());
+                if text.is_char_boundary(at) && text.is_char_boundary(end) {
+                    text.replace_range(at..end, part);
+                }
+                text
+            })
+        })
+    }
+
+    #[test]
+    fn what_the_exchange_sends_is_read_in_one_pass() {
+        for message in [SPOT_TRADE, FUTURES_TRADE, SPOT_BOOK, FUTURES_BOOK] {
+            assert!(flat::read(message).is_some(), "{message}");
+            let spaced = message.replace(",\"", ", \"").replace("\":", "\": ");
+            assert!(flat::read(&spaced).is_some(), "{spaced}");
+            assert_eq!(parse(message), parse(&spaced));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn one_pass_reads_as_a_reader_of_any_json_does(message in near_messages()) {
+            prop_assert_eq!(parse(&message), any_form(&message));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The lines of a file from the last to the first: some exporters write the newest row first. May not know what
 //! the lines mean.
 
-use std::io::{self, BufRead, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 
 /// Bytes to read at a time.
 const CHUNK: u64 = 64 * 1024;
@@ -87,27 +87,16 @@ fn count(source: &mut (impl Read + Seek)) -> io::Result<(u64, u64)> {
     Ok((lines + u64::from(last != b'\n'), bytes))
 }
 
-impl<R: Read + Seek> BufRead for Backwards<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+impl<R: Read + Seek> Read for Backwards<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.taken >= self.line.len() {
             if self.done {
-                return Ok(&[]);
+                return Ok(0);
             }
             self.next_line()?;
         }
-        Ok(&self.line[self.taken..])
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.taken += amount;
-    }
-}
-
-impl<R: Read + Seek> Read for Backwards<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut ready = self.fill_buf()?;
-        let size = ready.read(buffer)?;
-        self.consume(size);
+        let size = (&self.line[self.taken..]).read(buffer)?;
+        self.taken += size;
         Ok(size)
     }
 }

@@ -6,10 +6,13 @@ use engine::instrument::Symbol;
 use engine::numbers::{Price, Volume};
 use engine::time::Timestamp;
 
+use super::columns::{CandleColumns, Times};
 use super::error::{Contradiction, DataError, Place, RowRemedy};
-use super::format::{CandleColumns, Fields, Format, Layout, Times};
+use super::fields::Fields;
+use super::format::Format;
 use super::header::names_symbol;
 use super::intervals::Span;
+use super::layout::Layout;
 use super::lines::{Digest, Lines};
 use super::observation::Observation;
 use crate::data;
@@ -77,8 +80,13 @@ impl CandleReader {
         self.lines.number()
     }
 
+    /// The open time's name for messages.
+    pub(crate) const fn time_name(&self) -> &'static str {
+        self.columns.time_name
+    }
+
     /// The text that was read so far.
-    pub(crate) fn digest(&self) -> Digest {
+    pub(crate) fn digest(&mut self) -> Digest {
         self.lines.digest()
     }
 
@@ -198,45 +206,55 @@ impl CandleReader {
     }
 }
 
-/// The ticks of a file of candles, read one candle ahead: where the data do not say when a candle ends, it ends
-/// before the next one.
-pub(crate) struct CandleTicks {
-    reader: CandleReader,
-    interval_ms: i64,
-    current: Option<(Candle, i64, u8)>,
-    following: Option<Candle>,
-}
+/// A candle as it becomes ticks.
+#[derive(Debug, Default)]
+pub(crate) struct Quarters(Option<(Candle, i64, u8)>);
 
-impl CandleTicks {
-    pub(crate) const fn new(reader: CandleReader, interval_ms: i64) -> Self {
-        Self { reader, interval_ms, current: None, following: None }
-    }
-
-    pub(crate) fn next(&mut self) -> Result<Option<Observation>, DataError> {
-        let (candle, length_ms, quarter) = match self.current.take() {
+impl Quarters {
+    /// The next tick; after the last one of a candle the first one of the next, which comes with its length.
+    pub(crate) fn next<E>(
+        &mut self,
+        next: impl FnOnce() -> Result<Option<(Candle, i64)>, E>,
+    ) -> Result<Option<Observation>, E> {
+        let (candle, length_ms, quarter) = match self.0.take() {
             Some(current) => current,
-            None => match self.next_candle()? {
+            None => match next()? {
                 Some((candle, length_ms)) => (candle, length_ms, 0),
                 None => return Ok(None),
             },
         };
         if quarter < 3 {
-            self.current = Some((candle, length_ms, quarter + 1));
+            self.0 = Some((candle, length_ms, quarter + 1));
         }
         Ok(Some(candle.tick(quarter, length_ms)))
     }
+}
 
-    fn next_candle(&mut self) -> Result<Option<(Candle, i64)>, DataError> {
-        let candle = match self.following.take() {
-            Some(candle) => candle,
-            None => match self.reader.next()? {
-                Some(candle) => candle,
-                None => return Ok(None),
-            },
-        };
-        self.following = self.reader.next()?;
-        let length_ms = candle.span(self.following.as_ref()).length(self.interval_ms);
-        Ok(Some((candle, length_ms)))
+/// The ticks of a file of candles, read one candle ahead: where the data do not say when a candle ends, it ends
+/// before the next one.
+pub(crate) struct CandleTicks {
+    reader: CandleReader,
+    interval_ms: i64,
+    quarters: Quarters,
+    following: Option<Candle>,
+}
+
+impl CandleTicks {
+    pub(crate) fn new(reader: CandleReader, interval_ms: i64) -> Self {
+        Self { reader, interval_ms, quarters: Quarters::default(), following: None }
+    }
+
+    pub(crate) fn next(&mut self) -> Result<Option<Observation>, DataError> {
+        let Self { reader, interval_ms, quarters, following } = self;
+        quarters.next(|| {
+            let candle = match following.take() {
+                Some(candle) => Some(candle),
+                None => reader.next()?,
+            };
+            let Some(candle) = candle else { return Ok(None) };
+            *following = reader.next()?;
+            Ok(Some((candle, candle.span(following.as_ref()).length(*interval_ms))))
+        })
     }
 }
 

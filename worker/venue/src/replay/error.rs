@@ -10,7 +10,6 @@ use engine::numbers::Price;
 use engine::time::Timestamp;
 
 use super::format::Format;
-use super::lines::LINE_MAX;
 use crate::binance::stream::ParseError;
 pub use crate::data::ValueError;
 
@@ -114,10 +113,12 @@ pub enum DataError {
         file: Arc<str>,
     },
     /// Something that is no text of sensible lines.
-    #[error("{place}: the line is longer than {LINE_MAX} bytes; name a file of market data")]
+    #[error("{place}: the line is longer than {max} bytes; name a file of market data")]
     LineLength {
         /// Where.
         place: Place,
+        /// The bound, with the end of the line.
+        max: u64,
     },
     /// Bytes that are not text.
     #[error("{place}: the line is not UTF-8 text; save the file as UTF-8")]

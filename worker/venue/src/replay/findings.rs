@@ -3,7 +3,6 @@
 use engine::numbers::Price;
 
 use super::error::Place;
-use super::observation::Observation;
 
 /// How often something is there, and where first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,21 +48,31 @@ impl Step {
 
     /// Whether `price`, which is normalised, lies between two steps.
     pub(super) fn is_finer(self, price: Price) -> bool {
-        if price.get().scale() > self.tick_size.get().scale() {
-            return true;
+        price.places() > self.tick_size.places() || (!self.power_of_ten && !price.is_multiple_of(self.tick_size))
+    }
+}
+
+/// The prices between two steps.
+#[derive(Debug, Clone)]
+pub(super) struct Finer {
+    step: Step,
+    pub finding: Finding,
+    /// Digits after the point of the finest of them.
+    pub places: u32,
+}
+
+impl Finer {
+    pub(super) fn than(tick_size: Price) -> Self {
+        Self { step: Step::new(tick_size), finding: Finding::default(), places: 0 }
+    }
+
+    /// Takes note of one tick if any of `prices`, which are its own, lies between two steps.
+    pub(super) fn note(&mut self, prices: impl IntoIterator<Item = Price>, place: impl FnOnce() -> Place) {
+        let finer = prices.into_iter().filter(|price| self.step.is_finer(*price));
+        if let Some(places) = finer.map(Price::places).max() {
+            self.finding.add(place);
+            self.places = self.places.max(places);
         }
-        !self.power_of_ten && !(price.get() % self.tick_size.get()).is_zero()
-    }
-
-    /// The digits after the point of the finest price of the tick that lies between two steps; none if all fit.
-    pub(super) fn finest(self, tick: &Observation) -> Option<u32> {
-        let quoted = tick.quote.map(|quote| [quote.bid, quote.ask]).into_iter().flatten().flatten();
-        [tick.price].into_iter().chain(quoted).filter_map(|price| self.places(price)).max()
-    }
-
-    /// The digits after the point of a price that lies between two steps; none if it fits.
-    pub(super) fn places(self, price: Price) -> Option<u32> {
-        self.is_finer(price).then(|| price.get().scale())
     }
 }
 

@@ -5,7 +5,8 @@
 
 use engine::instrument::Symbol;
 
-use super::format::{COLUMNS_MAX, CandleColumns, Fields, Times};
+use super::columns::{CandleColumns, Times};
+use super::fields::{COLUMNS_MAX, Fields};
 
 /// What a column of an exporter holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

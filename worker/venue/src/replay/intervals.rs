@@ -67,7 +67,7 @@ struct Kind {
 }
 
 /// Lengths by how often they are there.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Lengths {
     kinds: BTreeMap<i64, Kind>,
     /// The last one, counted apart: mostly all are alike.
@@ -113,7 +113,7 @@ impl Lengths {
 }
 
 /// What a file's candles say of their lengths.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Intervals {
     /// Own lengths.
     own: Lengths,
@@ -166,7 +166,7 @@ impl Intervals {
     }
 
     /// What the candles say together; nothing where they tell no length.
-    pub(super) fn finish(mut self) -> Result<Option<Found>, Irregular> {
+    pub(super) fn finish(&mut self) -> Result<Option<Found>, Irregular> {
         for lengths in [&mut self.own, &mut self.holes, &mut self.steps] {
             lengths.finish();
         }
@@ -186,6 +186,13 @@ impl Intervals {
             }
         }
         Ok(Some(found))
+    }
+
+    /// Whether the candles are as long by `guessed` as by `interval_ms`, the last one apart. Once they are all counted.
+    pub(super) fn are_alike(&self, guessed: i64, interval_ms: i64) -> bool {
+        let length = |step: i64, interval_ms| Span { own: None, step: Some(step) }.length(interval_ms);
+        guessed == interval_ms
+            || self.steps.kinds.keys().all(|step| length(*step, guessed) == length(*step, interval_ms))
     }
 
     /// A step that is almost an interval: the shortest month, where most have 31 days.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, FileType};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::ops::Range;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,9 +35,9 @@ const TO_UTF8: &str = "save the file as UTF-8";
 /// The largest file that is turned around in memory, because packed data can only be read forwards.
 const TURNED_MAX: u64 = 256 * 1024 * 1024;
 /// What some editors put before UTF-8 text.
-const BYTE_ORDER_MARK: &str = "\u{feff}";
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// The longest line that is read, in bytes with its end.
-pub(crate) const LINE_MAX: u64 = 1 << 20;
+const LINE_MAX: usize = 1 << 20;
 /// Bytes to read from disk, or to unpack, at a time.
 const CHUNK: usize = 64 * 1024;
 
@@ -51,12 +52,20 @@ pub struct Digest {
     pub crc32: u32,
 }
 
-/// The lines of one file, one at a time, blank ones left out.
+/// The lines of one file, one at a time, blank ones left out. They lie in one buffer, which goes round.
 pub(crate) struct Lines {
     file: Arc<str>,
-    reader: Box<dyn BufRead + Send>,
+    source: Box<dyn Read + Send>,
     gzip: bool,
-    text: String,
+    buffer: Vec<u8>,
+    /// Where what was read into the buffer ends.
+    filled: usize,
+    /// Where the current line lies, with its end; the next one begins behind it.
+    current: Range<usize>,
+    /// What of it is text.
+    text: Range<usize>,
+    /// What of the buffer is in the digest already.
+    digested: usize,
     number: u64,
     again: bool,
     order: Order,
@@ -98,35 +107,45 @@ impl Lines {
         if !gzip && path.extension().is_some_and(|extension| extension == "gz") {
             return Err(DataError::NotGzip { file });
         }
-        let reader: Box<dyn BufRead + Send> = if gzip {
-            Box::new(BufReader::with_capacity(CHUNK, MultiGzDecoder::new(packed)))
-        } else {
-            Box::new(packed)
-        };
-        let (text, order) = (String::new(), Order::Forwards);
-        Ok(Self { file, reader, gzip, text, number: 0, again: false, order, bytes: 0, crc: Crc::new() })
+        let source: Box<dyn Read + Send> = if gzip { Box::new(MultiGzDecoder::new(packed)) } else { Box::new(packed) };
+        Ok(Self {
+            file,
+            source,
+            gzip,
+            buffer: vec![0; 2 * CHUNK],
+            filled: 0,
+            current: 0..0,
+            text: 0..0,
+            digested: 0,
+            number: 0,
+            again: false,
+            order: Order::Forwards,
+            bytes: 0,
+            crc: Crc::new(),
+        })
     }
 
     /// The lines behind the current one, from the last to the first.
-    pub(crate) fn turned(self, path: &Path) -> Result<Self, DataError> {
+    pub(crate) fn turned(mut self, path: &Path) -> Result<Self, DataError> {
+        self.settle();
         let file = Arc::clone(&self.file);
-        let longest = usize::try_from(LINE_MAX).unwrap_or(usize::MAX);
         let source = File::open(path).map_err(|cause| DataError::open(Arc::clone(&file), cause))?;
-        let (reader, lines): (Box<dyn BufRead + Send>, u64) = if self.gzip {
+        let (source, lines): (Box<dyn Read + Send>, u64) = if self.gzip {
             let mut text = Vec::new();
             let unpacked = MultiGzDecoder::new(BufReader::with_capacity(CHUNK, source));
             unpacked.take(TURNED_MAX + 1).read_to_end(&mut text).map_err(|cause| self.failed(cause))?;
             if text.len() as u64 > TURNED_MAX {
                 return Err(DataError::TooLargeToTurn { file, max: TURNED_MAX });
             }
-            let (reader, lines) = Backwards::new(Cursor::new(text), longest).map_err(|cause| self.failed(cause))?;
-            (Box::new(reader), lines)
+            let (source, lines) = Backwards::new(Cursor::new(text), LINE_MAX).map_err(|cause| self.failed(cause))?;
+            (Box::new(source), lines)
         } else {
-            let (reader, lines) = Backwards::new(source, longest).map_err(|cause| self.failed(cause))?;
-            (Box::new(reader), lines)
+            let (source, lines) = Backwards::new(source, LINE_MAX).map_err(|cause| self.failed(cause))?;
+            (Box::new(source), lines)
         };
         let order = Order::Backwards { head: self.number };
-        Ok(Self { reader, text: String::new(), number: lines + 1, again: false, order, ..self })
+        let (current, text, number) = (0..0, 0..0, lines + 1);
+        Ok(Self { source, filled: 0, current, text, digested: 0, number, again: false, order, ..self })
     }
 
     /// Goes to the next line that is not blank; `false` at the end of the file.
@@ -138,7 +157,7 @@ impl Lines {
             if !self.read_line()? {
                 return Ok(false);
             }
-            if !self.line().trim_ascii().is_empty() {
+            if !self.buffer[self.text.clone()].trim_ascii().is_empty() {
                 return Ok(true);
             }
         }
@@ -146,8 +165,8 @@ impl Lines {
 
     /// The current line, without its end.
     pub(crate) fn line(&self) -> &str {
-        let line = self.text.trim_end_matches(['\n', '\r']);
-        if self.number == 1 { line.trim_start_matches(BYTE_ORDER_MARK) } else { line }
+        // It was checked when it was read.
+        str::from_utf8(&self.buffer[self.text.clone()]).unwrap_or_default()
     }
 
     /// Lets the next [`Self::advance`] give the current line again.
@@ -171,34 +190,83 @@ impl Lines {
     }
 
     /// What was read so far.
-    pub(crate) fn digest(&self) -> Digest {
+    pub(crate) fn digest(&mut self) -> Digest {
+        self.settle();
         Digest { bytes: self.bytes, crc32: self.crc.sum() }
     }
 
+    /// Takes the lines into the digest that were read and are not in it: many at once, for it is quick only with much.
+    fn settle(&mut self) {
+        let read = &self.buffer[self.digested..self.current.end];
+        self.bytes += read.len() as u64;
+        self.crc.update(read);
+        self.digested = self.current.end;
+    }
+
     fn read_line(&mut self) -> Result<bool, DataError> {
-        // The buffer goes round as bytes and comes back as checked text, so no line is ever copied.
-        let mut bytes = std::mem::take(&mut self.text).into_bytes();
-        bytes.clear();
         match self.order {
             Order::Forwards => self.number += 1,
             Order::Backwards { head } if self.number <= head + 1 => return Ok(false),
             Order::Backwards { .. } => self.number -= 1,
         }
-        let read = (&mut self.reader).take(LINE_MAX + 1).read_until(b'\n', &mut bytes);
-        let length = read.map_err(|cause| self.failed(cause))?;
+        self.current.start = self.current.end;
+        let length = self.find_end()?;
         if length == 0 {
             return Ok(false);
         }
-        self.bytes += length as u64;
-        self.crc.update(&bytes);
-        if length as u64 > LINE_MAX {
-            return Err(DataError::LineLength { place: self.place() });
+        self.current.end += length;
+        if length > LINE_MAX {
+            return Err(DataError::LineLength { place: self.place(), max: LINE_MAX as u64 });
         }
-        if self.number == 1 && is_utf16(&bytes) {
+        let line = &self.buffer[self.current.clone()];
+        if self.number == 1 && is_utf16(line) {
             return Err(DataError::Binary { file: self.file(), what: UTF16, remedy: TO_UTF8 });
         }
-        self.text = String::from_utf8(bytes).map_err(|_| DataError::NotText { place: self.place() })?;
+        if !line.is_ascii() && str::from_utf8(line).is_err() {
+            return Err(DataError::NotText { place: self.place() });
+        }
+        let ends = line.iter().rev().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        self.text = self.current.start..self.current.end - ends;
+        while self.number == 1 && self.buffer[self.text.clone()].starts_with(BYTE_ORDER_MARK) {
+            self.text.start += BYTE_ORDER_MARK.len();
+        }
         Ok(true)
+    }
+
+    /// How long the next line is, with its end; 0 at the end of the file. Of a line above the bound a part.
+    fn find_end(&mut self) -> Result<usize, DataError> {
+        let mut searched = 0;
+        loop {
+            let rest = &self.buffer[self.current.start..self.filled];
+            if let Some(end) = memchr::memchr(b'\n', &rest[searched..]) {
+                return Ok(searched + end + 1);
+            }
+            searched = rest.len();
+            if searched > LINE_MAX || self.read_on()? == 0 {
+                return Ok(searched);
+            }
+        }
+    }
+
+    /// Reads behind what is in the buffer, from which it drops the lines that are used up.
+    fn read_on(&mut self) -> Result<usize, DataError> {
+        self.settle();
+        self.buffer.copy_within(self.current.start..self.filled, 0);
+        self.filled -= self.current.start;
+        (self.current, self.digested) = (0..0, 0);
+        if self.filled + CHUNK > self.buffer.len() {
+            self.buffer.resize(self.filled + CHUNK, 0);
+        }
+        loop {
+            match self.source.read(&mut self.buffer[self.filled..self.filled + CHUNK]) {
+                Ok(count) => {
+                    self.filled += count;
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(self.failed(cause)),
+            }
+        }
     }
 
     fn failed(&self, cause: io::Error) -> DataError {
@@ -277,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_line_at_the_bound_is_read_and_a_longer_one_refused() {
-        let mut line = vec![b'x'; usize::try_from(LINE_MAX).unwrap() - 1];
+        let mut line = vec![b'x'; LINE_MAX - 1];
         line.push(b'\n');
         assert_eq!(read(&line).len(), 1);
         line.insert(0, b'x');

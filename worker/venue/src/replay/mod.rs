@@ -1,18 +1,25 @@
 //! Recorded market data as a stream of ticks, read as it is needed. May not wait, and knows no clock.
 //!
 //! [`Replay::scan`] reads all files once and refuses what is wrong with them; [`Replay::open`] then gives the
-//! ticks. The same files give the same ticks, each time.
+//! ticks. Who can take ticks back reads files only once, with a [`Reading`]: it gives the same ticks while it scans. The
+//! same files give the same ticks, each time.
 
 mod backwards;
 mod candles;
+mod columns;
 mod error;
+mod fields;
 mod findings;
 mod format;
 mod header;
 mod intervals;
+mod layout;
 mod lines;
 mod observation;
+mod opening;
+mod reading;
 mod recording;
+mod scan;
 mod summary;
 mod tape;
 mod ticks;
@@ -28,9 +35,10 @@ use candles::{CandleReader, CandleTicks};
 pub use error::{Contradiction, DataError, Place, RowRemedy, ValueError};
 pub use findings::Finding;
 pub use format::Format;
-use format::Layout;
+use layout::Layout;
 pub use lines::Digest;
 use observation::Observation;
+pub use reading::{Reading, Void};
 use recording::RecordingReader;
 pub use summary::{FileSummary, Summary};
 pub use tape::Tape;
@@ -51,12 +59,12 @@ impl Replay {
     /// Reads `paths` once, checks every line, and says what they hold. Files are joined in time; they are replayed
     /// as they are now, so leave them alone until the replay is over.
     pub fn scan(paths: &[PathBuf], symbol: &Symbol) -> Result<Summary, DataError> {
-        summary::scan(paths, symbol, None)
+        scan_all(paths, symbol, &[])
     }
 
     /// As [`Self::scan`], and counts the ticks with prices between two steps of `tick_size`.
     pub fn scan_for(paths: &[PathBuf], symbol: &Symbol, tick_size: Price) -> Result<Summary, DataError> {
-        summary::scan(paths, symbol, Some(tick_size))
+        scan_all(paths, symbol, &[tick_size])
     }
 
     /// Stands before the first tick.
@@ -138,6 +146,11 @@ impl Iterator for Replay {
     }
 }
 
+fn scan_all(paths: &[PathBuf], symbol: &Symbol, tick_sizes: &[Price]) -> Result<Summary, DataError> {
+    let file = |path: &PathBuf| scan::file(path, symbol, tick_sizes).map(|noted| noted.for_tick_size(0));
+    summary::join(paths.iter().map(file).collect::<Result<_, _>>()?, symbol)
+}
+
 /// The ticks of one file in any format.
 enum FileTicks {
     Ticks(TickReader),
@@ -147,7 +160,7 @@ enum FileTicks {
 
 impl FileTicks {
     fn open(file: &FileSummary, symbol: &Symbol) -> Result<Self, DataError> {
-        let (lines, layout) = summary::open(&file.path, symbol)?;
+        let (lines, layout) = opening::open(&file.path, symbol)?;
         let format = layout.format();
         match (layout, file.interval_ms) {
             (Layout::Ticks(columns), None) => Ok(Self::Ticks(TickReader::new(lines, columns, symbol))),

@@ -42,6 +42,12 @@ fn size(price: Option<Price>, size: Option<Quantity>) -> Option<Quantity> {
 }
 
 impl Observation {
+    /// All its prices.
+    pub(crate) fn prices(&self) -> impl Iterator<Item = Price> + use<> {
+        let quoted = self.quote.map(|quote| [quote.bid, quote.ask]).into_iter().flatten().flatten();
+        std::iter::once(self.price).chain(quoted)
+    }
+
     /// The tick with number `sequence`.
     pub(crate) fn into_tick(self, symbol: &Symbol, sequence: u64, last: bool) -> Tick {
         Tick {

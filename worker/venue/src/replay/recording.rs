@@ -7,7 +7,8 @@ use engine::time::Timestamp;
 
 use super::error::{Contradiction, DataError, Place, RowRemedy};
 use super::findings::Finding;
-use super::format::{Format, Layout, is_message};
+use super::format::Format;
+use super::layout::{Layout, is_message};
 use super::lines::{Digest, Lines};
 use super::observation::{Observation, Quote};
 use crate::binance::sequence::{BookOrder, SequenceCheck, TradeOrder};
@@ -115,7 +116,7 @@ impl RecordingReader {
     }
 
     /// The text that was read so far.
-    pub(crate) fn digest(&self) -> Digest {
+    pub(crate) fn digest(&mut self) -> Digest {
         self.lines.digest()
     }
 

@@ -4,8 +4,11 @@ use engine::instrument::Symbol;
 use engine::numbers::Volume;
 use engine::time::Timestamp;
 
+use super::columns::TickColumns;
 use super::error::{Contradiction, DataError, Place, RowRemedy, ValueError};
-use super::format::{Fields, Format, Layout, TickColumns};
+use super::fields::Fields;
+use super::format::Format;
+use super::layout::Layout;
 use super::lines::{Digest, Lines};
 use super::observation::{Observation, Quote};
 use crate::data;
@@ -29,7 +32,7 @@ impl TickReader {
     }
 
     /// The text that was read so far.
-    pub(crate) fn digest(&self) -> Digest {
+    pub(crate) fn digest(&mut self) -> Digest {
         self.lines.digest()
     }
 

@@ -114,9 +114,9 @@ impl Exchange {
         self.changed.insert(Changed::Held(number));
     }
 
-    /// Whether a command arrives on the very tick that causes it.
-    pub const fn is_instant(&self) -> bool {
-        self.latency_ms == 0
+    /// Whether a command arrives on the very tick that causes it: without latency, and in the same market.
+    pub fn is_instant(&self, command: &OrderCommand, cause: &Tick) -> bool {
+        self.latency_ms == 0 && command.symbol == cause.symbol
     }
 
     /// Whether nothing rests and nothing is held.

@@ -57,6 +57,7 @@ fn command(sequence: u64, kind: CommandKind) -> OrderCommand {
         kind,
         symbol: "BNB/USDT".parse().unwrap(),
         tick: None,
+        market: None,
         tick_symbol: None,
         time: Timestamp::from_millis(0),
         expires_at: Timestamp::from_millis(30_000),

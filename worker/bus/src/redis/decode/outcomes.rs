@@ -57,6 +57,10 @@ pub(in crate::redis) fn committed(value: Value, version: u64) -> Result<CommitOu
         "duplicate" => CommitOutcome::Duplicate { register: register(&mut answer)? },
         "fenced" => CommitOutcome::Fenced { epoch: answer.parse()?, incarnation: answer.parse()? },
         "conflict" => CommitOutcome::Conflict { version: answer.parse()? },
+        "register_news" => {
+            let register = register(&mut answer)?.ok_or("no register is no news")?;
+            CommitOutcome::RegisterNews { register }
+        }
         "busy" => CommitOutcome::Busy { stream: StreamKey::from_name(answer.text()?) },
         "missing" => CommitOutcome::Missing,
         "other_ledger" => CommitOutcome::OtherLedger { ledger: answer.text()? },

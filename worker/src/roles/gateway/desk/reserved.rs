@@ -160,6 +160,7 @@ mod tests {
             kind,
             symbol: "BNB/USDT".parse().unwrap(),
             tick: None,
+            market: None,
             tick_symbol: None,
             time: Timestamp::default(),
             expires_at: Timestamp::from_millis(i64::MAX),

@@ -8,11 +8,12 @@ use venue::sim::Exchange;
 use super::{Desk, News};
 
 impl Desk {
-    /// Hands a command that was judged to the exchange, on the tick that caused it. With a latency it is on its way then,
-    /// which is told of an order; without, what becomes of it is told when it arrives, on this very tick.
+    /// Hands a command that was judged to the exchange, on the tick that caused it. With a latency, or
+    /// in another market than that tick's, it is on its way then, which is told of an order; else what becomes of it is told
+    /// when it arrives, on this very tick.
     pub fn hand_over(&mut self, exchange: &mut Exchange, command: &OrderCommand, cause: &Tick) -> News {
         exchange.admit(command, cause);
-        if command.kind.order().is_none() || exchange.is_instant() {
+        if command.kind.order().is_none() || exchange.is_instant(command, cause) {
             return News::new();
         }
         self.change(&command.client_order_id, |order| order.sent(cause.source_sequence, cause.event_time()))

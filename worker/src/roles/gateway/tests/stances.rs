@@ -271,6 +271,8 @@ fn a_gateway_that_was_frozen_while_its_strategy_was_deleted_sends_nothing_of_it_
                     bench.account.bus.clock().advance(STEP_MS);
                     frozen = frozen.or(bench.account.bus.take_stopped());
                 }
+                // Not later either, where it makes no such commit.
+                bench.account.bus.forget_plan();
                 bench.account.follow(Stance::Closed);
                 bench.order(2, &json!({}));
                 bench.account.bus.clock().advance(thawed_after);
@@ -281,6 +283,38 @@ fn a_gateway_that_was_frozen_while_its_strategy_was_deleted_sends_nothing_of_it_
                 closed_in_order_of(&bench, 2, &format!("paper {paper}, {commit}, {thawed_after}"));
             }
         }
+    }
+}
+
+/// Frozen after it has judged an order and before that is stored: the order is not stored under another register.
+#[test]
+fn what_was_judged_before_the_register_changed_is_judged_anew() {
+    for paper in [false, true] {
+        let mut frozen_at = 0;
+        for commit in 0..12 {
+            let mut bench = Bench::start(paper);
+            bench.account.bus.plan(&bench.account.gateway, commit, Trouble::Before);
+            bench.order(1, &json!({}));
+            let mut frozen = None;
+            for _ in 0..50 {
+                assert!(bench.gateway.step().is_none());
+                bench.account.bus.clock().advance(STEP_MS);
+                frozen = frozen.or(bench.account.bus.take_stopped());
+            }
+            let Some((number, _)) = frozen else { continue };
+            frozen_at += 1;
+            let sent = bench.orders_sent();
+            bench.account.follow(Stance::Closed);
+            bench.account.bus.release(number);
+            bench.run(60_000);
+            assert_eq!(bench.orders_sent(), sent, "paper {paper}, {commit}: it was sent all the same");
+            bench.is_told(
+                1,
+                if sent == 0 { "Denied" } else { "Canceled" },
+                if sent == 0 { "StrategyClosing" } else { "" },
+            );
+        }
+        assert!(frozen_at > 1, "paper {paper}: frozen {frozen_at} times");
     }
 }
 

@@ -92,6 +92,10 @@ fn it_takes_no_tick_past_one_on_which_it_sent_orders_but_follows_its_register_an
     assert_eq!(advances.len(), 1);
     assert_eq!((&advances[0]["round"], &advances[0]["sequence"]), (&json!(1), &json!(0)));
     assert_eq!(advances[0]["tick"], bench.awaited()["tick"]);
+    // With the tick itself, as it stands in its stream.
+    let id = advances[0]["tick"].as_str().unwrap().parse().unwrap();
+    let ticks = bench.account.ticks_from(id);
+    assert_eq!(advances[0]["market"], ticks[0], "{ticks:?}");
     bench.step();
     assert_eq!(bench.position(), position, "it waits");
     // No nudge tells of it.
@@ -113,8 +117,11 @@ fn it_asks_again_after_a_restart_and_goes_on_with_the_word_for_which_it_waits_on
         bench.worker = bench.account.start_paper_worker(epoch);
         bench.step();
     }
-    let advances = bench.commands("Advance");
+    let mut advances = bench.commands("Advance");
     assert_eq!(advances.len(), 3);
+    // What it does not know any more the gateway reads.
+    let carried: Vec<_> = advances.iter_mut().map(|it| it.as_object_mut().unwrap().remove("market")).collect();
+    assert!(carried[0].is_some() && carried[1..] == [None, None], "{carried:?}");
     assert!(advances.iter().all(|advance| advance == &advances[0]), "{advances:?}");
     bench.word(0);
     bench.word(2);

@@ -1,0 +1,35 @@
+//! The fields of trades and quotes, as the exchange writes them. May not judge them.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+/// Of a trade.
+#[derive(Deserialize)]
+pub(super) struct TradeData<'a> {
+    #[serde(borrow)]
+    pub s: Cow<'a, str>,
+    pub t: u64,
+    pub p: &'a str,
+    pub q: &'a str,
+    #[serde(rename = "T")]
+    pub time: i64,
+    pub m: bool,
+    /// Only futures have it.
+    #[serde(rename = "X", borrow)]
+    pub kind: Option<Cow<'a, str>>,
+}
+
+/// Of a quote.
+#[derive(Deserialize)]
+pub(super) struct BookTickerData<'a> {
+    #[serde(borrow)]
+    pub s: Cow<'a, str>,
+    pub u: u64,
+    pub b: &'a str,
+    #[serde(rename = "B")]
+    pub bid_size: &'a str,
+    pub a: &'a str,
+    #[serde(rename = "A")]
+    pub ask_size: &'a str,
+}
