@@ -444,8 +444,10 @@ fn files_and_their_markets() {
         capital.replace("    grid:\n", "    custom: {name: pair}\n").replace("    - symbol: BNB/USDT\n", symbols)
     };
     let rules = "rules: {tickSize: \"0.01\", lotSize: \"0.001\"}";
-    let of =
-        |names: &[&str]| names.iter().map(|name| format!("    - {{symbol: {name}, {rules}}}\n")).collect::<String>();
+    let of = |names: &[&str]| {
+        let lines = names.iter().map(|name| format!("    - {{symbol: {name}, {rules}}}\n"));
+        lines.collect::<Vec<_>>().concat()
+    };
     let both = |account: &str, symbols: &[&str]| format!("{}---\n{}", replay(account), strategy(&of(symbols)));
     assert!(read("good.yaml", &both(files, &["ETH/USDT", "BTC/USDT"])).is_ok());
     for (text, message) in [

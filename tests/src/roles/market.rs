@@ -107,8 +107,8 @@ spec:
 pub fn pair(name: &str, symbols: &[&str], seed: u64) -> String {
     let rules = "rules: {tickSize: \"0.01\", lotSize: \"0.001\", minNotional: \"0.1\"}";
     let instruments: Vec<_> = symbols.iter().map(|symbol| format!("{{symbol: {symbol}, {rules}}}")).collect();
-    let coins: String =
-        symbols.iter().filter_map(|symbol| symbol.split_once('/')).map(|(coin, _)| format!(", {coin}: 5")).collect();
+    let coins = symbols.iter().filter_map(|symbol| symbol.split_once('/')).map(|(coin, _)| format!(", {coin}: 5"));
+    let coins = coins.collect::<Vec<_>>().concat();
     format!(
         "apiVersion: glm.trading/v1alpha1
 kind: TradingStrategy

@@ -197,8 +197,9 @@ impl Stage {
             return Ok(());
         }
         let alerts = self.store.entries(&Self::topic("risk.alert"));
-        let alerts: String = alerts.iter().rev().take(5).map(|alert| format!("\n{}", alert.data)).collect();
-        Err(format!("the result differs from backtest.\nshown:    {shown}\nbacktest: {}{alerts}", self.expected))
+        let alerts: Vec<_> = alerts.iter().rev().take(5).map(|alert| alert.data.to_string()).collect();
+        let (expected, alerts) = (&self.expected, alerts.join("\n"));
+        Err(format!("the result differs from backtest.\nshown:    {shown}\nbacktest: {expected}\n{alerts}"))
     }
 
     /// No trade is told twice, and the gateway has seen each order that a strategy made, and no other.

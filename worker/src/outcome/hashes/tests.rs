@@ -1,6 +1,7 @@
 //! What is hashed, digit for digit, and that who takes the same ticks has the same hash.
 
 use bus::{Body, Entry, StreamId};
+use engine::numbers::{Price, Quantity};
 
 use super::*;
 
@@ -35,8 +36,8 @@ fn numbers_are_hashed_as_their_decimals_are_written() {
             serde_json::from_value(json!({"symbol": "BNB/USDT", "price": number, "bid": number, "ask": number,
             "bidSize": number, "askSize": number, "volume": number, "time": 5, "received": 5, "sequence": 0}))
             .unwrap();
-        let prices = [tick.price, tick.bid.unwrap(), tick.ask.unwrap()].map(|price| price.get());
-        let sizes = [tick.bid_size.unwrap(), tick.ask_size.unwrap()].map(|size| size.get());
+        let prices = [tick.price, tick.bid.unwrap(), tick.ask.unwrap()].map(Price::get);
+        let sizes = [tick.bid_size.unwrap(), tick.ask_size.unwrap()].map(Quantity::get);
         let decimals = prices.into_iter().chain(sizes).chain([tick.volume.get()]).map(|decimal| decimal.normalize());
         let decimals: Vec<_> = decimals.map(|decimal| decimal.to_string()).collect();
         assert_eq!(line(&tick), format!("BNB/USDT,5,{}\n", decimals.join(",")));

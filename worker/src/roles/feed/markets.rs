@@ -16,7 +16,7 @@ const OUT: &str = "out";
 /// All markets of one source.
 #[derive(Debug)]
 pub(super) struct Markets {
-    markets: BTreeMap<Symbol, Market>,
+    by_symbol: BTreeMap<Symbol, Market>,
     /// Of all of them, in one round.
     ticks: u64,
     span_ms: i64,
@@ -48,7 +48,7 @@ impl Markets {
             (summary.symbol.clone(), market)
         };
         Ok(Self {
-            markets: data.iter().map(market).collect(),
+            by_symbol: data.iter().map(market).collect(),
             ticks: data.iter().map(|summary| summary.ticks).sum::<u64>().max(1),
             span_ms: data.iter().map(ends).max().unwrap_or(1),
         })
@@ -56,17 +56,17 @@ impl Markets {
 
     /// The streams of all.
     pub fn streams(&self) -> Vec<StreamKey> {
-        self.markets.values().map(|market| market.stream.clone()).collect()
+        self.by_symbol.values().map(|market| market.stream.clone()).collect()
     }
 
     /// The stream of one.
     pub fn stream(&self, symbol: &Symbol) -> Option<StreamKey> {
-        self.markets.get(symbol).map(|market| market.stream.clone())
+        self.by_symbol.get(symbol).map(|market| market.stream.clone())
     }
 
     /// Whether there is more than one.
     pub fn are_several(&self) -> bool {
-        self.markets.len() > 1
+        self.by_symbol.len() > 1
     }
 
     /// Ticks of all markets, in one round; at least 1.
@@ -82,7 +82,7 @@ impl Markets {
     /// A tick of a later round: sequences and times go on where the last round ended.
     pub fn in_round(&self, round: u64, tick: Tick) -> Tick {
         let shift = i64::try_from(round).unwrap_or(0).saturating_mul(self.span_ms);
-        let ticks = self.markets.get(&tick.symbol).map_or(0, |market| market.ticks);
+        let ticks = self.by_symbol.get(&tick.symbol).map_or(0, |market| market.ticks);
         Tick {
             source_sequence: round * self.ticks + tick.source_sequence,
             sequence: round * ticks + tick.sequence,
@@ -96,7 +96,7 @@ impl Markets {
     /// These ticks go out. Gives the field that a record of several markets needs of it.
     pub fn went_out(&mut self, ticks: &[Tick]) -> Option<(String, String)> {
         for tick in ticks {
-            if let Some(market) = self.markets.get_mut(&tick.symbol) {
+            if let Some(market) = self.by_symbol.get_mut(&tick.symbol) {
                 market.out = Some(tick.source_sequence);
             }
         }
@@ -104,7 +104,7 @@ impl Markets {
             return None;
         }
         let out: BTreeMap<_, _> =
-            self.markets.iter().filter_map(|(symbol, market)| Some((symbol, market.out?))).collect();
+            self.by_symbol.iter().filter_map(|(symbol, market)| Some((symbol, market.out?))).collect();
         // Numbers under texts: this cannot fail.
         Some((OUT.to_owned(), serde_json::to_string(&out).unwrap_or_default()))
     }
@@ -113,7 +113,7 @@ impl Markets {
     /// markets, where nothing is said.
     pub fn has_all(&self, taken: Option<u64>, reads: Option<&[Symbol]>) -> bool {
         let is_read = |symbol: &Symbol| reads.is_none_or(|reads| reads.contains(symbol));
-        self.markets.iter().filter(|(symbol, _)| is_read(symbol)).all(|(_, market)| market.out <= taken)
+        self.by_symbol.iter().filter(|(symbol, _)| is_read(symbol)).all(|(_, market)| market.out <= taken)
     }
 }
 

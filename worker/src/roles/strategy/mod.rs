@@ -18,9 +18,10 @@ mod ticks;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bus::{Desired, Entry, Owner, StreamId, StreamKey};
+use bus::{Acquired, Desired, Entry, Owner, StreamId, StreamKey};
 use engine::Engine;
 use engine::client_order_id::{IdError, LedgerId};
+use engine::instrument::Symbol;
 use engine::messages::Tick;
 use engine::strategy::{DesiredState, Registry};
 use tracing::Instrument;
@@ -29,7 +30,7 @@ use crate::outcome::hashes::{DATA, DataHash, MADE, Made};
 use crate::roles::saved;
 use crate::roles::session::{Session, again_after_conflicts, patiently};
 use crate::roles::{Bus, IDLE, Runtime, Stop};
-use crds::roles::{StrategyDesired, StrategySpec};
+use crds::roles::{AccountSpec, StrategyDesired, StrategySpec};
 
 pub(crate) use barrier::ADVANCE;
 use barrier::{Advance, Barrier};
@@ -137,7 +138,6 @@ impl<'a, B: Bus> Worker<'a, B> {
         registry: &Registry,
     ) -> Result<Self, Stop> {
         let account = runtime.account_scope(&spec.account.name)?;
-        let source = runtime.source_scope(&spec.account.source())?;
         let owner = runtime.identity.keys.strategy(&account, &spec.name);
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
         let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
@@ -163,17 +163,10 @@ impl<'a, B: Bus> Worker<'a, B> {
             .ledger
             .parse()
             .map_err(|error: IdError| Stop::Record { owner: owner.name().to_owned(), problem: error.to_string() })?;
-        let mut streams = Vec::new();
-        for (_, instrument) in engine.instruments().iter() {
-            let symbol = instrument.symbol.clone();
-            let stream = runtime.identity.keys.market_tick(&source, symbol.as_str());
-            let cursor = match acquired.cursors.get(&stream) {
-                Some(cursor) => *cursor,
-                None => joins_after(runtime, &stream).await?,
-            };
-            streams.push((symbol, stream, cursor));
-        }
-        let markets = Markets::of(streams, engine.last_tick().map(|tick| &tick.symbol));
+        let symbols: Vec<_> = engine.instruments().iter().map(|(_, instrument)| instrument.symbol.clone()).collect();
+        let last = engine.last_tick().map(|tick| tick.symbol.clone());
+        let streams = streams_of(runtime, &spec.account, symbols, &acquired).await?;
+        let markets = Markets::of(streams, last.as_ref());
         let inbox_cursor = acquired.cursors.get(owner.inbox()).copied().unwrap_or(StreamId::ZERO);
         let mut worker = Self {
             runtime: runtime.clone(),
@@ -314,6 +307,26 @@ impl<'a, B: Bus> Worker<'a, B> {
             self.batch.touch();
         }
     }
+}
+
+/// The stream of each of these markets, and where a strategy stands in it.
+async fn streams_of<B: Bus>(
+    runtime: &Runtime<B>,
+    account: &AccountSpec,
+    symbols: Vec<Symbol>,
+    acquired: &Acquired,
+) -> Result<Vec<(Symbol, StreamKey, StreamId)>, Stop> {
+    let source = runtime.source_scope(&account.source())?;
+    let mut streams = Vec::new();
+    for symbol in symbols {
+        let stream = runtime.identity.keys.market_tick(&source, symbol.as_str());
+        let cursor = match acquired.cursors.get(&stream) {
+            Some(cursor) => *cursor,
+            None => joins_after(runtime, &stream).await?,
+        };
+        streams.push((symbol, stream, cursor));
+    }
+    Ok(streams)
 }
 
 /// Where a strategy that comes later joins: at the feed's position. Behind the last tick of the data nothing would ever come;

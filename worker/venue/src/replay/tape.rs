@@ -94,10 +94,10 @@ mod tests {
     use super::*;
 
     fn market(folder: &tempfile::TempDir, symbol: &str, rows: &[(u64, u64)]) -> Arc<Summary> {
-        let rows: String =
-            rows.iter().map(|(second, price)| format!("{}000,{price}\n", 1_700_000_000 + second)).collect();
+        let row = |(second, price): &(u64, u64)| format!("{}000,{price}", 1_700_000_000 + second);
+        let rows = rows.iter().map(row).collect::<Vec<_>>().join("\n");
         let file = folder.path().join(symbol.replace('/', "-"));
-        std::fs::write(&file, format!("time,price\n{rows}")).unwrap();
+        std::fs::write(&file, format!("time,price\n{rows}\n")).unwrap();
         Arc::new(Replay::scan(&[file], &symbol.parse().unwrap()).unwrap())
     }
 
