@@ -172,6 +172,9 @@ impl Engine {
     /// Values the books at the last prices and evaluates the position limits, before any signal; not where all that follows
     /// is known to stay as it is.
     fn follow(&mut self, turn: &mut Turn) {
+        if self.valuation.is_calm_at_price(&self.state) {
+            return;
+        }
         let valued = self.valuation.position(&self.state).and_then(|position| {
             let position = position.unwrap_or_default();
             Ok((position, position.plus(self.state.ledger.quote())?))
@@ -189,7 +192,7 @@ impl Engine {
         };
         self.follow_limits(turn, position, equity);
         if fall_is_known {
-            self.valuation.is_known(Standing::of(&self.state), position);
+            self.valuation.is_known(&self.state, position);
         } else {
             self.valuation.forget();
         }

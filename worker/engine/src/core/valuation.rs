@@ -1,6 +1,7 @@
 //! What the coins of all markets are worth, and between which worths a tick changes nothing of what an engine stands at.
 //! The position limits and the fall from the peak follow that worth in one direction only, so what holds at two worths
-//! holds between them: on most ticks one product is made and two numbers are compared.
+//! holds between them: on most ticks one product is made and two numbers are compared. With one market the worth follows its
+//! price, and on most ticks not even a product is made.
 
 use super::state::State;
 use crate::ledger::Position;
@@ -44,11 +45,28 @@ struct Calm {
     max: Notional,
 }
 
+/// Of one market, the same by its price: with so many coins their worth lies where the price does.
+#[derive(Debug, Clone, Copy)]
+struct CalmPrices {
+    standing: Standing,
+    quantity: Quantity,
+    min: Price,
+    max: Price,
+}
+
 /// What is known of the last valuation. It holds by itself: what it was made from is compared, and it is never saved.
 #[derive(Debug, Default)]
 pub(super) struct Valuation {
     worths: Vec<Worth>,
     calm: Option<Calm>,
+    prices: Option<CalmPrices>,
+}
+
+/// The one market of a strategy that has no other: its coins, and its last price.
+fn only_market(state: &State) -> Option<(Quantity, Price)> {
+    let mut positions = state.ledger.positions();
+    let only = positions.next().filter(|_| positions.next().is_none())?;
+    Some((only.quantity(), state.markets.prices().next()??))
 }
 
 impl Valuation {
@@ -74,6 +92,14 @@ impl Valuation {
         Ok(Some(sum))
     }
 
+    /// Whether all stays as it is at the last price, where there is one market and nothing needs to be valued to know it.
+    pub fn is_calm_at_price(&self, state: &State) -> bool {
+        let Some(calm) = &self.prices else { return false };
+        only_market(state).is_some_and(|(quantity, price)| {
+            calm.min <= price && price <= calm.max && calm.quantity == quantity && calm.standing == Standing::of(state)
+        })
+    }
+
     /// Whether with coins worth `position` all stays as it is.
     pub fn is_calm(&self, standing: &Standing, position: Notional) -> bool {
         self.calm.is_some_and(|calm| calm.min <= position && position <= calm.max && calm.standing == *standing)
@@ -81,7 +107,14 @@ impl Valuation {
 
     /// Coins worth `position` led to `standing`: it stays so there, and where it stood so before, at all worths from there
     /// to here.
-    pub fn is_known(&mut self, standing: Standing, position: Notional) {
+    pub fn is_known(&mut self, state: &State, position: Notional) {
+        let standing = Standing::of(state);
+        self.prices = only_market(state).map(|(quantity, price)| match self.prices {
+            Some(known) if known.standing == standing && known.quantity == quantity => {
+                CalmPrices { min: known.min.min(price), max: known.max.max(price), ..known }
+            }
+            Some(_) | None => CalmPrices { standing, quantity, min: price, max: price },
+        });
         self.calm = Some(match self.calm {
             Some(known) if known.standing == standing => {
                 Calm { standing, min: known.min.min(position), max: known.max.max(position) }
@@ -92,6 +125,6 @@ impl Valuation {
 
     /// Nothing is known any more.
     pub fn forget(&mut self) {
-        self.calm = None;
+        (self.calm, self.prices) = (None, None);
     }
 }
