@@ -15,8 +15,16 @@ pub(crate) fn spot(symbol: &Symbol, place: &str) -> Option<Violation> {
 /// What to write in place of a derivative.
 pub(crate) const SPOT_ONLY: &str = "this release trades spot, such as BTC/USDT";
 
-/// Why a strategy cannot trade a symbol that is not among the files of its account; `None` if it can.
-pub fn not_replayed(replay: &Replay, symbol: &Symbol, account: &str) -> Option<String> {
+/// Why a strategy whose first symbol is `first` cannot trade `symbol` at an account that replays this; `None` if it can. Of
+/// a lone file this does not know whose prices it holds: see [`Claim`].
+pub fn refuses(replay: &Replay, first: &Symbol, symbol: &Symbol, account: &str) -> Option<String> {
+    match replay.file {
+        Some(_) => second(first, symbol, account),
+        None => not_replayed(replay, symbol, account),
+    }
+}
+
+fn not_replayed(replay: &Replay, symbol: &Symbol, account: &str) -> Option<String> {
     if replay.files().iter().any(|file| file.symbol == *symbol) {
         return None;
     }
@@ -27,8 +35,7 @@ pub fn not_replayed(replay: &Replay, symbol: &Symbol, account: &str) -> Option<S
     ))
 }
 
-/// Why a strategy cannot trade a second symbol where its account replays a lone file; `None` if it is the same.
-pub fn second(first: &Symbol, symbol: &Symbol, account: &str) -> Option<String> {
+fn second(first: &Symbol, symbol: &Symbol, account: &str) -> Option<String> {
     (first != symbol).then(|| {
         format!(
             "{symbol} beside {first}: account \"{account}\" replays one file; write marketData.replay.files, with a file for \

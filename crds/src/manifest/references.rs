@@ -167,10 +167,7 @@ fn check_symbols(account: &Document<TradingAccountSpec>, strategies: &[&Strategy
         let (name, first) = (account.name.as_str(), symbol_of(strategy));
         for (index, instrument) in strategy.spec.instruments.iter().enumerate() {
             let symbol = &instrument.symbol;
-            let refused = match replay.file {
-                Some(_) => first.and_then(|first| symbol::second(first, symbol, name)),
-                None => symbol::not_replayed(replay, symbol, name),
-            };
+            let refused = first.and_then(|first| symbol::refuses(replay, first, symbol, name));
             let place = format!("spec.instruments[{index}].symbol");
             errors.extend(refused.map(|message| strategy.error(&place, message)));
         }

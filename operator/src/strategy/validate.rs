@@ -63,11 +63,7 @@ fn check_symbol(observed: &Observed, account: &TradingAccount) -> Result<(), Inv
     let Some(replay) = &account.spec.market_data.replay else { return Ok(()) };
     let name = observed.spec.account_ref.name.as_str();
     for (index, other) in observed.spec.instruments.iter().enumerate() {
-        let refused = match replay.file {
-            Some(_) => symbol::second(&instrument.symbol, &other.symbol, name),
-            None => symbol::not_replayed(replay, &other.symbol, name),
-        };
-        if let Some(why) = refused {
+        if let Some(why) = symbol::refuses(replay, &instrument.symbol, &other.symbol, name) {
             return Err(Invalid::new(Reason::SymbolMismatch, format!("spec.instruments[{index}].symbol: {why}")));
         }
     }

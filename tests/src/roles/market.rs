@@ -82,30 +82,24 @@ spec:
     )
 }
 
-/// The quoter of the test kit, in the place of the grid, by its seed.
+/// The quoter of the test kit, by its seed.
 pub fn quoter(name: &str, seed: u64) -> String {
-    in_place_of_grid(name, seed)
-}
-
-/// A strategy of the test kit in the place of the grid, with the one parameter that such a one reads.
-pub fn in_place_of_grid(name: &str, seed: u64) -> String {
-    format!(
-        "apiVersion: glm.trading/v1alpha1
-kind: TradingStrategy
-metadata: {{name: {name}}}
-spec:
-  accountRef: {{name: {ACCOUNT}}}
-  instruments: [{{symbol: BNB/USDT, rules: {{tickSize: \"0.01\", lotSize: \"0.001\", minNotional: 5}}}}]
-  capital: {{USDT: 3000, BNB: 5}}
-  strategy: {{grid: {{minTradeIntervalSeconds: {seed}}}}}
-  risk: {{maxOrdersPerMinute: 600}}
-"
-    )
+    custom(name, &["BNB/USDT"], "5", &format!("{{name: quoter, parameters: {{seed: {seed}}}}}"))
 }
 
 /// The pair of the test kit on these markets, by its seed.
 pub fn pair(name: &str, symbols: &[&str], seed: u64) -> String {
-    let rules = "rules: {tickSize: \"0.01\", lotSize: \"0.001\", minNotional: \"0.1\"}";
+    custom(name, symbols, "0.1", &format!("{{name: pair, parameters: {{seed: {seed}}}}}"))
+}
+
+/// The crossing of the test kit, by how many bars it looks back on.
+pub fn crossing(name: &str, bars: u64) -> String {
+    custom(name, &["BNB/USDT"], "5", &format!("{{name: crossing, parameters: {{bars: {bars}}}}}"))
+}
+
+/// A strategy of the test kit on these markets, all of which have this least notional.
+fn custom(name: &str, symbols: &[&str], min_notional: &str, strategy: &str) -> String {
+    let rules = format!("rules: {{tickSize: \"0.01\", lotSize: \"0.001\", minNotional: \"{min_notional}\"}}");
     let instruments: Vec<_> = symbols.iter().map(|symbol| format!("{{symbol: {symbol}, {rules}}}")).collect();
     let coins = symbols.iter().filter_map(|symbol| symbol.split_once('/')).map(|(coin, _)| format!(", {coin}: 5"));
     let coins = coins.collect::<Vec<_>>().concat();
@@ -117,8 +111,8 @@ spec:
   accountRef: {{name: {ACCOUNT}}}
   instruments: [{}]
   capital: {{USDT: 3000{coins}}}
-  strategy: {{custom: {{name: pair, parameters: {{seed: {seed}}}}}}}
-  risk: {{maxOrdersPerMinute: 600, minPositionPercent: 0, maxPositionPercent: 100}}
+  strategy: {{custom: {strategy}}}
+  risk: {{maxOrdersPerMinute: 600}}
 ",
         instruments.join(", ")
     )

@@ -147,7 +147,7 @@ fn replays(kills: usize) -> Vec<Replay> {
 }
 
 /// Plays replays with kills; gives the kills, and what each replay had to give.
-pub fn run(seed: u64, replays: Vec<Replay>) -> (Table, Vec<String>) {
+fn run(seed: u64, replays: Vec<Replay>) -> (Table, Vec<String>) {
     println!("seed {seed}");
     let (mut random, mut table, mut results) = (Chance::of(seed), Table::new(), Vec::new());
     for (name, scene, speed, kills) in replays {
@@ -194,7 +194,7 @@ fn a_false_fill_is_seen(stage: &mut Stage, seed: u64) {
     stage.audit().expect_err("a fill that is gone makes the comparison fail");
 }
 
-pub fn print(table: &Table) {
+fn print(table: &Table) {
     let mut text = format!("{:<10}", "kills");
     for phase in Phase::ALL {
         let _ = write!(text, "{:>14}", format!("{phase:?}"));
@@ -208,27 +208,25 @@ pub fn print(table: &Table) {
     println!("{text}");
 }
 
-/// That of `SEED`.
-pub fn given_seed() -> Option<u64> {
-    env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"))
-}
-
-/// One that no run before had.
-pub fn new_seed() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs()
+/// Plays the replays with so many kills, by the seed of `SEED`; without it the seeds that are kept first, with few kills, and
+/// then one that no run before had.
+pub fn play(kept: &[u64], kept_kills: usize, replays: fn(usize) -> Vec<Replay>, kills: usize) -> (Table, Vec<String>) {
+    let given = env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"));
+    let seed = given.unwrap_or_else(|| {
+        for seed in kept {
+            run(*seed, replays(kept_kills));
+        }
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs()
+    });
+    let (table, results) = run(seed, replays(kills));
+    print(&table);
+    assert_eq!(table.values().sum::<usize>(), kills);
+    (table, results)
 }
 
 #[test]
 fn two_hundred_kills_change_nothing() {
-    let given = given_seed();
-    if given.is_none() {
-        for seed in KEPT_SEEDS {
-            run(*seed, replays(KEPT_KILLS));
-        }
-    }
-    let (table, _) = run(given.unwrap_or_else(new_seed), replays(200));
-    print(&table);
-    assert_eq!(table.values().sum::<usize>(), 200);
+    let (table, _) = play(KEPT_SEEDS, KEPT_KILLS, replays, 200);
     for role in ["strategy", "gateway", "feed"] {
         for phase in Phase::ALL {
             let kills = table.get(&(role.to_owned(), phase)).copied().unwrap_or_default();

@@ -5,10 +5,10 @@ use engine::testkit::quoting::Market;
 use serde_json::Value;
 use tests::roles::{Scene, Stage, accounts_of_markets, pair};
 
-use crate::kills::{Replay, given_seed, new_seed, print, run};
+use crate::kills::{Replay, play};
 
 /// The worker that has the pair.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_quoting-worker");
+const PROGRAM: &str = env!("CARGO_BIN_EXE_testkit-worker");
 /// Seeds that once failed: always run first, with few kills.
 const KEPT_SEEDS: &[u64] = &[];
 const MARKETS: [&str; 2] = ["BNB/USDT", "ETH/USDT"];
@@ -44,15 +44,7 @@ fn trades(results: &[String]) -> [usize; 2] {
 
 #[test]
 fn kills_change_nothing_on_two_markets() {
-    let given = given_seed();
-    if given.is_none() {
-        for seed in KEPT_SEEDS {
-            run(*seed, replays(10));
-        }
-    }
-    let (table, results) = run(given.unwrap_or_else(new_seed), replays(60));
-    print(&table);
-    assert_eq!(table.values().sum::<usize>(), 60);
+    let (_, results) = play(KEPT_SEEDS, 10, replays, 60);
     let trades = trades(&results);
     println!("trades: {trades:?}");
     assert!(trades.iter().all(|trades| *trades >= 100), "both markets trade: {trades:?}");

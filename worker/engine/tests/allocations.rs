@@ -59,7 +59,7 @@ fn ticks_after_a_trade_and_while_an_order_is_open_allocate_nothing() {
 /// A bar is made in its place; only one that closes takes room.
 #[test]
 fn ticks_that_make_bars_allocate_nothing_until_one_closes() {
-    let parameters = json!({"minTradeIntervalSeconds": 2});
+    let parameters = json!({"bars": 2});
     let mut engine = Engine::new(config(&USUAL, &parameters), &CROSSING).unwrap();
     // A tick a second, the first one 20 seconds into a minute.
     let within = |minute: u64| ticks(60 * minute - 20, &["600", "601.5", "599.01"], 60);

@@ -118,7 +118,8 @@ impl Account {
     /// An account whose strategy is the quoter of this seed.
     pub fn quoting(seed: u64, latency_ms: u32) -> Self {
         let mut spec = spec(latency_ms);
-        spec.spec.strategy = serde_json::from_value(json!({"grid": {"minTradeIntervalSeconds": seed}})).unwrap();
+        spec.spec.strategy =
+            serde_json::from_value(json!({"custom": {"name": QUOTER.name, "parameters": {"seed": seed}}})).unwrap();
         let mut registry = Registry::standard();
         registry.register(QUOTER);
         Self::of(spec, registry, created)

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use engine::messages::Tick;
-use files::{Folder, gzip, symbol, testdata};
+use files::{Folder, damaged, gzip, symbol};
 use proptest::prelude::*;
 use venue::replay::Replay;
 
@@ -279,18 +279,7 @@ fn files_that_are_not_there() {
 proptest! {
     /// Whatever happened to a file, reading it ends with ticks in order or with words, never with a panic.
     #[test]
-    fn a_damaged_file_is_read_or_refused(
-        source in prop::sample::select(&["candles-btcusdt-1h.csv.gz", "binance-candles-btcusdt-1h.csv"][..]),
-        damage in prop::collection::vec((0_usize..4_000, prop::sample::select(&b"0,.-{}\n\xff9"[..])), 0..4),
-        length in 0_usize..4_000,
-    ) {
-        let mut bytes = fs::read(testdata(source)).unwrap();
-        for (at, byte) in damage {
-            if let Some(slot) = bytes.get_mut(at) {
-                *slot = byte;
-            }
-        }
-        bytes.truncate(length);
+    fn a_damaged_file_is_read_or_refused(bytes in damaged()) {
         let folder = Folder::new();
         let path = folder.write("damaged.csv", bytes);
         match Replay::scan(&[path], &symbol()) {

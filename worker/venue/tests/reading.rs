@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use engine::messages::Tick;
 use engine::numbers::Price;
-use files::{Folder, gzip, symbol, testdata, text};
+use files::{Folder, damaged, gzip, symbol, testdata, text};
 use proptest::prelude::*;
 use venue::replay::{Reading, Replay, Summary, Void};
 
@@ -177,18 +177,7 @@ fn each_file_is_read_once() {
 proptest! {
     /// Whatever happened to a file, a reading ends as a scan does.
     #[test]
-    fn a_damaged_file_is_read_or_refused_alike(
-        source in prop::sample::select(&["candles-btcusdt-1h.csv.gz", "binance-candles-btcusdt-1h.csv"][..]),
-        damage in prop::collection::vec((0_usize..4_000, prop::sample::select(&b"0,.-{}\n\xff9"[..])), 0..4),
-        length in 0_usize..4_000,
-    ) {
-        let mut bytes = fs::read(testdata(source)).unwrap();
-        for (at, byte) in damage {
-            if let Some(slot) = bytes.get_mut(at) {
-                *slot = byte;
-            }
-        }
-        bytes.truncate(length);
+    fn a_damaged_file_is_read_or_refused_alike(bytes in damaged()) {
         let folder = Folder::new();
         prop_assert!(agrees(&[folder.write("damaged.csv", bytes)]));
     }

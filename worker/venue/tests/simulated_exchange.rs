@@ -83,19 +83,7 @@ fn id(sequence: u64) -> ClientOrderId {
 }
 
 fn command(sequence: u64, kind: CommandKind) -> OrderCommand {
-    OrderCommand {
-        client_order_id: id(sequence),
-        strategy: "s".into(),
-        ledger: "abc".parse().unwrap(),
-        sequence,
-        kind,
-        symbol: "BNB/USDT".parse().unwrap(),
-        tick: None,
-        market: None,
-        tick_symbol: None,
-        time: Timestamp::default(),
-        expires_at: Timestamp::default(),
-    }
+    OrderCommand::new("s", id(sequence), kind, "BNB/USDT".parse().unwrap(), Timestamp::default())
 }
 
 fn tick(sequence: u64, time: i64, price: u8, quotes: Option<[(u8, Option<u16>); 2]>) -> Tick {

@@ -100,6 +100,11 @@ impl Markets {
         self.iter().map(|market| market.last_tick.as_ref().map(|tick| tick.price))
     }
 
+    /// The last price of the only one; `None` where there are several.
+    pub fn only_price(&self) -> Option<Price> {
+        self.first.last_tick.as_ref().filter(|_| self.others.is_empty()).map(|tick| tick.price)
+    }
+
     /// The first that had no tick yet.
     pub fn without_tick(&self) -> Option<usize> {
         self.iter().position(|market| market.last_tick.is_none())

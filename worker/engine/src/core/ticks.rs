@@ -7,7 +7,6 @@ use super::scope::Scope;
 use super::sequence::{Follows, Gap, follows};
 use super::state::Judged;
 use super::turn::Turn;
-use super::valuation::Standing;
 use crate::client_order_id::ClientOrderId;
 use crate::instrument::InstrumentIndex;
 use crate::messages::{AlertKind, Severity, Tick};
@@ -183,7 +182,7 @@ impl Engine {
             self.valuation.forget();
             return self.halt(turn, AlertKind::LedgerBroken, "the equity cannot be exact in 28 digits");
         };
-        if self.valuation.is_calm(&Standing::of(&self.state), position) {
+        if self.valuation.is_calm(&self.state, position) {
             return;
         }
         let Ok(fall_is_known) = self.follow_peak(equity) else {

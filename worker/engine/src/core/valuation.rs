@@ -22,51 +22,55 @@ impl Worth {
     }
 }
 
-/// All that peak, fall and limits follow from, but the worth of the coins and the manifest.
+/// All that peak, fall and limits follow from, but prices and the manifest: what is held changes with a trade only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
+struct Standing {
+    trades: u64,
     quote: Notional,
     peak: Notional,
     risk: RiskState,
 }
 
 impl Standing {
-    pub const fn of(state: &State) -> Self {
-        Self { quote: state.ledger.quote(), peak: state.peak, risk: state.risk }
+    const fn of(state: &State) -> Self {
+        Self { trades: state.trades, quote: state.ledger.quote(), peak: state.peak, risk: state.risk }
     }
 }
 
-/// A standing, and the least and the largest worth at which it was found to stay as it is: no peak above it, no deeper
-/// fall, the same sides allowed.
+/// A standing, and the least and the largest value, a worth or a price, at which it was found to stay as it is: no peak above
+/// it, no deeper fall, the same sides allowed.
 #[derive(Debug, Clone, Copy)]
-struct Calm {
+struct Calm<T> {
     standing: Standing,
-    min: Notional,
-    max: Notional,
+    min: T,
+    max: T,
 }
 
-/// Of one market, the same by its price: with so many coins their worth lies where the price does.
-#[derive(Debug, Clone, Copy)]
-struct CalmPrices {
-    standing: Standing,
-    quantity: Quantity,
-    min: Price,
-    max: Price,
+impl<T: Ord + Copy> Calm<T> {
+    /// Whether at `value` all stays as it is.
+    fn covers(&self, standing: &Standing, value: T) -> bool {
+        self.min <= value && value <= self.max && self.standing == *standing
+    }
+
+    /// What is known after `value` led to `standing`: that it stays so there, and where it stood so before, at all values from
+    /// there to here.
+    fn with(known: Option<Self>, standing: Standing, value: T) -> Self {
+        match known {
+            Some(known) if known.standing == standing => {
+                Self { standing, min: known.min.min(value), max: known.max.max(value) }
+            }
+            Some(_) | None => Self { standing, min: value, max: value },
+        }
+    }
 }
 
 /// What is known of the last valuation. It holds by itself: what it was made from is compared, and it is never saved.
 #[derive(Debug, Default)]
 pub(super) struct Valuation {
     worths: Vec<Worth>,
-    calm: Option<Calm>,
-    prices: Option<CalmPrices>,
-}
-
-/// The one market of a strategy that has no other: its coins, and its last price.
-fn only_market(state: &State) -> Option<(Quantity, Price)> {
-    let mut positions = state.ledger.positions();
-    let only = positions.next().filter(|_| positions.next().is_none())?;
-    Some((only.quantity(), state.markets.prices().next()??))
+    worth: Option<Calm<Notional>>,
+    /// The same of a strategy that has one market, by its price.
+    price: Option<Calm<Price>>,
 }
 
 impl Valuation {
@@ -94,37 +98,24 @@ impl Valuation {
 
     /// Whether all stays as it is at the last price, where there is one market and nothing needs to be valued to know it.
     pub fn is_calm_at_price(&self, state: &State) -> bool {
-        let Some(calm) = &self.prices else { return false };
-        only_market(state).is_some_and(|(quantity, price)| {
-            calm.min <= price && price <= calm.max && calm.quantity == quantity && calm.standing == Standing::of(state)
-        })
+        let known = self.price.zip(state.markets.only_price());
+        known.is_some_and(|(calm, price)| calm.covers(&Standing::of(state), price))
     }
 
     /// Whether with coins worth `position` all stays as it is.
-    pub fn is_calm(&self, standing: &Standing, position: Notional) -> bool {
-        self.calm.is_some_and(|calm| calm.min <= position && position <= calm.max && calm.standing == *standing)
+    pub fn is_calm(&self, state: &State, position: Notional) -> bool {
+        self.worth.is_some_and(|calm| calm.covers(&Standing::of(state), position))
     }
 
-    /// Coins worth `position` led to `standing`: it stays so there, and where it stood so before, at all worths from there
-    /// to here.
+    /// Coins worth `position` led to where all stands now.
     pub fn is_known(&mut self, state: &State, position: Notional) {
         let standing = Standing::of(state);
-        self.prices = only_market(state).map(|(quantity, price)| match self.prices {
-            Some(known) if known.standing == standing && known.quantity == quantity => {
-                CalmPrices { min: known.min.min(price), max: known.max.max(price), ..known }
-            }
-            Some(_) | None => CalmPrices { standing, quantity, min: price, max: price },
-        });
-        self.calm = Some(match self.calm {
-            Some(known) if known.standing == standing => {
-                Calm { standing, min: known.min.min(position), max: known.max.max(position) }
-            }
-            Some(_) | None => Calm { standing, min: position, max: position },
-        });
+        self.worth = Some(Calm::with(self.worth, standing, position));
+        self.price = state.markets.only_price().map(|price| Calm::with(self.price, standing, price));
     }
 
     /// Nothing is known any more.
     pub fn forget(&mut self) {
-        (self.calm, self.prices) = (None, None);
+        (self.worth, self.price) = (None, None);
     }
 }

@@ -158,6 +158,31 @@ pub struct OrderCommand {
     pub expires_at: Timestamp,
 }
 
+impl OrderCommand {
+    /// A command of event time `time`, of which nobody says yet what caused it, and which is as good later.
+    pub fn new(
+        strategy: impl Into<String>,
+        client_order_id: ClientOrderId,
+        kind: CommandKind,
+        symbol: Symbol,
+        time: Timestamp,
+    ) -> Self {
+        Self {
+            strategy: strategy.into(),
+            ledger: client_order_id.ledger().clone(),
+            sequence: client_order_id.sequence(),
+            client_order_id,
+            kind,
+            symbol,
+            tick: None,
+            market: None,
+            tick_symbol: None,
+            time,
+            expires_at: Timestamp::from_millis(i64::MAX),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -165,20 +190,9 @@ mod tests {
     use super::*;
 
     fn command(kind: CommandKind) -> OrderCommand {
-        let ledger: LedgerId = "abc".parse().unwrap();
-        OrderCommand {
-            client_order_id: ClientOrderId::new(ledger.clone(), 3),
-            strategy: "s".to_owned(),
-            ledger,
-            sequence: 3,
-            kind,
-            symbol: "BNB/USDT".parse().unwrap(),
-            tick: None,
-            market: None,
-            tick_symbol: None,
-            time: Timestamp::from_millis(1),
-            expires_at: Timestamp::from_millis(2),
-        }
+        let id = ClientOrderId::new("abc".parse().unwrap(), 3);
+        let (symbol, time) = ("BNB/USDT".parse().unwrap(), Timestamp::from_millis(1));
+        OrderCommand { expires_at: Timestamp::from_millis(2), ..OrderCommand::new("s", id, kind, symbol, time) }
     }
 
     fn order(time_in_force: TimeInForce) -> NewOrder {

@@ -25,19 +25,7 @@ impl Approved<OrderCommand> {
     /// The cancel of an order. It needs no check, because it can only lower exposure; so it is built here, and
     /// nothing else can pass this way.
     pub(crate) fn cancel(strategy: &str, id: &ClientOrderId, instrument: &Instrument, now: Timestamp) -> Self {
-        Self(OrderCommand {
-            client_order_id: id.clone(),
-            strategy: strategy.to_owned(),
-            ledger: id.ledger().clone(),
-            sequence: id.sequence(),
-            kind: CommandKind::Cancel,
-            symbol: instrument.symbol.clone(),
-            tick: None,
-            market: None,
-            tick_symbol: None,
-            time: now,
-            expires_at: Timestamp::from_millis(i64::MAX),
-        })
+        Self(OrderCommand::new(strategy, id.clone(), CommandKind::Cancel, instrument.symbol.clone(), now))
     }
 
     /// The same order in the place of another, of which `known_quantity` is known to have traded.

@@ -340,28 +340,22 @@ impl OrderCheck<'_> {
     /// Every order has a worst price: nothing here can make one without.
     fn command(&self, intent: &Intent, quantity: Quantity, limit: Price) -> OrderCommand {
         let (time_in_force, post_only) = Self::terms_of(intent);
+        let id = ClientOrderId::new(self.ledger_id.clone(), self.sequence);
+        let order = NewOrder {
+            side: intent.side,
+            order_type: OrderType::Limit,
+            time_in_force,
+            post_only,
+            quantity,
+            lot_size: Some(self.instrument.lot_size),
+            price: Some(limit),
+            reduce_only: matches!(intent.purpose, Purpose::Reduce),
+            counts: true,
+        };
+        let kind = CommandKind::Create(order);
         OrderCommand {
-            client_order_id: ClientOrderId::new(self.ledger_id.clone(), self.sequence),
-            strategy: self.strategy.to_owned(),
-            ledger: self.ledger_id.clone(),
-            sequence: self.sequence,
-            kind: CommandKind::Create(NewOrder {
-                side: intent.side,
-                order_type: OrderType::Limit,
-                time_in_force,
-                post_only,
-                quantity,
-                lot_size: Some(self.instrument.lot_size),
-                price: Some(limit),
-                reduce_only: matches!(intent.purpose, Purpose::Reduce),
-                counts: true,
-            }),
-            symbol: self.instrument.symbol.clone(),
-            tick: None,
-            market: None,
-            tick_symbol: None,
-            time: self.now,
             expires_at: self.now.plus_millis(Self::COMMAND_LIFE_MS),
+            ..OrderCommand::new(self.strategy, id, kind, self.instrument.symbol.clone(), self.now)
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 
 pub use crate::core::Context;
 pub use needs::{BarsOf, Needs, NeedsError};
-pub use registry::{Definition, Registry, StrategyError};
+pub use registry::{Definition, Registry, StrategyError, parameters, remembered};
 
 /// How large an order is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{NeedsError, Strategy, grid};
@@ -53,6 +54,19 @@ pub enum StrategyError {
         /// Why.
         source: serde_json::Error,
     },
+}
+
+/// The parameters of the strategy of this name.
+pub fn parameters<P: DeserializeOwned>(name: &'static str, given: &Value) -> Result<P, StrategyError> {
+    P::deserialize(given).map_err(|source| StrategyError::Parameters { name, source })
+}
+
+/// What the strategy of this name has remembered; `None` where it starts anew.
+pub fn remembered<M: DeserializeOwned>(
+    name: &'static str,
+    snapshot: Option<&Value>,
+) -> Result<Option<M>, StrategyError> {
+    snapshot.map(M::deserialize).transpose().map_err(|source| StrategyError::Snapshot { name, source })
 }
 
 /// Makes a strategy from its parameters and, after a restart, from its saved state.

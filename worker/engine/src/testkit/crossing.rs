@@ -3,29 +3,36 @@
 //! so that each of its decisions shows whether the bars it was given are the right ones.
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::counted;
 use crate::instrument::InstrumentIndex;
 use crate::market::{Bar, Interval};
 use crate::messages::{Side, Tick, TimeInForce};
 use crate::numbers::Ratio;
 use crate::risk::PositionBounds;
-use crate::strategy::grid::GridParameters;
 use crate::strategy::{
-    BarsOf, Context, Definition, Figures, Intent, Needs, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose,
-    Strategy, StrategyError,
+    self, BarsOf, Context, Definition, Figures, Intent, Needs, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome,
+    Purpose, Strategy, StrategyError,
 };
 
-/// The crossing in the registry, in the place of the grid: the manifest's union knows no strategy of a test. Of the grid's
-/// parameters it reads `minTradeIntervalSeconds` as the many, at least 2; of them half are the few.
+/// The crossing in the registry: a custom strategy.
 pub const CROSSING: Definition = Definition {
-    name: "grid",
+    name: "crossing",
     instruments_max: 1,
     position_bounds: PositionBounds::Free,
-    schema: || schemars::schema_for!(GridParameters),
+    schema: || schemars::schema_for!(Parameters),
     start: |parameters, snapshot| Ok(Box::new(Crossing::start(parameters, snapshot)?)),
 };
+
+/// The parameters of a crossing.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+struct Parameters {
+    /// The many, at least 2; of them half are the few.
+    bars: usize,
+}
 
 /// What it crosses.
 const MINUTES: BarsOf = BarsOf::first(Interval::OneMinute);
@@ -69,15 +76,9 @@ struct Crossing {
 
 impl Crossing {
     fn start(parameters: &Value, snapshot: Option<&Value>) -> Result<Self, StrategyError> {
-        let unread = |source| StrategyError::Parameters { name: "grid", source };
-        let parameters: GridParameters = serde_json::from_value(parameters.clone()).map_err(unread)?;
-        let many = usize::try_from(parameters.min_trade_interval_seconds).unwrap_or(usize::MAX).max(2);
-        let memory = match snapshot {
-            Some(saved) if !saved.is_null() => serde_json::from_value(saved.clone())
-                .map_err(|source| StrategyError::Snapshot { name: "grid", source })?,
-            Some(_) | None => Memory::default(),
-        };
-        Ok(Self { many, memory })
+        let Parameters { bars } = strategy::parameters(CROSSING.name, parameters)?;
+        let memory = strategy::remembered(CROSSING.name, snapshot)?.unwrap_or_default();
+        Ok(Self { many: bars.max(2), memory })
     }
 
     /// Whether the mean of the newest half of these closes is above that of all: in whole numbers, without a division.
@@ -166,8 +167,6 @@ impl Strategy for Crossing {
     }
 
     fn outcome(&self) -> Figures {
-        let counts = serde_json::to_value(&self.memory.counts).unwrap_or_default();
-        let members = counts.as_object().into_iter().flatten();
-        members.map(|(name, count)| (name.clone(), count.to_string())).collect()
+        counted(&self.memory.counts)
     }
 }

@@ -41,6 +41,10 @@
     reason = "only tests call this, and a test stops at the first surprise"
 )]
 
+use serde::Serialize;
+
+use crate::strategy::Figures;
+
 mod bench;
 pub mod crossing;
 mod market;
@@ -50,3 +54,10 @@ pub mod quoting;
 pub use bench::Bench;
 pub use market::{Market, START_MS};
 pub use news::{alerts, commands, ended, filled, halted, holds, order_of};
+
+/// What a strategy has counted, by the names of the fields: for its result.
+fn counted(counts: &impl Serialize) -> Figures {
+    let counts = serde_json::to_value(counts).unwrap_or_default();
+    let members = counts.as_object().into_iter().flatten();
+    members.map(|(name, count)| (name.clone(), count.to_string())).collect()
+}

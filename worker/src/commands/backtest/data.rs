@@ -112,15 +112,17 @@ fn named(summary: &Summary, data: &[Data]) -> Result<(), Failure> {
     )))
 }
 
-fn scan(instrument: &Instrument, data: &[Data]) -> Result<Summary, Failure> {
-    let symbol = &instrument.symbol;
-    let files: Vec<_> = data
-        .iter()
-        .filter(|data| data.symbol.as_ref().is_none_or(|named| named == symbol))
-        .map(|data| data.file.clone())
-        .collect();
+/// The files of a symbol: those that name it, and those that name none.
+pub(super) fn files_of(symbol: &Symbol, data: &[Data]) -> Result<Vec<PathBuf>, Failure> {
+    let named = |data: &&Data| data.symbol.as_ref().is_none_or(|named| named == symbol);
+    let files: Vec<_> = data.iter().filter(named).map(|data| data.file.clone()).collect();
     if files.is_empty() {
         return Err(Failure::not_found(format!("no --data for {symbol}; write --data {symbol}=FILE")));
     }
-    Ok(Replay::scan_for(&files, symbol, instrument.tick_size).map_err(Stop::from)?)
+    Ok(files)
+}
+
+fn scan(instrument: &Instrument, data: &[Data]) -> Result<Summary, Failure> {
+    let symbol = &instrument.symbol;
+    Ok(Replay::scan_for(&files_of(symbol, data)?, symbol, instrument.tick_size).map_err(Stop::from)?)
 }

@@ -8,6 +8,7 @@ use engine::messages::Tick;
 use engine::strategy::Registry;
 use venue::replay::{Reading, Replay, Summary, Void};
 
+use super::data::files_of;
 use super::{Data, Simulation};
 use crate::outcome::hashes::{DataHash, write_line};
 use crate::process::exit::Failure;
@@ -40,15 +41,16 @@ impl Market {
                 }
                 continue;
             }
-            let named = |data: &&Data| data.symbol.as_ref().is_none_or(|named| named == symbol);
-            let files: Vec<_> = data.iter().filter(named).map(|data| data.file.clone()).collect();
-            if files.is_empty() {
-                // What is wrong with the data of a strategy before it in the file, is told before.
-                for market in &markets {
-                    Replay::scan(&market.files, &market.symbol).map_err(Stop::from)?;
+            let files = match files_of(symbol, data) {
+                Ok(files) => files,
+                Err(missing) => {
+                    // What is wrong with the data of a strategy before it in the file, is told before.
+                    for market in &markets {
+                        Replay::scan(&market.files, &market.symbol).map_err(Stop::from)?;
+                    }
+                    return Err(missing);
                 }
-                return Err(Failure::not_found(format!("no --data for {symbol}; write --data {symbol}=FILE")));
-            }
+            };
             markets.push(Self { symbol: symbol.clone(), files, instruments: vec![instrument.clone()] });
         }
         Ok(markets)

@@ -28,10 +28,7 @@ const LEG: u64 = 100;
 
 /// Ticks with so many orders at rest, of which one in 100 ticks fills and another takes its place.
 pub fn resting(counter: &mut Instructions, orders: u16, ticks: u32) -> Result<Taken, Failure> {
-    let mut simulation = simulation(
-        Definition { start: Resting::start, ..BENCH },
-        &json!({ "grid": { "minTradeIntervalSeconds": orders } }),
-    )?;
+    let mut simulation = simulation(Definition { start: Resting::start, ..BENCH }, &json!({ "orders": orders }))?;
     let legs = 60_000 - 1_100..60_000 + 1_100;
     let price = |sequence: u64| {
         let (place, span) = (sequence % (2 * LEG), legs.end - legs.start);
@@ -49,7 +46,7 @@ pub fn resting(counter: &mut Instructions, orders: u16, ticks: u32) -> Result<Ta
 
 /// So many orders, one on each tick, each filled at once.
 pub fn cost(counter: &mut Instructions, orders: u32) -> Result<Taken, Failure> {
-    let mut simulation = simulation(Definition { start: Taking::start, ..BENCH }, &json!({ "grid": {} }))?;
+    let mut simulation = simulation(Definition { start: Taking::start, ..BENCH }, &json!({}))?;
     let taken = step(counter, &mut simulation, orders, |sequence| 60_000 + i64::from(sequence % 2 == 0))?;
     if simulation.trades() != u64::from(orders) {
         return Err(refuse(format!("{} fills of {orders} orders", simulation.trades())));
@@ -57,17 +54,18 @@ pub fn cost(counter: &mut Instructions, orders: u32) -> Result<Taken, Failure> {
     Ok(taken)
 }
 
-/// Under the name of the grid, because a manifest knows no other.
-const BENCH: Definition = Definition { position_bounds: PositionBounds::Free, ..grid::DEFINITION };
+/// A custom strategy.
+const BENCH: Definition = Definition { name: "bench", position_bounds: PositionBounds::Free, ..grid::DEFINITION };
 
 /// An account with a strategy of the bench's own.
-fn simulation(definition: Definition, strategy: &Value) -> Result<Simulation, Failure> {
+fn simulation(definition: Definition, parameters: &Value) -> Result<Simulation, Failure> {
     let spec = json!({
         "name": "bench", "generation": 1,
         "spec": {
             "accountRef": {"name": "bench"},
             "instruments": [{"symbol": "BNB/USDT", "rules": {"tickSize": "0.01", "lotSize": "0.001"}}],
-            "capital": {"USDT": 100_000_000, "BNB": 100_000}, "strategy": strategy,
+            "capital": {"USDT": 100_000_000, "BNB": 100_000},
+            "strategy": {"custom": {"name": BENCH.name, "parameters": parameters}},
             "risk": {"maxOrdersPerMinute": 600},
         },
         "account": {"name": "bench", "spec": {
@@ -108,7 +106,8 @@ fn price(cents: i64) -> Result<Price, Failure> {
 }
 
 fn number<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, StrategyError> {
-    text.parse().map_err(|error| StrategyError::Parameters { name: "bench", source: serde_json::Error::custom(error) })
+    text.parse()
+        .map_err(|error| StrategyError::Parameters { name: BENCH.name, source: serde_json::Error::custom(error) })
 }
 
 /// Has orders at rest, all far away but one: a sell above the market and, once that has filled, a buy below it.
@@ -122,7 +121,7 @@ struct Resting {
 
 impl Resting {
     fn start(parameters: &Value, _: Option<&Value>) -> Result<Box<dyn Strategy>, StrategyError> {
-        let orders = parameters["minTradeIntervalSeconds"].as_u64().and_then(|orders| u16::try_from(orders).ok());
+        let orders = parameters["orders"].as_u64().and_then(|orders| u16::try_from(orders).ok());
         let far = orders.unwrap_or(1).saturating_sub(1);
         let near = [number("590")?, number("610")?];
         let size = number("0.1")?;

@@ -99,19 +99,13 @@ impl<B: Bus> Worker<'_, B> {
 
     fn advance_message(&self, market: Option<&Tick>) -> Option<Message> {
         let advance = self.barrier.waits_for()?;
-        let client_order_id = self.advance_id();
+        let kind = CommandKind::Advance { round: advance.round, index: advance.index };
+        let symbol = advance.symbol.clone().unwrap_or_else(|| self.engine.instrument().symbol.clone());
         let command = OrderCommand {
-            strategy: self.spec.name.clone(),
-            ledger: client_order_id.ledger().clone(),
-            sequence: client_order_id.sequence(),
-            client_order_id,
-            kind: CommandKind::Advance { round: advance.round, index: advance.index },
-            symbol: advance.symbol.clone().unwrap_or_else(|| self.engine.instrument().symbol.clone()),
             tick: Some(advance.tick.to_string()),
-            tick_symbol: None,
             market: market.cloned().map(Box::new),
-            time: advance.time,
             expires_at: advance.time,
+            ..OrderCommand::new(&self.spec.name, self.advance_id(), kind, symbol, advance.time)
         };
         // Without a bound: there is one at a time, and who waits for room waits for it in any case.
         Some(message(self.topic(Topic::OrderCommand), &command))

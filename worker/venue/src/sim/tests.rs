@@ -49,19 +49,7 @@ fn order(side: Side, limit: &str) -> NewOrder {
 }
 
 fn command(sequence: u64, kind: CommandKind) -> OrderCommand {
-    OrderCommand {
-        client_order_id: id(sequence),
-        strategy: "s".into(),
-        ledger: "abc".parse().unwrap(),
-        sequence,
-        kind,
-        symbol: "BNB/USDT".parse().unwrap(),
-        tick: None,
-        market: None,
-        tick_symbol: None,
-        time: Timestamp::from_millis(0),
-        expires_at: Timestamp::from_millis(30_000),
-    }
+    OrderCommand::new("s", id(sequence), kind, "BNB/USDT".parse().unwrap(), Timestamp::from_millis(0))
 }
 
 fn exchange_of(fees: &Value, latency_ms: u32) -> Exchange {

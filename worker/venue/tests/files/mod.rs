@@ -9,6 +9,7 @@ use engine::instrument::Symbol;
 use engine::messages::Tick;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use proptest::prelude::*;
 use tempfile::TempDir;
 use venue::replay::{Replay, Summary};
 
@@ -77,4 +78,23 @@ pub fn scan(paths: &[PathBuf]) -> Summary {
 #[track_caller]
 pub fn ticks(paths: &[PathBuf]) -> Vec<Tick> {
     Replay::open(scan(paths)).collect::<Result<_, _>>().unwrap()
+}
+
+/// What is left of a file of candles after some of its bytes were overwritten and its end was cut off.
+pub fn damaged() -> impl Strategy<Value = Vec<u8>> {
+    (
+        prop::sample::select(&["candles-btcusdt-1h.csv.gz", "binance-candles-btcusdt-1h.csv"][..]),
+        prop::collection::vec((0_usize..4_000, prop::sample::select(&b"0,.-{}\n\xff9"[..])), 0..4),
+        0_usize..4_000,
+    )
+        .prop_map(|(source, damage, length)| {
+            let mut bytes = fs::read(testdata(source)).unwrap();
+            for (at, byte) in damage {
+                if let Some(slot) = bytes.get_mut(at) {
+                    *slot = byte;
+                }
+            }
+            bytes.truncate(length);
+            bytes
+        })
 }

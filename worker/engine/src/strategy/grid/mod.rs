@@ -125,13 +125,8 @@ struct Zones {
 
 impl Grid {
     fn start(parameters: &Value, snapshot: Option<&Value>) -> Result<Self, StrategyError> {
-        let parameters = GridParameters::deserialize(parameters)
-            .map_err(|source| StrategyError::Parameters { name: DEFINITION.name, source })?;
-        let mut memory = snapshot
-            .map(Memory::deserialize)
-            .transpose()
-            .map_err(|source| StrategyError::Snapshot { name: DEFINITION.name, source })?
-            .unwrap_or_default();
+        let parameters: GridParameters = super::parameters(DEFINITION.name, parameters)?;
+        let mut memory: Memory = super::remembered(DEFINITION.name, snapshot)?.unwrap_or_default();
         // Editing basePrice, and only that, recentres once; taking it out keeps the base where it is.
         if parameters.base_price != memory.configured {
             if let Some(base) = parameters.base_price.and_then(|base| Price::new(base.get()).ok()) {

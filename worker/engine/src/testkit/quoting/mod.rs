@@ -8,6 +8,16 @@ mod market;
 mod pair;
 mod quoter;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The parameters of both strategies.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+struct Seeded {
+    /// From which all that it does follows.
+    seed: u64,
+}
+
 pub use chance::Chance;
 pub use market::{Market, merged};
 pub use pair::PAIR;

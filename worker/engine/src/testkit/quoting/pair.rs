@@ -1,18 +1,17 @@
 //! A strategy on two markets that answers a move of one with an order in the other, by a seed: for tests of all that
 //! several markets share.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Chance;
+use super::{Chance, Seeded};
 use crate::instrument::InstrumentIndex;
 use crate::messages::{Side, Tick, TimeInForce};
 use crate::numbers::{Price, Quantity, Ratio};
 use crate::risk::PositionBounds;
 use crate::strategy::{
-    Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose, Strategy,
-    StrategyError,
+    self, Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose,
+    Strategy, StrategyError,
 };
 
 /// The pair in the registry: a custom strategy, whose parameter is its seed.
@@ -20,16 +19,9 @@ pub const PAIR: Definition = Definition {
     name: "pair",
     instruments_max: 2,
     position_bounds: PositionBounds::Free,
-    schema: || schemars::schema_for!(PairParameters),
+    schema: || schemars::schema_for!(Seeded),
     start: |parameters, snapshot| Ok(Box::new(Pair::start(parameters, snapshot)?)),
 };
-
-/// The parameters of a pair.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-struct PairParameters {
-    /// From which all that it does follows.
-    seed: u64,
-}
 
 /// Of how many ticks one leads to an action.
 const CALM: u64 = 4;
@@ -49,12 +41,8 @@ struct Pair(Memory);
 
 impl Pair {
     fn start(parameters: &Value, snapshot: Option<&Value>) -> Result<Self, StrategyError> {
-        let PairParameters { seed } = PairParameters::deserialize(parameters)
-            .map_err(|source| StrategyError::Parameters { name: PAIR.name, source })?;
-        let memory = snapshot
-            .map(Memory::deserialize)
-            .transpose()
-            .map_err(|source| StrategyError::Snapshot { name: PAIR.name, source })?;
+        let Seeded { seed } = strategy::parameters(PAIR.name, parameters)?;
+        let memory: Option<Memory> = strategy::remembered(PAIR.name, snapshot)?;
         let new = || Memory { chance: Chance::of(seed), open: Vec::new(), trades: 0, missed: 0 };
         Ok(Self(memory.unwrap_or_else(new)))
     }

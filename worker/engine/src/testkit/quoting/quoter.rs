@@ -7,25 +7,24 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Chance;
+use super::super::counted;
+use super::{Chance, Seeded};
 use crate::instrument::InstrumentIndex;
 use crate::messages::{Side, Tick, TimeInForce};
 use crate::numbers::{Price, Quantity};
 use crate::risk::PositionBounds;
-use crate::strategy::grid::GridParameters;
 use crate::strategy::{
-    Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose, Strategy,
-    StrategyError,
+    self, Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose,
+    Strategy, StrategyError,
 };
 use crate::time::Timestamp;
 
-/// The quoter in the registry, in the place of the grid: the manifest's union knows no strategy of a test. Of the grid's
-/// parameters it reads `minTradeIntervalSeconds` as its seed.
+/// The quoter in the registry: a custom strategy, whose parameter is its seed.
 pub const QUOTER: Definition = Definition {
-    name: "grid",
+    name: "quoter",
     instruments_max: 1,
     position_bounds: PositionBounds::Free,
-    schema: || schemars::schema_for!(GridParameters),
+    schema: || schemars::schema_for!(Seeded),
     start: |parameters, snapshot| Ok(Box::new(Quoter::start(parameters, snapshot)?)),
 };
 
@@ -86,22 +85,16 @@ struct Quoter {
 
 impl Quoter {
     fn start(parameters: &Value, snapshot: Option<&Value>) -> Result<Self, StrategyError> {
-        let unread = |source| StrategyError::Parameters { name: "grid", source };
-        let parameters: GridParameters = serde_json::from_value(parameters.clone()).map_err(unread)?;
-        let seed = u64::from(parameters.min_trade_interval_seconds);
-        let memory = match snapshot {
-            Some(saved) if !saved.is_null() => serde_json::from_value(saved.clone())
-                .map_err(|source| StrategyError::Snapshot { name: "grid", source })?,
-            Some(_) | None => Memory {
-                chance: Chance::of(seed),
-                open: BTreeMap::new(),
-                counts: Counts::default(),
-                price: None,
-                traded_at: None,
-                cancelled_at: None,
-                both_at: None,
-            },
-        };
+        let Seeded { seed } = strategy::parameters(QUOTER.name, parameters)?;
+        let memory = strategy::remembered(QUOTER.name, snapshot)?.unwrap_or_else(|| Memory {
+            chance: Chance::of(seed),
+            open: BTreeMap::new(),
+            counts: Counts::default(),
+            price: None,
+            traded_at: None,
+            cancelled_at: None,
+            both_at: None,
+        });
         Ok(Self { memory })
     }
 
@@ -278,9 +271,7 @@ impl Strategy for Quoter {
     }
 
     fn outcome(&self) -> Figures {
-        let counts = serde_json::to_value(&self.memory.counts).unwrap_or_default();
-        let members = counts.as_object().into_iter().flatten();
-        members.map(|(name, count)| (name.clone(), count.to_string())).collect()
+        counted(&self.memory.counts)
     }
 }
 
@@ -305,8 +296,8 @@ mod tests {
             capital: crate::testkit::Market::USUAL.capital("5", "3000"),
             fees: Fees::default(),
             risk: serde_json::from_value(json!({"maxOrdersPerMinute": 600})).unwrap(),
-            desired: crate::strategy::DesiredState::Running,
-            parameters: json!({"minTradeIntervalSeconds": 7}),
+            desired: strategy::DesiredState::Running,
+            parameters: json!({"seed": 7}),
         }
     }
 

@@ -152,19 +152,7 @@ mod tests {
     }
 
     fn command(sequence: u64, kind: CommandKind) -> OrderCommand {
-        OrderCommand {
-            client_order_id: id(sequence),
-            strategy: "grid".to_owned(),
-            ledger: ledger(),
-            sequence,
-            kind,
-            symbol: "BNB/USDT".parse().unwrap(),
-            tick: None,
-            market: None,
-            tick_symbol: None,
-            time: Timestamp::default(),
-            expires_at: Timestamp::from_millis(i64::MAX),
-        }
+        OrderCommand::new("grid", id(sequence), kind, "BNB/USDT".parse().unwrap(), Timestamp::default())
     }
 
     fn replace(sequence: u64, of: u64, known: &str, order: NewOrder) -> OrderCommand {

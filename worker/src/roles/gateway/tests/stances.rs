@@ -147,6 +147,17 @@ impl Bench {
         }
     }
 
+    /// Runs for a while without a successor: what stopped at the planned commit, if the gateway came to it.
+    fn run_until_frozen(&mut self) -> Option<(u64, String)> {
+        let mut frozen = None;
+        for _ in 0..50 {
+            assert!(self.gateway.step().is_none());
+            self.account.bus.clock().advance(STEP_MS);
+            frozen = frozen.or(self.account.bus.take_stopped());
+        }
+        frozen
+    }
+
     /// The last word on an order in the inbox: its status and reason.
     fn told(&self, sequence: u64) -> (String, String) {
         let id = self.account.order_id(sequence);
@@ -265,12 +276,7 @@ fn a_gateway_that_was_frozen_while_its_strategy_was_deleted_sends_nothing_of_it_
                 let mut bench = Bench::start(paper);
                 bench.account.bus.plan(&bench.account.gateway, commit, Trouble::After);
                 bench.order(1, &json!({}));
-                let mut frozen = None;
-                for _ in 0..50 {
-                    assert!(bench.gateway.step().is_none());
-                    bench.account.bus.clock().advance(STEP_MS);
-                    frozen = frozen.or(bench.account.bus.take_stopped());
-                }
+                let frozen = bench.run_until_frozen();
                 // Not later either, where it makes no such commit.
                 bench.account.bus.forget_plan();
                 bench.account.follow(Stance::Closed);
@@ -295,12 +301,7 @@ fn what_was_judged_before_the_register_changed_is_judged_anew() {
             let mut bench = Bench::start(paper);
             bench.account.bus.plan(&bench.account.gateway, commit, Trouble::Before);
             bench.order(1, &json!({}));
-            let mut frozen = None;
-            for _ in 0..50 {
-                assert!(bench.gateway.step().is_none());
-                bench.account.bus.clock().advance(STEP_MS);
-                frozen = frozen.or(bench.account.bus.take_stopped());
-            }
+            let frozen = bench.run_until_frozen();
             let Some((number, _)) = frozen else { continue };
             frozen_at += 1;
             let sent = bench.orders_sent();
