@@ -26,8 +26,16 @@ pub use world::{Kind, World, condition};
 
 const REMEDY: &str = "start one with tests/cluster/up --dir DIR --apiserver-only --controllers and run the test with \
                       CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=DIR/enter";
-/// How long it is waited between two questions: many tests ask at once.
+/// How long it is waited between two questions at first: many tests ask at once.
 const POLL: Duration = Duration::from_millis(100);
+/// And at most.
+const POLL_MAX: Duration = Duration::from_secs(1);
+
+/// How long to wait before a question is asked again that was first asked so long ago: a tenth of that, because the API
+/// server that is asked also does the work that is waited for.
+pub fn pause_after(asking: Duration) -> Duration {
+    (asking / 10).clamp(POLL, POLL_MAX)
+}
 
 /// A client of the administrator.
 pub async fn client() -> Client {
@@ -92,13 +100,15 @@ pub async fn await_that<T, F: Future<Output = Option<T>>>(what: &str, mut probe:
 
 /// The same, and the failure says what was seen last.
 pub async fn await_told<T, F: Future<Output = Result<T, String>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + Duration::from_mins(3);
+    let begun = Instant::now();
     loop {
         match probe().await {
             Ok(found) => return found,
-            Err(seen) => assert!(Instant::now() < deadline, "waited in vain: {what}; last: {seen}"),
+            Err(seen) => {
+                assert!(begun.elapsed() < Duration::from_mins(3), "waited in vain: {what}; last: {seen}");
+            }
         }
-        tokio::time::sleep(POLL).await;
+        tokio::time::sleep(pause_after(begun.elapsed())).await;
     }
 }
 

@@ -270,7 +270,16 @@ impl World {
 
     /// A kind's objects as they stand.
     pub async fn all(&self, kind: Kind) -> Vec<Value> {
-        let found = self.api(kind).list(&ListParams::default()).await.expect("the API server answers");
+        self.listed(kind, &ListParams::default()).await
+    }
+
+    /// The same as of a moment ago, out of the API server's memory, for who asks again and again.
+    pub async fn all_of_late(&self, kind: Kind) -> Vec<Value> {
+        self.listed(kind, &ListParams::default().match_any()).await
+    }
+
+    async fn listed(&self, kind: Kind, params: &ListParams) -> Vec<Value> {
+        let found = self.api(kind).list(params).await.expect("the API server answers");
         found.iter().map(|object| serde_json::to_value(object).expect("an object is data")).collect()
     }
 

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use futures::future::join_all;
 use serde_json::Value;
-use tests::apiserver::{Crash, World, client, install};
+use tests::apiserver::{Crash, World, client, install, pause_after};
 use tests::redis_server::RedisServer;
 use tokio::sync::Semaphore;
 
 use super::scenarios::{SCENARIOS, Scenario, create};
-use super::settled::{difference, quiet, unsettled};
+use super::settled::{difference, quiet, seems_unsettled};
 
 /// Runs at once, of all scenarios together: each mostly waits.
 const AT_ONCE: usize = 24;
@@ -33,17 +33,17 @@ async fn run(scenario: &Scenario, redis: &Arc<RedisServer>, crash: Option<Crash>
 
 /// Waits for the end that is expected; past a deadline that nothing healthy comes near, whatever there is.
 async fn await_end(world: &World, expected: &Value) -> Value {
-    let deadline = Instant::now() + Duration::from_mins(3);
+    let begun = Instant::now();
     loop {
         // Dear, so only for what looks as if it had come to its end.
-        let is_late = Instant::now() > deadline;
-        if is_late || unsettled(world).await.is_none() {
+        let is_late = begun.elapsed() > Duration::from_mins(3);
+        if is_late || seems_unsettled(world).await.is_none() {
             let state = world.end_state().await;
             if is_late || state == *expected {
                 return state;
             }
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(pause_after(begun.elapsed())).await;
     }
 }
 

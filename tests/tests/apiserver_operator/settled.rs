@@ -14,7 +14,7 @@ pub async fn quiet(world: &World) {
 }
 
 async fn still(world: &World) -> Result<(), String> {
-    unsettled(world).await.map_or(Ok(()), Err)?;
+    seems_unsettled(world).await.map_or(Ok(()), Err)?;
     let (writes, before) = (world.tap.writes().len(), world.end_state().await);
     world.look_at_all().await?;
     let (unanswered, after) = (world.tap.unanswered(), world.end_state().await);
@@ -22,20 +22,28 @@ async fn still(world: &World) -> Result<(), String> {
     if unanswered > 0 || !new.is_empty() {
         return Err(format!("{unanswered} writes are under way, and it has written {new:?}"));
     }
-    if before == after { Ok(()) } else { Err(difference(&before, &after)) }
+    if before != after {
+        return Err(difference(&before, &after));
+    }
+    let [strategies, accounts] = [world.all(Kind::Strategy).await, world.all(Kind::Account).await];
+    unsettled(&strategies, &accounts).map_or(Ok(()), Err)
+}
+
+/// The first object that had not settled a moment ago, for who asks again and again.
+pub async fn seems_unsettled(world: &World) -> Option<String> {
+    let [strategies, accounts] = [world.all_of_late(Kind::Strategy).await, world.all_of_late(Kind::Account).await];
+    unsettled(&strategies, &accounts)
 }
 
 /// The first object whose status is not its last word yet: something is under way, or an account has not seen what
 /// its strategies do now or has no book for one of them.
-pub async fn unsettled(world: &World) -> Option<String> {
-    let strategies = world.all(Kind::Strategy).await;
-    let accounts = world.all(Kind::Account).await;
+fn unsettled(strategies: &[Value], accounts: &[Value]) -> Option<String> {
     let under_way = |object: &&Value| {
         condition(object, "Reconciling")["status"] != "False"
             || condition(object, "Ready")["status"] == "Unknown"
             || object["status"]["observedGeneration"] != object["metadata"]["generation"]
     };
-    if let Some(object) = strategies.iter().chain(&accounts).find(under_way) {
+    if let Some(object) = strategies.iter().chain(accounts).find(under_way) {
         return Some(object.to_string());
     }
     let out_of_date = |account: &&Value| {
