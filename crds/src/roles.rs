@@ -294,7 +294,7 @@ impl StrategySpec {
         if let Some(custom) = &self.spec.strategy.custom {
             return Ok((custom.name.to_string(), serde_json::Value::Object(custom.parameters.clone())));
         }
-        let union = serde_json::to_value(&self.spec.strategy).unwrap_or_default();
+        let union = serde_json::to_value(self.spec.strategy.clone().with_grid_size()).unwrap_or_default();
         let member = union.as_object().and_then(|members| members.clone().into_iter().next());
         member.ok_or(SpecError::NoMember { path: "spec.strategy" })
     }

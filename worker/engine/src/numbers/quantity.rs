@@ -80,6 +80,29 @@ impl Quantity {
         Self::checked(lots.ok_or(NumberError::TooManyDigits { operation })? * I256::from(lot_size.0))
     }
 
+    /// What brings coins worth `worth` of `equity` to this share of it at `price`, floored to `lot_size`. Whether that is
+    /// to be bought or sold follows from which of the two is larger.
+    pub fn between(
+        (worth, equity): (Notional, Notional),
+        share: Ratio,
+        price: Price,
+        lot_size: Quantity,
+    ) -> Result<Self, NumberError> {
+        let wide = |a: i128, b: i128| I256::from(a) * I256::from(b);
+        let apart = wide(worth.units(), Ratio::ONE.units()) - wide(equity.units(), share.units());
+        let lot = lot_size.0 * (Ratio::ONE.units() / fixed::ONE);
+        let lots = apart.abs().checked_div(wide(price.units(), lot));
+        let operation = "what is missing to a share";
+        Self::checked(lots.ok_or(NumberError::TooManyDigits { operation })? * I256::from(lot_size.0))
+    }
+
+    /// `self × share`, floored to `lot_size`.
+    pub fn share_in_lots(self, share: Ratio, lot_size: Quantity) -> Result<Self, NumberError> {
+        let lots = wide::floor(self.0, share.units(), Ratio::ONE.units(), lot_size.0);
+        let operation = "quantity × share to lot size";
+        Self::checked(lots.ok_or(NumberError::TooManyDigits { operation })? * I256::from(lot_size.0))
+    }
+
     /// Floored to a multiple of `lot_size`.
     pub fn floored_to(self, lot_size: Quantity) -> Result<Self, NumberError> {
         let rest = self.0.checked_rem(lot_size.0);
