@@ -380,6 +380,28 @@ mod tests {
         assert_eq!(serde_json::to_value(&stopped).unwrap().get("closing"), None);
     }
 
+    /// The record of a strategy knows its parameters by these bytes.
+    #[test]
+    fn the_parameters_of_a_grid_are_told_in_the_same_bytes_as_ever() {
+        let told = |grid: serde_json::Value| {
+            let spec: StrategySpec = serde_json::from_value(json!({
+                "name": "g", "generation": 1, "account": {"name": "paper", "spec": {
+                    "venue": {"paper": {"balances": {}}}, "marketData": {"replay": {"file": "d.csv"}}}},
+                "spec": {"accountRef": {"name": "paper"}, "capital": {"USDT": 3000}, "strategy": {"grid": grid},
+                    "instruments": [{"symbol": "BNB/USDT"}]},
+            }))
+            .unwrap();
+            spec.strategy().unwrap().1.to_string()
+        };
+        let rest = "\"flipThresholdFactor\":\"0.2\",\"minTradeIntervalSeconds\":30,\"maxSlippagePercent\":\"0.1\"}";
+        assert_eq!(told(json!({})), format!("{{\"gridSizePercent\":\"2\",{rest}"));
+        assert_eq!(
+            told(json!({"basePrice": 600, "gridSizePercent": "2.50"})),
+            format!("{{\"basePrice\":\"600\",\"gridSizePercent\":\"2.50\",{rest}")
+        );
+        assert!(told(json!({"adaptive": {}})).starts_with("{\"adaptive\":{\"minPercent\":\"1\","));
+    }
+
     #[test]
     fn a_stance_of_a_later_release_stops_what_it_could() {
         assert_eq!(book(&json!({"stance": "Flatten"})).stance(), Stance::CancelOrders);

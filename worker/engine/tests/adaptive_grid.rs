@@ -154,11 +154,11 @@ impl Naive {
 
     fn trade(&mut self, index: usize, time: i64, price: Decimal) {
         let base = *self.base.get_or_insert(price);
-        let size = self.size / Decimal::from(100);
-        let turn = size * decimal("0.2");
+        let share = self.size / Decimal::from(100);
+        let turn = share * decimal("0.2");
         let (worth, equity) = (self.coins * price, self.coins * price + self.cash);
-        let sells = price >= base * (Decimal::ONE + size) && worth >= equity * decimal("0.1");
-        let buys = price <= base * (Decimal::ONE - size) && worth <= equity * decimal("0.9");
+        let sells = price >= base * (Decimal::ONE + share) && worth >= equity * decimal("0.1");
+        let buys = price <= base * (Decimal::ONE - share) && worth <= equity * decimal("0.9");
         self.high = sells.then(|| self.high.map_or(price, |high| high.max(price)));
         self.low = buys.then(|| self.low.map_or(price, |low| low.min(price)));
         if self.last_fill.is_some_and(|last| time - last < 30_000) {
@@ -267,6 +267,23 @@ fn a_plain_grid_needs_no_bars_and_keeps_its_bytes() {
     assert_eq!(plain.engine.performance().unwrap().outcome.len(), 1);
     let adaptive = bench(&json!({"adaptive": {}}));
     assert_eq!(adaptive.engine.performance().map(|all| all.outcome), None);
+}
+
+/// What may be too small is the smallest size; how far is far follows from the size that it begins with.
+#[test]
+fn its_warnings_are_those_of_its_sizes() {
+    let market = Market { taker_percent: "0.5", ..MARKET };
+    for (adaptive, base, warns) in [
+        (json!({}), "600", vec![AlertKind::GridBelowFees]),
+        (json!({"minPercent": "1.01"}), "600", vec![]),
+        (json!({"minPercent": "1.01"}), "533", vec![AlertKind::BasePriceFar]),
+        (json!({"minPercent": "1.01"}), "535", vec![]),
+    ] {
+        let parameters = json!({"basePrice": base, "adaptive": adaptive});
+        let mut bench = Bench::grid(&market, market.config(&parameters));
+        bench.run(["600"]);
+        assert_eq!(alerts(&bench.effects), warns, "{parameters}");
+    }
 }
 
 #[test]

@@ -159,3 +159,54 @@ impl fmt::Display for Quantity {
         fixed::write(f, self.0, fixed::PLACES, 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: FromStr<Err = NumberError>>(text: &str) -> T {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_missing_to_a_share_is_exact_before_it_is_floored() {
+        for (worth, equity, share, price, lot, expected) in [
+            // S1-a: 8 coins at 655 of 6240 are brought to a half.
+            ("5240", "6240", "0.5", "655", "0.001", "3.236"),
+            ("2620", "6240", "0.5", "655", "0.001", "0.763"),
+            ("3120", "6240", "0.5", "655", "0.001", "0"),
+            // A whole lot, and 10^-18 less than it.
+            ("3", "4", "0.5", "1", "1", "1"),
+            ("2.999999999999999999", "4", "0.5", "1", "1", "0"),
+            // 0.3 of the equity has 19 digits after the point: what is missing to it lies just below a lot.
+            ("1.300000000000000000", "1.000000000000000001", "0.3", "1", "1", "0"),
+            ("900000000000000", "900000000000000", "0", "0.000000001", "0.001", ""),
+        ] {
+            let both = (read(worth), read(equity));
+            let found = Quantity::between(both, read(share), read(price), read(lot));
+            assert_eq!(
+                found.map_or_else(|_| String::new(), |found| found.to_string()),
+                expected,
+                "{worth} of {equity}"
+            );
+        }
+        assert!(Quantity::between((read("1"), read("1")), Ratio::ZERO, read("1"), Quantity::ZERO).is_err());
+    }
+
+    #[test]
+    fn a_share_in_lots_is_floored_once() {
+        for (quantity, share, lot, expected) in [
+            ("8", "0.95", "0.001", "7.6"),
+            ("3.666", "0.95", "0.001", "3.482"),
+            ("1", "1", "1", "1"),
+            ("0.999999999999999999", "1", "1", "0"),
+            // 19 digits after the point, just below a lot.
+            ("0.999999999999999999", "0.5", "0.5", "0"),
+            ("5", "0", "0.001", "0"),
+        ] {
+            let found = read::<Quantity>(quantity).share_in_lots(read(share), read(lot)).unwrap();
+            assert_eq!(found.to_string(), expected, "{quantity} × {share}");
+        }
+        assert!(read::<Quantity>("1").share_in_lots(Ratio::ONE, Quantity::ZERO).is_err());
+    }
+}

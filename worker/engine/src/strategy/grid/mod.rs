@@ -328,14 +328,11 @@ impl Strategy for Grid {
 
     fn warnings(&self, first: &Tick, fees: &Fees) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        let (grid, gain) = match &self.parameters.adaptive {
-            Some(AdaptiveParameters { min_percent: least, .. }) => {
-                (*least, format!("may gain no more than {least} %: raise adaptive.minPercent."))
-            }
-            None => {
-                let size = self.parameters.grid_size();
-                (size, format!("gains {size} % at most: raise gridSizePercent."))
-            }
+        let (grid, gain) = if let Some(AdaptiveParameters { min_percent: least, .. }) = &self.parameters.adaptive {
+            (*least, format!("may gain no more than {least} %: raise adaptive.minPercent."))
+        } else {
+            let size = self.parameters.grid_size();
+            (size, format!("gains {size} % at most: raise gridSizePercent."))
         };
         let round_trip = fees.taker().percent().saturating_add(fees.taker().percent());
         let far = self.parameters.grid_size().get().saturating_mul(rust_decimal::Decimal::from(FAR_IN_GRIDS));

@@ -181,15 +181,16 @@ impl PositionControl {
         }
     }
 
-    fn intent(&self, beyond: Beyond, quantity: Quantity, price: Price) -> Intent {
-        let Beyond { side, level, target } = beyond;
-        let (days, share) = (self.parameters.look_back_days, self.share());
+    /// `price` and `level` as they are shown.
+    fn intent(&self, beyond: Beyond, quantity: Quantity, [price, level]: [Price; 2]) -> Intent {
+        let Beyond { side, target, .. } = beyond;
+        let (days, share) = (self.days(), self.share());
         let (reason, message) = match side {
             Side::Sell => {
-                ("AboveHigh", format!("{price} is above the high {level} of {days} days, from {share} to {target} %"))
+                ("AboveHigh", format!("{price} is above the high {level} of {days}, from {share} to {target} %"))
             }
             Side::Buy => {
-                ("BelowLow", format!("{price} is below the low {level} of {days} days, from {share} to {target} %"))
+                ("BelowLow", format!("{price} is below the low {level} of {days}, from {share} to {target} %"))
             }
         };
         let max_slippage = Ratio::from_percent(self.parameters.max_slippage_percent);
@@ -234,8 +235,9 @@ impl Strategy for PositionControl {
             Ok(Choice::Hold(reason)) => context.hold(reason),
             // What was denied has been told; the next tick may try again.
             Ok(Choice::Trade(beyond, quantity)) => {
-                let price = tick.price.shown_in(context.instrument().tick_size);
-                let _sent = context.place(self.intent(beyond, quantity, price));
+                let tick_size = context.instrument().tick_size;
+                let prices = [tick.price, beyond.level].map(|price| price.shown_in(tick_size));
+                let _sent = context.place(self.intent(beyond, quantity, prices));
             }
             // An equity that cannot be counted halts the engine itself.
             Err(_) => {}
