@@ -294,7 +294,7 @@ impl StrategySpec {
         if let Some(custom) = &self.spec.strategy.custom {
             return Ok((custom.name.to_string(), serde_json::Value::Object(custom.parameters.clone())));
         }
-        let union = serde_json::to_value(&self.spec.strategy).unwrap_or_default();
+        let union = serde_json::to_value(self.spec.strategy.clone().with_grid_size()).unwrap_or_default();
         let member = union.as_object().and_then(|members| members.clone().into_iter().next());
         member.ok_or(SpecError::NoMember { path: "spec.strategy" })
     }
@@ -378,6 +378,28 @@ mod tests {
         assert_eq!((&written["closing"], &written["stance"]), (&json!(true), &json!("Closed")));
         let stopped = book(&json!({"stance": "CancelOrders"}));
         assert_eq!(serde_json::to_value(&stopped).unwrap().get("closing"), None);
+    }
+
+    /// The record of a strategy knows its parameters by these bytes.
+    #[test]
+    fn the_parameters_of_a_grid_are_told_in_the_same_bytes_as_ever() {
+        let told = |grid: serde_json::Value| {
+            let spec: StrategySpec = serde_json::from_value(json!({
+                "name": "g", "generation": 1, "account": {"name": "paper", "spec": {
+                    "venue": {"paper": {"balances": {}}}, "marketData": {"replay": {"file": "d.csv"}}}},
+                "spec": {"accountRef": {"name": "paper"}, "capital": {"USDT": 3000}, "strategy": {"grid": grid},
+                    "instruments": [{"symbol": "BNB/USDT"}]},
+            }))
+            .unwrap();
+            spec.strategy().unwrap().1.to_string()
+        };
+        let rest = "\"flipThresholdFactor\":\"0.2\",\"minTradeIntervalSeconds\":30,\"maxSlippagePercent\":\"0.1\"}";
+        assert_eq!(told(json!({})), format!("{{\"gridSizePercent\":\"2\",{rest}"));
+        assert_eq!(
+            told(json!({"basePrice": 600, "gridSizePercent": "2.50"})),
+            format!("{{\"basePrice\":\"600\",\"gridSizePercent\":\"2.50\",{rest}")
+        );
+        assert!(told(json!({"adaptive": {}})).starts_with("{\"adaptive\":{\"minPercent\":\"1\","));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Every manifest in examples/ runs as a reader of it would run it, and trades as it always did.
 //!
-//! The figures of all three were also made apart from the product, by a simulation written only from the rules.
+//! The figures of all five were also made apart from the product, by a simulation written only from the rules.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::fs;
@@ -19,7 +19,23 @@ struct Example {
     net: &'static str,
 }
 
-const EXAMPLES: [Example; 3] = [
+const EXAMPLES: [Example; 5] = [
+    Example {
+        file: "adaptive-grid.yaml",
+        data: "btcusdt-1h-2020q2.csv.gz",
+        ticks: 5872,
+        trades: 21,
+        position: ("BTC", "0.16434", "4851.5766063578"),
+        net: "354.9014869578",
+    },
+    Example {
+        file: "position-control.yaml",
+        data: "btcusdt-1d-2019.csv.gz",
+        ticks: 1488,
+        trades: 31,
+        position: ("BTC", "0.59559", "1642.5736804617"),
+        net: "1951.4080553617",
+    },
     Example {
         file: "quickstart.yaml",
         data: "btcusdt-1h-2020q2.csv.gz",

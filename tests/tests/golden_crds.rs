@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crds::{TradingAccountSpec, TradingStrategySpec};
+use engine::strategy::grid::AdaptiveParameters;
+use engine::strategy::position_control::PositionControlParameters;
 use serde_json::{Value, json};
 
 fn repository() -> PathBuf {
@@ -45,7 +47,11 @@ fn least_strategy() -> Value {
     });
     let spec: TradingStrategySpec = serde_json::from_value(least).expect("the least strategy");
     assert_eq!(spec.validate(), Vec::new());
-    serde_json::to_value(spec).expect("a spec is data")
+    let mut spec = serde_json::to_value(spec).expect("a spec is data");
+    // What is not written by default has defaults within.
+    spec["strategy"]["grid"]["adaptive"] = json!(AdaptiveParameters::default());
+    spec["strategy"]["positionControl"] = json!(PositionControlParameters::default());
+    spec
 }
 
 /// The spec of the least valid account.

@@ -7,6 +7,7 @@ use engine::instrument::{Rules, Symbol};
 use engine::risk::RiskParameters;
 use engine::strategy::DesiredState;
 use engine::strategy::grid::GridParameters;
+use engine::strategy::position_control::PositionControlParameters;
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -53,7 +54,7 @@ pub struct TradingStrategySpec {
     /// The account that trades for this strategy, in the same namespace. Cannot be changed later: create a
     /// second strategy instead.
     pub account_ref: AccountRef,
-    /// What is traded; 1 to 16 entries, each symbol once. The grid trades exactly one. Symbols cannot
+    /// What is traded; 1 to 16 entries, each symbol once. The grid and positionControl trade exactly one. Symbols cannot
     /// be changed later, their rules can.
     #[schemars(
         length(min = 1, max = 16),
@@ -64,8 +65,8 @@ pub struct TradingStrategySpec {
     /// more than 0 in all. Cannot be changed later: create a second strategy instead. Quote decimals.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
     pub capital: Amounts,
-    /// The strategy and its parameters: exactly one member, grid or custom. Write {grid: {}} for a grid with the default
-    /// parameters. The parameters can be changed at any time, the member cannot.
+    /// The strategy and its parameters: exactly one member, grid, positionControl or custom. Write {grid: {}} for a grid
+    /// with the default parameters. The parameters can be changed at any time, the member cannot.
     pub strategy: StrategyChoice,
     /// Bounds that each order must keep. An order beyond one is denied, with the reason in status.
     #[serde(default)]
@@ -105,6 +106,10 @@ pub struct StrategyChoice {
     /// turns up. Write {} for the default parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<GridParameters>,
+    /// Sells coins down to a share of the equity above the high of the last days, buys them up to another one below their
+    /// low. Write {} for the default parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position_control: Option<PositionControlParameters>,
     /// A strategy of your own worker image, by its name in that program's registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom: Option<CustomStrategy>,
@@ -128,12 +133,28 @@ fn any_object(_: &mut SchemaGenerator) -> Schema {
 }
 
 impl StrategyChoice {
+    /// The same choice with the default of a grid's size written, as it stands in records since they are kept.
+    #[must_use]
+    pub fn with_grid_size(self) -> Self {
+        Self { grid: self.grid.map(GridParameters::with_grid_size), ..self }
+    }
+
     /// The name of the member that is set, as status shows it; empty where none is.
     pub fn name(&self) -> &str {
-        match (&self.grid, &self.custom) {
-            (Some(_), _) => "grid",
-            (None, Some(custom)) => custom.name.as_str(),
-            (None, None) => "",
+        match (&self.grid, &self.position_control, &self.custom) {
+            (Some(_), _, _) => "grid",
+            (None, Some(_), _) => "positionControl",
+            (None, None, Some(custom)) => custom.name.as_str(),
+            (None, None, None) => "",
+        }
+    }
+
+    /// What trades exactly one instrument, as a text calls it.
+    pub(crate) const fn of_one_instrument(&self) -> Option<&'static str> {
+        match (&self.grid, &self.position_control) {
+            (Some(_), _) => Some("the grid"),
+            (None, Some(_)) => Some("positionControl"),
+            (None, None) => None,
         }
     }
 }

@@ -54,9 +54,9 @@ impl TradingStrategySpec {
         let mut violations = Vec::new();
         if count == 0 || count > ENTRIES_MAX {
             violations.push(Violation::new(path, "", format!("{count} entries; write 1 to {ENTRIES_MAX}")));
-        } else if count > 1 && self.strategy.grid.is_some() {
+        } else if let Some(strategy) = self.strategy.of_one_instrument().filter(|_| count > 1) {
             let remedy = format!(
-                "{count} entries, but the grid trades exactly one; keep one and create a strategy for each other"
+                "{count} entries, but {strategy} trades exactly one; keep one and create a strategy for each other"
             );
             violations.push(Violation::new(path, "", remedy));
         }
@@ -149,12 +149,18 @@ fn grid_within(grid: &GridParameters, rules: &Rules) -> Vec<Violation> {
 impl StrategyChoice {
     /// All that is wrong with the choice and its parameters.
     pub fn validate(&self, path: &str) -> Vec<Violation> {
-        match (&self.grid, &self.custom) {
-            (Some(grid), None) => grid.validate(&format!("{path}.grid")),
+        let all = "custom, grid, positionControl";
+        match (&self.grid, &self.position_control, &self.custom) {
+            (Some(grid), None, None) => grid.validate(&format!("{path}.grid")),
+            (None, Some(control), None) => control.validate(&format!("{path}.positionControl")),
             // What its parameters must be only the program knows that has it.
-            (None, Some(_)) => Vec::new(),
-            (Some(_), Some(_)) => vec![Violation::new(path, "", "several members are set; keep one of: custom, grid")],
-            (None, None) => vec![Violation::new(path, "", "no member is set; write exactly one of: custom, grid")],
+            (None, None, Some(_)) => Vec::new(),
+            (None, None, None) => {
+                vec![Violation::new(path, "", format!("no member is set; write exactly one of: {all}"))]
+            }
+            (Some(_) | None, Some(_) | None, Some(_) | None) => {
+                vec![Violation::new(path, "", format!("several members are set; keep one of: {all}"))]
+            }
         }
     }
 }

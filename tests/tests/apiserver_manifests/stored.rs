@@ -149,9 +149,9 @@ async fn kubectl_explain_reads_well() {
     least("explain").await;
     for (field, words) in [
         ("ts", "A trading strategy with its own money"),
-        ("ts.spec.strategy.grid.gridSizePercent", "in percent; 0.01 to 50. Default 2. Quote decimals."),
+        ("ts.spec.strategy.grid.gridSizePercent", "in percent; 0.01 to 50. Default 2, unless adaptive is"),
         ("ts.spec.capital", "Cannot be changed later: create a second strategy instead."),
-        ("ts.spec.strategy", "exactly one member, grid or custom."),
+        ("ts.spec.strategy", "exactly one member, grid, positionControl or custom."),
         ("ts.spec.state", "Paused watches prices but sends no new order"),
         ("ts.status.conditions", "Accepted, Ready, Reconciling and Stalled."),
         ("tacct.spec.marketData.replay.file", "It lies beside the manifest, or in the image's /replay."),

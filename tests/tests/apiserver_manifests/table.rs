@@ -140,6 +140,44 @@ const STRATEGIES: &[Case] = &[
     (15, "      gridSizePercent: \"50.000000001\"", SIZE, BothAlike(RANGE)),
     (15, "      gridSizePercent: \"0.009999999\"", SIZE, BothAlike(RANGE)),
     (15, "      gridSizePercent: 0", SIZE, BothAlike(RANGE)),
+    // A size that follows the market, and a range.
+    (15, "      adaptive: {}", "", Nobody),
+    (15, "      adaptive: {minPercent: \"0.01\", maxPercent: 50, centreVolatility: 10, sensitivity: 1000}", "", Nobody),
+    (15, "      range: {lowerPrice: \"0.000000001\", upperPrice: \"999999999.999999999\"}", "", Nobody),
+    (15, "      gridSizePercent: 2\n      adaptive: {}", SIZE, BothAlike("2 and adaptive are both set; keep one")),
+    (15, "      adaptive: {minPercent: 0}", "spec.strategy.grid.adaptive.minPercent", BothAlike(RANGE)),
+    (15, "      adaptive: {maxPercent: 51}", "spec.strategy.grid.adaptive.maxPercent", BothAlike(RANGE)),
+    (15, "      adaptive: {basePercent: \"50.1\"}", "spec.strategy.grid.adaptive.basePercent", BothAlike(RANGE)),
+    (
+        15,
+        "      adaptive: {centreVolatility: \"10.1\"}",
+        "spec.strategy.grid.adaptive.centreVolatility",
+        BothAlike("10.1 is out of range; write 0 to 10, in quotes if it has a point"),
+    ),
+    (
+        15,
+        "      adaptive: {sensitivity: 1001}",
+        "spec.strategy.grid.adaptive.sensitivity",
+        BothAlike("1001 is out of range; write 0 to 1000, in quotes if it has a point"),
+    ),
+    (
+        15,
+        "      adaptive: {minPercent: \"4.01\"}",
+        "spec.strategy.grid.adaptive.minPercent",
+        BothAlike("4.01 is above maxPercent 4; lower it or raise the other"),
+    ),
+    (
+        15,
+        "      range: {lowerPrice: 5, upperPrice: 5}",
+        "spec.strategy.grid.range.lowerPrice",
+        BothAlike("5 is not below upperPrice 5; lower it or raise the other"),
+    ),
+    (
+        15,
+        "      range: {lowerPrice: 5, upperPrice: 1000000000}",
+        "spec.strategy.grid.range.upperPrice",
+        BothAlike("1000000000 is out of range; write a price above 0 and below 1000000000"),
+    ),
     (
         15,
         "      basePrice: 0",
@@ -447,7 +485,63 @@ const WHOLE: &[(&str, &str, &str, By)] = &[
         "TradingStrategy",
         "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, strategy: {}}",
         "spec.strategy",
-        BothAlike("no member is set; write exactly one of: custom, grid"),
+        BothAlike("no member is set; write exactly one of: custom, grid, positionControl"),
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, \
+         strategy: {positionControl: {}}}",
+        "",
+        Nobody,
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, \
+         strategy: {positionControl: {lookBackDays: 1, sellTargetPercent: 0, buyTargetPercent: 100, usePercent: 100, maxSlippagePercent: 10}}}",
+        "",
+        Nobody,
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, \
+         strategy: {positionControl: {lookBackDays: 1001}}}",
+        "spec.strategy.positionControl.lookBackDays",
+        Both("1001 is out of range; write 1 to 1000", "less than or equal to 1000"),
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, \
+         strategy: {positionControl: {sellTargetPercent: 101}}}",
+        "spec.strategy.positionControl.sellTargetPercent",
+        BothAlike("101 is out of range; write 0 to 100"),
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, \
+         strategy: {positionControl: {buyTargetPercent: 101}}}",
+        "spec.strategy.positionControl.buyTargetPercent",
+        BothAlike("101 is out of range; write 0 to 100"),
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, \
+         strategy: {positionControl: {usePercent: 0}}}",
+        "spec.strategy.positionControl.usePercent",
+        BothAlike("0 is out of range; write above 0, up to 100"),
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, \
+         strategy: {positionControl: {maxSlippagePercent: 11}}}",
+        "spec.strategy.positionControl.maxSlippagePercent",
+        BothAlike("11 is out of range; write 0 to 10, in quotes if it has a point"),
+    ),
+    (
+        "TradingStrategy",
+        "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}, {symbol: ETH/USDT}], capital: {USDT: 1}, \
+         strategy: {positionControl: {}}}",
+        "spec.instruments",
+        BothAlike("2 entries, but positionControl trades exactly one; keep one and create a strategy for each other"),
     ),
     (
         "TradingAccount",

@@ -55,6 +55,25 @@ fn wrong_data_are_refused_with_their_line_by_backtest_and_run() {
     }
 }
 
+/// Of candles of a day no bar of 4 hours can be made; of those of 4 hours each is one.
+#[test]
+fn candles_that_are_too_long_for_an_adaptive_grid_are_refused() {
+    let candles = |hours: u64| {
+        let row = |n: u64| format!("{},600,601,599,600,1\n", n * hours * 3_600_000);
+        format!("open_time_ms,open,high,low,close,volume\n{}", (0..9).map(row).collect::<String>())
+    };
+    let manifest = with(MANIFEST, "gridSizePercent: 2", "adaptive: {}");
+    let folder = Folder::of(&manifest, &candles(24));
+    let words = "grid-bnb-1: spec.strategy.grid.adaptive: prices.csv has candles of 24 h, of which no bars of 4 h can be \
+                 made; give candles of 4 h or less, or write gridSizePercent instead";
+    folder.refuses("backtest grid.yaml --data prices.csv", 4, words);
+    folder.refuses("run grid.yaml", 4, words);
+    for (manifest, hours) in [(&*manifest, 4), (MANIFEST, 24)] {
+        let finished = Folder::of(manifest, &candles(hours)).worker("backtest grid.yaml --data prices.csv");
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+    }
+}
+
 #[test]
 fn a_header_that_is_not_known_says_which_are() {
     let finished = Folder::of(MANIFEST, "date,close\n").worker("backtest grid.yaml --data prices.csv");

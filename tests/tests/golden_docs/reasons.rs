@@ -92,6 +92,7 @@ fn expected() -> [BTreeSet<String>; 11] {
     let mut errors = words_of("operator/src/lib.rs");
     errors.remove("Conflict");
     let mut decisions = words_of("worker/engine/src/strategy/grid/mod.rs");
+    decisions.extend(words_of("worker/engine/src/strategy/position_control/mod.rs"));
     decisions.extend(words_of("worker/engine/src/core/ticks.rs"));
     decisions.extend(words_of("worker/engine/src/core/bars.rs"));
     decisions.extend(words_of("worker/engine/src/core/orders.rs"));

@@ -8,6 +8,7 @@
 pub mod client_order_id;
 mod core;
 pub mod fees;
+pub mod indicators;
 pub mod instrument;
 pub mod ledger;
 pub mod market;

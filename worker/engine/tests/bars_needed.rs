@@ -83,6 +83,7 @@ impl Strategy for Teller {
         Needs {
             bars: self.parameters.bars.iter().map(of).collect(),
             trades_while_warming_up: self.parameters.meanwhile,
+            ..Needs::default()
         }
     }
 
@@ -499,7 +500,7 @@ fn a_strategy_that_says_nothing_does_not_wait_any_more() {
     struct Silent;
     impl Strategy for Silent {
         fn needs(&self) -> Needs {
-            Needs { bars: vec![(MINUTES, 1)], trades_while_warming_up: false }
+            Needs { bars: vec![(MINUTES, 1)], ..Needs::default() }
         }
         fn on_tick(&mut self, _: &Tick, _: &mut Context<'_>) {}
         fn on_gap(&mut self, _: InstrumentIndex) {}

@@ -1,6 +1,7 @@
 //! The result of a strategy on recorded data, in the form of the contract: the same inputs give the same
 //! bytes, whether it ran in `backtest` or as separate processes.
 
+pub(crate) mod candles;
 pub(crate) mod clock;
 pub(crate) mod hashes;
 pub(crate) mod untraded;

@@ -16,6 +16,7 @@ use crate::market::{Bar, BarSeries, HistoryError, LookBack, Unfinished};
 use crate::messages::{AlertKind, Tick};
 use crate::report::Decision;
 use crate::strategy::{BarsOf, Definition, DesiredState, Needs, NeedsError, Strategy, StrategyError};
+use crate::time::{Timestamp, rfc3339};
 
 /// Why nothing is traded while bars are missing.
 pub(super) static WARMING_UP: &str = "WarmingUp";
@@ -31,6 +32,29 @@ struct Series {
     is_stored: bool,
     /// Whether the tick that is being taken closed a bar of it.
     has_closed: bool,
+    /// Whether only those of its bars count that follow one another up to now.
+    unbroken: bool,
+}
+
+impl Series {
+    /// How many of its bars count.
+    fn found(&self) -> usize {
+        if self.unbroken { self.bars.unbroken() } else { self.bars.bars().len() }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.found() >= self.bars.look_back().get()
+    }
+
+    /// When the last of the bars that are missing will be there, if no other is missed.
+    fn complete_at(&self) -> Option<Timestamp> {
+        let missing = self.bars.look_back().get().saturating_sub(self.found());
+        // An interval that is not whole brings none.
+        let lost = usize::from(!self.bars.has_begun());
+        let intervals = i64::try_from(missing.saturating_add(lost)).ok()?;
+        let wait = intervals.saturating_mul(self.of.interval.millis());
+        Some(self.bars.newest_open()?.plus_millis(wait))
+    }
 }
 
 /// All series of a strategy, in the order in which it named them.
@@ -40,6 +64,7 @@ pub(super) struct Bars {
     /// Nothing is traded before all are complete, and one is not.
     is_warming_up: bool,
     trades_while_warming_up: bool,
+    first_is_whole: bool,
     /// Series of the record that nobody needs any more.
     unneeded: Vec<String>,
 }
@@ -92,10 +117,12 @@ impl Bars {
             bars: BarSeries::new(of.interval, look_back),
             is_stored: false,
             has_closed: false,
+            unbroken: needs.unbroken,
         };
         let all = needs.checked(instruments.len())?.into_iter().map(series).collect();
-        let trades_while_warming_up = needs.trades_while_warming_up;
-        let mut bars = Self { all, is_warming_up: false, trades_while_warming_up, unneeded: Vec::new() };
+        let Needs { trades_while_warming_up, first_is_whole, .. } = *needs;
+        let mut bars =
+            Self { all, is_warming_up: false, trades_while_warming_up, first_is_whole, unneeded: Vec::new() };
         bars.judge();
         Ok(bars)
     }
@@ -141,7 +168,7 @@ impl Bars {
     }
 
     fn judge(&mut self) {
-        let is_complete = self.all.iter().all(|series| series.bars.is_complete());
+        let is_complete = self.all.iter().all(Series::is_complete);
         self.is_warming_up = !is_complete && !self.trades_while_warming_up;
     }
 
@@ -152,8 +179,14 @@ impl Bars {
 
     /// How many there are of how many, of the first series that lacks some.
     fn missing(&self) -> Option<(BarsOf, usize, usize)> {
-        let lacking = self.all.iter().find(|series| !series.bars.is_complete())?;
-        Some((lacking.of, lacking.bars.bars().len(), lacking.bars.look_back().get()))
+        let lacking = self.all.iter().find(|series| !series.is_complete())?;
+        Some((lacking.of, lacking.found(), lacking.bars.look_back().get()))
+    }
+
+    /// When all bars will be there, if none is missed from now on; `None` where they are, or nothing waits for them.
+    pub fn warm_until(&self) -> Option<Timestamp> {
+        let lacking = self.all.iter().filter(|series| self.is_warming_up && !series.is_complete());
+        lacking.map(Series::complete_at).max().flatten()
     }
 
     /// Ticks of this market are missing before the next one.
@@ -163,26 +196,43 @@ impl Bars {
         }
     }
 
-    /// The first tick of this market comes, and others were before it: where nothing tells of those, its interval is not
-    /// whole.
-    pub fn on_join(&mut self, instrument: InstrumentIndex) {
+    /// The first tick of this market comes: where others were before it of which nothing tells, or may have been, its
+    /// interval is not whole.
+    pub fn on_join(&mut self, instrument: InstrumentIndex, first: &Tick) {
+        let (time, first_is_whole) = (first.event_time(), self.first_is_whole);
+        let begins_within = |series: &Series| first_is_whole && series.of.interval.open_of(time) != time;
         let of_market = self.all.iter_mut().filter(|series| series.of.instrument == instrument);
-        of_market.filter(|series| !series.bars.has_begun()).for_each(|series| series.bars.on_gap());
+        of_market
+            .filter(|series| !series.bars.has_begun() && (first.sequence > 0 || begins_within(series)))
+            .for_each(|series| series.bars.on_gap());
     }
 
     /// Takes a tick; whether it closed a bar.
     pub fn take(&mut self, instrument: InstrumentIndex, tick: &Tick) -> bool {
-        let mut any = false;
+        let (mut any, mut has_moved) = (false, false);
         for series in &mut self.all {
+            let before = series.bars.newest_open();
             // What closed while the strategy was not called is not told later.
             series.has_closed = series.of.instrument == instrument && series.bars.take(tick).is_some();
             series.is_stored &= !series.has_closed;
             any |= series.has_closed;
+            has_moved |= series.bars.newest_open() != before;
         }
-        if any {
+        if has_moved {
             self.judge();
         }
         any
+    }
+
+    /// The bars that the last tick closed behind a hole, each with how many are missing before it.
+    fn holes(&self) -> Vec<(BarsOf, Timestamp, u64)> {
+        let hole = |series: &Series| {
+            let [.., before, last] = series.bars.bars() else { return None };
+            let apart = last.open_time.millis_since(before.open_time).checked_div(series.of.interval.millis())?;
+            let missing = u64::try_from(apart).ok()?.checked_sub(1).filter(|missing| *missing > 0)?;
+            Some((series.of, before.open_time.plus_millis(series.of.interval.millis()), missing))
+        };
+        self.all.iter().filter(|series| series.has_closed).filter_map(hole).collect()
     }
 
     /// A bar that the last tick closed, each once.
@@ -222,8 +272,15 @@ impl Engine {
     /// Makes bars of the tick and calls the strategy with those that it closed, unless it waits for more of them. Whether
     /// the strategy may have the tick too.
     pub(super) fn on_bars(&mut self, turn: &mut Turn, instrument: InstrumentIndex, tick: &Tick) -> bool {
+        let was_warming_up = self.state.bars.is_warming_up();
         let has_closed = self.state.bars.take(instrument, tick);
+        if has_closed {
+            self.tell_holes(turn);
+        }
         if self.state.bars.is_warming_up() {
+            if !was_warming_up {
+                self.strategy.on_warming_up();
+            }
             if has_closed && self.state.decision.reason == WARMING_UP {
                 // Shown, not told: the reason is the same.
                 self.state.decision.message = self.bars_missing();
@@ -234,6 +291,16 @@ impl Engine {
             self.tell_bars(turn, tick);
         }
         true
+    }
+
+    /// What is not there is passed over, and named.
+    fn tell_holes(&self, turn: &mut Turn) {
+        for (of, first, missing) in self.state.bars.holes() {
+            let symbol = &self.config.instruments.at(of.instrument).symbol;
+            let (noun, first) = (if missing == 1 { "bar" } else { "bars" }, rfc3339::text(first));
+            let message = format!("{missing} {noun} of {} of {symbol} from {first} on are missing.", of.interval);
+            turn.alarm(&self.config, AlertKind::MarketDataGap, message, missing);
+        }
     }
 
     fn tell_bars(&mut self, turn: &mut Turn, tick: &Tick) {

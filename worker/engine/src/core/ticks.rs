@@ -109,9 +109,7 @@ impl Engine {
         let Some(market) = self.state.markets.get_mut(index) else { return false };
         let follows = match &market.last_tick {
             None => {
-                if tick.sequence > 0 {
-                    self.state.bars.on_join(index);
-                }
+                self.state.bars.on_join(index, tick);
                 Follows::Next
             }
             Some(last) => follows(last, market.gap, tick),

@@ -11,6 +11,7 @@ use crate::orders::OrderState;
 use crate::report::{Decision, Pnl, Report, RiskReport, Summary};
 use crate::risk::RiskState;
 use crate::strategy::{DesiredState, Figures};
+use crate::time::rfc3339;
 
 /// Figures of a whole run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,8 +92,16 @@ pub(super) fn report(engine: &Engine) -> Report {
         risk: risk(state.risk, state.halt),
         decision: decision(engine),
         recent_trades: state.recent_trades.clone(),
-        strategy: engine.strategy.figures(),
+        strategy: figures(engine),
     }
+}
+
+/// What the strategy shows of itself, and until when it waits for bars if none is missed.
+fn figures(engine: &Engine) -> Figures {
+    let mut figures = engine.strategy.figures();
+    let until = engine.state.bars.warm_until();
+    figures.extend(until.map(|until| ("warmUntil".to_owned(), rfc3339::text(until))));
+    figures
 }
 
 fn position(engine: &Engine) -> BTreeMap<String, Notional> {

@@ -195,6 +195,23 @@ impl BarSeries {
         self.closed.len() >= self.look_back.get()
     }
 
+    /// When the newest interval opens of which a tick was taken, or missed.
+    pub fn newest_open(&self) -> Option<Timestamp> {
+        let closed = self.closed.last().map(|bar| bar.open_time);
+        self.unfinished.open_time().max(self.unfinished.behind).max(closed)
+    }
+
+    /// How many of the closed bars follow one another up to where the newest interval opens.
+    pub fn unbroken(&self) -> usize {
+        let Some(mut next) = self.newest_open() else { return 0 };
+        let follows = |bar: &&Bar| {
+            let does = bar.open_time.plus_millis(self.interval.millis()) == next;
+            next = bar.open_time;
+            does
+        };
+        self.bars().iter().rev().take_while(follows).count()
+    }
+
     /// Takes the next tick; gives the bar that it closes, if it does.
     ///
     /// What comes late, for an interval before that of the newest tick, is left out: a closed bar does not change. Within

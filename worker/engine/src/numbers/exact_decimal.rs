@@ -31,6 +31,18 @@ impl ExactDecimal {
         Self(Decimal::from_parts(mantissa, 0, 0, false, scale))
     }
 
+    /// The same number without trailing zeros.
+    #[must_use]
+    pub fn normalised(self) -> Self {
+        Self(self.0.normalize())
+    }
+
+    /// Rounded half to even to so many digits after the point.
+    #[must_use]
+    pub fn rounded(self, places: u32) -> Self {
+        Self(self.0.round_dp(places))
+    }
+
     /// The decimal itself.
     pub const fn get(self) -> Decimal {
         self.0

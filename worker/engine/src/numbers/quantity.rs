@@ -80,6 +80,29 @@ impl Quantity {
         Self::checked(lots.ok_or(NumberError::TooManyDigits { operation })? * I256::from(lot_size.0))
     }
 
+    /// What brings coins worth `worth` of `equity` to this share of it at `price`, floored to `lot_size`. Whether that is
+    /// to be bought or sold follows from which of the two is larger.
+    pub fn between(
+        (worth, equity): (Notional, Notional),
+        share: Ratio,
+        price: Price,
+        lot_size: Quantity,
+    ) -> Result<Self, NumberError> {
+        let wide = |a: i128, b: i128| I256::from(a) * I256::from(b);
+        let apart = wide(worth.units(), Ratio::ONE.units()) - wide(equity.units(), share.units());
+        let lot = lot_size.0 * (Ratio::ONE.units() / fixed::ONE);
+        let lots = apart.abs().checked_div(wide(price.units(), lot));
+        let operation = "what is missing to a share";
+        Self::checked(lots.ok_or(NumberError::TooManyDigits { operation })? * I256::from(lot_size.0))
+    }
+
+    /// `self × share`, floored to `lot_size`.
+    pub fn share_in_lots(self, share: Ratio, lot_size: Quantity) -> Result<Self, NumberError> {
+        let lots = wide::floor(self.0, share.units(), Ratio::ONE.units(), lot_size.0);
+        let operation = "quantity × share to lot size";
+        Self::checked(lots.ok_or(NumberError::TooManyDigits { operation })? * I256::from(lot_size.0))
+    }
+
     /// Floored to a multiple of `lot_size`.
     pub fn floored_to(self, lot_size: Quantity) -> Result<Self, NumberError> {
         let rest = self.0.checked_rem(lot_size.0);
@@ -134,5 +157,56 @@ impl Quantity {
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fixed::write(f, self.0, fixed::PLACES, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: FromStr<Err = NumberError>>(text: &str) -> T {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_missing_to_a_share_is_exact_before_it_is_floored() {
+        for (worth, equity, share, price, lot, expected) in [
+            // S1-a: 8 coins at 655 of 6240 are brought to a half.
+            ("5240", "6240", "0.5", "655", "0.001", "3.236"),
+            ("2620", "6240", "0.5", "655", "0.001", "0.763"),
+            ("3120", "6240", "0.5", "655", "0.001", "0"),
+            // A whole lot, and 10^-18 less than it.
+            ("3", "4", "0.5", "1", "1", "1"),
+            ("2.999999999999999999", "4", "0.5", "1", "1", "0"),
+            // 0.3 of the equity has 19 digits after the point: what is missing to it lies just below a lot.
+            ("1.300000000000000000", "1.000000000000000001", "0.3", "1", "1", "0"),
+            ("900000000000000", "900000000000000", "0", "0.000000001", "0.001", ""),
+        ] {
+            let both = (read(worth), read(equity));
+            let found = Quantity::between(both, read(share), read(price), read(lot));
+            assert_eq!(
+                found.map_or_else(|_| String::new(), |found| found.to_string()),
+                expected,
+                "{worth} of {equity}"
+            );
+        }
+        assert!(Quantity::between((read("1"), read("1")), Ratio::ZERO, read("1"), Quantity::ZERO).is_err());
+    }
+
+    #[test]
+    fn a_share_in_lots_is_floored_once() {
+        for (quantity, share, lot, expected) in [
+            ("8", "0.95", "0.001", "7.6"),
+            ("3.666", "0.95", "0.001", "3.482"),
+            ("1", "1", "1", "1"),
+            ("0.999999999999999999", "1", "1", "0"),
+            // 19 digits after the point, just below a lot.
+            ("0.999999999999999999", "0.5", "0.5", "0"),
+            ("5", "0", "0.001", "0"),
+        ] {
+            let found = read::<Quantity>(quantity).share_in_lots(read(share), read(lot)).unwrap();
+            assert_eq!(found.to_string(), expected, "{quantity} × {share}");
+        }
+        assert!(read::<Quantity>("1").share_in_lots(Ratio::ONE, Quantity::ZERO).is_err());
     }
 }

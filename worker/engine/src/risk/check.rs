@@ -277,7 +277,7 @@ impl OrderCheck<'_> {
         let lot = self.instrument.lot_size;
         let quantity = match size {
             OrderSize::EquityShare(share) => Quantity::bought_for(self.equity.clone()?, share, limit, lot)?,
-            OrderSize::Fixed(quantity) => quantity.floored_to(lot)?,
+            OrderSize::Fixed(quantity) | OrderSize::Chosen(quantity, _) => quantity.floored_to(lot)?,
         };
         if quantity.is_zero() {
             let message = format!("the order is less than one lot of {lot}; raise {}", raised(size));
@@ -365,6 +365,7 @@ const fn field(size: OrderSize) -> &'static str {
     match size {
         OrderSize::EquityShare(_) => "orderPercent",
         OrderSize::Fixed(_) => "quantity",
+        OrderSize::Chosen(_, parameter) => parameter,
     }
 }
 
@@ -373,5 +374,6 @@ const fn raised(size: OrderSize) -> &'static str {
     match size {
         OrderSize::EquityShare(_) => "orderPercent or the capital",
         OrderSize::Fixed(_) => "quantity",
+        OrderSize::Chosen(_, parameter) => parameter,
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod grid;
 mod needs;
+pub mod position_control;
 mod registry;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ pub enum OrderSize {
     EquityShare(Ratio),
     /// A fixed amount of base.
     Fixed(Quantity),
+    /// An amount of base that follows from the market, and the parameter that makes it smaller or larger.
+    Chosen(Quantity, &'static str),
 }
 
 /// How an order names its price.
@@ -185,6 +188,9 @@ pub trait Strategy: Send + std::fmt::Debug {
     /// A bar that it needs has closed, by the tick that it gets next: it is the last of [`Context::bars`]. What the venue
     /// made of orders on that tick has been told.
     fn on_bar(&mut self, _bar: &Bar, _of: BarsOf, _context: &mut Context<'_>) {}
+
+    /// Bars that it needs are missing again: it is called no more before they are there, so what followed from them goes.
+    fn on_warming_up(&mut self) {}
 
     /// A tick has arrived, of the market [`Context::index`]; all news of orders before it has been told. Not called before
     /// each market had one.

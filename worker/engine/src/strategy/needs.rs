@@ -35,6 +35,12 @@ pub struct Needs {
     pub bars: Vec<(BarsOf, usize)>,
     /// Whether it trades before all of these bars are there. Otherwise it is called only once they are.
     pub trades_while_warming_up: bool,
+    /// Whether the first bar counts only if the first tick of all is at its very start: else nobody knows what of the
+    /// interval came before.
+    pub first_is_whole: bool,
+    /// Whether the bars must follow one another up to the interval that goes on: where one is missing, those before it do
+    /// not count.
+    pub unbroken: bool,
 }
 
 /// Why a strategy cannot have the bars that it needs.

@@ -80,11 +80,17 @@ impl Bench {
     #[track_caller]
     pub fn run<'a>(&mut self, prices: impl IntoIterator<Item = &'a str>) {
         for price in prices {
-            let mut commands = self.tick(price);
-            while !commands.is_empty() {
-                let told = commands.iter().filter_map(|command| self.answer(command)).collect::<Vec<_>>();
-                commands = told.into_iter().flat_map(|update| self.update(update)).collect();
-            }
+            self.run_tick(self.market.tick(self.sequence, price));
+        }
+    }
+
+    /// Takes this tick, and answers orders as [`Bench::run`] does.
+    #[track_caller]
+    pub fn run_tick(&mut self, tick: Tick) {
+        let mut commands = self.take(tick);
+        while !commands.is_empty() {
+            let told = commands.iter().filter_map(|command| self.answer(command)).collect::<Vec<_>>();
+            commands = told.into_iter().flat_map(|update| self.update(update)).collect();
         }
     }
 

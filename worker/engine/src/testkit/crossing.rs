@@ -116,7 +116,7 @@ impl Crossing {
 
 impl Strategy for Crossing {
     fn needs(&self) -> Needs {
-        Needs { bars: vec![(LONGER, 2), (MINUTES, self.many)], trades_while_warming_up: false }
+        Needs { bars: vec![(LONGER, 2), (MINUTES, self.many)], ..Needs::default() }
     }
 
     fn on_bar(&mut self, bar: &Bar, of: BarsOf, context: &mut Context<'_>) {

@@ -20,6 +20,7 @@ use venue::replay::Summary;
 use venue::sim::Exchange;
 
 use crate::fleet;
+use crate::outcome::candles;
 use crate::outcome::clock::Clock;
 use crate::outcome::hashes::{DataHash, Made};
 use crate::outcome::untraded::{Ending, Untraded};
@@ -78,6 +79,7 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results
         |simulation: &Simulation| data_of.get(&simulation.markets()).ok_or_else(|| simulation.without_ticks());
     let result = |simulation: &Simulation| {
         let data = data_of(simulation)?;
+        candles::are_short_enough(&simulation.spec, &data.summaries)?;
         let mut outcome = simulation.outcome(&data.hash)?;
         outcome.data = Some(data.counts());
         outcome.warnings.splice(0..0, data.warnings.iter().cloned());

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::fleet::Fleet;
 use crate::fleet::provision::{Place, Places, Provisioner, identity};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, candles};
 use crate::process::admin::Health;
 use crate::process::exit::{Failure, print};
 use crate::process::shutdown::Shutdown;
@@ -88,7 +88,11 @@ pub fn run(options: &Options, registry: &Registry) -> Result<(), Failure> {
             // A run replays once, and at its own speed.
             (feed.speed, feed.repeat) = (options.speed, false);
         }
-        scanned.push(data.scan(group)?);
+        let read = data.scan(group)?;
+        for strategy in &group.strategies {
+            candles::are_short_enough(strategy, read.iter().flat_map(|read| read.of(strategy)))?;
+        }
+        scanned.push(read);
     }
     in_runtime(async {
         if let Some(url) = &options.redis {

@@ -253,9 +253,12 @@ impl Screen {
     }
 
     /// What to try next.
-    pub fn next() {
+    pub fn next(strategies: &[Ended]) {
+        let grids = strategies.iter().filter_map(|ended| ended.place.spec.spec.strategy.grid.as_ref());
+        let has_size = grids.into_iter().any(|grid| grid.adaptive.is_none());
+        let parameter = if has_size { "gridSizePercent" } else { "a parameter" };
         say(format_args!(
-            "\nNext: change gridSizePercent, run again | worker backtest ... --data FILE | kubectl apply -f examples/quickstart.yaml"
+            "\nNext: change {parameter}, run again | worker backtest ... --data FILE | kubectl apply -f examples/quickstart.yaml"
         ));
     }
 }

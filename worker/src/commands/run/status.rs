@@ -49,7 +49,7 @@ pub(super) async fn print<B: Bus>(
     match output {
         Output::Table => {
             print_out(&super::Screen::table(&strategies))?;
-            super::Screen::next();
+            super::Screen::next(&strategies);
             Ok(())
         }
         Output::Json => print_out(&lines(&objects, Value::to_string)),

@@ -185,6 +185,11 @@ fn parameters_are_hashed_with_their_defaults_and_sorted_keys() {
                     \"strategy\":{\"grid\":{\"flipThresholdFactor\":\"0.2\",\"gridSizePercent\":\"2\",\
                     \"maxSlippagePercent\":\"0.1\",\"minTradeIntervalSeconds\":30,\"orderPercent\":\"10\"}}}";
     assert_eq!(parameters(&spec), expected);
+    let mut adaptive = spec.clone();
+    adaptive.spec.strategy.grid = serde_json::from_value(json!({"adaptive": {"minPercent": "1.00"}})).unwrap();
+    let grid = "{\"adaptive\":{\"basePercent\":\"2.5\",\"centreVolatility\":\"0.25\",\"maxPercent\":\"4\",\
+                \"minPercent\":\"1\",\"sensitivity\":\"10\"},\"flipThresholdFactor\":\"0.2\",\"maxSlippagePercent\":\"0.1\"";
+    assert!(parameters(&adaptive).contains(grid), "{}", parameters(&adaptive));
     assert_eq!(program(&spec), format!("{}\ngrid\n", env!("CARGO_PKG_VERSION")));
     let mut other = spec.clone();
     other.spec.capital.clear();

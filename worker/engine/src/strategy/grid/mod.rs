@@ -5,7 +5,10 @@
 //! separate memories. Leaving a zone forgets that side. The base moves once per order, to the average price
 //! of what really traded.
 
+mod adaptive;
 mod parameters;
+mod range;
+mod size;
 #[cfg(test)]
 mod tests;
 
@@ -13,17 +16,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose, Strategy,
-    StrategyError, Warning,
+    BarsOf, Context, Definition, Figures, Intent, Needs, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose,
+    Strategy, StrategyError, Warning,
 };
 use crate::fees::Fees;
 use crate::instrument::{InstrumentIndex, Instruments};
+use crate::market::Bar;
 use crate::messages::{AlertKind, Side, Tick};
 use crate::numbers::{ExactDecimal, Price, PriceBound, Ratio, shown};
 use crate::risk::{PositionBounds, RiskState};
 use crate::time::Timestamp;
 
+pub use adaptive::AdaptiveParameters;
+use adaptive::{BARS, Reading};
 pub use parameters::GridParameters;
+pub use range::RangeParameters;
+use size::Size;
 
 /// The grid in the registry.
 pub const DEFINITION: Definition = Definition {
@@ -41,6 +49,7 @@ const TRADE_INTERVAL: &str = "MinTradeInterval";
 const ORDER_OPEN: &str = "OrderOpen";
 const SELL_BLOCKED: &str = "SellBlocked";
 const BUY_BLOCKED: &str = "BuyBlocked";
+const OUTSIDE_RANGE: &str = "OutsideRange";
 
 /// A base price further than this many grid sizes from the first tick deserves a warning.
 const FAR_IN_GRIDS: u32 = 5;
@@ -59,17 +68,19 @@ struct Memory {
     low: Option<Price>,
     /// When one of its orders last traded.
     last_fill: Option<Timestamp>,
+    /// The grid size that was taken over from the market last; none where it is that of the parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size: Option<ExactDecimal>,
+    /// The volatility at the last close, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sigma: Option<ExactDecimal>,
 }
 
 /// A running grid.
 #[derive(Debug)]
 struct Grid {
     parameters: GridParameters,
-    above: Ratio,
-    below: Ratio,
-    turn: Ratio,
-    fallen: Ratio,
-    risen: Ratio,
+    size: Size,
     memory: Memory,
     bounds: Bounds,
 }
@@ -134,28 +145,37 @@ impl Grid {
             }
             memory.configured = parameters.base_price;
         }
-        let grid = Ratio::from_percent(parameters.grid_size_percent);
-        // A share of at most 0.5 with 11 digits times a factor of at most 1 with 9 digits is exact.
-        let factor = Ratio::new(parameters.flip_threshold_factor.get()).and_then(|factor| grid.times(factor));
-        let turn = factor.map_err(|error| StrategyError::Parameters {
+        // What the market gave stays within the bounds of now; without them there is nothing of it.
+        memory.size = parameters.adaptive.as_ref().and_then(|adaptive| Some(adaptive.clamped(memory.size?)));
+        memory.sigma = memory.sigma.filter(|_| parameters.adaptive.is_some());
+        let percent = memory.size.unwrap_or_else(|| parameters.grid_size());
+        let size = Size::of(percent, parameters.flip_threshold_factor).map_err(|error| StrategyError::Parameters {
             name: DEFINITION.name,
             source: serde::de::Error::custom(format!("flipThresholdFactor: {error}")),
         })?;
-        Ok(Self {
-            above: grid.above_one(),
-            below: grid.below_one(),
-            turn,
-            fallen: turn.below_one(),
-            risen: turn.above_one(),
-            parameters,
-            memory,
-            bounds: Bounds::default(),
-        })
+        Ok(Self { parameters, size, memory, bounds: Bounds::default() })
+    }
+
+    /// Follows the volatility of these bars, of which the last has just closed. While a side is tracked the size stays.
+    fn adapt(&mut self, bars: &[Bar]) {
+        let Some(adaptive) = &self.parameters.adaptive else { return };
+        let Reading { sigma, size } = adaptive.read(bars);
+        self.memory.sigma = sigma;
+        let is_tracking = self.memory.high.is_some() || self.memory.low.is_some();
+        let Some(percent) = size.filter(|size| !is_tracking && AdaptiveParameters::differs(*size, self.size.percent))
+        else {
+            return;
+        };
+        if let Ok(size) = Size::of(percent, self.parameters.flip_threshold_factor) {
+            self.memory.size = Some(percent);
+            self.size = size;
+            self.bounds = Bounds::default();
+        }
     }
 
     fn zones(&mut self, price: Price, base: Price) -> Zones {
-        let upper = self.bounds.upper_band.of(base, || base.bound_above(self.above));
-        let lower = self.bounds.lower_band.of(base, || base.bound_below(self.below));
+        let upper = self.bounds.upper_band.of(base, || base.bound_above(self.size.above));
+        let lower = self.bounds.lower_band.of(base, || base.bound_below(self.size.below));
         Zones { sell: price.is_at_or_above(upper), buy: price.is_at_or_below(lower) }
     }
 
@@ -170,12 +190,12 @@ impl Grid {
     /// The turn that fires on this price, if one does. The sell side is looked at first.
     fn turned(&mut self, price: Price) -> Option<(Side, Price)> {
         if let Some(high) = self.memory.high
-            && price.is_at_or_below(self.bounds.fallen.of(high, || high.bound_below(self.fallen)))
+            && price.is_at_or_below(self.bounds.fallen.of(high, || high.bound_below(self.size.fallen)))
         {
             return Some((Side::Sell, high));
         }
         let low = self.memory.low?;
-        let bound = self.bounds.risen.of(low, || low.bound_above(self.risen));
+        let bound = self.bounds.risen.of(low, || low.bound_above(self.size.risen));
         price.is_at_or_above(bound).then_some((Side::Buy, low))
     }
 
@@ -186,7 +206,7 @@ impl Grid {
 
     fn intent(&self, side: Side, extreme: Price, tick_size: Price) -> Intent {
         let extreme = extreme.shown_in(tick_size);
-        let turn = self.turn.percent();
+        let turn = self.size.turn.percent();
         let (reason, message) = match side {
             Side::Sell => ("TurnedDown", format!("high {extreme}, turned down {turn} %")),
             Side::Buy => ("TurnedUp", format!("low {extreme}, turned up {turn} %")),
@@ -223,6 +243,9 @@ impl Grid {
         }
         match self.turned(price) {
             Some(_) if self.within_interval(view.now) => Choice::Hold(TRADE_INTERVAL),
+            Some((Side::Buy, _)) if !self.parameters.range.as_ref().is_none_or(|range| range.holds(price)) => {
+                Choice::Hold(OUTSIDE_RANGE)
+            }
             Some((side, extreme)) => Choice::Trade(side, extreme),
             None => Choice::Hold(self.hold_reason(zones)),
         }
@@ -238,6 +261,16 @@ impl Grid {
 }
 
 impl Strategy for Grid {
+    fn needs(&self) -> Needs {
+        self.parameters.adaptive.as_ref().map_or_else(Needs::default, |_| AdaptiveParameters::needs())
+    }
+
+    fn on_bar(&mut self, _bar: &Bar, of: BarsOf, context: &mut Context<'_>) {
+        if of == BARS {
+            self.adapt(context.bars(of));
+        }
+    }
+
     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
         let view = View { now: context.now(), risk: context.permissions(), order_open: context.has_open_orders() };
         match self.decide(tick.price, view) {
@@ -269,14 +302,14 @@ impl Strategy for Grid {
         let bound = |extreme: Option<Price>, factor| {
             extreme.and_then(|price| price.scaled(factor).ok()).map_or_else(String::new, |price| price.to_string())
         };
-        let (upper, lower) = (self.band_text(self.above), self.band_text(self.below));
+        let (upper, lower) = (self.band_text(self.size.above), self.band_text(self.size.below));
         match reason {
             WAITING_FOR_FALL => {
-                let (high, at) = (extreme(self.memory.high), bound(self.memory.high, self.fallen));
+                let (high, at) = (extreme(self.memory.high), bound(self.memory.high, self.size.fallen));
                 format!("High {high}: sells at {at} or below, while at or above {upper}.")
             }
             WAITING_FOR_RISE => {
-                let (low, at) = (extreme(self.memory.low), bound(self.memory.low, self.risen));
+                let (low, at) = (extreme(self.memory.low), bound(self.memory.low, self.size.risen));
                 format!("Low {low}: buys at {at} or above, while at or below {lower}.")
             }
             TRADE_INTERVAL => {
@@ -284,6 +317,9 @@ impl Strategy for Grid {
             }
             ORDER_OPEN => "Waits for its order to be over.".to_owned(),
             SELL_BLOCKED => format!("Above {upper}, but its position limit allows no sell."),
+            OUTSIDE_RANGE => self.parameters.range.as_ref().map_or_else(String::new, |range| {
+                format!("Turned up, but buys only from {} to {}.", range.lower_price, range.upper_price)
+            }),
             BUY_BLOCKED => format!("Below {lower}, but its position limit allows no buy."),
             BETWEEN_BANDS => format!("Sells after a turn above {upper}, buys after a turn below {lower}."),
             _ => String::new(),
@@ -292,15 +328,18 @@ impl Strategy for Grid {
 
     fn warnings(&self, first: &Tick, fees: &Fees) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        let grid = self.parameters.grid_size_percent;
+        let (grid, gain) = if let Some(AdaptiveParameters { min_percent: least, .. }) = &self.parameters.adaptive {
+            (*least, format!("may gain no more than {least} %: raise adaptive.minPercent."))
+        } else {
+            let size = self.parameters.grid_size();
+            (size, format!("gains {size} % at most: raise gridSizePercent."))
+        };
         let round_trip = fees.taker().percent().saturating_add(fees.taker().percent());
-        let far = grid.get().saturating_mul(rust_decimal::Decimal::from(FAR_IN_GRIDS));
+        let far = self.parameters.grid_size().get().saturating_mul(rust_decimal::Decimal::from(FAR_IN_GRIDS));
         if grid.get() <= round_trip {
             warnings.push(Warning {
                 kind: AlertKind::GridBelowFees,
-                message: format!(
-                    "A round trip costs {round_trip} % in fees and gains {grid} % at most: raise gridSizePercent."
-                ),
+                message: format!("A round trip costs {round_trip} % in fees and {gain}"),
                 current_value: grid.to_string(),
                 threshold: round_trip.to_string(),
             });
@@ -329,22 +368,29 @@ impl Strategy for Grid {
     fn described(&self, instruments: &Instruments) -> String {
         let size = match self.parameters.order_size() {
             OrderSize::EquityShare(share) => format!("{} % of equity", share.percent()),
-            OrderSize::Fixed(quantity) => format!("{quantity} {}", instruments.first().symbol.base()),
+            OrderSize::Fixed(quantity) | OrderSize::Chosen(quantity, _) => {
+                format!("{quantity} {}", instruments.first().symbol.base())
+            }
         };
-        format!("grid {} %, {size} per order", self.parameters.grid_size_percent)
+        match &self.parameters.adaptive {
+            Some(AdaptiveParameters { min_percent, max_percent, .. }) => {
+                format!("grid {min_percent} to {max_percent} % by volatility, {size} per order")
+            }
+            None => format!("grid {} %, {size} per order", self.size.percent),
+        }
     }
 
     fn start_line(&self, first: Price, instruments: &Instruments) -> Option<String> {
         let (base, tick_size) = (self.memory.base.unwrap_or(first), instruments.first().tick_size);
         let band = |factor: Ratio| base.scaled(factor).ok().map(Price::get);
-        let bands = [band(self.above)?, band(self.below)?];
+        let bands = [band(self.size.above)?, band(self.size.below)?];
         let [upper, lower] = shown::thresholds(bands, base, tick_size);
         let base = base.shown_in(tick_size);
         Some(format!("start {base}: sells after a turn above {upper}, buys after a turn below {lower}"))
     }
 
     fn outlook(&self, price: Price, instruments: &Instruments) -> Option<String> {
-        let bands = [self.band(self.above)?.get(), self.band(self.below)?.get()];
+        let bands = [self.band(self.size.above)?.get(), self.band(self.size.below)?.get()];
         let [upper, lower] = shown::thresholds(bands, price, instruments.first().tick_size);
         Some(format!("would sell above {upper}, buy below {lower}"))
     }
@@ -355,13 +401,18 @@ impl Strategy for Grid {
 
     fn figures(&self) -> Figures {
         let mut figures = self.outcome();
-        let bands = [("upperBand", self.band(self.above)), ("lowerBand", self.band(self.below))];
+        let bands = [("upperBand", self.band(self.size.above)), ("lowerBand", self.band(self.size.below))];
         figures.extend(bands.into_iter().filter_map(|(name, band)| Some((name.to_owned(), band?.to_string()))));
-        figures.insert("gridSizePercent".to_owned(), self.parameters.grid_size_percent.to_string());
+        figures.insert("gridSizePercent".to_owned(), self.size.percent.to_string());
+        figures.extend(self.memory.sigma.map(|sigma| ("sigma".to_owned(), sigma.to_string())));
         figures
     }
 
     fn outcome(&self) -> Figures {
-        self.memory.base.iter().map(|base| ("basePrice".to_owned(), base.to_string())).collect()
+        let base = self.memory.base.map(|base| ("basePrice".to_owned(), base.to_string()));
+        // Without `adaptive` it follows from the parameters.
+        let size =
+            self.parameters.adaptive.as_ref().map(|_| ("gridSizePercent".to_owned(), self.size.percent.to_string()));
+        base.into_iter().chain(size).collect()
     }
 }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{AdaptiveParameters, RangeParameters};
 use crate::numbers::{ExactDecimal, Quantity, Ratio};
 use crate::strategy::OrderSize;
 use crate::validation::Violation;
@@ -16,9 +17,17 @@ pub struct GridParameters {
     /// with each order that trades; editing it, and only that, recentres once. Quote decimals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_price: Option<ExactDecimal>,
-    /// How far the bands lie from the base price, in percent; 0.01 to 50. Default 2. Quote decimals.
-    #[serde(default = "GridParameters::default_grid_size_percent")]
-    pub grid_size_percent: ExactDecimal,
+    /// How far the bands lie from the base price, in percent; 0.01 to 50. Default 2, unless adaptive is set. Quote
+    /// decimals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid_size_percent: Option<ExactDecimal>,
+    /// A grid size that follows the market's volatility, instead of gridSizePercent: judged at each close of a bar of 4
+    /// hours from the last 42 of them; basePercent until then. Write {} for the default parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<AdaptiveParameters>,
+    /// Prices between which it buys: outside of them no buy is sent, sells are. Default: it buys at any price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<RangeParameters>,
     /// How far the price must turn before an order, as a share of the grid size: a sell fires after a fall of
     /// factor x grid size from the high; 0 to 1. Default "0.2". Quote decimals.
     #[serde(default = "GridParameters::default_flip_threshold_factor")]
@@ -44,7 +53,9 @@ impl Default for GridParameters {
     fn default() -> Self {
         Self {
             base_price: None,
-            grid_size_percent: Self::default_grid_size_percent(),
+            grid_size_percent: None,
+            adaptive: None,
+            range: None,
             flip_threshold_factor: Self::default_flip_threshold_factor(),
             order_percent: None,
             quantity: None,
@@ -58,9 +69,8 @@ impl GridParameters {
     /// The default of `orderPercent` where neither it nor `quantity` is written.
     pub const DEFAULT_ORDER_PERCENT: ExactDecimal = ExactDecimal::from_integer(10);
 
-    const fn default_grid_size_percent() -> ExactDecimal {
-        ExactDecimal::from_integer(2)
-    }
+    /// The default of `gridSizePercent` where neither it nor `adaptive` is written.
+    pub const DEFAULT_GRID_SIZE_PERCENT: ExactDecimal = ExactDecimal::from_integer(2);
 
     const fn default_flip_threshold_factor() -> ExactDecimal {
         ExactDecimal::from_scaled(2, 1)
@@ -74,14 +84,32 @@ impl GridParameters {
         ExactDecimal::from_scaled(1, 1)
     }
 
-    /// The same parameters with the default that stands in for two of them written.
+    /// The same parameters with the default that stands in for `gridSizePercent` and `adaptive` written.
+    #[must_use]
+    pub fn with_grid_size(self) -> Self {
+        let grid_size_percent = match self.adaptive {
+            Some(_) => self.grid_size_percent,
+            None => self.grid_size_percent.or(Some(Self::DEFAULT_GRID_SIZE_PERCENT)),
+        };
+        Self { grid_size_percent, ..self }
+    }
+
+    /// The same parameters with each default that stands in for two of them written.
     #[must_use]
     pub fn with_defaults(self) -> Self {
         let order_percent = match self.quantity {
             Some(_) => self.order_percent,
             None => self.order_percent.or(Some(Self::DEFAULT_ORDER_PERCENT)),
         };
-        Self { order_percent, ..self }
+        Self { order_percent, ..self }.with_grid_size()
+    }
+
+    /// The grid size, where no bars are known.
+    pub fn grid_size(&self) -> ExactDecimal {
+        match &self.adaptive {
+            Some(adaptive) => adaptive.base(),
+            None => self.grid_size_percent.unwrap_or(Self::DEFAULT_GRID_SIZE_PERCENT),
+        }
     }
 
     /// The size of an order.
@@ -110,14 +138,13 @@ impl GridParameters {
                 "is out of range; write a price above 0 and below 1000000000, or leave it out for the first tick's",
             );
         }
-        if self.grid_size_percent < ExactDecimal::from_scaled(1, 2)
-            || self.grid_size_percent > ExactDecimal::from_integer(50)
-        {
-            refuse(
-                "gridSizePercent",
-                &self.grid_size_percent,
-                "is out of range; write 0.01 to 50, in quotes if it has a point",
-            );
+        if let Some(size) = self.grid_size_percent {
+            if size < ExactDecimal::from_scaled(1, 2) || size > ExactDecimal::from_integer(50) {
+                refuse("gridSizePercent", &size, "is out of range; write 0.01 to 50, in quotes if it has a point");
+            }
+            if self.adaptive.is_some() {
+                refuse("gridSizePercent", &size, "and adaptive are both set; keep one");
+            }
         }
         if self.flip_threshold_factor > ExactDecimal::from_integer(1) {
             refuse(
@@ -149,6 +176,8 @@ impl GridParameters {
                 "is out of range; write 0 to 10, in quotes if it has a point",
             );
         }
+        violations.extend(self.adaptive.iter().flat_map(|adaptive| adaptive.validate(&format!("{path}.adaptive"))));
+        violations.extend(self.range.iter().flat_map(|range| range.validate(&format!("{path}.range"))));
         violations
     }
 }
@@ -163,6 +192,9 @@ mod tests {
         let cases = [
             (r#"{"gridSizePercent": 0}"#, "gridSizePercent"),
             (r#"{"gridSizePercent": 51}"#, "gridSizePercent"),
+            (r#"{"gridSizePercent": 2, "adaptive": {}}"#, "gridSizePercent"),
+            (r#"{"adaptive": {"minPercent": 5}}"#, "adaptive.minPercent"),
+            (r#"{"range": {"lowerPrice": 2, "upperPrice": 1}}"#, "range.lowerPrice"),
             (r#"{"flipThresholdFactor": 2}"#, "flipThresholdFactor"),
             (r#"{"orderPercent": 0}"#, "orderPercent"),
             (r#"{"orderPercent": 10, "quantity": "0.1"}"#, "quantity"),

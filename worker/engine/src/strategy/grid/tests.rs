@@ -67,11 +67,18 @@ fn the_first_price_is_the_base_where_none_is_written() {
 
 #[test]
 fn each_reason_has_words() {
-    let mut grid = grid(&json!({ "basePrice": 600 }));
+    let mut grid = grid(&json!({ "basePrice": 600, "range": {"lowerPrice": 500, "upperPrice": "650.50"} }));
     path(&mut grid, "615");
-    for reason in
-        [BETWEEN_BANDS, WAITING_FOR_FALL, WAITING_FOR_RISE, TRADE_INTERVAL, ORDER_OPEN, SELL_BLOCKED, BUY_BLOCKED]
-    {
+    for reason in [
+        BETWEEN_BANDS,
+        WAITING_FOR_FALL,
+        WAITING_FOR_RISE,
+        TRADE_INTERVAL,
+        ORDER_OPEN,
+        SELL_BLOCKED,
+        BUY_BLOCKED,
+        OUTSIDE_RANGE,
+    ] {
         assert!(grid.explain(reason).ends_with('.'), "{reason}");
     }
     assert_eq!(grid.explain(WAITING_FOR_FALL), "High 615: sells at 612.54 or below, while at or above 612.");
