@@ -3,6 +3,8 @@
 //! The same rules stand in the kinds' `validate()`, for files; here they are for the API server, which refuses
 //! with the same words. Decimals are compared as quantities, because one may be an integer or a text.
 
+mod limits;
+
 use engine::numbers::ExactDecimal;
 use serde_json::{Map, Value, json};
 
@@ -81,6 +83,8 @@ fn strategy(schema: &mut Value) -> Vec<Rule> {
     rules.extend(capital());
     rules.extend(grid());
     rules.extend(risk());
+    rules.extend(limits::limits());
+    rules.extend(limits::exit());
     rules.extend(orders());
     rules
 }
