@@ -8,6 +8,7 @@ use engine::client_order_id::LedgerId;
 use engine::fees::Fees;
 use engine::instrument::{Asset, Instrument, Instruments, InstrumentsError, Symbol};
 use engine::numbers::{ExactDecimal, Notional, Quantity};
+use engine::risk::{ExitParameters, Release, RiskParameters};
 use engine::{Config, strategy::DesiredState};
 use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -256,6 +257,38 @@ impl FeedDesired {
 pub struct StrategyDesired {
     /// Where a human wants it to be.
     pub state: DesiredState,
+    /// The bounds that it trades under; where there are none, as of the release before, those of the spec that it was started
+    /// with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<Bounds>,
+    /// What a human has released: it is done once, by its name and since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
+}
+
+impl StrategyDesired {
+    /// What a spec asks.
+    pub fn of(spec: &TradingStrategySpec) -> Self {
+        Self { state: spec.state, bounds: Some(Bounds::of(spec)), release: None }
+    }
+}
+
+/// What of a spec is followed without a new pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bounds {
+    /// Bounds of orders, and limits.
+    pub risk: RiskParameters,
+    /// What ends the strategy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<ExitParameters>,
+}
+
+impl Bounds {
+    /// Those of a spec.
+    pub fn of(spec: &TradingStrategySpec) -> Self {
+        Self { risk: spec.risk.clone(), exit: spec.exit.clone() }
+    }
 }
 
 /// Why a spec cannot be run, though it is valid in itself.
@@ -329,6 +362,7 @@ impl StrategySpec {
             capital: self.spec.capital.iter().map(amount).collect::<Result<_, SpecError>>()?,
             fees: self.account.fees(),
             risk: self.spec.risk.clone(),
+            exit: self.spec.exit.clone(),
             desired: self.spec.state,
             parameters,
         })

@@ -3,6 +3,7 @@
 //! The same rules stand in the kinds' `validate()`, for files; here they are for the API server, which refuses
 //! with the same words. Decimals are compared as quantities, because one may be an integer or a text.
 
+mod limits;
 mod signals;
 
 use engine::numbers::ExactDecimal;
@@ -84,6 +85,8 @@ fn strategy(schema: &mut Value) -> Vec<Rule> {
     rules.extend(grid());
     rules.extend(signals::rules());
     rules.extend(risk());
+    rules.extend(limits::limits());
+    rules.extend(limits::exit());
     rules.extend(orders());
     rules
 }

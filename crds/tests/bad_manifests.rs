@@ -525,3 +525,80 @@ fn a_custom_strategy_is_named_and_its_parameters_are_its_own() {
         assert!(told.contains(message), "{text}: {told}");
     }
 }
+
+/// Each limit and each rule at its bounds, and one step beyond.
+#[test]
+fn limits_and_exits_of_a_strategy() {
+    let percent = "is out of range; write above 0, up to 100, or leave it out";
+    let price = "is out of range; write a price above 0 and below 1000000000, or leave it out";
+    let profit = "is out of range; write above 0, up to 100000, or leave it out";
+    let cases = [
+        ("risk", "maxDrawdownPercent", &["\"0.000000001\"", "100"][..], &["0", "\"100.000000001\""][..], percent),
+        ("risk", "maxDailyLossPercent", &["\"0.000000001\"", "100"], &["0", "\"100.000000001\""], percent),
+        ("risk", "priceCollarPercent", &["\"0.000000001\"", "100"], &["0", "\"100.000000001\""], percent),
+        ("risk", "maxConsecutiveLosses", &["0", "1000"], &["1001"], "is out of range; write 0 to 1000"),
+        ("exit", "stopLossPercent", &["\"0.000000001\"", "100"], &["0", "\"100.000000001\""], percent),
+        ("exit", "giveBackPercent", &["\"0.000000001\"", "100"], &["0", "\"100.000000001\""], percent),
+        ("exit", "takeProfitPercent", &["\"0.000000001\"", "100000"], &["0", "\"100000.000000001\""], profit),
+        ("exit", "belowPrice", &["\"0.000000001\"", "\"999999999.999999999\""], &["0", "1000000000"], price),
+        ("exit", "abovePrice", &["\"0.000000001\"", "\"999999999.999999999\""], &["0", "1000000000"], price),
+        ("exit", "afterHours", &["1", "87600"], &["0", "87601"], "is out of range; write 1 to 87600"),
+    ];
+    for (part, field, good, bad, remedy) in cases {
+        let text = |value: &str| {
+            with_line(STRATEGY, 16, &format!("  {part}:\n"))
+                .replace("    maxOrdersPerMinute: 10", &format!("    {field}: {value}"))
+        };
+        for value in good {
+            assert!(read("good.yaml", &text(value)).is_ok(), "{part}.{field}: {value}");
+        }
+        for value in bad {
+            let (told, value) = (errors(&text(value)), value.trim_matches('"'));
+            assert_eq!(told, format!("bad.yaml:17: spec.{part}.{field}: {value} {remedy}"));
+        }
+    }
+}
+
+#[test]
+fn what_limits_and_exits_must_be_to_each_other() {
+    check(
+        STRATEGY,
+        &[
+            (
+                17,
+                "    maxExposure: {BNB: 1}",
+                "bad.yaml:17: spec.risk.maxExposure.BNB: BNB is not the quote asset of an instrument; write USDT",
+            ),
+            (
+                17,
+                "    maxExposure: {USDT: 0}",
+                "bad.yaml:17: spec.risk.maxExposure.USDT: 0 would deny every order; write an amount above 0",
+            ),
+            (
+                17,
+                "    cooldown: {rejects: 0}",
+                "bad.yaml:17: spec.risk.cooldown.rejects: 0 is out of range; write 1 to 100",
+            ),
+            (
+                17,
+                "    cooldown: {seconds: 86401}",
+                "bad.yaml:17: spec.risk.cooldown.seconds: 86401 is out of range; write 1 to 86400",
+            ),
+            (
+                18,
+                "  exit: {belowPrice: 600, abovePrice: \"600.0\"}",
+                "bad.yaml:18: spec.exit.belowPrice: 600 is not below abovePrice 600.0, so it would end at once; lower one or raise \
+                 the other",
+            ),
+        ],
+    );
+    for good in [
+        "    cooldown: {}",
+        "    cooldown: {rejects: 100, seconds: 86400}\n    onBreach: Flatten\n    maxExposure: {USDT: \"0.000000001\"}",
+        "    onBreach: CancelOrders\n  exit: {}",
+        "    onBreach: StopOpening\n  exit: {belowPrice: \"599.99\", abovePrice: 600, action: StopOpening}",
+    ] {
+        let text = with_line(STRATEGY, 17, &format!("{good}\n"));
+        assert!(read("good.yaml", &text).is_ok(), "{:?}", read("good.yaml", &text));
+    }
+}

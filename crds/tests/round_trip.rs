@@ -56,18 +56,38 @@ fn strategy() -> impl Strategy<Value = Value> {
         ("maxOrderNotional", decimal(5, 9000, 2).prop_map(|amount| json!({"USDT": amount})).boxed()),
         ("maxOrdersPerMinute", (1_u32..=600).prop_map(Value::from).boxed()),
         ("maxTickAgeSeconds", (1_u32..=3600).prop_map(Value::from).boxed()),
+        ("maxDrawdownPercent", decimal(1, 99, 2).boxed()),
+        ("maxDailyLossPercent", decimal(1, 99, 2).boxed()),
+        ("maxConsecutiveLosses", (0_u32..=1000).prop_map(Value::from).boxed()),
+        ("maxExposure", decimal(1, 9000, 2).prop_map(|amount| json!({"USDT": amount})).boxed()),
+        ("priceCollarPercent", decimal(1, 99, 2).boxed()),
+        ("cooldown", (1_u32..=100).prop_map(|rejects| json!({"rejects": rejects})).boxed()),
+        (
+            "onBreach",
+            prop::sample::select(vec!["StopOpening", "CancelOrders", "Flatten"]).prop_map(Value::from).boxed(),
+        ),
     ]);
     let rules = (decimal(1, 9, 4), decimal(1, 9, 5))
         .prop_map(|(tick, lot)| json!({"tickSize": tick, "lotSize": lot, "minNotional": 5}));
+    let exit = some_of(vec![
+        ("stopLossPercent", decimal(1, 99, 2).boxed()),
+        ("takeProfitPercent", decimal(1, 9000, 2).boxed()),
+        ("giveBackPercent", decimal(1, 99, 2).boxed()),
+        ("belowPrice", decimal(1, 99, 2).boxed()),
+        ("abovePrice", decimal(100, 9000, 2).boxed()),
+        ("afterHours", (1_u32..=87_600).prop_map(Value::from).boxed()),
+        ("action", prop::sample::select(vec!["Flatten", "StopOpening"]).prop_map(Value::from).boxed()),
+    ]);
     let state = prop::sample::select(vec!["Running", "Paused", "Stopped"]);
-    (name(), decimal(1, 9000, 3), decimal(0, 9000, 3), rules, grid, risk, state).prop_map(
-        |(account, quote, base, rules, grid, risk, state)| {
+    (name(), decimal(1, 9000, 3), decimal(0, 9000, 3), rules, grid, risk, exit, state).prop_map(
+        |(account, quote, base, rules, grid, risk, exit, state)| {
             json!({
                 "accountRef": {"name": account},
                 "instruments": [{"symbol": "BNB/USDT", "rules": rules}],
                 "capital": {"USDT": quote, "BNB": base},
                 "strategy": {"grid": grid},
                 "risk": risk,
+                "exit": exit,
                 "state": state,
             })
         },

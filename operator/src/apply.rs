@@ -23,6 +23,7 @@ use crate::build::{PodRequest, pod};
 use crate::context::Context;
 use crate::names::{LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, RELEASE_ANNOTATION, Role};
 use crate::placement::{Ends, Step};
+use crate::reason::Reason;
 use crate::status::ObjectVersion;
 use crate::{Error, event, kept};
 
@@ -229,9 +230,9 @@ impl Target<'_> {
     }
 
     /// Takes a human's release off; `refused` tells why it was not acted on.
-    pub async fn clear_release(&mut self, refused: Option<&str>) -> Result<(), Error> {
-        if let Some(why) = refused {
-            event::refuse(self.context, self.reference, why.to_owned()).await;
+    pub async fn clear_release(&mut self, refused: Option<(Reason, &str)>) -> Result<(), Error> {
+        if let Some((reason, why)) = refused {
+            event::refuse(self.context, self.reference, reason, why.to_owned()).await;
         }
         // The one that was looked at, and no later one.
         let annotations = json!({ RELEASE_ANNOTATION: null });

@@ -11,10 +11,10 @@ use crate::reason::Reason;
 const NOTE_MAX: usize = 1000;
 
 /// Tells that an annotation is not acted on, and what to write.
-pub async fn refuse(context: &Context, object: &ObjectReference, note: String) {
+pub async fn refuse(context: &Context, object: &ObjectReference, reason: Reason, note: String) {
     let event = Event {
         type_: EventType::Warning,
-        reason: Reason::CrashLoop.as_str().to_owned(),
+        reason: reason.as_str().to_owned(),
         note: Some(note),
         action: "Release".to_owned(),
         secondary: None,
@@ -37,6 +37,8 @@ pub async fn tell(context: &Context, object: &ObjectReference, before: &[Conditi
             continue;
         }
         let type_ = match condition.status {
+            // It trades, but a human should look.
+            ConditionStatus::True if condition.reason == Reason::LimitReached.as_str() => EventType::Warning,
             ConditionStatus::True => EventType::Normal,
             ConditionStatus::False | ConditionStatus::Unknown if is_usual(&condition.reason) => EventType::Normal,
             ConditionStatus::False | ConditionStatus::Unknown => EventType::Warning,

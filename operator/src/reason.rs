@@ -27,6 +27,10 @@ pub enum Reason {
     WaitingForMarketData,
     /// Bars are missing that the strategy looks back on.
     WarmingUp,
+    /// A limit was breached, and is not released.
+    LimitReached,
+    /// An exit has ended it.
+    ExitReached,
     /// Something is on its way.
     Starting,
     /// Paused on request.
@@ -69,7 +73,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the document about them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Valid,
         Self::InvalidSpec,
         Self::UnknownField,
@@ -82,6 +86,8 @@ impl Reason {
         Self::Available,
         Self::WaitingForMarketData,
         Self::WarmingUp,
+        Self::LimitReached,
+        Self::ExitReached,
         Self::Starting,
         Self::Paused,
         Self::Stopped,
@@ -118,6 +124,8 @@ impl Reason {
             Self::Available => "Available",
             Self::WaitingForMarketData => "WaitingForMarketData",
             Self::WarmingUp => "WarmingUp",
+            Self::LimitReached => "LimitReached",
+            Self::ExitReached => "ExitReached",
             Self::Starting => "Starting",
             Self::Paused => "Paused",
             Self::Stopped => "Stopped",

@@ -117,7 +117,7 @@ async fn end_strategy(context: &Context, strategy: &TradingStrategy) -> Result<(
     let id: LedgerId = ledger.parse().map_err(|error| format!("status.ledger.id: {error}"))?;
     let book = BookSpec::new(strategy.name_any(), id, strategy.spec.capital.clone(), Stance::Closed);
     apply::set_book(context, &gateway, &book).await.map_err(told)?;
-    let stopped = json!(StrategyDesired { state: DesiredState::Stopped });
+    let stopped = json!(StrategyDesired { state: DesiredState::Stopped, ..StrategyDesired::default() });
     apply::set_register(context, &owner, 0, &stopped).await.map_err(told)?;
     let (register, record) = context.register_and_record::<GatewayDesired>(&gateway).await;
     let registered = register.books.iter().find(|book| book.ledger.as_str() == ledger).map(BookSpec::stance);

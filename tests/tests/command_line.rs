@@ -14,6 +14,8 @@ mod figures;
 mod fills;
 #[path = "command_line/folder.rs"]
 mod folder;
+#[path = "command_line/limits.rs"]
+mod limits;
 #[path = "command_line/once.rs"]
 mod once;
 #[path = "command_line/outcome.rs"]

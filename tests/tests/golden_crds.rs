@@ -86,6 +86,8 @@ fn collect_defaults(schema: &Value, value: &Value, path: &str, rows: &mut Vec<(S
             // Of the other member of the union.
             Some(_) if path == "spec.strategy.custom.parameters" => "{}".to_owned(),
             _ if required.contains(&json!(name)) => "must be written".to_owned(),
+            // Of what is not there by default.
+            Some(default) if value.is_null() => default.as_str().map_or_else(|| default.to_string(), ToOwned::to_owned),
             Some(default) => {
                 assert_eq!(default, &value[name], "{path}: the schema's default is not serde's");
                 let text = default.as_str().map_or_else(|| default.to_string(), ToOwned::to_owned);

@@ -2,7 +2,7 @@
 //! the processor, or ends with a code that tells; once mended no order is lost and none doubled.
 //!
 //! `outages` is Redis itself, `content` what stands in it, `entries` single entries that do not read, `lost` what only
-//! one side knew, `feed` a replay's data and readers, `processes` what surrounds a process, `stopping` an
+//! one side knew, `feed` a replay's data and readers, `processes` what surrounds a process, `release` what is latched, `stopping` an
 //! orderly end, `run` the command `run --redis`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -18,6 +18,8 @@ mod lost;
 mod outages;
 #[path = "stores_troubles/processes.rs"]
 mod processes;
+#[path = "stores_troubles/release.rs"]
+mod release;
 #[path = "stores_troubles/run.rs"]
 mod run;
 #[path = "stores_troubles/scenes.rs"]

@@ -47,7 +47,7 @@ enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Create, show or close ledgers by hand, as the operator does.
+    /// Create, show or close ledgers, or release what is latched in one, by hand, as the operator does.
     #[command(subcommand)]
     Ledger(ledger::Command),
     /// The role of a strategy's pod: one engine on the bus.

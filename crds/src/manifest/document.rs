@@ -231,6 +231,9 @@ fn strategy_parts(spec: &Value) -> Vec<Violation> {
     if let Some(risk) = part::<engine::risk::RiskParameters>(spec, "risk") {
         violations.extend(risk.validate("spec.risk"));
     }
+    if let Some(exit) = part::<engine::risk::ExitParameters>(spec, "exit") {
+        violations.extend(exit.validate("spec.exit"));
+    }
     let instruments = spec.get("instruments").and_then(Value::as_array).into_iter().flatten();
     for (index, instrument) in instruments.enumerate() {
         if let Some(rules) = part::<engine::instrument::Rules>(instrument, "rules") {

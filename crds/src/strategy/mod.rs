@@ -4,7 +4,7 @@ pub mod status;
 mod validate;
 
 use engine::instrument::{Rules, Symbol};
-use engine::risk::RiskParameters;
+use engine::risk::{ExitParameters, RiskParameters};
 use engine::strategy::DesiredState;
 use engine::strategy::grid::GridParameters;
 use engine::strategy::position_control::PositionControlParameters;
@@ -68,9 +68,13 @@ pub struct TradingStrategySpec {
     /// The strategy and its parameters: exactly one member, grid, positionControl or custom. Write {grid: {}} for a grid
     /// with the default parameters. The parameters can be changed at any time, the member cannot.
     pub strategy: StrategyChoice,
-    /// Bounds that each order must keep. An order beyond one is denied, with the reason in status.
+    /// Bounds that each order must keep, and limits of the strategy as a whole. An order beyond one is denied, with the
+    /// reason in status; a breached limit stays latched until it is released. All can be changed at any time.
     #[serde(default)]
     pub risk: RiskParameters,
+    /// Rules that end the strategy by price, profit or time. Default: it never ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<ExitParameters>,
     /// Running trades; Paused watches prices but sends no new order and cancels opening ones; Stopped cancels
     /// all orders and ends the worker. Default Running.
     #[serde(default)]

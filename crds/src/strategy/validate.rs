@@ -19,7 +19,8 @@ impl TradingStrategySpec {
         violations.extend(self.validate_capital());
         violations.extend(self.strategy.validate("spec.strategy"));
         violations.extend(self.risk.validate("spec.risk"));
-        violations.extend(self.validate_order_notional());
+        violations.extend(self.exit.iter().flat_map(|exit| exit.validate("spec.exit")));
+        violations.extend(self.validate_quotes());
         violations.extend(self.validate_orders());
         violations
     }
@@ -105,14 +106,15 @@ impl TradingStrategySpec {
     }
 
     /// An order's worth is counted in quote, so a bound in another asset would bind nothing.
-    fn validate_order_notional(&self) -> Vec<Violation> {
+    fn validate_quotes(&self) -> Vec<Violation> {
         let quotes: BTreeSet<&Asset> = self.instruments.iter().map(|instrument| instrument.symbol.quote()).collect();
         let names: Vec<&str> = quotes.iter().map(|quote| quote.as_str()).collect();
-        let unknown = self.risk.max_order_notional.keys().filter(|asset| !quotes.contains(asset));
-        unknown
-            .map(|asset| {
+        let bounds = [("maxOrderNotional", &self.risk.max_order_notional), ("maxExposure", &self.risk.max_exposure)];
+        let all = bounds.into_iter().flat_map(|(name, bound)| bound.keys().map(move |asset| (name, asset)));
+        all.filter(|(_, asset)| !quotes.contains(asset))
+            .map(|(name, asset)| {
                 let remedy = format!("is not the quote asset of an instrument; write {}", names.join(" or "));
-                Violation::new(format!("spec.risk.maxOrderNotional.{asset}"), asset, remedy)
+                Violation::new(format!("spec.risk.{name}.{asset}"), asset, remedy)
             })
             .collect()
     }

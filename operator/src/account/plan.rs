@@ -199,6 +199,7 @@ fn request(observed: &Observed, role: Role, spec: String) -> PodRequest {
         owner: observed.owner_reference.clone(),
         record: observed.owner(role).name().to_owned(),
         ledger: ledger.map(|ledger| ledger.id.clone()).unwrap_or_default(),
+        steady: spec.clone(),
         spec,
     }
 }

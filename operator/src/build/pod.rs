@@ -53,6 +53,8 @@ pub struct PodRequest {
     pub ledger: String,
     /// What the role is told, as one JSON document.
     pub spec: String,
+    /// What of that asks for a new pod; the rest is followed without one.
+    pub steady: String,
 }
 
 impl PodRequest {
@@ -63,7 +65,7 @@ impl PodRequest {
             &self.name,
             &self.record,
             &self.ledger,
-            &self.spec,
+            &self.steady,
             &image.name,
             &image.service_account,
             image.redis_url.as_deref().unwrap_or(""),
@@ -226,6 +228,7 @@ mod tests {
             record: "strategy-grid".to_owned(),
             ledger: "abc".to_owned(),
             spec: "{}".to_owned(),
+            steady: "{}".to_owned(),
         }
     }
 
@@ -245,7 +248,7 @@ mod tests {
     fn the_digest_changes_with_what_the_pod_is_made_from_and_not_with_its_epoch() {
         let digest = request().digest(&image());
         assert_eq!(digest, request().digest(&image()));
-        assert_ne!(digest, PodRequest { spec: "{\"a\":1}".to_owned(), ..request() }.digest(&image()));
+        assert_ne!(digest, PodRequest { steady: "{\"a\":1}".to_owned(), ..request() }.digest(&image()));
         assert_ne!(digest, request().digest(&Image { name: "glm:2".to_owned(), ..image() }));
         let annotation =
             |epoch| pod(&request(), &image(), epoch).metadata.annotations.unwrap()[DIGEST_ANNOTATION].clone();

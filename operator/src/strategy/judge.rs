@@ -3,6 +3,7 @@
 use crds::condition::ConditionStatus;
 use crds::record::{POSITION, Phase, PhaseState};
 use crds::strategy::status::StrategyState;
+use engine::report::{LatchedLimit, Stopped};
 use engine::strategy::DesiredState;
 use k8s_openapi::jiff::Timestamp;
 
@@ -255,6 +256,7 @@ fn working(observed: &Observed, plan: &Plan, word: Option<&Word>, pod: &str) -> 
             Reason::MarketDataEnded,
             "The replay has ended; its result stays here.",
         ),
+        (PhaseState::Stopped, "ExitReached") => exited(word),
         (PhaseState::Stopped, _) => Judged::under_way(StrategyState::Stopping, Reason::Stopping, "The pod is ending."),
         (PhaseState::Quarantined, _) => quarantined(&word.phase),
     }
@@ -292,8 +294,41 @@ fn at_work(observed: &Observed, plan: &Plan, word: &Word, record: &RecordFacts) 
     if word.phase.reason == Reason::WarmingUp.as_str() {
         return Judged::under_way(StrategyState::Running, Reason::WarmingUp, word.phase.message.clone());
     }
+    if let Some(held) = held_back(word) {
+        return held;
+    }
     let decision = word.report.as_ref().map(|report| report.decision.message.clone()).unwrap_or_default();
     Judged::of(StrategyState::Running, ConditionStatus::True, Reason::Trading, decision)
+}
+
+/// An exit has ended it, or is about to; or a limit is latched.
+fn held_back(word: &Word) -> Option<Judged> {
+    let report = word.report.as_ref()?;
+    if word.phase.reason == Reason::ExitReached.as_str() {
+        return Some(exited(word));
+    }
+    if let Some(stopped) = &report.stopped {
+        let message =
+            format!("{} was reached; its orders are cancelled, and what its action says is sold.", stopped.rule);
+        return Some(Judged::under_way(StrategyState::Stopping, Reason::ExitReached, message));
+    }
+    let told = |limit: &LatchedLimit| format!("{} ({}, the limit is {})", limit.text(), limit.figure, limit.threshold);
+    let limits = report.risk.limits.iter().map(told).collect::<Vec<_>>().join(", ");
+    let first = report.risk.limits.first()?.text();
+    let message = format!("Latched: {limits}. Nothing is opened; annotate glm.trading/release: \"{first}\" to go on.");
+    Some(Judged::of(StrategyState::Running, ConditionStatus::True, Reason::LimitReached, message))
+}
+
+fn exited(word: &Word) -> Judged {
+    let stopped = word.report.as_ref().and_then(|report| report.stopped.as_ref());
+    let message = stopped.map_or_else(String::new, |Stopped { rule, since, figure, threshold, .. }| {
+        let release = format!("{rule} {}", engine::time::rfc3339::text(*since));
+        format!(
+            "{rule} was reached at {figure}, held against {threshold}. Nothing more is sent; annotate \
+             glm.trading/release: \"{release}\" to go on."
+        )
+    });
+    Judged::of(StrategyState::Stopped, ConditionStatus::True, Reason::ExitReached, message)
 }
 
 /// The first of those it takes for a strategy to trade that shows no sign of life.

@@ -1,15 +1,16 @@
 //! What must happen next for a strategy. Pure: no client, no clock.
 
-use crds::roles::{BookSpec, Stance, StrategyDesired, StrategySpec};
+use crds::roles::{BookSpec, Bounds, Stance, StrategyDesired, StrategySpec};
 use engine::strategy::DesiredState;
 use serde_json::{Value, json};
 
 use super::observe::Observed;
-use super::validate::{Invalid, pod_document};
+use super::validate::{Invalid, pod_documents};
 use crate::build::{Image, PodRequest};
 use crate::names::{LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
 use crate::placement::{Answer, LedgerStatus, PodFacts, RecordFacts, Situation, Standing, Step, Stored, place};
-use crate::release_request::{Release, asked_release};
+use crate::release_request::{LimitRelease, Release, asked_limit_release, asked_release};
+use crate::report::word;
 use crate::stop::{self, Wait};
 use crate::{Error, finalizer};
 
@@ -91,16 +92,18 @@ pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, imag
     }
     // A human's stop is read apart from the rest: it passes whatever is wrong with the spec, the image or the account.
     let desired = observed.spec.state;
+    let LimitRelease { register: released, annotation } = limit_release(observed);
+    let wish = StrategyDesired { state: desired, bounds: bounds(observed, accepted), release: released };
     let mut moves = Vec::new();
     if is_own(observed) {
-        moves.push(register(desired));
+        moves.push(register(&wish));
     }
     moves.extend(book(observed, Stance::of_state(desired)));
     let waits = waits(observed, desired);
     let request = match accepted {
         Ok(spec) => {
             let json = |source| Error::Json { subject: observed.name.clone(), source };
-            Some(request(observed, pod_document(spec).map_err(json)?))
+            Some(request(observed, pod_documents(spec).map_err(json)?))
         }
         // A bad spec changes nothing that runs.
         Err(_) => None,
@@ -113,11 +116,12 @@ pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, imag
         (DesiredState::Running | DesiredState::Paused, None) => current,
     };
     let is_valid = request.is_some();
-    let request = request.unwrap_or_else(|| self::request(observed, String::new()));
+    let request = request.unwrap_or_else(|| self::request(observed, Default::default()));
     let mut situation = situation(observed, wanted);
     let asked = observed.annotations.get(RELEASE_ANNOTATION).map(String::as_str);
     let release = asked_release(asked, [situation.ends.as_ref()]);
     situation.released = release == Release::Now;
+    let release = if release.is_asked() { release } else { annotation };
     let (mut steps, standing) = place(&situation);
     if !is_valid {
         // What runs stays as it is, up to its stop. A human's release is acted on, for its annotation goes.
@@ -138,7 +142,7 @@ pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, imag
     if release.is_asked() {
         moves.push(Move::ClearRelease(release));
     }
-    Ok(Plan { moves, standing, waits, followed: follows(observed, desired) })
+    Ok(Plan { moves, standing, waits, followed: follows(observed, &wish) })
 }
 
 /// Where a worker stands that is not wanted now: what would be opened for it is not.
@@ -162,8 +166,33 @@ fn ledger(observed: &Observed) -> Option<&str> {
     }
 }
 
-fn register(state: DesiredState) -> Move {
-    Move::Register(json!(StrategyDesired { state }))
+fn register(desired: &StrategyDesired) -> Move {
+    Move::Register(json!(desired))
+}
+
+/// What the register holds.
+fn registered(observed: &Observed) -> Option<StrategyDesired> {
+    serde_json::from_str(&observed.register.as_ref()?.value).ok()
+}
+
+/// The bounds to trade under. A bad spec changes none.
+fn bounds(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>) -> Option<Bounds> {
+    match accepted {
+        Ok(spec) => Some(Bounds::of(&spec.spec)),
+        Err(_) => registered(observed)?.bounds,
+    }
+}
+
+/// What a human releases of what is latched. Before the worker follows the register, its word is older than that.
+fn limit_release(observed: &Observed) -> LimitRelease {
+    let latched = match &observed.stored {
+        Stored::Found(record) if is_of_ledger(observed, record) => word(record).and_then(|word| word.report),
+        Stored::Found(_) | Stored::Away(_) | Stored::Missing => None,
+    };
+    let latched = latched.map(|report| report.latched());
+    let asked = registered(observed).and_then(|desired| desired.release);
+    let annotation = observed.annotations.get(RELEASE_ANNOTATION).map(String::as_str);
+    asked_limit_release(annotation, latched.as_deref(), asked.as_ref())
 }
 
 /// The book, where the account's own reconcile cannot write it: it does not read, or is gone.
@@ -210,10 +239,10 @@ fn at_inbox(observed: &Observed) -> Option<Wait> {
 }
 
 /// Whether the worker has committed that it follows the register, and that holds what it must.
-fn follows(observed: &Observed, desired: DesiredState) -> bool {
+fn follows(observed: &Observed, desired: &StrategyDesired) -> bool {
     let Stored::Found(record) = &observed.stored else { return false };
     let Some(register) = &observed.register else { return false };
-    *register.value == *json!(StrategyDesired { state: desired }).to_string()
+    *register.value == *json!(desired).to_string()
         // One of the release before tells neither when it was seen nor what it follows.
         && (record.seen_ms == 0 || record.followed.is_some_and(|followed| followed >= register.version()))
 }
@@ -253,7 +282,7 @@ pub fn answer(annotation: Option<&str>) -> Option<Answer> {
     }
 }
 
-fn request(observed: &Observed, spec: String) -> PodRequest {
+fn request(observed: &Observed, (spec, steady): (String, String)) -> PodRequest {
     PodRequest {
         role: Role::Strategy,
         name: observed.name.clone(),
@@ -262,6 +291,7 @@ fn request(observed: &Observed, spec: String) -> PodRequest {
         record: observed.owner.name().to_owned(),
         ledger: observed.status.ledger.as_ref().map(|ledger| ledger.id.clone()).unwrap_or_default(),
         spec,
+        steady,
     }
 }
 
@@ -288,7 +318,8 @@ fn ending(observed: &Observed) -> Plan {
     };
     let mut moves = Vec::new();
     if is_own(observed) {
-        moves.push(register(DesiredState::Stopped));
+        let bounds = registered(observed).and_then(|desired| desired.bounds);
+        moves.push(register(&StrategyDesired { state: DesiredState::Stopped, bounds, release: None }));
     }
     moves.extend(book(observed, Stance::Closed));
     let waits = match &observed.stored {
@@ -322,7 +353,7 @@ fn delete_pods(observed: &Observed) -> Move {
         .filter(|pod| pod.owned && !pod.deleting)
         .map(|pod| Step::DeletePod { name: pod.name.clone(), uid: pod.uid.clone() })
         .collect();
-    Move::Place(Box::new(request(observed, String::new())), steps)
+    Move::Place(Box::new(request(observed, Default::default())), steps)
 }
 
 #[cfg(test)]

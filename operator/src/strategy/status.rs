@@ -148,6 +148,7 @@ fn hard(status: &TradingStrategyStatus) -> Value {
         "orders": report.map(|report| (report.orders.filled, report.orders.unknown, report.orders.rejected)),
         "trades": report.map(|report| report.recent_trades.clone()),
         "risk": report.map(|report| report.risk.clone()),
+        "stopped": report.map(|report| report.stopped.clone()),
         "alert": report.map(|report| report.summary.alert.clone()),
     })
 }

@@ -4,6 +4,7 @@ use crds::roles::{AccountSpec, StrategySpec};
 use crds::strategy::status::Ledger;
 use crds::symbol::{self, Claim};
 use crds::{TradingAccount, TradingStrategy};
+use engine::risk::RiskParameters;
 use engine::strategy::DesiredState;
 use k8s_openapi::jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -144,12 +145,15 @@ fn check_capital(observed: &Observed, account: &TradingAccount) -> Result<(), In
     Ok(())
 }
 
-/// The document a pod is made from: a change of the state alone, or of the generation alone, makes no new pod.
-pub fn pod_document(spec: &StrategySpec) -> Result<String, serde_json::Error> {
-    let mut steady = spec.clone();
-    steady.spec.state = DesiredState::Running;
-    steady.generation = 0;
-    serde_json::to_string(&steady)
+/// The document a pod is made from, and what of it asks for a new pod: a change of the state alone, of the generation, or of
+/// bounds, limits and exit makes none, as the register tells them.
+pub fn pod_documents(spec: &StrategySpec) -> Result<(String, String), serde_json::Error> {
+    let mut told = spec.clone();
+    told.spec.state = DesiredState::Running;
+    told.generation = 0;
+    let mut steady = told.clone();
+    (steady.spec.risk, steady.spec.exit) = (RiskParameters::default(), None);
+    Ok((serde_json::to_string(&told)?, serde_json::to_string(&steady)?))
 }
 
 #[cfg(test)]

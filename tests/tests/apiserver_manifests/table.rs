@@ -73,6 +73,8 @@ const RANGE: &str = "is out of range; write 0.01 to 50, in quotes if it has a po
 
 const NO_MULTIPLE: &str = "0.2505 is not a multiple of lotSize 0.001; write a multiple of it";
 
+const LIMIT: &str = "is out of range; write above 0, up to 100, or leave it out";
+
 const SIZE: &str = "spec.strategy.grid.gridSizePercent";
 
 const STRATEGIES: &[Case] = &[
@@ -83,6 +85,24 @@ const STRATEGIES: &[Case] = &[
     (15, "      basePrice: \"999999999.999999999\"", "", Nobody),
     (12, "    USDT: 0\n    BNB: \"0.000000001\"", "", Nobody),
     (18, "    maxOrderNotional: {USDT: 100}", "", Nobody),
+    (
+        18,
+        "    maxDrawdownPercent: 100\n    maxDailyLossPercent: \"0.000000001\"\n    priceCollarPercent: 100",
+        "",
+        Nobody,
+    ),
+    (
+        18,
+        "    maxConsecutiveLosses: 0\n    maxExposure: {USDT: 100}\n    cooldown: {}\n    onBreach: Flatten",
+        "",
+        Nobody,
+    ),
+    (
+        19,
+        "  exit: {takeProfitPercent: 100000, giveBackPercent: 100, belowPrice: 1, abovePrice: 2, afterHours: 1}",
+        "",
+        Nobody,
+    ),
     (10, "    rules: {tickSize: \"0.0000010\", lotSize: \"0.00000100\"}", "", Nobody),
     // What can never trade, seen without a price.
     (15, "      quantity: \"0.25\"", "", Nobody),
@@ -269,6 +289,59 @@ const STRATEGIES: &[Case] = &[
         "    maxOrderNotional: {BNB: 5}",
         "spec.risk.maxOrderNotional.BNB",
         BothAlike("BNB is not the quote asset of an instrument; write USDT"),
+    ),
+    (
+        18,
+        "    maxExposure: {USDT: 0}",
+        "spec.risk.maxExposure.USDT",
+        BothAlike("0 would deny every order; write an amount above 0"),
+    ),
+    (
+        18,
+        "    maxExposure: {BNB: 5}",
+        "spec.risk.maxExposure.BNB",
+        BothAlike("BNB is not the quote asset of an instrument; write USDT"),
+    ),
+    (18, "    maxDrawdownPercent: \"100.000000001\"", "spec.risk.maxDrawdownPercent", BothAlike(LIMIT)),
+    (18, "    maxDailyLossPercent: \"100.000000001\"", "spec.risk.maxDailyLossPercent", BothAlike(LIMIT)),
+    (18, "    priceCollarPercent: \"100.000000001\"", "spec.risk.priceCollarPercent", BothAlike(LIMIT)),
+    (
+        18,
+        "    maxConsecutiveLosses: 1001",
+        "spec.risk.maxConsecutiveLosses",
+        Both("1001 is out of range; write 0 to 1000", "less than or equal to 1000"),
+    ),
+    (
+        18,
+        "    cooldown: {rejects: 101}",
+        "spec.risk.cooldown.rejects",
+        Both("101 is out of range; write 1 to 100", "less than or equal to 100"),
+    ),
+    (19, "  exit: {stopLossPercent: \"100.000000001\"}", "spec.exit.stopLossPercent", BothAlike(LIMIT)),
+    (19, "  exit: {giveBackPercent: \"100.000000001\"}", "spec.exit.giveBackPercent", BothAlike(LIMIT)),
+    (
+        19,
+        "  exit: {takeProfitPercent: \"100000.000000001\"}",
+        "spec.exit.takeProfitPercent",
+        BothAlike("is out of range; write above 0, up to 100000, or leave it out"),
+    ),
+    (
+        19,
+        "  exit: {belowPrice: 1000000000}",
+        "spec.exit.belowPrice",
+        BothAlike("is out of range; write a price above 0 and below 1000000000, or leave it out"),
+    ),
+    (
+        19,
+        "  exit: {belowPrice: 600, abovePrice: \"600.0\"}",
+        "spec.exit.belowPrice",
+        BothAlike("600 is not below abovePrice 600.0, so it would end at once; lower one or raise the other"),
+    ),
+    (
+        19,
+        "  exit: {afterHours: 87601}",
+        "spec.exit.afterHours",
+        Both("87601 is out of range; write 1 to 87600", "less than or equal to 87600"),
     ),
     (
         18,

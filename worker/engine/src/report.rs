@@ -7,9 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::{Fill, Side};
 use crate::numbers::{Notional, Price, Quantity};
-use crate::risk::RiskState;
+use crate::risk::{Release, RiskState};
 use crate::strategy::Figures;
 use crate::time::Timestamp;
+
+impl Report {
+    /// All that is latched, as a release names it.
+    pub fn latched(&self) -> Vec<Release> {
+        let limits = self.risk.limits.iter().map(|limit| (&limit.name, limit.since));
+        let exit = self.stopped.iter().map(|stopped| (&stopped.rule, stopped.since));
+        limits.chain(exit).map(|(name, since)| Release { name: name.clone(), since }).collect()
+    }
+}
 
 /// Why the strategy acted or did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -103,6 +112,50 @@ pub struct RiskReport {
     pub state: RiskState,
     /// Why it is not AllowAll; empty when it is.
     pub reason: String,
+    /// The limits that were breached, until each is released by its name and since.
+    #[serde(default)]
+    pub limits: Vec<LatchedLimit>,
+}
+
+/// A limit that was breached. It is released by the annotation glm.trading/release with its name and since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LatchedLimit {
+    /// The field's name, such as maxDrawdownPercent.
+    pub name: String,
+    /// Event time of the tick, in UTC.
+    #[serde(with = "crate::time::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub since: Timestamp,
+    /// What was found.
+    pub figure: String,
+    /// What it was held against.
+    pub threshold: String,
+}
+
+impl LatchedLimit {
+    /// Its name and since, as a release names it.
+    pub fn text(&self) -> String {
+        format!("{} {}", self.name, crate::time::rfc3339::text(self.since))
+    }
+}
+
+/// How an exit has ended the strategy. It is released by the annotation glm.trading/release with its rule and since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Stopped {
+    /// ExitReached.
+    pub reason: String,
+    /// The field's name, such as takeProfitPercent.
+    pub rule: String,
+    /// Event time of the tick, in UTC.
+    #[serde(with = "crate::time::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub since: Timestamp,
+    /// What was found.
+    pub figure: String,
+    /// What it was held against.
+    pub threshold: String,
 }
 
 /// One trade.
@@ -231,6 +284,9 @@ pub struct Report {
     pub orders: OrderCounts,
     /// Which orders are allowed.
     pub risk: RiskReport,
+    /// The exit that has ended it; absent until one is reached.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stopped: Option<Stopped>,
     /// Why the strategy acted or did not, last.
     pub decision: Decision,
     /// The newest five trades, newest first.

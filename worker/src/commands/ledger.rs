@@ -1,5 +1,7 @@
 //! The command `ledger`: does by hand what the operator does.
 
+mod release;
+
 use std::path::PathBuf;
 
 use bus::{CloseOutcome, Closing, MessageBus, Owner, RedisBus, Scope, StateStore, StreamId, Topic};
@@ -33,6 +35,8 @@ pub enum Command {
     Show(Target),
     /// Close ledgers for good: no process can take them again.
     Close(Target),
+    /// Release a breached limit, or an exit that was reached, of one strategy.
+    Release(release::Named),
 }
 
 /// Which ledgers.
@@ -54,7 +58,10 @@ pub struct Target {
 /// Does what the command says.
 pub fn run(command: &Command, registry: &Registry) -> Result<(), Failure> {
     telemetry::start("warn");
-    let (Command::Create(target) | Command::Show(target) | Command::Close(target)) = command;
+    let (Command::Create(target)
+    | Command::Show(target)
+    | Command::Close(target)
+    | Command::Release(release::Named { target, .. })) = command;
     let fleet = Fleet::from_files(std::slice::from_ref(&target.file))?;
     let groups: Vec<_> = fleet.accounts.into_iter().filter(|group| target.names_account(group)).collect();
     if groups.is_empty() {
@@ -78,6 +85,7 @@ pub fn run(command: &Command, registry: &Registry) -> Result<(), Failure> {
                 Command::Create(_) => create(&runtime, target, group).await?,
                 Command::Show(_) => show(&runtime, target, group, registry).await?,
                 Command::Close(_) => close(&runtime, target, group).await?,
+                Command::Release(named) => named.release(&runtime, group).await?,
             }
         }
         Ok(())

@@ -14,7 +14,9 @@ use crate::process::exit::Failure;
 use crate::roles::session::patiently;
 use crate::roles::{Bus, Runtime};
 use crds::record::{KEPT, STARTED_AT};
-use crds::roles::{BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, Stance, StrategySpec};
+use crds::roles::{
+    BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, Stance, StrategyDesired, StrategySpec,
+};
 
 /// The field that holds what may never change under a ledger.
 const IMMUTABLE: &str = "immutable";
@@ -182,7 +184,7 @@ impl<B: Bus> Provisioner<B> {
             self.set(feed, &desired).await?;
         }
         for strategy in &places.strategies {
-            self.set(strategy, &crds::roles::StrategyDesired { state: strategy.spec.spec.state }).await?;
+            self.set(strategy, &StrategyDesired::of(&strategy.spec.spec)).await?;
         }
         Ok(())
     }
@@ -197,24 +199,29 @@ impl<B: Bus> Provisioner<B> {
     }
 
     async fn set<S>(&self, place: &Place<S>, value: &impl Serialize) -> Result<(), Failure> {
-        let value = serde_json::to_string(value).map_err(|error| Failure::error(error.to_string()))?;
-        for _ in 0..WRITERS_MAX {
-            // One more than what stands there: a clock can be set back, and then nothing would be newer for long.
-            let present = patiently(&self.runtime, || self.runtime.bus.desired(&place.owner)).await?;
-            let present = present.as_ref().map(Desired::version).unwrap_or_default();
-            let token = present.token.checked_add(1).ok_or_else(|| {
-                Failure::refused(format!("the register of {} cannot be counted up any more", place.owner.name()))
-            })?;
-            let generation = present.generation.max(1);
-            let desired = Desired { generation, token, value: value.as_str().into() };
-            match patiently(&self.runtime, || self.runtime.bus.set_desired(&place.owner, &desired)).await? {
-                DesiredOutcome::Applied => return Ok(()),
-                // Somebody else has written in between.
-                DesiredOutcome::Older { .. } => {}
-            }
-        }
-        Err(Failure::error(format!("{} is being set up by somebody else too; try again", place.owner.name())))
+        set_register(&self.runtime, &place.owner, value).await
     }
+}
+
+/// Writes an owner's register.
+pub async fn set_register<B: Bus>(runtime: &Runtime<B>, owner: &Owner, value: &impl Serialize) -> Result<(), Failure> {
+    let value = serde_json::to_string(value).map_err(|error| Failure::error(error.to_string()))?;
+    for _ in 0..WRITERS_MAX {
+        // One more than what stands there: a clock can be set back, and then nothing would be newer for long.
+        let present = patiently(runtime, || runtime.bus.desired(owner)).await?;
+        let present = present.as_ref().map(Desired::version).unwrap_or_default();
+        let token = present.token.checked_add(1).ok_or_else(|| {
+            Failure::refused(format!("the register of {} cannot be counted up any more", owner.name()))
+        })?;
+        let generation = present.generation.max(1);
+        let desired = Desired { generation, token, value: value.as_str().into() };
+        match patiently(runtime, || runtime.bus.set_desired(owner, &desired)).await? {
+            DesiredOutcome::Applied => return Ok(()),
+            // Somebody else has written in between.
+            DesiredOutcome::Older { .. } => {}
+        }
+    }
+    Err(Failure::error(format!("{} is being set up by somebody else too; try again", owner.name())))
 }
 
 #[derive(Serialize)]

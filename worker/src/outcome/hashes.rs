@@ -62,10 +62,10 @@ impl Made {
         field.and_then(|field| serde_json::from_str(field).ok()).unwrap_or_default()
     }
 
-    /// That of a record whose strategy goes on under this spec, by this program: what has changed in the middle is known
+    /// That of a strategy which goes on under this spec, by this program: what has changed in the middle is known
     /// no more.
-    pub fn going_on(field: Option<&str>, spec: &StrategySpec) -> Self {
-        let (before, now) = (Self::saved(field), Self::of(spec));
+    pub fn going_on(self, spec: &StrategySpec) -> Self {
+        let (before, now) = (self, Self::of(spec));
         Self {
             parameters: before.parameters.filter(|hash| now.parameters.as_ref() == Some(hash)),
             program: before.program.filter(|hash| now.program.as_ref() == Some(hash)),
@@ -73,7 +73,7 @@ impl Made {
     }
 }
 
-/// `{"instruments":…,"risk":…,"strategy":…}` with defaults, keys sorted, without blanks, decimals without trailing zeros.
+/// `{"exit":…,"instruments":…,"risk":…,"strategy":…}` with defaults, without an exit where nothing ends it, keys sorted, without blanks, decimals without trailing zeros.
 /// An instrument is its symbol, which says its kind, and its rules.
 fn parameters(spec: &StrategySpec) -> String {
     let spec = &spec.spec;
@@ -81,7 +81,11 @@ fn parameters(spec: &StrategySpec) -> String {
     let strategy = StrategyChoice { grid, ..spec.strategy.clone() };
     let instrument = |instrument: &InstrumentSpec| json!({"symbol": instrument.symbol, "rules": instrument.rules});
     let instruments: Vec<_> = spec.instruments.iter().map(instrument).collect();
-    normal(json!({ "instruments": instruments, "strategy": strategy, "risk": spec.risk })).to_string()
+    let mut parameters = json!({ "instruments": instruments, "strategy": strategy, "risk": spec.risk });
+    if let Some(exit) = spec.exit.as_ref().filter(|exit| !exit.is_never()) {
+        parameters["exit"] = json!(exit);
+    }
+    normal(parameters).to_string()
 }
 
 /// The version of the program and the strategy's name, a line each.

@@ -14,6 +14,7 @@ use engine::messages::Side;
 use engine::numbers::{Notional, Price, Quantity};
 use engine::orders::OrderState;
 use engine::report::{OrderCounts, Pnl, Trade};
+use engine::risk::EXIT_REACHED;
 use engine::strategy::Figures;
 use engine::{Engine, Performance};
 use serde::Serialize;
@@ -103,6 +104,46 @@ pub struct End {
     pub equity: Notional,
     /// Its own state.
     pub strategy: Figures,
+    /// The limits that are latched, by the tick on which each was breached.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<EndedLimit>,
+    /// The exit that was reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<EndedBy>,
+}
+
+/// A limit that is latched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndedLimit {
+    name: &'static str,
+    /// The 0-based tick on which it was breached.
+    index: u64,
+    figure: String,
+    threshold: String,
+}
+
+/// An exit that was reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndedBy {
+    reason: &'static str,
+    rule: &'static str,
+    /// The 0-based tick on which it was reached.
+    index: u64,
+}
+
+fn limits(engine: &Engine) -> Vec<EndedLimit> {
+    let latched = engine.latched_limits().iter().map(|(limit, latch)| EndedLimit {
+        name: limit.as_str(),
+        index: latch.index,
+        figure: latch.figure.clone(),
+        threshold: latch.threshold.clone(),
+    });
+    latched.collect()
+}
+
+fn stopped(engine: &Engine) -> Option<EndedBy> {
+    let (rule, latch) = engine.exit_reached()?;
+    Some(EndedBy { reason: EXIT_REACHED, rule: rule.as_str(), index: latch.index })
 }
 
 impl Outcome {
@@ -119,7 +160,15 @@ impl Outcome {
             ticks,
             trades: trades.to_vec(),
             trades_missing: 0,
-            end: End { position: report.position, price, prices, equity, strategy: outcome },
+            end: End {
+                position: report.position,
+                price,
+                prices,
+                equity,
+                strategy: outcome,
+                limits: limits(engine),
+                stopped: stopped(engine),
+            },
             pnl: report.pnl?,
             orders: EndedOrders { filled, expired, rejected, denied: denied_reasons },
             warnings: warning::of_parameters(engine).collect(),

@@ -2,20 +2,24 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use engine::Engine;
 use engine::orders::OrderState;
 use engine::report::OrderCounts;
+use engine::risk::Limit;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use rust_decimal::prelude::ToPrimitive;
 use tokio::net::TcpListener;
 
 /// The role is on its way.
@@ -75,6 +79,8 @@ struct Metrics {
     poison: Counter,
     denials: Family<Denied, Counter>,
     ended: Family<Ended, Counter>,
+    halted: Gauge,
+    limits: Family<Used, Gauge<f64, AtomicU64>>,
 }
 
 /// The label of a denial.
@@ -87,6 +93,12 @@ struct Denied {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ended {
     state: &'static str,
+}
+
+/// The label of a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Used {
+    limit: &'static str,
 }
 
 impl Health {
@@ -104,6 +116,8 @@ impl Health {
         if role == "strategy" {
             registry.register("denials", "Orders that our own checks refused", metrics.denials.clone());
             registry.register("orders_ended", "Orders that are closed", metrics.ended.clone());
+            registry.register("halted", "1 while nothing is opened: halted, a limit, an exit", metrics.halted.clone());
+            registry.register("limit_used_ratio", "How much of a limit is used up; 1 is all", metrics.limits.clone());
         }
         registry.register("poison_entries", "Entries that did not read", metrics.poison.clone());
         let status = Mutex::new(Status {
@@ -239,6 +253,23 @@ impl Health {
         }
     }
 
+    /// How much of each limit of a strategy is used up, and whether it opens anything.
+    pub fn limits(&self, engine: &Engine) {
+        self.0.metrics.halted.set(i64::from(engine.is_held_back()));
+        let used = engine.limits_used();
+        for limit in Limit::ALL {
+            let label = Used { limit: limit.as_str() };
+            match used.iter().find(|(one, _)| *one == limit) {
+                Some((_, ratio)) => {
+                    self.0.metrics.limits.get_or_create(&label).set(ratio.get().to_f64().unwrap_or(f64::MAX));
+                }
+                None => {
+                    self.0.metrics.limits.remove(&label);
+                }
+            }
+        }
+    }
+
     /// An entry did not read.
     pub fn poison(&self) {
         self.0.metrics.poison.inc();
@@ -274,6 +305,10 @@ async fn metrics(State(health): State<Health>) -> (StatusCode, String) {
 
 #[cfg(test)]
 mod tests {
+    use engine::Config;
+    use engine::risk::RiskParameters;
+    use engine::testkit::{Bench, Market};
+
     use super::*;
 
     fn metrics(health: &Health) -> String {
@@ -304,5 +339,27 @@ mod tests {
             assert!(text.contains(line), "{line} is not in {text}");
         }
         assert!(!metrics(&Health::new("feed")).contains("glm_denials"));
+    }
+
+    #[test]
+    fn how_much_of_a_limit_is_used_up_is_told_while_it_is_set() {
+        let (health, usual) = (Health::new("strategy"), Market::USUAL.config(&serde_json::json!({})));
+        let risk: RiskParameters = serde_json::from_str(r#"{"maxDrawdownPercent": 1}"#).unwrap();
+        let mut bench = Bench::grid(&Market::USUAL, Config { risk, ..usual });
+        // 5 coins and 3000: of 6000 a quarter of one percent is lost, then 1.25 %.
+        for (price, used, halted) in [("600", "0.0", 0), ("597", "0.25", 0), ("585", "1.25", 1)] {
+            bench.run([price]);
+            health.limits(&bench.engine);
+            let text = metrics(&health);
+            for line in [
+                format!("glm_limit_used_ratio{{limit=\"maxDrawdownPercent\"}} {used}\n"),
+                format!("glm_halted {halted}\n"),
+            ] {
+                assert!(text.contains(&line), "{line} is not in {text}");
+            }
+        }
+        bench.engine.follow_bounds(RiskParameters::default(), None);
+        health.limits(&bench.engine);
+        assert!(!metrics(&health).contains("glm_limit_used_ratio{"), "{}", metrics(&health));
     }
 }

@@ -117,7 +117,17 @@ impl Account {
 
     /// An account whose strategy is the quoter of this seed.
     pub fn quoting(seed: u64, latency_ms: u32) -> Self {
+        Self::quoting_under(seed, latency_ms, &json!({}), &Value::Null)
+    }
+
+    /// The same, under these limits and with this exit.
+    pub fn quoting_under(seed: u64, latency_ms: u32, limits: &Value, exit: &Value) -> Self {
         let mut spec = spec(latency_ms);
+        let mut risk = serde_json::to_value(&spec.spec.risk).unwrap();
+        risk.as_object_mut().unwrap().extend(limits.as_object().unwrap().clone());
+        (spec.spec.risk, spec.spec.exit) =
+            (serde_json::from_value(risk).unwrap(), serde_json::from_value(exit.clone()).unwrap());
+        assert_eq!(spec.spec.validate(), []);
         spec.spec.strategy =
             serde_json::from_value(json!({"custom": {"name": QUOTER.name, "parameters": {"seed": seed}}})).unwrap();
         let mut registry = Registry::standard();
@@ -165,7 +175,7 @@ impl Account {
 
     /// The worker's register asks for this state; no nudge tells of it.
     pub fn want(&mut self, state: DesiredState) {
-        self.register(&self.strategy.clone(), &StrategyDesired { state });
+        self.register(&self.strategy.clone(), &StrategyDesired { state, ..StrategyDesired::default() });
     }
 
     /// A human wants the strategy elsewhere.

@@ -17,7 +17,7 @@ use engine::orders::OrderState;
 use engine::report::Trade;
 use engine::strategy::{DesiredState, Figures};
 use engine::testkit::quoting::{Chance, Market};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Replays of the usual run.
 const SEEDS: u64 = 20;
@@ -34,9 +34,9 @@ enum Who {
     Worker,
 }
 
-struct Story {
+pub(super) struct Story {
     chance: Chance,
-    account: Account,
+    pub account: Account,
     gateway: Role,
     worker: Role,
     /// Frozen at a commit while a successor took over.
@@ -46,9 +46,14 @@ struct Story {
 
 impl Story {
     fn of(seed: u64) -> Self {
+        Self::under(seed, &json!({}), &Value::Null)
+    }
+
+    /// A quoter under these limits and with this exit.
+    pub fn under(seed: u64, limits: &Value, exit: &Value) -> Self {
         let mut chance = Chance::of(seed);
         let latency_ms = if chance.one_in(2) { 0 } else { 1_500 };
-        let account = Account::quoting(seed, latency_ms);
+        let account = Account::quoting_under(seed, latency_ms, limits, exit);
         let (mut gateway, mut worker) = (account.start_paper_gateway(1), account.start_paper_worker(1));
         // Who starts behind ticks joins at the last of them.
         assert!(worker.step().is_none() && gateway.step().is_none());
@@ -57,6 +62,11 @@ impl Story {
 
     /// The figures of the strategy, and how often a role was stopped.
     fn run(mut self, seed: u64) -> (Figures, u64) {
+        (self.replay(seed), self.stopped)
+    }
+
+    /// Gives the figures that `backtest` gives too.
+    pub fn replay(&mut self, seed: u64) -> Figures {
         let ticks: Vec<_> = Market::of(seed, TICKS).collect();
         let expected = backtest::replayed(&self.account.spec, &self.account.ledger, &self.account.registry, &ticks);
         let mut left = &ticks[..];
@@ -76,10 +86,10 @@ impl Story {
         let trades: Vec<String> = expected.trades.iter().map(Trade::line).collect();
         assert_eq!(self.trades(), trades);
         assert_eq!(self.state(), expected.state);
-        (expected.figures, self.stopped)
+        expected.figures
     }
 
-    fn until(&mut self, there: impl Fn(&Self) -> bool) {
+    pub fn until(&mut self, there: impl Fn(&Self) -> bool) {
         let mut rounds = 0;
         while !there(self) {
             self.go_on();
@@ -93,10 +103,16 @@ impl Story {
         self.engine().saved().unwrap()
     }
 
-    fn engine(&self) -> Engine {
+    pub fn engine(&self) -> Engine {
         let record = at_once(self.account.bus.record(&self.account.strategy)).unwrap().unwrap();
         let Account { spec, ledger, registry, .. } = &self.account;
         saved::engine(spec, ledger, Some(&record.fields), registry).unwrap()
+    }
+
+    /// How many ticks its record says that it has taken.
+    pub fn engine_ticks(&self) -> u64 {
+        let record = at_once(self.account.bus.record(&self.account.strategy)).unwrap().unwrap();
+        if record.version == 0 { 0 } else { self.engine().ticks() }
     }
 
     fn trades(&self) -> Vec<String> {
@@ -107,10 +123,10 @@ impl Story {
 
     fn has_ended(&self) -> bool {
         let phase = self.account.field(&self.account.strategy, PHASE);
-        phase.is_some_and(|phase| phase["reason"] == "MarketDataEnded")
+        phase.is_some_and(|phase| phase["state"] == "Stopped")
     }
 
-    fn trouble(&mut self) {
+    pub fn trouble(&mut self) {
         if self.chance.one_in(2) {
             let trouble = match self.chance.below(3) {
                 0 => Trouble::Before,
@@ -130,7 +146,7 @@ impl Story {
         }
     }
 
-    fn go_on(&mut self) {
+    pub fn go_on(&mut self) {
         self.account.bus.clock().advance(50);
         let who = if self.chance.one_in(2) { Who::Gateway } else { Who::Worker };
         let role = match who {

@@ -45,6 +45,31 @@ fn what_trades_says_so() {
 }
 
 #[test]
+fn a_latched_limit_and_an_exit_say_so_and_how_they_are_released() {
+    let mut observed = trading();
+    edit(&mut observed.stored, |record| record.fields.extend([reporting(&json!([latched(2)]), &json!(null))]));
+    let (line, message) = told(&observed);
+    assert_eq!(line, "Running True LimitReached");
+    let since = "maxDrawdownPercent 2026-01-02T00:00:00Z";
+    assert!(message.starts_with(&format!("Latched: {since} (10.4, the limit is 10).")), "{message}");
+    assert!(message.contains(&format!("glm.trading/release: \"{since}\"")), "{message}");
+    let stopped = json!({"reason": "ExitReached", "rule": "takeProfitPercent", "since": "2026-01-03T00:00:00Z",
+        "figure": "612.1", "threshold": "600"});
+    edit(&mut observed.stored, |record| record.fields.extend([reporting(&json!([latched(2)]), &stopped)]));
+    assert_eq!(told(&observed).0, "Stopping False ExitReached reconciling", "it still sells");
+    for state in [PhaseState::Running, PhaseState::Stopped] {
+        edit(&mut observed.stored, |record| record.fields.extend([phase(state, "ExitReached")]));
+        let (line, message) = told(&observed);
+        assert_eq!(line, "Stopped True ExitReached");
+        let release = "glm.trading/release: \"takeProfitPercent 2026-01-03T00:00:00Z\"";
+        assert!(
+            message.starts_with("takeProfitPercent was reached at 612.1") && message.contains(release),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn no_tick_is_not_ready() {
     let mut observed = trading();
     edit(&mut observed.stored, |record| drop(record.fields.remove(POSITION)));

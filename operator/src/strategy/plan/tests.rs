@@ -205,6 +205,62 @@ fn a_state_is_applied_when_the_worker_has_committed_that_it_follows() {
 }
 
 #[test]
+fn edited_bounds_are_told_to_the_pod_that_runs() {
+    let mut observed = trading();
+    set(&mut observed, "risk", json!({"maxDrawdownPercent": 5}));
+    set(&mut observed, "exit", json!({"belowPrice": 100}));
+    let plan = planned(&observed, &image());
+    assert_eq!(words(&plan), ["Running"], "no step of a pod");
+    assert!(!plan.followed && plan.is_quiet());
+    let Move::Register(value) = &plan.moves[0] else { panic!("{plan:?}") };
+    assert_eq!(
+        (&value["bounds"]["risk"]["maxDrawdownPercent"], &value["bounds"]["exit"]["belowPrice"]),
+        (&json!("5"), &json!("100"))
+    );
+    observed.register = Some(Desired { token: 2, value: value.to_string().into(), ..held("Running") });
+    edit(&mut observed.stored, |record| record.followed = Some(RegisterVersion { generation: 1, token: 2 }));
+    assert!(planned(&observed, &image()).is_settled());
+    // A spec that cannot be run changes none of them.
+    set(&mut observed, "risk", json!({"maxDrawdownPercent": 200}));
+    let refused = planned(&observed, &image());
+    assert_eq!(refused.moves[0], plan.moves[0]);
+    // What else is edited takes a new pod.
+    set(&mut observed, "risk", json!({"maxDrawdownPercent": 5}));
+    set(&mut observed, "strategy", json!({"grid": {"gridSizePercent": 3}}));
+    assert!(said(&observed).0.len() > 1);
+}
+
+/// Annotated, told to the worker, done there, taken off; and out of the register at last.
+#[test]
+fn a_release_goes_to_the_worker_and_its_annotation_goes_once_it_is_done() {
+    let released = |observed: &Observed| match &planned(observed, &image()).moves[0] {
+        Move::Register(value) => value["release"]["name"].as_str().map(str::to_owned),
+        other => panic!("{other:?}"),
+    };
+    let report = |observed: &mut Observed, limits| {
+        edit(&mut observed.stored, |record| record.fields.extend([reporting(&limits, &json!(null))]));
+    };
+    let mut observed = trading();
+    report(&mut observed, json!([latched(2)]));
+    assert_eq!((released(&observed), said(&observed).0), (None, vec!["Running".to_owned()]));
+    let asks = |observed: &mut Observed, text: &str| {
+        observed.annotations.insert(RELEASE_ANNOTATION.to_owned(), text.to_owned());
+    };
+    asks(&mut observed, "maxDrawdownPercent 2026-01-01T00:00:00Z");
+    assert_eq!((released(&observed), said(&observed).0), (None, vec!["Running".to_owned(), "clear true".to_owned()]));
+    asks(&mut observed, "maxDrawdownPercent 2026-01-02T00:00:00Z");
+    let name = Some("maxDrawdownPercent".to_owned());
+    assert_eq!((released(&observed), said(&observed).0), (name.clone(), vec!["Running".to_owned()]));
+    let Move::Register(value) = &planned(&observed, &image()).moves[0] else { panic!("a register") };
+    observed.register = Some(Desired { token: 2, value: value.to_string().into(), ..held("Running") });
+    assert_eq!(said(&observed).0, ["Running"], "the worker has not done it yet");
+    report(&mut observed, json!([latched(3)]));
+    assert_eq!((released(&observed), said(&observed).0), (name, vec!["Running".to_owned(), "clear false".to_owned()]));
+    observed.annotations.clear();
+    assert_eq!((released(&observed), said(&observed).0), (None, vec!["Running".to_owned()]));
+}
+
+#[test]
 fn a_crash_loop_is_left_by_the_word_that_stands_in_the_status() {
     let mut observed = Observed { pods: Vec::new(), ..trading() };
     observed.status.epoch = Some(4);

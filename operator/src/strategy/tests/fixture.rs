@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bus::{Cursors, Desired, Keys, RegisterVersion, Scope};
-use crds::record::{PHASE, POSITION, Phase, PhaseState};
-use crds::roles::{BookSpec, Stance};
+use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
+use crds::roles::{BookSpec, Stance, StrategyDesired};
 use crds::strategy::status::Ledger;
 use crds::{TradingAccount, TradingStrategy, TradingStrategyStatus};
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -92,7 +92,32 @@ pub fn gateway(stance: Option<Stance>, more: &[(&str, &str)]) -> Stored {
 
 /// What the strategy's register holds.
 pub fn held(state: &str) -> Desired {
-    Desired { generation: 1, token: 1, value: json!({"state": state}).to_string().into() }
+    let spec = strategy("grid", "BTC/USDT", 3_000, "2026-01-01T00:00:00Z", None).spec;
+    register(&StrategyDesired { state: serde_json::from_value(json!(state)).unwrap(), ..StrategyDesired::of(&spec) })
+}
+
+/// A register that holds this.
+pub fn register(desired: &StrategyDesired) -> Desired {
+    Desired { generation: 1, token: 1, value: json!(desired).to_string().into() }
+}
+
+/// The field of a record with a report under which these limits are latched, and this exit is reached.
+pub fn reporting(limits: &Value, stopped: &Value) -> (String, String) {
+    let report = json!({
+        "asOf": "2026-01-01T00:00:00Z", "position": {}, "recentTrades": [], "strategy": {},
+        "orders": {"open": 0, "unknown": 0, "filled": 0, "denied": 0, "rejected": 0},
+        "risk": {"state": "AllowAll", "reason": "", "limits": limits}, "stopped": stopped,
+        "decision": {"reason": "PriceBetweenBands", "message": "Waits."},
+        "summary": {"symbol": "BTC/USDT", "position": "", "netPnl": "", "lastTrade": "", "alert": ""},
+    });
+    serde_json::from_value::<engine::report::Report>(report.clone()).unwrap();
+    (REPORT.to_owned(), report.to_string())
+}
+
+/// A limit that is latched since this day of the year.
+pub fn latched(day: u32) -> Value {
+    let since = format!("2026-01-{day:02}T00:00:00Z");
+    json!({"name": "maxDrawdownPercent", "since": since, "figure": "10.4", "threshold": "10"})
 }
 
 pub fn pod() -> PodFacts {

@@ -176,7 +176,7 @@ impl<'a> Context<'a> {
 
     /// Sends an order; gives its sequence, or why it was denied. A denial is counted and told.
     pub fn place(&mut self, intent: Intent) -> Result<u64, Denial> {
-        let approved = self.may_send().and_then(|()| self.approve(&intent, Funds::NONE));
+        let approved = self.may_send().and_then(|()| self.approve(&intent, Funds::NONE, None));
         let admitted = approved.map(|command| Proposed { command, replaces: None });
         self.conclude(intent, admitted)
     }
@@ -221,7 +221,8 @@ impl<'a> Context<'a> {
         }
         let shared = orders.shared_with_replacement(of)?;
         let replaces = Some(Replaced { sequence: of, known_quantity, raced: false, apart: shared.is_none() });
-        let command = self.approve(intent, shared.unwrap_or(Funds::NONE))?.in_place_of(id, known_quantity);
+        let freed = shared.map(|_| of);
+        let command = self.approve(intent, shared.unwrap_or(Funds::NONE), freed)?.in_place_of(id, known_quantity);
         Ok(Proposed { command, replaces })
     }
 
@@ -249,13 +250,19 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// With `shared`, what an order that it replaces may take, as if it were free.
-    fn approve(&mut self, intent: &Intent, shared: Funds) -> Result<Approved<OrderCommand>, Refusal> {
+    /// With `shared`, what an order that it replaces, `replaced`, may take, as if it were free.
+    fn approve(
+        &mut self,
+        intent: &Intent,
+        shared: Funds,
+        replaced: Option<u64>,
+    ) -> Result<Approved<OrderCommand>, Refusal> {
         let Some(sequence) = self.scope.next_sequence() else {
             return Err(Refusal::new(Denial::Halted, "no order id is left".to_owned()));
         };
         let index = intent.instrument;
         let (available, equity) = (self.available_of(index)?.plus(shared)?, self.equity());
+        let exposure = self.scope.config.risk.exposure_limit().map(|_| self.scope.state.exposure(replaced));
         let Scope { config, state, turn } = &mut self.scope;
         let Some(tick) = state.markets.tick_of(index) else {
             return Err(Refusal::new(Denial::NoQuote, "that market has no price yet".to_owned()));
@@ -270,6 +277,8 @@ impl<'a> Context<'a> {
             risk: &config.risk,
             state: state.risk,
             desired: state.desired,
+            stops: &state.stops,
+            exposure,
             held: state.ledger.held(index.get()),
             equity,
             cause: self.tick,

@@ -5,12 +5,14 @@
 mod bars;
 mod context;
 mod denials;
+mod flatten;
 mod markets;
 mod news;
 mod orders;
 mod scope;
 mod sequence;
 mod state;
+mod stops;
 mod sub_account;
 #[cfg(test)]
 mod tests;
@@ -33,7 +35,7 @@ use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, Stat
 use crate::numbers::{Notional, Price};
 use crate::orders::{Funds, Order, Terms};
 use crate::report::{OrderCounts, Report};
-use crate::risk::{Approved, PositionBounds, PositionLimits, RiskParameters};
+use crate::risk::{Approved, ExitParameters, PositionBounds, PositionLimits, RiskParameters};
 use crate::running_hash::RunningHash;
 use crate::strategy::{BarsOf, Definition, DesiredState, Strategy, StrategyError, Warning};
 use crate::time::Timestamp;
@@ -63,6 +65,8 @@ pub struct Config {
     pub fees: Fees,
     /// The strategy's limits.
     pub risk: RiskParameters,
+    /// The rules that end it; none where it never ends by itself.
+    pub exit: Option<ExitParameters>,
     /// Where a human wants it to be.
     pub desired: DesiredState,
     /// The strategy's parameters, as JSON.
@@ -134,6 +138,8 @@ pub struct Engine {
     kind: &'static str,
     bounds: PositionBounds,
     limits: PositionLimits,
+    /// Whether a limit or an exit is judged on each tick, or something is done for one.
+    judges: bool,
     strategy: Box<dyn Strategy>,
     /// What is odd about the parameters. Not saved: an edit makes a new engine, which judges anew.
     warnings: Vec<Warning>,
@@ -195,11 +201,14 @@ impl Engine {
     fn with(config: Config, definition: &Definition, strategy: Box<dyn Strategy>, state: State) -> Self {
         let (kind, bounds) = (definition.name, definition.position_bounds);
         let limits = config.risk.position_limits();
+        let exit = config.exit.clone().filter(|exit| !exit.is_never());
+        let judges = config.risk.is_judged() || exit.is_some() || state.stops.moves();
         Self {
-            config,
+            config: Config { exit, ..config },
             kind,
             bounds,
             limits,
+            judges,
             strategy,
             warnings: Vec::new(),
             judged: false,

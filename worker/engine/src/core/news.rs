@@ -10,7 +10,7 @@ use super::{Effect, Engine};
 use crate::messages::{OrderStatus, Tick};
 use crate::orders::Order;
 use crate::report::Decision;
-use crate::strategy::{DesiredState, OrderEvent, OrderNews, Outcome};
+use crate::strategy::{OrderEvent, OrderNews, Outcome};
 
 /// Why an order ended that was on its way when the data ended.
 pub(super) const NEVER_ARRIVED: &str = "MarketDataEnded";
@@ -69,6 +69,7 @@ impl Engine {
         for one in news {
             self.tell_one(turn, None, one);
         }
+        self.go_on_flattening(turn);
     }
 
     /// Tells what was kept for this tick.
@@ -86,10 +87,10 @@ impl Engine {
                 self.ask(turn, tick, &event);
                 if let Some(End { status, decision }) = end {
                     // The resource shows that it is paused or stopped; why its order ended is told beside it.
-                    if self.state.desired == DesiredState::Running {
-                        self.scope(turn).conclude(event.instrument, status, decision);
-                    } else {
+                    if self.is_at_rest() {
                         turn.outcome(&self.config, event.instrument, status, &decision);
+                    } else {
+                        self.scope(turn).conclude(event.instrument, status, decision);
                     }
                 }
                 turn.effects.push(Effect::StateChanged);

@@ -64,11 +64,12 @@ impl Engine {
         let before = order.state;
         let applied = order.apply(update);
         let mut news = Vec::new();
-        if before != OrderState::Accepted && order.state == OrderState::Accepted {
+        if before != OrderState::Accepted && order.state == OrderState::Accepted && !order.flattens {
             news.push(News::of(&order, OrderNews::Accepted));
         }
         if let (true, Some(fill)) = (applied.trade, &update.fill) {
-            news.extend(self.book(turn, &order, fill));
+            // Of an order of the engine's own the strategy is told nothing.
+            news.extend(self.book(turn, &order, fill).filter(|_| !order.flattens));
         }
         if let Some(anomaly) = &applied.anomaly {
             self.on_anomaly(turn, id, anomaly);
@@ -121,12 +122,14 @@ impl Engine {
 
     /// `None` where it does not fit the books.
     fn book(&mut self, turn: &mut Turn, order: &Order, fill: &Fill) -> Option<News> {
+        let made_before = self.made_in(fill);
         if let Err(error) = self.state.ledger.book(fill) {
             let why = format!("trade {} does not fit the books: {error}", fill.trade_id);
             self.halt(turn, AlertKind::LedgerBroken, &why);
             return None;
         }
         self.state.trades = self.state.trades.saturating_add(1);
+        self.count_sale(order, fill, made_before);
         let index = self.trade_index(fill);
         if let Some(hash) = &mut self.state.trades_hash {
             hash.update(Trade::of(fill, index).line().as_bytes());
@@ -164,6 +167,9 @@ impl Engine {
             self.state.counts.filled = self.state.counts.filled.saturating_add(1);
         }
         let is_new = before.is_none() || newly_traded;
+        if is_new {
+            self.count_ended(turn, &order, order.state == OrderState::Rejected && before.is_none());
+        }
         let news = if is_new { self.end_news(turn, &order) } else { News::snapshot() };
         if let Err(error) = self.state.orders.close(&order) {
             let why = format!("what its orders reserve cannot be counted: {error}");
@@ -196,6 +202,12 @@ impl Engine {
     /// What is told of an order that is closed.
     fn end_news(&mut self, turn: &mut Turn, order: &Order) -> News {
         let end = self.end_of(order);
+        if order.flattens {
+            if let Some(End { status, decision }) = end {
+                turn.outcome(&self.config, order.instrument, status, &decision);
+            }
+            return News::snapshot();
+        }
         let outcome = match order.average_price() {
             Ok(Some(average)) => Outcome::Traded {
                 quantity: order.filled,

@@ -12,7 +12,7 @@ use crate::instrument::InstrumentIndex;
 use crate::messages::{AlertKind, Severity, Tick};
 use crate::numbers::{Notional, NumberError, Ratio};
 use crate::report::Decision;
-use crate::risk::RiskState;
+use crate::risk::{EXIT_REACHED, RiskState};
 use crate::strategy::{DesiredState, Warning};
 
 impl Engine {
@@ -36,6 +36,7 @@ impl Engine {
             return self.wait_for(turn, place);
         }
         self.follow(turn);
+        self.hold_to_limits(turn, tick);
         if !self.state.news.is_empty() {
             self.tell_kept(turn, tick);
         }
@@ -56,7 +57,7 @@ impl Engine {
         }
         match ended {
             Ended::Held(reason) => self.hold(turn, reason),
-            Ended::Silent if self.state.desired != DesiredState::Running => self.hold(turn, ""),
+            Ended::Silent if self.is_at_rest() => self.hold(turn, ""),
             Ended::Silent if !self.state.bars.is_empty() => self.end_of_warming_up(),
             Ended::Acted | Ended::Silent => {}
         }
@@ -240,14 +241,20 @@ impl Engine {
         turn.alert(&self.config, severity, warning);
     }
 
+    /// Whether it sends nothing of its own, whatever its strategy finds: on request, or because an exit was reached.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        !matches!(self.state.desired, DesiredState::Running) || self.state.stops.exit().is_some()
+    }
+
     pub(super) fn hold(&mut self, turn: &mut Turn, reason: &'static str) {
         if self.state.holding.is_some_and(|held| std::ptr::eq(held, reason)) {
             return;
         }
-        let (reason, message) = match self.state.desired {
-            DesiredState::Running => (reason, None),
-            DesiredState::Paused => ("Paused", Some("Paused on request: follows prices, sends no order.")),
-            DesiredState::Stopped => ("Stopped", Some("Stopped on request.")),
+        let (reason, message) = match (self.state.desired, self.state.stops.exit()) {
+            (DesiredState::Paused, _) => ("Paused", Some("Paused on request: follows prices, sends no order.")),
+            (DesiredState::Stopped, _) => ("Stopped", Some("Stopped on request.")),
+            (DesiredState::Running, Some(_)) => (EXIT_REACHED, Some("An exit was reached: nothing more is sent.")),
+            (DesiredState::Running, None) => (reason, None),
         };
         if self.state.told == reason && self.state.decision.reason == reason {
             self.state.holding = Some(reason);

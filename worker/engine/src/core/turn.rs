@@ -82,10 +82,15 @@ impl Turn {
             | AlertKind::LedgerBroken
             | AlertKind::TickAnomaly
             | AlertKind::SequenceExhausted
-            | AlertKind::AccountMismatch => Severity::Critical,
+            | AlertKind::AccountMismatch
+            | AlertKind::MaxDrawdown
+            | AlertKind::MaxDailyLoss
+            | AlertKind::MaxConsecutiveLosses
+            | AlertKind::MaxExposure => Severity::Critical,
             AlertKind::GridBelowFees
             | AlertKind::BasePriceFar
             | AlertKind::PositionLimit
+            | AlertKind::ExitReached
             | AlertKind::MarketDataGap => Severity::Warning,
         };
         self.alert(config, severity, warning);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
+use super::state::State;
 use crate::instrument::{Asset, Symbol};
 use crate::ledger::Profit;
 use crate::messages::AlertKind;
@@ -10,7 +11,7 @@ use crate::numbers::{Notional, Price, Ratio};
 use crate::orders::OrderState;
 use crate::report::{Decision, Pnl, Report, RiskReport, Summary};
 use crate::risk::RiskState;
-use crate::strategy::{DesiredState, Figures};
+use crate::strategy::Figures;
 use crate::time::rfc3339;
 
 /// Figures of a whole run.
@@ -89,7 +90,8 @@ pub(super) fn report(engine: &Engine) -> Report {
         summary: summary(engine, pnl.as_ref()),
         pnl,
         orders,
-        risk: risk(state.risk, state.halt),
+        risk: risk(state),
+        stopped: state.stops.shown_exit(),
         decision: decision(engine),
         recent_trades: state.recent_trades.clone(),
         strategy: figures(engine),
@@ -108,21 +110,21 @@ fn position(engine: &Engine) -> BTreeMap<String, Notional> {
     engine.state.ledger.holdings().map(|(asset, amount)| (asset.to_string(), amount)).collect()
 }
 
-fn risk(state: RiskState, halt: Option<AlertKind>) -> RiskReport {
-    let reason = match state {
+fn risk(state: &State) -> RiskReport {
+    let reason = match state.risk {
         RiskState::AllowAll => "",
         RiskState::BuyOnly => "BelowMinPosition",
         RiskState::SellOnly => "AboveMaxPosition",
         RiskState::ReduceOnly => "NoEquity",
-        RiskState::Halted => halt.unwrap_or(AlertKind::LedgerBroken).as_str(),
+        RiskState::Halted => state.halt.unwrap_or(AlertKind::LedgerBroken).as_str(),
     };
-    RiskReport { state, reason: reason.to_owned() }
+    RiskReport { state: state.risk, reason: reason.to_owned(), limits: state.stops.shown_limits() }
 }
 
 /// The last decision, in the words of now where it is a hold: bands move with each trade.
 fn decision(engine: &Engine) -> Decision {
     let reason = &engine.state.decision.reason;
-    if engine.state.markets.without_tick().is_some() || engine.state.desired != DesiredState::Running {
+    if engine.state.markets.without_tick().is_some() || engine.is_at_rest() {
         return engine.state.decision.clone();
     }
     let words = engine.strategy.explain(reason);
@@ -132,7 +134,10 @@ fn decision(engine: &Engine) -> Decision {
 fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
     let symbol = &engine.config.instruments.first().symbol;
     let warnings = engine.warnings.iter().map(|warning| warning.kind);
-    let alerts: Vec<_> = warnings.chain(engine.state.halts.iter().copied()).map(AlertKind::as_str).collect();
+    let latched = engine.state.stops.limits().iter().map(|(limit, _)| limit.alert());
+    let ended = engine.state.stops.exit().map(|_| AlertKind::ExitReached);
+    let alerts = warnings.chain(latched).chain(ended).chain(engine.state.halts.iter().copied());
+    let alerts: Vec<_> = alerts.map(AlertKind::as_str).collect();
     Summary {
         strategy: engine.kind.to_owned(),
         symbol: symbol.to_string(),

@@ -60,6 +60,16 @@ impl Position {
         self.quantity
     }
 
+    /// What they cost in all.
+    pub(crate) const fn cost(&self) -> Notional {
+        self.cost
+    }
+
+    /// What was made so far without what is held: realized less fees.
+    pub(crate) fn made(&self) -> Result<Notional, NumberError> {
+        self.realized.minus(self.fees)
+    }
+
     pub(super) const fn opening(&self) -> Option<OpeningCoins> {
         self.opening
     }

@@ -37,11 +37,21 @@ pub enum AlertKind {
     SequenceExhausted,
     /// The account's gateway holds something else for the strategy than its ledger: nothing more is traded.
     AccountMismatch,
+    /// The equity has fallen further from its peak than allowed.
+    MaxDrawdown,
+    /// The equity has fallen further in a day than allowed.
+    MaxDailyLoss,
+    /// More sales in a row have lost than allowed.
+    MaxConsecutiveLosses,
+    /// Coins and open buys are worth more than allowed.
+    MaxExposure,
+    /// An exit was reached: nothing more is sent but what it asks for.
+    ExitReached,
 }
 
 impl AlertKind {
     /// Every kind, in the order of the document about them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::GridBelowFees,
         Self::BasePriceFar,
         Self::PositionLimit,
@@ -51,6 +61,11 @@ impl AlertKind {
         Self::TickAnomaly,
         Self::SequenceExhausted,
         Self::AccountMismatch,
+        Self::MaxDrawdown,
+        Self::MaxDailyLoss,
+        Self::MaxConsecutiveLosses,
+        Self::MaxExposure,
+        Self::ExitReached,
     ];
 
     /// Those after which nothing more is traded.
@@ -69,6 +84,11 @@ impl AlertKind {
             Self::TickAnomaly => "TickAnomaly",
             Self::SequenceExhausted => "SequenceExhausted",
             Self::AccountMismatch => "AccountMismatch",
+            Self::MaxDrawdown => "MaxDrawdown",
+            Self::MaxDailyLoss => "MaxDailyLoss",
+            Self::MaxConsecutiveLosses => "MaxConsecutiveLosses",
+            Self::MaxExposure => "MaxExposure",
+            Self::ExitReached => "ExitReached",
         }
     }
 }

@@ -92,6 +92,12 @@ impl Notional {
         Ratio::at_eight_places(wide::half_even(self.0, Ratio::EIGHT_PLACES, whole.0, 1)?)
     }
 
+    /// `self / whole` in percent, rounded half to even at 2 digits; `None` for a whole of nothing.
+    pub fn percent_of(self, whole: Notional) -> Option<Decimal> {
+        let hundredths = i128::try_from(wide::half_even(self.0, 10_000, whole.0, 1)?).ok()?;
+        Decimal::try_from_i128_with_scale(hundredths, 2).ok().map(|percent| percent.normalize())
+    }
+
     /// Compares `self` with `whole × share`, exactly whatever the digits.
     pub fn compare_with(self, whole: Notional, share: Ratio) -> std::cmp::Ordering {
         wide::compare(self.0, Ratio::ONE.units(), whole.0, share.units())

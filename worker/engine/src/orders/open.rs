@@ -128,6 +128,11 @@ impl OpenOrders {
         Some(&mut open.order)
     }
 
+    /// Whether another takes the place of this one, so that only one of them can trade.
+    pub fn is_replaced(&self, sequence: u64) -> bool {
+        self.replacements.contains_key(&sequence)
+    }
+
     /// What an order that takes the place of this one may take as well, because only one of them can trade. Nothing where
     /// another takes it already, and where this one still waits for a place itself: then both may trade.
     pub fn shared_with_replacement(&self, sequence: u64) -> Result<Option<Funds>, NumberError> {

@@ -150,6 +150,9 @@ pub struct Order {
     pub reason: String,
     /// Event time of the last news.
     pub time: Timestamp,
+    /// Whether it sells for a limit or an exit: it is the engine's own, and the strategy is told nothing of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flattens: bool,
     /// What had traded when it was last closed; absent until then. A trade can be told after the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_with: Option<Quantity>,
@@ -184,6 +187,7 @@ impl Order {
             matched: None,
             reason: String::new(),
             time,
+            flattens: false,
             closed_with: None,
         }
     }

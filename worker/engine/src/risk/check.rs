@@ -9,10 +9,11 @@ use crate::instrument::{Asset, Instrument};
 use crate::messages::{CommandKind, NewOrder, OrderCommand, OrderType, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, NumberError, Price, Quantity, Ratio};
 use crate::orders::{Funds, Terms};
+use crate::report::LatchedLimit;
 use crate::strategy::{DesiredState, Intent, OrderKind, OrderSize, Purpose};
 use crate::time::Timestamp;
 
-use super::{Approved, OrderRate, RiskParameters, RiskState};
+use super::{Approved, OrderRate, RiskParameters, RiskState, Stops};
 
 /// Why an order was not sent, as a stable word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,11 +56,19 @@ pub enum Denial {
     TooManyRounds,
     /// Bars are missing that the strategy looks back on.
     WarmingUp,
+    /// A limit was breached, and is not released.
+    LimitReached,
+    /// Coins and open buys would be worth more than `maxExposure`.
+    MaxExposure,
+    /// The price lies too far from the last tick's.
+    PriceCollar,
+    /// The venue has rejected too many orders a moment ago.
+    Cooldown,
 }
 
 impl Denial {
     /// Every denial, in the order of the document about them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Halted,
         Self::Paused,
         Self::Stopped,
@@ -79,6 +88,10 @@ impl Denial {
         Self::TooManyActions,
         Self::TooManyRounds,
         Self::WarmingUp,
+        Self::LimitReached,
+        Self::MaxExposure,
+        Self::PriceCollar,
+        Self::Cooldown,
     ];
 
     /// The word itself.
@@ -103,6 +116,10 @@ impl Denial {
             Self::TooManyActions => "TooManyActions",
             Self::TooManyRounds => "TooManyRounds",
             Self::WarmingUp => "WarmingUp",
+            Self::LimitReached => "LimitReached",
+            Self::MaxExposure => "MaxExposure",
+            Self::PriceCollar => "PriceCollar",
+            Self::Cooldown => "Cooldown",
         }
     }
 
@@ -154,6 +171,10 @@ pub struct OrderCheck<'a> {
     pub state: RiskState,
     /// Where a human wants the strategy to be.
     pub desired: DesiredState,
+    /// What is latched, and for how long nothing is opened after rejections.
+    pub(crate) stops: &'a Stops,
+    /// Where that is bounded: what coins and open buys are worth without this order.
+    pub exposure: Option<Result<Notional, NumberError>>,
     /// What is held of the market's two assets, reserved or not.
     pub held: Funds,
     /// What all of the strategy is worth at the last prices.
@@ -184,6 +205,10 @@ impl OrderCheck<'_> {
         let quantity = self.quantity(intent.size, limit)?;
         let notional = limit.times(quantity)?;
         self.check_notional(intent.size, notional)?;
+        if intent.side == Side::Buy {
+            self.check_exposure(intent.size, notional)?;
+            self.check_collar(limit)?;
+        }
         self.check_funds(intent, quantity, limit)?;
         if !rate.allows(self.now, self.risk.max_orders_per_minute) {
             return Err(Refusal::new(
@@ -206,6 +231,15 @@ impl OrderCheck<'_> {
             (RiskState::Halted, _) => refuse(Denial::Halted, "trading is halted"),
             (_, DesiredState::Paused) => refuse(Denial::Paused, "paused on request"),
             (_, DesiredState::Stopped) => refuse(Denial::Stopped, "stopped on request"),
+            (_, DesiredState::Running) if self.stops.exit().is_some() => refuse(Denial::Stopped, "an exit was reached"),
+            (_, DesiredState::Running) if self.is_beyond_a_limit(side) => Err(self.beyond_a_limit()),
+            (_, DesiredState::Running) if side == Side::Buy && self.cools_ms().is_some() => {
+                let message = format!(
+                    "the venue has rejected as many orders as cooldown allows; opens again in {} ms",
+                    self.cools_ms().unwrap_or_default()
+                );
+                Err(Refusal::new(Denial::Cooldown, message))
+            }
             (_, DesiredState::Running) if Self::reduces(intent) => Ok(()),
             (state, DesiredState::Running) if state.allows(side) => Ok(()),
             (RiskState::ReduceOnly, DesiredState::Running) => {
@@ -218,6 +252,57 @@ impl OrderCheck<'_> {
                 refuse(Denial::PositionLimit, "the coins are worth too little of the equity")
             }
         }
+    }
+
+    /// Whether a latched limit denies orders of this side: those that open, and all while coins are sold for it.
+    fn is_beyond_a_limit(&self, side: Side) -> bool {
+        !self.stops.limits().is_empty() && (side == Side::Buy || self.stops.flattens())
+    }
+
+    fn beyond_a_limit(&self) -> Refusal {
+        let latched: Vec<_> = self.stops.shown_limits().iter().map(LatchedLimit::text).collect();
+        Refusal::new(Denial::LimitReached, format!("{} is reached; release it to go on", latched.join(" and ")))
+    }
+
+    fn cools_ms(&self) -> Option<i64> {
+        self.risk.cooldown.and_then(|_| self.stops.measures.cooling.rest_ms(self.now))
+    }
+
+    /// What coins and open buys are worth with an order of this worth.
+    fn check_exposure(&self, size: OrderSize, notional: Notional) -> Result<(), Refusal> {
+        let Some((exposure, most)) = self.exposure.clone().zip(self.risk.exposure_limit()) else { return Ok(()) };
+        let exposure = exposure?.plus(notional)?;
+        if exposure <= most {
+            return Ok(());
+        }
+        let (quote, lower) = (self.instrument.symbol.quote(), field(size));
+        let message = format!(
+            "coins and open buys would be worth {exposure} {quote}, maxExposure allows {most}; raise it, or lower {lower}"
+        );
+        Err(Refusal::new(Denial::MaxExposure, message))
+    }
+
+    fn check_collar(&self, limit: Price) -> Result<(), Refusal> {
+        let most = self.risk.price_collar_percent;
+        let Some(most) = most.filter(|most| limit.is_further_than(Ratio::from_percent(*most), self.tick.price)) else {
+            return Ok(());
+        };
+        let price = self.tick.price;
+        let message =
+            format!("{limit} is further from {price} than priceCollarPercent allows, {most} %; raise it to trade here");
+        Err(Refusal::new(Denial::PriceCollar, message))
+    }
+
+    /// An order for all whole lots, at the best price: bound by slippage, lot, minNotional and funds alone.
+    pub(crate) fn approve_flatten(&self, intent: &Intent) -> Result<Approved<OrderCommand>, Refusal> {
+        let limit = self.limit(intent)?;
+        let quantity = self.quantity(OrderSize::Fixed(self.available.base), limit)?;
+        self.check_notional_min(intent.size, limit.times(quantity)?)?;
+        let mut command = self.command(intent, quantity, limit);
+        if let CommandKind::Create(order) = &mut command.kind {
+            order.counts = false;
+        }
+        Ok(Approved::new(command))
     }
 
     /// Whether it only makes the position smaller. Of coins, which are held and never owed, only a sale does.
@@ -286,7 +371,7 @@ impl OrderCheck<'_> {
         Ok(quantity)
     }
 
-    fn check_notional(&self, size: OrderSize, notional: Notional) -> Result<(), Refusal> {
+    fn check_notional_min(&self, size: OrderSize, notional: Notional) -> Result<(), Refusal> {
         let quote = self.instrument.symbol.quote();
         let least = self.instrument.min_notional;
         if notional < least {
@@ -294,6 +379,12 @@ impl OrderCheck<'_> {
                 format!("the order is worth {notional} {quote}, minNotional is {least}; raise {}", raised(size));
             return Err(Refusal::new(Denial::BelowMinNotional, message));
         }
+        Ok(())
+    }
+
+    fn check_notional(&self, size: OrderSize, notional: Notional) -> Result<(), Refusal> {
+        self.check_notional_min(size, notional)?;
+        let quote = self.instrument.symbol.quote();
         match self.risk.order_notional_limit(&self.instrument.symbol) {
             Some(most) if notional > most => {
                 let message = format!(

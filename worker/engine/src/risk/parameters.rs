@@ -9,7 +9,7 @@ use crate::instrument::{Asset, Symbol};
 use crate::numbers::{ExactDecimal, Notional, Ratio};
 use crate::validation::Violation;
 
-use super::PositionLimits;
+use super::{Cooldown, OnBreach, PositionLimits};
 
 /// Limits that every order passes before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +35,35 @@ pub struct RiskParameters {
     #[serde(default = "RiskParameters::default_max_tick_age_seconds")]
     #[schemars(range(min = 1, max = 3600))]
     pub max_tick_age_seconds: u32,
+    /// The largest fall of equity from its peak, in percent of that; above 0, up to 100. More latches, with onBreach. Default:
+    /// no limit. Quote decimals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_drawdown_percent: Option<ExactDecimal>,
+    /// The largest fall of equity from that of the first tick of the UTC day, in percent of that; above 0, up to 100. Added
+    /// during a day, from that of the next tick. More latches, with onBreach, also for the next day. Default: no limit. Quote
+    /// decimals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_daily_loss_percent: Option<ExactDecimal>,
+    /// So many sales in a row may lose, fees included; 0 to 1000. One more latches, with onBreach. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub max_consecutive_losses: Option<u32>,
+    /// The largest worth of coins and open buys, by quote asset, such as {USDT: 5000}. An order beyond it is denied; where
+    /// prices alone lead beyond it, it latches, with onBreach. Default: no limit. Quote decimals.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    pub max_exposure: BTreeMap<Asset, ExactDecimal>,
+    /// How far an order's price may lie from the last tick's, in percent of that; above 0, up to 100. What reduces passes.
+    /// Default: no limit. Quote decimals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_collar_percent: Option<ExactDecimal>,
+    /// A pause of openings after orders that the venue rejected. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooldown: Option<Cooldown>,
+    /// What a breached limit does: StopOpening cancels what opens, CancelOrders all, Flatten sells all coins too; after each
+    /// of them nothing is opened before it is released. Default StopOpening.
+    #[serde(default, skip_serializing_if = "OnBreach::is_default")]
+    pub on_breach: OnBreach,
 }
 
 impl Default for RiskParameters {
@@ -45,6 +74,13 @@ impl Default for RiskParameters {
             max_order_notional: BTreeMap::new(),
             max_orders_per_minute: Self::default_max_orders_per_minute(),
             max_tick_age_seconds: Self::default_max_tick_age_seconds(),
+            max_drawdown_percent: None,
+            max_daily_loss_percent: None,
+            max_consecutive_losses: None,
+            max_exposure: BTreeMap::new(),
+            price_collar_percent: None,
+            cooldown: None,
+            on_breach: OnBreach::default(),
         }
     }
 }
@@ -79,6 +115,19 @@ impl RiskParameters {
         self.max_order_notional.get(symbol.quote()).and_then(|limit| Notional::new(limit.get()).ok())
     }
 
+    /// The largest exposure, if there is one: the markets of a strategy have one quote asset, and a manifest names no other.
+    pub fn exposure_limit(&self) -> Option<Notional> {
+        self.max_exposure.values().next().and_then(|limit| Notional::new(limit.get()).ok())
+    }
+
+    /// Whether a limit is set that is judged on each tick.
+    pub fn is_judged(&self) -> bool {
+        self.max_drawdown_percent.is_some()
+            || self.max_daily_loss_percent.is_some()
+            || self.max_consecutive_losses.is_some()
+            || !self.max_exposure.is_empty()
+    }
+
     /// The age in milliseconds from which a tick triggers nothing.
     pub fn max_tick_age_ms(&self) -> i64 {
         i64::from(self.max_tick_age_seconds).saturating_mul(1000)
@@ -103,13 +152,10 @@ impl RiskParameters {
                 format!("is not below maxPositionPercent {}; lower one or raise the other", self.max_position_percent);
             refuse("minPositionPercent", &self.min_position_percent, remedy);
         }
-        for (asset, limit) in &self.max_order_notional {
-            if limit.get().is_zero() {
-                refuse(
-                    &format!("maxOrderNotional.{asset}"),
-                    limit,
-                    "would deny every order; write an amount above 0".to_owned(),
-                );
+        for (name, limits) in [("maxOrderNotional", &self.max_order_notional), ("maxExposure", &self.max_exposure)] {
+            for (asset, limit) in limits.iter().filter(|(_, limit)| limit.get().is_zero()) {
+                let remedy = "would deny every order; write an amount above 0".to_owned();
+                refuse(&format!("{name}.{asset}"), limit, remedy);
             }
         }
         if !(1..=600).contains(&self.max_orders_per_minute) {
@@ -118,6 +164,29 @@ impl RiskParameters {
         if !(1..=3600).contains(&self.max_tick_age_seconds) {
             refuse("maxTickAgeSeconds", &self.max_tick_age_seconds, "is out of range; write 1 to 3600".to_owned());
         }
+        violations.extend(self.validate_limits(path));
+        violations
+    }
+
+    /// What is wrong with the limits of the whole strategy.
+    fn validate_limits(&self, path: &str) -> Vec<Violation> {
+        let hundred = ExactDecimal::from_integer(100);
+        let mut violations = Vec::new();
+        for (name, value) in [
+            ("maxDrawdownPercent", self.max_drawdown_percent),
+            ("maxDailyLossPercent", self.max_daily_loss_percent),
+            ("priceCollarPercent", self.price_collar_percent),
+        ] {
+            if let Some(value) = value.filter(|value| value.get().is_zero() || *value > hundred) {
+                let remedy = "is out of range; write above 0, up to 100, or leave it out";
+                violations.push(Violation::new(format!("{path}.{name}"), value, remedy));
+            }
+        }
+        if let Some(losses) = self.max_consecutive_losses.filter(|losses| *losses > 1_000) {
+            let (at, remedy) = (format!("{path}.maxConsecutiveLosses"), "is out of range; write 0 to 1000");
+            violations.push(Violation::new(at, losses, remedy));
+        }
+        violations.extend(self.cooldown.iter().flat_map(|cooldown| cooldown.validate(&format!("{path}.cooldown"))));
         violations
     }
 }
@@ -144,6 +213,11 @@ mod tests {
             r#"{"maxTickAgeSeconds": 1}"#,
             r#"{"maxTickAgeSeconds": 3600}"#,
             r#"{"maxOrderNotional": {"USDT": "0.000000001"}}"#,
+            r#"{"maxDrawdownPercent": "0.000000001", "maxDailyLossPercent": 100, "priceCollarPercent": 100}"#,
+            r#"{"maxDrawdownPercent": 100, "maxDailyLossPercent": "0.000000001", "priceCollarPercent": "0.000000001"}"#,
+            r#"{"maxConsecutiveLosses": 0}"#,
+            r#"{"maxConsecutiveLosses": 1000, "maxExposure": {"USDT": "0.000000001"}, "onBreach": "Flatten"}"#,
+            r#"{"cooldown": {"rejects": 100, "seconds": 86400}}"#,
         ] {
             assert_eq!(refused(json), [], "{json}");
         }
@@ -156,6 +230,16 @@ mod tests {
             (r#"{"maxTickAgeSeconds": 0}"#, "maxTickAgeSeconds", "write 1 to 3600"),
             (r#"{"maxTickAgeSeconds": 3601}"#, "maxTickAgeSeconds", "write 1 to 3600"),
             (r#"{"maxOrderNotional": {"USDT": 0}}"#, "maxOrderNotional.USDT", "would deny every order"),
+            (r#"{"maxExposure": {"USDT": 0}}"#, "maxExposure.USDT", "would deny every order"),
+            (r#"{"maxDrawdownPercent": 0}"#, "maxDrawdownPercent", "write above 0, up to 100"),
+            (r#"{"maxDrawdownPercent": "100.000000001"}"#, "maxDrawdownPercent", "write above 0, up to 100"),
+            (r#"{"maxDailyLossPercent": 0}"#, "maxDailyLossPercent", "write above 0, up to 100"),
+            (r#"{"maxDailyLossPercent": "100.000000001"}"#, "maxDailyLossPercent", "write above 0, up to 100"),
+            (r#"{"priceCollarPercent": 0}"#, "priceCollarPercent", "write above 0, up to 100"),
+            (r#"{"priceCollarPercent": "100.000000001"}"#, "priceCollarPercent", "write above 0, up to 100"),
+            (r#"{"maxConsecutiveLosses": 1001}"#, "maxConsecutiveLosses", "write 0 to 1000"),
+            (r#"{"cooldown": {"rejects": 0}}"#, "cooldown.rejects", "write 1 to 100"),
+            (r#"{"cooldown": {"seconds": 86401}}"#, "cooldown.seconds", "write 1 to 86400"),
         ] {
             let refused = refused(json);
             let [(found, message)] = &refused[..] else { panic!("{json}: {refused:?}") };

@@ -228,6 +228,12 @@ pub trait Strategy: Send + std::fmt::Debug {
         None
     }
 
+    /// How far from the tick's price all of its coins may be sold, where a limit or an exit asks for that; half a percent where
+    /// it says nothing.
+    fn max_slippage(&self) -> Option<Ratio> {
+        None
+    }
+
     /// All state, to be restored by the definition's `start`.
     fn snapshot(&self) -> Result<serde_json::Value, serde_json::Error>;
 

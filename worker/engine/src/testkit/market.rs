@@ -74,6 +74,7 @@ impl Market {
             capital: self.capital("5", "3000"),
             fees: self.fees(),
             risk: RiskParameters::default(),
+            exit: None,
             desired: DesiredState::Running,
             parameters: parameters.clone(),
         }

@@ -65,6 +65,7 @@ fn engine(registry: &Registry) -> Result<Engine, Failure> {
         instruments: Instrument::new(symbol, &rules).map_err(refuse)?.into(),
         fees: Fees::default(),
         risk: RiskParameters { min_position_percent: ExactDecimal::from_integer(0), ..RiskParameters::default() },
+        exit: None,
         desired: DesiredState::Running,
         parameters: json!({ "basePrice": 600, "quantity": "0.1" }),
     };

@@ -10,6 +10,7 @@ use crds::strategy::status::{Ledger, Mode, StrategyState, TradingStrategyStatus}
 use crds::yaml_text;
 use engine::Engine;
 use engine::report::Report;
+use engine::risk::EXIT_REACHED;
 use engine::strategy::Registry;
 use engine::time::{Timestamp, rfc3339};
 use serde_json::{Value, json};
@@ -84,6 +85,7 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
         reason.clone_into(&mut report.summary.alert);
     }
     let state = match phase.as_ref().map(|phase| phase.state) {
+        Some(PhaseState::Running) if reason == EXIT_REACHED => StrategyState::Stopped,
         Some(PhaseState::Running) => StrategyState::Running,
         Some(PhaseState::Paused) => StrategyState::Paused,
         Some(PhaseState::Stopped) => StrategyState::Stopped,

@@ -169,11 +169,11 @@ fn what_changed_in_the_middle_is_left_out_for_good() {
     let (first, mut edited) = (spec(), spec());
     edited.spec.strategy.grid = serde_json::from_value(json!({"gridSizePercent": 3})).unwrap();
     let begun = Made::of(&first);
-    assert_eq!(Made::going_on(Some(&made(&begun)), &first), begun);
-    let changed = Made::going_on(Some(&made(&begun)), &edited);
+    assert_eq!(Made::saved(Some(&made(&begun))).going_on(&first), begun);
+    let changed = Made::saved(Some(&made(&begun))).going_on(&edited);
     assert_eq!((&changed.parameters, &changed.program), (&None, &begun.program));
-    assert_eq!(Made::going_on(Some(&made(&changed)), &first), changed);
-    assert_eq!(Made::going_on(None, &first), Made::default());
+    assert_eq!(Made::saved(Some(&made(&changed))).going_on(&first), changed);
+    assert_eq!(Made::saved(None).going_on(&first), Made::default());
 }
 
 #[test]

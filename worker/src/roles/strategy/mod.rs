@@ -6,6 +6,7 @@
 
 mod barrier;
 mod batch;
+mod bounds;
 mod doubt;
 mod inbox;
 mod markets;
@@ -30,7 +31,7 @@ use crate::outcome::hashes::{DATA, DataHash, MADE, Made};
 use crate::roles::saved;
 use crate::roles::session::{Session, again_after_conflicts, patiently};
 use crate::roles::{Bus, IDLE, Runtime, Stop};
-use crds::roles::{AccountSpec, StrategyDesired, StrategySpec};
+use crds::roles::{AccountSpec, Bounds, StrategyDesired, StrategySpec};
 
 pub(crate) use barrier::ADVANCE;
 use barrier::{Advance, Barrier};
@@ -77,6 +78,10 @@ pub(crate) struct Worker<'a, B> {
     inbox_cursor: StreamId,
     batch: Batch,
     doubt: Doubt,
+    /// The bounds that are followed.
+    bounds: Bounds,
+    /// Under which parameters, and by which program, its ticks were taken.
+    made: Made,
     /// Why the register is not followed.
     register_problem: Option<String>,
     /// The gateway does not read what says as of which tick orders are to be matched.
@@ -152,11 +157,9 @@ impl<'a, B: Bus> Worker<'a, B> {
             Place::Elsewhere => Barrier::default(),
         };
         let (data, made) = match engine.ticks() {
-            0 => (Some(DataHash::default()), Made::of(spec)),
-            _ => (DataHash::saved(field(DATA), &engine), Made::going_on(field(MADE), spec)),
+            0 => (Some(DataHash::default()), None),
+            _ => (DataHash::saved(field(DATA), &engine), Some(Made::saved(field(MADE)))),
         };
-        let unsaved = |problem: String| Stop::Unsaved { owner: owner.name().to_owned(), problem };
-        let made = serde_json::to_string(&made).map_err(|error| unsaved(error.to_string()))?;
         runtime.health.ended(engine.ended_orders());
         let ledger = runtime
             .identity
@@ -188,11 +191,13 @@ impl<'a, B: Bus> Worker<'a, B> {
             inbox_cursor,
             batch: Batch::default(),
             doubt: Doubt::default(),
+            bounds: Bounds::of(&spec.spec),
+            made: Made::default(),
             register_problem: None,
             gateway_is_older: false,
         };
         worker.follow_register().await?;
-        worker.batch.set.push((MADE.to_owned(), made));
+        worker.is_made_of(made)?;
         worker.batch.touch();
         worker.push_advance();
         worker.let_owed_arrive();
@@ -282,7 +287,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         self.session.follow(register.as_ref().map(Desired::version));
         let desired = match register {
             Some(desired) => match serde_json::from_str::<StrategyDesired>(&desired.value) {
-                Ok(desired) => desired.state,
+                Ok(desired) => desired,
                 Err(error) => {
                     tracing::error!(%error, "the register does not read; what was followed before goes on");
                     self.register_problem = Some(format!("the strategy's register does not read: {error}"));
@@ -290,12 +295,16 @@ impl<'a, B: Bus> Worker<'a, B> {
                     return Ok(());
                 }
             },
-            None => self.spec.spec.state,
+            None => StrategyDesired::of(&self.spec.spec),
         };
         if self.register_problem.take().is_some() {
             self.tell_readiness();
         }
-        self.control(desired);
+        self.follow_bounds(desired.bounds)?;
+        if let Some(release) = &desired.release {
+            self.release(release);
+        }
+        self.control(desired.state);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use engine::client_order_id::ClientOrderId;
 use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, OrderUpdate, text};
 use engine::numbers::Quantity;
 use engine::orders::{Order, OrderState};
-use engine::risk::Approved;
+use engine::risk::{Approved, EXIT_REACHED};
 use engine::strategy::DesiredState;
 use engine::{Effect, Event};
 
@@ -141,6 +141,7 @@ impl<B: Bus> Worker<'_, B> {
                 Done::Stored => {
                     self.engine.committed();
                     self.runtime.health.ended(self.engine.ended_orders());
+                    self.runtime.health.limits(&self.engine);
                     self.stored = self.barrier.saved();
                     self.owes_report = !reports;
                     if std::mem::take(&mut self.waits_for_room) {
@@ -216,8 +217,12 @@ impl<B: Bus> Worker<'_, B> {
             // It takes no tick any more: nobody waits for it.
             return phase(PhaseState::Quarantined, MISMATCH, MISMATCH_MESSAGE.to_owned());
         }
+        let has_exited = self.engine.has_exited();
         let (state, reason) = match self.engine.desired() {
             DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),
+            // It sends nothing more, and takes every tick all the same: once it is released it has missed none.
+            DesiredState::Running if has_exited && !self.has_ended() => (PhaseState::Running, EXIT_REACHED),
+            DesiredState::Running if has_exited => (PhaseState::Stopped, EXIT_REACHED),
             DesiredState::Running | DesiredState::Paused if self.has_ended() => {
                 (PhaseState::Stopped, "MarketDataEnded")
             }

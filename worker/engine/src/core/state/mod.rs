@@ -16,11 +16,11 @@ use super::markets::Markets;
 use super::news::News;
 use crate::instrument::Symbol;
 use crate::ledger::{Ledger, LedgerError, Position, Profit};
-use crate::messages::AlertKind;
+use crate::messages::{AlertKind, Side};
 use crate::numbers::{Notional, NumberError, Price, Ratio};
 use crate::orders::{ClosedOrders, OpenOrders, Order, Terms};
 use crate::report::{Decision, OrderCounts, RecentTrade};
-use crate::risk::{OrderRate, RiskState};
+use crate::risk::{OrderRate, RiskState, Stops};
 use crate::running_hash::RunningHash;
 use crate::strategy::{DesiredState, StrategyError};
 use crate::time::Timestamp;
@@ -218,6 +218,9 @@ pub(super) struct State {
     pub peak: Notional,
     /// The deepest fall from a peak, as a share of it.
     pub deepest_fall: Ratio,
+    /// Limits that were breached, an exit that was reached, and what both are judged by.
+    #[serde(default, skip_serializing_if = "Stops::is_empty")]
+    pub stops: Stops,
 }
 
 /// A state, and what its strategy remembers.
@@ -305,6 +308,16 @@ impl State {
         })
     }
 
+    /// What coins are worth at the last prices, and what open buys still are, each at its own price; without the order of
+    /// this sequence, and of one that takes another's place without that one, as only one of them can trade.
+    pub fn exposure(&self, without: Option<u64>) -> Result<Notional, NumberError> {
+        let coins = self.equity()?.minus(self.ledger.quote())?;
+        let gives_way = |order: &Order| Some(order.sequence()) == without || self.orders.is_replaced(order.sequence());
+        let buys = self.orders.iter().filter(|order| order.side == Side::Buy && !gives_way(order));
+        buys.filter_map(|order| Some((order, order.price?)))
+            .try_fold(coins, |sum, (order, price)| sum.plus(price.times(order.rest()?)?))
+    }
+
     /// The profit in all markets at the last prices; `None` while one of them has no price.
     pub fn profit(&self) -> Option<Profit> {
         let prices: Vec<_> = self.markets.prices().collect::<Option<_>>()?;
@@ -344,6 +357,7 @@ impl State {
             judged: None,
             peak: Notional::ZERO,
             deepest_fall: Ratio::ZERO,
+            stops: Stops::default(),
         })
     }
 }

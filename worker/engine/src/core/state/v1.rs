@@ -16,7 +16,7 @@ use crate::messages::{AlertKind, Side, Tick};
 use crate::numbers::{Notional, Price, Quantity, Ratio};
 use crate::orders::{ClosedOrders, OpenOrders, Order, OrderState, TradeIds};
 use crate::report::{Decision, OrderCounts, RecentTrade};
-use crate::risk::{OrderRate, RiskState};
+use crate::risk::{OrderRate, RiskState, Stops};
 use crate::running_hash::RunningHash;
 use crate::strategy::DesiredState;
 use crate::time::Timestamp;
@@ -147,6 +147,7 @@ impl From<StateV1> for Saved {
             judged: old.judged,
             peak: old.peak,
             deepest_fall: old.deepest_fall,
+            stops: Stops::default(),
             version: VERSION,
             bars: Bars::default(),
             news: Vec::new(),

@@ -395,6 +395,10 @@ impl Strategy for Grid {
         Some(format!("would sell above {upper}, buy below {lower}"))
     }
 
+    fn max_slippage(&self) -> Option<Ratio> {
+        Some(Ratio::from_percent(self.parameters.max_slippage_percent))
+    }
+
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         serde_json::to_value(&self.memory)
     }

@@ -296,6 +296,7 @@ mod tests {
             capital: crate::testkit::Market::USUAL.capital("5", "3000"),
             fees: Fees::default(),
             risk: serde_json::from_value(json!({"maxOrdersPerMinute": 600})).unwrap(),
+            exit: None,
             desired: strategy::DesiredState::Running,
             parameters: json!({"seed": 7}),
         }
