@@ -90,8 +90,8 @@ pub fn asked_release<'a>(annotation: Option<&str>, ends: impl IntoIterator<Item 
     let loops: Vec<u32> = ends.into_iter().flatten().filter(|ends| ends.is_loop()).map(|ends| ends.count).collect();
     match (count.trim().parse::<u32>(), loops.first()) {
         (Ok(count), Some(_)) if loops.contains(&count) => Release::Now,
-        (_, Some(count)) => refused(Reason::CrashLoop, &text, &format!("write \"CrashLoop {count}\"")),
-        (_, None) => refused(Reason::CrashLoop, &text, "nothing is in a crash loop"),
+        (_, Some(count)) => refused(Reason::CrashLoop, text, &format!("write \"CrashLoop {count}\"")),
+        (_, None) => refused(Reason::CrashLoop, text, "nothing is in a crash loop"),
     }
 }
 

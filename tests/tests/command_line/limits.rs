@@ -35,7 +35,7 @@ fn a_breached_limit_stands_in_the_result_and_denies_what_opens() {
 
 #[test]
 fn what_is_not_breached_leaves_no_trace_but_in_the_hash_of_the_parameters() {
-    let (usual, limited) = (result(""), result("  risk: {maxDrawdownPercent: 2}\n"));
+    let (usual, limited) = (result(""), result("  risk: {maxDrawdownPercent: 50}\n"));
     assert_ne!(usual["hashes"]["parameters"], limited["hashes"]["parameters"]);
     let written = result("  risk: {onBreach: StopOpening}\n  exit: {action: Flatten}\n");
     assert_eq!(usual, written, "what acts by default alone is the same");

@@ -83,7 +83,7 @@ fn json_of_run_is_one_resource_a_line() {
             "net": "-22.2718809",
         },
         "orders": {"open": 0, "unknown": 0, "filled": 3, "denied": 0, "deniedReasons": {}, "expired": 0, "rejected": 0},
-        "risk": {"state": "AllowAll", "reason": ""},
+        "risk": {"state": "AllowAll", "reason": "", "limits": []},
         "decision": {
             "reason": "PriceBetweenBands",
             "message": "Sells after a turn above 598.128, buys after a turn below 574.672.",

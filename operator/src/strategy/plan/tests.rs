@@ -233,9 +233,10 @@ fn edited_bounds_are_told_to_the_pod_that_runs() {
 /// Annotated, told to the worker, done there, taken off; and out of the register at last.
 #[test]
 fn a_release_goes_to_the_worker_and_its_annotation_goes_once_it_is_done() {
-    let released = |observed: &Observed| match &planned(observed, &image()).moves[0] {
-        Move::Register(value) => value["release"]["name"].as_str().map(str::to_owned),
-        other => panic!("{other:?}"),
+    let released = |observed: &Observed| {
+        let plan = planned(observed, &image());
+        let Move::Register(value) = &plan.moves[0] else { panic!("{plan:?}") };
+        value["release"]["name"].as_str().map(str::to_owned)
     };
     let report = |observed: &mut Observed, limits| {
         edit(&mut observed.stored, |record| record.fields.extend([reporting(&limits, &json!(null))]));
