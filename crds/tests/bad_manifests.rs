@@ -254,14 +254,17 @@ fn a_long_value_is_not_told_in_full() {
 fn unions_have_exactly_one_member() {
     let head: String = STRATEGY.split_inclusive('\n').take(12).collect();
     for (rest, expected) in [
-        ("    {}\n", "bad.yaml:12: spec.strategy: no member is set; write exactly one of: custom, grid"),
+        ("    {}\n", "bad.yaml:12: spec.strategy: no member is set; write exactly one of: custom, grid, ladder"),
         (
             "    grid:\n",
             "bad.yaml:13: spec.strategy.grid: has no value; write {} for the defaults, or leave the field out",
         ),
         ("    gird: {}\n", "bad.yaml:13: spec.strategy.gird: unknown field; did you mean grid?"),
-        ("    grid: {}\n    trend: {}\n", "bad.yaml:14: spec.strategy.trend: unknown field; known here: custom, grid"),
-        ("    grid\n", "bad.yaml:12: spec.strategy: grid is not a map; write fields: custom, grid"),
+        (
+            "    grid: {}\n    trend: {}\n",
+            "bad.yaml:14: spec.strategy.trend: unknown field; known here: custom, grid, ladder",
+        ),
+        ("    grid\n", "bad.yaml:12: spec.strategy: grid is not a map; write fields: custom, grid, ladder"),
     ] {
         assert_eq!(errors(&format!("{head}{rest}")), expected);
     }

@@ -7,6 +7,7 @@ use engine::instrument::{Rules, Symbol};
 use engine::risk::RiskParameters;
 use engine::strategy::DesiredState;
 use engine::strategy::grid::GridParameters;
+use engine::strategy::ladder::LadderParameters;
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -53,8 +54,8 @@ pub struct TradingStrategySpec {
     /// The account that trades for this strategy, in the same namespace. Cannot be changed later: create a
     /// second strategy instead.
     pub account_ref: AccountRef,
-    /// What is traded; 1 to 16 entries, each symbol once. The grid trades exactly one. Symbols cannot
-    /// be changed later, their rules can.
+    /// What is traded; 1 to 16 entries, each symbol once. The grid and the ladder trade exactly one. Symbols
+    /// cannot be changed later, their rules can.
     #[schemars(
         length(min = 1, max = 16),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["symbol"])
@@ -64,8 +65,8 @@ pub struct TradingStrategySpec {
     /// more than 0 in all. Cannot be changed later: create a second strategy instead. Quote decimals.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
     pub capital: Amounts,
-    /// The strategy and its parameters: exactly one member, grid or custom. Write {grid: {}} for a grid with the default
-    /// parameters. The parameters can be changed at any time, the member cannot.
+    /// The strategy and its parameters: exactly one member of grid, ladder and custom. Write {grid: {}} for a grid with the
+    /// default parameters. The parameters can be changed at any time, the member cannot.
     pub strategy: StrategyChoice,
     /// Bounds that each order must keep. An order beyond one is denied, with the reason in status.
     #[serde(default)]
@@ -105,6 +106,10 @@ pub struct StrategyChoice {
     /// turns up. Write {} for the default parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<GridParameters>,
+    /// The grid bot of the exchanges: buys rest on the levels below the price, sells on those above it, between two
+    /// bounds. lowerPrice and upperPrice are required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<LadderParameters>,
     /// A strategy of your own worker image, by its name in that program's registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom: Option<CustomStrategy>,
@@ -130,10 +135,11 @@ fn any_object(_: &mut SchemaGenerator) -> Schema {
 impl StrategyChoice {
     /// The name of the member that is set, as status shows it; empty where none is.
     pub fn name(&self) -> &str {
-        match (&self.grid, &self.custom) {
-            (Some(_), _) => "grid",
-            (None, Some(custom)) => custom.name.as_str(),
-            (None, None) => "",
+        match (&self.grid, &self.ladder, &self.custom) {
+            (Some(_), _, _) => "grid",
+            (None, Some(_), _) => "ladder",
+            (None, None, Some(custom)) => custom.name.as_str(),
+            (None, None, None) => "",
         }
     }
 }

@@ -6,7 +6,9 @@ use engine::instrument::Asset;
 use engine::validation::Violation;
 
 use engine::instrument::Rules;
+use engine::numbers::ExactDecimal;
 use engine::strategy::grid::GridParameters;
+use engine::strategy::ladder::LadderParameters;
 
 use super::{InstrumentSpec, StrategyChoice, TradingStrategySpec};
 use crate::ENTRIES_MAX;
@@ -41,9 +43,9 @@ impl TradingStrategySpec {
                 violations.push(Violation::new(format!("spec.risk.maxOrderNotional.{quote}"), limit, remedy));
             }
         }
-        if let (Some(grid), [InstrumentSpec { rules: Some(rules), .. }]) = (&self.strategy.grid, &self.instruments[..])
-        {
-            violations.extend(grid_within(grid, rules));
+        if let [InstrumentSpec { rules: Some(rules), .. }] = &self.instruments[..] {
+            violations.extend(self.strategy.grid.iter().flat_map(|grid| grid_within(grid, rules)));
+            violations.extend(self.strategy.ladder.iter().flat_map(|ladder| ladder_within(ladder, rules)));
         }
         violations
     }
@@ -54,9 +56,11 @@ impl TradingStrategySpec {
         let mut violations = Vec::new();
         if count == 0 || count > ENTRIES_MAX {
             violations.push(Violation::new(path, "", format!("{count} entries; write 1 to {ENTRIES_MAX}")));
-        } else if count > 1 && self.strategy.grid.is_some() {
+        } else if count > 1
+            && let Some(name) = self.strategy.of_one_market()
+        {
             let remedy = format!(
-                "{count} entries, but the grid trades exactly one; keep one and create a strategy for each other"
+                "{count} entries, but the {name} trades exactly one; keep one and create a strategy for each other"
             );
             violations.push(Violation::new(path, "", remedy));
         }
@@ -127,34 +131,64 @@ fn grid_within(grid: &GridParameters, rules: &Rules) -> Vec<Violation> {
         let remedy = format!("is below tickSize {}; write the tick size of this market", rules.tick_size);
         violations.push(Violation::new("spec.strategy.grid.basePrice", base, remedy));
     }
-    let lot = rules.lot_size.get();
-    if let Some(quantity) = grid.quantity
-        && !lot.is_zero()
-    {
-        let rest = quantity.get() % lot;
-        let below = quantity.get() - rest;
-        let above = (below + lot).normalize();
-        let remedy = if rest.is_zero() {
-            return violations;
-        } else if below.is_zero() {
-            format!("is not a multiple of lotSize {}, but below it; write {above} or a multiple of it", rules.lot_size)
-        } else {
-            format!("is not a multiple of lotSize {}; write {} or {above}", rules.lot_size, below.normalize())
-        };
-        violations.push(Violation::new("spec.strategy.grid.quantity", quantity, remedy));
-    }
+    violations.extend(grid.quantity.and_then(|quantity| in_lots(quantity, rules, "spec.strategy.grid.quantity")));
     violations
+}
+
+/// A ladder's levels and sizes against the steps of its market.
+fn ladder_within(ladder: &LadderParameters, rules: &Rules) -> Vec<Violation> {
+    let path = "spec.strategy.ladder";
+    let mut violations = Vec::new();
+    if ladder.lower_price < rules.tick_size {
+        let remedy = format!("is below tickSize {}; write the tick size of this market", rules.tick_size);
+        violations.push(Violation::new(format!("{path}.lowerPrice"), ladder.lower_price, remedy));
+    }
+    // What is wrong by itself gives no levels to judge.
+    if violations.is_empty() && ladder.validate(path).is_empty() {
+        violations.extend(ladder.validate_levels(rules, path));
+    }
+    violations.extend(ladder.quantity.and_then(|quantity| in_lots(quantity, rules, &format!("{path}.quantity"))));
+    violations
+}
+
+/// A size that is no multiple of the lot size.
+fn in_lots(quantity: ExactDecimal, rules: &Rules, path: &str) -> Option<Violation> {
+    let lot = rules.lot_size.get();
+    if lot.is_zero() {
+        return None;
+    }
+    let rest = quantity.get() % lot;
+    let below = quantity.get() - rest;
+    let above = (below + lot).normalize();
+    let remedy = if rest.is_zero() {
+        return None;
+    } else if below.is_zero() {
+        format!("is not a multiple of lotSize {}, but below it; write {above} or a multiple of it", rules.lot_size)
+    } else {
+        format!("is not a multiple of lotSize {}; write {} or {above}", rules.lot_size, below.normalize())
+    };
+    Some(Violation::new(path, quantity, remedy))
 }
 
 impl StrategyChoice {
     /// All that is wrong with the choice and its parameters.
     pub fn validate(&self, path: &str) -> Vec<Violation> {
-        match (&self.grid, &self.custom) {
-            (Some(grid), None) => grid.validate(&format!("{path}.grid")),
-            // What its parameters must be only the program knows that has it.
-            (None, Some(_)) => Vec::new(),
-            (Some(_), Some(_)) => vec![Violation::new(path, "", "several members are set; keep one of: custom, grid")],
-            (None, None) => vec![Violation::new(path, "", "no member is set; write exactly one of: custom, grid")],
+        // What the parameters of a custom one must be only the program knows that has it.
+        let Self { grid, ladder, custom } = self;
+        let set = [grid.is_some(), ladder.is_some(), custom.is_some()].into_iter().filter(|set| *set).count();
+        match set {
+            0 => vec![Violation::new(path, "", "no member is set; write exactly one of: custom, grid, ladder")],
+            1 => {
+                let grid = grid.iter().flat_map(|grid| grid.validate(&format!("{path}.grid")));
+                let ladder = ladder.iter().flat_map(|ladder| ladder.validate(&format!("{path}.ladder")));
+                grid.chain(ladder).collect()
+            }
+            _ => vec![Violation::new(path, "", "several members are set; keep one of: custom, grid, ladder")],
         }
+    }
+
+    /// The name of a strategy that trades one market.
+    fn of_one_market(&self) -> Option<&'static str> {
+        self.grid.as_ref().map(|_| "grid").or_else(|| self.ladder.as_ref().map(|_| "ladder"))
     }
 }

@@ -65,7 +65,10 @@ async fn what_is_immutable_stays_and_all_else_can_change() {
         // The same amount in another form.
         (json!({"capital": {"USDT": "3000.000", "BNB": "5"}}), String::new()),
         (json!({"strategy": {"grid": {"gridSizePercent": 3, "basePrice": "612.5"}}}), String::new()),
-        (json!({"strategy": {"grid": null}}), "no member is set; write exactly one of: custom, grid".to_owned()),
+        (
+            json!({"strategy": {"grid": null}}),
+            "no member is set; write exactly one of: custom, grid, ladder".to_owned(),
+        ),
         (json!({"risk": {"maxOrderNotional": {"USDT": 100}}, "state": "Paused"}), String::new()),
     ];
     for (change, expected) in changes {

@@ -21,7 +21,16 @@ const RULES: [Rule; 8] = [
     Rule {
         name: "engine",
         workspace: &[],
-        outside: Some(&["ethnum", "rust_decimal", "schemars", "serde", "serde_json", "sha2", "thiserror"]),
+        outside: Some(&[
+            "ethnum",
+            "num-bigint",
+            "rust_decimal",
+            "schemars",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+        ]),
         never: &[
             "axum",
             "bus",

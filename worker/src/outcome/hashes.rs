@@ -77,10 +77,8 @@ impl Made {
 /// An instrument is its symbol, which says its kind, and its rules.
 fn parameters(spec: &StrategySpec) -> String {
     let spec = &spec.spec;
-    let strategy = StrategyChoice {
-        grid: spec.strategy.grid.clone().map(GridParameters::with_defaults),
-        custom: spec.strategy.custom.clone(),
-    };
+    let strategy =
+        StrategyChoice { grid: spec.strategy.grid.clone().map(GridParameters::with_defaults), ..spec.strategy.clone() };
     let instrument = |instrument: &InstrumentSpec| json!({"symbol": instrument.symbol, "rules": instrument.rules});
     let instruments: Vec<_> = spec.instruments.iter().map(instrument).collect();
     normal(json!({ "instruments": instruments, "strategy": strategy, "risk": spec.risk })).to_string()

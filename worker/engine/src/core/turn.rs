@@ -85,6 +85,9 @@ impl Turn {
             | AlertKind::AccountMismatch => Severity::Critical,
             AlertKind::GridBelowFees
             | AlertKind::BasePriceFar
+            | AlertKind::LadderBelowFees
+            | AlertKind::LadderShort
+            | AlertKind::LadderOutside
             | AlertKind::PositionLimit
             | AlertKind::MarketDataGap => Severity::Warning,
         };

@@ -10,7 +10,7 @@ use crate::numbers::{Notional, Price, Ratio};
 use crate::orders::OrderState;
 use crate::report::{Decision, Pnl, Report, RiskReport, Summary};
 use crate::risk::RiskState;
-use crate::strategy::{DesiredState, Figures};
+use crate::strategy::{DesiredState, Figures, Standing};
 
 /// Figures of a whole run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,20 +49,32 @@ pub(super) fn performance(engine: &Engine) -> Option<Performance> {
     let prices: Vec<_> = symbols.collect::<Option<_>>()?;
     let holding: Vec<_> = prices.iter().map(|(_, price)| *price).collect();
     let price = *holding.first()?;
+    let opening_equity = ledger.opening_equity_in(ledger.currency()).ok()??;
+    let holding_equity = ledger.opening_worth_at(&holding).ok()?;
     Some(Performance {
         ticks: state.ticks,
         opening_price: ledger.opening()?.price,
-        opening_equity: ledger.opening_equity_in(ledger.currency()).ok()??,
+        opening_equity,
         price,
         outlook: engine.strategy.outlook(price, &engine.config.instruments),
         equity: state.equity().ok()?,
-        holding_equity: ledger.opening_worth_at(&holding).ok()?,
+        holding_equity,
         deepest_fall: state.deepest_fall,
         prices,
         holdings: ledger.holdings().map(|(asset, amount)| (asset.clone(), amount)).collect(),
         profit,
-        outcome: engine.strategy.outcome(),
+        outcome: standing(engine)
+            .map_or_else(|| engine.strategy.outcome(), |standing| engine.strategy.outcome_at(&standing)),
     })
+}
+
+/// What the books say at the last prices; `None` while a market has none.
+fn standing(engine: &Engine) -> Option<Standing> {
+    let (state, ledger) = (&engine.state, &engine.state.ledger);
+    let prices: Vec<_> = state.markets.prices().collect::<Option<_>>()?;
+    let opening = ledger.opening_equity_in(ledger.currency()).ok()??;
+    let holding = ledger.opening_worth_at(&prices).ok()?.minus(opening).ok()?;
+    Some(Standing { net: state.profit()?.net, holding })
 }
 
 pub(super) fn report(engine: &Engine) -> Report {
@@ -91,7 +103,8 @@ pub(super) fn report(engine: &Engine) -> Report {
         risk: risk(state.risk, state.halt),
         decision: decision(engine),
         recent_trades: state.recent_trades.clone(),
-        strategy: engine.strategy.figures(),
+        strategy: standing(engine)
+            .map_or_else(|| engine.strategy.figures(), |standing| engine.strategy.figures_at(&standing)),
     }
 }
 
@@ -123,6 +136,7 @@ fn decision(engine: &Engine) -> Decision {
 fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
     let symbol = &engine.config.instruments.first().symbol;
     let warnings = engine.warnings.iter().map(|warning| warning.kind);
+    let warnings = warnings.chain(engine.strategy.alerts());
     let alerts: Vec<_> = warnings.chain(engine.state.halts.iter().copied()).map(AlertKind::as_str).collect();
     Summary {
         strategy: engine.kind.to_owned(),

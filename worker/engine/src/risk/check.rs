@@ -164,6 +164,8 @@ pub struct OrderCheck<'a> {
     pub tick: &'a Tick,
     /// Event time.
     pub now: Timestamp,
+    /// Whether it counts towards the order rates.
+    pub counts: bool,
 }
 
 impl OrderCheck<'_> {
@@ -185,7 +187,7 @@ impl OrderCheck<'_> {
         let notional = limit.times(quantity)?;
         self.check_notional(intent.size, notional)?;
         self.check_funds(intent, quantity, limit)?;
-        if !rate.allows(self.now, self.risk.max_orders_per_minute) {
+        if self.counts && !rate.allows(self.now, self.risk.max_orders_per_minute) {
             return Err(Refusal::new(
                 Denial::OrderRateExceeded,
                 format!(
@@ -194,7 +196,9 @@ impl OrderCheck<'_> {
                 ),
             ));
         }
-        rate.count(self.now);
+        if self.counts {
+            rate.count(self.now);
+        }
         Ok(Approved::new(self.command(intent, quantity, limit)))
     }
 
@@ -350,7 +354,7 @@ impl OrderCheck<'_> {
             lot_size: Some(self.instrument.lot_size),
             price: Some(limit),
             reduce_only: matches!(intent.purpose, Purpose::Reduce),
-            counts: true,
+            counts: self.counts,
         };
         let kind = CommandKind::Create(order);
         OrderCommand {
