@@ -49,7 +49,8 @@ pub(super) async fn print<B: Bus>(
     match output {
         Output::Table => {
             print_out(&super::Screen::table(&strategies))?;
-            super::Screen::next();
+            let is_ladder = |ended: &Ended| ended.place.spec.spec.strategy.ladder.is_some();
+            super::Screen::next(if strategies.first().is_some_and(is_ladder) { "levels" } else { "gridSizePercent" });
             Ok(())
         }
         Output::Json => print_out(&lines(&objects, Value::to_string)),
