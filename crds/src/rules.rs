@@ -3,6 +3,7 @@
 //! The same rules stand in the kinds' `validate()`, for files; here they are for the API server, which refuses
 //! with the same words. Decimals are compared as quantities, because one may be an integer or a text.
 
+mod ladder;
 mod limits;
 mod signals;
 
@@ -83,6 +84,7 @@ fn strategy(schema: &mut Value) -> Vec<Rule> {
     rules.extend(instruments());
     rules.extend(capital());
     rules.extend(grid());
+    rules.extend(ladder::rules());
     rules.extend(signals::rules());
     rules.extend(risk());
     rules.extend(limits::limits());
@@ -124,14 +126,9 @@ fn instruments() -> Vec<Rule> {
     let count = number("self.instruments.size()", 2, ENTRIES_MAX);
     let mut rules = vec![
         rule(at, "", kept, told),
-        rule(
-            "spec",
-            ".instruments",
-            "!has(self.strategy.grid) || self.instruments.size() <= 1",
-            format!(
-                "{count} + ' entries, but the grid trades exactly one; keep one and create a strategy for each other'"
-            ),
-        ),
+        of_one_market("grid", "the grid", &count),
+        of_one_market("ladder", "the ladder", &count),
+        of_one_market("positionControl", "positionControl", &count),
         rule(
             &format!("{at}[].symbol"),
             "",
@@ -153,6 +150,16 @@ fn instruments() -> Vec<Rule> {
     );
     rules.push(rule(&steps, ".lotSize", format!("{together} <= {most}"), told));
     rules
+}
+
+/// A member that trades one market, and how a text calls it.
+fn of_one_market(member: &str, called: &str, count: &str) -> Rule {
+    rule(
+        "spec",
+        ".instruments",
+        format!("!has(self.strategy.{member}) || self.instruments.size() <= 1"),
+        format!("{count} + ' entries, but {called} trades exactly one; keep one and create a strategy for each other'"),
+    )
 }
 
 /// What is no spot market has its settlement behind a colon.
@@ -257,28 +264,37 @@ fn orders() -> Vec<Rule> {
     let limit = format!("{limits}[{quote}]");
     let most = compare(&limit, &quantity("i.rules.minNotional"));
     let passes = format!("!has(i.rules) || !({quote} in {limits}) || {most} >= 0");
-    let grid = "self.strategy.grid";
-    let steps = "self.instruments[0].rules";
-    let (base, tick) = (format!("{grid}.basePrice"), format!("{steps}.tickSize"));
-    let (size, lot) = (format!("{grid}.quantity"), format!("{steps}.lotSize"));
-    let none = |field: &str| format!("!has({grid}) || !has({field}) || self.instruments.size() != 1 || !has({steps})");
-    vec![
+    let mut rules = vec![rule(
+        "spec",
+        ".risk.maxOrderNotional",
+        format!("!has({limits}) || self.instruments.all(i, {passes})"),
+        // To find the instrument, or to write the figures, costs more than the API server allows.
+        text("a limit is below the minNotional of an instrument, so no order could pass; raise it"),
+    )];
+    rules.extend(within_steps("grid", ".strategy.grid.basePrice", ".strategy.grid.quantity"));
+    rules.extend(within_steps("ladder", ".strategy.ladder.lowerPrice", ".strategy.ladder.quantity"));
+    rules
+}
+
+/// A price and a size of a strategy of one market, against its steps.
+fn within_steps(name: &str, price_at: &'static str, size_at: &'static str) -> [Rule; 2] {
+    let (strategy, steps) = (format!("self.strategy.{name}"), "self.instruments[0].rules");
+    let (price, tick) = (format!("self{price_at}"), format!("{steps}.tickSize"));
+    let (size, lot) = (format!("self{size_at}"), format!("{steps}.lotSize"));
+    let none =
+        |field: &str| format!("!has({strategy}) || !has({field}) || self.instruments.size() != 1 || !has({steps})");
+    [
         rule(
             "spec",
-            ".risk.maxOrderNotional",
-            format!("!has({limits}) || self.instruments.all(i, {passes})"),
-            // To find the instrument, or to write the figures, costs more than the API server allows.
-            text("a limit is below the minNotional of an instrument, so no order could pass; raise it"),
+            price_at,
+            format!("{} || {} >= 0", none(&price), compare(&price, &quantity(&tick))),
+            format!(
+                "string({price}) + ' is below tickSize ' + string({tick}) + '; write the tick size of this market'"
+            ),
         ),
         rule(
             "spec",
-            ".strategy.grid.basePrice",
-            format!("{} || {} >= 0", none(&base), compare(&base, &quantity(&tick))),
-            format!("string({base}) + ' is below tickSize ' + string({tick}) + '; write the tick size of this market'"),
-        ),
-        rule(
-            "spec",
-            ".strategy.grid.quantity",
+            size_at,
             format!("{} || {}", none(&size), is_multiple(&size, &lot)),
             format!("string({size}) + ' is not a multiple of lotSize ' + string({lot}) + '; write a multiple of it'"),
         ),

@@ -256,7 +256,7 @@ fn unions_have_exactly_one_member() {
     for (rest, expected) in [
         (
             "    {}\n",
-            "bad.yaml:12: spec.strategy: no member is set; write exactly one of: custom, grid, positionControl",
+            "bad.yaml:12: spec.strategy: no member is set; write exactly one of: custom, grid, ladder, positionControl",
         ),
         (
             "    grid:\n",
@@ -265,9 +265,12 @@ fn unions_have_exactly_one_member() {
         ("    gird: {}\n", "bad.yaml:13: spec.strategy.gird: unknown field; did you mean grid?"),
         (
             "    grid: {}\n    trend: {}\n",
-            "bad.yaml:14: spec.strategy.trend: unknown field; known here: custom, grid, positionControl",
+            "bad.yaml:14: spec.strategy.trend: unknown field; known here: custom, grid, ladder, positionControl",
         ),
-        ("    grid\n", "bad.yaml:12: spec.strategy: grid is not a map; write fields: custom, grid, positionControl"),
+        (
+            "    grid\n",
+            "bad.yaml:12: spec.strategy: grid is not a map; write fields: custom, grid, ladder, positionControl",
+        ),
     ] {
         assert_eq!(errors(&format!("{head}{rest}")), expected);
     }

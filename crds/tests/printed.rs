@@ -196,6 +196,32 @@ fn what_can_never_trade_is_refused() {
     {
         assert!(read("good.yaml", &grid(good)).is_ok(), "{good}");
     }
+    let ladder = |more: &str| {
+        strategy("  name: g\n")
+            .replace("grid: {gridSizePercent: 2}", &format!("ladder: {{lowerPrice: 500, upperPrice: 700{more}}}"))
+    };
+    for (text, expected) in [
+        (ladder(", quantity: \"0.25\""), "ladder.quantity: 0.25 is not a multiple of lotSize 0.1; write 0.2 or 0.3"),
+        (ladder(", levels: 201"), "ladder.levels: 201 is out of range; write 2 to 200"),
+        (
+            ladder("").replace("700", "\"500.05\""),
+            "ladder.levels: 20 give two levels the same price at tickSize 0.01; write 5 or fewer",
+        ),
+        (
+            ladder("").replace("500", "700"),
+            "ladder.lowerPrice: 700 is not below upperPrice 700; lower one or raise the other",
+        ),
+        (
+            ladder("").replace("500", "\"0.005\""),
+            "ladder.lowerPrice: 0.005 is below tickSize 0.01; write the tick size of this market",
+        ),
+    ] {
+        let told = errors(&text);
+        assert!(told.starts_with("bad.yaml:") && told.contains(&format!(": spec.strategy.{expected}")), "{told}");
+    }
+    for good in ["", ", quantity: \"0.2\", spacing: Geometric", ", levels: 200, triggerPrice: 800"] {
+        assert!(read("good.yaml", &ladder(good)).is_ok(), "{good}");
+    }
     let whole = grid("quantity: 300").replace("lotSize: \"0.1\"", "lotSize: 100");
     assert!(read("good.yaml", &whole).is_ok());
     let equal = strategy("  name: g\n").replace("\"0.1\"}", "\"0.1\", minNotional: 10}");

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crds::{TradingAccountSpec, TradingStrategySpec};
 use engine::strategy::grid::AdaptiveParameters;
+use engine::strategy::ladder::LadderParameters;
 use engine::strategy::position_control::PositionControlParameters;
 use serde_json::{Value, json};
 
@@ -54,6 +55,14 @@ fn least_strategy() -> Value {
     spec
 }
 
+/// The parameters of the least valid ladder, which the least strategy does not have.
+fn least_ladder() -> Value {
+    let least = json!({"lowerPrice": 500, "upperPrice": 700});
+    let parameters: LadderParameters = serde_json::from_value(least).expect("the least ladder");
+    assert_eq!(parameters.validate("ladder"), Vec::new());
+    serde_json::to_value(parameters).expect("parameters are data")
+}
+
 /// The spec of the least valid account.
 fn least_account() -> Value {
     let least = json!({
@@ -72,7 +81,12 @@ fn collect_defaults(schema: &Value, value: &Value, path: &str, rows: &mut Vec<(S
         let path = format!("{path}.{name}");
         let inner = if field.get("items").is_some() { &field["items"] } else { field };
         if inner.get("properties").is_some() {
-            let value = if field.get("items").is_some() { &value[name][0] } else { &value[name] };
+            let ladder = least_ladder();
+            let value = match (path.as_str(), field.get("items")) {
+                ("spec.strategy.ladder", _) => &ladder,
+                (_, Some(_)) => &value[name][0],
+                (_, None) => &value[name],
+            };
             if let Some(default) = field.get("default") {
                 assert_eq!(default, value, "{path}: the schema's default is not serde's");
             }

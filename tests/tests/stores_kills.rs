@@ -2,8 +2,8 @@
 //! `backtest`, or nobody trades on.
 //!
 //! `replays` is the undisturbed ground, `kills` the random kills, `quoting` the same with a strategy whose orders rest and
-//! are cancelled, `bars` with one that trades on bars, `signals` with those of the product that do, `markets` with one on two
-//! markets, `fencing` two processes of one record, `lost` a Redis that was emptied.
+//! are cancelled, `ladder` with ladders, `bars` with one that trades on bars, `signals` with those of the product that do,
+//! `markets` with one on two markets, `fencing` two processes of one record, `lost` a Redis that was emptied.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 #[path = "stores_kills/bars.rs"]
@@ -12,6 +12,8 @@ mod bars;
 mod fencing;
 #[path = "stores_kills/kills.rs"]
 mod kills;
+#[path = "stores_kills/ladder.rs"]
+mod ladder;
 #[path = "stores_kills/lost.rs"]
 mod lost;
 #[path = "stores_kills/markets.rs"]

@@ -1,7 +1,6 @@
 //! What the schemas say of strategies that follow bars.
 
-use super::{Rule, compare, decimal, number, quantity, rule};
-use crate::ENTRIES_MAX;
+use super::{Rule, compare, decimal, quantity, rule};
 
 /// Words of a percentage that is a grid size.
 const SIZE: &str = "is out of range; write 0.01 to 50, in quotes if it has a point";
@@ -16,15 +15,7 @@ pub(super) fn rules() -> Vec<Rule> {
 fn position_control() -> Vec<Rule> {
     let at = "spec.strategy.positionControl";
     let leaf = |name: &str, bounds: &[(&str, &str)], remedy: &str| decimal(&format!("{at}.{name}"), bounds, remedy);
-    let count = number("self.instruments.size()", 2, ENTRIES_MAX);
-    let other = "; keep one and create a strategy for each other";
     vec![
-        rule(
-            "spec",
-            ".instruments",
-            "!has(self.strategy.positionControl) || self.instruments.size() <= 1",
-            format!("{count} + ' entries, but positionControl trades exactly one{other}'"),
-        ),
         leaf("sellTargetPercent", &[("<=", "100")], "is out of range; write 0 to 100"),
         leaf("buyTargetPercent", &[("<=", "100")], "is out of range; write 0 to 100"),
         leaf("usePercent", &[(">", "0"), ("<=", "100")], "is out of range; write above 0, up to 100"),

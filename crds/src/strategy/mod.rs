@@ -7,6 +7,7 @@ use engine::instrument::{Rules, Symbol};
 use engine::risk::{ExitParameters, RiskParameters};
 use engine::strategy::DesiredState;
 use engine::strategy::grid::GridParameters;
+use engine::strategy::ladder::LadderParameters;
 use engine::strategy::position_control::PositionControlParameters;
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -54,7 +55,7 @@ pub struct TradingStrategySpec {
     /// The account that trades for this strategy, in the same namespace. Cannot be changed later: create a
     /// second strategy instead.
     pub account_ref: AccountRef,
-    /// What is traded; 1 to 16 entries, each symbol once. The grid and positionControl trade exactly one. Symbols cannot
+    /// What is traded; 1 to 16 entries, each symbol once. Grid, ladder and positionControl trade exactly one. Symbols cannot
     /// be changed later, their rules can.
     #[schemars(
         length(min = 1, max = 16),
@@ -65,8 +66,8 @@ pub struct TradingStrategySpec {
     /// more than 0 in all. Cannot be changed later: create a second strategy instead. Quote decimals.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
     pub capital: Amounts,
-    /// The strategy and its parameters: exactly one member, grid, positionControl or custom. Write {grid: {}} for a grid
-    /// with the default parameters. The parameters can be changed at any time, the member cannot.
+    /// The strategy and its parameters: exactly one member of grid, ladder, positionControl and custom. Write {grid: {}} for
+    /// a grid with the default parameters. The parameters can be changed at any time, the member cannot.
     pub strategy: StrategyChoice,
     /// Bounds that each order must keep, and limits of the strategy as a whole. An order beyond one is denied, with the
     /// reason in status; a breached limit stays latched until it is released. All can be changed at any time.
@@ -110,6 +111,10 @@ pub struct StrategyChoice {
     /// turns up. Write {} for the default parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<GridParameters>,
+    /// The grid bot of the exchanges: buys rest on the levels below the price, sells on those above it, between two
+    /// bounds. lowerPrice and upperPrice are required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<LadderParameters>,
     /// Sells coins down to a share of the equity above the high of the last days, buys them up to another one below their
     /// low. Write {} for the default parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,20 +150,28 @@ impl StrategyChoice {
 
     /// The name of the member that is set, as status shows it; empty where none is.
     pub fn name(&self) -> &str {
-        match (&self.grid, &self.position_control, &self.custom) {
-            (Some(_), _, _) => "grid",
-            (None, Some(_), _) => "positionControl",
-            (None, None, Some(custom)) => custom.name.as_str(),
-            (None, None, None) => "",
+        match (&self.grid, &self.ladder, &self.position_control, &self.custom) {
+            (Some(_), _, _, _) => "grid",
+            (None, Some(_), _, _) => "ladder",
+            (None, None, Some(_), _) => "positionControl",
+            (None, None, None, Some(custom)) => custom.name.as_str(),
+            (None, None, None, None) => "",
         }
+    }
+
+    /// The parameter to try other values of first; `None` where none stands out.
+    pub fn parameter_to_try(&self) -> Option<&'static str> {
+        let sized = self.grid.as_ref().filter(|grid| grid.adaptive.is_none());
+        sized.map(|_| "gridSizePercent").or_else(|| self.ladder.as_ref().map(|_| "levels"))
     }
 
     /// What trades exactly one instrument, as a text calls it.
     pub(crate) const fn of_one_instrument(&self) -> Option<&'static str> {
-        match (&self.grid, &self.position_control) {
-            (Some(_), _) => Some("the grid"),
-            (None, Some(_)) => Some("positionControl"),
-            (None, None) => None,
+        match (&self.grid, &self.ladder, &self.position_control) {
+            (Some(_), _, _) => Some("the grid"),
+            (None, Some(_), _) => Some("the ladder"),
+            (None, None, Some(_)) => Some("positionControl"),
+            (None, None, None) => None,
         }
     }
 }

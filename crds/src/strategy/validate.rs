@@ -6,7 +6,9 @@ use engine::instrument::Asset;
 use engine::validation::Violation;
 
 use engine::instrument::Rules;
+use engine::numbers::ExactDecimal;
 use engine::strategy::grid::GridParameters;
+use engine::strategy::ladder::LadderParameters;
 
 use super::{InstrumentSpec, StrategyChoice, TradingStrategySpec};
 use crate::ENTRIES_MAX;
@@ -42,9 +44,9 @@ impl TradingStrategySpec {
                 violations.push(Violation::new(format!("spec.risk.maxOrderNotional.{quote}"), limit, remedy));
             }
         }
-        if let (Some(grid), [InstrumentSpec { rules: Some(rules), .. }]) = (&self.strategy.grid, &self.instruments[..])
-        {
-            violations.extend(grid_within(grid, rules));
+        if let [InstrumentSpec { rules: Some(rules), .. }] = &self.instruments[..] {
+            violations.extend(self.strategy.grid.iter().flat_map(|grid| grid_within(grid, rules)));
+            violations.extend(self.strategy.ladder.iter().flat_map(|ladder| ladder_within(ladder, rules)));
         }
         violations
     }
@@ -129,40 +131,62 @@ fn grid_within(grid: &GridParameters, rules: &Rules) -> Vec<Violation> {
         let remedy = format!("is below tickSize {}; write the tick size of this market", rules.tick_size);
         violations.push(Violation::new("spec.strategy.grid.basePrice", base, remedy));
     }
-    let lot = rules.lot_size.get();
-    if let Some(quantity) = grid.quantity
-        && !lot.is_zero()
-    {
-        let rest = quantity.get() % lot;
-        let below = quantity.get() - rest;
-        let above = (below + lot).normalize();
-        let remedy = if rest.is_zero() {
-            return violations;
-        } else if below.is_zero() {
-            format!("is not a multiple of lotSize {}, but below it; write {above} or a multiple of it", rules.lot_size)
-        } else {
-            format!("is not a multiple of lotSize {}; write {} or {above}", rules.lot_size, below.normalize())
-        };
-        violations.push(Violation::new("spec.strategy.grid.quantity", quantity, remedy));
-    }
+    violations.extend(grid.quantity.and_then(|quantity| in_lots(quantity, rules, "spec.strategy.grid.quantity")));
     violations
+}
+
+/// A ladder's levels and sizes against the steps of its market.
+fn ladder_within(ladder: &LadderParameters, rules: &Rules) -> Vec<Violation> {
+    let path = "spec.strategy.ladder";
+    let mut violations = Vec::new();
+    if ladder.lower_price < rules.tick_size {
+        let remedy = format!("is below tickSize {}; write the tick size of this market", rules.tick_size);
+        violations.push(Violation::new(format!("{path}.lowerPrice"), ladder.lower_price, remedy));
+    }
+    // What is wrong by itself gives no levels to judge.
+    if violations.is_empty() && ladder.validate(path).is_empty() {
+        violations.extend(ladder.validate_levels(rules, path));
+    }
+    violations.extend(ladder.quantity.and_then(|quantity| in_lots(quantity, rules, &format!("{path}.quantity"))));
+    violations
+}
+
+/// A size that is no multiple of the lot size.
+fn in_lots(quantity: ExactDecimal, rules: &Rules, path: &str) -> Option<Violation> {
+    let lot = rules.lot_size.get();
+    if lot.is_zero() {
+        return None;
+    }
+    let rest = quantity.get() % lot;
+    let below = quantity.get() - rest;
+    let above = (below + lot).normalize();
+    let remedy = if rest.is_zero() {
+        return None;
+    } else if below.is_zero() {
+        format!("is not a multiple of lotSize {}, but below it; write {above} or a multiple of it", rules.lot_size)
+    } else {
+        format!("is not a multiple of lotSize {}; write {} or {above}", rules.lot_size, below.normalize())
+    };
+    Some(Violation::new(path, quantity, remedy))
 }
 
 impl StrategyChoice {
     /// All that is wrong with the choice and its parameters.
     pub fn validate(&self, path: &str) -> Vec<Violation> {
-        let all = "custom, grid, positionControl";
-        match (&self.grid, &self.position_control, &self.custom) {
-            (Some(grid), None, None) => grid.validate(&format!("{path}.grid")),
-            (None, Some(control), None) => control.validate(&format!("{path}.positionControl")),
-            // What its parameters must be only the program knows that has it.
-            (None, None, Some(_)) => Vec::new(),
-            (None, None, None) => {
-                vec![Violation::new(path, "", format!("no member is set; write exactly one of: {all}"))]
+        // What the parameters of a custom one must be only the program knows that has it.
+        let Self { grid, ladder, position_control, custom } = self;
+        let set = [grid.is_some(), ladder.is_some(), position_control.is_some(), custom.is_some()];
+        let all = "custom, grid, ladder, positionControl";
+        match set.into_iter().filter(|set| *set).count() {
+            0 => vec![Violation::new(path, "", format!("no member is set; write exactly one of: {all}"))],
+            1 => {
+                let grid = grid.iter().flat_map(|grid| grid.validate(&format!("{path}.grid")));
+                let ladder = ladder.iter().flat_map(|ladder| ladder.validate(&format!("{path}.ladder")));
+                let control =
+                    position_control.iter().flat_map(|control| control.validate(&format!("{path}.positionControl")));
+                grid.chain(ladder).chain(control).collect()
             }
-            (Some(_) | None, Some(_) | None, Some(_) | None) => {
-                vec![Violation::new(path, "", format!("several members are set; keep one of: {all}"))]
-            }
+            _ => vec![Violation::new(path, "", format!("several members are set; keep one of: {all}"))],
         }
     }
 }

@@ -97,8 +97,18 @@ pub fn crossing(name: &str, bars: u64) -> String {
     custom(name, &["BNB/USDT"], "5", &format!("{{name: crossing, parameters: {{bars: {bars}}}}}"))
 }
 
+/// A ladder around 600 with these parameters beside its bounds.
+pub fn ladder(name: &str, (lower, upper): (u64, u64), more: &str) -> String {
+    let strategy = format!("{{ladder: {{lowerPrice: {lower}, upperPrice: {upper}, {more}}}}}");
+    resting(name, &["BNB/USDT"], "5", &strategy)
+}
+
 /// A strategy of the test kit on these markets, all of which have this least notional.
 fn custom(name: &str, symbols: &[&str], min_notional: &str, strategy: &str) -> String {
+    resting(name, symbols, min_notional, &format!("{{custom: {strategy}}}"))
+}
+
+fn resting(name: &str, symbols: &[&str], min_notional: &str, strategy: &str) -> String {
     let rules = format!("rules: {{tickSize: \"0.01\", lotSize: \"0.001\", minNotional: \"{min_notional}\"}}");
     let instruments: Vec<_> = symbols.iter().map(|symbol| format!("{{symbol: {symbol}, {rules}}}")).collect();
     let coins = symbols.iter().filter_map(|symbol| symbol.split_once('/')).map(|(coin, _)| format!(", {coin}: 5"));
@@ -111,7 +121,7 @@ spec:
   accountRef: {{name: {ACCOUNT}}}
   instruments: [{}]
   capital: {{USDT: 3000{coins}}}
-  strategy: {{custom: {strategy}}}
+  strategy: {strategy}
   risk: {{maxOrdersPerMinute: 600}}
 ",
         instruments.join(", ")

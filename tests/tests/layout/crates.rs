@@ -21,7 +21,17 @@ const RULES: [Rule; 8] = [
     Rule {
         name: "engine",
         workspace: &[],
-        outside: Some(&["ethnum", "libm", "rust_decimal", "schemars", "serde", "serde_json", "sha2", "thiserror"]),
+        outside: Some(&[
+            "ethnum",
+            "libm",
+            "num-bigint",
+            "rust_decimal",
+            "schemars",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+        ]),
         never: &[
             "axum",
             "bus",

@@ -37,7 +37,7 @@ fn take(bench: &mut Bench, time: i64, price: &str, volume: &str) {
 }
 
 fn figure(bench: &Bench, name: &str) -> String {
-    bench.engine.report().strategy.get(name).cloned().unwrap_or_default()
+    bench.engine.report().strategy.get(name).map(|figure| figure.as_str().to_owned()).unwrap_or_default()
 }
 
 /// The closes and volumes of the vector; a bar of 4 hours is one tick at its start.

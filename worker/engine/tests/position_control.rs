@@ -53,7 +53,8 @@ fn days(bench: &mut Bench, count: i64, prices: &[&str]) {
 }
 
 fn figures(bench: &Bench) -> BTreeMap<String, String> {
-    bench.engine.report().strategy
+    let figures = bench.engine.report().strategy;
+    figures.iter().map(|(name, figure)| (name.clone(), figure.as_str().to_owned())).collect()
 }
 
 /// 52 days with a high of 650: at 655 coins are 84 % of the equity and are sold down to a half.

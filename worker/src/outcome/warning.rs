@@ -33,7 +33,7 @@ pub const UNEQUAL_SPANS: &str = "UnequalSpans";
 
 /// What is odd about the parameters, as the engine judged them.
 pub fn of_parameters(engine: &Engine) -> impl Iterator<Item = Warning> {
-    engine.warnings().iter().map(|warning| Warning { kind: warning.kind.as_str(), message: warning.message.clone() })
+    engine.warnings().into_iter().map(|warning| Warning { kind: warning.kind.as_str(), message: warning.message })
 }
 
 /// What is odd about data for orders under the rules of `instrument`, where `traded` are the markets of all strategies

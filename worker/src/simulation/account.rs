@@ -135,6 +135,23 @@ impl Account {
         Self::of(spec, registry, created)
     }
 
+    /// An account whose strategy is a ladder of this seed in a market that moves by small steps around 600.
+    pub fn laddering(seed: u64, latency_ms: u32) -> Self {
+        let mut spec = spec(latency_ms);
+        let is_narrow = seed.is_multiple_of(3);
+        let (lower, upper, levels) = if is_narrow { (599, 600, 5) } else { (598, 602, 20) };
+        let mut ladder = json!({"lowerPrice": lower, "upperPrice": upper, "levels": levels, "trailingUp": is_narrow});
+        if seed.is_multiple_of(2) {
+            ladder["quantity"] = json!("0.1");
+        }
+        spec.spec.strategy = serde_json::from_value(json!({"ladder": ladder})).unwrap();
+        if seed.is_multiple_of(5) {
+            // Coins are bought first, and some levels are left out.
+            spec.spec.capital = serde_json::from_value(json!({"USDT": 700})).unwrap();
+        }
+        Self::of(spec, Registry::standard(), created)
+    }
+
     fn of(spec: StrategySpec, registry: Registry, open: impl Fn(&VirtualBus, &Owner) -> String) -> Self {
         let bus = VirtualBus::starting_at(1_700_000_000_000);
         let keys = Keys::new("glm").unwrap();

@@ -3,14 +3,15 @@
 
 use super::Effect;
 use super::scope::Scope;
+use crate::fees::Fees;
 use crate::instrument::{Instrument, InstrumentIndex, Instruments};
 use crate::market::Bar;
-use crate::messages::{OrderCommand, OrderStatus, Side, Tick};
+use crate::messages::{OrderCommand, OrderStatus, Severity, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, NumberError, Price, Quantity};
 use crate::orders::{Cause, Funds, Order, Replaced};
 use crate::report::Decision;
-use crate::risk::{Approved, Denial, OrderCheck, Refusal, RiskState};
-use crate::strategy::{BarsOf, Intent, OrderKind};
+use crate::risk::{Approved, Cooldown, Denial, OrderCheck, Refusal, RiskState};
+use crate::strategy::{BarsOf, DesiredState, Intent, OrderKind, Warning};
 use crate::time::Timestamp;
 
 /// A callback of a strategy.
@@ -121,6 +122,13 @@ impl<'a> Context<'a> {
         self.scope.state.equity()
     }
 
+    /// How long to wait, in event time, before what the venue has rejected is tried again: `risk.cooldown.seconds`, or a
+    /// minute.
+    pub fn cooldown_ms(&self) -> i64 {
+        const USUAL_MS: i64 = 60_000;
+        self.scope.config.risk.cooldown.map_or(USUAL_MS, Cooldown::milliseconds)
+    }
+
     /// The orders that are not closed, by sequence.
     pub fn orders(&self) -> impl ExactSizeIterator<Item = &Order> {
         self.scope.state.orders.iter()
@@ -168,6 +176,32 @@ impl<'a> Context<'a> {
         self.scope.state.risk
     }
 
+    /// Whether the trading state and what a human wants let orders of this side through. Advice too.
+    pub const fn allows(&self, side: Side) -> bool {
+        matches!(self.scope.state.desired, DesiredState::Running) && self.scope.state.risk.allows(side)
+    }
+
+    /// The account's fees.
+    pub const fn fees(&self) -> &Fees {
+        &self.scope.config.fees
+    }
+
+    /// What a limit order would reserve, fee included.
+    pub fn would_reserve(
+        &self,
+        side: Side,
+        time_in_force: TimeInForce,
+        quantity: Quantity,
+        price: Price,
+    ) -> Result<Funds, NumberError> {
+        self.scope.state.orders.terms().reserve(side, time_in_force, quantity, price)
+    }
+
+    /// Tells a human of something. It is the strategy's to tell it once.
+    pub fn warn(&mut self, warning: Warning) {
+        self.scope.turn.alert(self.scope.config, Severity::Warning, warning);
+    }
+
     /// Says why nothing is done: a stable reason, for which [`Strategy::explain`](crate::strategy::Strategy::explain)
     /// gives the words when they are needed.
     pub const fn hold(&mut self, reason: &'static str) {
@@ -176,7 +210,17 @@ impl<'a> Context<'a> {
 
     /// Sends an order; gives its sequence, or why it was denied. A denial is counted and told.
     pub fn place(&mut self, intent: Intent) -> Result<u64, Denial> {
-        let approved = self.may_send().and_then(|()| self.approve(&intent, Funds::NONE, None));
+        self.place_as(intent, true)
+    }
+
+    /// The same for an order that does not count towards the order rates of strategy and account: one of a plan whose size
+    /// bounds how many there are.
+    pub(crate) fn place_uncounted(&mut self, intent: Intent) -> Result<u64, Denial> {
+        self.place_as(intent, false)
+    }
+
+    fn place_as(&mut self, intent: Intent, counts: bool) -> Result<u64, Denial> {
+        let approved = self.may_send().and_then(|()| self.approve(&intent, (Funds::NONE, None), counts));
         let admitted = approved.map(|command| Proposed { command, replaces: None });
         self.conclude(intent, admitted)
     }
@@ -197,7 +241,16 @@ impl<'a> Context<'a> {
     /// Sends an order in the place of another; gives the new one's sequence, or why it was denied and the old one stays.
     /// What the old one reserves is free for it. It is placed only if of the old one no more trades than is known here.
     pub fn replace(&mut self, of: u64, intent: Intent) -> Result<u64, Denial> {
-        let admitted = self.may_send().and_then(|()| self.approve_replacement(of, &intent));
+        self.replace_as(of, intent, true)
+    }
+
+    /// The same for an order that does not count towards the order rates, as with [`Self::place_uncounted`].
+    pub(crate) fn replace_uncounted(&mut self, of: u64, intent: Intent) -> Result<u64, Denial> {
+        self.replace_as(of, intent, false)
+    }
+
+    fn replace_as(&mut self, of: u64, intent: Intent, counts: bool) -> Result<u64, Denial> {
+        let admitted = self.may_send().and_then(|()| self.approve_replacement(of, &intent, counts));
         let admitted = self.conclude(intent, admitted);
         if admitted.is_ok() {
             let cause = Cause::of(self.tick);
@@ -208,7 +261,7 @@ impl<'a> Context<'a> {
         admitted
     }
 
-    fn approve_replacement(&mut self, of: u64, intent: &Intent) -> Result<Proposed, Refusal> {
+    fn approve_replacement(&mut self, of: u64, intent: &Intent, counts: bool) -> Result<Proposed, Refusal> {
         let orders = &self.scope.state.orders;
         let open = orders.get(of).filter(|order| !order.state.is_final());
         let Some((id, known_quantity)) = open.map(|order| (order.client_order_id.clone(), order.filled)) else {
@@ -222,7 +275,8 @@ impl<'a> Context<'a> {
         let shared = orders.shared_with_replacement(of)?;
         let replaces = Some(Replaced { sequence: of, known_quantity, raced: false, apart: shared.is_none() });
         let freed = shared.map(|_| of);
-        let command = self.approve(intent, shared.unwrap_or(Funds::NONE), freed)?.in_place_of(id, known_quantity);
+        let shared = (shared.unwrap_or(Funds::NONE), freed);
+        let command = self.approve(intent, shared, counts)?.in_place_of(id, known_quantity);
         Ok(Proposed { command, replaces })
     }
 
@@ -250,12 +304,12 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// With `shared`, what an order that it replaces, `replaced`, may take, as if it were free.
+    /// With `shared`, what an order that it replaces, which is named with it, may take, as if it were free.
     fn approve(
         &mut self,
         intent: &Intent,
-        shared: Funds,
-        replaced: Option<u64>,
+        (shared, replaced): (Funds, Option<u64>),
+        counts: bool,
     ) -> Result<Approved<OrderCommand>, Refusal> {
         let Some(sequence) = self.scope.next_sequence() else {
             return Err(Refusal::new(Denial::Halted, "no order id is left".to_owned()));
@@ -284,6 +338,7 @@ impl<'a> Context<'a> {
             cause: self.tick,
             tick,
             now: turn.now,
+            counts,
         };
         check.approve(intent, &mut state.rate)
     }

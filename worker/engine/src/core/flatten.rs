@@ -122,6 +122,7 @@ impl Engine {
             terms: state.orders.terms(),
             available: held,
             risk: &config.risk,
+            counts: false,
             state: state.risk,
             desired: state.desired,
             stops: &state.stops,

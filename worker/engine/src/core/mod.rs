@@ -352,9 +352,11 @@ impl Engine {
         &self.state.counts
     }
 
-    /// What is odd about the parameters, as judged at the first tick under them.
-    pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
+    /// What is odd about the parameters, as judged at the first tick under them, and what the strategy has found since.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let mut warnings = self.warnings.clone();
+        warnings.extend(self.strategy.found());
+        warnings
     }
 
     /// The orders that are not closed, also those of which a trade is missing, by sequence.

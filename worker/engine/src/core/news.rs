@@ -8,7 +8,7 @@ use super::scope::Scope;
 use super::turn::Turn;
 use super::{Effect, Engine};
 use crate::messages::{OrderStatus, Tick};
-use crate::orders::Order;
+use crate::orders::{Order, OrderState};
 use crate::report::Decision;
 use crate::strategy::{OrderEvent, OrderNews, Outcome};
 
@@ -54,11 +54,40 @@ fn event(order: &Order, news: OrderNews) -> OrderEvent {
         tag: order.tag,
         side: order.side,
         time: order.time,
+        failed: None,
         news,
     }
 }
 
+/// Whether an order ended so that nobody who made it wanted it to.
+const fn is_failure(state: OrderState) -> bool {
+    match state {
+        OrderState::Expired | OrderState::Rejected | OrderState::Denied => true,
+        OrderState::Filled
+        | OrderState::Canceled
+        | OrderState::Committed
+        | OrderState::Sent
+        | OrderState::Accepted
+        | OrderState::PartiallyFilled
+        | OrderState::Unknown => false,
+    }
+}
+
 impl Engine {
+    /// On a simulated venue: all news of a round of the last tick taken has been stepped. See [`Engine::begin_round`].
+    #[must_use]
+    pub fn end_round(&mut self) -> Vec<Effect> {
+        let Some(seen) = self.state.markets.last().cloned() else { return Vec::new() };
+        let mut turn = Turn::new(seen.event_time());
+        let scope = Scope { config: &self.config, state: &mut self.state, turn: &mut turn };
+        let mut context = Context::new(scope, &seen, self.round);
+        self.strategy.on_round(&mut context);
+        if let Ended::Held(reason) = context.end() {
+            self.hold(&mut turn, reason);
+        }
+        turn.effects
+    }
+
     /// Tells news that came with word of what the venue has matched; keeps that of the coming tick.
     pub(super) fn tell(&mut self, turn: &mut Turn, matched: Option<u64>, news: Vec<News>) {
         let taken = self.state.markets.last();
@@ -83,7 +112,9 @@ impl Engine {
     fn tell_one(&mut self, turn: &mut Turn, tick: Option<&Tick>, news: News) {
         match news {
             News::Open(event) => self.ask(turn, tick, &event),
-            News::Closed(event, end) => {
+            News::Closed(mut event, end) => {
+                // Not kept with it: what is remembered of the order says so.
+                event.failed = self.state.closed.state_of(event.order).filter(|state| is_failure(*state));
                 self.ask(turn, tick, &event);
                 if let Some(End { status, decision }) = end {
                     // The resource shows that it is paused or stopped; why its order ended is told beside it.

@@ -89,6 +89,9 @@ impl Turn {
             | AlertKind::MaxExposure => Severity::Critical,
             AlertKind::GridBelowFees
             | AlertKind::BasePriceFar
+            | AlertKind::LadderBelowFees
+            | AlertKind::LadderShort
+            | AlertKind::LadderOutside
             | AlertKind::PositionLimit
             | AlertKind::ExitReached
             | AlertKind::MarketDataGap => Severity::Warning,

@@ -11,7 +11,7 @@ use crate::numbers::{Notional, Price, Ratio};
 use crate::orders::OrderState;
 use crate::report::{Decision, Pnl, Report, RiskReport, Summary};
 use crate::risk::RiskState;
-use crate::strategy::Figures;
+use crate::strategy::{Figures, Standing};
 use crate::time::rfc3339;
 
 /// Figures of a whole run.
@@ -51,20 +51,32 @@ pub(super) fn performance(engine: &Engine) -> Option<Performance> {
     let prices: Vec<_> = symbols.collect::<Option<_>>()?;
     let holding: Vec<_> = prices.iter().map(|(_, price)| *price).collect();
     let price = *holding.first()?;
+    let opening_equity = ledger.opening_equity_in(ledger.currency()).ok()??;
+    let holding_equity = ledger.opening_worth_at(&holding).ok()?;
     Some(Performance {
         ticks: state.ticks,
         opening_price: ledger.opening()?.price,
-        opening_equity: ledger.opening_equity_in(ledger.currency()).ok()??,
+        opening_equity,
         price,
         outlook: engine.strategy.outlook(price, &engine.config.instruments),
         equity: state.equity().ok()?,
-        holding_equity: ledger.opening_worth_at(&holding).ok()?,
+        holding_equity,
         deepest_fall: state.deepest_fall,
         prices,
         holdings: ledger.holdings().map(|(asset, amount)| (asset.clone(), amount)).collect(),
         profit,
-        outcome: engine.strategy.outcome(),
+        outcome: standing(engine)
+            .map_or_else(|| engine.strategy.outcome(), |standing| engine.strategy.outcome_at(&standing)),
     })
+}
+
+/// What the books say at the last prices; `None` while a market has none.
+fn standing(engine: &Engine) -> Option<Standing> {
+    let (state, ledger) = (&engine.state, &engine.state.ledger);
+    let prices: Vec<_> = state.markets.prices().collect::<Option<_>>()?;
+    let opening = ledger.opening_equity_in(ledger.currency()).ok()??;
+    let holding = ledger.opening_worth_at(&prices).ok()?.minus(opening).ok()?;
+    Some(Standing { net: state.profit()?.net, holding })
 }
 
 pub(super) fn report(engine: &Engine) -> Report {
@@ -100,7 +112,9 @@ pub(super) fn report(engine: &Engine) -> Report {
 
 /// What the strategy shows of itself, and until when it waits for bars if none is missed.
 fn figures(engine: &Engine) -> Figures {
-    let mut figures = engine.strategy.figures();
+    let standing = standing(engine);
+    let mut figures =
+        standing.map_or_else(|| engine.strategy.figures(), |standing| engine.strategy.figures_at(&standing));
     let until = engine.state.bars.warm_until();
     figures.extend(until.map(|until| ("warmUntil".to_owned(), rfc3339::text(until))));
     figures
@@ -136,6 +150,7 @@ fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
     let warnings = engine.warnings.iter().map(|warning| warning.kind);
     let latched = engine.state.stops.limits().iter().map(|(limit, _)| limit.alert());
     let ended = engine.state.stops.exit().map(|_| AlertKind::ExitReached);
+    let warnings = warnings.chain(engine.strategy.alerts());
     let alerts = warnings.chain(latched).chain(ended).chain(engine.state.halts.iter().copied());
     let alerts: Vec<_> = alerts.map(AlertKind::as_str).collect();
     Summary {

@@ -23,6 +23,12 @@ pub enum AlertKind {
     GridBelowFees,
     /// The base price lies far from the market: it may never trade.
     BasePriceFar,
+    /// A round trip of the ladder costs more in fees than it gains somewhere.
+    LadderBelowFees,
+    /// Levels of the ladder have no order, because they are not covered or were denied.
+    LadderShort,
+    /// The price lies outside the ladder: nothing is placed until it is inside.
+    LadderOutside,
     /// The base coins' share of equity crossed a limit.
     PositionLimit,
     /// Ticks are missing: what was tracked is forgotten.
@@ -51,9 +57,12 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// Every kind, in the order of the document about them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::GridBelowFees,
         Self::BasePriceFar,
+        Self::LadderBelowFees,
+        Self::LadderShort,
+        Self::LadderOutside,
         Self::PositionLimit,
         Self::MarketDataGap,
         Self::OrderAnomaly,
@@ -77,6 +86,9 @@ impl AlertKind {
         match self {
             Self::GridBelowFees => "GridBelowFees",
             Self::BasePriceFar => "BasePriceFar",
+            Self::LadderBelowFees => "LadderBelowFees",
+            Self::LadderShort => "LadderShort",
+            Self::LadderOutside => "LadderOutside",
             Self::PositionLimit => "PositionLimit",
             Self::MarketDataGap => "MarketDataGap",
             Self::OrderAnomaly => "OrderAnomaly",

@@ -70,14 +70,29 @@ impl Quantity {
 
     /// What `budget × share` buys at `price`, floored to `lot_size`. Nothing for a budget of nothing.
     pub fn bought_for(budget: Notional, share: Ratio, price: Price, lot_size: Quantity) -> Result<Self, NumberError> {
+        Self::lots_for(budget, share, price.units(), lot_size)
+    }
+
+    /// How many units that cost `cost` each `budget × share` buys, floored to `lot_size`. Nothing for a budget of nothing.
+    pub fn afforded(budget: Notional, share: Ratio, cost: Notional, lot_size: Quantity) -> Result<Self, NumberError> {
+        Self::lots_for(budget, share, cost.units(), lot_size)
+    }
+
+    fn lots_for(budget: Notional, share: Ratio, cost: i128, lot_size: Self) -> Result<Self, NumberError> {
         if budget <= Notional::ZERO {
             return Ok(Self::ZERO);
         }
-        let operation = "order size";
         // A share has two places more than the others.
         let lot = lot_size.0 * (Ratio::ONE.units() / fixed::ONE);
-        let lots = wide::floor(budget.units(), share.units(), price.units(), lot);
-        Self::checked(lots.ok_or(NumberError::TooManyDigits { operation })? * I256::from(lot_size.0))
+        let lots = wide::floor(budget.units(), share.units(), cost, lot);
+        Self::checked(lots.ok_or(NumberError::TooManyDigits { operation: "order size" })? * I256::from(lot_size.0))
+    }
+
+    /// `self / share`, up to a multiple of `lot_size`: so much of which `share` is at least this.
+    pub fn ceiled_over(self, share: Ratio, lot_size: Quantity) -> Result<Self, NumberError> {
+        let lots = wide::ceiling(self.0, Ratio::ONE.units(), share.units(), lot_size.0);
+        let lots = lots.ok_or(NumberError::TooManyDigits { operation: "quantity ÷ share" })?;
+        Self::checked(lots * I256::from(lot_size.0))
     }
 
     /// What brings coins worth `worth` of `equity` to this share of it at `price`, floored to `lot_size`. Whether that is

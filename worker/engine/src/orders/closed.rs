@@ -91,6 +91,11 @@ impl ClosedOrders {
         self.next = self.next.saturating_add(1);
     }
 
+    /// How the order of this sequence ended, where it is remembered.
+    pub fn state_of(&self, sequence: u64) -> Option<OrderState> {
+        self.entries.iter().rev().find(|(_, entry)| entry.0 == sequence).map(|(_, entry)| entry.3)
+    }
+
     /// Those of a record, by number.
     pub fn stored(entries: BTreeMap<u64, Entry>) -> Self {
         let next = entries.keys().next_back().map_or(0, |last| last.saturating_add(1));

@@ -185,6 +185,8 @@ pub struct OrderCheck<'a> {
     pub tick: &'a Tick,
     /// Event time.
     pub now: Timestamp,
+    /// Whether it counts towards the order rates.
+    pub counts: bool,
 }
 
 impl OrderCheck<'_> {
@@ -210,7 +212,7 @@ impl OrderCheck<'_> {
             self.check_collar(limit)?;
         }
         self.check_funds(intent, quantity, limit)?;
-        if !rate.allows(self.now, self.risk.max_orders_per_minute) {
+        if self.counts && !rate.allows(self.now, self.risk.max_orders_per_minute) {
             return Err(Refusal::new(
                 Denial::OrderRateExceeded,
                 format!(
@@ -219,7 +221,9 @@ impl OrderCheck<'_> {
                 ),
             ));
         }
-        rate.count(self.now);
+        if self.counts {
+            rate.count(self.now);
+        }
         Ok(Approved::new(self.command(intent, quantity, limit)))
     }
 
@@ -441,7 +445,7 @@ impl OrderCheck<'_> {
             lot_size: Some(self.instrument.lot_size),
             price: Some(limit),
             reduce_only: matches!(intent.purpose, Purpose::Reduce),
-            counts: true,
+            counts: self.counts,
         };
         let kind = CommandKind::Create(order);
         OrderCommand {

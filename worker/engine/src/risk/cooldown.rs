@@ -31,7 +31,7 @@ impl Cooldown {
         60
     }
 
-    fn milliseconds(self) -> i64 {
+    pub(crate) fn milliseconds(self) -> i64 {
         i64::from(self.seconds).saturating_mul(1000)
     }
 

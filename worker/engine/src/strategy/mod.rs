@@ -1,12 +1,12 @@
 //! Plug-in strategies: the trait, the registry, one folder each. Adding one touches the registry and the
 //! manifest's union, nothing else.
 
+mod figures;
 pub mod grid;
+pub mod ladder;
 mod needs;
 pub mod position_control;
 mod registry;
-
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +15,11 @@ use crate::instrument::{Asset, InstrumentIndex, Instruments};
 use crate::market::Bar;
 use crate::messages::{AlertKind, Fill, Liquidity, Side, Tick, TimeInForce};
 use crate::numbers::{Notional, Price, Quantity, Ratio};
+use crate::orders::OrderState;
 use crate::time::Timestamp;
 
 pub use crate::core::Context;
+pub use figures::{Figure, Figures, Standing};
 pub use needs::{BarsOf, Needs, NeedsError};
 pub use registry::{Definition, Registry, StrategyError, parameters, remembered};
 
@@ -96,6 +98,9 @@ pub struct OrderEvent {
     pub side: Side,
     /// Event time.
     pub time: Timestamp,
+    /// Of an order's end: how it failed, where it was neither filled nor cancelled.
+    #[serde(skip)]
+    pub failed: Option<OrderState>,
     /// What has happened.
     pub news: OrderNews,
 }
@@ -171,9 +176,6 @@ pub struct Warning {
     pub threshold: String,
 }
 
-/// Figures by name, as text; what a strategy shows of itself.
-pub type Figures = BTreeMap<String, String>;
-
 /// A trading strategy: it proposes, the engine sizes and risk decides.
 ///
 /// Each callback may place, cancel and replace orders, at most [`Context::ACTIONS_MAX`]. It may hold any state that
@@ -199,6 +201,9 @@ pub trait Strategy: Send + std::fmt::Debug {
     /// There is news of one of its orders.
     fn on_order(&mut self, _event: &OrderEvent, _context: &mut Context<'_>) {}
 
+    /// On a simulated venue: all news of orders that arrived on the last tick in one go has been told.
+    fn on_round(&mut self, _context: &mut Context<'_>) {}
+
     /// Ticks of a market are missing: forget what depends on having seen each one.
     fn on_gap(&mut self, instrument: InstrumentIndex);
 
@@ -211,6 +216,16 @@ pub trait Strategy: Send + std::fmt::Debug {
     /// under them: the last one of the first market.
     fn warnings(&self, _first: &Tick, _fees: &Fees) -> Vec<Warning> {
         Vec::new()
+    }
+
+    /// What it has found on its way that a human should know, each kind once.
+    fn found(&self) -> Vec<Warning> {
+        Vec::new()
+    }
+
+    /// Which of that holds now.
+    fn alerts(&self) -> Vec<AlertKind> {
+        self.found().into_iter().map(|warning| warning.kind).collect()
     }
 
     /// Its parameters in a few words, for people; empty where there is nothing to say.
@@ -245,6 +260,16 @@ pub trait Strategy: Send + std::fmt::Debug {
     /// What a backtest's result shows: state, without what follows from parameters.
     fn outcome(&self) -> Figures {
         Figures::new()
+    }
+
+    /// The same as [`Strategy::figures`] where what the books say is known.
+    fn figures_at(&self, _standing: &Standing) -> Figures {
+        self.figures()
+    }
+
+    /// The same as [`Strategy::outcome`] where what the books say is known.
+    fn outcome_at(&self, _standing: &Standing) -> Figures {
+        self.outcome()
     }
 }
 

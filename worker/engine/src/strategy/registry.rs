@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{NeedsError, Strategy, grid, position_control};
+use super::{NeedsError, Strategy, grid, ladder, position_control};
 use crate::instrument::Instruments;
 use crate::risk::PositionBounds;
 
@@ -106,6 +106,7 @@ impl Registry {
     pub fn standard() -> Self {
         let mut registry = Self::default();
         registry.register(grid::DEFINITION);
+        registry.register(ladder::DEFINITION);
         registry.register(position_control::DEFINITION);
         registry
     }

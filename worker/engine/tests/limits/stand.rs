@@ -215,6 +215,6 @@ impl Stand {
     }
 
     pub fn told(&self) -> String {
-        self.report().strategy["told"].clone()
+        self.report().strategy["told"].as_str().to_owned()
     }
 }

@@ -207,7 +207,7 @@ pub fn tell(engine: &mut Engine, command: &OrderCommand, status: OrderStatus) ->
 
 /// What the strategy was told and did, since the last tick that is named.
 pub fn told(engine: &Engine) -> String {
-    engine.report().strategy["told"].clone()
+    engine.report().strategy["told"].to_string()
 }
 
 /// Coins and cash that open orders may take.

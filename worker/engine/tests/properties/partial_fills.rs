@@ -29,7 +29,7 @@ fn figures(engine: &Engine) -> [String; 5] {
         report.position["USDT"].to_string(),
         pnl.realized.to_string(),
         pnl.fees.to_string(),
-        report.strategy["basePrice"].clone(),
+        report.strategy["basePrice"].to_string(),
     ]
 }
 

@@ -269,6 +269,8 @@ impl Simulation {
             round += 1;
             self.engine.begin_round(round);
             commands = self.book(news)?;
+            let effects = self.engine.end_round();
+            self.take_effects(effects, &mut commands)?;
         }
         Ok(())
     }

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use engine::client_order_id::LedgerId;
-use engine::messages::{AlertKind, Fill, RiskAlert, SignalSide, StrategySignal};
-use engine::numbers::Quantity;
+use engine::messages::{AlertKind, Fill, RiskAlert, Side, SignalSide, StrategySignal};
 use engine::numbers::shown::Digits;
+use engine::numbers::{Price, Quantity};
 use engine::report::Report;
 use engine::strategy::Registry;
 use engine::time::Timestamp;
@@ -31,6 +31,9 @@ use crds::roles::StrategySpec;
 /// Trades that a fast replay shows before it only counts.
 const TRADES_SHOWN: u64 = 2;
 
+/// Signals of orders at rest that are remembered; past that all are forgotten.
+const RESTING_MAX: usize = 1_024;
+
 /// The talk of one run.
 pub(super) struct Screen {
     verbose: bool,
@@ -44,6 +47,9 @@ pub(super) struct Screen {
     strategies: BTreeMap<LedgerId, Shown>,
 }
 
+/// A signal: when, of which side and price, and its words.
+type Told = (Timestamp, Option<(Side, Price)>, String);
+
 /// A strategy on the screen.
 #[derive(Debug)]
 struct Shown {
@@ -54,7 +60,9 @@ struct Shown {
     /// The digits of its money.
     digits: Digits,
     /// Its signals, oldest first, until a trade has shown them.
-    signals: VecDeque<(Timestamp, String)>,
+    signals: VecDeque<Told>,
+    /// Of each side and price the last signal: what rests there trades long after it.
+    resting: BTreeMap<(Side, Price), String>,
     /// Its orders that did not trade.
     untraded: Untraded,
 }
@@ -141,7 +149,8 @@ impl Screen {
     fn know(&mut self, place: &Place<StrategySpec>, prefix: String, digits: Digits) {
         if let (Ok(ledger), Ok(instrument)) = (place.ledger.parse(), place.spec.instrument()) {
             let (lot_size, signals, untraded) = (instrument.lot_size, VecDeque::new(), Untraded::default());
-            self.strategies.insert(ledger, Shown { prefix, lot_size, digits, signals, untraded });
+            let resting = BTreeMap::new();
+            self.strategies.insert(ledger, Shown { prefix, lot_size, digits, signals, resting, untraded });
         }
     }
 
@@ -155,7 +164,14 @@ impl Screen {
     pub fn signal(&mut self, signal: StrategySignal) {
         let Some(shown) = self.strategies.get_mut(&signal.ledger) else { return };
         if signal.side != SignalSide::Hold {
-            shown.signals.push_back((signal.time, signal.message));
+            let of = order_side(signal.side).zip(signal.target_price);
+            if let Some(of) = of {
+                if shown.resting.len() >= RESTING_MAX {
+                    shown.resting.clear();
+                }
+                shown.resting.insert(of, signal.message.clone());
+            }
+            shown.signals.push_back((signal.time, of, signal.message));
             return;
         }
         let ending = signal.outcome.map(Ending::of);
@@ -172,12 +188,16 @@ impl Screen {
     pub fn fill(&mut self, fill: &Fill) {
         let Some(shown) = self.strategies.get_mut(&fill.ledger) else { return };
         self.trades += 1;
-        // The last signal before a trade is what caused it.
-        while shown.signals.get(1).is_some_and(|(time, _)| *time <= fill.time) {
+        // The last signal at its price before a trade is what caused it; where there is none, the last one.
+        while shown.signals.get(1).is_some_and(|(time, ..)| *time <= fill.time) {
             shown.signals.pop_front();
         }
         if self.verbose || self.paced || self.trades <= TRADES_SHOWN {
-            let signal = shown.signals.front().filter(|(time, _)| *time <= fill.time);
+            let of = (fill.side, fill.price);
+            let last = shown.signals.front().filter(|(time, ..)| *time <= fill.time);
+            let is_its = last.is_some_and(|(_, told, _)| *told == Some(of));
+            let resting = shown.resting.get(&of).filter(|_| !is_its);
+            let signal = resting.or(last.map(|(.., message)| message));
             let text = format!(
                 "{}  {}{:<4}  {} @ {}  fee {}   {}",
                 self.clock.write(fill.time.millis()),
@@ -186,7 +206,7 @@ impl Screen {
                 quantity(fill.quantity, shown.lot_size),
                 fill.price,
                 shown.digits.show(fill.fee_quote),
-                signal.map_or("", |(_, message)| message),
+                signal.map_or("", String::as_str),
             );
             self.line(&text);
         }
@@ -252,13 +272,19 @@ impl Screen {
         text
     }
 
-    /// What to try next.
-    pub fn next(strategies: &[Ended]) {
-        let grids = strategies.iter().filter_map(|ended| ended.place.spec.spec.strategy.grid.as_ref());
-        let has_size = grids.into_iter().any(|grid| grid.adaptive.is_none());
-        let parameter = if has_size { "gridSizePercent" } else { "a parameter" };
+    /// What to try next: another value of this parameter.
+    pub fn next(parameter: &str) {
         say(format_args!(
             "\nNext: change {parameter}, run again | worker backtest ... --data FILE | kubectl apply -f examples/quickstart.yaml"
         ));
+    }
+}
+
+/// The side of the order that a signal tells of.
+const fn order_side(side: SignalSide) -> Option<Side> {
+    match side {
+        SignalSide::Buy => Some(Side::Buy),
+        SignalSide::Sell => Some(Side::Sell),
+        SignalSide::Hold => None,
     }
 }

@@ -50,7 +50,8 @@ pub(super) async fn print<B: Bus>(
     match output {
         Output::Table => {
             print_out(&super::Screen::table(&strategies))?;
-            super::Screen::next(&strategies);
+            let parameters = strategies.iter().filter_map(|ended| ended.place.spec.spec.strategy.parameter_to_try());
+            super::Screen::next(parameters.min().unwrap_or("a parameter"));
             Ok(())
         }
         Output::Json => print_out(&lines(&objects, Value::to_string)),

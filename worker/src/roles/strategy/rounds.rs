@@ -64,6 +64,8 @@ impl<B: Bus> Worker<'_, B> {
         }
         // Of round 0 the tick itself comes next.
         if round.is_some_and(|round| round > 0) {
+            let effects = self.engine.end_round();
+            self.absorb(effects);
             self.let_owed_arrive();
         }
     }

@@ -291,6 +291,10 @@ impl Strategy for PositionControl {
         Some(format!("would sell above {high}, buy below {low}"))
     }
 
+    fn max_slippage(&self) -> Option<Ratio> {
+        Some(Ratio::from_percent(self.parameters.max_slippage_percent))
+    }
+
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
         serde_json::to_value(&self.memory)
     }

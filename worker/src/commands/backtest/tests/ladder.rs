@@ -1,0 +1,329 @@
+//! Ladders beside one written apart, on random markets: with and without quotes, sizes and latency, fees from either asset,
+//! short of money, moved up. And a start of each kind by hand.
+
+mod naive;
+
+use engine::messages::Tick;
+use engine::numbers::{Price, Quantity};
+use engine::testkit::quoting::Chance;
+use engine::time::Timestamp;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::super::*;
+use naive::{Case, Naive};
+
+fn decimal(chance: &mut Chance, least: u64, most: u64, places: u32) -> Decimal {
+    let value = least + chance.below(most - least + 1);
+    Decimal::new(i64::try_from(value).unwrap(), places)
+}
+
+/// A case of everything, mostly small enough that it is reached.
+fn case(chance: &mut Chance) -> Case {
+    let lower = decimal(chance, 50_000, 59_000, 2);
+    let levels = usize::try_from(2 + chance.below(12)).unwrap();
+    let rates = [0, 0, 75, 100];
+    let rate = |chance: &mut Chance| Decimal::new(chance.pick(&rates), 5);
+    let (quantity, trigger) = (decimal(chance, 10, 400, 3), decimal(chance, 56_000, 63_000, 2));
+    Case {
+        lower,
+        upper: lower + decimal(chance, 500, 15_000, 2),
+        levels,
+        geometric: chance.one_in(2),
+        quantity: (!chance.one_in(3)).then_some(quantity),
+        reserve: Decimal::new(chance.pick(&[0, 1, 5]), 2),
+        trailing: chance.one_in(2),
+        trigger: chance.one_in(4).then_some(trigger),
+        slippage: Decimal::new(chance.pick(&[1, 1, 5]), 3),
+        tick_size: Decimal::new(chance.pick(&[1, 1, 5, 100]), 2),
+        lot: Decimal::new(chance.pick(&[1, 10]), 3),
+        min_notional: Decimal::from(chance.pick(&[0, 5, 30])),
+        max_notional: chance.one_in(6).then(|| Decimal::from(100)),
+        cash: Decimal::from(chance.below(3_000)),
+        coins: decimal(chance, 0, 3_000, 3) * Decimal::from(chance.below(2)) + Decimal::new(1, 3),
+        maker: rate(chance),
+        taker: rate(chance),
+        received: chance.one_in(2),
+        touch: chance.one_in(2),
+        latency: chance.pick(&[0, 0, 1_500]),
+    }
+}
+
+/// Prices that stroll, and jump once in a while. Quotes and sizes on some.
+fn ticks(chance: &mut Chance, count: u64) -> Vec<Tick> {
+    let (has_quotes, has_sizes) = (chance.one_in(2), chance.one_in(2));
+    let (mut cents, mut time) = (57_000 + chance.below(6_000), 1_700_000_000_000_i64);
+    let price = |cents: u64| format!("{}.{:02}", cents / 100, cents % 100).parse::<Price>().unwrap();
+    let step = 100 + chance.below(700);
+    let tick = |sequence| {
+        time += 200 + chance.below_i64(2_000);
+        let reach = if chance.one_in(25) { step * 5 } else { step };
+        cents = (cents + chance.below(2 * reach + 1)).saturating_sub(reach).clamp(54_000, 68_000);
+        // Whole steps are met too.
+        if chance.one_in(4) {
+            cents -= cents % 100;
+        }
+        let tick = Tick {
+            last: sequence + 1 == count,
+            ..Tick::trade(
+                "BNB/USDT".parse().unwrap(),
+                price(cents).normalised(),
+                Timestamp::from_millis(time),
+                sequence,
+            )
+        };
+        if !has_quotes {
+            return tick;
+        }
+        let mut side = |cents: u64| {
+            let size: Quantity = format!("0.{:03}", chance.below(400)).parse().unwrap();
+            if chance.one_in(40) {
+                (None, Some(Quantity::ZERO))
+            } else {
+                (Some(price(cents)), has_sizes.then_some(size))
+            }
+        };
+        let ((bid, bid_size), (ask, ask_size)) = (side(cents - 3), side(cents + 3));
+        Tick { bid, ask, bid_size, ask_size, ..tick }
+    };
+    (0..count).map(tick).collect()
+}
+
+fn text(value: Decimal) -> String {
+    value.normalize().to_string()
+}
+
+fn spec(case: &Case) -> Value {
+    let percent = |share: Decimal| text(share * Decimal::ONE_HUNDRED);
+    let mut ladder = json!({"lowerPrice": text(case.lower), "upperPrice": text(case.upper), "levels": case.levels,
+        "spacing": if case.geometric { "Geometric" } else { "Arithmetic" }, "trailingUp": case.trailing,
+        "reservePercent": percent(case.reserve), "maxSlippagePercent": percent(case.slippage)});
+    for (name, value) in [("quantity", case.quantity), ("triggerPrice", case.trigger)] {
+        if let Some(value) = value {
+            ladder[name] = json!(text(value));
+        }
+    }
+    let mut risk = json!({});
+    if let Some(most) = case.max_notional {
+        risk["maxOrderNotional"] = json!({"USDT": text(most)});
+    }
+    let rules =
+        json!({"tickSize": text(case.tick_size), "lotSize": text(case.lot), "minNotional": text(case.min_notional)});
+    let account = json!({"venue": {"paper": {"balances": {"USDT": 100_000, "BNB": 100}, "latencyMs": case.latency,
+            "restingFills": if case.touch { "Touch" } else { "Through" },
+            "fees": {"makerPercent": percent(case.maker), "takerPercent": percent(case.taker),
+                "paidIn": if case.received { "Received" } else { "Quote" }}}},
+        "marketData": {"replay": {"file": "none.csv"}}});
+    let spec = json!({"accountRef": {"name": "paper"}, "instruments": [{"symbol": "BNB/USDT", "rules": rules}],
+        "capital": {"USDT": text(case.cash), "BNB": text(case.coins)}, "strategy": {"ladder": ladder}, "risk": risk});
+    json!({"name": "ladder", "generation": 1, "spec": spec, "account": {"name": "paper", "spec": account}})
+}
+
+fn simulation(case: &Case) -> Simulation {
+    Simulation::new(&serde_json::from_value(spec(case)).unwrap(), &Registry::standard()).unwrap()
+}
+
+/// All that both are to agree on.
+fn shown(simulation: &Simulation) -> Value {
+    let outcome = simulation.outcome(&DataHash::default()).unwrap();
+    let trade = |trade: &Trade| {
+        let (quantity, price, fee) = (trade.quantity.get(), trade.price.get(), trade.fee.get());
+        format!(
+            "{} {} {} @ {} fee {} {}",
+            trade.index,
+            trade.side,
+            text(quantity),
+            text(price),
+            text(fee),
+            trade.fee_asset
+        )
+    };
+    let mut open: Vec<_> = simulation
+        .engine
+        .open_orders()
+        .map(|order| {
+            let (quantity, price, filled) = (order.quantity.get(), order.price.unwrap().get(), order.filled.get());
+            format!("{} {} @ {} {}", order.side, text(quantity), text(price), text(filled))
+        })
+        .collect();
+    open.sort();
+    let kinds: Vec<_> = outcome.warnings.iter().map(|one| one.kind).filter(|kind| *kind != "LadderBelowFees").collect();
+    json!({"trades": outcome.trades.iter().map(trade).collect::<Vec<_>>(), "final": outcome.end.strategy,
+        "denied": outcome.orders.denied, "open": open, "warnings": kinds,
+        "holds": [outcome.end.position["USDT"].to_string(), outcome.end.position["BNB"].to_string()]})
+}
+
+fn expected(naive: &Naive, last: Decimal) -> Value {
+    let mut warnings = naive.warnings.clone();
+    warnings.sort_by_key(|kind| *kind == "LadderOutside");
+    json!({"trades": naive.trades,
+        "final": {"matchedTrades": naive.matched, "gridProfit": text(naive.profit),
+            "floatingProfit": text(naive.net(last) - naive.profit), "buyAndHold": text(naive.holding(last))},
+        "denied": naive.denied, "open": naive.open(), "warnings": warnings,
+        "holds": [text(naive.cash), text(naive.coins)]})
+}
+
+#[test]
+fn a_ladder_is_the_one_that_was_written_apart() {
+    let (mut traded, mut matched, mut moved, mut short) = (0, 0, 0, 0);
+    for seed in 0..600 {
+        let mut chance = Chance::of(seed);
+        let case = case(&mut chance);
+        if spec_is_refused(&case) {
+            continue;
+        }
+        let ticks = ticks(&mut chance, 250);
+        let (mut one, mut other) = (simulation(&case), Naive::new(&case));
+        for tick in &ticks {
+            other.tick(tick);
+        }
+        one.take(&ticks);
+        assert_eq!(one.problem, None);
+        let other_moves = other.moves;
+        let (one, other) = (shown(&one), expected(&other, ticks.last().unwrap().price.get()));
+        for part in ["trades", "open", "denied", "warnings", "holds", "final"] {
+            assert_eq!(one[part], other[part], "{part} of seed {seed}: {case:?}");
+        }
+        traded += one["trades"].as_array().unwrap().len();
+        matched += one["final"]["matchedTrades"].as_u64().unwrap();
+        moved += other_moves;
+        short += usize::from(one["warnings"].as_array().unwrap().contains(&json!("LadderShort")));
+    }
+    assert!(traded > 3_000 && matched > 1_000 && moved > 100 && short > 100, "{traded} {matched} {moved} {short}");
+}
+
+/// A case whose levels merge is none.
+fn spec_is_refused(case: &Case) -> bool {
+    let spec: StrategySpec = serde_json::from_value(spec(case)).unwrap();
+    !spec.spec.validate().is_empty()
+}
+
+/// What a restart behind any tick would change: nothing.
+#[test]
+fn a_ladder_that_is_restarted_behind_every_tick_is_the_same() {
+    for seed in 0..60 {
+        let mut chance = Chance::of(seed);
+        let case = case(&mut chance);
+        if spec_is_refused(&case) {
+            continue;
+        }
+        let ticks = ticks(&mut chance, 120);
+        let (mut one, mut other) = (simulation(&case), simulation(&case));
+        one.take(&ticks);
+        for tick in &ticks {
+            other.take(std::slice::from_ref(tick));
+            let saved = serde_json::from_str(&other.engine.saved().unwrap()).unwrap();
+            let config = other.spec.engine_config(LEDGER.parse().unwrap()).unwrap();
+            other.engine = Engine::restore(config, &engine::strategy::ladder::DEFINITION, &saved).unwrap();
+        }
+        assert_eq!(one.engine.saved().unwrap(), other.engine.saved().unwrap(), "seed {seed}");
+        assert_eq!(one.trades, other.trades, "seed {seed}");
+    }
+}
+
+/// A ladder of three steps, 500 to 560, of one coin each.
+fn by_hand() -> Case {
+    let whole = |number: u32| Decimal::from(number);
+    Case {
+        lower: whole(500),
+        upper: whole(560),
+        levels: 3,
+        geometric: false,
+        quantity: Some(Decimal::ONE),
+        reserve: Decimal::ZERO,
+        trailing: false,
+        trigger: None,
+        slippage: Decimal::new(1, 3),
+        tick_size: Decimal::new(1, 2),
+        lot: Decimal::new(1, 3),
+        min_notional: whole(5),
+        max_notional: None,
+        cash: whole(2_000),
+        coins: Decimal::ZERO,
+        maker: Decimal::ZERO,
+        taker: Decimal::ZERO,
+        received: false,
+        touch: false,
+        latency: 0,
+    }
+}
+
+/// What a case gives on these prices, a second apart.
+fn on(case: &Case, prices: &[&str]) -> Value {
+    let tick = |(number, price): (usize, &&str)| {
+        let time = Timestamp::from_millis(1_000 * i64::try_from(number).unwrap());
+        let price = price.parse::<Price>().unwrap().normalised();
+        Tick::trade("BNB/USDT".parse().unwrap(), price, time, number.try_into().unwrap())
+    };
+    let mut simulation = simulation(case);
+    simulation.take(&prices.iter().enumerate().map(tick).collect::<Vec<_>>());
+    assert_eq!(simulation.problem, None);
+    shown(&simulation)
+}
+
+#[test]
+fn coins_are_bought_first_and_each_step_trades_to_and_fro() {
+    let told = on(&by_hand(), &["545", "519", "541", "561"]);
+    // 540 is nearest and stays empty. The sell at 560 is covered by the purchase.
+    let trades = [
+        "0 Buy 1 @ 545 fee 0 USDT",
+        "1 Buy 1 @ 520 fee 0 USDT",
+        "2 Sell 1 @ 540 fee 0 USDT",
+        "3 Sell 1 @ 560 fee 0 USDT",
+    ];
+    assert_eq!(told["trades"], json!(trades));
+    assert_eq!(told["open"], json!(["Buy 1 @ 500 0", "Buy 1 @ 520 0", "Buy 1 @ 540 0"]));
+    // Net 35: one pair of 20, and 15 of the coin that was bought at 545.
+    let figures = json!({"matchedTrades": 1, "gridProfit": "20", "floatingProfit": "15", "buyAndHold": "0"});
+    assert_eq!(told["final"], figures);
+}
+
+#[test]
+fn fees_are_taken_out_of_a_pair_and_a_sell_is_of_the_coins_that_came() {
+    let fee = Decimal::new(1, 3);
+    let in_quote = Case { maker: fee, taker: fee, ..by_hand() };
+    let told = on(&in_quote, &["545", "519", "541"]);
+    // 20 - 0.52 - 0.54.
+    assert_eq!((&told["final"]["matchedTrades"], &told["final"]["gridProfit"]), (&json!(1), &json!("18.94")));
+    let in_coins = Case { received: true, ..in_quote };
+    let told = on(&in_coins, &["545", "519", "541"]);
+    // One coin of which a thousandth goes is not one lot short: 1 / 0.999 is ceiled to 1.002. The buy brings 0.999.
+    let trades =
+        ["0 Buy 1.002 @ 545 fee 0.001002 BNB", "1 Buy 1 @ 520 fee 0.001 BNB", "2 Sell 0.999 @ 540 fee 0.53946 USDT"];
+    assert_eq!(told["trades"], json!(trades));
+    // 0.999 x 20 - 0.52 - 0.53946.
+    assert_eq!(told["final"]["gridProfit"], json!("18.92054"));
+}
+
+#[test]
+fn what_is_not_covered_is_left_out_and_told() {
+    let poor = Case { cash: Decimal::from(1_100), ..by_hand() };
+    let told = on(&poor, &["545", "545"]);
+    // 545 for the coin leaves 555: one buy, at the nearest level.
+    assert_eq!(told["open"], json!(["Buy 1 @ 520 0", "Sell 1 @ 560 0"]));
+    assert_eq!((&told["warnings"], &told["denied"]), (&json!(["LadderShort"]), &json!({"InsufficientFunds": 1})));
+}
+
+#[test]
+fn outside_its_bounds_and_before_its_trigger_nothing_is_placed() {
+    let told = on(&by_hand(), &["561", "499.99", "545"]);
+    assert_eq!((&told["warnings"], told["trades"].as_array().unwrap().len()), (&json!(["LadderOutside"]), 1));
+    let for_ever = on(&by_hand(), &["600", "601"]);
+    assert_eq!((&for_ever["trades"], &for_ever["open"]), (&json!([]), &json!([])));
+    let waits = Case { trigger: Some(Decimal::from(530)), ..by_hand() };
+    // From above: at or below 530. Once reached it stays reached, also outside.
+    assert_eq!(on(&waits, &["545", "531"])["trades"], json!([]));
+    let outside = Case { trigger: Some(Decimal::from(490)), ..by_hand() };
+    assert_eq!(on(&outside, &["545", "489", "545"])["trades"], json!(["2 Buy 1 @ 545 fee 0 USDT"]));
+}
+
+#[test]
+fn it_moves_up_where_nothing_is_left_to_sell() {
+    let trailing = Case { trailing: true, ..by_hand() };
+    let told = on(&trailing, &["545", "561", "579", "580"]);
+    // At 580, a step above 560, the buy at 500 goes to 560.
+    assert_eq!(told["open"], json!(["Buy 1 @ 520 0", "Buy 1 @ 540 0", "Buy 1 @ 560 0"]));
+    // Over many steps at once.
+    let told = on(&trailing, &["545", "561", "700"]);
+    assert_eq!(told["open"], json!(["Buy 1 @ 640 0", "Buy 1 @ 660 0", "Buy 1 @ 680 0"]));
+}

@@ -1,0 +1,550 @@
+//! A ladder and its exchange written apart, from the rules alone: one list of orders, sums made anew each time, nothing
+//! kept that can be counted.
+
+use std::collections::BTreeMap;
+
+use engine::messages::{Side, Tick};
+use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::{Decimal, RoundingStrategy};
+
+/// What it is run with.
+#[allow(clippy::struct_excessive_bools, reason = "each is one parameter")]
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub lower: Decimal,
+    pub upper: Decimal,
+    pub levels: usize,
+    pub geometric: bool,
+    pub quantity: Option<Decimal>,
+    pub reserve: Decimal,
+    pub trailing: bool,
+    pub trigger: Option<Decimal>,
+    pub slippage: Decimal,
+    pub tick_size: Decimal,
+    pub lot: Decimal,
+    pub min_notional: Decimal,
+    pub max_notional: Option<Decimal>,
+    pub cash: Decimal,
+    pub coins: Decimal,
+    pub maker: Decimal,
+    pub taker: Decimal,
+    pub received: bool,
+    pub touch: bool,
+    pub latency: i64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Order {
+    id: usize,
+    side: Side,
+    price: Decimal,
+    quantity: Decimal,
+    filled: Decimal,
+    taking: bool,
+    resting: bool,
+    closed: bool,
+    fees: Decimal,
+    brought: Decimal,
+    replaced_by: Option<usize>,
+}
+
+#[derive(Debug, Clone)]
+enum Sent {
+    Create(usize),
+    Replace { of: usize, new: usize },
+}
+
+/// A step of the ladder: one order, and what has traded in it.
+#[derive(Debug, Clone)]
+struct Step {
+    index: usize,
+    side: Side,
+    order: Option<usize>,
+    amount: Option<Decimal>,
+    unpaired: Option<(Decimal, Decimal)>,
+}
+
+pub struct Naive {
+    case: Case,
+    pub cash: Decimal,
+    pub coins: Decimal,
+    orders: Vec<Order>,
+    sent: Vec<(i64, u64, Sent)>,
+    steps: Vec<Step>,
+    started: bool,
+    buying: Option<usize>,
+    amount: Decimal,
+    first: Option<Decimal>,
+    triggered: bool,
+    pub matched: u64,
+    pub profit: Decimal,
+    pub trades: Vec<String>,
+    pub denied: BTreeMap<String, u64>,
+    told: BTreeMap<(bool, usize), String>,
+    pub warnings: Vec<&'static str>,
+    tried: Option<u64>,
+    opening: Option<Decimal>,
+    pub moves: u64,
+}
+
+fn steps_of(value: Decimal, step: Decimal, up: bool) -> Decimal {
+    let count = value / step;
+    (if up { count.ceil() } else { count.floor() }) * step
+}
+
+impl Naive {
+    pub fn new(case: &Case) -> Self {
+        Self {
+            case: case.clone(),
+            cash: case.cash,
+            coins: case.coins,
+            orders: Vec::new(),
+            sent: Vec::new(),
+            steps: Vec::new(),
+            started: false,
+            buying: None,
+            amount: Decimal::ZERO,
+            first: None,
+            triggered: false,
+            matched: 0,
+            profit: Decimal::ZERO,
+            trades: Vec::new(),
+            denied: BTreeMap::new(),
+            told: BTreeMap::new(),
+            warnings: Vec::new(),
+            tried: None,
+            opening: None,
+            moves: 0,
+        }
+    }
+
+    #[allow(
+        clippy::float_arithmetic,
+        clippy::cast_precision_loss,
+        reason = "apart from the product: no level of a test lies so near a half"
+    )]
+    pub fn level(&self, i: usize) -> Decimal {
+        let case = &self.case;
+        let (n, i) = (case.levels, i);
+        let exact = if case.geometric {
+            let (lower, upper) = (case.lower.to_f64().unwrap(), case.upper.to_f64().unwrap());
+            let exact = lower * (upper / lower).powf(i as f64 / n as f64);
+            Decimal::from_f64_retain(exact).unwrap()
+        } else {
+            (case.lower * Decimal::from(n) + Decimal::from(i) * (case.upper - case.lower)) / Decimal::from(n)
+        };
+        (exact / case.tick_size).round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven) * case.tick_size
+    }
+
+    fn warn(&mut self, kind: &'static str) {
+        if !self.warnings.contains(&kind) {
+            self.warnings.push(kind);
+        }
+    }
+
+    /// What is neither gone nor promised to an order.
+    fn free(&self) -> (Decimal, Decimal) {
+        let rest = |order: &Order| order.quantity - order.filled;
+        let (mut cash, mut coins) = (self.cash, self.coins);
+        for order in self.orders.iter().filter(|order| !order.closed) {
+            match order.side {
+                Side::Sell => coins -= rest(order),
+                Side::Buy => {
+                    let of_its_successor =
+                        order.replaced_by.map_or(Decimal::ZERO, |new| self.reserve(&self.orders[new]));
+                    // Only one of the two can trade: the larger counts, at the older one.
+                    let is_successor = self.orders.iter().any(|old| old.replaced_by == Some(order.id) && !old.closed);
+                    if !is_successor {
+                        cash -= self.reserve(order).max(of_its_successor);
+                    }
+                }
+            }
+        }
+        (cash, coins)
+    }
+
+    fn reserve(&self, order: &Order) -> Decimal {
+        self.reserve_of(order.quantity - order.filled, order.price, order.taking)
+    }
+
+    fn reserve_of(&self, quantity: Decimal, price: Decimal, taking: bool) -> Decimal {
+        let rate = if taking { self.case.taker } else { self.case.maker.max(self.case.taker) };
+        let rate = if self.case.received { Decimal::ZERO } else { rate };
+        quantity * price * (Decimal::ONE + rate)
+    }
+
+    fn deny(&mut self, side: Side, level: usize, why: &str) {
+        let last = self.told.insert((side == Side::Buy, level), why.to_owned());
+        if last.as_deref() != Some(why) {
+            *self.denied.entry(why.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Why an order may not be sent.
+    fn refusal(
+        &self,
+        side: Side,
+        (price, quantity): (Decimal, Decimal),
+        freed: Decimal,
+        taking: bool,
+    ) -> Option<&'static str> {
+        let worth = price * quantity;
+        let (cash, coins) = self.free();
+        if quantity.is_zero() {
+            Some("BelowLotSize")
+        } else if worth < self.case.min_notional {
+            Some("BelowMinNotional")
+        } else if self.case.max_notional.is_some_and(|most| worth > most) {
+            Some("MaxOrderNotional")
+        } else if match side {
+            Side::Buy => self.reserve_of(quantity, price, taking) > cash + freed,
+            Side::Sell => quantity > coins,
+        } {
+            Some("InsufficientFunds")
+        } else {
+            None
+        }
+    }
+
+    fn order(&mut self, side: Side, price: Decimal, quantity: Decimal, taking: bool) -> usize {
+        let id = self.orders.len();
+        let zero = Decimal::ZERO;
+        self.orders.push(Order {
+            id,
+            side,
+            price,
+            quantity,
+            filled: zero,
+            taking,
+            resting: false,
+            closed: false,
+            fees: zero,
+            brought: zero,
+            replaced_by: None,
+        });
+        id
+    }
+
+    fn send(&mut self, tick: &Tick, sent: Sent) {
+        self.sent.push((tick.event_time().millis() + self.case.latency, tick.sequence, sent));
+    }
+
+    fn place(&mut self, place: usize, tick: &Tick) {
+        let step = self.steps[place].clone();
+        let level = step.index + usize::from(step.side == Side::Sell);
+        let price = self.level(level);
+        let quantity = step.amount.filter(|_| step.side == Side::Sell).unwrap_or(self.amount);
+        if let Some(why) = self.refusal(step.side, (price, quantity), Decimal::ZERO, false) {
+            self.deny(step.side, level + 1, why);
+            self.warn("LadderShort");
+            return;
+        }
+        let id = self.order(step.side, price, quantity, false);
+        self.steps[place].order = Some(id);
+        self.send(tick, Sent::Create(id));
+    }
+
+    pub fn tick(&mut self, tick: &Tick) {
+        self.opening.get_or_insert(self.case.cash + self.case.coins * tick.price.get());
+        let mut touched: Vec<usize> = self.orders.iter().filter(|o| o.resting && !o.closed).map(|o| o.id).collect();
+        touched.retain(|id| self.is_touched(&self.orders[*id], tick));
+        touched.sort_by_key(|id| {
+            let order = &self.orders[*id];
+            let is_sell = order.side == Side::Sell;
+            (is_sell, if is_sell { order.price } else { -order.price }, *id)
+        });
+        let filled: Vec<usize> = touched.into_iter().filter(|id| self.make(*id, tick)).collect();
+        self.news(&filled, tick);
+        self.act(tick);
+        for _ in 0..16 {
+            let due = |(at, cause, _): &(i64, u64, Sent)| *at <= tick.event_time().millis() && *cause <= tick.sequence;
+            let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sent).into_iter().partition(due);
+            self.sent = later;
+            if now.is_empty() {
+                break;
+            }
+            let mut news = Vec::new();
+            for (_, _, sent) in now {
+                match sent {
+                    Sent::Create(id) => self.arrive(id, tick, &mut news),
+                    Sent::Replace { of, new } => {
+                        self.orders[of].closed = true;
+                        assert!(self.orders[of].filled.is_zero(), "no case of these races");
+                        self.arrive(new, tick, &mut news);
+                    }
+                }
+            }
+            self.news(&news, tick);
+        }
+    }
+
+    fn is_touched(&self, order: &Order, tick: &Tick) -> bool {
+        let (quote, size) = match order.side {
+            Side::Buy => (tick.ask, tick.ask_size),
+            Side::Sell => (tick.bid, tick.bid_size),
+        };
+        if size.is_some_and(|size| size.get().is_zero()) {
+            return false;
+        }
+        let sign = if order.side == Side::Buy { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
+        let beyond = |price: Decimal| (order.price - price) * sign;
+        match quote {
+            Some(quote) => beyond(quote.get()) >= Decimal::ZERO,
+            None if self.case.touch => beyond(tick.price.get()) >= Decimal::ZERO,
+            None => beyond(tick.price.get()) > Decimal::ZERO,
+        }
+    }
+
+    fn on_offer(&self, order: &Order, tick: &Tick) -> Decimal {
+        let size = if order.side == Side::Buy { tick.ask_size } else { tick.bid_size };
+        let wanted = order.quantity - order.filled;
+        match size {
+            Some(size) if size.get() < wanted => steps_of(size.get(), self.case.lot, false),
+            _ => wanted,
+        }
+    }
+
+    fn make(&mut self, id: usize, tick: &Tick) -> bool {
+        let order = self.orders[id].clone();
+        let quantity = self.on_offer(&order, tick);
+        if quantity.is_zero() {
+            return false;
+        }
+        self.trade(id, (quantity, order.price), self.case.maker, tick);
+        true
+    }
+
+    fn trade(&mut self, id: usize, (quantity, price): (Decimal, Decimal), rate: Decimal, tick: &Tick) {
+        let received = self.case.received;
+        let order = &mut self.orders[id];
+        let (worth, in_coins) = (quantity * price, received && order.side == Side::Buy);
+        let (fee_coins, fee_cash) =
+            if in_coins { (quantity * rate, Decimal::ZERO) } else { (Decimal::ZERO, worth * rate) };
+        order.filled += quantity;
+        order.fees += worth * rate;
+        order.brought += quantity - fee_coins;
+        order.closed |= order.filled == order.quantity;
+        let side = order.side;
+        match side {
+            Side::Buy => (self.cash, self.coins) = (self.cash - worth - fee_cash, self.coins + quantity - fee_coins),
+            Side::Sell => (self.cash, self.coins) = (self.cash + worth - fee_cash, self.coins - quantity),
+        }
+        let (fee, asset) = if in_coins { (fee_coins, "BNB") } else { (fee_cash, "USDT") };
+        let line = format!(
+            "{} {side} {} @ {} fee {} {asset}",
+            tick.sequence,
+            quantity.normalize(),
+            price.normalize(),
+            fee.normalize()
+        );
+        self.trades.push(line);
+    }
+
+    fn arrive(&mut self, id: usize, tick: &Tick, news: &mut Vec<usize>) {
+        let order = self.orders[id].clone();
+        let (best, none) = match order.side {
+            Side::Buy => (tick.best_ask().get(), tick.has_no_ask()),
+            Side::Sell => (tick.best_bid().get(), tick.has_no_bid()),
+        };
+        let takes = !none && if order.side == Side::Buy { best <= order.price } else { best >= order.price };
+        let quantity = if takes { self.on_offer(&order, tick) } else { Decimal::ZERO };
+        if !quantity.is_zero() {
+            self.trade(id, (quantity, best), self.case.taker, tick);
+        }
+        let order = &mut self.orders[id];
+        order.resting = !order.taking && !order.closed;
+        order.closed |= order.taking;
+        if !quantity.is_zero() || order.taking {
+            news.push(id);
+        }
+    }
+
+    /// News of fills in their order: counter orders first, then once a tick what was left out.
+    fn news(&mut self, filled: &[usize], tick: &Tick) {
+        let mut of_levels = false;
+        for id in filled {
+            if self.buying == Some(*id) {
+                self.buying = None;
+                self.place_all(tick);
+                continue;
+            }
+            of_levels = true;
+            let order = self.orders[*id].clone();
+            if order.filled < order.quantity {
+                continue;
+            }
+            let Some(place) = self.steps.iter().position(|step| step.order == Some(*id)) else { continue };
+            let width = self.level(self.steps[place].index + 1) - self.level(self.steps[place].index);
+            let lot = self.case.lot;
+            let step = &mut self.steps[place];
+            step.order = None;
+            if let Some((quantity, fees)) = step.unpaired.take() {
+                self.matched += 1;
+                self.profit += quantity.min(order.quantity) * width - fees - order.fees;
+            } else {
+                step.unpaired = Some((order.quantity, order.fees));
+            }
+            (step.side, step.amount) = match order.side {
+                Side::Buy => (Side::Sell, Some(steps_of(order.brought, lot, false))),
+                Side::Sell => (Side::Buy, None),
+            };
+            self.place(place, tick);
+        }
+        if of_levels && self.tried != Some(tick.sequence) {
+            self.tried = Some(tick.sequence);
+            self.try_left(tick);
+        }
+    }
+
+    fn try_left(&mut self, tick: &Tick) {
+        let price = tick.price.get();
+        let mut left: Vec<(Decimal, Decimal, usize)> = Vec::new();
+        for (place, step) in self.steps.iter().enumerate().filter(|(_, step)| step.order.is_none()) {
+            let level = self.level(step.index + usize::from(step.side == Side::Sell));
+            let rests = match step.side {
+                Side::Buy => tick.has_no_ask() || level < tick.best_ask().get(),
+                Side::Sell => tick.has_no_bid() || level > tick.best_bid().get(),
+            };
+            if rests {
+                left.push(((level - price).abs(), level, place));
+            }
+        }
+        left.sort();
+        for (_, _, place) in left {
+            self.place(place, tick);
+        }
+    }
+
+    fn act(&mut self, tick: &Tick) {
+        let price = tick.price.get();
+        let first = *self.first.get_or_insert(price);
+        if let Some(trigger) = self.case.trigger {
+            self.triggered |= first == trigger || if first < trigger { price >= trigger } else { price <= trigger };
+        } else {
+            self.triggered = true;
+        }
+        if self.buying.is_some() {
+            return;
+        }
+        if self.started {
+            self.trail(tick);
+            return;
+        }
+        if !self.triggered {
+            return;
+        }
+        if price < self.case.lower || price > self.case.upper {
+            self.warn("LadderOutside");
+            return;
+        }
+        self.start(price, tick);
+    }
+
+    fn start(&mut self, price: Decimal, tick: &Tick) {
+        let (n, lot) = (self.case.levels, self.case.lot);
+        let nearest = (0..=n).min_by_key(|i| ((self.level(*i) - price).abs(), *i)).unwrap();
+        let sells = Decimal::from(n - nearest);
+        let sum: Decimal = (0..nearest).map(|i| self.level(i)).sum::<Decimal>() + sells * price;
+        let equity = self.cash + self.coins * price;
+        let derived = steps_of(equity * (Decimal::ONE - self.case.reserve) / sum, lot, false);
+        let amount = self.case.quantity.unwrap_or(derived);
+        let missing = amount * sells - self.free().1;
+        let mut purchase = Decimal::ZERO;
+        if missing > Decimal::ZERO {
+            if tick.has_no_ask() {
+                return self.deny(Side::Buy, 0, "NoQuote");
+            }
+            let limit = steps_of(tick.best_ask().get(), self.case.tick_size, true);
+            let (arrives, costs) = if self.case.received {
+                (Decimal::ONE - self.case.taker, Decimal::ONE)
+            } else {
+                (Decimal::ONE, Decimal::ONE + self.case.taker)
+            };
+            let covered = steps_of(self.free().0 / (limit * costs), lot, false);
+            purchase = steps_of(missing / arrives, lot, true).min(covered);
+            if !purchase.is_zero() {
+                if (tick.best_ask().get() - price).abs() > price * self.case.slippage {
+                    return self.deny(Side::Buy, 0, "SlippageTooHigh");
+                }
+                if let Some(why) = self.refusal(Side::Buy, (limit, purchase), Decimal::ZERO, true) {
+                    self.deny(Side::Buy, 0, why);
+                    purchase = Decimal::ZERO;
+                } else {
+                    let id = self.order(Side::Buy, limit, purchase, true);
+                    self.send(tick, Sent::Create(id));
+                    self.buying = Some(id);
+                }
+            }
+        }
+        (self.started, self.amount) = (true, amount);
+        let side = |i| if i < nearest { Side::Buy } else { Side::Sell };
+        self.steps =
+            (0..n).map(|index| Step { index, side: side(index), order: None, amount: None, unpaired: None }).collect();
+        if amount.is_zero() {
+            self.warn("LadderShort");
+        } else if purchase.is_zero() {
+            self.place_all(tick);
+        }
+    }
+
+    fn place_all(&mut self, tick: &Tick) {
+        let buys = self.steps.iter().filter(|step| step.side == Side::Buy).count();
+        for place in (0..buys).rev().chain(buys..self.steps.len()) {
+            self.place(place, tick);
+        }
+    }
+
+    fn trail(&mut self, tick: &Tick) {
+        loop {
+            let top = self.steps.last().unwrap().index + 1;
+            let sells = self.steps.iter().any(|step| step.side == Side::Sell && step.order.is_some());
+            let lowest = self.steps[0].clone();
+            let partly = lowest.order.is_some_and(|id| !self.orders[id].filled.is_zero());
+            let is_buy = lowest.side == Side::Buy;
+            if !self.case.trailing || tick.price.get() < self.level(top + 1) || sells || partly || !is_buy {
+                return;
+            }
+            let price = self.level(top);
+            let freed = lowest.order.map_or(Decimal::ZERO, |id| self.reserve(&self.orders[id]));
+            if let Some(why) = self.refusal(Side::Buy, (price, self.amount), freed, false) {
+                return self.deny(Side::Buy, top + 1, why);
+            }
+            let new = self.order(Side::Buy, price, self.amount, false);
+            match lowest.order {
+                Some(of) => {
+                    self.orders[of].replaced_by = Some(new);
+                    self.send(tick, Sent::Replace { of, new });
+                }
+                None => self.send(tick, Sent::Create(new)),
+            }
+            self.moves += 1;
+            self.steps.remove(0);
+            self.steps.push(Step { index: top, side: Side::Buy, order: Some(new), amount: None, unpaired: None });
+        }
+    }
+
+    /// Orders that are not closed: side, price, quantity, what has traded.
+    pub fn open(&self) -> Vec<String> {
+        let open = self.orders.iter().filter(|order| !order.closed && order.resting);
+        let line = |order: &Order| {
+            format!(
+                "{} {} @ {} {}",
+                order.side,
+                order.quantity.normalize(),
+                order.price.normalize(),
+                order.filled.normalize()
+            )
+        };
+        let mut open: Vec<_> = open.map(line).collect();
+        open.sort();
+        open
+    }
+
+    pub fn net(&self, price: Decimal) -> Decimal {
+        self.cash + self.coins * price - self.opening.unwrap()
+    }
+
+    pub fn holding(&self, price: Decimal) -> Decimal {
+        self.case.cash + self.case.coins * price - self.opening.unwrap()
+    }
+}
