@@ -123,6 +123,7 @@ fn the_chart_tells_what_a_fleet_needs_of_redis() {
     for said in [
         format!("{base} MiB + a × {account} MiB + s × {strategy} KiB"),
         format!("{} MiB", tenths(bus::Bounds::INBOX.memory())),
+        format!("{} MiB for each market and interval", tenths(bus::Bounds::BARS.memory())),
         format!("for {} minutes", bus::CLOSED_KEPT_MS / 60_000),
     ] {
         assert!(page.contains(&said), "charts/glm/README.md does not say {said}");

@@ -84,6 +84,8 @@ impl Bounds {
     pub const TICKS: Self = Self { entries: 4_000, bytes: 384 };
     /// How far a replay's feed goes ahead of its readers, whatever the latency.
     pub const TICKS_AHEAD: Self = Self { entries: 1_000, ..Self::TICKS };
+    /// The closed bars of one symbol and one interval: the longest look-back.
+    pub const BARS: Self = Self { entries: 1_000, bytes: 320 };
     /// News that may wait in one strategy's inbox; past it the gateway waits. Empty while the strategy's worker runs.
     pub const INBOX: Self = Self { entries: 2_000, bytes: 1_024 };
 

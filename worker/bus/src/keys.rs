@@ -145,6 +145,11 @@ impl Keys {
         self.stream(source, &format!("market.tick:{symbol}"))
     }
 
+    /// The closed bars of one symbol and one interval, such as `4h`.
+    pub fn bars(&self, source: &Scope, symbol: &str, interval: &str) -> StreamKey {
+        self.stream(source, &["bars:", symbol, ":", interval].concat())
+    }
+
     /// A topic of a scope.
     pub fn topic(&self, scope: &Scope, topic: Topic) -> StreamKey {
         self.stream(scope, topic.name())
@@ -177,7 +182,7 @@ impl Keys {
     }
 
     /// The streams that end with an owner's ledger: its inbox, and with a gateway's the account's topics. A feed's ticks
-    /// are named by their symbols and not among them.
+    /// and bars are named by their symbols and not among them.
     pub fn streams_of(&self, owner: &Owner) -> Vec<StreamKey> {
         let mut streams = vec![owner.inbox.clone()];
         if *owner == self.gateway(&owner.scope) {
@@ -256,6 +261,7 @@ mod tests {
         let source = Scope::source("trading", "binance-spot").unwrap();
         assert_eq!(keys.installation(), "glm:installation");
         assert_eq!(keys.market_tick(&source, "BTCUSDT").as_str(), "glm:{trading/binance-spot}:market.tick:BTCUSDT");
+        assert_eq!(keys.bars(&source, "BTC/USDT", "4h").as_str(), "glm:{trading/binance-spot}:bars:BTC/USDT:4h");
         let topics: Vec<String> = Topic::ALL.iter().map(|topic| keys.topic(&account, *topic).to_string()).collect();
         assert_eq!(
             topics,

@@ -9,6 +9,7 @@ pub(crate) mod options;
 pub(crate) mod paper;
 pub(crate) mod saved;
 pub(crate) mod session;
+pub(crate) mod source;
 pub(crate) mod strategy;
 pub(crate) mod told;
 

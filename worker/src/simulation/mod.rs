@@ -8,6 +8,7 @@ pub(crate) mod auditor;
 pub(crate) mod bus;
 pub(crate) mod exchange;
 mod floor;
+mod joins;
 mod limits;
 mod lost;
 mod quoting;

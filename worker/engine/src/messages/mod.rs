@@ -3,6 +3,7 @@
 //! Decimals are strings, times milliseconds UTC. Unknown fields are ignored when reading.
 
 mod alert;
+mod bar;
 mod command;
 mod document;
 mod fill;

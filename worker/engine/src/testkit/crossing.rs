@@ -48,6 +48,16 @@ struct Memory {
     /// The order at rest.
     resting: Option<u64>,
     counts: Counts,
+    /// What it saw when it could first decide.
+    first: Option<First>,
+}
+
+/// The first tick that it was told, and the bars that it saw there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct First {
+    tick: u64,
+    minutes: Vec<Bar>,
+    longer: Vec<Bar>,
 }
 
 /// What it met, for its result.
@@ -137,8 +147,13 @@ impl Strategy for Crossing {
         self.memory.resting = self.send(context, side, kind);
     }
 
-    fn on_tick(&mut self, _tick: &Tick, context: &mut Context<'_>) {
+    fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
         self.memory.counts.ticks += 1;
+        self.memory.first.get_or_insert_with(|| First {
+            tick: tick.source_sequence,
+            minutes: context.bars(MINUTES).to_vec(),
+            longer: context.bars(LONGER).to_vec(),
+        });
         context.hold("Crosses");
     }
 

@@ -14,7 +14,7 @@ use crate::roles::Stop;
 const OUT: &str = "out";
 
 /// All markets of one source.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Markets {
     by_symbol: BTreeMap<Symbol, Market>,
     /// Of all of them, in one round.
@@ -22,7 +22,7 @@ pub(super) struct Markets {
     span_ms: i64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Market {
     stream: StreamKey,
     /// In one round.

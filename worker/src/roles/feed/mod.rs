@@ -1,8 +1,10 @@
 //! The role `feed`: a replay of recorded data for one account.
 //!
 //! It waits until each reader in its register has committed once, starts them all at the first tick, and
-//! stays a bounded way ahead of the slowest that is not stopped. Its position and its ticks are one commit.
+//! stays a bounded way ahead of the slowest that is not stopped. Its position, its ticks and the bars that they close are one
+//! commit.
 
+mod bars;
 mod data;
 mod markets;
 mod readers;
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Bounds, Fields, Owner, Retention, StreamId, StreamKey, Topic};
+use bus::{Bounds, Owner, Retention, StreamId, StreamKey, Topic};
 use engine::messages::Tick;
 use engine::numbers::Price;
 use engine::time::Timestamp;
@@ -22,17 +24,15 @@ use venue::replay::{Replay, Summary, Tape};
 
 use crate::roles::document::message;
 use crate::roles::session::{Change, Done, Session, again_after_conflicts};
+use crate::roles::source::{ENDED, NEXT, position};
 use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::roles::{FeedMarket, FeedSpec};
 
+use bars::Bars;
 use data::{Data, ReadAhead};
 use markets::Markets;
-use readers::{Readers, Waiting};
+use readers::{LOOK_AROUND, Readers, Waiting};
 
-/// The field that holds the sequence of the next tick.
-const NEXT: &str = "next";
-/// The field that is set once the last tick is out.
-const ENDED: &str = "ended";
 /// Where the image keeps recorded data.
 const IMAGE_FOLDER: &str = "/replay";
 /// How many ticks the feed may be ahead of the slowest reader, whatever the latency.
@@ -46,6 +46,9 @@ struct Feed<B, D> {
     spec: FeedSpec,
     owner: Owner,
     markets: Markets,
+    /// What is replayed, by symbol.
+    scanned: Vec<Arc<Summary>>,
+    bars: Bars,
     reports: StreamKey,
     report_cursor: StreamId,
     readers: Readers,
@@ -115,9 +118,14 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         let keys = &runtime.identity.keys;
         let owner = keys.feed(&source);
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
-        let next = position(&acquired.fields)?;
+        let unread = |problem| Stop::Record { owner: owner.name().to_owned(), problem };
+        let next = position(&acquired.fields).map_err(unread)?;
         data::check(&acquired.fields, next, acquired.fields.contains_key(ENDED), spec, markets)?;
+        let mut bars = Bars::new(keys.clone(), source.clone());
+        Self::take_up_bars(runtime, &mut bars, &acquired.fields).await?;
         let mut feed = Self {
+            scanned: markets.to_vec(),
+            bars,
             markets: Markets::of(keys, &source, markets, &acquired.fields)?,
             reports: keys.topic(&account, Topic::Report),
             report_cursor: StreamId::ZERO,
@@ -134,7 +142,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             waiting: Waiting::of(&acquired.fields),
             pace: None,
         };
-        feed.session.own(feed.markets.streams());
+        feed.session.own(feed.markets.streams().into_iter().chain(feed.bars.streams()));
         feed.session.shortens(keys, &account);
         feed.seek().await?;
         let mut change = feed.at(&[]);
@@ -150,6 +158,11 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             return Ok(());
         }
         while !self.runtime.shutdown.asked() {
+            self.look_for_joiners().await?;
+            self.make_bars().await?;
+            if self.runtime.shutdown.asked() {
+                break;
+            }
             let batch = self.batch().await?;
             if !batch.is_empty() {
                 self.store(batch).await?;
@@ -162,8 +175,8 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             match (&self.held, wait) {
                 (None, _) => self.rest().await?,
                 (Some(_), Some(wait)) => {
-                    self.runtime.shutdown.sleep(wait.min(IDLE)).await;
-                    if wait > IDLE {
+                    self.runtime.shutdown.sleep(wait.min(LOOK_AROUND)).await;
+                    if self.session.is_silent() {
                         self.session.beat().await?;
                     }
                 }
@@ -272,7 +285,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         self.commit(change).await
     }
 
-    /// The position, and the ticks that lead to it.
+    /// The position, the ticks that lead to it, and the bars that these close.
     fn at(&mut self, batch: &[Tick]) -> Change {
         let mut set = vec![(NEXT.to_owned(), self.next.to_string())];
         set.extend(self.markets.went_out(batch));
@@ -284,7 +297,10 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         let retention = Retention { max_len: Some(ahead + Bounds::TICKS.entries), max_age_ms: None };
         let stream = |tick: &Tick| self.markets.stream(&tick.symbol);
         let messages = batch.iter().filter_map(|tick| Some(message(stream(tick)?, tick).with_retention(retention)));
-        let messages = messages.collect();
+        let mut messages: Vec<_> = messages.collect();
+        let (closed, kept) = self.bars.take(batch);
+        messages.extend(closed);
+        set.extend(kept);
         Change { set, messages, ..Change::default() }
     }
 
@@ -297,15 +313,6 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             }
         }
     }
-}
-
-/// The sequence of the next tick. What does not read is no 0: every tick would go out again.
-fn position(fields: &Fields) -> Result<u64, Stop> {
-    /// No replay comes so far, and sums stay in range.
-    const MAX: u64 = u64::MAX / 4;
-    let Some(text) = fields.get(NEXT) else { return Ok(0) };
-    let next = text.parse().ok().filter(|next| *next <= MAX);
-    next.ok_or_else(|| Stop::Record { owner: "feed".to_owned(), problem: format!("its field {NEXT} is {text:?}") })
 }
 
 fn failed(error: impl std::fmt::Display) -> Stop {

@@ -15,6 +15,7 @@ use super::Feed;
 use super::markets::Markets;
 use crate::outcome::hashes::LinedTick;
 use crate::roles::session::{Change, patiently};
+use crate::roles::source::{NEEDS, needs};
 use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::record::{PHASE, POSITION, Phase, WAITS_FOR};
 use crds::roles::FeedDesired;
@@ -22,7 +23,7 @@ use crds::roles::FeedDesired;
 /// How long a wait for the same readers at the same tick is nobody's concern.
 const WAIT_TOLD: Duration = Duration::from_secs(10);
 /// How long a lost nudge can stay unnoticed.
-const LOOK_AROUND: Duration = Duration::from_secs(IDLE.as_secs() / 5);
+pub(super) const LOOK_AROUND: Duration = Duration::from_secs(IDLE.as_secs() / 5);
 
 /// The registered readers, and where each stood when its record was last read.
 #[derive(Debug, Default)]
@@ -40,6 +41,10 @@ pub(super) struct Readers {
     by_place: BTreeMap<Place, BTreeSet<String>>,
     /// When all were last looked at.
     looked: Option<Instant>,
+    /// Those of which it does not read what they need: each is told once.
+    unread: BTreeSet<String>,
+    /// When it was last looked for those who join.
+    looked_for_joiners: Option<Instant>,
 }
 
 impl Readers {
@@ -188,6 +193,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         let owners = self.readers.owners.values().filter(|owner| all || nudged.contains(owner.name()));
         for owner in owners.cloned().collect::<Vec<_>>() {
             let record = patiently(&self.runtime, || self.runtime.bus.record(&owner)).await?;
+            self.hear_needs(&owner, record.as_ref());
             let committed = record.as_ref().is_some_and(|record| record.version > 0);
             let place = match &record {
                 Some(record) => self.place(record).await?,
@@ -198,9 +204,41 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         Ok(())
     }
 
+    fn hear_needs(&mut self, owner: &Owner, record: Option<&Record>) {
+        match record.filter(|record| !record.closed).map_or_else(|| Ok(Vec::new()), |record| needs(&record.fields)) {
+            Ok(needs) => {
+                self.readers.unread.remove(owner.name());
+                self.bars.need(needs);
+            }
+            Err(problem) if self.readers.unread.insert(owner.name().to_owned()) => {
+                tracing::error!("the record of {} does not read: {problem}", owner.name());
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Looks for who has joined, while nobody is waited for: a feed may go on for long without.
+    pub(super) async fn look_for_joiners(&mut self) -> Result<(), Stop> {
+        let readers = &self.readers;
+        if readers.looked.max(readers.looked_for_joiners).is_some_and(|looked| looked.elapsed() < LOOK_AROUND) {
+            return Ok(());
+        }
+        self.readers.looked_for_joiners = Some(Instant::now());
+        let register = patiently(&self.runtime, || self.runtime.bus.desired(&self.owner)).await?;
+        let is_news = register.is_some_and(|register| self.readers.register != Some(Desired::version(&register)));
+        if is_news || !self.readers.absent.is_empty() {
+            self.readers.looked = None;
+            self.look(&BTreeSet::new()).await?;
+        }
+        Ok(())
+    }
+
     /// Where a reader stands; `None` if nobody waits for it: it is stopped, or it has not joined yet, and when it does, it
     /// is at the feed's position.
     async fn place(&mut self, record: &Record) -> Result<Option<Place>, Stop> {
+        if joins(&self.markets.streams(), record) {
+            return Ok(None);
+        }
         let stopped = record.closed || Phase::of(record.fields.get(PHASE)).is_some_and(|phase| !phase.takes_ticks());
         if stopped || record.version == 0 {
             return Ok(None);
@@ -297,6 +335,11 @@ impl Place {
             Self::After(sequence) => Some(sequence),
         }
     }
+}
+
+/// Whether it has said which bars it needs, and waits for them before it joins.
+fn joins(streams: &[StreamKey], record: &Record) -> bool {
+    record.fields.contains_key(NEEDS) && !streams.iter().any(|stream| record.cursors.contains_key(stream))
 }
 
 /// By its record; `None`: the tick it joined at is long gone. It was not waited for, and is not now.

@@ -9,6 +9,7 @@ mod batch;
 mod bounds;
 mod doubt;
 mod inbox;
+mod joining;
 mod markets;
 mod publish;
 mod rounds;
@@ -38,6 +39,7 @@ use barrier::{Advance, Barrier};
 use batch::Batch;
 use doubt::Doubt;
 use inbox::Pending;
+use joining::Joining;
 use markets::{Markets, Unread};
 
 /// Fields that hold the command of each open order, so that it can be asked again.
@@ -84,6 +86,8 @@ pub(crate) struct Worker<'a, B> {
     made: Made,
     /// Why the register is not followed.
     register_problem: Option<String>,
+    /// It waits for the bars that closed before its first tick.
+    joining: Option<Joining>,
     /// The gateway does not read what says as of which tick orders are to be matched.
     gateway_is_older: bool,
 }
@@ -169,6 +173,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         let symbols: Vec<_> = engine.instruments().iter().map(|(_, instrument)| instrument.symbol.clone()).collect();
         let last = engine.last_tick().map(|tick| tick.symbol.clone());
         let streams = streams_of(runtime, &spec.account, symbols, &acquired).await?;
+        let joining = Joining::of(runtime, &spec.account.source(), &engine, &streams, &acquired)?;
         let markets = Markets::of(streams, last.as_ref());
         let inbox_cursor = acquired.cursors.get(owner.inbox()).copied().unwrap_or(StreamId::ZERO);
         let mut worker = Self {
@@ -194,10 +199,12 @@ impl<'a, B: Bus> Worker<'a, B> {
             bounds: Bounds::of(&spec.spec),
             made: Made::default(),
             register_problem: None,
+            joining,
             gateway_is_older: false,
         };
         worker.follow_register().await?;
         worker.is_made_of(made)?;
+        worker.tell_needs(&acquired.fields)?;
         worker.batch.touch();
         worker.push_advance();
         worker.let_owed_arrive();
@@ -224,6 +231,7 @@ impl<'a, B: Bus> Worker<'a, B> {
                 self.follow_register().await?;
             }
             self.take_inbox(read.inbox).await?;
+            self.join().await?;
             if self.runtime.shutdown.asked() {
                 // Asked while an inbox entry did not read: nothing is traded past it, not even on the way out.
                 break;
@@ -252,7 +260,8 @@ impl<'a, B: Bus> Worker<'a, B> {
     /// Whether ticks are of use now, though the gateway may have to be waited for first.
     fn follows_ticks(&self) -> bool {
         let is_stopped = self.engine.desired() == DesiredState::Stopped && self.engine.open_orders().len() == 0;
-        self.poison.is_none() && !is_stopped && !self.doubt.is_open() && !self.engine.is_mismatched()
+        let is_free = self.poison.is_none() && self.joining.is_none() && !self.doubt.is_open();
+        is_free && !is_stopped && !self.engine.is_mismatched()
     }
 
     async fn read(&mut self) -> Result<Option<Read>, Stop> {
@@ -260,7 +269,11 @@ impl<'a, B: Bus> Worker<'a, B> {
         if self.ahead.is_empty() && self.follows_ticks() && !self.engine.data_ended() {
             cursors.extend(self.markets.cursors());
         }
-        let block = if self.batch.is_dirty() || self.owes_report { UNCOMMITTED_MAX } else { IDLE };
+        let block = match &self.joining {
+            Some(_) => joining::LOOK,
+            None if self.batch.is_dirty() || self.owes_report => UNCOMMITTED_MAX,
+            None => IDLE,
+        };
         let bus = self.runtime.bus.clone();
         let runtime = self.runtime.clone();
         let reading = patiently(&runtime, || bus.read(&cursors, TICKS_MAX, Some(block)));

@@ -194,7 +194,11 @@ impl<B: Bus> Worker<'_, B> {
             messages.push(self.for_outsiders(Topic::Report, &Nudge { owner: self.owner.name().to_owned() }));
         }
         Ok(Change {
-            cursors: self.markets.cursors().chain([(inbox.clone(), self.inbox_cursor)]).collect(),
+            // Without cursors it has not joined.
+            cursors: if self.joining.is_some() { Vec::new() } else { self.markets.cursors().collect() }
+                .into_iter()
+                .chain([(inbox.clone(), self.inbox_cursor)])
+                .collect(),
             set,
             delete: batch.delete.iter().cloned().chain(changes.delete).collect(),
             messages,
@@ -227,7 +231,7 @@ impl<B: Bus> Worker<'_, B> {
                 (PhaseState::Stopped, "MarketDataEnded")
             }
             DesiredState::Paused => (PhaseState::Paused, "Paused"),
-            DesiredState::Running => match self.engine.warming_up() {
+            DesiredState::Running => match self.awaits_bars().or_else(|| self.engine.warming_up()) {
                 Some(missing) => return phase(PhaseState::Running, "WarmingUp", missing),
                 None => (PhaseState::Running, "Trading"),
             },
