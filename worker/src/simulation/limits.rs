@@ -13,6 +13,7 @@ use engine::testkit::quoting::Market;
 use serde_json::{Value, json};
 
 use super::quoting::Story;
+use crate::outcome::hashes::MADE;
 
 /// Seeds for each of the limits and exits.
 const SEEDS: u64 = 3;
@@ -154,6 +155,8 @@ fn edited_limits_are_followed_without_a_new_worker_and_kept_by_the_next_one() {
     }
     story.account.bus.forget_plan();
     story.until(|story| story.engine_ticks() == 60);
+    let made = story.account.field(&owner, MADE).unwrap();
+    assert!(made.get("parameters").is_none() && made.get("program").is_some(), "not all ticks were under one: {made}");
     let latched = report(&story).unwrap().risk.limits;
     assert_eq!(
         latched.first().map(|limit| (limit.name.as_str(), limit.threshold.as_str())),

@@ -309,7 +309,9 @@ mod tests {
             (&["-0.1"], 3),
             (&["-5", "5.1"], 0),
         ] {
-            made.iter().for_each(|made| measures.sold(7, amount(made)));
+            for trade in made {
+                measures.sold(7, amount(trade));
+            }
             measures.sale_ended(7);
             assert_eq!(measures.losses, losses, "{made:?}");
         }

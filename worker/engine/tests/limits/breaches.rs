@@ -239,7 +239,7 @@ fn a_release_does_nothing_about_what_is_latched_by_a_tick_of_the_same_time() {
     let release = stand.report().latched().remove(0);
     stand.release();
     let again = MARKET.tick(1, "100");
-    stand.take(engine::messages::Tick { time: MARKET.tick(0, "100").time, ..again });
+    stand.take(&engine::messages::Tick { time: MARKET.tick(0, "100").time, ..again });
     stand.restart();
     let latched = stand.report().latched();
     assert_eq!(latched, [Release { since: release.since.plus_millis(1), ..release.clone() }]);

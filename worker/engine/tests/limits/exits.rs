@@ -70,7 +70,7 @@ fn hours_are_those_of_the_ticks() {
     stand.restart();
     stand.run(["100"]);
     let almost = hour.tick(3, "100");
-    stand.take(engine::messages::Tick {
+    stand.take(&engine::messages::Tick {
         time: Some(engine::time::Timestamp::from_millis(START_MS + 7_199_999)),
         ..almost
     });

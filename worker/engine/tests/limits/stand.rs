@@ -44,7 +44,9 @@ pub fn market(side: Side, quantity: &str) -> Action {
 pub fn config(actions: &[&[Action]], (coins, cash): (&str, &str), risk: Value, exit: Value) -> Config {
     let script = Script { ticks: actions.iter().map(|actions| actions.to_vec()).collect(), ..Script::default() };
     let mut all = json!({"maxOrdersPerMinute": 600});
-    all.as_object_mut().unwrap().extend(risk.as_object().unwrap().clone());
+    if let Value::Object(more) = risk {
+        all.as_object_mut().unwrap().extend(more);
+    }
     Config {
         risk: serde_json::from_value(all).unwrap(),
         exit: serde_json::from_value(exit).unwrap(),
@@ -80,26 +82,26 @@ impl Stand {
 
     pub fn run<'a>(&mut self, prices: impl IntoIterator<Item = &'a str>) {
         for price in prices {
-            self.take(self.market.tick(self.sequence, price));
+            self.take(&self.market.tick(self.sequence, price));
         }
     }
 
     /// A tick with the best bid, and how much it asks for; at 0 nobody buys.
     pub fn bid(&mut self, price: &str, bid: &str, size: &str) {
         let tick = self.market.tick(self.sequence, price);
-        self.take(Tick { bid: bid.parse().ok(), bid_size: Some(size.parse().unwrap()), ..tick });
+        self.take(&Tick { bid: bid.parse().ok(), bid_size: Some(size.parse().unwrap()), ..tick });
     }
 
-    pub fn take(&mut self, tick: Tick) {
+    pub fn take(&mut self, tick: &Tick) {
         self.sequence = tick.sequence + 1;
-        self.match_resting(&tick);
+        self.match_resting(tick);
         let mut sent = self.step(Event::Tick(tick.clone()), tick.event_time());
         let mut round = 1;
         while !sent.is_empty() {
             round += 1;
             self.engine.begin_round(round);
-            let news: Vec<_> = sent.iter().filter_map(|command| self.answer(command, &tick)).collect();
-            sent = news.into_iter().flat_map(|update| self.tell(update, &tick)).collect();
+            let news: Vec<_> = sent.iter().filter_map(|command| self.answer(command, tick)).collect();
+            sent = news.into_iter().flat_map(|update| self.tell(update, tick)).collect();
         }
     }
 

@@ -55,7 +55,7 @@ fn each_bound_of_an_order_is_held_at_the_last_digit() {
         Action::Place(Wanted { time_in_force: TimeInForce::ImmediateOrCancel, ..rest(Side::Buy, quantity, price) })
     };
     let market = |side, quantity: &str| Action::Place(Wanted { price: None, ..rest(side, quantity, "1") });
-    let cases = [
+    let cases = vec![
         // All the cash, and one lot more; all the coins, and one lot more.
         (usual(), buy("5", "600"), "5 @ 600.00"),
         (usual(), buy("5.001", "600"), "InsufficientFunds"),
