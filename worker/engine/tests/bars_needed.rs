@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use engine::instrument::{InstrumentIndex, Instruments};
-use engine::market::{Bar, BarSeries, Interval, LookBack, Unfinished};
+use engine::market::{Bar, BarSeries, History, Interval, LookBack};
 use engine::messages::{AlertKind, Side, Tick, TimeInForce};
 use engine::risk::PositionBounds;
 use engine::strategy::{
@@ -29,6 +29,8 @@ struct Parameters {
     /// Interval and look-back.
     bars: Vec<(Interval, usize)>,
     meanwhile: bool,
+    /// Its first bar must be whole.
+    whole: bool,
     /// At this price it buys at its limit, and on news of that again.
     buys_at: String,
     again: bool,
@@ -83,6 +85,7 @@ impl Strategy for Teller {
         Needs {
             bars: self.parameters.bars.iter().map(of).collect(),
             trades_while_warming_up: self.parameters.meanwhile,
+            first_is_whole: self.parameters.whole,
             ..Needs::default()
         }
     }
@@ -376,21 +379,26 @@ fn history(closes: &[&str]) -> Vec<Bar> {
 }
 
 fn given(bars: Vec<Bar>) -> Event {
-    Event::History { of: MINUTES, bars, unfinished: Unfinished::default() }
+    Event::History { of: MINUTES, history: History { bars, ..History::default() } }
 }
 
-/// What a source has made of the ticks before, its joiner goes on with: the interval in which it joins is whole.
+/// What a source has made of the ticks before, its joiner goes on with: the interval in which it joins is whole. The first of
+/// all, within which the data begin, counts for it as for who saw all ticks.
 #[test]
 fn who_joins_in_the_middle_of_a_bar_goes_on_with_it() {
-    let parameters = json!({"bars": [["1m", 9]], "meanwhile": true});
-    for join in 1..15 {
+    let first = Some(Timestamp::from_millis(START_MS - 20_000));
+    for (join, whole) in (1..15).flat_map(|join| [(join, false), (join, true)]) {
+        let parameters = json!({"bars": [["1m", 9]], "meanwhile": true, "whole": whole});
         let mut source = BarSeries::new(Interval::OneMinute, LookBack::new(9).unwrap());
         let mut undisturbed = Engine::new(MARKET.config(&parameters), &TELLER).unwrap();
         let mut joined = Engine::new(MARKET.config(&parameters), &TELLER).unwrap();
         for sequence in 0..20 {
             if sequence == join {
                 let (bars, unfinished) = (source.bars().to_vec(), source.unfinished().clone());
-                let _ = joined.step(Timestamp::default(), Event::History { of: MINUTES, bars, unfinished });
+                let _ = joined.step(
+                    Timestamp::default(),
+                    Event::History { of: MINUTES, history: History { bars, unfinished, partial: first } },
+                );
             }
             take(&mut undisturbed, sequence, 600 + sequence);
             source.take(&Tick {
@@ -401,7 +409,7 @@ fn who_joins_in_the_middle_of_a_bar_goes_on_with_it() {
                 take(&mut joined, sequence, 600 + sequence);
             }
         }
-        assert_eq!(joined.bars(MINUTES), undisturbed.bars(MINUTES), "joined at {join}");
+        assert_eq!(joined.bars(MINUTES), undisturbed.bars(MINUTES), "joined at {join}, {whole}");
     }
 }
 
@@ -433,8 +441,7 @@ fn history_that_cannot_be_is_left_out_and_said() {
     }
     // Of a market or an interval that nobody asked for there is nothing to take up.
     let mut bench = bench(&json!({"bars": [["1m", 2]]}));
-    let hours =
-        Event::History { of: BarsOf::first(Interval::OneHour), bars: Vec::new(), unfinished: Unfinished::default() };
+    let hours = Event::History { of: BarsOf::first(Interval::OneHour), history: History::default() };
     bench.step(Timestamp::from_millis(START_MS), hours);
     assert!(bench.effects.is_empty());
 }

@@ -48,6 +48,9 @@ pub struct KeptBars {
     pub oldest: Option<Timestamp>,
     /// What is being made.
     pub unfinished: Unfinished,
+    /// When the interval opens within which the data begin; absent where they begin with its very start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Timestamp>,
 }
 
 /// Why a list is not the one that the record tells of.
@@ -84,8 +87,9 @@ pub enum ListError {
 }
 
 impl KeptBars {
-    /// What is kept of this series.
-    pub fn of(symbol: &Symbol, series: &BarSeries) -> Self {
+    /// What is kept of this series, whose data begin then.
+    pub fn of(symbol: &Symbol, series: &BarSeries, begins: Timestamp) -> Self {
+        let first = series.interval().open_of(begins);
         Self {
             symbol: symbol.clone(),
             interval: series.interval(),
@@ -93,6 +97,7 @@ impl KeptBars {
             count: series.bars().len(),
             oldest: series.bars().first().map(|bar| bar.open_time),
             unfinished: series.unfinished().clone(),
+            partial: (first != begins).then_some(first),
         }
     }
 
@@ -183,7 +188,7 @@ mod tests {
     fn a_series_is_found_in_its_list_whatever_older_and_later_bars_stand_there() {
         for ticks in 0..30 {
             let (expected, _) = made(4, ticks);
-            let kept = KeptBars::of(&MARKET.tick(0, "1").symbol, &expected);
+            let kept = KeptBars::of(&MARKET.tick(0, "1").symbol, &expected, MARKET.tick(0, "1").event_time());
             let text = serde_json::to_string(&kept).unwrap();
             assert_eq!(serde_json::from_str::<KeptBars>(&text).unwrap(), kept);
             // As of the record and read late: nothing was removed since.
@@ -202,7 +207,7 @@ mod tests {
     #[test]
     fn a_list_that_is_not_the_one_of_the_record_is_refused_with_what_is_wrong() {
         let (made, list) = made(4, 21);
-        let kept = KeptBars::of(&MARKET.tick(0, "1").symbol, &made);
+        let kept = KeptBars::of(&MARKET.tick(0, "1").symbol, &made, MARKET.tick(0, "1").event_time());
         let problem = |list: &[Entry]| kept.series(&stream(), list).unwrap_err().to_string();
         assert!(kept.series(&stream(), &list).is_ok());
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bus::{Body, Fields, Keys, MemoryBus, MessageBus, Owner, Scope, StateStore, StreamId, StreamKey};
 use crds::record::{PHASE, POSITION};
 use engine::Event;
-use engine::market::{Bar, BarSeries, Interval, LookBack};
+use engine::market::{Bar, BarSeries, History, Interval, LookBack};
 use engine::messages::Tick;
 use engine::strategy::Registry;
 use engine::testkit::crossing::CROSSING;
@@ -276,7 +276,8 @@ async fn has_the_state_of_who_saw_all(stage: &Stage, name: &str, first: u64) {
         for tick in before {
             series.take(tick);
         }
-        Event::History { of, bars: series.bars().to_vec(), unfinished: series.unfinished().clone() }
+        let history = History { bars: series.bars().to_vec(), unfinished: series.unfinished().clone(), partial: None };
+        Event::History { of, history }
     });
     let history = history.collect();
     let expected = backtest::replayed_behind(history, &place.spec, &place.ledger, &registry(), after);

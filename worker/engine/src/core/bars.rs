@@ -12,7 +12,7 @@ use super::context::{Context, Ended};
 use super::scope::Scope;
 use super::turn::Turn;
 use crate::instrument::{InstrumentIndex, Instruments};
-use crate::market::{Bar, BarSeries, HistoryError, LookBack, Unfinished};
+use crate::market::{Bar, BarSeries, History, HistoryError, LookBack, Unfinished};
 use crate::messages::{AlertKind, Tick};
 use crate::report::Decision;
 use crate::strategy::{BarsOf, Definition, DesiredState, Needs, NeedsError, Strategy, StrategyError};
@@ -203,7 +203,7 @@ impl Bars {
         let begins_within = |series: &Series| first_is_whole && series.of.interval.open_of(time) != time;
         let of_market = self.all.iter_mut().filter(|series| series.of.instrument == instrument);
         of_market
-            .filter(|series| !series.bars.has_begun() && (first.sequence > 0 || begins_within(series)))
+            .filter(|series| series.bars.newest_open().is_none() && (first.sequence > 0 || begins_within(series)))
             .for_each(|series| series.bars.on_gap());
     }
 
@@ -243,9 +243,10 @@ impl Bars {
     }
 
     /// Takes up bars that closed before the first tick.
-    fn take_history(&mut self, of: BarsOf, bars: Vec<Bar>, unfinished: Unfinished) -> Result<(), HistoryError> {
+    fn take_history(&mut self, of: BarsOf, history: History) -> Result<(), HistoryError> {
         let is_empty = |series: &&mut Series| series.bars.bars().is_empty() && !series.bars.has_begun();
         let Some(series) = self.all.iter_mut().find(|series| series.of == of).filter(is_empty) else { return Ok(()) };
+        let History { bars, unfinished, .. } = if self.first_is_whole { history.of_whole_intervals() } else { history };
         series.bars = BarSeries::saved(of.interval, series.bars.look_back(), bars, unfinished)?;
         series.is_stored = false;
         self.judge();
@@ -330,8 +331,8 @@ impl Engine {
     }
 
     /// Bars that closed before the first tick.
-    pub(super) fn on_history(&mut self, turn: &mut Turn, of: BarsOf, bars: Vec<Bar>, unfinished: Unfinished) {
-        if let Err(error) = self.state.bars.take_history(of, bars, unfinished) {
+    pub(super) fn on_history(&mut self, turn: &mut Turn, of: BarsOf, history: History) {
+        if let Err(error) = self.state.bars.take_history(of, history) {
             let message = format!("The history of bars {of} is left out, and they are made from ticks: {error}.");
             turn.alarm(&self.config, AlertKind::MarketDataGap, message, 1);
         }

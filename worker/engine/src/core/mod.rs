@@ -30,7 +30,7 @@ use crate::client_order_id::{ClientOrderId, LedgerId};
 use crate::fees::Fees;
 use crate::instrument::{Asset, Instrument, InstrumentIndex, Instruments, Symbol};
 use crate::ledger::LedgerError;
-use crate::market::{Bar, LookBack, Unfinished};
+use crate::market::{Bar, History, LookBack};
 use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, StateSnapshot, StrategySignal, Tick};
 use crate::numbers::{Notional, Price};
 use crate::orders::{Funds, Order, Terms};
@@ -90,15 +90,12 @@ pub enum StartError {
 pub enum Event {
     /// The market moved.
     Tick(Tick),
-    /// Bars that had closed before the first tick, the oldest first, as who saw the ticks made them. Left out where ticks
-    /// have closed some already.
+    /// Bars that had closed before the first tick. Left out where ticks have closed some already.
     History {
         /// Of which market and interval.
         of: BarsOf,
-        /// The newest of them.
-        bars: Vec<Bar>,
-        /// What was being made when the tick before the first one came.
-        unfinished: Unfinished,
+        /// The bars.
+        history: History,
     },
     /// News of an order.
     OrderUpdate(OrderUpdate),
@@ -279,7 +276,7 @@ impl Engine {
         let mut turn = Turn::new(now);
         match event {
             Event::Tick(tick) => self.on_tick(&mut turn, &tick),
-            Event::History { of, bars, unfinished } => self.on_history(&mut turn, of, bars, unfinished),
+            Event::History { of, history } => self.on_history(&mut turn, of, history),
             Event::OrderUpdate(update) => self.on_order_update(&mut turn, &update),
             Event::Control(desired) => self.on_control(&mut turn, desired),
             Event::Recovered { highest_sequence } => self.on_recovered(&mut turn, highest_sequence),

@@ -7,4 +7,4 @@ mod series;
 
 pub use bar::{Bar, BarError};
 pub use interval::{Interval, IntervalError};
-pub use series::{BarSeries, HistoryError, LOOK_BACK_MAX, LookBack, LookBackError, Unfinished};
+pub use series::{BarSeries, History, HistoryError, LOOK_BACK_MAX, LookBack, LookBackError, Unfinished};

@@ -75,6 +75,31 @@ pub struct Unfinished {
     behind: Option<Timestamp>,
 }
 
+/// Bars that closed before the first tick that is taken, as who saw all ticks made them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    /// The newest of them, the oldest first.
+    pub bars: Vec<Bar>,
+    /// What was being made when the tick before that first one came.
+    pub unfinished: Unfinished,
+    /// When the interval opens within which the data begin; `None` where they begin with its very start.
+    pub partial: Option<Timestamp>,
+}
+
+impl History {
+    /// Without the bar of the interval that the data do not hold whole.
+    #[must_use]
+    pub fn of_whole_intervals(mut self) -> Self {
+        if let Some(partial) = self.partial.take() {
+            self.bars.retain(|bar| bar.open_time != partial);
+            if self.unfinished.open_time() == Some(partial) {
+                self.unfinished = Unfinished { bar: None, lacks: false, behind: Some(partial) };
+            }
+        }
+        self
+    }
+}
+
 impl Unfinished {
     /// When the bar that is being made opens; `None` where none is.
     pub fn open_time(&self) -> Option<Timestamp> {

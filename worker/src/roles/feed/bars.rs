@@ -10,6 +10,7 @@ use bus::{Fields, Keys, Message, Retention, Scope, StreamId, StreamKey};
 use engine::instrument::Symbol;
 use engine::market::{BarSeries, Interval, LookBack};
 use engine::messages::Tick;
+use engine::time::Timestamp;
 use tokio::task::spawn_blocking;
 use venue::MarketData;
 use venue::replay::{DataError, Summary, Tape};
@@ -29,6 +30,8 @@ type Of = (Symbol, Interval);
 pub(super) struct Bars {
     keys: Keys,
     source: Scope,
+    /// When the data of each market begin.
+    begins: BTreeMap<Symbol, Timestamp>,
     kept: BTreeMap<Of, Kept>,
     /// What readers need beyond that.
     lacking: BTreeMap<Of, LookBack>,
@@ -42,8 +45,9 @@ struct Kept {
 }
 
 impl Bars {
-    pub const fn new(keys: Keys, source: Scope) -> Self {
-        Self { keys, source, kept: BTreeMap::new(), lacking: BTreeMap::new() }
+    pub fn new(keys: Keys, source: Scope, data: &[Arc<Summary>]) -> Self {
+        let begins = data.iter().map(|market| (market.symbol.clone(), market.first)).collect();
+        Self { keys, source, begins, kept: BTreeMap::new(), lacking: BTreeMap::new() }
     }
 
     fn stream(&self, of: &Of) -> StreamKey {
@@ -88,7 +92,10 @@ impl Bars {
     }
 
     fn field(&self) -> (String, String) {
-        let kept: Vec<_> = self.kept.iter().map(|((symbol, _), kept)| KeptBars::of(symbol, &kept.series)).collect();
+        let kept = self.kept.iter().map(|((symbol, _), kept)| {
+            KeptBars::of(symbol, &kept.series, self.begins.get(symbol).copied().unwrap_or_default())
+        });
+        let kept: Vec<_> = kept.collect();
         // Numbers and names: this cannot fail.
         (BARS.to_owned(), serde_json::to_string(&kept).unwrap_or_default())
     }
@@ -281,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_largest_look_back_is_kept_and_what_is_kept_is_not_made_again() {
-        let mut bars = Bars::new(Keys::new("glm").unwrap(), Scope::source("n", "replay-paper").unwrap());
+        let mut bars = Bars::new(Keys::new("glm").unwrap(), Scope::source("n", "replay-paper").unwrap(), &[]);
         let of = |bars: &Bars| bars.lacking.iter().map(|(of, n)| (of.0.to_string(), of.1, n.get())).collect::<Vec<_>>();
         bars.need(vec![need(BTC, Interval::OneMinute, 6), need(ETH, Interval::OneDay, 2)]);
         bars.need(vec![need(BTC, Interval::OneMinute, 9), need(BTC, Interval::OneMinute, 3)]);
@@ -302,8 +309,12 @@ mod tests {
     fn a_bar_is_told_with_the_tick_that_closes_it_and_who_keeps_none_tells_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let data = data(&folder, BTC, 20, 7);
+        let mut bars = Bars::new(
+            Keys::new("glm").unwrap(),
+            Scope::source("n", "replay-paper").unwrap(),
+            std::slice::from_ref(&data),
+        );
         let ticks: Vec<_> = Tape::open([data]).map(Result::unwrap).collect();
-        let mut bars = Bars::new(Keys::new("glm").unwrap(), Scope::source("n", "replay-paper").unwrap());
         assert_eq!(bars.take(&ticks), (Vec::new(), None));
         let of = (BTC.parse().unwrap(), Interval::OneMinute);
         let stream = bars.stream(&of);
@@ -321,7 +332,7 @@ mod tests {
         );
         let expected = Retention { max_len: Some(3), max_age_ms: None };
         assert!(closed.iter().all(|bar| bar.stream == stream && bar.retention == expected));
-        let expected = r#"[{"symbol":"BTC/USDT","interval":"1m","lookBack":3,"count":2,"oldest":1699999980000,"unfinished":{"bar":{"openTime":1700000100000,"open":"604","high":"611","low":"604","close":"611","volume":"1","ticks":2}}}]"#;
+        let expected = r#"[{"symbol":"BTC/USDT","interval":"1m","lookBack":3,"count":2,"oldest":1699999980000,"unfinished":{"bar":{"openTime":1700000100000,"open":"604","high":"611","low":"604","close":"611","volume":"1","ticks":2}},"partial":1699999980000}]"#;
         assert_eq!(field, Some((BARS.to_owned(), expected.to_owned())));
     }
 }

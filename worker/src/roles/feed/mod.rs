@@ -121,7 +121,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         let unread = |problem| Stop::Record { owner: owner.name().to_owned(), problem };
         let next = position(&acquired.fields).map_err(unread)?;
         data::check(&acquired.fields, next, acquired.fields.contains_key(ENDED), spec, markets)?;
-        let mut bars = Bars::new(keys.clone(), source.clone());
+        let mut bars = Bars::new(keys.clone(), source.clone(), markets);
         Self::take_up_bars(runtime, &mut bars, &acquired.fields).await?;
         let mut feed = Self {
             scanned: markets.to_vec(),

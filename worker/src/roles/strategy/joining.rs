@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bus::{Acquired, Fields, Owner, Scope, StreamId, StreamKey};
 use engine::instrument::Symbol;
-use engine::market::LookBack;
+use engine::market::{History, LookBack};
 use engine::strategy::{BarsOf, DesiredState};
 use engine::{Engine, Event};
 
@@ -126,7 +126,8 @@ impl Joining {
             Ok(series) => {
                 let surplus = series.bars().len().saturating_sub(look_back.get());
                 let bars = series.bars().get(surplus..).unwrap_or_default().to_vec();
-                Ok(Event::History { of, bars, unfinished: series.unfinished().clone() })
+                let unfinished = series.unfinished().clone();
+                Ok(Event::History { of, history: History { bars, unfinished, partial: kept.partial } })
             }
             // While ticks come quickly, bars go by between two looks; what stays so was changed by somebody else.
             Err(problem) => Err(format!("{problem}. If it stays so, restart the feed: it makes the list anew.")),
