@@ -276,8 +276,8 @@ fn its_warnings_are_those_of_its_sizes() {
     for (adaptive, base, warns) in [
         (json!({}), "600", vec![AlertKind::GridBelowFees]),
         (json!({"minPercent": "1.01"}), "600", vec![]),
-        (json!({"minPercent": "1.01"}), "533", vec![AlertKind::BasePriceFar]),
-        (json!({"minPercent": "1.01"}), "535", vec![]),
+        (json!({"minPercent": "1.01"}), "524", vec![AlertKind::BasePriceFar]),
+        (json!({"minPercent": "1.01"}), "525", vec![]),
     ] {
         let parameters = json!({"basePrice": base, "adaptive": adaptive});
         let mut bench = Bench::grid(&market, market.config(&parameters));

@@ -7,7 +7,9 @@ mod bench;
 
 use allocation_counter::measure;
 use engine::messages::Tick;
+use engine::strategy::position_control;
 use engine::testkit::crossing::CROSSING;
+use engine::time::Timestamp;
 use engine::{Engine, Event};
 use serde_json::json;
 
@@ -71,6 +73,21 @@ fn ticks_that_make_bars_allocate_nothing_until_one_closes() {
     }
     assert_eq!(engine.warming_up(), None);
     assert_eq!(allocations(&mut engine, &within(16)), 0, "it trades");
+}
+
+/// It looks at its share of coins with each tick.
+#[test]
+fn position_control_allocates_nothing_within_a_day() {
+    const MIDNIGHT: i64 = 1_700_006_400_000;
+    let later = |tick: Tick, time: i64| Tick { time: Some(Timestamp::from_millis(time)), ..tick };
+    let mut engine = Engine::new(USUAL.config(&json!({"lookBackDays": 1})), &position_control::DEFINITION).unwrap();
+    for (tick, time) in ticks(0, &["600", "650", "620"], 3).into_iter().zip([0, 1, 86_400_000]) {
+        let _ = engine.tick(Timestamp::default(), &later(tick, MIDNIGHT + time));
+    }
+    assert_eq!((engine.warming_up(), engine.report().strategy["high"].as_str()), (None, "650"));
+    let within = ticks(3, &["620", "631.5", "600", "649.01", "650"], 10_000);
+    let within: Vec<_> = (86_400_001..).zip(within).map(|(time, tick)| later(tick, MIDNIGHT + time)).collect();
+    assert_eq!(allocations(&mut engine, &within), 0);
 }
 
 /// The event holds the tick itself: that is a copy, and no allocation either.

@@ -147,7 +147,7 @@ pub fn needs(fields: &Fields) -> Result<Vec<NeededBars>, String> {
 
 fn list<T: DeserializeOwned>(fields: &Fields, name: &str, remedy: &str) -> Result<Vec<T>, String> {
     let Some(text) = fields.get(name) else { return Ok(Vec::new()) };
-    serde_json::from_str(text).map_err(|error| format!("its field {name} is {:?}: {error}; {remedy}", excerpt(text)))
+    serde_json::from_str(text).map_err(|error| format!("its field {name} is \"{}\": {error}; {remedy}", excerpt(text)))
 }
 
 #[cfg(test)]
@@ -252,7 +252,7 @@ mod tests {
         for text in ["", "7", "[{}]", r#"[{"symbol":"BNB/USDT","interval":"3m","lookBack":4}]"#] {
             let problem = kept(&fields(BARS, text)).unwrap_err();
             assert!(
-                problem.starts_with(&format!("its field bars is {text:?}: ")) && problem.contains("HDEL"),
+                problem.starts_with(&format!("its field bars is \"{text}\": ")) && problem.contains("HDEL"),
                 "{problem}"
             );
             assert!(needs(&fields(NEEDS, text)).unwrap_err().contains("restart the strategy's worker"), "{text}");

@@ -280,7 +280,7 @@ async fn has_the_state_of_who_saw_all(stage: &Stage, name: &str, first: u64) {
         Event::History { of, history }
     });
     let history = history.collect();
-    let expected = backtest::replayed_behind(history, &place.spec, &place.ledger, &registry(), after);
+    let expected = backtest::replayed_behind(history, (&place.spec, &place.ledger, &registry()), after);
     let record = stage.bus.record(&stage.owner(name)).await.unwrap().unwrap();
     assert_eq!(engine(Some(&record.fields)).saved().unwrap(), expected.state, "{name} from tick {first} on");
     assert!(expected.trades.len() >= 5, "{name} has {} trades", expected.trades.len());

@@ -11,7 +11,8 @@ const DECAY: [f64; 2] = [0.94, 0.06];
 /// How much of the whole is the part in which new returns count more, and how much the other.
 const SHARES: [f64; 2] = [0.7, 0.3];
 
-/// The volatility of these bars, of which there are `per_year` in a year: 0.7 of [`ewma`], 0.3 of [`traditional`]. A return
+/// The volatility of these bars, of which there are `per_year` in a year: 0.7 of that by an average
+/// in which new returns count more, 0.3 of that by the deviation of returns with their volumes. A return
 /// belongs to the bar at whose close it ends, so of the oldest only the close counts. `None` for fewer than two bars.
 pub fn hybrid(bars: &[Bar], per_year: f64) -> Option<f64> {
     let (_, after) = bars.split_first().filter(|(_, after)| !after.is_empty())?;

@@ -316,18 +316,13 @@ pub(crate) struct Replayed {
 /// Replays ticks for a strategy whose ledger has this id.
 #[cfg(test)]
 pub(crate) fn replayed(spec: &StrategySpec, ledger: &str, registry: &Registry, ticks: &[Tick]) -> Replayed {
-    replayed_behind(Vec::new(), spec, ledger, registry, ticks)
+    replayed_behind(Vec::new(), (spec, ledger, registry), ticks)
 }
 
 /// The same for who has bars that closed before the first of these ticks.
 #[cfg(test)]
-pub(crate) fn replayed_behind(
-    history: Vec<Event>,
-    spec: &StrategySpec,
-    ledger: &str,
-    registry: &Registry,
-    ticks: &[Tick],
-) -> Replayed {
+pub(crate) fn replayed_behind(history: Vec<Event>, of: (&StrategySpec, &str, &Registry), ticks: &[Tick]) -> Replayed {
+    let (spec, ledger, registry) = of;
     let mut simulation = Simulation::of_ledger(spec, ledger, registry).unwrap();
     for event in history {
         assert_eq!(simulation.engine.step(engine::time::Timestamp::default(), event), []);
