@@ -186,6 +186,11 @@ impl<'a> Context<'a> {
         &self.scope.config.fees
     }
 
+    /// The largest worth of an order in the first market, where the limits have one.
+    pub fn largest_order(&self) -> Option<Notional> {
+        self.scope.config.risk.order_notional_limit(&self.instrument().symbol)
+    }
+
     /// What a limit order would reserve, fee included.
     pub fn would_reserve(
         &self,

@@ -141,7 +141,7 @@ impl Ladder {
         let LadderWords { levels, lower, upper } = LadderWords::of(self);
         let size = match self.parameters.fixed_quantity() {
             Some(quantity) => format!("{quantity} {base} per order"),
-            None => format!("orders of {} % of equity", self.parameters.usable_share().percent()),
+            None => format!("{} % of equity in its orders", self.parameters.usable_share().percent()),
         };
         format!("ladder of {levels} steps from {lower} to {upper}, {size}")
     }

@@ -55,6 +55,8 @@ fn gain(lower: Price, upper: Price, fee: Ratio) -> Result<Notional, NumberError>
 pub struct Plan {
     levels: Vec<Price>,
     quantity: Option<Quantity>,
+    /// The share of the equity that orders may take.
+    usable: Ratio,
     instrument: Instrument,
     fees: Fees,
 }
@@ -64,8 +66,8 @@ impl Plan {
     pub fn of(parameters: &LadderParameters, instrument: &Instrument, fees: &Fees) -> Option<Self> {
         let formula = Formula::of(parameters, instrument.tick_size)?;
         let levels = formula.prices(0, parameters.levels.saturating_add(1));
-        let quantity = parameters.fixed_quantity();
-        Some(Self { levels, quantity, instrument: instrument.clone(), fees: fees.clone() })
+        let (quantity, usable) = (parameters.fixed_quantity(), parameters.usable_share());
+        Some(Self { levels, quantity, usable, instrument: instrument.clone(), fees: fees.clone() })
     }
 
     /// The level nearest to a price, and its price.
@@ -76,11 +78,14 @@ impl Plan {
 
     /// In words: what a step gains, what each level needs, and what of it the capital does not cover.
     pub fn lines(&self, coins: Quantity, cash: Notional) -> Vec<String> {
+        let derived = self.derived(coins, cash);
+        let quantity = self.quantity.or_else(|| derived.as_ref().map(|(quantity, _)| *quantity));
         let mut lines = vec![self.gains()];
+        lines.extend(derived.map(|(_, told)| told).filter(|_| self.quantity.is_none()));
         lines.extend(self.short(coins, cash));
         let width = self.levels.last().map_or(0, |level| level.to_string().len());
         let level = |(number, price): (usize, &Price)| {
-            format!("{number:>5} {:>width$}{}", price.to_string(), self.needs(number, *price))
+            format!("{number:>5} {:>width$}{}", price.to_string(), self.needs(quantity, number, *price))
         };
         lines.extend(self.levels.iter().enumerate().map(level));
         lines
@@ -104,8 +109,8 @@ impl Plan {
     }
 
     /// What an order at a level needs: a buy where the price is above it, a sell where it is below.
-    fn needs(&self, number: usize, price: Price) -> String {
-        let Some(quantity) = self.quantity else { return String::new() };
+    fn needs(&self, quantity: Option<Quantity>, number: usize, price: Price) -> String {
+        let Some(quantity) = quantity else { return String::new() };
         let (base, quote) = (self.instrument.symbol.base(), self.instrument.symbol.quote());
         let reserved = Terms::of(&self.fees).reserve(Side::Buy, TimeInForce::GoodTillCanceled, quantity, price);
         let cash =
@@ -116,6 +121,16 @@ impl Plan {
             _ if number == last => format!("  sell needs {quantity} {base}"),
             _ => format!("{cash}, sell needs {quantity} {base}"),
         }
+    }
+
+    /// The size of an order where it follows from the equity, at a start in the middle, in words too.
+    fn derived(&self, coins: Quantity, cash: Notional) -> Option<(Quantity, String)> {
+        let empty = self.levels.len().checked_div(2)?;
+        let price = *self.levels.get(empty)?;
+        let equity = price.times(coins).and_then(|worth| worth.plus(cash)).ok()?;
+        let cost = cost_of_one(&self.levels, empty, price).ok()?;
+        let quantity = Quantity::afforded(equity, self.usable, cost, self.instrument.lot_size).ok()?;
+        Some((quantity, format!("orders of {quantity} {} if it starts at {price}", self.instrument.symbol.base())))
     }
 
     /// What a start needs in all at the bounds, and how much of it is not there. Between the bounds it is between.

@@ -29,7 +29,8 @@ impl Ladder {
         }
     }
 
-    /// How many levels it moves up, and whether it would move further if that were funded.
+    /// How many levels it moves up, and whether it would move further if that were funded and the
+    /// order's worth allowed.
     fn funded_steps(&self, formula: &Formula, context: &Context<'_>) -> Result<(u32, bool), NumberError> {
         let reserve = |price: Price| {
             let reserved = context.would_reserve(Side::Buy, TimeInForce::GoodTillCanceled, self.quantity(), price)?;
@@ -54,7 +55,9 @@ impl Ladder {
             };
             let needed = reserve(old_top)?;
             free = free.plus(lowest)?.minus(needed)?;
-            if free < Notional::ZERO {
+            let worth = old_top.times(self.quantity())?;
+            let is_too_large = context.largest_order().is_some_and(|most| worth > most);
+            if free < Notional::ZERO || is_too_large || worth < context.instrument().min_notional {
                 return Ok((steps, true));
             }
             freed.push_back(Some(needed));
@@ -116,6 +119,8 @@ fn freed_by(gap: &Gap, context: &Context<'_>) -> Result<Option<Notional>, Number
     }
     let Some(open) = &gap.open else { return Ok(Some(Notional::ZERO)) };
     match context.order(open.order) {
+        // It waits for a place itself, so both may trade: nothing of it is free.
+        Some(order) if order.replaces.is_some_and(|replaced| !replaced.apart) => Ok(Some(Notional::ZERO)),
         Some(order) if order.filled.is_zero() => match order.price {
             Some(price) => {
                 let reserved = context.would_reserve(Side::Buy, order.time_in_force, order.quantity, price)?;

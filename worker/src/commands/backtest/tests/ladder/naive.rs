@@ -85,6 +85,8 @@ pub struct Naive {
     tried: Option<u64>,
     opening: Option<Decimal>,
     pub moves: u64,
+    /// The lowest buy has traded while its replacement was on its way: of that the rules say nothing.
+    pub has_raced: bool,
 }
 
 fn steps_of(value: Decimal, step: Decimal, up: bool) -> Decimal {
@@ -115,6 +117,7 @@ impl Naive {
             tried: None,
             opening: None,
             moves: 0,
+            has_raced: false,
         }
     }
 
@@ -269,7 +272,7 @@ impl Naive {
                     Sent::Create(id) => self.arrive(id, tick, &mut news),
                     Sent::Replace { of, new } => {
                         self.orders[of].closed = true;
-                        assert!(self.orders[of].filled.is_zero(), "no case of these races");
+                        self.has_raced |= !self.orders[of].filled.is_zero();
                         self.arrive(new, tick, &mut news);
                     }
                 }
@@ -495,6 +498,7 @@ impl Naive {
     }
 
     fn trail(&mut self, tick: &Tick) {
+        let first = self.orders.len();
         loop {
             let top = self.steps.last().unwrap().index + 1;
             let sells = self.steps.iter().any(|step| step.side == Side::Sell && step.order.is_some());
@@ -505,14 +509,19 @@ impl Naive {
                 return;
             }
             let price = self.level(top);
-            let freed = lowest.order.map_or(Decimal::ZERO, |id| self.reserve(&self.orders[id]));
+            // What waits for a place itself frees nothing: it and what it would replace may both trade.
+            let waits = |id| self.orders.iter().any(|old| old.replaced_by == Some(id) && !old.closed);
+            // Unless it was made on this tick: then it is never sent.
+            let frees = lowest.order.filter(|id| *id >= first || !waits(*id));
+            let freed = frees.map_or(Decimal::ZERO, |id| self.reserve(&self.orders[id]));
             if let Some(why) = self.refusal(Side::Buy, (price, self.amount), freed, false) {
                 return self.deny(Side::Buy, top + 1, why);
             }
             let new = self.order(Side::Buy, price, self.amount, false);
             match lowest.order {
+                Some(of) if of >= first => self.rewrite(of, new),
                 Some(of) => {
-                    self.orders[of].replaced_by = Some(new);
+                    self.orders[of].replaced_by = frees.map(|_| new);
                     self.send(tick, Sent::Replace { of, new });
                 }
                 None => self.send(tick, Sent::Create(new)),
@@ -520,6 +529,22 @@ impl Naive {
             self.moves += 1;
             self.steps.remove(0);
             self.steps.push(Step { index: top, side: Side::Buy, order: Some(new), amount: None, unpaired: None });
+        }
+    }
+
+    /// What was to be sent is another order now.
+    fn rewrite(&mut self, of: usize, by: usize) {
+        self.orders[of].closed = true;
+        for old in &mut self.orders {
+            if old.replaced_by == Some(of) {
+                old.replaced_by = Some(by);
+            }
+        }
+        for (_, _, sent) in &mut self.sent {
+            match sent {
+                Sent::Create(new) | Sent::Replace { new, .. } if *new == of => *new = by,
+                Sent::Create(_) | Sent::Replace { .. } => {}
+            }
         }
     }
 
