@@ -512,8 +512,8 @@ impl Naive {
             // What waits for a place itself frees nothing: it and what it would replace may both trade.
             let waits = |id| self.orders.iter().any(|old| old.replaced_by == Some(id) && !old.closed);
             // Unless it was made on this tick: then it is never sent.
-            let frees = lowest.order.filter(|id| *id >= first || !waits(*id));
-            let freed = frees.map_or(Decimal::ZERO, |id| self.reserve(&self.orders[id]));
+            let leaving = lowest.order.filter(|id| *id >= first || !waits(*id));
+            let freed = leaving.map_or(Decimal::ZERO, |id| self.reserve(&self.orders[id]));
             if let Some(why) = self.refusal(Side::Buy, (price, self.amount), freed, false) {
                 return self.deny(Side::Buy, top + 1, why);
             }
@@ -521,7 +521,7 @@ impl Naive {
             match lowest.order {
                 Some(of) if of >= first => self.rewrite(of, new),
                 Some(of) => {
-                    self.orders[of].replaced_by = frees.map(|_| new);
+                    self.orders[of].replaced_by = leaving.map(|_| new);
                     self.send(tick, Sent::Replace { of, new });
                 }
                 None => self.send(tick, Sent::Create(new)),
