@@ -38,7 +38,7 @@ impl Counter {
             Verdict::Send | Verdict::Cancel => self.desk.hand_over(&mut self.exchange, command, tick),
             Verdict::Tell(news) | Verdict::Reissued(news, _) => news,
             // Nothing is lost here: what would be told again was told, and a worker leaves it out of an order that is closed.
-            Verdict::Repeat(_) => News::new(),
+            Verdict::Repeat(_) | Verdict::Ask => News::new(),
             Verdict::NotRegistered => self.desk.deny_unregistered(command),
         }
     }

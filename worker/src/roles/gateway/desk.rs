@@ -11,6 +11,7 @@ mod record;
 mod reserved;
 mod simulated;
 mod stances;
+mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +32,11 @@ use crds::roles::{BookSpec, GatewayDesired, Stance};
 use ended::Ended;
 use reserved::Reserved;
 use stances::Stances;
+pub(super) use unknown::{Adopted, Booked};
+
+/// Orders of one ledger at most that are remembered at a venue elsewhere, open or ended: past it new ones are denied, and none
+/// is forgotten before its time.
+const ORDERS_MAX: usize = 1_000;
 
 /// What to do with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +53,8 @@ pub(super) enum Verdict {
     NotRegistered,
     /// Its sequence was used before the store went back in time: tell the strategy the highest.
     Reissued(News, u64),
+    /// The order is not known here: at a venue elsewhere it may be there all the same.
+    Ask,
 }
 
 /// The account's orders and books.
@@ -60,14 +68,28 @@ pub(super) struct Desk {
     stances: Stances,
     highest: BTreeMap<LedgerId, u64>,
     reserved: Reserved,
+    /// The venue is elsewhere: it may know orders that the record does not, and it may tell of an order late.
+    elsewhere: bool,
+    /// When the venue was last asked for all that is open.
+    listed: Option<Timestamp>,
+    /// The highest sequence of each ledger of which an order has ended and is not remembered.
+    forgotten: BTreeMap<LedgerId, u64>,
+    /// Orders that were lost with a record, as far as their strategies have booked them.
+    booked: BTreeMap<ClientOrderId, Booked>,
     dirty_orders: BTreeSet<ClientOrderId>,
     dirty_ledgers: BTreeSet<LedgerId>,
+    dirty_booked: BTreeSet<ClientOrderId>,
 }
 
 impl Desk {
     /// An empty desk of a venue with these fees.
     pub fn new(fees: &Fees) -> Self {
         Self { reserved: Reserved::at(fees), ..Self::default() }
+    }
+
+    /// The same desk of a venue elsewhere.
+    pub fn elsewhere(self) -> Self {
+        Self { elsewhere: true, ..self }
     }
 
     /// The ledgers of a register that have no book yet.
@@ -116,6 +138,7 @@ impl Desk {
         self.books.remove(ledger);
         if self.stances.forget(ledger) == Some(Stance::Closed) {
             self.highest.remove(ledger);
+            self.forgotten.remove(ledger);
         }
         self.ended.leave(ledger);
         self.dirty_ledgers.insert(ledger.clone());
@@ -169,9 +192,12 @@ impl Desk {
         if command.sequence != id.sequence() || command.ledger != *id.ledger() || replaces_anothers {
             return Verdict::Tell(denied(command, "IdMismatch"));
         }
-        let highest = self.highest.get(id.ledger()).copied().unwrap_or(0);
+        let highest = self.highest_of(id.ledger());
         if id.sequence() <= highest {
-            return Verdict::Reissued(denied(command, "SequenceUsed"), highest);
+            if self.elsewhere {
+                return Verdict::Ask;
+            }
+            return self.not_there(command);
         }
         if !self.names(command) || !self.books.contains_key(id.ledger()) {
             // The register may be newer than what is known here, so the sequence is not used up yet.
@@ -185,6 +211,9 @@ impl Desk {
         }
         if now > command.expires_at {
             return Verdict::Tell(denied(command, "CommandExpired"));
+        }
+        if self.elsewhere && self.orders_of(id.ledger()).count() >= ORDERS_MAX {
+            return Verdict::Tell(denied(command, "TooManyOrders"));
         }
         if let Err(reason) = self.check_book(command) {
             return Verdict::Tell(denied(command, reason));
@@ -208,7 +237,20 @@ impl Desk {
                 self.want_cancelled(id);
                 Verdict::Cancel
             }
-            None => Verdict::Tell(denied(command, "UnknownOrder")),
+            None if self.elsewhere => Verdict::Ask,
+            None => self.not_there(command),
+        }
+    }
+
+    /// What is told of a command whose order is not known here, nor at the venue.
+    pub fn not_there(&self, command: &OrderCommand) -> Verdict {
+        match &command.kind {
+            CommandKind::Create(_) | CommandKind::Replace { .. } => {
+                Verdict::Reissued(denied(command, "SequenceUsed"), self.highest_of(command.client_order_id.ledger()))
+            }
+            // Who knows how it ended leaves it out.
+            CommandKind::Cancel if self.elsewhere => Verdict::Repeat(denied(command, "UnknownOrder")),
+            CommandKind::Cancel | CommandKind::Advance { .. } => Verdict::Tell(denied(command, "UnknownOrder")),
         }
     }
 
@@ -231,8 +273,22 @@ impl Desk {
     /// Takes the outcome of a request, to make an order or (on a venue in the record) to cancel one.
     pub fn settle(&mut self, id: &ClientOrderId, outcome: &Outcome, now: Timestamp) -> News {
         match outcome {
+            Outcome::Done(report) if report.client_order_id != *id => {
+                // An answer to something else: what it tells may be true, and of this order it tells nothing.
+                let mut news = self.hear(report);
+                news.extend(self.doubt(id, "AnswerOfAnother", now));
+                news
+            }
             Outcome::Done(report) => self.hear(report),
-            Outcome::Refused(reason) => {
+            Outcome::Exists => {
+                let mut news = self.doubt(id, "SentBefore", now);
+                news.extend(self.change(id, |order| {
+                    (order.exists, order.asked) = (true, None);
+                    News::new()
+                }));
+                news
+            }
+            Outcome::Rejected(reason) => {
                 let news = self.change(id, |order| order.end_unsent(OrderStatus::Rejected, reason, now));
                 self.forget_old(id.ledger());
                 news
@@ -282,7 +338,7 @@ impl Desk {
         let after = (order.is_over(), order.filled, order.status);
         // As its field is named: others may write the same id in another form.
         let id = &order.command.client_order_id.clone();
-        if after.0 && !before.0 {
+        if after.0 && !before.0 && !self.elsewhere {
             self.ended.push(id);
         }
         if before != after {
@@ -292,8 +348,12 @@ impl Desk {
         news
     }
 
-    /// Keeps the newest ended orders of a ledger, forgets the others.
+    /// Keeps the newest ended orders of a ledger, forgets the others. At a venue elsewhere time tells which:
+    /// [`Desk::forget_settled`].
     fn forget_old(&mut self, ledger: &LedgerId) {
+        if self.elsewhere {
+            return;
+        }
         while let Some(old) = self.ended.pop_old(ledger) {
             // One that is open again, because more had traded of it than was told at its end, is kept.
             if self.orders.get(&old).is_some_and(GatewayOrder::is_over) {
@@ -309,9 +369,9 @@ fn denied(command: &OrderCommand, reason: &str) -> News {
     vec![denial(command.client_order_id.clone(), reason, command.time)]
 }
 
-/// The news of a command that the account's venue cannot do.
-pub(super) fn denied_unsupported(command: &OrderCommand) -> OrderUpdate {
-    denial(command.client_order_id.clone(), "CommandUnsupported", command.time)
+/// The news of a command that cannot be done at the account's venue.
+pub(super) fn denied_here(command: &OrderCommand, reason: &str) -> OrderUpdate {
+    denial(command.client_order_id.clone(), reason, command.time)
 }
 
 /// The news of a command that does not read but for its order's id.

@@ -6,23 +6,14 @@ use std::collections::BTreeSet;
 use bus::{Bounds, Topic};
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::messages::{Document, Inbox, OrderUpdate};
-use venue::Venue;
 
-use super::order::News;
 use super::{Gateway, Place};
 use crate::roles::document::{for_outsiders, message};
 use crate::roles::session::patiently;
 use crate::roles::told::Told;
 use crate::roles::{Bus, Stop};
 
-impl<B: Bus, V: Venue> Gateway<B, V> {
-    /// What a venue elsewhere has told since.
-    pub(super) fn hear_reports(&mut self) {
-        let Place::Elsewhere(venue) = &mut self.place else { return };
-        let news: News = venue.take_reports().iter().flat_map(|report| self.desk.hear(report)).collect();
-        self.tell(&news);
-    }
-
+impl<B: Bus, P: Place> Gateway<B, P> {
     /// Puts news into inboxes, and trades on the topic for outsiders. All that was heard since is in `news`, so that
     /// with its last entry a strategy has heard all that its sub-account holds.
     pub(super) fn tell(&mut self, news: &[OrderUpdate]) {

@@ -32,6 +32,18 @@ pub(super) enum Stage {
     Over,
 }
 
+/// What the venue's lists say of an order that its reports do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Listed {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It was open, and is not among those that are.
+    NotOpen,
+    /// It was never there, as was said twice: it may be sent again.
+    Never,
+}
+
 /// An order and its trades. Kept some time after its end, so that what is told again is known again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,9 +80,15 @@ pub(super) struct GatewayOrder {
     /// The venue was asked once more some time after the end: totals and trades can come later than an end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
+    /// The venue has said that an order of this id is there: it is never sent again, nor taken for one that never was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exists: bool,
     /// When the venue was last asked about it. Not stored: a restart asks at once.
     #[serde(skip)]
     pub asked: Option<Timestamp>,
+    /// What the venue's lists say of it. Not stored either.
+    #[serde(skip)]
+    pub listed: Listed,
 }
 
 /// The release before wrote a list of all ids; they take their turn with the next trade.
@@ -107,7 +125,9 @@ impl GatewayOrder {
             matched: None,
             cancel: false,
             settled: false,
+            exists: false,
             asked: Some(signed_at),
+            listed: Listed::Nothing,
         }
     }
 
@@ -132,6 +152,7 @@ impl GatewayOrder {
     /// a trade counts once, also within one report.
     pub fn hear(&mut self, report: &VenueReport) -> News {
         let before = (self.status, self.matched, self.cumulative);
+        self.listed = Listed::Nothing;
         match OrderState::from(self.status).after(report.status) {
             Ok(state) if state != OrderState::from(self.status) => {
                 (self.status, self.reason) = (report.status, report.reason.clone());

@@ -4,6 +4,7 @@
 mod books;
 mod cases;
 mod desk;
+mod elsewhere;
 mod ended;
 mod exchange;
 mod role;

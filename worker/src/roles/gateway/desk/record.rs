@@ -18,6 +18,10 @@ pub(in crate::roles::gateway) struct Changes {
 }
 
 const HIGHEST: &str = "highest:";
+/// Only of a venue elsewhere.
+const FORGOTTEN: &str = "forgotten:";
+/// Likewise.
+const BOOKED: &str = "booked:";
 
 impl Desk {
     /// The desk as its record holds it.
@@ -37,6 +41,11 @@ impl Desk {
                 desk.stances.follow(&ledger(id)?, serde_json::from_str(value)?);
             } else if let Some(id) = name.strip_prefix(HIGHEST) {
                 desk.highest.insert(ledger(id)?, serde_json::from_str(value)?);
+            } else if let Some(id) = name.strip_prefix(FORGOTTEN) {
+                desk.forgotten.insert(ledger(id)?, serde_json::from_str(value)?);
+            } else if let Some(id) = name.strip_prefix(BOOKED) {
+                let id: ClientOrderId = id.parse().map_err(serde::de::Error::custom)?;
+                desk.booked.insert(id, serde_json::from_str(value)?);
             }
         }
         for id in desk.orders.keys() {
@@ -79,6 +88,17 @@ impl Desk {
                 Some(highest) => changes.set.push((format!("{HIGHEST}{ledger}"), highest.to_string())),
                 None => changes.delete.push(format!("{HIGHEST}{ledger}")),
             }
+            match self.forgotten.get(&ledger) {
+                Some(forgotten) => changes.set.push((format!("{FORGOTTEN}{ledger}"), forgotten.to_string())),
+                None if self.elsewhere => changes.delete.push(format!("{FORGOTTEN}{ledger}")),
+                None => {}
+            }
+        }
+        for id in std::mem::take(&mut self.dirty_booked) {
+            match self.booked.get(&id).map(serde_json::to_string) {
+                Some(Ok(json)) => changes.set.push((format!("{BOOKED}{id}"), json)),
+                Some(Err(_)) | None => changes.delete.push(format!("{BOOKED}{id}")),
+            }
         }
         changes
     }
@@ -91,6 +111,6 @@ impl Desk {
 
     /// Whether anything must be committed.
     pub fn has_changes(&self) -> bool {
-        !self.dirty_orders.is_empty() || !self.dirty_ledgers.is_empty()
+        !self.dirty_orders.is_empty() || !self.dirty_ledgers.is_empty() || !self.dirty_booked.is_empty()
     }
 }

@@ -188,7 +188,11 @@ mod tests {
                     self.desk.hand_over(&mut self.exchange, command, &tick(now, "100"));
                     true
                 }
-                Verdict::Tell(_) | Verdict::Repeat(_) | Verdict::NotRegistered | Verdict::Reissued(..) => false,
+                Verdict::Tell(_)
+                | Verdict::Repeat(_)
+                | Verdict::NotRegistered
+                | Verdict::Reissued(..)
+                | Verdict::Ask => false,
             }
         }
 

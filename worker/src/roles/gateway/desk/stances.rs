@@ -96,14 +96,17 @@ impl Desk {
         forbidden
     }
 
-    /// Ends an order that was not sent yet and may not be any more.
+    /// Ends an order that was not sent yet and may not be any more, or is not wanted any more.
     pub fn withdraw(&mut self, id: &ClientOrderId, now: Timestamp) -> News {
-        let reason = self.orders.get(id).and_then(|order| match (&order.stage, order.command.kind.order()) {
-            (Stage::Sending { .. }, Some(ordered)) => self.refuses(id.ledger(), ordered),
+        let end = self.orders.get(id).and_then(|order| match (&order.stage, order.command.kind.order()) {
+            (Stage::Sending { .. }, Some(ordered)) => {
+                let refused = self.refuses(id.ledger(), ordered).map(|reason| (OrderStatus::Denied, reason));
+                refused.or_else(|| order.cancel.then_some((OrderStatus::Canceled, "")))
+            }
             (Stage::Sending { .. } | Stage::Unknown { .. } | Stage::Live | Stage::Over, _) => None,
         });
-        let Some(reason) = reason else { return News::new() };
-        let news = self.change(id, |order| order.end_unsent(OrderStatus::Denied, reason, now));
+        let Some((status, reason)) = end else { return News::new() };
+        let news = self.change(id, |order| order.end_unsent(status, reason, now));
         self.forget_old(id.ledger());
         news
     }

@@ -5,7 +5,7 @@ use engine::fees::Fees;
 use engine::messages::{Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate};
 use engine::time::Timestamp;
 use serde_json::{Value, json};
-use venue::{DoubtWindows, Outcome, VenueReport, VenueTrade};
+use venue::{Alphabet, IdCodec, Outcome, Question, VenueFacts, VenueReport, VenueTrade};
 
 use super::super::books::Book;
 use super::super::desk::{Desk, Found, Verdict};
@@ -14,7 +14,14 @@ use crds::roles::{GatewayDesired, Stance};
 
 const WINDOW: i64 = 5_000;
 const VISIBILITY: i64 = 2_000;
-const ELSEWHERE: DoubtWindows = DoubtWindows { receive_ms: WINDOW, visibility_ms: VISIBILITY };
+pub(super) const ELSEWHERE: &VenueFacts = &VenueFacts {
+    ids: IdCodec { alphabet: Alphabet::WithHyphens, length_max: 36 },
+    receive_ms: WINDOW - 500,
+    margin_ms: 500,
+    visibility_ms: VISIBILITY,
+    answer_ms: 1_000,
+    at_once: 8,
+};
 
 /// Adopts a register, with new books at the declared capital.
 pub(super) fn open(desk: &mut Desk, desired: &GatewayDesired) {
@@ -86,6 +93,7 @@ fn report(status: OrderStatus, cumulative: &str, trades: &[(&str, &str)]) -> Ven
         cumulative_quantity: cumulative.parse().unwrap(),
         trades: trades.iter().map(|(id, quantity)| trade(id, quantity)).collect(),
         matched: None,
+        ordered: None,
         time: at(0),
     }
 }
@@ -99,11 +107,17 @@ fn brief(news: &[OrderUpdate]) -> Vec<String> {
     news.iter().map(line).collect()
 }
 
+/// Whether there is anything to ask the venue about, now or later.
+fn has_questions(desk: &Desk) -> bool {
+    let mut desk = desk.clone();
+    [100_000, 200_000].iter().any(|time| !desk.questions(at(*time)).is_empty())
+}
+
 fn reasons(verdict: Verdict) -> (Vec<String>, Option<u64>) {
     let (news, highest) = match verdict {
         Verdict::Tell(news) | Verdict::Repeat(news) => (news, None),
         Verdict::Reissued(news, highest) => (news, Some(highest)),
-        Verdict::Send | Verdict::Cancel | Verdict::NotRegistered => panic!("{verdict:?}"),
+        Verdict::Send | Verdict::Cancel | Verdict::NotRegistered | Verdict::Ask => panic!("{verdict:?}"),
     };
     (news.iter().map(|update| format!("{:?} {}", update.status, update.reason)).collect(), highest)
 }
@@ -219,13 +233,13 @@ fn reports() {
 
 #[test]
 fn a_refusal_ends_only_what_the_venue_has_not_told_of() {
-    let refused = Outcome::Refused("DuplicateClientOrderId".into());
+    let refused = Outcome::Rejected("DuplicateClientOrderId".into());
     let id = buy(1).client_order_id;
     assert_eq!(brief(&sent().settle(&id, &refused, at(0))), ["Rejected"]);
     let mut desk = sent();
     desk.hear(&report(OrderStatus::PartiallyFilled, "0.4", &[("1", "0.4")]));
     assert_eq!(brief(&desk.settle(&id, &refused, at(0))), Vec::<String>::new());
-    assert!(desk.has_questions());
+    assert!(has_questions(&desk));
     assert_eq!(brief(&desk.settle(&id, &Outcome::Unknown("TimedOut".into()), at(0))), Vec::<String>::new());
 }
 
@@ -238,21 +252,23 @@ fn absence() {
         (vec![0, WINDOW], Found::Wait),
         (vec![first], Found::Wait),
         (vec![WINDOW, first, first + VISIBILITY - 1], Found::Wait),
-        (vec![first, first + VISIBILITY], Found::Resend),
-        (vec![first, 29_999], Found::Resend),
+        (vec![first, first + VISIBILITY], Found::Absent),
+        (vec![first, 29_999], Found::Absent),
     ] {
         let mut desk = doubting();
         let answers: Vec<_> = asked.iter().map(|time| desk.found(&id, None, ELSEWHERE, at(*time))).collect();
         assert_eq!(answers.last(), Some(&end), "{asked:?}");
         assert!(answers[..asked.len() - 1].iter().all(|answer| *answer == Found::Wait), "{asked:?}");
-        let stamp = (end == Found::Resend).then(|| at(*asked.last().unwrap()));
+        let last = at(*asked.last().unwrap());
+        let stamp = (end == Found::Absent).then_some(last);
+        assert_eq!(desk.send_absent_again(last), stamp.map(|_| id.clone()).as_slice(), "{asked:?}");
         assert_eq!(desk.stamp(&id), stamp, "{asked:?}");
     }
     let ended = |desk: &mut Desk, last: i64| {
         assert_eq!(desk.found(&id, None, ELSEWHERE, at(first)), Found::Wait);
         match desk.found(&id, None, ELSEWHERE, at(last)) {
-            Found::News(news) => (brief(&news), desk.has_questions()),
-            other @ (Found::Wait | Found::Resend) => panic!("{other:?}"),
+            Found::News(news) => (brief(&news), has_questions(desk)),
+            other @ (Found::Wait | Found::Absent) => panic!("{other:?}"),
         }
     };
     assert_eq!(ended(&mut doubting(), 30_000), (vec!["Expired".to_owned()], false));
@@ -269,7 +285,7 @@ fn what_appears_after_all_is_booked() {
     let late = report(OrderStatus::Filled, "1", &[("1", "1")]);
     match desk.found(&id, Some(&late), ELSEWHERE, at(WINDOW + 2)) {
         Found::News(news) => assert_eq!(brief(&news), ["Filled 1+1"]),
-        other @ (Found::Wait | Found::Resend) => panic!("{other:?}"),
+        other @ (Found::Wait | Found::Absent) => panic!("{other:?}"),
     }
     assert_eq!(book(&mut desk)["amounts"], json!({"BNB": "6", "USDT": "2400"}));
 }
@@ -299,9 +315,9 @@ fn doubts_are_asked_about_soon_and_silent_orders_now_and_then() {
     assert_eq!(asked(&mut with(OrderStatus::Canceled, "0.4", &[])), 40);
     // One that has ended: until it has been asked about once more.
     let mut ended = with(OrderStatus::Filled, "1", &[("1", "1")]);
-    assert_eq!((asked(&mut ended), ended.has_questions()), (4, true));
+    assert_eq!((asked(&mut ended), has_questions(&ended)), (4, true));
     assert_eq!(ended.found(&buy(1).client_order_id, None, ELSEWHERE, at(20_001)), Found::Wait);
-    assert_eq!((asked(&mut ended), ended.has_questions()), (0, false));
+    assert_eq!((asked(&mut ended), has_questions(&ended)), (0, false));
     let mut cancelled = with(OrderStatus::Accepted, "0", &[]);
     judge(&mut cancelled, &cancel("abc", 1, 0), 0);
     assert_eq!(asked(&mut cancelled), 41, "at once, and then soon");
@@ -316,7 +332,7 @@ fn ended_orders_are_forgotten_oldest_first_and_open_ones_never() {
     for sequence in 2..=300 {
         let command = small(sequence);
         assert_eq!(judge(&mut desk, &command, 0), Verdict::Send);
-        desk.settle(&command.client_order_id, &Outcome::Refused("Full".into()), at(0));
+        desk.settle(&command.client_order_id, &Outcome::Rejected("Full".into()), at(0));
         if sequence == 280 {
             desk = restarted(&mut desk);
             desk.register(&registered_books());
@@ -420,7 +436,7 @@ fn a_book_goes_with_its_strategy_but_not_before_its_orders() {
     desk.register(&GatewayDesired::default());
     assert!(desk.order(&buy(1).client_order_id).is_some(), "news of the open order must find it");
     assert!(!desk.take_changes().delete.contains(&"book:abc".to_owned()));
-    let _ = desk.settle(&buy(1).client_order_id, &Outcome::Refused("PriceFilter".into()), at(1));
+    let _ = desk.settle(&buy(1).client_order_id, &Outcome::Rejected("PriceFilter".into()), at(1));
     desk.register(&GatewayDesired::default());
     assert_eq!(desk.strategy_of(buy(1).client_order_id.ledger()), None);
     assert!(desk.take_changes().delete.contains(&"book:abc".to_owned()));
@@ -438,7 +454,10 @@ fn orders_of_the_release_before_go_on_where_they_stood() {
     let id = |sequence| buy(sequence).client_order_id;
     // Its two trades are told again, and it needs not be asked about any more.
     assert_eq!(reasons(judge(&mut desk, &buy(1), 60_000)).0, ["PartiallyFilled ", "Filled "]);
-    assert_eq!(desk.questions(at(60_000)), [id(2), id(4)]);
+    let about = |sequence| Question::Order { id: id(sequence), symbol: "BNB/USDT".parse().unwrap() };
+    assert_eq!(desk.questions(at(60_000)), [about(2)]);
+    // The one that waits is asked about with all that are open.
+    assert_eq!(desk.questions(at(65_000)), [about(2), Question::OpenOrders]);
     // Absent since 9,001: two full look-ups a visibility window apart, and it never was.
     assert_eq!(desk.found(&id(2), None, ELSEWHERE, at(9_001 + VISIBILITY - 1)), Found::Wait);
     let Found::News(news) = desk.found(&id(2), None, ELSEWHERE, at(9_001 + VISIBILITY)) else { panic!("no news") };

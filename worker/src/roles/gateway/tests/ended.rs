@@ -10,7 +10,7 @@ use serde_json::json;
 use venue::{Outcome, VenueReport};
 
 use super::super::desk::{Desk, Verdict};
-use super::desk::open;
+use super::desk::{ELSEWHERE, open};
 use super::{cancel, command};
 use crds::roles::GatewayDesired;
 
@@ -36,7 +36,7 @@ impl Bench {
 
     fn end(&mut self, ledger: &str, sequence: u64) {
         self.order(ledger, sequence);
-        self.desk.settle(&id(ledger, sequence), &Outcome::Refused("Full".into()), at(0));
+        self.desk.settle(&id(ledger, sequence), &Outcome::Rejected("Full".into()), at(0));
     }
 
     /// As its record gives it.
@@ -58,6 +58,55 @@ impl Bench {
 
 /// A strategy that has not heard of an order's end may cancel it still: whatever others do meanwhile, it is told of the end
 /// again, and not that nobody knows the order.
+/// At a venue elsewhere it is not the number of orders that tells: an order is forgotten once the venue was asked again after
+/// its end, and nothing of it can show any more. Past a thousand, new ones are denied, and none is forgotten for them.
+#[test]
+fn what_has_ended_elsewhere_is_forgotten_by_time_and_only_when_the_venue_was_asked_again() {
+    let one: GatewayDesired = serde_json::from_value(
+        json!({"books": [{"strategy": "grid", "ledger": "abc", "capital": {"USDT": 3000, "BNB": 5}}]}),
+    )
+    .unwrap();
+    let mut bench = Bench { desk: Desk::default().elsewhere(), fields: BTreeMap::new() };
+    open(&mut bench.desk, &one);
+    bench.order("abc", 1);
+    bench.desk.hear(&VenueReport {
+        client_order_id: id("abc", 1),
+        venue_order_id: "1".into(),
+        status: OrderStatus::Canceled,
+        reason: String::new(),
+        cumulative_quantity: "0".parse().unwrap(),
+        trades: Vec::new(),
+        matched: None,
+        ordered: None,
+        time: at(300),
+    });
+    for sequence in 2..=1_000 {
+        bench.end("abc", sequence);
+    }
+    let late = command("abc", 1_001, 0, &json!({"quantity": "0.001"}));
+    let Verdict::Tell(denied) = bench.desk.judge(&late, at(0)) else { panic!("it was not denied") };
+    assert_eq!(denied[0].reason, "TooManyOrders");
+    let kept = ELSEWHERE.shown_after_ms();
+    bench.desk.forget_settled(at(kept - 1), ELSEWHERE);
+    assert_eq!(bench.known("abc"), 400);
+    bench.desk.forget_settled(at(kept), ELSEWHERE);
+    assert_eq!(
+        (bench.known("abc"), bench.desk.order(&id("abc", 1)).is_some()),
+        (1, true),
+        "it was not asked about again"
+    );
+    let asked = at(6_000);
+    assert_eq!(bench.desk.questions(asked).len(), 1);
+    let _ = bench.desk.found(&id("abc", 1), None, ELSEWHERE, asked);
+    bench.desk.forget_settled(asked.plus_millis(kept - 1), ELSEWHERE);
+    assert_eq!(bench.known("abc"), 1);
+    bench.desk.forget_settled(asked.plus_millis(kept), ELSEWHERE);
+    assert_eq!(bench.known("abc"), 0);
+    // What was forgotten is on record, so that nothing of it is ever booked again.
+    let changes = bench.desk.take_changes();
+    assert!(changes.set.contains(&("forgotten:abc".to_owned(), "1000".to_owned())), "{:?}", changes.set);
+}
+
 #[test]
 fn what_has_ended_is_remembered_for_each_ledger_and_by_its_end() {
     let both = ["abc", "xyz"]
@@ -79,6 +128,7 @@ fn what_has_ended_is_remembered_for_each_ledger_and_by_its_end() {
         cumulative_quantity: "0".parse().unwrap(),
         trades: Vec::new(),
         matched: None,
+        ordered: None,
         time: at(300),
     });
     for sequence in 1..=300 {

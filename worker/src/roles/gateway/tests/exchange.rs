@@ -376,7 +376,7 @@ fn orders_that_waited_in_a_record_of_the_release_before_are_on_their_way() {
     let restored = |saved: &str| Simulated::restore(&account, std::iter::once(("venue", saved)));
     let mut simulated = restored(&saved).unwrap();
     let mut changes = Changes::default();
-    simulated.take_changes(&mut changes).unwrap();
+    simulated.changes(&mut changes).unwrap();
     let names: Vec<_> = changes.set.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!((names, changes.delete), (vec!["exchange:abc:held:0", "exchange:xyz:held:0"], vec!["venue".to_owned()]));
     // And from there as the next gateway reads it.

@@ -30,7 +30,7 @@ fn judged(desk: &mut Desk, sequence: u64, side: &str) -> String {
     };
     match desk.judge(&command, Timestamp::from_millis(0)) {
         Verdict::Tell(news) | Verdict::Repeat(news) | Verdict::Reissued(news, _) => news[0].reason.clone(),
-        other @ (Verdict::Send | Verdict::Cancel | Verdict::NotRegistered) => format!("{other:?}"),
+        other @ (Verdict::Send | Verdict::Cancel | Verdict::NotRegistered | Verdict::Ask) => format!("{other:?}"),
     }
 }
 
