@@ -31,7 +31,7 @@ use crate::roles::told::Holdings;
 use crds::roles::{BookSpec, GatewayDesired, Stance};
 use ended::Ended;
 use reserved::Reserved;
-use stances::Stances;
+use stances::{Stances, opens};
 pub(super) use unknown::{Adopted, Booked};
 
 /// Orders of one ledger at most that are remembered at a venue elsewhere, open or ended: past it new ones are denied, and none
@@ -72,6 +72,8 @@ pub(super) struct Desk {
     elsewhere: bool,
     /// When the venue was last asked for all that is open.
     listed: Option<Timestamp>,
+    /// Ledgers whose strategies do not take their news.
+    behind: BTreeSet<LedgerId>,
     /// The highest sequence of each ledger of which an order has ended and is not remembered.
     forgotten: BTreeMap<LedgerId, u64>,
     /// Orders that were lost with a record, as far as their strategies have booked them.
@@ -126,6 +128,11 @@ impl Desk {
         }
         self.strategies = Some(named);
         gone
+    }
+
+    /// Follows whose strategies do not take their news.
+    pub fn behind(&mut self, ledgers: BTreeSet<LedgerId>) {
+        self.behind = ledgers;
     }
 
     /// Whether a register has been adopted in this life.
@@ -211,6 +218,10 @@ impl Desk {
         }
         if now > command.expires_at {
             return Verdict::Tell(denied(command, "CommandExpired"));
+        }
+        // On paper nothing is denied for that: a worker that waits for its news sends nothing more.
+        if self.elsewhere && self.behind.contains(id.ledger()) && opens(order) {
+            return Verdict::Tell(denied(command, "StrategyBehind"));
         }
         if self.elsewhere && self.orders_of(id.ledger()).count() >= ORDERS_MAX {
             return Verdict::Tell(denied(command, "TooManyOrders"));

@@ -5,6 +5,7 @@
 //! own record, all of it is one commit, and time is the ticks as of which the workers ask.
 
 mod advance;
+mod behind;
 mod books;
 mod counter;
 mod desk;
@@ -36,6 +37,7 @@ use crate::roles::session::{Change, Done, Session, again_after_conflicts, patien
 use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::roles::{GatewayDesired, GatewaySpec};
 
+use behind::{Behind, Remarks};
 pub(crate) use counter::Counter;
 use desk::Desk;
 pub(crate) use order::News;
@@ -68,6 +70,9 @@ struct Gateway<B, P> {
     register_problem: Option<String>,
     /// Whose orders wait for an Advance, and since when.
     unasked: Unasked,
+    /// Who does not take its news.
+    behind: Behind,
+    remarks: Remarks,
     /// A command waits for the first register that reads.
     awaits_register: bool,
     started: bool,
@@ -171,7 +176,8 @@ impl<B: Bus> Gateway<B, Simulated> {
     async fn read(&mut self) -> Result<Option<bus::Batch>, Stop> {
         let cursors = self.cursors();
         let (bus, runtime) = (self.runtime.bus.clone(), self.runtime.clone());
-        let reading = patiently(&runtime, || bus.read(&cursors, ENTRIES_MAX, Some(IDLE)));
+        let block = if self.behind.is_empty() { IDLE } else { SOON };
+        let reading = patiently(&runtime, || bus.read(&cursors, ENTRIES_MAX, Some(block)));
         self.runtime.shutdown.or(reading).await.transpose()
     }
 }
@@ -190,7 +196,10 @@ impl<B: Bus, P: Place> Gateway<B, P> {
         let broken = |problem: String| Stop::Record { owner: owner.name().to_owned(), problem };
         let place = place(&acquired).map_err(broken)?;
         let desk = Desk::restore(&spec.account.fees(), fields(&acquired)).map_err(|error| broken(error.to_string()))?;
-        let desk = if P::IS_ELSEWHERE { desk.elsewhere() } else { desk };
+        let mut desk = if P::IS_ELSEWHERE { desk.elsewhere() } else { desk };
+        let inbox = |strategy: &str| runtime.identity.keys.strategy(&scope, strategy).inbox().clone();
+        let behind = Behind::restore(fields(&acquired), inbox).map_err(broken)?;
+        desk.behind(behind.ledgers());
         let commands = runtime.identity.keys.topic(&scope, Topic::OrderCommand);
         Ok(Self {
             source: runtime.source_scope(&spec.account.source())?,
@@ -207,6 +216,8 @@ impl<B: Bus, P: Place> Gateway<B, P> {
             unknown: BTreeSet::new(),
             register_problem: None,
             unasked: Unasked::default(),
+            behind,
+            remarks: Remarks::default(),
             awaits_register: false,
             started: false,
             dirty: true,
@@ -231,6 +242,8 @@ impl<B: Bus, P: Place> Gateway<B, P> {
             unknown: self.unknown,
             register_problem: self.register_problem,
             unasked: self.unasked,
+            behind: self.behind,
+            remarks: self.remarks,
             awaits_register: self.awaits_register,
             started: self.started,
             dirty: self.dirty,
@@ -323,12 +336,58 @@ impl<B: Bus, P: Place> Gateway<B, P> {
         Ok(Timestamp::from_millis(i64::try_from(now).unwrap_or(i64::MAX)))
     }
 
-    async fn store_what_is_new(&mut self) -> Result<(), Stop> {
-        if self.dirty || self.desk.has_changes() || !self.messages.is_empty() { self.store().await } else { Ok(()) }
+    fn has_news(&self) -> bool {
+        self.dirty || self.desk.has_changes() || !self.messages.is_empty()
+    }
+
+    async fn store_what_is_new(&mut self) -> Result<bool, Stop> {
+        let is_due = self.has_news() || self.may_deliver().await?;
+        if is_due {
+            self.store().await?;
+        }
+        Ok(is_due)
     }
 
     async fn store(&mut self) -> Result<(), Stop> {
         tracing::Span::current().record("cursor", tracing::field::display(self.cursor));
+        self.drop_unheard().await?;
+        let has_news = self.has_news();
+        let mut change = self.take_change()?;
+        self.behind.line_up(&mut change.messages);
+        let mut now = if self.behind.is_empty() { Timestamp::default() } else { self.now().await? };
+        let mut waited = false;
+        loop {
+            let mut whole = change.clone();
+            self.behind.add_to(&mut whole, now);
+            let Done::Busy(stream) = self.session.commit(whole).await? else { break };
+            // An inbox at its bound: its strategy is behind or gone. Nothing is dropped, and nobody else waits for it.
+            now = self.now().await?;
+            if self.behind.hold_back(&stream, &mut change.messages, now) {
+                if has_news {
+                    continue;
+                }
+                return Ok(());
+            }
+            waited = true;
+            self.runtime.health.not_ready("InboxBusy", "a strategy does not take its news; is its worker running?");
+            self.runtime.shutdown.sleep(SOON).await;
+            if self.runtime.shutdown.asked() {
+                return Err(Stop::Interrupted { what: "a strategy's inbox was at its bound".to_owned() });
+            }
+            now = self.now().await?;
+        }
+        self.behind.stored();
+        self.tell_behind();
+        if waited {
+            self.tell_readiness();
+        }
+        self.dirty = false;
+        self.desk.acknowledged();
+        Ok(())
+    }
+
+    /// What has changed since the last commit.
+    fn take_change(&mut self) -> Result<Change, Stop> {
         let mut changes = self.desk.take_changes();
         let unsaved =
             |error: RecordError| Stop::Unsaved { owner: self.owner.name().to_owned(), problem: error.to_string() };
@@ -341,23 +400,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
         let cursors = vec![(self.commands.clone(), self.cursor)];
         // At a venue elsewhere what was sent is sent, and its outcome is stored whatever the register says by now.
         let judged = std::mem::take(&mut self.judging) == Judging::Judged && !P::IS_ELSEWHERE;
-        let change = Change { cursors, set: changes.set, delete: changes.delete, messages, trims, judged };
-        // An inbox at its bound: its strategy is behind or gone. Nothing is dropped; the gateway waits.
-        let mut waited = false;
-        while self.session.commit(change.clone()).await? == Done::Busy {
-            waited = true;
-            self.runtime.health.not_ready("InboxBusy", "a strategy does not take its news; is its worker running?");
-            self.runtime.shutdown.sleep(SOON).await;
-            if self.runtime.shutdown.asked() {
-                return Err(Stop::Interrupted { what: "a strategy's inbox was at its bound".to_owned() });
-            }
-        }
-        if waited {
-            self.tell_readiness();
-        }
-        self.dirty = false;
-        self.desk.acknowledged();
-        Ok(())
+        Ok(Change { cursors, set: changes.set, delete: changes.delete, messages, trims, judged })
     }
 }
 

@@ -7,6 +7,7 @@ use bus::{Bounds, Topic};
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::messages::{Document, Inbox, OrderUpdate};
 
+use super::behind::Address;
 use super::{Gateway, Place};
 use crate::roles::document::{for_outsiders, message};
 use crate::roles::session::patiently;
@@ -36,7 +37,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
             }
             let mut told = Told::from(Inbox::OrderUpdate(Box::new(update.clone())));
             told.sub_account = if is_last { self.desk.holdings(ledger) } else { None };
-            self.tell_strategy(&strategy, &told);
+            self.tell_strategy(&strategy, ledger, &told);
         }
     }
 
@@ -53,7 +54,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
                 last.sub_account = self.desk.holdings(ledger);
             }
             for answer in &answers {
-                self.tell_strategy(strategy, answer);
+                self.tell_strategy(strategy, ledger, answer);
             }
         }
         Ok(())
@@ -67,13 +68,31 @@ impl<B: Bus, P: Place> Gateway<B, P> {
         if self.desk.strategy_of(ledger).as_deref() == Some(strategy) {
             return Ok(true);
         }
-        let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
-        let record = patiently(&self.runtime, || self.runtime.bus.record(&owner)).await?;
-        let stands = record.is_some_and(|record| !record.closed && record.ledger == ledger.as_str());
+        let stands = self.stands(strategy, ledger).await?;
         if !stands {
             tracing::warn!(strategy, %ledger, "a command of no ledger that stands; it is denied and nobody is told");
         }
         Ok(stands)
+    }
+
+    async fn stands(&self, strategy: &str, ledger: &LedgerId) -> Result<bool, Stop> {
+        let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
+        let record = patiently(&self.runtime, || self.runtime.bus.record(&owner)).await?;
+        Ok(record.is_some_and(|record| !record.closed && record.ledger == ledger.as_str()))
+    }
+
+    /// What waits for a ledger that hears nothing more is told to nobody: its inbox must not come back.
+    pub(super) async fn drop_unheard(&mut self) -> Result<(), Stop> {
+        let mut unheard = BTreeSet::new();
+        for Address { strategy, ledger } in self.behind.addresses() {
+            let is_named = self.desk.strategy_of(&ledger).is_some();
+            if self.desk.is_silent(&ledger) || !(is_named || self.stands(&strategy, &ledger).await?) {
+                tracing::warn!(strategy, %ledger, "its news waited until it was gone: it is told no more");
+                unheard.insert(ledger);
+            }
+        }
+        self.behind.forget(&unheard);
+        Ok(())
     }
 
     fn is_silent(&self, ledger: &LedgerId, about: &dyn std::fmt::Display) -> bool {
@@ -89,8 +108,10 @@ impl<B: Bus, P: Place> Gateway<B, P> {
     }
 
     /// Puts one entry into a strategy's inbox.
-    pub(super) fn tell_strategy(&mut self, strategy: &str, entry: &Told) {
+    pub(super) fn tell_strategy(&mut self, strategy: &str, ledger: &LedgerId, entry: &Told) {
         let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
+        let address = Address { strategy: strategy.to_owned(), ledger: ledger.clone() };
+        self.behind.addressed(owner.inbox(), address);
         self.messages.push(message(owner.inbox().clone(), entry).with_bound(Bounds::INBOX.entries));
     }
 

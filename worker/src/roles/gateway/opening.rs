@@ -46,7 +46,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
                     self.desk.lost(&spec.ledger, highest, booked);
                     for update in lost {
                         tracing::error!(order = %update.client_order_id, "it was lost with this gateway's record");
-                        self.tell_strategy(&spec.strategy, &Inbox::OrderUpdate(Box::new(update)).into());
+                        self.tell_strategy(&spec.strategy, &spec.ledger, &Inbox::OrderUpdate(Box::new(update)).into());
                     }
                 }
                 // It is on its way out: nobody trades on it any more.

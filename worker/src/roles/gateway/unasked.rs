@@ -18,8 +18,6 @@ const TOLD_AFTER_MS: i64 = 10_000;
 pub(super) struct Unasked {
     /// The strategy of each ledger, and since when it was seen to wait.
     since: BTreeMap<LedgerId, (String, Option<Timestamp>)>,
-    /// What is told of them.
-    told: String,
 }
 
 impl Unasked {
@@ -67,12 +65,12 @@ impl<B: Bus> Gateway<B, Simulated> {
             let now = self.now().await?;
             self.unasked.remark(now)
         };
-        if remark != self.unasked.told {
+        if remark != self.remarks.unasked {
             if !remark.is_empty() {
                 tracing::warn!("{remark}");
             }
-            self.runtime.health.remark(&remark);
-            self.unasked.told = remark;
+            self.remarks.unasked = remark;
+            self.tell_remarks();
         }
         Ok(())
     }

@@ -64,7 +64,7 @@ const fn refusal(stance: Stance, order: &NewOrder) -> Option<&'static str> {
 }
 
 /// Whether an order raises exposure: on a spot market a buy does.
-const fn opens(order: &NewOrder) -> bool {
+pub(super) const fn opens(order: &NewOrder) -> bool {
     match order.side {
         Side::Buy => true,
         Side::Sell => false,

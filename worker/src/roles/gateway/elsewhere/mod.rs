@@ -225,8 +225,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
             self.place.requests.ask(question);
         }
         self.desk.forget_settled(self.place.now, self.place.connection.facts());
-        if self.dirty || self.desk.has_changes() || !self.messages.is_empty() {
-            self.store().await?;
+        if self.store_what_is_new().await? {
             self.place.seen_at = self.place.now;
         }
         Ok(())

@@ -175,7 +175,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
         for ledger in adopted {
             if let Some(strategy) = self.desk.strategy_of(&ledger).filter(|_| !self.desk.is_silent(&ledger)) {
                 let highest_sequence = self.desk.highest_of(&ledger);
-                self.tell_strategy(&strategy, &Inbox::Recovered { highest_sequence }.into());
+                self.tell_strategy(&strategy, &ledger, &Inbox::Recovered { highest_sequence }.into());
             }
         }
         self.tell(&news);
