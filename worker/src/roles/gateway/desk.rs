@@ -22,7 +22,7 @@ use engine::numbers::Quantity;
 use engine::time::Timestamp;
 use venue::{Outcome, VenueReport};
 
-pub(super) use doubts::Found;
+pub(super) use doubts::{DOUBT_INTERVAL_MS, Found};
 pub(super) use record::Changes;
 
 use super::books::Book;

@@ -9,14 +9,12 @@ use engine::time::Timestamp;
 use venue::{Question, Trading, Venue, VenueFacts, VenueReport};
 
 use super::{Elsewhere, Gateway};
+use crate::roles::gateway::desk::DOUBT_INTERVAL_MS;
 use crate::roles::told::Told;
 use crate::roles::{Bus, Stop};
 
 /// How many there are at most: who is not asked about asks again.
 const INQUIRIES_MAX: usize = 256;
-/// How often the venue is asked, in milliseconds.
-const INTERVAL_MS: i64 = 500;
-
 /// What the venue says of an order.
 #[derive(Debug)]
 enum Word {
@@ -51,7 +49,8 @@ impl Inquiries {
 
     /// What to ask now.
     pub fn questions(&mut self, now: Timestamp) -> Vec<Question> {
-        let is_due = |inquiry: &&mut Inquiry| inquiry.asked.is_none_or(|asked| now.millis_since(asked) >= INTERVAL_MS);
+        let is_due =
+            |inquiry: &&mut Inquiry| inquiry.asked.is_none_or(|asked| now.millis_since(asked) >= DOUBT_INTERVAL_MS);
         let due = self.0.values_mut().filter(is_due).map(|inquiry| {
             inquiry.asked = Some(now);
             let command = &inquiry.command;

@@ -18,9 +18,9 @@ use engine::instrument::Symbol;
 use engine::messages::{CommandKind, Inbox, OrderCommand};
 use engine::time::Timestamp;
 use venue::sim::RecordError;
-use venue::{Connection, Venue, VenueEvent};
+use venue::{Connection, Question, Venue, VenueEvent};
 
-use super::desk::{Changes, Desk, Verdict};
+use super::desk::{Changes, DOUBT_INTERVAL_MS, Desk, Verdict};
 use super::order::{GatewayOrder, News};
 use super::{ENTRIES_MAX, Gateway, Place, SOON};
 use crate::roles::session::patiently;
@@ -51,6 +51,10 @@ pub(super) struct Elsewhere<V, S> {
     inquiries: Inquiries,
     /// Since when events may be lost.
     deaf_since: Option<Timestamp>,
+    /// What has happened since this time, while events were lost, is asked until it is answered.
+    missed_since: Option<Timestamp>,
+    /// When that was asked last.
+    missed_asked: Timestamp,
     /// Orders that nobody here knows, as was told.
     told_unknown: BTreeSet<ClientOrderId>,
 }
@@ -66,6 +70,8 @@ impl<V: Venue, S> Elsewhere<V, S> {
             trades: false,
             inquiries: Inquiries::default(),
             deaf_since: None,
+            missed_since: None,
+            missed_asked: Timestamp::default(),
             told_unknown: BTreeSet::new(),
         }
     }
@@ -220,6 +226,12 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
     async fn store_turn(&mut self) -> Result<(), Stop> {
         for question in self.desk.questions(self.place.now) {
             self.place.requests.ask(question);
+        }
+        if let Some(since) = self.place.missed_since
+            && self.place.now.millis_since(self.place.missed_asked) >= DOUBT_INTERVAL_MS
+        {
+            self.place.missed_asked = self.place.now;
+            self.place.requests.ask(Question::OrdersSince(since));
         }
         for question in self.place.inquiries.questions(self.place.now) {
             self.place.requests.ask(question);

@@ -151,22 +151,19 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Reconciling>> {
 
     /// The only way to a gateway that makes orders.
     fn reconciled(self) -> Gateway<B, Elsewhere<V, Trading>> {
-        self.moved(|place| {
-            let Elsewhere {
-                connection,
-                requests,
-                reading: _,
-                now,
-                seen_at,
-                trades: _,
-                inquiries,
-                deaf_since,
-                told_unknown,
-            } = place;
-            let connection = connection.reconciled();
+        self.moved(|place| Elsewhere {
+            connection: place.connection.reconciled(),
+            requests: place.requests,
             // What was being read is read again: the commands were only looked at.
-            let (reading, trades) = (None, true);
-            Elsewhere { connection, requests, reading, now, seen_at, trades, inquiries, deaf_since, told_unknown }
+            reading: None,
+            now: place.now,
+            seen_at: place.seen_at,
+            trades: true,
+            inquiries: place.inquiries,
+            deaf_since: place.deaf_since,
+            missed_since: place.missed_since,
+            missed_asked: place.missed_asked,
+            told_unknown: place.told_unknown,
         })
     }
 }

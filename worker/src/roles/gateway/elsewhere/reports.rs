@@ -68,8 +68,11 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
                 self.desk.listed(&reports, asked, self.place.connection.facts());
                 Some((question, asked, Answer::Orders(reports)))
             }
-            (Question::OrdersSince(_), Ok(Answer::Orders(reports))) => {
+            (Question::OrdersSince(since), Ok(Answer::Orders(reports))) => {
                 self.take_reports(&reports, Source::Answer);
+                if self.place.missed_since == Some(*since) && self.place.deaf_since.is_none() {
+                    self.place.missed_since = None;
+                }
                 Some((question, asked, Answer::Orders(reports)))
             }
             (Question::Balances, Ok(answer @ Answer::Balances(_))) => Some((question, asked, answer)),
@@ -113,8 +116,9 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
                 VenueEvent::Resumed => {
                     let since = self.place.deaf_since.take().unwrap_or(self.place.now);
                     let earlier = self.place.connection.facts().shown_after_ms();
+                    let since = since.plus_millis(-earlier);
+                    self.place.missed_since = Some(self.place.missed_since.map_or(since, |missed| missed.min(since)));
                     self.place.requests.ask(Question::OpenOrders);
-                    self.place.requests.ask(Question::OrdersSince(since.plus_millis(-earlier)));
                 }
             }
         }

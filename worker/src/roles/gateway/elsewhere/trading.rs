@@ -60,26 +60,24 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Trading>> {
     async fn send(&mut self) -> Result<(), Stop> {
         self.send_cancels();
         if self.place.requests.has_creates() {
-            // Recording them can have taken long.
+            let has_shown_life = self.place.seen_at == self.place.now;
+            // Recording them can have taken long; and those that had no room before were recorded some time ago.
             self.place.now = self.now().await?;
-            self.withdraw_forbidden().await?;
+            self.shows_life(!has_shown_life).await?;
+            self.withdraw_forbidden();
             self.send_creates();
         }
         self.send_questions();
         Ok(())
     }
 
-    /// The commit may have told of a newer register: it may forbid orders that are not sent yet.
-    async fn withdraw_forbidden(&mut self) -> Result<(), Stop> {
-        if self.session.register_is_news() {
-            self.adopt_register().await?;
-        }
+    /// A newer register may forbid orders that are not sent yet.
+    fn withdraw_forbidden(&mut self) {
         for id in self.place.requests.creates() {
             let news = self.desk.withdraw(&id, self.place.now);
             self.tell(&news);
         }
         self.send_cancels();
-        Ok(())
     }
 
     fn send_creates(&mut self) {

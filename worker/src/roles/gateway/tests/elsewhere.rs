@@ -299,3 +299,38 @@ fn what_was_told_as_denied_is_never_told_otherwise() {
         }
     }
 }
+
+/// What a venue's events have told in vain is asked for, until it is answered.
+#[test]
+fn what_happened_while_events_were_lost_is_asked_for_once_they_are_told_again() {
+    let mut bench = Bench::start([Script { trades: vec![(2_000, 40)], ends_after: Some(3_000), ..Script::default() }]);
+    bench.order(1, &json!({}));
+    bench.run(1_000);
+    assert_eq!(bench.told(1), ["Accepted "]);
+    bench.account.exchange.disconnect(3_000);
+    bench.account.exchange.fall_silent(3_500);
+    bench.run(3_000);
+    let asked = bench.log("ask orders since").len();
+    bench.run(1_500);
+    assert_eq!(bench.told(1), ["Accepted ", "Expired NoSize"], "its trade and its end");
+    assert_eq!(bench.coins(), "5.004");
+    bench.run(5_000);
+    let asked = bench.log("ask orders since").len() - asked;
+    assert!((2..=12).contains(&asked), "{asked}: in vain at first, and not again once it was answered");
+}
+
+/// What waits for room is judged by the register of the moment in which it would be sent.
+#[test]
+fn an_order_that_waits_for_room_is_not_sent_under_a_register_that_forbids_it() {
+    let slow = || Script { answers_after_ms: 2_000, ..Script::default() };
+    let mut bench = Bench::start((0..8).map(|_| slow()));
+    for sequence in 1..=9 {
+        bench.order(sequence, &json!({}));
+    }
+    bench.run(500);
+    assert_eq!(bench.log("create").len(), 8, "as many at once as the venue takes");
+    bench.account.follow(crds::roles::Stance::StopOpening);
+    bench.run(4_000);
+    assert_eq!(bench.log("create").len(), 8);
+    assert_eq!(bench.told(9), ["Denied Paused"]);
+}
