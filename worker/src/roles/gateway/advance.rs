@@ -12,7 +12,7 @@ use engine::time::Timestamp;
 use venue::Outcome;
 use venue::sim::RecordError;
 
-use super::desk::{Changes, Desk, Verdict};
+use super::manager::{Changes, OrderManager, Verdict};
 use super::order::News;
 use super::simulated::{Advanced, Simulated};
 use super::{Gateway, Place};
@@ -49,8 +49,8 @@ impl Place for Simulated {
         gateway.advance(command, round, index).await
     }
 
-    fn cancel(&mut self, desk: &mut Desk, id: &ClientOrderId, _symbol: &Symbol) -> News {
-        desk.cancel_at_once(self.at(id.ledger()), id)
+    fn cancel(&mut self, manager: &mut OrderManager, id: &ClientOrderId, _symbol: &Symbol) -> News {
+        manager.cancel_at_once(self.at(id.ledger()), id)
     }
 
     fn forget(&mut self, ledger: &LedgerId) {
@@ -70,10 +70,10 @@ impl<B: Bus> Gateway<B, Simulated> {
         self.unasked.waits(id.ledger(), &command.strategy);
         let exchange = self.place.at(id.ledger());
         let news = match (cause, verdict) {
-            (Some(tick), _) => self.desk.hand_over(exchange, command, &tick),
+            (Some(tick), _) => self.manager.hand_over(exchange, command, &tick),
             // As of when it would arrive cannot be known.
-            (None, Verdict::Cancel) => self.desk.cancel_at_once(exchange, id),
-            (None, _) => self.desk.settle(id, &Outcome::Rejected("TickUnavailable".to_owned()), command.time),
+            (None, Verdict::Cancel) => self.manager.cancel_at_once(exchange, id),
+            (None, _) => self.manager.settle(id, &Outcome::Rejected("TickUnavailable".to_owned()), command.time),
         };
         self.tell(&news);
         Ok(())
@@ -109,7 +109,7 @@ impl<B: Bus> Gateway<B, Simulated> {
 
     fn matched(&mut self, command: &OrderCommand, tick: &LinedTick, round: u32) -> News {
         let exchange = self.place.at(command.client_order_id.ledger());
-        if round == 0 { self.desk.match_resting(exchange, tick) } else { self.desk.arrive(exchange, tick) }
+        if round == 0 { self.manager.match_resting(exchange, tick) } else { self.manager.arrive(exchange, tick) }
     }
 
     /// The tick as of which a command is, as it came with one or stands in its stream.

@@ -224,7 +224,7 @@ impl<B: Bus, P: Place> super::Gateway<B, P> {
 
     /// Says who is behind, and who not any more.
     pub(super) fn tell_behind(&mut self) {
-        self.desk.behind(self.behind.ledgers());
+        self.manager.behind(self.behind.ledgers());
         let remark = self.behind.remark();
         if remark != self.remarks.behind {
             self.remarks.behind = remark;

@@ -6,16 +6,16 @@
 
 mod advance;
 mod behind;
-mod books;
 mod counter;
-mod desk;
 mod elsewhere;
+mod manager;
 mod news;
 mod opening;
 mod order;
 mod place;
 mod protocol;
 mod simulated;
+mod sub_account;
 #[cfg(test)]
 mod tests;
 mod ticks;
@@ -39,7 +39,7 @@ use crds::roles::{GatewayDesired, GatewaySpec};
 
 use behind::{Behind, Remarks};
 pub(crate) use counter::Counter;
-use desk::Desk;
+use manager::OrderManager;
 pub(crate) use order::News;
 use place::Place;
 use simulated::Simulated;
@@ -58,7 +58,7 @@ struct Gateway<B, P> {
     owner: Owner,
     commands: StreamKey,
     session: Session<B>,
-    desk: Desk,
+    manager: OrderManager,
     place: P,
     cursor: StreamId,
     nudge_cursor: StreamId,
@@ -131,7 +131,7 @@ enum Judging {
 
 impl<B: Bus> Gateway<B, Simulated> {
     async fn start(mut self) -> Result<Self, Stop> {
-        self.follow_books().await?;
+        self.follow_sub_accounts().await?;
         self.expect_advances();
         self.cancel_forbidden();
         if self.judging != Judging::Anew {
@@ -195,11 +195,12 @@ impl<B: Bus, P: Place> Gateway<B, P> {
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
         let broken = |problem: String| Stop::Record { owner: owner.name().to_owned(), problem };
         let place = place(&acquired).map_err(broken)?;
-        let desk = Desk::restore(&spec.account.fees(), fields(&acquired)).map_err(|error| broken(error.to_string()))?;
-        let mut desk = if P::IS_ELSEWHERE { desk.elsewhere() } else { desk };
+        let manager = OrderManager::restore(&spec.account.fees(), fields(&acquired))
+            .map_err(|error| broken(error.to_string()))?;
+        let mut manager = if P::IS_ELSEWHERE { manager.elsewhere() } else { manager };
         let inbox = |strategy: &str| runtime.identity.keys.strategy(&scope, strategy).inbox().clone();
         let behind = Behind::restore(fields(&acquired), inbox).map_err(broken)?;
-        desk.behind(behind.ledgers());
+        manager.behind(behind.ledgers());
         let commands = runtime.identity.keys.topic(&scope, Topic::OrderCommand);
         Ok(Self {
             source: runtime.source_scope(&spec.account.source())?,
@@ -208,7 +209,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
             owner,
             commands,
             session,
-            desk,
+            manager,
             place,
             nudge_cursor: StreamId::ZERO,
             ticks: Ticks::default(),
@@ -233,7 +234,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
             owner: self.owner,
             commands: self.commands,
             session: self.session,
-            desk: self.desk,
+            manager: self.manager,
             place: moved(self.place),
             cursor: self.cursor,
             nudge_cursor: self.nudge_cursor,
@@ -262,7 +263,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
     fn cursors(&self) -> Vec<(StreamKey, StreamId)> {
         let mut cursors = vec![(self.owner.inbox().clone(), self.nudge_cursor)];
         // A new order that only a register can judge waits for one, and what stands behind it with it.
-        if self.desk.has_register() || !self.awaits_register {
+        if self.manager.has_register() || !self.awaits_register {
             cursors.push((self.commands.clone(), self.cursor));
         }
         cursors
@@ -277,21 +278,21 @@ impl<B: Bus, P: Place> Gateway<B, P> {
     }
 
     async fn adopt_register(&mut self) -> Result<(), Stop> {
-        self.follow_books().await?;
+        self.follow_sub_accounts().await?;
         self.cancel_forbidden();
         Ok(())
     }
 
     /// Orders that their strategies' stances forbid end here, also with their workers dead.
     fn cancel_forbidden(&mut self) {
-        for (id, symbol) in self.desk.cancel_forbidden() {
-            let news = self.place.cancel(&mut self.desk, &id, &symbol);
+        for (id, symbol) in self.manager.cancel_forbidden() {
+            let news = self.place.cancel(&mut self.manager, &id, &symbol);
             self.tell(&news);
         }
     }
 
-    /// Opens and closes books as the register says, and follows the stance of each. The next commit acknowledges it.
-    pub(super) async fn follow_books(&mut self) -> Result<(), Stop> {
+    /// Opens and closes sub-accounts as the register says, and follows the stance of each. The next commit acknowledges it.
+    pub(super) async fn follow_sub_accounts(&mut self) -> Result<(), Stop> {
         let register = patiently(&self.runtime, || self.runtime.bus.desired(&self.owner)).await?;
         // None says nothing about any book: what is followed goes on.
         let Some(register) = register else { return Ok(()) };
@@ -300,9 +301,9 @@ impl<B: Bus, P: Place> Gateway<B, P> {
         match serde_json::from_str::<GatewayDesired>(&register.value) {
             Ok(desired) => {
                 let desired = self.place.follows(desired);
-                let unopened = self.desk.without_book(&desired);
-                self.open_books(&unopened).await?;
-                for ledger in self.desk.register(&desired) {
+                let unopened = self.manager.without_sub_account(&desired);
+                self.open_sub_accounts(&unopened).await?;
+                for ledger in self.manager.register(&desired) {
                     self.unasked.asked(&ledger);
                     self.place.forget(&ledger);
                 }
@@ -321,7 +322,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
     pub(super) fn tell_readiness(&self) {
         match &self.register_problem {
             Some(problem) => self.runtime.health.not_ready("RegisterUnreadable", problem),
-            None if self.awaits_register && !self.desk.has_register() => {
+            None if self.awaits_register && !self.manager.has_register() => {
                 let message = "the gateway has no register; commands wait until the operator has set one";
                 self.runtime.health.not_ready("RegisterUnreadable", message);
             }
@@ -337,7 +338,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
     }
 
     fn has_news(&self) -> bool {
-        self.dirty || self.desk.has_changes() || !self.messages.is_empty()
+        self.dirty || self.manager.has_changes() || !self.messages.is_empty()
     }
 
     async fn store_what_is_new(&mut self) -> Result<bool, Stop> {
@@ -382,13 +383,13 @@ impl<B: Bus, P: Place> Gateway<B, P> {
             self.tell_readiness();
         }
         self.dirty = false;
-        self.desk.acknowledged();
+        self.manager.acknowledged();
         Ok(())
     }
 
     /// What has changed since the last commit.
     fn take_change(&mut self) -> Result<Change, Stop> {
-        let mut changes = self.desk.take_changes();
+        let mut changes = self.manager.take_changes();
         let unsaved =
             |error: RecordError| Stop::Unsaved { owner: self.owner.name().to_owned(), problem: error.to_string() };
         self.place.take_changes(&mut changes).map_err(unsaved)?;

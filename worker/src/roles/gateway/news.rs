@@ -36,7 +36,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
                 continue;
             }
             let mut told = Told::from(Inbox::OrderUpdate(Box::new(update.clone())));
-            told.sub_account = if is_last { self.desk.holdings(ledger) } else { None };
+            told.sub_account = if is_last { self.manager.holdings(ledger) } else { None };
             self.tell_strategy(&strategy, ledger, &told);
         }
     }
@@ -51,7 +51,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
     ) -> Result<(), Stop> {
         if self.hears(strategy, ledger).await? {
             if let Some(last) = answers.last_mut() {
-                last.sub_account = self.desk.holdings(ledger);
+                last.sub_account = self.manager.holdings(ledger);
             }
             for answer in &answers {
                 self.tell_strategy(strategy, ledger, answer);
@@ -65,7 +65,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
         if self.is_silent(ledger, &strategy) {
             return Ok(false);
         }
-        if self.desk.strategy_of(ledger).as_deref() == Some(strategy) {
+        if self.manager.strategy_of(ledger).as_deref() == Some(strategy) {
             return Ok(true);
         }
         let stands = self.stands(strategy, ledger).await?;
@@ -85,8 +85,8 @@ impl<B: Bus, P: Place> Gateway<B, P> {
     pub(super) async fn drop_unheard(&mut self) -> Result<(), Stop> {
         let mut unheard = BTreeSet::new();
         for Address { strategy, ledger } in self.behind.addresses() {
-            let is_named = self.desk.strategy_of(&ledger).is_some();
-            if self.desk.is_silent(&ledger) || !(is_named || self.stands(&strategy, &ledger).await?) {
+            let is_named = self.manager.strategy_of(&ledger).is_some();
+            if self.manager.is_silent(&ledger) || !(is_named || self.stands(&strategy, &ledger).await?) {
                 tracing::warn!(strategy, %ledger, "its news waited until it was gone: it is told no more");
                 unheard.insert(ledger);
             }
@@ -96,7 +96,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
     }
 
     fn is_silent(&self, ledger: &LedgerId, about: &dyn std::fmt::Display) -> bool {
-        let silent = self.desk.is_silent(ledger);
+        let silent = self.manager.is_silent(ledger);
         if silent {
             tracing::warn!(%ledger, %about, "the ledger is closed: nothing more is told to it");
         }
@@ -104,7 +104,10 @@ impl<B: Bus, P: Place> Gateway<B, P> {
     }
 
     fn strategy_of(&self, id: &ClientOrderId) -> Option<String> {
-        self.desk.order(id).map(|order| order.command.strategy.clone()).or_else(|| self.desk.strategy_of(id.ledger()))
+        self.manager
+            .order(id)
+            .map(|order| order.command.strategy.clone())
+            .or_else(|| self.manager.strategy_of(id.ledger()))
     }
 
     /// Puts one entry into a strategy's inbox.

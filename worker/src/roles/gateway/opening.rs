@@ -10,8 +10,8 @@ use engine::client_order_id::ClientOrderId;
 use engine::messages::{AlertKind, Inbox, OrderStatus, OrderUpdate, RiskAlert, Severity};
 use engine::orders::{Order, OrderState};
 
-use super::books::Book;
-use super::desk::Booked;
+use super::manager::Booked;
+use super::sub_account::SubAccount;
 use super::{Gateway, Place};
 use crate::roles::saved::ENGINE;
 use crate::roles::session::patiently;
@@ -27,7 +27,7 @@ const LOST: &str = "GatewayRecordLost";
 
 /// A sub-account to open.
 struct Opening {
-    book: Book,
+    book: SubAccount,
     /// The highest order sequence that is used up.
     highest: u64,
     /// The ends of the orders that were lost with the record.
@@ -38,12 +38,12 @@ struct Opening {
 
 impl<B: Bus, P: Place> Gateway<B, P> {
     /// Opens the sub-accounts of strategies that have none.
-    pub(super) async fn open_books(&mut self, specs: &[BookSpec]) -> Result<(), Stop> {
+    pub(super) async fn open_sub_accounts(&mut self, specs: &[BookSpec]) -> Result<(), Stop> {
         for spec in specs {
             match self.opening(spec).await? {
                 Ok(Opening { book, highest, lost, booked }) => {
-                    self.desk.open(&spec.ledger, book, highest);
-                    self.desk.lost(&spec.ledger, highest, booked);
+                    self.manager.open(&spec.ledger, book, highest);
+                    self.manager.lost(&spec.ledger, highest, booked);
                     for update in lost {
                         tracing::error!(order = %update.client_order_id, "it was lost with this gateway's record");
                         self.tell_strategy(&spec.strategy, &spec.ledger, &Inbox::OrderUpdate(Box::new(update)).into());
@@ -110,7 +110,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
 /// The sub-account of a strategy with this record, after the news that it has not taken yet.
 fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> Result<Opening, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let mut book = Book::opening(spec).map_err(|error| text(&error))?;
+    let mut book = SubAccount::opening(spec).map_err(|error| text(&error))?;
     let mut highest = 0;
     let (mut known, mut booked) = (Vec::<Order>::new(), BTreeSet::new());
     let mut open = BTreeMap::<ClientOrderId, Booked>::new();

@@ -29,7 +29,8 @@ pub(super) enum Stage {
     /// The venue has it.
     Live,
     /// The venue is done with it and all its trades are booked.
-    Over,
+    #[serde(rename = "over")]
+    Closed,
 }
 
 /// What the venue's lists say of an order that its reports do not.
@@ -132,8 +133,8 @@ impl GatewayOrder {
     }
 
     /// Whether nothing more is expected of it.
-    pub fn is_over(&self) -> bool {
-        self.stage == Stage::Over
+    pub fn is_closed(&self) -> bool {
+        self.stage == Stage::Closed
     }
 
     /// Whether the venue has told of it and was not asked again since its end.
@@ -187,9 +188,9 @@ impl GatewayOrder {
             self.told_at = Some(report.time);
             news.push(self.update(self.status, report.time));
         }
-        // A cancel's answer can overtake the last trade: over means that the trades add up.
-        let over = OrderState::from(self.status).is_final() && self.filled >= self.cumulative;
-        self.stage = if over { Stage::Over } else { Stage::Live };
+        // A cancel's answer can overtake the last trade: closed means that the trades add up.
+        let closed = OrderState::from(self.status).is_final() && self.filled >= self.cumulative;
+        self.stage = if closed { Stage::Closed } else { Stage::Live };
         news
     }
 
@@ -213,10 +214,10 @@ impl GatewayOrder {
     pub fn end_unsent(&mut self, status: OrderStatus, reason: &str, time: Timestamp) -> News {
         match self.stage {
             Stage::Sending { .. } | Stage::Unknown { .. } => {
-                (self.stage, self.status, self.reason) = (Stage::Over, status, reason.to_owned());
+                (self.stage, self.status, self.reason) = (Stage::Closed, status, reason.to_owned());
                 vec![self.update(status, time)]
             }
-            Stage::Live | Stage::Over => News::new(),
+            Stage::Live | Stage::Closed => News::new(),
         }
     }
 

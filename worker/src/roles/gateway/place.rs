@@ -7,7 +7,7 @@ use engine::time::Timestamp;
 use venue::sim::RecordError;
 
 use super::Gateway;
-use super::desk::{Changes, Desk, Verdict};
+use super::manager::{Changes, OrderManager, Verdict};
 use super::order::News;
 use crate::roles::{Bus, Stop};
 use crds::roles::GatewayDesired;
@@ -41,7 +41,7 @@ pub(super) trait Place: Sized {
     ) -> Result<(), Stop>;
 
     /// Cancels an order as soon as it can be; gives what is known of that at once.
-    fn cancel(&mut self, desk: &mut Desk, id: &ClientOrderId, symbol: &Symbol) -> News;
+    fn cancel(&mut self, manager: &mut OrderManager, id: &ClientOrderId, symbol: &Symbol) -> News;
 
     /// Forgets a ledger that trades here no more.
     fn forget(&mut self, ledger: &LedgerId);

@@ -1,11 +1,12 @@
-//! From commands to what becomes of them. What is right to do is the desk's to say; what is to be sent is the place's to do.
+//! From commands to what becomes of them. What is right to do is the order manager's to say; what is to be sent is the
+//! place's to do.
 
 use bus::{Entry, Topic};
 use engine::client_order_id::ClientOrderId;
 use engine::messages::{CommandKind, Inbox, OrderCommand, OrderUpdate};
 use engine::time::Timestamp;
 
-use super::desk::{self, Verdict};
+use super::manager::{self, Verdict};
 use super::order::News;
 use super::{Gateway, Judging, Place};
 use crate::roles::document::DeadLetter;
@@ -31,7 +32,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
                     let letter = DeadLetter::of(&self.commands, &entry, &problem);
                     self.publish(Topic::DeadLetter, &letter);
                     if let Some(update) = denial(entry.text())
-                        && let Some(strategy) = self.desk.strategy_of(update.client_order_id.ledger())
+                        && let Some(strategy) = self.manager.strategy_of(update.client_order_id.ledger())
                     {
                         // To whom the order's ledger belongs, whatever name the command gives.
                         let ledger = update.client_order_id.ledger().clone();
@@ -46,12 +47,12 @@ impl<B: Bus, P: Place> Gateway<B, P> {
     /// Whether only a register can judge this command and none has been adopted in this life: its sequence is not used up
     /// for want of one. What stands behind it waits with it.
     async fn must_wait(&mut self, command: &OrderCommand) -> Result<bool, Stop> {
-        let known = self.desk.order(&command.client_order_id).is_some();
-        if self.desk.has_register() || known || command.kind == CommandKind::Cancel {
+        let known = self.manager.order(&command.client_order_id).is_some();
+        if self.manager.has_register() || known || command.kind == CommandKind::Cancel {
             return Ok(false);
         }
-        self.follow_books().await?;
-        self.awaits_register = !self.desk.has_register();
+        self.follow_sub_accounts().await?;
+        self.awaits_register = !self.manager.has_register();
         self.tell_readiness();
         Ok(self.awaits_register)
     }
@@ -62,15 +63,15 @@ impl<B: Bus, P: Place> Gateway<B, P> {
         }
         self.runtime.health.order();
         if let Some(reason) = self.place.refuses(command) {
-            let denial = Inbox::OrderUpdate(Box::new(desk::denied_here(command, reason)));
+            let denial = Inbox::OrderUpdate(Box::new(manager::denied_here(command, reason)));
             return self.answer(&command.strategy, command.client_order_id.ledger(), vec![denial.into()]).await;
         }
         let now = self.place.judged_at(command);
-        let mut verdict = self.desk.judge(command, now);
+        let mut verdict = self.manager.judge(command, now);
         if verdict == Verdict::NotRegistered {
             // The register may be newer than the last nudge that was read.
-            self.follow_books().await?;
-            verdict = self.desk.judge(command, now);
+            self.follow_sub_accounts().await?;
+            verdict = self.manager.judge(command, now);
         }
         if let Verdict::Send | Verdict::Cancel | Verdict::Ask = verdict {
             return P::act(self, command, &verdict).await;
@@ -92,7 +93,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
             }
             // Denied for good, if there is somebody to be told; else nobody holds it for made or not made.
             Verdict::NotRegistered if !self.hears(strategy, ledger).await? => return Ok(()),
-            Verdict::NotRegistered => self.desk.deny_unregistered(command),
+            Verdict::NotRegistered => self.manager.deny_unregistered(command),
             Verdict::Reissued(news, highest_sequence) => {
                 answers.push(Inbox::Recovered { highest_sequence }.into());
                 is_repeat = true;
@@ -114,5 +115,5 @@ fn denial(data: &str) -> Option<OrderUpdate> {
     let value: serde_json::Value = serde_json::from_str(data).ok()?;
     let id: ClientOrderId = value.get("clientOrderId")?.as_str()?.parse().ok()?;
     let time = value.get("time").and_then(serde_json::Value::as_i64).unwrap_or(0);
-    Some(desk::denied_unread(id, Timestamp::from_millis(time)))
+    Some(manager::denied_unread(id, Timestamp::from_millis(time)))
 }

@@ -10,7 +10,7 @@ use engine::instrument::Symbol;
 use serde::{Deserialize, Serialize};
 use venue::sim::{Exchange, RecordError, RestingFills};
 
-use super::desk::Changes;
+use super::manager::Changes;
 use crate::roles::paper::resting_fills;
 use crds::roles::AccountSpec;
 

@@ -52,7 +52,7 @@ impl Unasked {
 impl<B: Bus> Gateway<B, Simulated> {
     /// What stands in the record without an Advance waits for one from now on.
     pub(super) fn expect_advances(&mut self) {
-        for command in self.desk.open_commands().filter(|command| !self.place.was_asked(&command.ledger)) {
+        for command in self.manager.open_commands().filter(|command| !self.place.was_asked(&command.ledger)) {
             self.unasked.waits(&command.ledger, &command.strategy);
         }
     }

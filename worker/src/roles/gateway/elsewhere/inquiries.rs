@@ -9,7 +9,7 @@ use engine::time::Timestamp;
 use venue::{Question, Trading, Venue, VenueFacts, VenueReport};
 
 use super::{Elsewhere, Gateway};
-use crate::roles::gateway::desk::DOUBT_INTERVAL_MS;
+use crate::roles::gateway::manager::DOUBT_INTERVAL_MS;
 use crate::roles::told::Told;
 use crate::roles::{Bus, Stop};
 
@@ -85,17 +85,17 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Trading>> {
             let id = &command.client_order_id;
             match word {
                 Word::NotThere => {
-                    let verdict = self.desk.not_there(&command);
+                    let verdict = self.manager.not_there(&command);
                     self.tell_verdict(&command, verdict).await?;
                 }
                 // It was taken over, which is told by itself.
-                Word::Found(_) if self.desk.order(id).is_some() => {
-                    if command.kind == CommandKind::Cancel && self.desk.cancel_known(id) {
+                Word::Found(_) if self.manager.order(id).is_some() => {
+                    if command.kind == CommandKind::Cancel && self.manager.cancel_known(id) {
                         self.place.requests.cancel(id, &command.symbol);
                     }
                 }
                 Word::Found(report) => {
-                    let news = self.desk.retold(&report).unwrap_or_default();
+                    let news = self.manager.retold(&report).unwrap_or_default();
                     let mut answers: Vec<Told> =
                         news.into_iter().map(|update| Inbox::OrderUpdate(Box::new(update)).into()).collect();
                     for (left, answer) in answers.iter_mut().rev().enumerate() {

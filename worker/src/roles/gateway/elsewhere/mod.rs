@@ -20,7 +20,7 @@ use engine::time::Timestamp;
 use venue::sim::RecordError;
 use venue::{Connection, Question, Venue, VenueEvent};
 
-use super::desk::{Changes, DOUBT_INTERVAL_MS, Desk, Verdict};
+use super::manager::{Changes, DOUBT_INTERVAL_MS, OrderManager, Verdict};
 use super::order::{GatewayOrder, News};
 use super::{ENTRIES_MAX, Gateway, Place, SOON};
 use crate::roles::session::patiently;
@@ -164,7 +164,7 @@ impl<V: Venue, S> Place for Elsewhere<V, S> {
     }
 
     /// Without a definite yes the order stays as it is: the venue is asked, and asked to cancel again.
-    fn cancel(&mut self, _desk: &mut Desk, id: &ClientOrderId, symbol: &Symbol) -> News {
+    fn cancel(&mut self, _desk: &mut OrderManager, id: &ClientOrderId, symbol: &Symbol) -> News {
         self.requests.cancel(id, symbol);
         News::new()
     }
@@ -224,7 +224,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
 
     /// Asks what there is to ask, and stores what has become known.
     async fn store_turn(&mut self) -> Result<(), Stop> {
-        for question in self.desk.questions(self.place.now) {
+        for question in self.manager.questions(self.place.now) {
             self.place.requests.ask(question);
         }
         if let Some(since) = self.place.missed_since
@@ -236,7 +236,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
         for question in self.place.inquiries.questions(self.place.now) {
             self.place.requests.ask(question);
         }
-        self.desk.forget_settled(self.place.now, self.place.connection.facts());
+        self.manager.forget_settled(self.place.now, self.place.connection.facts());
         if self.store_what_is_new().await? {
             self.place.seen_at = self.place.now;
         }
@@ -248,7 +248,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
         let Elsewhere { connection, requests, now, .. } = &mut self.place;
         let at_once = connection.facts().at_once;
         while let Some((id, symbol)) = requests.next_cancel(at_once) {
-            if self.desk.order(&id).is_some_and(GatewayOrder::is_over) {
+            if self.manager.order(&id).is_some_and(GatewayOrder::is_closed) {
                 continue;
             }
             let (connection, sent, now) = (connection.clone(), Sent::Cancel(id.clone()), *now);

@@ -85,8 +85,8 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Reconciling>> {
     ) -> Result<Option<Gateway<B, Elsewhere<V, Trading>>>, Stop> {
         let mut audit = Audit::of(self.place.seen_at, self.place.connection.facts());
         self.place.now = self.now().await?;
-        self.follow_books().await?;
-        let news = self.desk.doubt_sending(self.place.now);
+        self.follow_sub_accounts().await?;
+        let news = self.manager.doubt_sending(self.place.now);
         self.tell(&news);
         self.cancel_forbidden();
         self.store().await?;
@@ -115,7 +115,7 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Reconciling>> {
 
     fn unsettled(&self, audit: &Audit) -> Option<String> {
         let in_doubt = || "orders are in doubt, or lack trades".to_owned();
-        audit.missing().or_else(|| (!self.desk.is_settled()).then(in_doubt))
+        audit.missing().or_else(|| (!self.manager.is_settled()).then(in_doubt))
     }
 
     fn note(&self, audit: &mut Audit, question: &Question, asked: Timestamp, answer: &Answer) {
@@ -124,7 +124,7 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Reconciling>> {
             (Question::OpenOrders, _) => audit.has_open |= is_complete,
             (Question::OrdersSince(_), _) => audit.has_orders |= is_complete,
             (Question::Balances, Answer::Balances(balances)) => {
-                audit.balances = Some(self.desk.is_covered_by(balances));
+                audit.balances = Some(self.manager.is_covered_by(balances));
             }
             (Question::Order { .. }, _) | (Question::Balances, Answer::Orders(_)) => {}
         }
@@ -141,7 +141,7 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Reconciling>> {
             for entry in entries {
                 *peeked = entry.id;
                 let Ok(command) = entry.decode_once::<OrderCommand>() else { continue };
-                if command.kind == CommandKind::Cancel && self.desk.cancel_known(&command.client_order_id) {
+                if command.kind == CommandKind::Cancel && self.manager.cancel_known(&command.client_order_id) {
                     self.place.requests.cancel(&command.client_order_id, &command.symbol);
                 }
             }

@@ -1,4 +1,5 @@
-//! What a venue elsewhere tells: outcomes of requests, answers to questions, events. Each goes through the desk, whoever asked.
+//! What a venue elsewhere tells: outcomes of requests, answers to questions, events. Each goes through the order manager,
+//! whoever asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use venue::{Answer, Outcome, Question, Venue, VenueError, VenueEvent, VenueRepor
 
 use super::{Elsewhere, Gateway, Replied, Reply, Sent};
 use crate::roles::Bus;
-use crate::roles::gateway::desk::{Adopted, Found};
+use crate::roles::gateway::manager::{Adopted, Found};
 use crate::roles::gateway::order::News;
 
 /// Orders that nobody here knows of which is remembered that a human was told.
@@ -30,7 +31,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
         for Replied { to, sent_at, reply } in replies {
             match (to, reply) {
                 (Sent::Create(id), Reply::Outcome(outcome)) => {
-                    let news = self.desk.settle(&id, &outcome, self.place.now);
+                    let news = self.manager.settle(&id, &outcome, self.place.now);
                     self.tell(&news);
                 }
                 (Sent::Cancel(_), Reply::Outcome(Outcome::Done(report))) => {
@@ -65,7 +66,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
             }
             (Question::OpenOrders, Ok(Answer::Orders(reports))) => {
                 self.take_reports(&reports, Source::Answer);
-                self.desk.listed(&reports, asked, self.place.connection.facts());
+                self.manager.listed(&reports, asked, self.place.connection.facts());
                 Some((question, asked, Answer::Orders(reports)))
             }
             (Question::OrdersSince(since), Ok(Answer::Orders(reports))) => {
@@ -93,12 +94,12 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
             return;
         }
         self.place.inquiries.answered(id, own, asked, self.place.connection.facts());
-        match self.desk.found(id, own, self.place.connection.facts(), asked) {
+        match self.manager.found(id, own, self.place.connection.facts(), asked) {
             Found::News(news) => self.tell(&news),
             Found::Wait | Found::Absent => {}
         }
-        if self.desk.must_cancel(id)
-            && let Some(order) = self.desk.order(id)
+        if self.manager.must_cancel(id)
+            && let Some(order) = self.manager.order(id)
         {
             self.place.requests.cancel(id, &order.command.symbol);
         }
@@ -131,7 +132,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
         for what in self.place.requests.overdue(self.place.now, answer_ms) {
             match what {
                 Sent::Create(id) => {
-                    let news = self.desk.doubt(&id, "TimedOut", self.place.now);
+                    let news = self.manager.doubt(&id, "TimedOut", self.place.now);
                     self.tell(&news);
                 }
                 Sent::Cancel(_) | Sent::Question(_) => tracing::warn!(?what, "no answer in time"),
@@ -145,8 +146,8 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
         let mut unknown: BTreeMap<(&LedgerId, &'static str), Vec<&ClientOrderId>> = BTreeMap::new();
         for report in reports {
             let id = &report.client_order_id;
-            if self.desk.order(id).is_some() {
-                news.extend(self.desk.hear(report));
+            if self.manager.order(id).is_some() {
+                news.extend(self.manager.hear(report));
                 continue;
             }
             let what = match source {
@@ -155,7 +156,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
                     self.ask_about(report);
                     "it is asked about"
                 }
-                Source::Answer => match self.desk.adopt(report) {
+                Source::Answer => match self.manager.adopt(report) {
                     Adopted::New(told) => {
                         news.extend(told);
                         adopted.insert(id.ledger().clone());
@@ -177,8 +178,8 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
             self.alert_unknown_orders(ledger, &ids, what);
         }
         for ledger in adopted {
-            if let Some(strategy) = self.desk.strategy_of(&ledger).filter(|_| !self.desk.is_silent(&ledger)) {
-                let highest_sequence = self.desk.highest_of(&ledger);
+            if let Some(strategy) = self.manager.strategy_of(&ledger).filter(|_| !self.manager.is_silent(&ledger)) {
+                let highest_sequence = self.manager.highest_of(&ledger);
                 self.tell_strategy(&strategy, &ledger, &Inbox::Recovered { highest_sequence }.into());
             }
         }
@@ -202,7 +203,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
         );
         tracing::error!("{message}");
         let alert = RiskAlert {
-            strategy: self.desk.strategy_of(ledger).unwrap_or_default(),
+            strategy: self.manager.strategy_of(ledger).unwrap_or_default(),
             ledger: ledger.clone(),
             kind: AlertKind::OrderAnomaly,
             severity: Severity::Critical,

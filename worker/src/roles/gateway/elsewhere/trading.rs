@@ -14,7 +14,7 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Trading>> {
         let (cursors, bus) = (self.cursors(), self.runtime.bus.clone());
         let waited = patiently(&self.runtime, || bus.read(&cursors, ENTRIES_MAX, None)).await?;
         self.shows_life(true).await?;
-        self.follow_books().await?;
+        self.follow_sub_accounts().await?;
         self.cancel_forbidden();
         self.take_entries(waited).await?;
         self.store_turn().await?;
@@ -51,7 +51,7 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Trading>> {
 
     /// Orders that never arrived, as the venue has said twice.
     fn send_absent_again(&mut self) {
-        for id in self.desk.send_absent_again(self.place.now) {
+        for id in self.manager.send_absent_again(self.place.now) {
             self.place.requests.create(&id);
         }
     }
@@ -74,7 +74,7 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Trading>> {
     /// A newer register may forbid orders that are not sent yet.
     fn withdraw_forbidden(&mut self) {
         for id in self.place.requests.creates() {
-            let news = self.desk.withdraw(&id, self.place.now);
+            let news = self.manager.withdraw(&id, self.place.now);
             self.tell(&news);
         }
         self.send_cancels();
@@ -85,11 +85,11 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Trading>> {
         while let Some(id) = self.place.requests.next_create(at_once) {
             let now = self.place.now;
             // One that was withdrawn, or that the venue has told of, is not sent.
-            let Some(signed_at) = self.desk.stamp(&id) else { continue };
-            let Some(command) = self.desk.order(&id).map(|order| order.command.clone()) else { continue };
+            let Some(signed_at) = self.manager.stamp(&id) else { continue };
+            let Some(command) = self.manager.order(&id).map(|order| order.command.clone()) else { continue };
             if now.millis_since(signed_at) > self.place.connection.facts().receive_ms || now > command.expires_at {
                 // It has waited so long that the request would be dead on arrival.
-                let news = self.desk.doubt(&id, "NotSentInTime", now);
+                let news = self.manager.doubt(&id, "NotSentInTime", now);
                 self.tell(&news);
                 continue;
             }

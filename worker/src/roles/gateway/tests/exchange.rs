@@ -360,7 +360,7 @@ fn what_has_not_arrived_with_the_last_tick_expires() {
 /// As the release before wrote it: one order that waits for its latency, of two ledgers each.
 #[test]
 fn orders_that_waited_in_a_record_of_the_release_before_are_on_their_way() {
-    use super::super::desk::Changes;
+    use super::super::manager::Changes;
     use super::super::simulated::Simulated;
 
     let account = json!({"name": "test", "spec": {

@@ -9,7 +9,7 @@ use engine::instrument::Symbol;
 use engine::messages::{NewOrder, OrderStatus, Side};
 use engine::time::Timestamp;
 
-use super::{Desk, News, Stage};
+use super::{News, OrderManager, Stage};
 
 /// The stances of the ledgers with a sub-account.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +71,7 @@ pub(super) const fn opens(order: &NewOrder) -> bool {
     }
 }
 
-impl Desk {
+impl OrderManager {
     /// Why an order of this ledger may not be made now. A ledger that the register does not name makes none.
     pub(super) fn refuses(&self, ledger: &LedgerId, order: &NewOrder) -> Option<&'static str> {
         let followed = self.stances.of(ledger);
@@ -87,7 +87,7 @@ impl Desk {
     pub fn cancel_forbidden(&mut self) -> Vec<(ClientOrderId, Symbol)> {
         let forbidden = self.orders.iter().filter(|(id, order)| {
             let refused = |ordered| self.refuses(id.ledger(), ordered).is_some();
-            !order.is_over() && order.command.kind.order().is_some_and(refused)
+            !order.is_closed() && order.command.kind.order().is_some_and(refused)
         });
         let forbidden: Vec<_> = forbidden.map(|(id, order)| (id.clone(), order.command.symbol.clone())).collect();
         for (id, _) in &forbidden {
@@ -103,7 +103,7 @@ impl Desk {
                 let refused = self.refuses(id.ledger(), ordered).map(|reason| (OrderStatus::Denied, reason));
                 refused.or_else(|| order.cancel.then_some((OrderStatus::Canceled, "")))
             }
-            (Stage::Sending { .. } | Stage::Unknown { .. } | Stage::Live | Stage::Over, _) => None,
+            (Stage::Sending { .. } | Stage::Unknown { .. } | Stage::Live | Stage::Closed, _) => None,
         });
         let Some((status, reason)) = end else { return News::new() };
         let news = self.change(id, |order| order.end_unsent(status, reason, now));
@@ -125,6 +125,6 @@ impl Desk {
     }
 
     fn has_open_orders_of(&self, ledger: &LedgerId) -> bool {
-        self.orders_of(ledger).any(|order| !order.is_over())
+        self.orders_of(ledger).any(|order| !order.is_closed())
     }
 }

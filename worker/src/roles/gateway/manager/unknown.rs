@@ -13,7 +13,7 @@ use engine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use venue::{VenueFacts, VenueReport};
 
-use super::{Book, Desk, GatewayOrder, News, Stage};
+use super::{GatewayOrder, News, OrderManager, Stage, SubAccount};
 use crate::roles::gateway::order::Listed;
 
 /// What a strategy has booked of an order that was lost with this gateway's record.
@@ -39,7 +39,7 @@ pub(in crate::roles::gateway) enum Adopted {
     Left(&'static str),
 }
 
-impl Desk {
+impl OrderManager {
     /// What the strategy of a ledger has booked of its open orders, which were lost with this gateway's record. All others of
     /// its orders up to `highest` have ended for it.
     pub fn lost(&mut self, ledger: &LedgerId, highest: u64, booked: impl IntoIterator<Item = (ClientOrderId, Booked)>) {
@@ -57,7 +57,7 @@ impl Desk {
     /// nothing of them can show any more.
     pub fn forget_settled(&mut self, now: Timestamp, facts: &VenueFacts) {
         let mut settled = Vec::new();
-        for (id, order) in self.orders.iter_mut().filter(|(_, order)| order.is_over() && !order.is_unsettled()) {
+        for (id, order) in self.orders.iter_mut().filter(|(_, order)| order.is_closed() && !order.is_unsettled()) {
             if now.millis_since(*order.asked.get_or_insert(now)) >= facts.shown_after_ms() {
                 settled.push(id.clone());
             }
@@ -90,7 +90,7 @@ impl Desk {
     /// Takes over an order of a ledger with a sub-account, where its trades may not be booked.
     pub fn adopt(&mut self, report: &VenueReport) -> Adopted {
         let id = &report.client_order_id;
-        if self.strategy_of(id.ledger()).is_none() || !self.books.contains_key(id.ledger()) {
+        if self.strategy_of(id.ledger()).is_none() || !self.sub_accounts.contains_key(id.ledger()) {
             return Adopted::Left("no sub-account here is of its ledger, and it is left alone");
         }
         let booked = self.booked.remove(id);
@@ -126,7 +126,7 @@ impl Desk {
 
     /// Remembers that an order is to be cancelled, where it is known and open.
     pub fn cancel_known(&mut self, id: &ClientOrderId) -> bool {
-        let is_open = self.orders.get(id).is_some_and(|order| !order.is_over());
+        let is_open = self.orders.get(id).is_some_and(|order| !order.is_closed());
         if is_open {
             self.want_cancelled(id);
         }
@@ -152,7 +152,7 @@ impl Desk {
     /// Whether the account holds anything of each asset that sub-accounts hold. An account that tells of nothing is not
     /// empty: it does not tell.
     pub fn is_covered_by(&self, balances: &BTreeMap<Asset, Notional>) -> Result<(), String> {
-        for holdings in self.books.values().filter_map(Book::holdings) {
+        for holdings in self.sub_accounts.values().filter_map(SubAccount::holdings) {
             for (asset, amount) in holdings {
                 let told = balances.get(&asset).copied().unwrap_or_default();
                 if amount > Notional::ZERO && told <= Notional::ZERO {

@@ -25,8 +25,8 @@ use venue::{Outcome, VenueReport};
 pub(super) use doubts::{DOUBT_INTERVAL_MS, Found};
 pub(super) use record::Changes;
 
-use super::books::Book;
 use super::order::{GatewayOrder, News, Stage};
+use super::sub_account::SubAccount;
 use crate::roles::told::Holdings;
 use crds::roles::{BookSpec, GatewayDesired, Stance};
 use ended::Ended;
@@ -57,12 +57,12 @@ pub(super) enum Verdict {
     Ask,
 }
 
-/// The account's orders and books.
+/// The account's orders and sub-accounts.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Desk {
+pub(super) struct OrderManager {
     orders: BTreeMap<ClientOrderId, GatewayOrder>,
     ended: Ended,
-    books: BTreeMap<LedgerId, Book>,
+    sub_accounts: BTreeMap<LedgerId, SubAccount>,
     /// Whom the register names; `None` before one has been adopted in this life.
     strategies: Option<BTreeMap<LedgerId, String>>,
     stances: Stances,
@@ -83,25 +83,25 @@ pub(super) struct Desk {
     dirty_booked: BTreeSet<ClientOrderId>,
 }
 
-impl Desk {
-    /// An empty desk of a venue with these fees.
+impl OrderManager {
+    /// An empty order manager of a venue with these fees.
     pub fn new(fees: &Fees) -> Self {
         Self { reserved: Reserved::at(fees), ..Self::default() }
     }
 
-    /// The same desk of a venue elsewhere.
+    /// The same order manager of a venue elsewhere.
     pub fn elsewhere(self) -> Self {
         Self { elsewhere: true, ..self }
     }
 
-    /// The ledgers of a register that have no book yet.
-    pub fn without_book(&self, desired: &GatewayDesired) -> Vec<BookSpec> {
-        desired.books.iter().filter(|spec| !self.books.contains_key(&spec.ledger)).cloned().collect()
+    /// The ledgers of a register that have no sub-account yet.
+    pub fn without_sub_account(&self, desired: &GatewayDesired) -> Vec<BookSpec> {
+        desired.books.iter().filter(|spec| !self.sub_accounts.contains_key(&spec.ledger)).cloned().collect()
     }
 
-    /// Opens a ledger's book; sequences up to `highest` are used up.
-    pub fn open(&mut self, ledger: &LedgerId, book: Book, highest: u64) {
-        self.books.insert(ledger.clone(), book);
+    /// Opens a ledger's sub-account; sequences up to `highest` are used up.
+    pub fn open(&mut self, ledger: &LedgerId, book: SubAccount, highest: u64) {
+        self.sub_accounts.insert(ledger.clone(), book);
         if highest > 0 {
             let used = self.highest.entry(ledger.clone()).or_default();
             *used = highest.max(*used);
@@ -109,7 +109,7 @@ impl Desk {
         self.dirty_ledgers.insert(ledger.clone());
     }
 
-    /// Adopts a register: follows the stance of each ledger. One that is named no more keeps its book while an order of
+    /// Adopts a register: follows the stance of each ledger. One that is named no more keeps its sub-account while an order of
     /// it is open. Gives the ledgers that it forgets.
     pub fn register(&mut self, desired: &GatewayDesired) -> Vec<LedgerId> {
         for spec in &desired.books {
@@ -120,11 +120,11 @@ impl Desk {
         let named = desired.books.iter().map(|spec| (spec.ledger.clone(), spec.strategy.clone()));
         let named: BTreeMap<_, _> = named.collect();
         let open: BTreeSet<LedgerId> = self.open_commands().map(|command| command.ledger.clone()).collect();
-        let known: BTreeSet<&LedgerId> = self.books.keys().chain(self.stances.ledgers()).collect();
+        let known: BTreeSet<&LedgerId> = self.sub_accounts.keys().chain(self.stances.ledgers()).collect();
         let is_gone = |ledger: &&LedgerId| !named.contains_key(*ledger) && !open.contains(*ledger);
         let gone: Vec<_> = known.into_iter().filter(is_gone).cloned().collect();
         for ledger in &gone {
-            self.drop_book(ledger);
+            self.drop_sub_account(ledger);
         }
         self.strategies = Some(named);
         gone
@@ -141,8 +141,8 @@ impl Desk {
     }
 
     /// A ledger that was not closed may be named again: that its ids are used up is not forgotten.
-    fn drop_book(&mut self, ledger: &LedgerId) {
-        self.books.remove(ledger);
+    fn drop_sub_account(&mut self, ledger: &LedgerId) {
+        self.sub_accounts.remove(ledger);
         if self.stances.forget(ledger) == Some(Stance::Closed) {
             self.highest.remove(ledger);
             self.forgotten.remove(ledger);
@@ -172,7 +172,7 @@ impl Desk {
 
     /// What a ledger's sub-account holds, while that is known to be true.
     pub fn holdings(&self, ledger: &LedgerId) -> Option<Holdings> {
-        self.books.get(ledger)?.holdings()
+        self.sub_accounts.get(ledger)?.holdings()
     }
 
     /// The registered strategy of a ledger.
@@ -206,7 +206,7 @@ impl Desk {
             }
             return self.not_there(command);
         }
-        if !self.names(command) || !self.books.contains_key(id.ledger()) {
+        if !self.names(command) || !self.sub_accounts.contains_key(id.ledger()) {
             // The register may be newer than what is known here, so the sequence is not used up yet.
             return Verdict::NotRegistered;
         }
@@ -226,7 +226,7 @@ impl Desk {
         if self.elsewhere && self.orders_of(id.ledger()).count() >= ORDERS_MAX {
             return Verdict::Tell(denied(command, "TooManyOrders"));
         }
-        if let Err(reason) = self.check_book(command) {
+        if let Err(reason) = self.check_sub_account(command) {
             return Verdict::Tell(denied(command, reason));
         }
         self.dirty_orders.insert(id.clone());
@@ -243,7 +243,7 @@ impl Desk {
     fn judge_cancel(&mut self, command: &OrderCommand) -> Verdict {
         let id = &command.client_order_id;
         match self.orders.get(id) {
-            Some(order) if order.is_over() => Verdict::Repeat(order.repeat(command.time)),
+            Some(order) if order.is_closed() => Verdict::Repeat(order.repeat(command.time)),
             Some(_) => {
                 self.want_cancelled(id);
                 Verdict::Cancel
@@ -275,8 +275,8 @@ impl Desk {
     }
 
     /// What the strategy's open orders can still take is not there for another one.
-    fn check_book(&self, command: &OrderCommand) -> Result<(), &'static str> {
-        let book = self.books.get(&command.ledger).ok_or("BookUnknown")?;
+    fn check_sub_account(&self, command: &OrderCommand) -> Result<(), &'static str> {
+        let book = self.sub_accounts.get(&command.ledger).ok_or("BookUnknown")?;
         let need = self.reserved.needed(&self.orders, command)?;
         book.check(&need, self.reserved.of(&command.ledger, &need.asset))
     }
@@ -319,7 +319,7 @@ impl Desk {
         let news = self.change(&id, |order| order.hear(report));
         for update in &news {
             if let Some(fill) = &update.fill
-                && let Some(book) = self.books.get_mut(&fill.ledger)
+                && let Some(book) = self.sub_accounts.get_mut(&fill.ledger)
             {
                 book.apply(fill);
                 self.dirty_ledgers.insert(fill.ledger.clone());
@@ -329,24 +329,24 @@ impl Desk {
         news
     }
 
-    /// The commands of orders that are not over.
+    /// The commands of orders that are not closed.
     pub fn open_commands(&self) -> impl Iterator<Item = &OrderCommand> {
-        self.orders.values().filter(|order| !order.is_over()).map(|order| &order.command)
+        self.orders.values().filter(|order| !order.is_closed()).map(|order| &order.command)
     }
 
     /// The stamp of a request that is to be sent.
     pub fn stamp(&self, id: &ClientOrderId) -> Option<Timestamp> {
         match self.orders.get(id)?.stage {
             Stage::Sending { signed_at } => Some(signed_at),
-            Stage::Unknown { .. } | Stage::Live | Stage::Over => None,
+            Stage::Unknown { .. } | Stage::Live | Stage::Closed => None,
         }
     }
 
     fn change(&mut self, id: &ClientOrderId, change: impl FnOnce(&mut GatewayOrder) -> News) -> News {
         let Some(order) = self.orders.get_mut(id) else { return News::new() };
-        let before = (order.is_over(), order.filled, order.status);
+        let before = (order.is_closed(), order.filled, order.status);
         let news = change(order);
-        let after = (order.is_over(), order.filled, order.status);
+        let after = (order.is_closed(), order.filled, order.status);
         // As its field is named: others may write the same id in another form.
         let id = &order.command.client_order_id.clone();
         if after.0 && !before.0 && !self.elsewhere {
@@ -360,14 +360,14 @@ impl Desk {
     }
 
     /// Keeps the newest ended orders of a ledger, forgets the others. At a venue elsewhere time tells which:
-    /// [`Desk::forget_settled`].
+    /// [`OrderManager::forget_settled`].
     fn forget_old(&mut self, ledger: &LedgerId) {
         if self.elsewhere {
             return;
         }
         while let Some(old) = self.ended.pop_old(ledger) {
             // One that is open again, because more had traded of it than was told at its end, is kept.
-            if self.orders.get(&old).is_some_and(GatewayOrder::is_over) {
+            if self.orders.get(&old).is_some_and(GatewayOrder::is_closed) {
                 self.orders.remove(&old);
                 self.dirty_orders.insert(old);
             }

@@ -8,7 +8,7 @@ use engine::messages::OrderStatus;
 use engine::time::Timestamp;
 use venue::{Question, VenueFacts, VenueReport};
 
-use super::{Desk, News, Stage};
+use super::{News, OrderManager, Stage};
 use crate::roles::gateway::order::Listed;
 
 /// How often the venue is asked about an order in doubt, in milliseconds.
@@ -27,7 +27,7 @@ pub(in crate::roles::gateway) enum Found {
     Absent,
 }
 
-impl Desk {
+impl OrderManager {
     /// After a restart: requests that were on their way are in doubt.
     pub fn doubt_sending(&mut self, now: Timestamp) -> News {
         let sending: Vec<_> = self
@@ -54,11 +54,11 @@ impl Desk {
                     waits = true;
                     continue;
                 }
-                Stage::Over if order.is_unsettled() => LIVE_INTERVAL_MS,
-                Stage::Sending { .. } | Stage::Over => continue,
+                Stage::Closed if order.is_unsettled() => LIVE_INTERVAL_MS,
+                Stage::Sending { .. } | Stage::Closed => continue,
             };
             // What was asked before the end says nothing of what shows after it.
-            let since = if order.is_over() { order.asked.max(order.told_at) } else { order.asked };
+            let since = if order.is_closed() { order.asked.max(order.told_at) } else { order.asked };
             if since.is_none_or(|since| now.millis_since(since) >= interval) {
                 order.asked = Some(now);
                 due.push(Question::Order { id: id.clone(), symbol: order.command.symbol.clone() });
@@ -89,7 +89,7 @@ impl Desk {
             Stage::Sending { .. } => false,
             Stage::Unknown { .. } => order.listed == Listed::Never,
             Stage::Live => order.listed != Listed::NotOpen && order.filled >= order.cumulative,
-            Stage::Over => true,
+            Stage::Closed => true,
         })
     }
 
@@ -101,7 +101,7 @@ impl Desk {
     /// What was asked before the end, or so soon after it, says nothing of what shows later.
     fn settle_end(&mut self, id: &ClientOrderId, asked: Timestamp) {
         let is_late = |told: Timestamp| asked.millis_since(told) >= LIVE_INTERVAL_MS;
-        let ended = self.orders.get(id).filter(|order| order.is_over() && order.is_unsettled());
+        let ended = self.orders.get(id).filter(|order| order.is_closed() && order.is_unsettled());
         if ended.and_then(|order| order.told_at).is_some_and(is_late) {
             let _ = self.change(id, |order| {
                 order.settled = true;
