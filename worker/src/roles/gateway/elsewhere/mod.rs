@@ -164,7 +164,7 @@ impl<V: Venue, S> Place for Elsewhere<V, S> {
     }
 
     /// Without a definite yes the order stays as it is: the venue is asked, and asked to cancel again.
-    fn cancel(&mut self, _desk: &mut OrderManager, id: &ClientOrderId, symbol: &Symbol) -> News {
+    fn cancel(&mut self, _manager: &mut OrderManager, id: &ClientOrderId, symbol: &Symbol) -> News {
         self.requests.cancel(id, symbol);
         News::new()
     }
