@@ -65,8 +65,8 @@ pub struct Change {
 pub enum Done {
     /// It is stored.
     Stored,
-    /// A stream it writes to is at its bound; nothing is stored.
-    Busy,
+    /// This stream, to which it writes, is at its bound; nothing is stored.
+    Busy(StreamKey),
 }
 
 impl<B: Bus> Session<B> {
@@ -217,9 +217,9 @@ impl<B: Bus> Session<B> {
                 Ok(Done::Stored)
             }
             CommitOutcome::Busy { stream } => {
-                tracing::warn!(%stream, "the stream is at its bound: its reader is behind");
+                tracing::debug!(%stream, "the stream is at its bound: its reader is behind");
                 self.attempt += 1;
-                Ok(Done::Busy)
+                Ok(Done::Busy(stream))
             }
             CommitOutcome::Fenced { epoch, incarnation } => Err(fenced(epoch, incarnation, &owner)),
             CommitOutcome::Conflict { .. } => Err(Stop::Conflict),

@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bus::{
-    Closing, CreateOutcome, Desired, Fields, Keys, Message, MessageBus, Owner, Published, Scope, StateStore, StreamId,
-    StreamKey, Topic,
+    Bounds, Closing, CreateOutcome, Desired, Fields, Keys, Message, MessageBus, Owner, Published, Scope, StateStore,
+    StreamId, StreamKey, Topic,
 };
 use engine::client_order_id::ClientOrderId;
 use engine::messages::{Inbox, Tick};
@@ -221,6 +221,31 @@ impl Account {
             order["status"] != "Denied"
         });
         sent.map(|(id, _)| id.to_owned()).collect()
+    }
+
+    /// Another strategy of this account, with a ledger of its own, which the gateway's register names beside the first.
+    pub fn neighbour(&mut self, name: &str) -> (Owner, String) {
+        let owner = self.inbox_of(name);
+        let ledger = created(&self.bus, &owner);
+        let capital = self.spec.spec.capital.clone();
+        let book = |name: &str, ledger: &str| {
+            BookSpec::new(name.to_owned(), ledger.parse().unwrap(), capital.clone(), Stance::Open)
+        };
+        let books = vec![book(NAME, &self.ledger), book(name, &ledger)];
+        self.register(&self.gateway.clone(), &GatewayDesired { books });
+        (owner, ledger)
+    }
+
+    /// Fills a strategy's inbox to its bound with entries that tell nothing; gives the last.
+    pub fn fill_inbox(&self, owner: &Owner) -> StreamId {
+        let publish = |_| self.publish(owner.inbox().clone(), &Inbox::Control);
+        let filled: Vec<_> = (0..Bounds::INBOX.entries).map(publish).collect();
+        filled[filled.len() - 1]
+    }
+
+    /// A strategy has taken the entries of its inbox up to one.
+    pub fn empty_inbox(&self, owner: &Owner, up_to: StreamId) {
+        at_once(self.bus.trim(owner.inbox(), up_to)).unwrap();
     }
 
     /// A strategy of this account by another name.

@@ -69,7 +69,11 @@ fn orders(account: &Account, findings: &mut Vec<String>) {
     let mut ids = BTreeSet::new();
     let mut last: BTreeMap<String, Value> = BTreeMap::new();
     for entry in account.bus.committed(account.strategy.inbox()) {
-        if entry["kind"] != "OrderUpdate" {
+        // That an order which is not remembered is not at the venue is told to who asks for it again: who knows its end leaves
+        // that out.
+        let is_not_there = ["SequenceUsed", "UnknownOrder"].iter().any(|reason| entry["reason"] == *reason);
+        let is_left_out = is_not_there && entry.get("repeat").is_some();
+        if entry["kind"] != "OrderUpdate" || is_left_out {
             continue;
         }
         let id = entry["clientOrderId"].as_str().unwrap().to_owned();

@@ -1,7 +1,7 @@
 //! The bus in memory under a clock of its own, with crashes at any commit. Nothing in it sleeps: who waits is
 //! polled again, and time passes only when a test says so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
@@ -56,6 +56,8 @@ struct Control {
     next_stop: u64,
     released: BTreeSet<u64>,
     commits: u32,
+    /// When each owner last committed, by this world's clock.
+    committed_at: BTreeMap<String, i64>,
     messages: Vec<(StreamKey, Arc<str>)>,
     sendings: BTreeSet<(String, i64)>,
     /// The next entry with a trade for this stream is lost: deleted before anybody reads it.
@@ -81,6 +83,7 @@ impl VirtualBus {
 
     /// A record as the release before left it.
     pub fn put_record(&self, owner: &Owner, record: Record) {
+        self.control().committed_at.insert(owner.name().to_owned(), i64::try_from(record.at_ms).unwrap());
         self.memory.put_record(owner, record);
     }
 
@@ -197,6 +200,7 @@ impl VirtualBus {
                 control.lost += 1;
             }
             control.commits += 1;
+            control.committed_at.insert(lease.owner.name().to_owned(), self.clock.now());
             control.messages.extend(commit.messages.iter().map(|one| (one.stream.clone(), Arc::clone(&one.data))));
             for (name, value) in &commit.set {
                 let Some(id) = name.strip_prefix("order:") else { continue };
@@ -299,8 +303,15 @@ impl StateStore for VirtualBus {
     }
 
     async fn record(&self, owner: &Owner) -> Result<Option<Record>, BusError> {
-        self.control().records_read += 1;
-        self.memory.record(owner).await
+        let mut record = self.memory.record(owner).await?;
+        let mut control = self.control();
+        control.records_read += 1;
+        if let Some(record) = &mut record {
+            // The store in memory has a clock of its own.
+            let at = control.committed_at.get(owner.name()).copied().unwrap_or(0);
+            record.at_ms = u64::try_from(at).unwrap();
+        }
+        Ok(record)
     }
 
     async fn set_desired(&self, owner: &Owner, desired: &Desired) -> Result<DesiredOutcome, BusError> {

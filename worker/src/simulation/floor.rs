@@ -5,7 +5,7 @@ use engine::messages::{CommandKind, Liquidity, NewOrder, OrderCommand, OrderStat
 use engine::numbers::{Notional, Price, Quantity, Ratio};
 use engine::time::Timestamp;
 use rust_decimal::Decimal;
-use venue::{VenueReport, VenueTrade};
+use venue::{Ordered, VenueReport, VenueTrade};
 
 use super::script::{Script, is_closed};
 
@@ -25,6 +25,8 @@ pub(crate) struct Placed {
     filled: Quantity,
     /// What has happened, told or not.
     events: usize,
+    /// When something last happened.
+    last_at: i64,
     /// Trades of the script that have not happened yet.
     to_come: Vec<(i64, u8)>,
 }
@@ -42,6 +44,7 @@ impl Placed {
             trades: Vec::new(),
             filled: Quantity::ZERO,
             events: 0,
+            last_at: arrived_at,
             to_come,
         }
     }
@@ -64,6 +67,11 @@ impl Placed {
 
     pub fn is_visible(&self, now: i64) -> bool {
         now >= self.arrived_at + self.script.hidden_ms
+    }
+
+    /// Whether anything has happened since, or still may.
+    pub fn has_news_since(&self, time: i64) -> bool {
+        !self.is_closed() || self.last_at >= time
     }
 
     fn order(&self) -> &NewOrder {
@@ -138,6 +146,7 @@ impl Placed {
 
     /// The reports of an event; a trade that lags is not in them, only its quantity is.
     fn tell(&mut self, at: i64, trade: Option<VenueTrade>) -> Vec<(i64, VenueReport)> {
+        self.last_at = self.last_at.max(at);
         if let Some(trade) = trade.clone().filter(|_| self.lags_whole()) {
             // Nothing of it shows before it is due; then it is told, because nobody would ask for it.
             let due = at + self.script.trade_lag_ms;
@@ -181,6 +190,7 @@ impl Placed {
             cumulative_quantity: total,
             trades: Vec::new(),
             matched: None,
+            ordered: Some(Box::new(Ordered { symbol: self.command.symbol.clone(), order: self.order().clone() })),
             time: Timestamp::from_millis(at),
         }
     }

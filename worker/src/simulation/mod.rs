@@ -24,11 +24,17 @@ const SEEDS: u64 = 200;
 const ONCE_FAILED: &[u64] = &[];
 
 /// What the usual run must have met, or it proves less than it seems to.
-const TO_BE_MET: [&str; 16] = [
+const TO_BE_MET: [&str; 25] = [
     "Accepted",
     "AnswerLost",
+    "AnswerOfAnother",
+    "AnswerOverdue",
+    "AnsweredOfOthers",
+    "AnsweredTwice",
     "Canceled",
     "CommandExpired",
+    "Disconnected",
+    "Exists",
     "Expired",
     "Filled",
     "GatewayRestarted",
@@ -38,6 +44,9 @@ const TO_BE_MET: [&str; 16] = [
     "Rejected",
     "Restarted",
     "SentAgain",
+    "SentBefore",
+    "StrangerReported",
+    "StrangerTold",
     "TimedOut",
     "Unknown",
     "WokeUp",

@@ -5,6 +5,10 @@ use engine::testkit::quoting::Chance;
 
 /// How long after its stamp a request can still arrive.
 pub(crate) const RECEIVE_WINDOW_MS: i64 = 5_000;
+/// How far clocks may differ.
+pub(crate) const MARGIN_MS: i64 = 500;
+/// How long an answer may take.
+pub(crate) const ANSWER_MS: i64 = 3_000;
 /// How long after its arrival an order may be missing in answers.
 pub(crate) const VISIBILITY_MS: i64 = 2_000;
 
@@ -19,6 +23,17 @@ pub(crate) enum Arrival {
     Never,
 }
 
+/// What an answer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Says {
+    /// What has happened.
+    Truth,
+    /// That an order of this id exists, as when the network has brought the request twice.
+    Exists,
+    /// Where another order stands.
+    Another,
+}
+
 /// What the exchange does with one request to make an order.
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
@@ -27,6 +42,10 @@ pub(crate) struct Script {
     pub refusal: Option<&'static str>,
     /// Whether its answer reaches the gateway. A late request has none.
     pub answered: bool,
+    /// How long the answer takes; the order is made at once all the same.
+    pub answers_after_ms: i64,
+    /// What the answer says instead of what has happened.
+    pub says: Says,
     /// Trades: after so many milliseconds, so many percent of the order.
     pub trades: Vec<(i64, u8)>,
     /// When the rest is dropped; `None`: it stays open until it is cancelled.
@@ -64,6 +83,8 @@ impl Default for Script {
             arrival: Arrival::Now,
             refusal: None,
             answered: true,
+            answers_after_ms: 0,
+            says: Says::Truth,
             trades: vec![(0, 100)],
             ends_after: Some(0),
             hidden_ms: 0,
@@ -108,6 +129,12 @@ impl Script {
             arrival,
             refusal: chance.one_in(10).then_some("PriceFilter"),
             answered: !chance.one_in(4),
+            answers_after_ms: if chance.one_in(6) { chance.below_i64(2 * ANSWER_MS) } else { 0 },
+            says: match chance.below(20) {
+                0 => Says::Exists,
+                1 => Says::Another,
+                _ => Says::Truth,
+            },
             trades,
             ends_after: if weather.orders_stay && chance.one_in(8) {
                 None

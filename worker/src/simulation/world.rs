@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bus::Topic;
+use engine::client_order_id::ClientOrderId;
 use engine::strategy::DesiredState;
 use engine::testkit::quoting::Chance;
 
@@ -35,9 +36,13 @@ pub(super) struct World {
     zombies: Vec<(u64, Role)>,
     restarts: usize,
     woke_up: usize,
+    strangers: usize,
     cents: i64,
     sequence: u64,
 }
+
+/// Entries that are lost at most: one, and fewer answers about it than a worker asks for.
+const LOST_MAX: usize = 3;
 
 /// Steps of quiet time after which the worker asks for its open orders.
 const ASK_AGAIN_STEPS: u64 = 30;
@@ -52,6 +57,9 @@ impl World {
         let weather =
             Weather { is_dark: chance.one_in(5), orders_stay: chance.one_in(2), understates: chance.one_in(3) };
         account.exchange.draw_from(Some(chance.clone()), weather);
+        if chance.one_in(3) {
+            account.exchange.confuse_answers();
+        }
         let (gateway, worker) = (account.start_gateway(1), account.start_worker(1));
         Self {
             chance,
@@ -62,6 +70,7 @@ impl World {
             zombies: Vec::new(),
             restarts: 0,
             woke_up: 0,
+            strangers: 0,
             cents: 60_000,
             sequence: 0,
         }
@@ -120,6 +129,11 @@ impl World {
         met.insert("Restarted".to_owned(), self.restarts);
         met.insert("WokeUp".to_owned(), self.woke_up);
         met.insert("NewsLost".to_owned(), self.account.bus.lost());
+        met.insert("StrangerReported".to_owned(), self.strangers);
+        let alerts = self.account.bus.committed(&self.account.topic(Topic::RiskAlert));
+        let told = alerts.iter().filter(|alert| alert["kind"] == "OrderAnomaly").count();
+        met.insert("StrangerTold".to_owned(), told);
+        met.extend(self.account.exchange.met().into_iter().map(|(what, count)| (what.to_owned(), count)));
         met
     }
 
@@ -144,7 +158,15 @@ impl World {
             self.account.bus.plan(&owner.clone(), after, trouble);
         }
         if self.chance.one_in(12) {
-            self.account.exchange.fall_silent(self.chance.below_i64(8_000));
+            // Now and then for so long that commands expire while nothing can be settled.
+            let longest = if self.chance.one_in(8) { 60_000 } else { 8_000 };
+            self.account.exchange.fall_silent(self.chance.below_i64(longest));
+        }
+        if self.chance.one_in(20) {
+            self.account.exchange.disconnect(self.chance.below_i64(5_000));
+        }
+        if self.chance.one_in(20) {
+            self.report_stranger();
         }
         if self.chance.one_in(15) {
             // As a worker does that has heard nothing for long.
@@ -163,9 +185,19 @@ impl World {
         }
         // A lost entry that told of a trade after its order's end cannot be told again: the strategy halts, which has its
         // own test, `what_cannot_be_told_again_halts_the_strategy_for_good`.
-        if !self.weather.understates && self.chance.one_in(30) {
+        // One whose answers are all lost too halts as well.
+        if !self.weather.understates && self.account.bus.lost() < LOST_MAX && self.chance.one_in(30) {
             self.account.bus.lose_next(self.account.strategy.inbox());
         }
+    }
+
+    /// An order that nobody here has made, of another ledger or of this one.
+    fn report_stranger(&mut self) {
+        let Some(mut report) = self.account.exchange.placed().first().map(|placed| placed.shown(0)) else { return };
+        let ledger = if self.chance.one_in(2) { "other" } else { &self.account.ledger };
+        report.client_order_id = ClientOrderId::new(ledger.parse().unwrap(), 900_000 + self.sequence);
+        self.account.exchange.report_foreign(report);
+        self.strangers += 1;
     }
 
     /// Time passes, the price moves, both roles do what they can.

@@ -1,67 +1,84 @@
-//! What a gateway needs of a place to trade. Knows no bus and no store.
+//! What a gateway needs of a place elsewhere to trade, which answers late or never. Knows no bus and no store. What is
+//! simulated is [`crate::sim`].
 //!
 //! An outcome is three-valued: a definite yes, a definite no, or [`Outcome::Unknown`], which is never
 //! guessed and never times out into a refusal.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::{Asset, Symbol};
-use engine::messages::{Liquidity, OrderCommand, OrderStatus};
-use engine::numbers::{Notional, Price, Quantity};
+use engine::messages::OrderCommand;
+use engine::numbers::Notional;
 use engine::time::Timestamp;
 
-/// One trade as the venue tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VenueTrade {
-    /// The venue's id of the trade; unique within (venue, account, symbol).
-    pub trade_id: String,
-    /// In base.
-    pub quantity: Quantity,
-    /// At which price.
-    pub price: Price,
-    /// The fee in `fee_asset`.
-    pub fee: Notional,
-    /// The asset the fee was taken from.
-    pub fee_asset: Asset,
-    /// The fee's worth in quote.
-    pub fee_quote: Notional,
-    /// Maker or Taker.
-    pub liquidity: Liquidity,
-    /// The venue's time.
-    pub time: Timestamp,
-}
+use crate::{VenueFacts, VenueReport};
 
-/// Where an order stands at the venue.
+/// What is asked of the venue to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VenueReport {
-    /// Our id of the order.
-    pub client_order_id: ClientOrderId,
-    /// The venue's id of the order.
-    pub venue_order_id: String,
-    /// Where it stands.
-    pub status: OrderStatus,
-    /// Why, as a stable word; empty where the status says it all.
-    pub reason: String,
-    /// What has traded in all.
-    pub cumulative_quantity: Quantity,
-    /// The trades known with this report; a trade may be told again.
-    pub trades: Vec<VenueTrade>,
-    /// Sequence of the last tick it was matched against, on a simulated venue.
-    pub matched: Option<u64>,
-    /// The venue's time.
-    pub time: Timestamp,
+pub enum Request {
+    /// To make an order.
+    Create(Box<OrderCommand>),
+    /// To cancel one.
+    Cancel {
+        /// The order.
+        id: ClientOrderId,
+        /// Its market.
+        symbol: Symbol,
+    },
 }
 
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The venue has it.
+    /// The venue has done it.
     Done(Box<VenueReport>),
     /// The venue refused it, for this reason.
-    Refused(String),
-    /// Nobody knows: no answer, or one that says nothing. Ask by [`Venue::lookup`].
+    Rejected(String),
+    /// The venue has an order of this id already: the request before has arrived. What became of that one is a question.
+    Exists,
+    /// Nobody knows: no answer, or one that says nothing. Ask about the order.
     Unknown(String),
+}
+
+/// What the venue is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Where an order stands: one report, or none where no list of the venue holds it.
+    Order {
+        /// The order.
+        id: ClientOrderId,
+        /// Its market.
+        symbol: Symbol,
+    },
+    /// All orders of ours that are open.
+    OpenOrders,
+    /// All orders of ours that were made, have traded or have ended since this time, with their trades.
+    OrdersSince(Timestamp),
+    /// What the account holds, orders that rest included.
+    Balances,
+}
+
+impl Question {
+    /// The question in words.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Order { .. } => "order by id",
+            Self::OpenOrders => "open orders",
+            Self::OrdersSince(_) => "orders since",
+            Self::Balances => "balances",
+        }
+    }
+}
+
+/// What the venue answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Orders, each with the trades that it shows.
+    Orders(Vec<VenueReport>),
+    /// Holdings by asset.
+    Balances(BTreeMap<Asset, Notional>),
 }
 
 /// A question to the venue got no answer.
@@ -74,37 +91,29 @@ pub struct VenueError {
     pub reason: String,
 }
 
-/// How long a venue can leave one in doubt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DoubtWindows {
-    /// How long after its stamp a request can still be accepted, with a margin.
-    pub receive_ms: i64,
-    /// How long after an order was accepted it may still be missing in answers.
-    pub visibility_ms: i64,
+/// What a venue tells by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VenueEvent {
+    /// News of an order; it may be late, doubled, or overtaken by newer news.
+    Order(Box<VenueReport>),
+    /// What happens from now on may never be told.
+    Disconnected,
+    /// Events are told again; what happened in between is a question.
+    Resumed,
 }
 
-/// A place elsewhere to trade, which answers late or never. What is simulated is [`crate::sim`].
-pub trait Venue: Send {
-    /// How long it can leave one in doubt.
-    fn windows(&self) -> DoubtWindows;
+/// A place elsewhere to trade. Many requests and questions may be on their way at once; each future may be dropped at any
+/// point, and then nobody knows what becomes of its request.
+pub trait Venue: Send + Sync + 'static {
+    /// What it is like.
+    fn facts(&self) -> &VenueFacts;
 
-    /// The stamp of the next request to make an order, as it stands in the gateway's record. The request is signed with
-    /// exactly this: the end of its receive window is when it is certainly dead.
-    fn stamp(&mut self, signed_at: Timestamp);
+    /// Sends a request, signed with exactly this stamp: the end of its receive window is when it is certainly dead.
+    fn request(&self, request: Request, signed_at: Timestamp) -> impl Future<Output = Outcome> + Send;
 
-    /// Sends a new order.
-    fn submit(&mut self, order: &OrderCommand) -> impl Future<Output = Outcome> + Send;
+    /// Asks.
+    fn ask(&self, question: Question) -> impl Future<Output = Result<Answer, VenueError>> + Send;
 
-    /// Asks to cancel an order.
-    fn cancel(&mut self, id: &ClientOrderId, symbol: &Symbol) -> impl Future<Output = Outcome> + Send;
-
-    /// Where an order stands; `None` if no list of the venue holds it.
-    fn lookup(
-        &mut self,
-        id: &ClientOrderId,
-        symbol: &Symbol,
-    ) -> impl Future<Output = Result<Option<VenueReport>, VenueError>> + Send;
-
-    /// News since the last call, in order. Does not wait.
-    fn take_reports(&mut self) -> Vec<VenueReport>;
+    /// The next event, in the order in which they come. Dropped before it is there, it takes none.
+    fn next_event(&self) -> impl Future<Output = VenueEvent> + Send;
 }

@@ -1,4 +1,4 @@
-//! The command `backtest`: the same engine, the same simulated exchange, the same gateway's desk, no bus.
+//! The command `backtest`: the same engine, the same simulated exchange, the same gateway's order manager, no bus.
 
 mod data;
 mod market;

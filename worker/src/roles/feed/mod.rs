@@ -308,7 +308,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         match self.session.commit(change).await? {
             Done::Stored => Ok(()),
             // Ticks are trimmed, never bounded; were they taken for stored, they would be lost.
-            Done::Busy => {
+            Done::Busy(_) => {
                 Err(Stop::Store(format!("{} is said to be at a bound, which a feed never sets", self.spec.source)))
             }
         }

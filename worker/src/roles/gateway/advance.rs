@@ -5,39 +5,82 @@
 use std::sync::Arc;
 
 use bus::{Entry, StreamId, StreamKey, Topic};
-use engine::client_order_id::ClientOrderId;
+use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::instrument::Symbol;
 use engine::messages::{AlertKind, Inbox, OrderCommand, RiskAlert, Severity};
-use venue::{Outcome, Venue};
+use engine::time::Timestamp;
+use venue::Outcome;
+use venue::sim::RecordError;
 
-use super::desk::Verdict;
+use super::manager::{Changes, OrderManager, Verdict};
 use super::order::News;
-use super::simulated::Advanced;
+use super::simulated::{Advanced, Simulated};
 use super::{Gateway, Place};
 use crate::outcome::hashes::LinedTick;
 use crate::roles::session::patiently;
 use crate::roles::{Bus, Stop};
 
-impl<B: Bus, V: Venue> Gateway<B, V> {
+impl Place for Simulated {
+    const IS_ELSEWHERE: bool = false;
+
+    fn refuses(&self, _command: &OrderCommand) -> Option<&'static str> {
+        None
+    }
+
+    /// As of its own time, as in `backtest`.
+    fn judged_at(&self, command: &OrderCommand) -> Timestamp {
+        command.time
+    }
+
+    async fn act<B: Bus>(
+        gateway: &mut Gateway<B, Self>,
+        command: &OrderCommand,
+        verdict: &Verdict,
+    ) -> Result<(), Stop> {
+        gateway.hand_over(command, verdict).await
+    }
+
+    async fn advance<B: Bus>(
+        gateway: &mut Gateway<B, Self>,
+        command: &OrderCommand,
+        round: u32,
+        index: Option<u64>,
+    ) -> Result<(), Stop> {
+        gateway.advance(command, round, index).await
+    }
+
+    fn cancel(&mut self, manager: &mut OrderManager, id: &ClientOrderId, _symbol: &Symbol) -> News {
+        manager.cancel_at_once(self.at(id.ledger()), id)
+    }
+
+    fn forget(&mut self, ledger: &LedgerId) {
+        self.forget_ledger(ledger);
+    }
+
+    fn take_changes(&mut self, changes: &mut Changes) -> Result<(), RecordError> {
+        self.changes(changes)
+    }
+}
+
+impl<B: Bus> Gateway<B, Simulated> {
     /// Hands an order, a cancel or a replacement to its ledger's exchange, as of the tick that caused it.
-    pub(super) async fn hand_over(&mut self, command: &OrderCommand, verdict: &Verdict) -> Result<(), Stop> {
+    async fn hand_over(&mut self, command: &OrderCommand, verdict: &Verdict) -> Result<(), Stop> {
         let cause = self.tick_of(command).await?;
-        let Place::Simulated(simulated) = &mut self.place else { return Ok(()) };
         let id = &command.client_order_id;
         self.unasked.waits(id.ledger(), &command.strategy);
-        let exchange = simulated.at(id.ledger());
+        let exchange = self.place.at(id.ledger());
         let news = match (cause, verdict) {
-            (Some(tick), _) => self.desk.hand_over(exchange, command, &tick),
+            (Some(tick), _) => self.manager.hand_over(exchange, command, &tick),
             // As of when it would arrive cannot be known.
-            (None, Verdict::Cancel) => self.desk.cancel_at_once(exchange, id),
-            (None, _) => self.desk.settle(id, &Outcome::Refused("TickUnavailable".to_owned()), command.time),
+            (None, Verdict::Cancel) => self.manager.cancel_at_once(exchange, id),
+            (None, _) => self.manager.settle(id, &Outcome::Rejected("TickUnavailable".to_owned()), command.time),
         };
         self.tell(&news);
         Ok(())
     }
 
     /// Matches a ledger's orders as of a round of a tick, and tells so. What was answered is not done again.
-    pub(super) async fn advance(&mut self, command: &OrderCommand, round: u32, index: Option<u64>) -> Result<(), Stop> {
+    async fn advance(&mut self, command: &OrderCommand, round: u32, index: Option<u64>) -> Result<(), Stop> {
         let (strategy, ledger) = (&command.strategy, command.client_order_id.ledger());
         self.unasked.asked(ledger);
         let Some(id) = caused_by(command) else {
@@ -47,23 +90,15 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         let tick = self.tick_of(command).await?;
         let sequence = tick.as_ref().map(|tick| tick.source_sequence);
         let asked = Advanced { tick: id, symbol: Some(command.symbol.clone()), sequence, round };
-        let is_news = match &self.place {
-            Place::Simulated(simulated) => {
-                let ends = tick.as_ref().is_some_and(|tick| tick.last);
-                !simulated.has_answered(ledger, &asked, ends)
-            }
-            Place::Elsewhere(_) => false,
-        };
-        if is_news {
+        let ends = tick.as_ref().is_some_and(|tick| tick.last);
+        if !self.place.has_answered(ledger, &asked, ends) {
             let mut news = if let Some(tick) = tick {
                 self.matched(command, &tick, round)
             } else {
                 self.alert_gone(command, id);
                 News::new()
             };
-            if let Place::Simulated(simulated) = &mut self.place {
-                simulated.answered(ledger, asked);
-            }
+            self.place.answered(ledger, asked);
             // Only the worker knows how many ticks of others lie between its own.
             news.iter_mut().filter_map(|update| update.fill.as_mut()).for_each(|fill| fill.index = index);
             self.tell(&news);
@@ -73,20 +108,8 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
     }
 
     fn matched(&mut self, command: &OrderCommand, tick: &LinedTick, round: u32) -> News {
-        let Place::Simulated(simulated) = &mut self.place else { return News::new() };
-        let exchange = simulated.at(command.client_order_id.ledger());
-        if round == 0 { self.desk.match_resting(exchange, tick) } else { self.desk.arrive(exchange, tick) }
-    }
-
-    /// Ends an order that its strategy's stance forbids, at once.
-    pub(super) async fn cancel_forbidden_order(&mut self, id: &ClientOrderId, symbol: &Symbol) {
-        match &mut self.place {
-            Place::Simulated(simulated) => {
-                let news = self.desk.cancel_at_once(simulated.at(id.ledger()), id);
-                self.tell(&news);
-            }
-            Place::Elsewhere(_) => self.cancel(id, symbol).await,
-        }
+        let exchange = self.place.at(command.client_order_id.ledger());
+        if round == 0 { self.manager.match_resting(exchange, tick) } else { self.manager.arrive(exchange, tick) }
     }
 
     /// The tick as of which a command is, as it came with one or stands in its stream.
@@ -112,9 +135,6 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
 
     /// Keeps the ticks that come with these commands, for them and for what was sent before them on the same tick.
     pub(super) fn keep_ticks_of(&mut self, commands: &[Entry]) {
-        if self.is_elsewhere() {
-            return;
-        }
         for command in commands.iter().filter_map(|entry| entry.decode_once::<OrderCommand>().ok()) {
             let symbol = command.tick_symbol.as_ref().unwrap_or(&command.symbol);
             let Some(tick) = command.market.as_deref().filter(|tick| tick.symbol == *symbol) else { continue };

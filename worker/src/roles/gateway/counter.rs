@@ -1,45 +1,46 @@
-//! A gateway's desk and the simulated exchange of one ledger face to face, without a bus: what `backtest` trades through.
+//! A gateway's order manager and the simulated exchange of one ledger face to face, without a bus: what `backtest` trades
+//! through.
 
 use engine::fees::Fees;
 use engine::messages::{OrderCommand, Tick};
 use engine::numbers::NumberError;
 use venue::sim::Exchange;
 
-use super::books::Book;
-use super::desk::{Desk, Verdict};
+use super::manager::{OrderManager, Verdict};
 use super::order::News;
+use super::sub_account::SubAccount;
 use crds::roles::{BookSpec, GatewayDesired};
 
-/// The same judgement, the same books and the same news as the role's.
+/// The same judgement, the same sub-accounts and the same news as the role's.
 #[derive(Debug)]
 pub(crate) struct Counter {
-    desk: Desk,
+    manager: OrderManager,
     exchange: Exchange,
 }
 
 impl Counter {
-    /// A counter with one book.
+    /// A counter with one sub-account.
     pub fn new(fees: &Fees, exchange: Exchange, book: BookSpec) -> Result<Self, NumberError> {
-        let mut desk = Desk::new(fees);
-        desk.open(&book.ledger, Book::opening(&book)?, 0);
-        // With an empty desk nothing is forgotten.
-        let _ = desk.register(&GatewayDesired { books: vec![book] });
-        Ok(Self { desk, exchange })
+        let mut manager = OrderManager::new(fees);
+        manager.open(&book.ledger, SubAccount::opening(&book)?, 0);
+        // With an empty order manager nothing is forgotten.
+        let _ = manager.register(&GatewayDesired { books: vec![book] });
+        Ok(Self { manager, exchange })
     }
 
     /// What rests, held against a tick.
     pub fn match_resting(&mut self, tick: &Tick) -> News {
-        if self.exchange.is_idle() { News::new() } else { self.desk.match_resting(&mut self.exchange, tick) }
+        if self.exchange.is_idle() { News::new() } else { self.manager.match_resting(&mut self.exchange, tick) }
     }
 
     /// A command on the tick that caused it.
     pub fn command(&mut self, command: &OrderCommand, tick: &Tick) -> News {
-        match self.desk.judge(command, command.time) {
-            Verdict::Send | Verdict::Cancel => self.desk.hand_over(&mut self.exchange, command, tick),
+        match self.manager.judge(command, command.time) {
+            Verdict::Send | Verdict::Cancel => self.manager.hand_over(&mut self.exchange, command, tick),
             Verdict::Tell(news) | Verdict::Reissued(news, _) => news,
             // Nothing is lost here: what would be told again was told, and a worker leaves it out of an order that is closed.
-            Verdict::Repeat(_) => News::new(),
-            Verdict::NotRegistered => self.desk.deny_unregistered(command),
+            Verdict::Repeat(_) | Verdict::Ask => News::new(),
+            Verdict::NotRegistered => self.manager.deny_unregistered(command),
         }
     }
 
@@ -50,8 +51,8 @@ impl Counter {
 
     /// What arrives on a tick. Nobody keeps a record here.
     pub fn arrive(&mut self, tick: &Tick) -> News {
-        let news = self.desk.arrive(&mut self.exchange, tick);
-        self.desk.forget_changes();
+        let news = self.manager.arrive(&mut self.exchange, tick);
+        self.manager.forget_changes();
         self.exchange.forget_changes();
         news
     }

@@ -1,19 +1,21 @@
 //! The role `gateway`: one account's orders, at most once.
 //!
-//! With a venue elsewhere: commit the order as being sent, send it with that stamp, commit the outcome. With
-//! the simulated exchange, which lives in the gateway's own record, all of it is one commit, and time is the ticks as of
-//! which the workers ask.
+//! With a venue elsewhere: commit the orders as being sent, send them with that stamp, commit the outcomes; before the first
+//! of them the record and the venue are settled with each other. With the simulated exchange, which lives in the gateway's
+//! own record, all of it is one commit, and time is the ticks as of which the workers ask.
 
 mod advance;
-mod books;
+mod behind;
 mod counter;
-mod desk;
+mod elsewhere;
+mod manager;
 mod news;
 mod opening;
 mod order;
 mod place;
 mod protocol;
 mod simulated;
+mod sub_account;
 #[cfg(test)]
 mod tests;
 mod ticks;
@@ -24,7 +26,7 @@ use std::time::Duration;
 
 use bus::{Acquired, Entry, Message, Owner, StreamId, StreamKey, Topic};
 use engine::client_order_id::LedgerId;
-use engine::messages::{Nudge, OrderCommand};
+use engine::messages::Nudge;
 use engine::time::Timestamp;
 use tracing::Instrument;
 use venue::Venue;
@@ -35,28 +37,29 @@ use crate::roles::session::{Change, Done, Session, again_after_conflicts, patien
 use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::roles::{GatewayDesired, GatewaySpec};
 
+use behind::{Behind, Remarks};
 pub(crate) use counter::Counter;
-use desk::Desk;
+use manager::OrderManager;
 pub(crate) use order::News;
-use place::{Nowhere, Place};
+use place::Place;
 use simulated::Simulated;
 use ticks::Ticks;
 use unasked::Unasked;
 
 /// Commands at most in one read.
 const ENTRIES_MAX: usize = 256;
-/// How long to wait for news while an order is open elsewhere, and for room in an inbox.
+/// How long to wait for commands before a venue elsewhere is looked after, and for room in an inbox.
 const SOON: Duration = Duration::from_millis(500);
 
-/// An account's gateway.
-struct Gateway<B, V> {
+/// An account's gateway, at the place where its orders trade.
+struct Gateway<B, P> {
     runtime: Runtime<B>,
     source: bus::Scope,
     owner: Owner,
     commands: StreamKey,
     session: Session<B>,
-    desk: Desk,
-    place: Place<V>,
+    manager: OrderManager,
+    place: P,
     cursor: StreamId,
     nudge_cursor: StreamId,
     ticks: Ticks,
@@ -67,6 +70,9 @@ struct Gateway<B, V> {
     register_problem: Option<String>,
     /// Whose orders wait for an Advance, and since when.
     unasked: Unasked,
+    /// Who does not take its news.
+    behind: Behind,
+    remarks: Remarks,
     /// A command waits for the first register that reads.
     awaits_register: bool,
     started: bool,
@@ -78,13 +84,12 @@ struct Gateway<B, V> {
 pub async fn run<B: Bus>(runtime: Runtime<B>, spec: GatewaySpec) -> Result<(), Stop> {
     let epoch = runtime.identity.epoch;
     let span = tracing::error_span!("gateway", account = spec.account.name, epoch, cursor = tracing::field::Empty);
-    let place = |acquired: &Acquired| {
-        Simulated::restore(&spec.account, fields(acquired)).map(Place::Simulated).map_err(|error| error.to_string())
-    };
+    let place =
+        |acquired: &Acquired| Simulated::restore(&spec.account, fields(acquired)).map_err(|error| error.to_string());
     let running = again_after_conflicts(&runtime, || async {
         let mut judging = Judging::Nothing;
         loop {
-            match Gateway::<B, Nowhere>::start(&runtime, &spec, place, judging).await?.work().await {
+            match Gateway::open(&runtime, &spec, place, judging).await?.start().await?.work().await {
                 // At once, and only another change of it could send this one round again.
                 Err(Stop::RegisterNews) => judging = Judging::Anew,
                 ended => return ended,
@@ -102,8 +107,12 @@ pub(crate) async fn run_with<B: Bus, V: Venue>(
     spec: &GatewaySpec,
     open: impl Fn() -> V,
 ) -> Result<(), Stop> {
-    let place = |_: &Acquired| Ok(Place::Elsewhere(open()));
-    let start = || async { Gateway::start(&runtime, spec, place, Judging::Nothing).await?.work().await };
+    let start = || async {
+        match elsewhere::start(&runtime, spec, open()).await?.reconcile().await? {
+            Some(mut gateway) => gateway.work().await,
+            None => Ok(()),
+        }
+    };
     again_after_conflicts(&runtime, start).await
 }
 
@@ -120,68 +129,27 @@ enum Judging {
     Anew,
 }
 
-impl<B: Bus, V: Venue> Gateway<B, V> {
-    async fn start(
-        runtime: &Runtime<B>,
-        spec: &GatewaySpec,
-        open: impl Fn(&Acquired) -> Result<Place<V>, String>,
-        judging: Judging,
-    ) -> Result<Self, Stop> {
-        let scope = runtime.account_scope(&spec.account.name)?;
-        let owner = runtime.identity.keys.gateway(&scope);
-        let (session, acquired) = Session::acquire(runtime, &owner).await?;
-        let broken = |problem: String| Stop::Record { owner: owner.name().to_owned(), problem };
-        let place = open(&acquired).map_err(broken)?;
-        let desk = Desk::restore(&spec.account.fees(), fields(&acquired)).map_err(|error| broken(error.to_string()))?;
-        let commands = runtime.identity.keys.topic(&scope, Topic::OrderCommand);
-        let mut gateway = Self {
-            source: runtime.source_scope(&spec.account.source())?,
-            runtime: runtime.clone(),
-            cursor: acquired.cursors.get(&commands).copied().unwrap_or(StreamId::ZERO),
-            owner,
-            commands,
-            session,
-            desk,
-            place,
-            nudge_cursor: StreamId::ZERO,
-            ticks: Ticks::default(),
-            messages: Vec::new(),
-            unknown: BTreeSet::new(),
-            register_problem: None,
-            unasked: Unasked::default(),
-            awaits_register: false,
-            started: false,
-            dirty: true,
-            judging,
-        };
-        gateway.follow_books().await?;
-        gateway.expect_advances();
-        if gateway.is_elsewhere() {
-            let now = gateway.now().await?;
-            let news = gateway.desk.doubt_sending(now);
-            gateway.tell(&news);
+impl<B: Bus> Gateway<B, Simulated> {
+    async fn start(mut self) -> Result<Self, Stop> {
+        self.follow_sub_accounts().await?;
+        self.expect_advances();
+        self.cancel_forbidden();
+        if self.judging != Judging::Anew {
+            self.store().await?;
         }
-        gateway.cancel_forbidden().await;
-        if judging != Judging::Anew {
-            gateway.store().await?;
-        }
-        gateway.started = true;
-        gateway.tell_readiness();
-        tracing::info!("the gateway trades");
-        Ok(gateway)
+        self.begins();
+        Ok(self)
     }
 
     async fn work(&mut self) -> Result<(), Stop> {
         while !self.runtime.shutdown.asked() {
-            if std::mem::take(&mut self.judging) != Judging::Anew {
-                self.ask_about_doubts().await?;
+            let anew = std::mem::take(&mut self.judging) == Judging::Anew;
+            if !anew {
+                self.store_what_is_new().await?;
             }
             let Some(found) = self.read().await? else { break };
-            let commands = found.iter().find(|(stream, _)| *stream == self.commands).map(|(_, entries)| &entries[..]);
-            if found.is_empty() || (commands.is_some() && self.is_elsewhere()) {
-                // With nothing to commit nobody else would say that this process is replaced, or its record gone. And what
-                // is sent elsewhere is judged by what the register holds now, not by what it held before this process was
-                // frozen; what is committed with its outcome is not stored where there is another one.
+            if found.is_empty() {
+                // With nothing to commit nobody else would say that this process is replaced, or its record gone.
                 self.session.beat().await?;
             }
             if self.session.register_is_news() {
@@ -190,6 +158,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             }
             for (stream, entries) in found {
                 if stream == self.commands {
+                    self.keep_ticks_of(&entries);
                     self.take_commands(entries).await?;
                 } else {
                     self.follow_register(&entries).await?;
@@ -205,15 +174,99 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
 
     /// Commands and nudges.
     async fn read(&mut self) -> Result<Option<bus::Batch>, Stop> {
-        let mut cursors = vec![(self.owner.inbox().clone(), self.nudge_cursor)];
-        // A new order that only a register can judge waits for one, and what stands behind it with it.
-        if self.desk.has_register() || !self.awaits_register {
-            cursors.push((self.commands.clone(), self.cursor));
-        }
-        let block = if self.is_elsewhere() && self.desk.has_questions() { SOON } else { IDLE };
+        let cursors = self.cursors();
         let (bus, runtime) = (self.runtime.bus.clone(), self.runtime.clone());
+        let block = if self.behind.is_empty() { IDLE } else { SOON };
         let reading = patiently(&runtime, || bus.read(&cursors, ENTRIES_MAX, Some(block)));
         self.runtime.shutdown.or(reading).await.transpose()
+    }
+}
+
+impl<B: Bus, P: Place> Gateway<B, P> {
+    /// Takes the lease and restores what the record holds.
+    async fn open(
+        runtime: &Runtime<B>,
+        spec: &GatewaySpec,
+        place: impl FnOnce(&Acquired) -> Result<P, String>,
+        judging: Judging,
+    ) -> Result<Self, Stop> {
+        let scope = runtime.account_scope(&spec.account.name)?;
+        let owner = runtime.identity.keys.gateway(&scope);
+        let (session, acquired) = Session::acquire(runtime, &owner).await?;
+        let broken = |problem: String| Stop::Record { owner: owner.name().to_owned(), problem };
+        let place = place(&acquired).map_err(broken)?;
+        let manager = OrderManager::restore(&spec.account.fees(), fields(&acquired))
+            .map_err(|error| broken(error.to_string()))?;
+        let mut manager = if P::IS_ELSEWHERE { manager.elsewhere() } else { manager };
+        let inbox = |strategy: &str| runtime.identity.keys.strategy(&scope, strategy).inbox().clone();
+        let behind = Behind::restore(fields(&acquired), inbox).map_err(broken)?;
+        manager.behind(behind.ledgers());
+        let commands = runtime.identity.keys.topic(&scope, Topic::OrderCommand);
+        Ok(Self {
+            source: runtime.source_scope(&spec.account.source())?,
+            runtime: runtime.clone(),
+            cursor: acquired.cursors.get(&commands).copied().unwrap_or(StreamId::ZERO),
+            owner,
+            commands,
+            session,
+            manager,
+            place,
+            nudge_cursor: StreamId::ZERO,
+            ticks: Ticks::default(),
+            messages: Vec::new(),
+            unknown: BTreeSet::new(),
+            register_problem: None,
+            unasked: Unasked::default(),
+            behind,
+            remarks: Remarks::default(),
+            awaits_register: false,
+            started: false,
+            dirty: true,
+            judging,
+        })
+    }
+
+    /// The same gateway at another place, or at another stage of one.
+    fn moved<Q>(self, moved: impl FnOnce(P) -> Q) -> Gateway<B, Q> {
+        Gateway {
+            runtime: self.runtime,
+            source: self.source,
+            owner: self.owner,
+            commands: self.commands,
+            session: self.session,
+            manager: self.manager,
+            place: moved(self.place),
+            cursor: self.cursor,
+            nudge_cursor: self.nudge_cursor,
+            ticks: self.ticks,
+            messages: self.messages,
+            unknown: self.unknown,
+            register_problem: self.register_problem,
+            unasked: self.unasked,
+            behind: self.behind,
+            remarks: self.remarks,
+            awaits_register: self.awaits_register,
+            started: self.started,
+            dirty: self.dirty,
+            judging: self.judging,
+        }
+    }
+
+    /// From now on it trades.
+    fn begins(&mut self) {
+        self.started = true;
+        self.tell_readiness();
+        tracing::info!("the gateway trades");
+    }
+
+    /// From where nudges and commands are read.
+    fn cursors(&self) -> Vec<(StreamKey, StreamId)> {
+        let mut cursors = vec![(self.owner.inbox().clone(), self.nudge_cursor)];
+        // A new order that only a register can judge waits for one, and what stands behind it with it.
+        if self.manager.has_register() || !self.awaits_register {
+            cursors.push((self.commands.clone(), self.cursor));
+        }
+        cursors
     }
 
     async fn follow_register(&mut self, nudges: &[Entry]) -> Result<(), Stop> {
@@ -225,20 +278,21 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
     }
 
     async fn adopt_register(&mut self) -> Result<(), Stop> {
-        self.follow_books().await?;
-        self.cancel_forbidden().await;
+        self.follow_sub_accounts().await?;
+        self.cancel_forbidden();
         Ok(())
     }
 
     /// Orders that their strategies' stances forbid end here, also with their workers dead.
-    pub(super) async fn cancel_forbidden(&mut self) {
-        for (id, symbol) in self.desk.cancel_forbidden() {
-            self.cancel_forbidden_order(&id, &symbol).await;
+    fn cancel_forbidden(&mut self) {
+        for (id, symbol) in self.manager.cancel_forbidden() {
+            let news = self.place.cancel(&mut self.manager, &id, &symbol);
+            self.tell(&news);
         }
     }
 
-    /// Opens and closes books as the register says, and follows the stance of each. The next commit acknowledges it.
-    pub(super) async fn follow_books(&mut self) -> Result<(), Stop> {
+    /// Opens and closes sub-accounts as the register says, and follows the stance of each. The next commit acknowledges it.
+    pub(super) async fn follow_sub_accounts(&mut self) -> Result<(), Stop> {
         let register = patiently(&self.runtime, || self.runtime.bus.desired(&self.owner)).await?;
         // None says nothing about any book: what is followed goes on.
         let Some(register) = register else { return Ok(()) };
@@ -246,13 +300,12 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         self.dirty = true;
         match serde_json::from_str::<GatewayDesired>(&register.value) {
             Ok(desired) => {
-                let unopened = self.desk.without_book(&desired);
-                self.open_books(&unopened).await?;
-                for ledger in self.desk.register(&desired) {
+                let desired = self.place.follows(desired);
+                let unopened = self.manager.without_sub_account(&desired);
+                self.open_sub_accounts(&unopened).await?;
+                for ledger in self.manager.register(&desired) {
                     self.unasked.asked(&ledger);
-                    if let Place::Simulated(simulated) = &mut self.place {
-                        simulated.forget(&ledger);
-                    }
+                    self.place.forget(&ledger);
                 }
                 self.register_problem = None;
             }
@@ -269,7 +322,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
     pub(super) fn tell_readiness(&self) {
         match &self.register_problem {
             Some(problem) => self.runtime.health.not_ready("RegisterUnreadable", problem),
-            None if self.awaits_register && !self.desk.has_register() => {
+            None if self.awaits_register && !self.manager.has_register() => {
                 let message = "the gateway has no register; commands wait until the operator has set one";
                 self.runtime.health.not_ready("RegisterUnreadable", message);
             }
@@ -278,31 +331,68 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         }
     }
 
-    /// Whether the venue keeps its orders elsewhere, so that a request can arrive without an answer.
-    const fn is_elsewhere(&self) -> bool {
-        matches!(self.place, Place::Elsewhere(_))
-    }
-
     /// Now, by the store's clock.
     async fn now(&self) -> Result<Timestamp, Stop> {
         let now = patiently(&self.runtime, || self.runtime.bus.now_ms()).await?;
         Ok(Timestamp::from_millis(i64::try_from(now).unwrap_or(i64::MAX)))
     }
 
-    /// As of when a command is judged, and its refusal told: at the simulated exchange as of its own time, as in
-    /// `backtest`; at a venue elsewhere as of now.
-    async fn time_of(&self, command: &OrderCommand) -> Result<Timestamp, Stop> {
-        if self.is_elsewhere() { self.now().await } else { Ok(command.time) }
+    fn has_news(&self) -> bool {
+        self.dirty || self.manager.has_changes() || !self.messages.is_empty()
+    }
+
+    async fn store_what_is_new(&mut self) -> Result<bool, Stop> {
+        let is_due = self.has_news() || self.may_deliver().await?;
+        if is_due {
+            self.store().await?;
+        }
+        Ok(is_due)
     }
 
     async fn store(&mut self) -> Result<(), Stop> {
         tracing::Span::current().record("cursor", tracing::field::display(self.cursor));
-        let mut changes = self.desk.take_changes();
-        if let Place::Simulated(simulated) = &mut self.place {
-            let unsaved =
-                |error: RecordError| Stop::Unsaved { owner: self.owner.name().to_owned(), problem: error.to_string() };
-            simulated.take_changes(&mut changes).map_err(unsaved)?;
+        self.drop_unheard().await?;
+        let has_news = self.has_news();
+        let mut change = self.take_change()?;
+        self.behind.line_up(&mut change.messages);
+        let mut now = if self.behind.is_empty() { Timestamp::default() } else { self.now().await? };
+        let mut waited = false;
+        loop {
+            let mut whole = change.clone();
+            self.behind.add_to(&mut whole, now);
+            let Done::Busy(stream) = self.session.commit(whole).await? else { break };
+            // An inbox at its bound: its strategy is behind or gone. Nothing is dropped, and nobody else waits for it.
+            now = self.now().await?;
+            if self.behind.hold_back(&stream, &mut change.messages, now) {
+                if has_news {
+                    continue;
+                }
+                return Ok(());
+            }
+            waited = true;
+            self.runtime.health.not_ready("InboxBusy", "a strategy does not take its news; is its worker running?");
+            self.runtime.shutdown.sleep(SOON).await;
+            if self.runtime.shutdown.asked() {
+                return Err(Stop::Interrupted { what: "a strategy's inbox was at its bound".to_owned() });
+            }
+            now = self.now().await?;
         }
+        self.behind.stored();
+        self.tell_behind();
+        if waited {
+            self.tell_readiness();
+        }
+        self.dirty = false;
+        self.manager.acknowledged();
+        Ok(())
+    }
+
+    /// What has changed since the last commit.
+    fn take_change(&mut self) -> Result<Change, Stop> {
+        let mut changes = self.manager.take_changes();
+        let unsaved =
+            |error: RecordError| Stop::Unsaved { owner: self.owner.name().to_owned(), problem: error.to_string() };
+        self.place.take_changes(&mut changes).map_err(unsaved)?;
         let nudge = Nudge { owner: self.owner.name().to_owned() };
         let nudge = for_outsiders(&self.runtime.identity.keys, self.owner.scope(), Topic::Report, &nudge);
         let mut messages = std::mem::take(&mut self.messages);
@@ -310,24 +400,8 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         let trims = if self.cursor == StreamId::ZERO { Vec::new() } else { vec![(self.commands.clone(), self.cursor)] };
         let cursors = vec![(self.commands.clone(), self.cursor)];
         // At a venue elsewhere what was sent is sent, and its outcome is stored whatever the register says by now.
-        let judged = std::mem::take(&mut self.judging) == Judging::Judged && !self.is_elsewhere();
-        let change = Change { cursors, set: changes.set, delete: changes.delete, messages, trims, judged };
-        // An inbox at its bound: its strategy is behind or gone. Nothing is dropped; the gateway waits.
-        let mut waited = false;
-        while self.session.commit(change.clone()).await? == Done::Busy {
-            waited = true;
-            self.runtime.health.not_ready("InboxBusy", "a strategy does not take its news; is its worker running?");
-            self.runtime.shutdown.sleep(SOON).await;
-            if self.runtime.shutdown.asked() {
-                return Err(Stop::Interrupted { what: "a strategy's inbox was at its bound".to_owned() });
-            }
-        }
-        if waited {
-            self.tell_readiness();
-        }
-        self.dirty = false;
-        self.desk.acknowledged();
-        Ok(())
+        let judged = std::mem::take(&mut self.judging) == Judging::Judged && !P::IS_ELSEWHERE;
+        Ok(Change { cursors, set: changes.set, delete: changes.delete, messages, trims, judged })
     }
 }
 

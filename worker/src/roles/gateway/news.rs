@@ -6,23 +6,15 @@ use std::collections::BTreeSet;
 use bus::{Bounds, Topic};
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::messages::{Document, Inbox, OrderUpdate};
-use venue::Venue;
 
-use super::order::News;
+use super::behind::Address;
 use super::{Gateway, Place};
 use crate::roles::document::{for_outsiders, message};
 use crate::roles::session::patiently;
 use crate::roles::told::Told;
 use crate::roles::{Bus, Stop};
 
-impl<B: Bus, V: Venue> Gateway<B, V> {
-    /// What a venue elsewhere has told since.
-    pub(super) fn hear_reports(&mut self) {
-        let Place::Elsewhere(venue) = &mut self.place else { return };
-        let news: News = venue.take_reports().iter().flat_map(|report| self.desk.hear(report)).collect();
-        self.tell(&news);
-    }
-
+impl<B: Bus, P: Place> Gateway<B, P> {
     /// Puts news into inboxes, and trades on the topic for outsiders. All that was heard since is in `news`, so that
     /// with its last entry a strategy has heard all that its sub-account holds.
     pub(super) fn tell(&mut self, news: &[OrderUpdate]) {
@@ -44,8 +36,8 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
                 continue;
             }
             let mut told = Told::from(Inbox::OrderUpdate(Box::new(update.clone())));
-            told.sub_account = if is_last { self.desk.holdings(ledger) } else { None };
-            self.tell_strategy(&strategy, &told);
+            told.sub_account = if is_last { self.manager.holdings(ledger) } else { None };
+            self.tell_strategy(&strategy, ledger, &told);
         }
     }
 
@@ -59,10 +51,10 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
     ) -> Result<(), Stop> {
         if self.hears(strategy, ledger).await? {
             if let Some(last) = answers.last_mut() {
-                last.sub_account = self.desk.holdings(ledger);
+                last.sub_account = self.manager.holdings(ledger);
             }
             for answer in &answers {
-                self.tell_strategy(strategy, answer);
+                self.tell_strategy(strategy, ledger, answer);
             }
         }
         Ok(())
@@ -73,20 +65,38 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         if self.is_silent(ledger, &strategy) {
             return Ok(false);
         }
-        if self.desk.strategy_of(ledger).as_deref() == Some(strategy) {
+        if self.manager.strategy_of(ledger).as_deref() == Some(strategy) {
             return Ok(true);
         }
-        let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
-        let record = patiently(&self.runtime, || self.runtime.bus.record(&owner)).await?;
-        let stands = record.is_some_and(|record| !record.closed && record.ledger == ledger.as_str());
+        let stands = self.stands(strategy, ledger).await?;
         if !stands {
             tracing::warn!(strategy, %ledger, "a command of no ledger that stands; it is denied and nobody is told");
         }
         Ok(stands)
     }
 
+    async fn stands(&self, strategy: &str, ledger: &LedgerId) -> Result<bool, Stop> {
+        let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
+        let record = patiently(&self.runtime, || self.runtime.bus.record(&owner)).await?;
+        Ok(record.is_some_and(|record| !record.closed && record.ledger == ledger.as_str()))
+    }
+
+    /// What waits for a ledger that hears nothing more is told to nobody: its inbox must not come back.
+    pub(super) async fn drop_unheard(&mut self) -> Result<(), Stop> {
+        let mut unheard = BTreeSet::new();
+        for Address { strategy, ledger } in self.behind.addresses() {
+            let is_named = self.manager.strategy_of(&ledger).is_some();
+            if self.manager.is_silent(&ledger) || !(is_named || self.stands(&strategy, &ledger).await?) {
+                tracing::warn!(strategy, %ledger, "its news waited until it was gone: it is told no more");
+                unheard.insert(ledger);
+            }
+        }
+        self.behind.forget(&unheard);
+        Ok(())
+    }
+
     fn is_silent(&self, ledger: &LedgerId, about: &dyn std::fmt::Display) -> bool {
-        let silent = self.desk.is_silent(ledger);
+        let silent = self.manager.is_silent(ledger);
         if silent {
             tracing::warn!(%ledger, %about, "the ledger is closed: nothing more is told to it");
         }
@@ -94,12 +104,17 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
     }
 
     fn strategy_of(&self, id: &ClientOrderId) -> Option<String> {
-        self.desk.order(id).map(|order| order.command.strategy.clone()).or_else(|| self.desk.strategy_of(id.ledger()))
+        self.manager
+            .order(id)
+            .map(|order| order.command.strategy.clone())
+            .or_else(|| self.manager.strategy_of(id.ledger()))
     }
 
     /// Puts one entry into a strategy's inbox.
-    pub(super) fn tell_strategy(&mut self, strategy: &str, entry: &Told) {
+    pub(super) fn tell_strategy(&mut self, strategy: &str, ledger: &LedgerId, entry: &Told) {
         let owner = self.runtime.identity.keys.strategy(self.owner.scope(), strategy);
+        let address = Address { strategy: strategy.to_owned(), ledger: ledger.clone() };
+        self.behind.addressed(owner.inbox(), address);
         self.messages.push(message(owner.inbox().clone(), entry).with_bound(Bounds::INBOX.entries));
     }
 

@@ -2,16 +2,17 @@
 //! gateway's record knows nothing of its ledger, as after the record was lost, the strategy's own record and its inbox
 //! tell what it holds. Where they do not tell, no sub-account is opened, and its orders are denied.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bus::{Body, Entry, Record, StreamId, Topic};
 use engine::SavedBooks;
+use engine::client_order_id::ClientOrderId;
 use engine::messages::{AlertKind, Inbox, OrderStatus, OrderUpdate, RiskAlert, Severity};
 use engine::orders::{Order, OrderState};
-use venue::Venue;
 
-use super::Gateway;
-use super::books::Book;
+use super::manager::Booked;
+use super::sub_account::SubAccount;
+use super::{Gateway, Place};
 use crate::roles::saved::ENGINE;
 use crate::roles::session::patiently;
 use crate::roles::told::Told;
@@ -26,23 +27,26 @@ const LOST: &str = "GatewayRecordLost";
 
 /// A sub-account to open.
 struct Opening {
-    book: Book,
+    book: SubAccount,
     /// The highest order sequence that is used up.
     highest: u64,
     /// The ends of the orders that were lost with the record.
     lost: Vec<OrderUpdate>,
+    /// What the strategy has booked of its open orders, which a venue elsewhere still has.
+    booked: BTreeMap<ClientOrderId, Booked>,
 }
 
-impl<B: Bus, V: Venue> Gateway<B, V> {
+impl<B: Bus, P: Place> Gateway<B, P> {
     /// Opens the sub-accounts of strategies that have none.
-    pub(super) async fn open_books(&mut self, specs: &[BookSpec]) -> Result<(), Stop> {
+    pub(super) async fn open_sub_accounts(&mut self, specs: &[BookSpec]) -> Result<(), Stop> {
         for spec in specs {
             match self.opening(spec).await? {
-                Ok(Opening { book, highest, lost }) => {
-                    self.desk.open(&spec.ledger, book, highest);
+                Ok(Opening { book, highest, lost, booked }) => {
+                    self.manager.open(&spec.ledger, book, highest);
+                    self.manager.lost(&spec.ledger, highest, booked);
                     for update in lost {
                         tracing::error!(order = %update.client_order_id, "it was lost with this gateway's record");
-                        self.tell_strategy(&spec.strategy, &Inbox::OrderUpdate(Box::new(update)).into());
+                        self.tell_strategy(&spec.strategy, &spec.ledger, &Inbox::OrderUpdate(Box::new(update)).into());
                     }
                 }
                 // It is on its way out: nobody trades on it any more.
@@ -72,7 +76,7 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
         };
         let consumed = record.cursors.get(owner.inbox()).copied().unwrap_or(StreamId::ZERO);
         told.retain(|entry| entry.id > consumed);
-        Ok(opened(spec, &record, &told, self.is_elsewhere()))
+        Ok(opened(spec, &record, &told, P::IS_ELSEWHERE))
     }
 
     /// Once for each ledger: it is tried again with each look.
@@ -106,9 +110,10 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
 /// The sub-account of a strategy with this record, after the news that it has not taken yet.
 fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> Result<Opening, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let mut book = Book::opening(spec).map_err(|error| text(&error))?;
+    let mut book = SubAccount::opening(spec).map_err(|error| text(&error))?;
     let mut highest = 0;
     let (mut known, mut booked) = (Vec::<Order>::new(), BTreeSet::new());
+    let mut open = BTreeMap::<ClientOrderId, Booked>::new();
     match record.fields.get(ENGINE) {
         None if record.version > 0 => return Err(format!("its record has no field {ENGINE}")),
         None => {}
@@ -118,6 +123,9 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
             books.ledger.holdings().for_each(|(asset, amount)| book.hold(asset, amount));
             highest = used(&books, elsewhere);
             known = books.orders;
+            open.extend(known.iter().map(|order| {
+                (order.client_order_id.clone(), Booked { trades: order.trades.clone(), filled: order.filled })
+            }));
         }
     }
     for entry in told {
@@ -135,13 +143,17 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
             && booked.insert(fill.trade_id.clone())
         {
             book.apply(fill);
+            if let Some(order) = open.get_mut(&update.client_order_id) {
+                order.trades.remember(&update.client_order_id.to_string(), fill);
+                order.filled = order.filled.plus(fill.quantity).map_err(|error| text(&error))?;
+            }
         }
         for (asset, amount) in told.sub_account.iter().flatten() {
             book.hold(asset, *amount);
         }
     }
     let lost = if elsewhere { Vec::new() } else { known.iter().filter_map(lost).collect() };
-    Ok(Opening { book, highest, lost })
+    Ok(Opening { book, highest, lost, booked: open })
 }
 
 /// The end of an order that the simulated exchange had: it stood in the record and nowhere else, so it never trades any

@@ -29,7 +29,20 @@ pub(super) enum Stage {
     /// The venue has it.
     Live,
     /// The venue is done with it and all its trades are booked.
-    Over,
+    #[serde(rename = "over")]
+    Closed,
+}
+
+/// What the venue's lists say of an order that its reports do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Listed {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It was open, and is not among those that are.
+    NotOpen,
+    /// It was never there, as was said twice: it may be sent again.
+    Never,
 }
 
 /// An order and its trades. Kept some time after its end, so that what is told again is known again.
@@ -68,9 +81,15 @@ pub(super) struct GatewayOrder {
     /// The venue was asked once more some time after the end: totals and trades can come later than an end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
+    /// The venue has said that an order of this id is there: it is never sent again, nor taken for one that never was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exists: bool,
     /// When the venue was last asked about it. Not stored: a restart asks at once.
     #[serde(skip)]
     pub asked: Option<Timestamp>,
+    /// What the venue's lists say of it. Not stored either.
+    #[serde(skip)]
+    pub listed: Listed,
 }
 
 /// The release before wrote a list of all ids; they take their turn with the next trade.
@@ -107,13 +126,15 @@ impl GatewayOrder {
             matched: None,
             cancel: false,
             settled: false,
+            exists: false,
             asked: Some(signed_at),
+            listed: Listed::Nothing,
         }
     }
 
     /// Whether nothing more is expected of it.
-    pub fn is_over(&self) -> bool {
-        self.stage == Stage::Over
+    pub fn is_closed(&self) -> bool {
+        self.stage == Stage::Closed
     }
 
     /// Whether the venue has told of it and was not asked again since its end.
@@ -132,6 +153,7 @@ impl GatewayOrder {
     /// a trade counts once, also within one report.
     pub fn hear(&mut self, report: &VenueReport) -> News {
         let before = (self.status, self.matched, self.cumulative);
+        self.listed = Listed::Nothing;
         match OrderState::from(self.status).after(report.status) {
             Ok(state) if state != OrderState::from(self.status) => {
                 (self.status, self.reason) = (report.status, report.reason.clone());
@@ -166,9 +188,9 @@ impl GatewayOrder {
             self.told_at = Some(report.time);
             news.push(self.update(self.status, report.time));
         }
-        // A cancel's answer can overtake the last trade: over means that the trades add up.
-        let over = OrderState::from(self.status).is_final() && self.filled >= self.cumulative;
-        self.stage = if over { Stage::Over } else { Stage::Live };
+        // A cancel's answer can overtake the last trade: closed means that the trades add up.
+        let closed = OrderState::from(self.status).is_final() && self.filled >= self.cumulative;
+        self.stage = if closed { Stage::Closed } else { Stage::Live };
         news
     }
 
@@ -192,10 +214,10 @@ impl GatewayOrder {
     pub fn end_unsent(&mut self, status: OrderStatus, reason: &str, time: Timestamp) -> News {
         match self.stage {
             Stage::Sending { .. } | Stage::Unknown { .. } => {
-                (self.stage, self.status, self.reason) = (Stage::Over, status, reason.to_owned());
+                (self.stage, self.status, self.reason) = (Stage::Closed, status, reason.to_owned());
                 vec![self.update(status, time)]
             }
-            Stage::Live | Stage::Over => News::new(),
+            Stage::Live | Stage::Closed => News::new(),
         }
     }
 

@@ -1,47 +1,51 @@
 //! Where an account's orders trade: at an exchange that is simulated in the gateway's own record, or at a venue elsewhere.
 
-use engine::client_order_id::ClientOrderId;
+use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::instrument::Symbol;
 use engine::messages::OrderCommand;
 use engine::time::Timestamp;
-use venue::{DoubtWindows, Outcome, Venue, VenueError, VenueReport};
+use venue::sim::RecordError;
 
-use super::simulated::Simulated;
+use super::Gateway;
+use super::manager::{Changes, OrderManager, Verdict};
+use super::order::News;
+use crate::roles::{Bus, Stop};
+use crds::roles::GatewayDesired;
 
-/// Where orders trade.
-pub(super) enum Place<V> {
-    /// In the record: what was not committed never happened, so nothing is ever in doubt.
-    Simulated(Simulated),
-    /// Elsewhere: a request can arrive without an answer.
-    Elsewhere(V),
-}
+/// What the kinds of places do each in their way.
+pub(super) trait Place: Sized {
+    /// Whether the venue keeps its orders elsewhere, so that a request can arrive without an answer.
+    const IS_ELSEWHERE: bool;
 
-/// The venue of an account that has none elsewhere.
-#[derive(Debug)]
-pub(super) enum Nowhere {}
-
-impl Venue for Nowhere {
-    fn windows(&self) -> DoubtWindows {
-        match *self {}
+    /// What of a register is followed already.
+    fn follows(&self, desired: GatewayDesired) -> GatewayDesired {
+        desired
     }
 
-    fn stamp(&mut self, _signed_at: Timestamp) {
-        match *self {}
-    }
+    /// Why a command can never be done here, as a stable word.
+    fn refuses(&self, command: &OrderCommand) -> Option<&'static str>;
 
-    async fn submit(&mut self, _order: &OrderCommand) -> Outcome {
-        match *self {}
-    }
+    /// As of when a command is judged, and its refusal told.
+    fn judged_at(&self, command: &OrderCommand) -> Timestamp;
 
-    async fn cancel(&mut self, _id: &ClientOrderId, _symbol: &Symbol) -> Outcome {
-        match *self {}
-    }
+    /// Does what a command was judged to be: sends the order, or cancels it.
+    async fn act<B: Bus>(gateway: &mut Gateway<B, Self>, command: &OrderCommand, verdict: &Verdict)
+    -> Result<(), Stop>;
 
-    async fn lookup(&mut self, _id: &ClientOrderId, _symbol: &Symbol) -> Result<Option<VenueReport>, VenueError> {
-        match *self {}
-    }
+    /// Matches a ledger's orders as of a round of a tick.
+    async fn advance<B: Bus>(
+        gateway: &mut Gateway<B, Self>,
+        command: &OrderCommand,
+        round: u32,
+        index: Option<u64>,
+    ) -> Result<(), Stop>;
 
-    fn take_reports(&mut self) -> Vec<VenueReport> {
-        match *self {}
-    }
+    /// Cancels an order as soon as it can be; gives what is known of that at once.
+    fn cancel(&mut self, manager: &mut OrderManager, id: &ClientOrderId, symbol: &Symbol) -> News;
+
+    /// Forgets a ledger that trades here no more.
+    fn forget(&mut self, ledger: &LedgerId);
+
+    /// What has changed since the last call, for the record.
+    fn take_changes(&mut self, changes: &mut Changes) -> Result<(), RecordError>;
 }

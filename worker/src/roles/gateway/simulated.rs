@@ -10,7 +10,7 @@ use engine::instrument::Symbol;
 use serde::{Deserialize, Serialize};
 use venue::sim::{Exchange, RecordError, RestingFills};
 
-use super::desk::Changes;
+use super::manager::Changes;
 use crate::roles::paper::resting_fills;
 use crds::roles::AccountSpec;
 
@@ -140,7 +140,7 @@ impl Simulated {
     }
 
     /// Forgets a ledger that trades here no more.
-    pub fn forget(&mut self, ledger: &LedgerId) {
+    pub fn forget_ledger(&mut self, ledger: &LedgerId) {
         if let Some(exchange) = self.exchanges.remove(ledger) {
             self.delete.extend(exchange.field_names().map(|name| format!("{EXCHANGE}{ledger}:{name}")));
         }
@@ -150,7 +150,7 @@ impl Simulated {
     }
 
     /// What has changed since the last call, for the record.
-    pub fn take_changes(&mut self, changes: &mut Changes) -> Result<(), RecordError> {
+    pub fn changes(&mut self, changes: &mut Changes) -> Result<(), RecordError> {
         changes.delete.append(&mut self.delete);
         for ledger in std::mem::take(&mut self.changed) {
             if let Some(advanced) = self.advanced.get(&ledger) {

@@ -1,13 +1,15 @@
-//! The order protocol under everything a venue can do: the desk alone, then the whole role with a crash at
+//! The order protocol under everything a venue can do: the order manager alone, then the whole role with a crash at
 //! each of its commits. The scripted venue is `crate::simulation::exchange`.
 
-mod books;
+mod behind;
 mod cases;
-mod desk;
+mod elsewhere;
 mod ended;
 mod exchange;
+mod manager;
 mod role;
 mod stances;
+mod sub_account;
 
 use engine::client_order_id::ClientOrderId;
 use engine::messages::OrderCommand;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use engine::client_order_id::LedgerId;
 use engine::time::Timestamp;
-use venue::Venue;
 
-use super::{Gateway, Place};
+use super::Gateway;
+use super::simulated::Simulated;
 use crate::roles::{Bus, Stop};
 
 /// How long an order waits for an Advance before that is told. A worker commits both at once.
@@ -18,8 +18,6 @@ const TOLD_AFTER_MS: i64 = 10_000;
 pub(super) struct Unasked {
     /// The strategy of each ledger, and since when it was seen to wait.
     since: BTreeMap<LedgerId, (String, Option<Timestamp>)>,
-    /// What is told of them.
-    told: String,
 }
 
 impl Unasked {
@@ -51,11 +49,10 @@ impl Unasked {
     }
 }
 
-impl<B: Bus, V: Venue> Gateway<B, V> {
+impl<B: Bus> Gateway<B, Simulated> {
     /// What stands in the record without an Advance waits for one from now on.
     pub(super) fn expect_advances(&mut self) {
-        let Place::Simulated(simulated) = &self.place else { return };
-        for command in self.desk.open_commands().filter(|command| !simulated.was_asked(&command.ledger)) {
+        for command in self.manager.open_commands().filter(|command| !self.place.was_asked(&command.ledger)) {
             self.unasked.waits(&command.ledger, &command.strategy);
         }
     }
@@ -68,12 +65,12 @@ impl<B: Bus, V: Venue> Gateway<B, V> {
             let now = self.now().await?;
             self.unasked.remark(now)
         };
-        if remark != self.unasked.told {
+        if remark != self.remarks.unasked {
             if !remark.is_empty() {
                 tracing::warn!("{remark}");
             }
-            self.runtime.health.remark(&remark);
-            self.unasked.told = remark;
+            self.remarks.unasked = remark;
+            self.tell_remarks();
         }
         Ok(())
     }

@@ -149,14 +149,14 @@ impl<B: Bus> Worker<'_, B> {
                     }
                     return Ok(());
                 }
-                Done::Busy if self.barrier.is_simulated() => {
+                Done::Busy(_) if self.barrier.is_simulated() => {
                     self.waits_for_room = true;
                     self.batch = batch;
                     self.tell_readiness();
                     return Ok(());
                 }
                 // Nothing was stored: the openings of this batch are denied, and the rest is committed.
-                Done::Busy => self.deny_openings(&mut batch, round),
+                Done::Busy(_) => self.deny_openings(&mut batch, round),
             }
         }
         Ok(())

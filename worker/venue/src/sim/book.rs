@@ -11,7 +11,7 @@ use engine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{RestingFills, touches};
-use crate::venue::VenueReport;
+use crate::VenueReport;
 
 /// An order at the exchange, and what has traded of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,7 @@ impl Resting {
             cumulative_quantity: self.cumulative,
             trades: Vec::new(),
             matched: None,
+            ordered: None,
             time,
         }
     }

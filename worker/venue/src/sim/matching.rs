@@ -7,7 +7,7 @@ use engine::numbers::{Notional, NumberError, Price, Quantity};
 
 use super::book::Resting;
 use super::{may_rest, reaches};
-use crate::venue::{VenueReport, VenueTrade};
+use crate::{VenueReport, VenueTrade};
 
 /// What an order that arrives finds.
 #[derive(Debug, Clone, Copy)]

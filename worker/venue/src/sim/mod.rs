@@ -20,7 +20,7 @@ use engine::messages::{CommandKind, NewOrder, OrderCommand, OrderStatus, OrderTy
 use engine::numbers::{Price, Quantity};
 use engine::time::Timestamp;
 
-use crate::venue::VenueReport;
+use crate::VenueReport;
 use book::{Book, Resting};
 use held::{Held, Queue};
 use matching::Crossing;

@@ -360,7 +360,7 @@ fn what_has_not_arrived_with_the_last_tick_expires() {
 /// As the release before wrote it: one order that waits for its latency, of two ledgers each.
 #[test]
 fn orders_that_waited_in_a_record_of_the_release_before_are_on_their_way() {
-    use super::super::desk::Changes;
+    use super::super::manager::Changes;
     use super::super::simulated::Simulated;
 
     let account = json!({"name": "test", "spec": {
@@ -376,7 +376,7 @@ fn orders_that_waited_in_a_record_of_the_release_before_are_on_their_way() {
     let restored = |saved: &str| Simulated::restore(&account, std::iter::once(("venue", saved)));
     let mut simulated = restored(&saved).unwrap();
     let mut changes = Changes::default();
-    simulated.take_changes(&mut changes).unwrap();
+    simulated.changes(&mut changes).unwrap();
     let names: Vec<_> = changes.set.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!((names, changes.delete), (vec!["exchange:abc:held:0", "exchange:xyz:held:0"], vec!["venue".to_owned()]));
     // And from there as the next gateway reads it.

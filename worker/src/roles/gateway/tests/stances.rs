@@ -1,4 +1,4 @@
-//! What a strategy may do at its account, and when that is acknowledged: the desk alone, then the role with a venue
+//! What a strategy may do at its account, and when that is acknowledged: the order manager alone, then the role with a venue
 //! elsewhere and with the simulated exchange, frozen and restarted at any commit, and without a nudge.
 
 use bus::StateStore;
@@ -8,7 +8,7 @@ use engine::fees::Fees;
 use engine::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::desk::{Desk, Verdict};
+use super::super::manager::{OrderManager, Verdict};
 use super::{cancel, command};
 use crate::roles::IDLE;
 use crate::simulation::account::{Account, Role, at_once, tick};
@@ -17,20 +17,20 @@ use crate::simulation::script::Script;
 
 const STEP_MS: i64 = 100;
 
-fn registered(desk: &mut Desk, stance: Stance) {
+fn registered(manager: &mut OrderManager, stance: Stance) {
     let book = json!({"strategy": "grid", "ledger": "abc", "capital": {"USDT": 3000, "BNB": 5}, "stance": stance});
-    super::desk::open(desk, &serde_json::from_value(json!({"books": [book]})).unwrap());
+    super::manager::open(manager, &serde_json::from_value(json!({"books": [book]})).unwrap());
 }
 
 /// A command of ledger abc, judged: `Send`, `Cancel`, or the reason of its denial.
-fn judged(desk: &mut Desk, sequence: u64, side: &str) -> String {
+fn judged(manager: &mut OrderManager, sequence: u64, side: &str) -> String {
     let command = match side {
         "cancel" => cancel("abc", sequence, 0),
         side => command("abc", sequence, 0, &json!({"side": side, "quantity": "0.1"})),
     };
-    match desk.judge(&command, Timestamp::from_millis(0)) {
+    match manager.judge(&command, Timestamp::from_millis(0)) {
         Verdict::Tell(news) | Verdict::Repeat(news) | Verdict::Reissued(news, _) => news[0].reason.clone(),
-        other @ (Verdict::Send | Verdict::Cancel | Verdict::NotRegistered) => format!("{other:?}"),
+        other @ (Verdict::Send | Verdict::Cancel | Verdict::NotRegistered | Verdict::Ask) => format!("{other:?}"),
     }
 }
 
@@ -43,55 +43,57 @@ fn each_stance_forbids_what_the_one_before_it_forbids_and_more() {
         (Stance::Closed, ["StrategyClosing", "StrategyClosing"], &["glm-abc-1", "glm-abc-2"]),
     ];
     for (stance, told, cancelled) in cases {
-        let mut desk = Desk::default();
-        registered(&mut desk, Stance::Open);
-        assert_eq!((judged(&mut desk, 1, "Buy"), judged(&mut desk, 2, "Sell")), ("Send".into(), "Send".into()));
-        registered(&mut desk, stance);
-        assert_eq!([judged(&mut desk, 3, "Buy"), judged(&mut desk, 4, "Sell")], told, "{stance:?}");
-        assert_eq!(judged(&mut desk, 1, "cancel"), "Cancel", "{stance:?}");
-        let ids: Vec<_> = desk.cancel_forbidden().into_iter().map(|(id, _)| id.to_string()).collect();
+        let mut manager = OrderManager::default();
+        registered(&mut manager, Stance::Open);
+        assert_eq!((judged(&mut manager, 1, "Buy"), judged(&mut manager, 2, "Sell")), ("Send".into(), "Send".into()));
+        registered(&mut manager, stance);
+        assert_eq!([judged(&mut manager, 3, "Buy"), judged(&mut manager, 4, "Sell")], told, "{stance:?}");
+        assert_eq!(judged(&mut manager, 1, "cancel"), "Cancel", "{stance:?}");
+        let ids: Vec<_> = manager.cancel_forbidden().into_iter().map(|(id, _)| id.to_string()).collect();
         assert_eq!(ids, cancelled, "{stance:?}");
-        let changes = desk.take_changes();
+        let changes = manager.take_changes();
         assert!(changes.set.contains(&("stance:abc".to_owned(), json!(stance).to_string())), "{stance:?}: {changes:?}");
     }
 }
 
 #[test]
 fn a_closed_ledger_stays_closed_and_one_that_is_named_no_more_orders_nothing() {
-    let mut desk = Desk::default();
-    registered(&mut desk, Stance::Open);
-    assert_eq!(judged(&mut desk, 1, "Buy"), "Send");
-    // Named no more with an order open: the book and the order stay, another order is not taken.
-    assert_eq!(desk.register(&GatewayDesired::default()), []);
-    assert_eq!(judged(&mut desk, 2, "Sell"), "NotRegistered");
-    assert_eq!(desk.cancel_forbidden().len(), 1);
-    registered(&mut desk, Stance::Closed);
-    registered(&mut desk, Stance::Open);
-    assert_eq!(judged(&mut desk, 3, "Buy"), "StrategyClosing");
+    let mut manager = OrderManager::default();
+    registered(&mut manager, Stance::Open);
+    assert_eq!(judged(&mut manager, 1, "Buy"), "Send");
+    // Named no more with an order open: the sub-account and the order stay, another order is not taken.
+    assert_eq!(manager.register(&GatewayDesired::default()), []);
+    assert_eq!(judged(&mut manager, 2, "Sell"), "NotRegistered");
+    assert_eq!(manager.cancel_forbidden().len(), 1);
+    registered(&mut manager, Stance::Closed);
+    registered(&mut manager, Stance::Open);
+    assert_eq!(judged(&mut manager, 3, "Buy"), "StrategyClosing");
     // And after a restart, with the register away: what the record says goes on.
-    let changes = desk.take_changes();
-    let mut desk =
-        Desk::restore(&Fees::default(), changes.set.iter().map(|(name, value)| (name.as_str(), value.as_str())))
-            .unwrap();
-    assert_eq!(judged(&mut desk, 4, "Buy"), "NotRegistered");
-    registered(&mut desk, Stance::Open);
-    assert_eq!(judged(&mut desk, 5, "Buy"), "StrategyClosing");
+    let changes = manager.take_changes();
+    let mut manager = OrderManager::restore(
+        &Fees::default(),
+        changes.set.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+    )
+    .unwrap();
+    assert_eq!(judged(&mut manager, 4, "Buy"), "NotRegistered");
+    registered(&mut manager, Stance::Open);
+    assert_eq!(judged(&mut manager, 5, "Buy"), "StrategyClosing");
 }
 
 #[test]
 fn what_was_known_of_a_closed_ledger_goes_with_it() {
-    let mut desk = Desk::default();
-    registered(&mut desk, Stance::Closed);
-    assert_eq!(judged(&mut desk, 1, "Buy"), "StrategyClosing");
-    let names = |desk: &mut Desk| {
-        let changes = desk.take_changes();
+    let mut manager = OrderManager::default();
+    registered(&mut manager, Stance::Closed);
+    assert_eq!(judged(&mut manager, 1, "Buy"), "StrategyClosing");
+    let names = |manager: &mut OrderManager| {
+        let changes = manager.take_changes();
         let set: Vec<_> = changes.set.into_iter().map(|(name, _)| name).collect();
         (set, changes.delete)
     };
     let all = ["book:abc", "stance:abc", "highest:abc"].map(str::to_owned).to_vec();
-    assert_eq!(names(&mut desk), (all.clone(), Vec::new()));
-    assert_eq!(desk.register(&GatewayDesired::default()), ["abc".parse().unwrap()]);
-    assert_eq!(names(&mut desk), (Vec::new(), all));
+    assert_eq!(names(&mut manager), (all.clone(), Vec::new()));
+    assert_eq!(manager.register(&GatewayDesired::default()), ["abc".parse().unwrap()]);
+    assert_eq!(names(&mut manager), (Vec::new(), all));
 }
 
 /// A gateway of either venue, restarted whenever it stops at a commit, or frozen there.

@@ -1,13 +1,14 @@
-//! The desk before a simulated exchange: what is handed over there, and what it tells. `backtest` and the role step the same.
+//! The order manager before a simulated exchange: what is handed over there, and what it tells. `backtest` and the role step
+//! the same.
 
 use engine::client_order_id::ClientOrderId;
 use engine::messages::{OrderCommand, Tick};
 use engine::time::Timestamp;
 use venue::sim::Exchange;
 
-use super::{Desk, News};
+use super::{News, OrderManager};
 
-impl Desk {
+impl OrderManager {
     /// Hands a command that was judged to the exchange, on the tick that caused it. With a latency, or
     /// in another market than that tick's, it is on its way then, which is told of an order; else what becomes of it is told
     /// when it arrives, on this very tick.

@@ -1,16 +1,16 @@
-//! The books: exact in every asset a fee can be in, and closed for good once they cannot be.
+//! The sub-accounts: exact in every asset a fee can be in, and closed for good once they cannot be.
 
 use engine::messages::Fill;
 use engine::numbers::Notional;
 use serde_json::{Value, json};
 
-use super::super::books::{Book, Need};
+use super::super::sub_account::{Need, SubAccount};
 use super::command;
 use crds::roles::BookSpec;
 
-fn opening() -> Book {
+fn opening() -> SubAccount {
     let spec = json!({"strategy": "grid", "ledger": "abc", "capital": {"USDT": 3000, "BNB": 5}, "tickSizes": {}});
-    Book::opening(&serde_json::from_value::<BookSpec>(spec).unwrap()).unwrap()
+    SubAccount::opening(&serde_json::from_value::<BookSpec>(spec).unwrap()).unwrap()
 }
 
 fn fill(changes: &Value) -> Fill {
@@ -51,7 +51,7 @@ fn a_fee_leaves_the_asset_it_is_paid_in_and_one_in_a_third_asset_is_owed_in_quot
         book.apply(&fill(&changes));
         let saved = serde_json::to_value(&book).unwrap();
         assert_eq!(saved, json!({"amounts": {"BNB": coins, "USDT": cash}}), "{changes}");
-        assert_eq!(serde_json::from_value::<Book>(saved).unwrap(), book);
+        assert_eq!(serde_json::from_value::<SubAccount>(saved).unwrap(), book);
     }
 }
 
@@ -74,7 +74,7 @@ fn a_trade_out_of_range_closes_the_book_and_changes_no_amount() {
     let saved = serde_json::to_value(&book).unwrap();
     assert_eq!(saved["amounts"], json!({"BNB": "5", "USDT": "3000"}));
     assert!(saved["broken"].as_str().unwrap().starts_with("trade t1 cannot be booked: "), "{saved}");
-    let book: Book = serde_json::from_value(saved).unwrap();
+    let book: SubAccount = serde_json::from_value(saved).unwrap();
     assert_eq!(
         book.check(&need(&json!({"side": "Sell", "quantity": "0.1"})).unwrap(), Some(Notional::ZERO)),
         Err("BookBroken")

@@ -9,7 +9,7 @@ use engine::instrument::Symbol;
 use engine::messages::{NewOrder, OrderStatus, Side};
 use engine::time::Timestamp;
 
-use super::{Desk, News, Stage};
+use super::{News, OrderManager, Stage};
 
 /// The stances of the ledgers with a sub-account.
 #[derive(Debug, Clone, Default)]
@@ -64,14 +64,14 @@ const fn refusal(stance: Stance, order: &NewOrder) -> Option<&'static str> {
 }
 
 /// Whether an order raises exposure: on a spot market a buy does.
-const fn opens(order: &NewOrder) -> bool {
+pub(super) const fn opens(order: &NewOrder) -> bool {
     match order.side {
         Side::Buy => true,
         Side::Sell => false,
     }
 }
 
-impl Desk {
+impl OrderManager {
     /// Why an order of this ledger may not be made now. A ledger that the register does not name makes none.
     pub(super) fn refuses(&self, ledger: &LedgerId, order: &NewOrder) -> Option<&'static str> {
         let followed = self.stances.of(ledger);
@@ -87,7 +87,7 @@ impl Desk {
     pub fn cancel_forbidden(&mut self) -> Vec<(ClientOrderId, Symbol)> {
         let forbidden = self.orders.iter().filter(|(id, order)| {
             let refused = |ordered| self.refuses(id.ledger(), ordered).is_some();
-            !order.is_over() && order.command.kind.order().is_some_and(refused)
+            !order.is_closed() && order.command.kind.order().is_some_and(refused)
         });
         let forbidden: Vec<_> = forbidden.map(|(id, order)| (id.clone(), order.command.symbol.clone())).collect();
         for (id, _) in &forbidden {
@@ -96,14 +96,17 @@ impl Desk {
         forbidden
     }
 
-    /// Ends an order that was not sent yet and may not be any more.
+    /// Ends an order that was not sent yet and may not be any more, or is not wanted any more.
     pub fn withdraw(&mut self, id: &ClientOrderId, now: Timestamp) -> News {
-        let reason = self.orders.get(id).and_then(|order| match (&order.stage, order.command.kind.order()) {
-            (Stage::Sending { .. }, Some(ordered)) => self.refuses(id.ledger(), ordered),
-            (Stage::Sending { .. } | Stage::Unknown { .. } | Stage::Live | Stage::Over, _) => None,
+        let end = self.orders.get(id).and_then(|order| match (&order.stage, order.command.kind.order()) {
+            (Stage::Sending { .. }, Some(ordered)) => {
+                let refused = self.refuses(id.ledger(), ordered).map(|reason| (OrderStatus::Denied, reason));
+                refused.or_else(|| order.cancel.then_some((OrderStatus::Canceled, "")))
+            }
+            (Stage::Sending { .. } | Stage::Unknown { .. } | Stage::Live | Stage::Closed, _) => None,
         });
-        let Some(reason) = reason else { return News::new() };
-        let news = self.change(id, |order| order.end_unsent(OrderStatus::Denied, reason, now));
+        let Some((status, reason)) = end else { return News::new() };
+        let news = self.change(id, |order| order.end_unsent(status, reason, now));
         self.forget_old(id.ledger());
         news
     }
@@ -122,6 +125,6 @@ impl Desk {
     }
 
     fn has_open_orders_of(&self, ledger: &LedgerId) -> bool {
-        self.orders_of(ledger).any(|order| !order.is_over())
+        self.orders_of(ledger).any(|order| !order.is_closed())
     }
 }

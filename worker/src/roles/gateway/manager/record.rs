@@ -1,4 +1,4 @@
-//! The desk as fields of its record: one for each order, book and highest sequence, and only what changed.
+//! The order manager as fields of its record: one for each order, sub-account and highest sequence, and only what changed.
 
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::fees::Fees;
@@ -6,9 +6,9 @@ use engine::fees::Fees;
 use crds::account::balances::BOOK;
 use crds::record::{ORDER, STANCE};
 
-use super::{Desk, GatewayOrder};
+use super::{GatewayOrder, OrderManager};
 
-/// What of the desk must be committed.
+/// What of the order manager must be committed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::roles::gateway) struct Changes {
     /// Fields to set.
@@ -18,43 +18,52 @@ pub(in crate::roles::gateway) struct Changes {
 }
 
 const HIGHEST: &str = "highest:";
+/// Only of a venue elsewhere.
+const FORGOTTEN: &str = "forgotten:";
+/// Likewise.
+const BOOKED: &str = "booked:";
 
-impl Desk {
-    /// The desk as its record holds it.
+impl OrderManager {
+    /// The order manager as its record holds it.
     pub fn restore<'a>(
         fees: &Fees,
         fields: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, serde_json::Error> {
-        let mut desk = Self::new(fees);
+        let mut manager = Self::new(fees);
         for (name, value) in fields {
             let ledger = |text: &str| text.parse::<LedgerId>().map_err(serde::de::Error::custom);
             if name.starts_with(ORDER) {
                 let order: GatewayOrder = serde_json::from_str(value)?;
-                desk.orders.insert(order.command.client_order_id.clone(), order);
+                manager.orders.insert(order.command.client_order_id.clone(), order);
             } else if let Some(id) = name.strip_prefix(BOOK) {
-                desk.books.insert(ledger(id)?, serde_json::from_str(value)?);
+                manager.sub_accounts.insert(ledger(id)?, serde_json::from_str(value)?);
             } else if let Some(id) = name.strip_prefix(STANCE) {
-                desk.stances.follow(&ledger(id)?, serde_json::from_str(value)?);
+                manager.stances.follow(&ledger(id)?, serde_json::from_str(value)?);
             } else if let Some(id) = name.strip_prefix(HIGHEST) {
-                desk.highest.insert(ledger(id)?, serde_json::from_str(value)?);
+                manager.highest.insert(ledger(id)?, serde_json::from_str(value)?);
+            } else if let Some(id) = name.strip_prefix(FORGOTTEN) {
+                manager.forgotten.insert(ledger(id)?, serde_json::from_str(value)?);
+            } else if let Some(id) = name.strip_prefix(BOOKED) {
+                let id: ClientOrderId = id.parse().map_err(serde::de::Error::custom)?;
+                manager.booked.insert(id, serde_json::from_str(value)?);
             }
         }
-        for id in desk.orders.keys() {
-            desk.reserved.follow(&desk.orders, id);
+        for id in manager.orders.keys() {
+            manager.reserved.follow(&manager.orders, id);
         }
-        let mut ended: Vec<_> = desk.orders.iter().filter(|(_, order)| order.is_over()).collect();
+        let mut ended: Vec<_> = manager.orders.iter().filter(|(_, order)| order.is_closed()).collect();
         // Whose end is the oldest is forgotten first, however long it was open.
         ended.sort_by_key(|(_, order)| order.told_at.unwrap_or(order.command.time));
         for (id, _) in ended {
-            desk.ended.push(id);
+            manager.ended.push(id);
         }
-        for ledger in desk.orders.keys().map(ClientOrderId::ledger) {
-            if !desk.books.contains_key(ledger) {
-                desk.ended.leave(ledger);
+        for ledger in manager.orders.keys().map(ClientOrderId::ledger) {
+            if !manager.sub_accounts.contains_key(ledger) {
+                manager.ended.leave(ledger);
             }
         }
-        desk.acknowledged();
-        Ok(desk)
+        manager.acknowledged();
+        Ok(manager)
     }
 
     /// What has changed since the last call, for the record.
@@ -67,7 +76,7 @@ impl Desk {
             }
         }
         for ledger in std::mem::take(&mut self.dirty_ledgers) {
-            match self.books.get(&ledger).map(serde_json::to_string) {
+            match self.sub_accounts.get(&ledger).map(serde_json::to_string) {
                 Some(Ok(json)) => changes.set.push((format!("{BOOK}{ledger}"), json)),
                 Some(Err(_)) | None => changes.delete.push(format!("{BOOK}{ledger}")),
             }
@@ -78,6 +87,17 @@ impl Desk {
             match self.highest.get(&ledger) {
                 Some(highest) => changes.set.push((format!("{HIGHEST}{ledger}"), highest.to_string())),
                 None => changes.delete.push(format!("{HIGHEST}{ledger}")),
+            }
+            match self.forgotten.get(&ledger) {
+                Some(forgotten) => changes.set.push((format!("{FORGOTTEN}{ledger}"), forgotten.to_string())),
+                None if self.elsewhere => changes.delete.push(format!("{FORGOTTEN}{ledger}")),
+                None => {}
+            }
+        }
+        for id in std::mem::take(&mut self.dirty_booked) {
+            match self.booked.get(&id).map(serde_json::to_string) {
+                Some(Ok(json)) => changes.set.push((format!("{BOOKED}{id}"), json)),
+                Some(Err(_)) | None => changes.delete.push(format!("{BOOKED}{id}")),
             }
         }
         changes
@@ -91,6 +111,6 @@ impl Desk {
 
     /// Whether anything must be committed.
     pub fn has_changes(&self) -> bool {
-        !self.dirty_orders.is_empty() || !self.dirty_ledgers.is_empty()
+        !self.dirty_orders.is_empty() || !self.dirty_ledgers.is_empty() || !self.dirty_booked.is_empty()
     }
 }

@@ -9,8 +9,8 @@ use engine::messages::{CommandKind, OrderCommand, OrderStatus};
 use engine::numbers::{Notional, Quantity};
 use engine::orders::Terms;
 
-use crate::roles::gateway::books::Need;
 use crate::roles::gateway::order::GatewayOrder;
+use crate::roles::gateway::sub_account::Need;
 
 /// Orders, by id.
 type Orders = BTreeMap<ClientOrderId, GatewayOrder>;
@@ -49,7 +49,7 @@ impl Reserved {
         let mut depend = vec![id.clone()];
         if let CommandKind::Replace { of, .. } = &order.command.kind {
             let asking = self.replacements.entry(of.clone()).or_default();
-            if order.is_over() {
+            if order.is_closed() {
                 asking.remove(id)
             } else {
                 asking.insert(id.clone())
@@ -68,7 +68,7 @@ impl Reserved {
     }
 
     fn count(&mut self, orders: &Orders, id: &ClientOrderId, order: &GatewayOrder) {
-        let now = if order.is_over() { None } else { self.part(orders, &order.command, order.filled).ok() };
+        let now = if order.is_closed() { None } else { self.part(orders, &order.command, order.filled).ok() };
         let sums = self.sums.entry(id.ledger().clone()).or_default();
         if let Some(before) = self.parts.remove(id) {
             let sum = sums.entry(before.asset).or_insert(Some(Notional::ZERO));
@@ -98,7 +98,9 @@ impl Reserved {
             // It will be rejected.
             return Ok(Need { amount: Notional::ZERO, ..all });
         }
-        let (Some(ordered), false) = (old.command.kind.order(), old.is_over() || replaces(old)) else { return Ok(all) };
+        let (Some(ordered), false) = (old.command.kind.order(), old.is_closed() || replaces(old)) else {
+            return Ok(all);
+        };
         let rest = ordered.quantity.minus(old.filled.min(ordered.quantity)).map_err(|_| "TooManyDigits")?;
         let shared = Need::of(&old.command.symbol, ordered, rest, &self.terms)?;
         if shared.asset != all.asset {
@@ -120,9 +122,9 @@ mod tests {
     use engine::time::Timestamp;
     use venue::sim::{Exchange, RestingFills};
 
-    use super::super::{Desk, Verdict};
+    use super::super::{OrderManager, Verdict};
     use super::*;
-    use crate::roles::gateway::books::Book;
+    use crate::roles::gateway::sub_account::SubAccount;
     use crds::roles::{BookSpec, GatewayDesired};
 
     fn ledger() -> LedgerId {
@@ -164,9 +166,9 @@ mod tests {
         Tick::trade("BNB/USDT".parse().unwrap(), price.parse().unwrap(), time, sequence)
     }
 
-    /// A desk with 1,000 USDT and 1 BNB at an exchange that takes 0.2 % of a maker and 0.1 % of a taker, 1.5 s away.
+    /// An order manager with 1,000 USDT and 1 BNB at an exchange that takes 0.2 % of a maker and 0.1 % of a taker, 1.5 s away.
     struct Bench {
-        desk: Desk,
+        manager: OrderManager,
         exchange: Exchange,
     }
 
@@ -175,20 +177,24 @@ mod tests {
             let fees: Fees = serde_json::from_str(r#"{"makerPercent": "0.2", "takerPercent": "0.1"}"#).unwrap();
             let spec = serde_json::json!({"strategy": "grid", "ledger": "abc", "capital": {"USDT": 1000, "BNB": 1}});
             let book: BookSpec = serde_json::from_value(spec).unwrap();
-            let mut desk = Desk::new(&fees);
-            desk.open(&ledger(), Book::opening(&book).unwrap(), 0);
-            assert_eq!(desk.register(&GatewayDesired { books: vec![book] }), []);
-            Self { desk, exchange: Exchange::new(fees, 1_500, RestingFills::Through) }
+            let mut manager = OrderManager::new(&fees);
+            manager.open(&ledger(), SubAccount::opening(&book).unwrap(), 0);
+            assert_eq!(manager.register(&GatewayDesired { books: vec![book] }), []);
+            Self { manager, exchange: Exchange::new(fees, 1_500, RestingFills::Through) }
         }
 
-        /// Whether the book pays for it; then it is on its way.
+        /// Whether the sub-account pays for it; then it is on its way.
         fn send(&mut self, command: &OrderCommand, now: u64) -> bool {
-            match self.desk.judge(command, command.time) {
+            match self.manager.judge(command, command.time) {
                 Verdict::Send | Verdict::Cancel => {
-                    self.desk.hand_over(&mut self.exchange, command, &tick(now, "100"));
+                    self.manager.hand_over(&mut self.exchange, command, &tick(now, "100"));
                     true
                 }
-                Verdict::Tell(_) | Verdict::Repeat(_) | Verdict::NotRegistered | Verdict::Reissued(..) => false,
+                Verdict::Tell(_)
+                | Verdict::Repeat(_)
+                | Verdict::NotRegistered
+                | Verdict::Reissued(..)
+                | Verdict::Ask => false,
             }
         }
 
@@ -197,19 +203,19 @@ mod tests {
         }
 
         fn tick(&mut self, sequence: u64, price: &str) {
-            self.desk.match_resting(&mut self.exchange, &tick(sequence, price));
-            self.desk.arrive(&mut self.exchange, &tick(sequence, price));
+            self.manager.match_resting(&mut self.exchange, &tick(sequence, price));
+            self.manager.arrive(&mut self.exchange, &tick(sequence, price));
         }
 
         fn reserved(&self, asset: &str) -> String {
-            self.desk.reserved.of(&ledger(), &asset.parse().unwrap()).unwrap().to_string()
+            self.manager.reserved.of(&ledger(), &asset.parse().unwrap()).unwrap().to_string()
         }
 
         /// As counted anew from the record.
         fn counted_anew(&self) -> Reserved {
-            let mut anew = Reserved { terms: self.desk.reserved.terms, ..Reserved::default() };
-            for id in self.desk.orders.keys() {
-                anew.follow(&self.desk.orders, id);
+            let mut anew = Reserved { terms: self.manager.reserved.terms, ..Reserved::default() };
+            for id in self.manager.orders.keys() {
+                anew.follow(&self.manager.orders, id);
             }
             anew
         }
@@ -289,11 +295,11 @@ mod tests {
             let anew = bench.counted_anew();
             for asset in ["USDT", "BNB"] {
                 let asset = asset.parse().unwrap();
-                assert_eq!(bench.desk.reserved.of(&ledger(), &asset), anew.of(&ledger(), &asset), "{now} {asset}");
+                assert_eq!(bench.manager.reserved.of(&ledger(), &asset), anew.of(&ledger(), &asset), "{now} {asset}");
             }
-            let open = bench.desk.orders.values().filter(|order| !order.is_over()).count();
-            assert_eq!(bench.desk.reserved.parts.len(), open);
-            assert!(bench.desk.reserved.replacements.len() <= open);
+            let open = bench.manager.orders.values().filter(|order| !order.is_closed()).count();
+            assert_eq!(bench.manager.reserved.parts.len(), open);
+            assert!(bench.manager.reserved.replacements.len() <= open);
         }
         assert!(admitted > 300 && refused > 100, "{admitted} {refused}");
     }

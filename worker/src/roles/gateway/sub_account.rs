@@ -1,4 +1,4 @@
-//! The account's books: one for each strategy, from its own fills. Openings that a book cannot pay are denied
+//! The account's sub-accounts: one for each strategy, from its own fills. Openings that a sub-account cannot pay are denied
 //! here too, so that one strategy can never spend another's money. Pure.
 
 use engine::instrument::{Asset, Symbol};
@@ -12,14 +12,14 @@ use crds::roles::BookSpec;
 
 /// What one strategy owns at the account, by asset.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Book {
+pub(super) struct SubAccount {
     amounts: Holdings,
     /// Why it no longer tells the truth; empty while it does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     broken: String,
 }
 
-/// What an order can take from its book.
+/// What an order can take from its sub-account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Need {
     pub asset: Asset,
@@ -42,8 +42,8 @@ impl Need {
     }
 }
 
-impl Book {
-    /// A book that opens with the declared capital.
+impl SubAccount {
+    /// A sub-account that opens with the declared capital.
     pub fn opening(spec: &BookSpec) -> Result<Self, NumberError> {
         let amounts = spec.capital.iter().map(|(asset, amount)| Ok((asset.clone(), Notional::new(amount.get())?)));
         Ok(Self { amounts: amounts.collect::<Result<_, _>>()?, broken: String::new() })
@@ -109,7 +109,8 @@ impl Book {
         self.add(quote, paid.minus(fill.fee_quote)?)
     }
 
-    /// Whether the book can pay `need` beside what its open orders `reserved` of the asset. `Err` is the denial's reason.
+    /// Whether the sub-account can pay `need` beside what its open orders `reserved` of the asset. `Err` is the denial's
+    /// reason.
     pub fn check(&self, need: &Need, reserved: Option<Notional>) -> Result<(), &'static str> {
         if !self.broken.is_empty() {
             return Err("BookBroken");

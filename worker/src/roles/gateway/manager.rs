@@ -11,6 +11,7 @@ mod record;
 mod reserved;
 mod simulated;
 mod stances;
+mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,16 +22,21 @@ use engine::numbers::Quantity;
 use engine::time::Timestamp;
 use venue::{Outcome, VenueReport};
 
-pub(super) use doubts::Found;
+pub(super) use doubts::{DOUBT_INTERVAL_MS, Found};
 pub(super) use record::Changes;
 
-use super::books::Book;
 use super::order::{GatewayOrder, News, Stage};
+use super::sub_account::SubAccount;
 use crate::roles::told::Holdings;
 use crds::roles::{BookSpec, GatewayDesired, Stance};
 use ended::Ended;
 use reserved::Reserved;
-use stances::Stances;
+use stances::{Stances, opens};
+pub(super) use unknown::{Adopted, Booked};
+
+/// Orders of one ledger at most that are remembered at a venue elsewhere, open or ended: past it new ones are denied, and none
+/// is forgotten before its time.
+const ORDERS_MAX: usize = 1_000;
 
 /// What to do with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,37 +53,55 @@ pub(super) enum Verdict {
     NotRegistered,
     /// Its sequence was used before the store went back in time: tell the strategy the highest.
     Reissued(News, u64),
+    /// The order is not known here: at a venue elsewhere it may be there all the same.
+    Ask,
 }
 
-/// The account's orders and books.
+/// The account's orders and sub-accounts.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Desk {
+pub(super) struct OrderManager {
     orders: BTreeMap<ClientOrderId, GatewayOrder>,
     ended: Ended,
-    books: BTreeMap<LedgerId, Book>,
+    sub_accounts: BTreeMap<LedgerId, SubAccount>,
     /// Whom the register names; `None` before one has been adopted in this life.
     strategies: Option<BTreeMap<LedgerId, String>>,
     stances: Stances,
     highest: BTreeMap<LedgerId, u64>,
     reserved: Reserved,
+    /// The venue is elsewhere: it may know orders that the record does not, and it may tell of an order late.
+    elsewhere: bool,
+    /// When the venue was last asked for all that is open.
+    listed: Option<Timestamp>,
+    /// Ledgers whose strategies do not take their news.
+    behind: BTreeSet<LedgerId>,
+    /// The highest sequence of each ledger of which an order has ended and is not remembered.
+    forgotten: BTreeMap<LedgerId, u64>,
+    /// Orders that were lost with a record, as far as their strategies have booked them.
+    booked: BTreeMap<ClientOrderId, Booked>,
     dirty_orders: BTreeSet<ClientOrderId>,
     dirty_ledgers: BTreeSet<LedgerId>,
+    dirty_booked: BTreeSet<ClientOrderId>,
 }
 
-impl Desk {
-    /// An empty desk of a venue with these fees.
+impl OrderManager {
+    /// An empty order manager of a venue with these fees.
     pub fn new(fees: &Fees) -> Self {
         Self { reserved: Reserved::at(fees), ..Self::default() }
     }
 
-    /// The ledgers of a register that have no book yet.
-    pub fn without_book(&self, desired: &GatewayDesired) -> Vec<BookSpec> {
-        desired.books.iter().filter(|spec| !self.books.contains_key(&spec.ledger)).cloned().collect()
+    /// The same order manager of a venue elsewhere.
+    pub fn elsewhere(self) -> Self {
+        Self { elsewhere: true, ..self }
     }
 
-    /// Opens a ledger's book; sequences up to `highest` are used up.
-    pub fn open(&mut self, ledger: &LedgerId, book: Book, highest: u64) {
-        self.books.insert(ledger.clone(), book);
+    /// The ledgers of a register that have no sub-account yet.
+    pub fn without_sub_account(&self, desired: &GatewayDesired) -> Vec<BookSpec> {
+        desired.books.iter().filter(|spec| !self.sub_accounts.contains_key(&spec.ledger)).cloned().collect()
+    }
+
+    /// Opens a ledger's sub-account; sequences up to `highest` are used up.
+    pub fn open(&mut self, ledger: &LedgerId, book: SubAccount, highest: u64) {
+        self.sub_accounts.insert(ledger.clone(), book);
         if highest > 0 {
             let used = self.highest.entry(ledger.clone()).or_default();
             *used = highest.max(*used);
@@ -85,7 +109,7 @@ impl Desk {
         self.dirty_ledgers.insert(ledger.clone());
     }
 
-    /// Adopts a register: follows the stance of each ledger. One that is named no more keeps its book while an order of
+    /// Adopts a register: follows the stance of each ledger. One that is named no more keeps its sub-account while an order of
     /// it is open. Gives the ledgers that it forgets.
     pub fn register(&mut self, desired: &GatewayDesired) -> Vec<LedgerId> {
         for spec in &desired.books {
@@ -96,14 +120,19 @@ impl Desk {
         let named = desired.books.iter().map(|spec| (spec.ledger.clone(), spec.strategy.clone()));
         let named: BTreeMap<_, _> = named.collect();
         let open: BTreeSet<LedgerId> = self.open_commands().map(|command| command.ledger.clone()).collect();
-        let known: BTreeSet<&LedgerId> = self.books.keys().chain(self.stances.ledgers()).collect();
+        let known: BTreeSet<&LedgerId> = self.sub_accounts.keys().chain(self.stances.ledgers()).collect();
         let is_gone = |ledger: &&LedgerId| !named.contains_key(*ledger) && !open.contains(*ledger);
         let gone: Vec<_> = known.into_iter().filter(is_gone).cloned().collect();
         for ledger in &gone {
-            self.drop_book(ledger);
+            self.drop_sub_account(ledger);
         }
         self.strategies = Some(named);
         gone
+    }
+
+    /// Follows whose strategies do not take their news.
+    pub fn behind(&mut self, ledgers: BTreeSet<LedgerId>) {
+        self.behind = ledgers;
     }
 
     /// Whether a register has been adopted in this life.
@@ -112,10 +141,11 @@ impl Desk {
     }
 
     /// A ledger that was not closed may be named again: that its ids are used up is not forgotten.
-    fn drop_book(&mut self, ledger: &LedgerId) {
-        self.books.remove(ledger);
+    fn drop_sub_account(&mut self, ledger: &LedgerId) {
+        self.sub_accounts.remove(ledger);
         if self.stances.forget(ledger) == Some(Stance::Closed) {
             self.highest.remove(ledger);
+            self.forgotten.remove(ledger);
         }
         self.ended.leave(ledger);
         self.dirty_ledgers.insert(ledger.clone());
@@ -142,7 +172,7 @@ impl Desk {
 
     /// What a ledger's sub-account holds, while that is known to be true.
     pub fn holdings(&self, ledger: &LedgerId) -> Option<Holdings> {
-        self.books.get(ledger)?.holdings()
+        self.sub_accounts.get(ledger)?.holdings()
     }
 
     /// The registered strategy of a ledger.
@@ -169,11 +199,14 @@ impl Desk {
         if command.sequence != id.sequence() || command.ledger != *id.ledger() || replaces_anothers {
             return Verdict::Tell(denied(command, "IdMismatch"));
         }
-        let highest = self.highest.get(id.ledger()).copied().unwrap_or(0);
+        let highest = self.highest_of(id.ledger());
         if id.sequence() <= highest {
-            return Verdict::Reissued(denied(command, "SequenceUsed"), highest);
+            if self.elsewhere {
+                return Verdict::Ask;
+            }
+            return self.not_there(command);
         }
-        if !self.names(command) || !self.books.contains_key(id.ledger()) {
+        if !self.names(command) || !self.sub_accounts.contains_key(id.ledger()) {
             // The register may be newer than what is known here, so the sequence is not used up yet.
             return Verdict::NotRegistered;
         }
@@ -186,7 +219,14 @@ impl Desk {
         if now > command.expires_at {
             return Verdict::Tell(denied(command, "CommandExpired"));
         }
-        if let Err(reason) = self.check_book(command) {
+        // On paper nothing is denied for that: a worker that waits for its news sends nothing more.
+        if self.elsewhere && self.behind.contains(id.ledger()) && opens(order) {
+            return Verdict::Tell(denied(command, "StrategyBehind"));
+        }
+        if self.elsewhere && self.orders_of(id.ledger()).count() >= ORDERS_MAX {
+            return Verdict::Tell(denied(command, "TooManyOrders"));
+        }
+        if let Err(reason) = self.check_sub_account(command) {
             return Verdict::Tell(denied(command, reason));
         }
         self.dirty_orders.insert(id.clone());
@@ -203,12 +243,25 @@ impl Desk {
     fn judge_cancel(&mut self, command: &OrderCommand) -> Verdict {
         let id = &command.client_order_id;
         match self.orders.get(id) {
-            Some(order) if order.is_over() => Verdict::Repeat(order.repeat(command.time)),
+            Some(order) if order.is_closed() => Verdict::Repeat(order.repeat(command.time)),
             Some(_) => {
                 self.want_cancelled(id);
                 Verdict::Cancel
             }
-            None => Verdict::Tell(denied(command, "UnknownOrder")),
+            None if self.elsewhere => Verdict::Ask,
+            None => self.not_there(command),
+        }
+    }
+
+    /// What is told of a command whose order is not known here, nor at the venue.
+    pub fn not_there(&self, command: &OrderCommand) -> Verdict {
+        match &command.kind {
+            CommandKind::Create(_) | CommandKind::Replace { .. } => {
+                Verdict::Reissued(denied(command, "SequenceUsed"), self.highest_of(command.client_order_id.ledger()))
+            }
+            // Who knows how it ended leaves it out.
+            CommandKind::Cancel if self.elsewhere => Verdict::Repeat(denied(command, "UnknownOrder")),
+            CommandKind::Cancel | CommandKind::Advance { .. } => Verdict::Tell(denied(command, "UnknownOrder")),
         }
     }
 
@@ -222,8 +275,8 @@ impl Desk {
     }
 
     /// What the strategy's open orders can still take is not there for another one.
-    fn check_book(&self, command: &OrderCommand) -> Result<(), &'static str> {
-        let book = self.books.get(&command.ledger).ok_or("BookUnknown")?;
+    fn check_sub_account(&self, command: &OrderCommand) -> Result<(), &'static str> {
+        let book = self.sub_accounts.get(&command.ledger).ok_or("BookUnknown")?;
         let need = self.reserved.needed(&self.orders, command)?;
         book.check(&need, self.reserved.of(&command.ledger, &need.asset))
     }
@@ -231,8 +284,22 @@ impl Desk {
     /// Takes the outcome of a request, to make an order or (on a venue in the record) to cancel one.
     pub fn settle(&mut self, id: &ClientOrderId, outcome: &Outcome, now: Timestamp) -> News {
         match outcome {
+            Outcome::Done(report) if report.client_order_id != *id => {
+                // An answer to something else: what it tells may be true, and of this order it tells nothing.
+                let mut news = self.hear(report);
+                news.extend(self.doubt(id, "AnswerOfAnother", now));
+                news
+            }
             Outcome::Done(report) => self.hear(report),
-            Outcome::Refused(reason) => {
+            Outcome::Exists => {
+                let mut news = self.doubt(id, "SentBefore", now);
+                news.extend(self.change(id, |order| {
+                    (order.exists, order.asked) = (true, None);
+                    News::new()
+                }));
+                news
+            }
+            Outcome::Rejected(reason) => {
                 let news = self.change(id, |order| order.end_unsent(OrderStatus::Rejected, reason, now));
                 self.forget_old(id.ledger());
                 news
@@ -252,7 +319,7 @@ impl Desk {
         let news = self.change(&id, |order| order.hear(report));
         for update in &news {
             if let Some(fill) = &update.fill
-                && let Some(book) = self.books.get_mut(&fill.ledger)
+                && let Some(book) = self.sub_accounts.get_mut(&fill.ledger)
             {
                 book.apply(fill);
                 self.dirty_ledgers.insert(fill.ledger.clone());
@@ -262,27 +329,27 @@ impl Desk {
         news
     }
 
-    /// The commands of orders that are not over.
+    /// The commands of orders that are not closed.
     pub fn open_commands(&self) -> impl Iterator<Item = &OrderCommand> {
-        self.orders.values().filter(|order| !order.is_over()).map(|order| &order.command)
+        self.orders.values().filter(|order| !order.is_closed()).map(|order| &order.command)
     }
 
     /// The stamp of a request that is to be sent.
     pub fn stamp(&self, id: &ClientOrderId) -> Option<Timestamp> {
         match self.orders.get(id)?.stage {
             Stage::Sending { signed_at } => Some(signed_at),
-            Stage::Unknown { .. } | Stage::Live | Stage::Over => None,
+            Stage::Unknown { .. } | Stage::Live | Stage::Closed => None,
         }
     }
 
     fn change(&mut self, id: &ClientOrderId, change: impl FnOnce(&mut GatewayOrder) -> News) -> News {
         let Some(order) = self.orders.get_mut(id) else { return News::new() };
-        let before = (order.is_over(), order.filled, order.status);
+        let before = (order.is_closed(), order.filled, order.status);
         let news = change(order);
-        let after = (order.is_over(), order.filled, order.status);
+        let after = (order.is_closed(), order.filled, order.status);
         // As its field is named: others may write the same id in another form.
         let id = &order.command.client_order_id.clone();
-        if after.0 && !before.0 {
+        if after.0 && !before.0 && !self.elsewhere {
             self.ended.push(id);
         }
         if before != after {
@@ -292,11 +359,15 @@ impl Desk {
         news
     }
 
-    /// Keeps the newest ended orders of a ledger, forgets the others.
+    /// Keeps the newest ended orders of a ledger, forgets the others. At a venue elsewhere time tells which:
+    /// [`OrderManager::forget_settled`].
     fn forget_old(&mut self, ledger: &LedgerId) {
+        if self.elsewhere {
+            return;
+        }
         while let Some(old) = self.ended.pop_old(ledger) {
             // One that is open again, because more had traded of it than was told at its end, is kept.
-            if self.orders.get(&old).is_some_and(GatewayOrder::is_over) {
+            if self.orders.get(&old).is_some_and(GatewayOrder::is_closed) {
                 self.orders.remove(&old);
                 self.dirty_orders.insert(old);
             }
@@ -309,9 +380,9 @@ fn denied(command: &OrderCommand, reason: &str) -> News {
     vec![denial(command.client_order_id.clone(), reason, command.time)]
 }
 
-/// The news of a command that the account's venue cannot do.
-pub(super) fn denied_unsupported(command: &OrderCommand) -> OrderUpdate {
-    denial(command.client_order_id.clone(), "CommandUnsupported", command.time)
+/// The news of a command that cannot be done at the account's venue.
+pub(super) fn denied_here(command: &OrderCommand, reason: &str) -> OrderUpdate {
+    denial(command.client_order_id.clone(), reason, command.time)
 }
 
 /// The news of a command that does not read but for its order's id.
