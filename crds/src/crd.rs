@@ -11,7 +11,7 @@ use crate::{TradingAccount, TradingStrategy, rules, yaml_text};
 pub struct CrdFile {
     /// The file's name, such as `tradingstrategies.yaml`.
     pub name: String,
-    /// Its text.
+    #[expect(missing_docs, reason = "the name says it")]
     pub text: String,
 }
 

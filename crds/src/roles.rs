@@ -21,7 +21,7 @@ use crate::{Amounts, TradingAccountSpec, TradingStrategySpec};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountSpec {
-    /// Its name.
+    #[expect(missing_docs, reason = "the name says it")]
     pub name: String,
     /// Its accepted spec.
     pub spec: TradingAccountSpec,
@@ -47,7 +47,7 @@ pub struct StrategySpec {
 pub struct GatewaySpec {
     /// The generation of the account's accepted spec.
     pub generation: u64,
-    /// The account.
+    #[expect(missing_docs, reason = "the name says it")]
     pub account: AccountSpec,
 }
 
@@ -147,7 +147,7 @@ pub struct GatewayDesired {
 pub struct BookSpec {
     /// The strategy's name.
     pub strategy: String,
-    /// Its ledger.
+    #[expect(missing_docs, reason = "the name says it")]
     pub ledger: LedgerId,
     /// Its declared capital.
     pub capital: Amounts,

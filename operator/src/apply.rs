@@ -29,26 +29,22 @@ use crate::{Error, event, kept};
 
 /// Epoch, ledger and restarts of one process, as they stand in the status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of these fields say it")]
 pub struct Placed {
-    /// The ledger.
     pub ledger: Option<Ledger>,
-    /// The epoch.
     pub epoch: u64,
     /// Ends before readiness.
     pub restarts: Option<Restarts>,
 }
 
 /// A resource whose processes are being placed.
+#[expect(missing_docs, reason = "the names of these fields say it")]
 pub struct Target<'a> {
     /// What every reconcile works with.
     pub context: &'a Context,
-    /// Its kind in the API.
     pub kind: ApiResource,
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
-    /// Its uid.
     pub uid: String,
     /// As it was observed; moves with each write, so that a stale look writes nothing.
     pub resource_version: String,

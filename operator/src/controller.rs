@@ -31,7 +31,7 @@ const RETRY: Duration = Duration::from_secs(2);
 pub struct Sources<R> {
     /// The API server.
     pub client: Client,
-    /// The namespace.
+    #[expect(missing_docs, reason = "the name says it")]
     pub namespace: String,
     /// Where strategies are kept as last seen.
     pub strategies: Writer<GuardedStrategy>,

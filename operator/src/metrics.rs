@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 /// Counters. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
-    /// Reconciles.
+    #[expect(missing_docs, reason = "the name says it")]
     pub reconciles: Counter,
     /// Reconciles that failed.
     pub errors: Counter,

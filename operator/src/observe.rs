@@ -40,12 +40,11 @@ where
 
 /// Whose pods are looked for.
 #[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the names of these fields say it")]
 pub struct Owner<'a> {
     /// The resource's namespace.
     pub namespace: &'a str,
-    /// Its name.
     pub name: &'a str,
-    /// Its uid.
     pub uid: &'a str,
 }
 

@@ -13,9 +13,7 @@ use crate::names::STATUS_MANAGER;
 /// An object as it stands after a look's own writes.
 #[derive(Debug, Clone, Copy)]
 pub struct ObjectVersion<'a> {
-    /// Its namespace.
     pub namespace: &'a str,
-    /// Its name.
     pub name: &'a str,
     /// Nothing is written over another.
     pub resource_version: &'a str,

@@ -191,7 +191,7 @@ const QUICKSTART: &str = "\
 NAME         MODE    SYMBOL     STATE     READY   TRADES   POSITION      NET-PNL        ALERT
 grid-btc-1   Paper   BTC/USDT   Stopped   True    28       0.08514 BTC   +282.22 USDT   MarketDataEnded
 
-  equity    5998.51 -> 6280.73 USDT, +4.70 % (only holding: +1.81 %); deepest fall 4.22 %
+  equity    5998.51 -> 6280.73 USDT, +4.70 % (buy-and-hold: +1.81 %); max drawdown 4.22 %
   net       282.22 = realized 296.59 + unrealized 2.87 - fees 17.24
   holds     0.08514 BTC at 9138.59 + 5502.67 USDT; would sell above 9282.37, buy below 8918.35
 ";

@@ -17,12 +17,10 @@ use crate::placement::{Ends, PodFacts, Stored};
 use crate::{Error, kept, observe};
 
 /// All that a reconcile of an account looks at.
+#[expect(missing_docs, reason = "the names of these fields say it")]
 pub struct Observed {
-    /// Its name.
     pub name: String,
-    /// Its namespace.
     pub namespace: String,
-    /// Its uid.
     pub uid: String,
     /// As it was read.
     pub resource_version: String,
@@ -30,15 +28,11 @@ pub struct Observed {
     pub generation: u64,
     /// Since when it is being deleted.
     pub deleting_since: Option<Timestamp>,
-    /// Its finalizers.
     pub finalizers: Vec<String>,
-    /// Its annotations.
     pub annotations: BTreeMap<String, String>,
-    /// Its spec.
     pub spec: TradingAccountSpec,
     /// Fields of its stored spec that are not known here.
     pub unknown_fields: Vec<String>,
-    /// Its status.
     pub status: TradingAccountStatus,
     /// A reference for what it owns.
     pub owner_reference: OwnerReference,

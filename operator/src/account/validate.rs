@@ -19,7 +19,7 @@ use crate::strategy::validate::{Invalid, claim};
 /// What the account's processes are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// For the gateway.
+    #[expect(missing_docs, reason = "the name says it")]
     pub gateway: GatewaySpec,
     /// For the feed; absent while nobody reads.
     pub feed: Option<FeedSpec>,

@@ -38,18 +38,17 @@ pub struct Image {
 
 /// What one pod is made from.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names of these fields say it")]
 pub struct PodRequest {
     /// Which process.
     pub role: Role,
     /// The name of the resource it runs for.
     pub name: String,
-    /// Its namespace.
     pub namespace: String,
     /// The resource that owns it.
     pub owner: OwnerReference,
     /// The owner of the record in the store.
     pub record: String,
-    /// The ledger.
     pub ledger: String,
     /// What the role is told, as one JSON document.
     pub spec: String,

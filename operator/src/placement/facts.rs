@@ -10,7 +10,7 @@ use crate::names::Role;
 #[allow(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PodFacts {
-    /// Its name.
+    #[expect(missing_docs, reason = "the name says it")]
     pub name: String,
     /// Its uid: a deletion names it, so that a later pod of that name is safe.
     pub uid: String,
@@ -95,7 +95,7 @@ impl Ends {
 pub struct RecordFacts {
     /// Who it was made for.
     pub uid: String,
-    /// Its ledger.
+    #[expect(missing_docs, reason = "the name says it")]
     pub ledger: String,
     /// The newest epoch that took it.
     pub epoch: u64,
@@ -159,7 +159,7 @@ pub enum Stored {
 /// A ledger as the status has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerStatus {
-    /// Its id.
+    #[expect(missing_docs, reason = "the name says it")]
     pub id: String,
     /// The uid of the resource when it was recorded: another one is a restored backup.
     pub accepted_by: String,
@@ -183,7 +183,7 @@ pub struct Situation {
     pub name: String,
     /// The resource's uid: who the record must be made for.
     pub uid: String,
-    /// The ledger in the status.
+    #[expect(missing_docs, reason = "the name says it")]
     pub ledger: Option<LedgerStatus>,
     /// The epoch in the status; 0 before the first.
     pub epoch: u64,

@@ -20,12 +20,10 @@ use crate::stop::InboxFacts;
 use crate::{Error, GuardedAccount, kept, observe};
 
 /// All that a reconcile of a strategy looks at.
+#[expect(missing_docs, reason = "the names of these fields say it")]
 pub struct Observed {
-    /// Its name.
     pub name: String,
-    /// Its namespace.
     pub namespace: String,
-    /// Its uid.
     pub uid: String,
     /// As it was read.
     pub resource_version: String,
@@ -35,15 +33,11 @@ pub struct Observed {
     pub made: Option<Timestamp>,
     /// Since when it is being deleted.
     pub deleting_since: Option<Timestamp>,
-    /// Its finalizers.
     pub finalizers: Vec<String>,
-    /// Its annotations.
     pub annotations: BTreeMap<String, String>,
-    /// Its spec.
     pub spec: TradingStrategySpec,
     /// Fields of its stored spec that are not known here.
     pub unknown_fields: Vec<String>,
-    /// Its status.
     pub status: TradingStrategyStatus,
     /// A reference for what it owns: a foreground deletion does not wait for it, so that a replacement made
     /// meanwhile lives.
@@ -79,7 +73,6 @@ pub struct Observed {
     pub feed: Stored,
     /// The stream of its ticks, and the last one that its feed has given out.
     pub ticks: Option<(StreamKey, StreamId)>,
-    /// Its inbox.
     pub inbox: InboxFacts,
 }
 

@@ -47,7 +47,6 @@ pub struct Kubelet {
     pub namespace: String,
     /// The store.
     pub bus: RedisBus,
-    /// Its keys.
     pub keys: Keys,
     /// Told when a strategy's program has told something.
     pub nudges: broadcast::Sender<(String, String)>,

@@ -24,9 +24,7 @@ const LISTS_IN_A_LOOK: usize = 2;
 
 /// What the living operator has seen.
 pub struct Caches {
-    /// Strategies.
     pub strategies: Store<operator::GuardedStrategy>,
-    /// Accounts.
     pub accounts: Store<operator::GuardedAccount>,
 }
 

@@ -64,14 +64,13 @@ impl Kind {
 }
 
 /// Everything of one run.
+#[expect(missing_docs, reason = "the names of these fields say it")]
 pub struct World {
     /// The administrator's client.
     pub client: Client,
-    /// The namespace.
     pub namespace: String,
     /// The store, under a prefix of its own.
     pub bus: RedisBus,
-    /// Its keys.
     pub keys: Keys,
     /// What the operator counts, over all of its lives.
     pub metrics: Metrics,

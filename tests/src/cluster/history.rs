@@ -10,10 +10,9 @@ use super::{await_that, try_run};
 
 /// A pod that came, and whether it has gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of these fields say it")]
 pub struct PodSeen {
-    /// Its name.
     pub name: String,
-    /// Its uid.
     pub uid: String,
     /// Whether it is gone for good.
     pub gone: bool,

@@ -23,7 +23,7 @@ pub struct Store {
 /// An entry of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its id.
+    #[expect(missing_docs, reason = "the name says it")]
     pub id: String,
     /// Its document; null if it has none.
     pub data: Value,

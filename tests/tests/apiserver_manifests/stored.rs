@@ -62,6 +62,48 @@ fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
     })
 }
 
+/// What the least manifests do not write; below it nothing is stored.
+const NOT_WRITTEN: [&str; 8] = [
+    "spec.exit.",
+    "spec.risk.cooldown.",
+    "spec.strategy.custom.",
+    "spec.strategy.grid.adaptive.",
+    "spec.strategy.grid.range.",
+    "spec.strategy.ladder.",
+    "spec.strategy.positionControl.",
+    "spec.marketData.replay.files.",
+];
+
+/// Strategies that write the rest, and where.
+const OTHERS: [(&str, &str, &[&str]); 3] = [
+    ("ladder", "{ladder: {lowerPrice: 500, upperPrice: 700}}", &["spec.strategy.ladder.", "spec.exit."]),
+    ("control", "{positionControl: {}}", &["spec.strategy.positionControl.", "spec.risk.cooldown."]),
+    (
+        "adaptive",
+        "{grid: {adaptive: {}, range: {lowerPrice: 500, upperPrice: 700}}}",
+        &["spec.strategy.grid.adaptive.", "spec.strategy.grid.range."],
+    ),
+];
+
+/// Holds what is stored of a field against its default; whether there is one that is no word.
+fn is_filled(object: &Value, field: &str, default: &str) -> bool {
+    let stored = at(object, field);
+    match default {
+        // Of two that exclude each other, the least account writes this one.
+        "must be written" | "none: files" => assert!(!stored.is_null(), "{field}"),
+        // Absent: the words say what that means.
+        _ if stored.is_null() => {
+            assert!(default == "never" || default.contains(' '), "{field}: {default} is not stored");
+        }
+        default => {
+            let text = stored.as_str().map_or_else(|| stored.to_string(), ToOwned::to_owned);
+            assert_eq!(text, default, "{field}");
+            return true;
+        }
+    }
+    false
+}
+
 #[tokio::test]
 async fn the_stored_defaults_are_those_of_the_golden_table() {
     let namespace = least("defaults").await;
@@ -69,28 +111,36 @@ async fn the_stored_defaults_are_those_of_the_golden_table() {
     for (kind, resource) in [("TradingStrategy", "ts/grid"), ("TradingAccount", "tacct/paper")] {
         let object = kubectl_json(&["get", "--namespace", &namespace, resource]);
         for (field, default) in golden(kind) {
-            let stored = at(&object, &field);
-            let text = stored.as_str().map_or_else(|| stored.to_string(), ToOwned::to_owned);
-            match default.as_str() {
-                // Of the member that is not set, and of the list that is not written.
-                _ if ["spec.strategy.custom.", "spec.marketData.replay.files."]
-                    .iter()
-                    .any(|of| field.starts_with(of)) =>
-                {
-                    assert!(stored.is_null(), "{field}");
-                }
-                // Of two that exclude each other, the least account writes this one.
-                "must be written" | "none: files" => assert!(!stored.is_null(), "{field}"),
-                // Absent: the words say what that means.
-                _ if stored.is_null() => assert!(default.contains(' '), "{field}: {default} is not stored"),
-                default => {
-                    assert_eq!(text, default, "{field}");
-                    filled += 1;
-                }
+            if NOT_WRITTEN.iter().any(|of| field.starts_with(of)) {
+                assert!(at(&object, &field).is_null(), "{field}");
+            } else {
+                filled += usize::from(is_filled(&object, &field, &default));
             }
         }
     }
     assert!(filled >= 15, "only {filled} defaults");
+    for (name, strategy, written) in OTHERS {
+        let manifest = format!(
+            "apiVersion: glm.trading/v1alpha1
+kind: TradingStrategy
+metadata: {{name: {name}}}
+spec:
+  accountRef: {{name: paper}}
+  instruments: [{{symbol: BNB/USDT, rules: {{tickSize: \"0.01\", lotSize: \"0.001\"}}}}]
+  capital: {{USDT: 3000}}
+  strategy: {strategy}
+  risk: {{cooldown: {{}}}}
+  exit: {{}}
+"
+        );
+        let said = kubectl(&["create", "--namespace", &namespace, "-f", "-"], &manifest);
+        assert!(said.ok, "{}", said.stderr);
+        let object = kubectl_json(&["get", "--namespace", &namespace, &format!("ts/{name}")]);
+        let rows =
+            golden("TradingStrategy").into_iter().filter(|(field, _)| written.iter().any(|of| field.starts_with(of)));
+        let filled = rows.filter(|(field, default)| is_filled(&object, field, default)).count();
+        assert!(filled >= 1, "{name} has no default");
+    }
 }
 
 #[tokio::test]
@@ -151,7 +201,7 @@ async fn kubectl_explain_reads_well() {
         ("ts", "A trading strategy with its own money"),
         ("ts.spec.strategy.grid.gridSizePercent", "in percent; 0.01 to 50. Default 2, unless adaptive is"),
         ("ts.spec.capital", "Cannot be changed later: create a second strategy instead."),
-        ("ts.spec.strategy", "exactly one member, grid, positionControl or custom."),
+        ("ts.spec.strategy", "exactly one member of grid, ladder, positionControl and custom."),
         ("ts.spec.state", "Paused watches prices but sends no new order"),
         ("ts.status.conditions", "Accepted, Ready, Reconciling and Stalled."),
         ("tacct.spec.marketData.replay.file", "It lies beside the manifest, or in the image's /replay."),

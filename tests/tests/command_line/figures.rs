@@ -47,7 +47,7 @@ fn bitcoins_have_eight_digits() {
         &table,
         &[
             "   4064 DOGE   -0.00096447 BTC   MarketDataEnded\n",
-            "  equity    0.02000000 -> 0.01903553 BTC, -4.82 % (only holding: -6.00 %); deepest fall 6.69 %\n",
+            "  equity    0.02000000 -> 0.01903553 BTC, -4.82 % (buy-and-hold: -6.00 %); max drawdown 6.69 %\n",
             "  net       -0.00096447 = realized 0.00006296 + unrealized -0.00102347 - fees 0.00000396\n",
             "  holds     4064 DOGE at 0.00000220 + 0.01009473 BTC; would sell above 0.00000232, buy below 0.00000222\n",
         ],
@@ -69,7 +69,7 @@ fn a_small_loss_is_a_loss() {
         &table,
         &[
             "   0.001 BNB   -0.00300 USDT   MarketDataEnded\n",
-            "  equity    0.90000 -> 0.89700 USDT, -0.33 % (only holding: -0.33 %);",
+            "  equity    0.90000 -> 0.89700 USDT, -0.33 % (buy-and-hold: -0.33 %);",
             "  net       -0.00300 = realized 0.00000 + unrealized -0.00300 - fees 0.00000\n",
         ],
     );
@@ -82,7 +82,7 @@ fn a_small_loss_is_a_loss() {
         &table,
         &[
             "   -0.0030 USDT   ",
-            "  equity    6000.6000 -> 6000.5970 USDT, -0.000050 % (only holding: -0.000050 %); deepest fall 0.000050 %\n",
+            "  equity    6000.6000 -> 6000.5970 USDT, -0.000050 % (buy-and-hold: -0.000050 %); max drawdown 0.000050 %\n",
             "  net       -0.0030 = realized 0.0000 + unrealized -0.0030 - fees 0.0000\n",
         ],
     );
@@ -96,7 +96,7 @@ fn nothing_has_no_sign() {
         &table,
         &[
             "   5 BNB      0.00 USDT   ",
-            "  equity    6000.00 -> 6000.00 USDT, 0.00 % (only holding: 0.00 %); deepest fall 0.00 %\n",
+            "  equity    6000.00 -> 6000.00 USDT, 0.00 % (buy-and-hold: 0.00 %); max drawdown 0.00 %\n",
             "  net       0.00 = realized 0.00 + unrealized 0.00 - fees 0.00\n",
         ],
     );

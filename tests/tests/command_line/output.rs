@@ -10,7 +10,7 @@ const TABLE: &str = "\
 NAME         MODE    SYMBOL     STATE     READY   TRADES   POSITION    NET-PNL       ALERT
 grid-bnb-1   Paper   BNB/USDT   Stopped   True    3        6.027 BNB   -22.27 USDT   MarketDataEnded
 
-  equity    6000.00 -> 5977.73 USDT, -0.37 % (only holding: -0.67 %); deepest fall 2.35 %
+  equity    6000.00 -> 5977.73 USDT, -0.37 % (buy-and-hold: -0.67 %); max drawdown 2.35 %
   net       -22.27 = realized 12.36 + unrealized -32.83 - fees 1.80
   holds     6.027 BNB at 592.00 + 2409.74 USDT; would sell above 598.13, buy below 574.67
 ";

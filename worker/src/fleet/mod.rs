@@ -59,7 +59,6 @@ pub struct AccountGroup {
 /// All accounts of the files, in their order.
 #[derive(Debug, Clone)]
 pub struct Fleet {
-    /// The accounts.
     pub accounts: Vec<AccountGroup>,
 }
 

@@ -29,7 +29,6 @@ const WRITERS_MAX: u32 = 8;
 pub struct Place<S> {
     /// Whose.
     pub owner: Owner,
-    /// Its ledger.
     pub ledger: String,
     /// The epoch of the next process.
     pub epoch: u64,
@@ -42,13 +41,10 @@ pub struct Place<S> {
 /// An account's records.
 #[derive(Debug, Clone)]
 pub struct Places {
-    /// The namespace.
     pub namespace: String,
-    /// The gateway.
     pub gateway: Place<GatewaySpec>,
     /// The feed; absent without strategies.
     pub feed: Option<Place<FeedSpec>>,
-    /// The strategies.
     pub strategies: Vec<Place<StrategySpec>>,
 }
 

@@ -70,7 +70,6 @@ pub struct EndedOrders {
 /// What data hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct DataCounts {
-    /// Ticks.
     pub ticks: u64,
     /// Candles, or trades of a recording, that are missing.
     pub missing: u64,

@@ -37,7 +37,6 @@ pub struct Identity {
     pub keys: Keys,
     /// The namespace of the account.
     pub namespace: String,
-    /// The ledger.
     pub ledger: String,
     /// Counted up by who places the process.
     pub epoch: u64,
@@ -166,7 +165,6 @@ impl From<BusError> for Stop {
 /// What a role runs with.
 #[derive(Debug, Clone)]
 pub struct Runtime<B> {
-    /// The bus.
     pub bus: B,
     /// Who it is.
     pub identity: Identity,

@@ -32,7 +32,7 @@ pub struct VenueTrade {
 pub struct Ordered {
     /// The market.
     pub symbol: Symbol,
-    /// The order.
+    #[expect(missing_docs, reason = "the name says it")]
     pub order: NewOrder,
 }
 

@@ -18,7 +18,7 @@ const RECENT_TRADES: usize = 5;
 /// way; those that never come are lost, and nothing may be traded past a lost fill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingFill {
-    /// The order.
+    #[expect(missing_docs, reason = "the name says it")]
     pub client_order_id: ClientOrderId,
     /// What has traded in all, by the venue's word.
     pub told: Quantity,

@@ -203,7 +203,7 @@ impl Engine {
             return Ok(true);
         }
         let fall = self.state.peak.minus(equity)?.share_of(self.state.peak);
-        self.state.deepest_fall = self.state.deepest_fall.max(fall.unwrap_or_default());
+        self.state.max_drawdown = self.state.max_drawdown.max(fall.unwrap_or_default());
         Ok(fall.is_some() || self.state.peak == Notional::ZERO)
     }
 
@@ -223,10 +223,10 @@ impl Engine {
                 (Severity::Info, "The position is within its limits again.", Ratio::ZERO)
             }
             RiskState::BuyOnly => {
-                (Severity::Warning, "The coins are worth too little of the equity: only buys are sent.", limits.least)
+                (Severity::Warning, "The coins are worth too little of the equity: only buys are sent.", limits.min)
             }
             RiskState::SellOnly => {
-                (Severity::Warning, "The coins are worth too much of the equity: only sells are sent.", limits.largest)
+                (Severity::Warning, "The coins are worth too much of the equity: only sells are sent.", limits.max)
             }
             RiskState::ReduceOnly => {
                 (Severity::Critical, "Nothing is left of the equity: only what reduces is sent.", Ratio::ZERO)

@@ -29,8 +29,8 @@ pub struct Performance {
     pub equity: Notional,
     /// What the opening amounts would be worth now.
     pub holding_equity: Notional,
-    /// The deepest fall of equity from a peak, as a share of it.
-    pub deepest_fall: Ratio,
+    /// The largest fall of equity from a peak, as a share of that peak.
+    pub max_drawdown: Ratio,
     /// The last price of each market, in their order.
     pub prices: Vec<(Symbol, Price)>,
     /// What is held, each asset once: the coins of the markets in their order, then the cash.
@@ -61,7 +61,7 @@ pub(super) fn performance(engine: &Engine) -> Option<Performance> {
         outlook: engine.strategy.outlook(price, &engine.config.instruments),
         equity: state.equity().ok()?,
         holding_equity,
-        deepest_fall: state.deepest_fall,
+        max_drawdown: state.max_drawdown,
         prices,
         holdings: ledger.holdings().map(|(asset, amount)| (asset.clone(), amount)).collect(),
         profit,

@@ -36,7 +36,7 @@ pub enum OrderStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderUpdate {
-    /// The order.
+    #[expect(missing_docs, reason = "the name says it")]
     pub client_order_id: ClientOrderId,
     /// Where it stands.
     pub status: OrderStatus,

@@ -105,7 +105,7 @@ const fn is_zero(tag: &u32) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
-    /// Its id.
+    #[expect(missing_docs, reason = "the name says it")]
     pub client_order_id: ClientOrderId,
     /// The market, by its place among those of the ledger.
     #[serde(default, skip_serializing_if = "InstrumentIndex::is_first")]

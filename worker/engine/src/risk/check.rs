@@ -377,10 +377,10 @@ impl OrderCheck<'_> {
 
     fn check_notional_min(&self, size: OrderSize, notional: Notional) -> Result<(), Refusal> {
         let quote = self.instrument.symbol.quote();
-        let least = self.instrument.min_notional;
-        if notional < least {
+        let min = self.instrument.min_notional;
+        if notional < min {
             let message =
-                format!("the order is worth {notional} {quote}, minNotional is {least}; raise {}", raised(size));
+                format!("the order is worth {notional} {quote}, minNotional is {min}; raise {}", raised(size));
             return Err(Refusal::new(Denial::BelowMinNotional, message));
         }
         Ok(())

@@ -105,8 +105,8 @@ impl RiskParameters {
     /// The position limits as shares.
     pub fn position_limits(&self) -> PositionLimits {
         PositionLimits {
-            least: Ratio::from_percent(self.min_position_percent),
-            largest: Ratio::from_percent(self.max_position_percent),
+            min: Ratio::from_percent(self.min_position_percent),
+            max: Ratio::from_percent(self.max_position_percent),
         }
     }
 
@@ -256,10 +256,7 @@ mod tests {
         )
         .unwrap();
         let limits = parameters.position_limits();
-        assert_eq!(
-            (limits.least.percent().to_string(), limits.largest.percent().to_string()),
-            ("20".into(), "80.5".into())
-        );
+        assert_eq!((limits.min.percent().to_string(), limits.max.percent().to_string()), ("20".into(), "80.5".into()));
         assert_eq!(parameters.max_tick_age_ms(), 7_000);
         let limit = |symbol: &str| parameters.order_notional_limit(&symbol.parse().unwrap());
         assert_eq!((limit("BNB/USDT"), limit("BNB/BTC")), (Some("9".parse().unwrap()), None));

@@ -46,9 +46,9 @@ pub enum PositionBounds {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PositionLimits {
     /// Below it, only buys.
-    pub least: Ratio,
+    pub min: Ratio,
     /// Above it, only sells.
-    pub largest: Ratio,
+    pub max: Ratio,
 }
 
 impl PositionLimits {
@@ -65,9 +65,9 @@ impl PositionLimits {
     }
 
     fn share_state(&self, position: Notional, equity: Notional) -> RiskState {
-        if position.compare_with(equity, self.largest) == Ordering::Greater {
+        if position.compare_with(equity, self.max) == Ordering::Greater {
             RiskState::SellOnly
-        } else if position.compare_with(equity, self.least) == Ordering::Less {
+        } else if position.compare_with(equity, self.min) == Ordering::Less {
             RiskState::BuyOnly
         } else {
             RiskState::AllowAll
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn both_limits_are_strict() {
         let percent = |text: &str| Ratio::from_percent(text.parse().unwrap());
-        let limits = PositionLimits { least: percent("10"), largest: percent("90") };
+        let limits = PositionLimits { min: percent("10"), max: percent("90") };
         let state =
             |position: &str| limits.state(PositionBounds::Bind, position.parse().unwrap(), "1000".parse().unwrap());
         assert_eq!(state("100"), RiskState::AllowAll);
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn without_equity_only_what_reduces_passes() {
-        let limits = PositionLimits { least: Ratio::ZERO, largest: Ratio::ONE };
+        let limits = PositionLimits { min: Ratio::ZERO, max: Ratio::ONE };
         for bounds in [PositionBounds::Bind, PositionBounds::Free] {
             for equity in ["0", "-0.000000001"] {
                 let state = limits.state(bounds, "5".parse().unwrap(), equity.parse().unwrap());

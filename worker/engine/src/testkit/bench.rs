@@ -12,7 +12,7 @@ use crate::{Config, Effect, Engine, Event};
 /// An engine at work, and a venue that answers it.
 #[derive(Debug)]
 pub struct Bench {
-    /// The engine.
+    #[expect(missing_docs, reason = "the name says it")]
     pub engine: Engine,
     /// The number of the next tick.
     pub sequence: u64,

@@ -307,7 +307,6 @@ impl Simulation {
 pub(crate) struct Replayed {
     /// The engine's state.
     pub state: String,
-    /// All trades.
     pub trades: Vec<Trade>,
     /// What the strategy shows of itself.
     pub figures: engine::strategy::Figures,

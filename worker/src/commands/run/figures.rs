@@ -186,10 +186,10 @@ pub(super) fn performance(spec: &StrategySpec, performance: &Performance) -> Str
     let profit = &performance.profit;
     let (before, after) = (performance.opening_equity, performance.equity);
     let [change, holding] = [after, performance.holding_equity].map(|after| change(before, after));
-    let fall = shown::percent(performance.deepest_fall.percent());
+    let fall = shown::percent(performance.max_drawdown.percent());
     let [before, after] = digits.apart([before, after]);
     let equity = format!(
-        "  equity    {before} -> {after} {quote}, {change} % (only holding: {holding} %); deepest fall {fall} %\n"
+        "  equity    {before} -> {after} {quote}, {change} % (buy-and-hold: {holding} %); max drawdown {fall} %\n"
     );
     let [net, realized, unrealized, fees] = digits.line([profit.net, profit.realized, profit.unrealized, profit.fees]);
     let net = format!("  net       {net} = realized {realized} + unrealized {unrealized} - fees {fees}\n");

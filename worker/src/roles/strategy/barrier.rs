@@ -23,7 +23,6 @@ pub(crate) const ADVANCE: &str = "advance";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Advance {
-    /// Stream id of the tick.
     pub tick: StreamId,
     /// The tick's market; of the release before, which had one, there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

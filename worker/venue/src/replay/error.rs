@@ -18,7 +18,7 @@ pub use crate::data::ValueError;
 pub struct Place {
     /// The file, as it was named.
     pub file: Arc<str>,
-    /// The line.
+    #[expect(missing_docs, reason = "the name says it")]
     pub line: u64,
 }
 

@@ -9,7 +9,7 @@ use super::error::Place;
 pub struct Finding {
     /// How many ticks; of candles, how many of their four prices.
     pub count: u64,
-    /// The first one.
+    #[expect(missing_docs, reason = "the name says it")]
     pub first: Option<Place>,
 }
 

@@ -51,7 +51,7 @@ pub struct FileSummary {
     pub path: PathBuf,
     /// The path as messages show it.
     pub name: Arc<str>,
-    /// Its format.
+    #[expect(missing_docs, reason = "the name says it")]
     pub format: Format,
     /// Candles, ticks, or trades of the market.
     pub rows: u64,

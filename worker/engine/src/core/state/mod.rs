@@ -216,8 +216,9 @@ pub(super) struct State {
     pub judged: Option<Judged>,
     /// The highest equity so far.
     pub peak: Notional,
-    /// The deepest fall from a peak, as a share of it.
-    pub deepest_fall: Ratio,
+    /// The largest fall from a peak, as a share of that peak.
+    #[serde(rename = "deepestFall")]
+    pub max_drawdown: Ratio,
     /// Limits that were breached, an exit that was reached, and what both are judged by.
     #[serde(default, skip_serializing_if = "Stops::is_empty")]
     pub stops: Stops,
@@ -356,7 +357,7 @@ impl State {
             warned: Vec::new(),
             judged: None,
             peak: Notional::ZERO,
-            deepest_fall: Ratio::ZERO,
+            max_drawdown: Ratio::ZERO,
             stops: Stops::default(),
         })
     }

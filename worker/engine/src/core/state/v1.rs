@@ -146,7 +146,7 @@ impl From<StateV1> for Saved {
             warned: old.warned.into_iter().chain(warned).collect(),
             judged: old.judged,
             peak: old.peak,
-            deepest_fall: old.deepest_fall,
+            max_drawdown: old.deepest_fall,
             stops: Stops::default(),
             version: VERSION,
             bars: Bars::default(),

@@ -5,7 +5,6 @@ use crate::numbers::{ExactDecimal, NumberError, Ratio};
 /// A grid size, with the factors of its bands and turns.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
-    /// In percent.
     pub percent: ExactDecimal,
     /// Of the base, where the upper band lies.
     pub above: Ratio,

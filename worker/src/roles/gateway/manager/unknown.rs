@@ -20,7 +20,6 @@ use crate::roles::gateway::order::Listed;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::roles::gateway) struct Booked {
-    /// Ids of the trades.
     pub trades: TradeIds,
     /// What they come to.
     pub filled: Quantity,
