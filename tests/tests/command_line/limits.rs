@@ -74,3 +74,54 @@ fn an_exit_that_holds_at_once_is_reached_on_the_first_tick() {
     assert_eq!(trades(&result), Vec::<String>::new());
     assert_eq!(result["final"]["position"], json!({"BNB": "5", "USDT": "3000"}));
 }
+
+/// A strategy with ten coins and an exit at 100, behind a latency.
+fn beyond_latency(exit: &str, data: &str) -> Value {
+    let manifest = format!(
+        "apiVersion: glm.trading/v1alpha1
+kind: TradingAccount
+metadata: {{name: paper}}
+spec: {{venue: {{paper: {{balances: {{USDT: 100000, BNB: 100}}, latencyMs: 1500}}}}, marketData: {{replay: {{file: prices.csv}}}}}}
+---
+apiVersion: glm.trading/v1alpha1
+kind: TradingStrategy
+metadata: {{name: grid}}
+spec:
+  accountRef: {{name: paper}}
+  instruments: [{{symbol: BNB/USDT, rules: {{tickSize: \"0.01\", lotSize: \"0.1\"}}}}]
+  capital: {{USDT: 1000, BNB: 10}}
+  strategy: {{grid: {{gridSizePercent: 1}}}}
+  {exit}
+"
+    );
+    let folder = Folder::of(&manifest, data);
+    let finished = folder.worker("backtest grid.yaml --data prices.csv");
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    serde_json::from_str(&finished.stdout).unwrap()
+}
+
+#[test]
+fn what_a_flatten_leaves_is_sold_from_the_next_tick_on_behind_a_latency_too() {
+    let rows = (0..6).map(|n| format!("{},{p},{p},{p},3,3\n", 1_700_000_000_000_i64 + 2_000 * n, p = 100 + n));
+    let data = format!("time,price,bid,ask,bidSize,askSize\n{}", rows.collect::<String>());
+    let result = beyond_latency("exit: {abovePrice: 100}", &data);
+    // Sent on ticks 0, 2 and 4, each arrives on the one after.
+    assert_eq!(trades(&result), ["1 Sell 3 @ 101.00", "3 Sell 3 @ 103.00", "5 Sell 3 @ 105.00"]);
+    assert_eq!(result["final"]["position"]["BNB"], "1");
+}
+
+#[test]
+fn nothing_is_sent_once_the_data_have_ended() {
+    let data = "time,price\n1700000000000,100\n1700000001000,100.5\n";
+    let result = beyond_latency("exit: {abovePrice: 100}", data);
+    assert_eq!((&result["orders"]["expired"], &result["trades"]), (&json!(1), &json!([])));
+}
+
+#[test]
+fn exposure_that_the_price_has_breached_denies_in_its_own_word() {
+    let data =
+        "time,price\n1700000000000,100\n1700000010000,130\n1700000020000,90\n1700000030000,92\n1700000040000,93\n";
+    let result = beyond_latency("risk: {maxExposure: {USDT: 1200}, maxPositionPercent: 90}", data);
+    assert_eq!(result["final"]["limits"][0]["name"], "maxExposure");
+    assert_eq!(result["orders"]["denied"], json!({"MaxExposure": 1}));
+}

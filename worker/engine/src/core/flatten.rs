@@ -24,6 +24,13 @@ enum Sale {
 }
 
 impl Engine {
+    /// The first sale follows at once when the last order has ended; what is left of it waits for the next tick.
+    pub(super) fn flatten_after_news(&mut self, turn: &mut Turn) {
+        if self.state.stops.sold_on.is_none() || !self.sellable().any(|_| true) {
+            self.go_on_flattening(turn);
+        }
+    }
+
     /// Sells what is left, once on a tick, and not before all orders have ended.
     pub(super) fn go_on_flattening(&mut self, turn: &mut Turn) {
         if !self.state.stops.flattens() || !self.state.orders.is_empty() || self.state.desired == DesiredState::Stopped
@@ -31,8 +38,7 @@ impl Engine {
             return;
         }
         let Some(tick) = self.state.markets.last().cloned() else { return };
-        let sellable = self.config.instruments.iter().filter(|(index, one)| self.is_sellable(*index, one));
-        let left: Vec<_> = sellable.map(|(index, _)| index).collect();
+        let left: Vec<_> = self.sellable().collect();
         if !left.is_empty() && self.state.stops.sold_on.replace(tick.source_sequence) == Some(tick.source_sequence) {
             return;
         }
@@ -40,6 +46,12 @@ impl Engine {
         if sales.iter().all(|sale| matches!(sale, Sale::Dust)) {
             self.is_flat(turn);
         }
+    }
+
+    /// The markets whose coins are an order at the last price.
+    fn sellable(&self) -> impl Iterator<Item = InstrumentIndex> {
+        let sellable = self.config.instruments.iter().filter(|(index, one)| self.is_sellable(*index, one));
+        sellable.map(|(index, _)| index)
     }
 
     /// Whether the coins of a market are an order at its last price.
@@ -79,7 +91,7 @@ impl Engine {
             purpose: Purpose::Reduce,
             tag: 0,
             reason: self.flattens_for(),
-            message: "all coins are sold".to_owned(),
+            message: "all coins are being sold".to_owned(),
         };
         match self.approve_sale(turn, tick, &intent) {
             Ok(command) => {

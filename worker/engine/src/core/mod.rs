@@ -43,6 +43,7 @@ use crate::time::Timestamp;
 pub use bars::SavedBarsError;
 use bars::{Bars, ClosedBars};
 pub use context::Context;
+pub(crate) use news::NEVER_ARRIVED;
 pub use orders::MissingFill;
 pub use state::{Changes, RestoreError, SavedBooks, SnapshotError};
 use state::{Saved, State, Stored, Whole};

@@ -7,13 +7,13 @@ use super::context::{Context, Ended};
 use super::scope::Scope;
 use super::turn::Turn;
 use super::{Effect, Engine};
-use crate::messages::{OrderStatus, Tick};
+use crate::messages::{OrderStatus, OrderUpdate, Tick};
 use crate::orders::{Order, OrderState};
 use crate::report::Decision;
 use crate::strategy::{OrderEvent, OrderNews, Outcome};
 
 /// Why an order ended that was on its way when the data ended.
-pub(super) const NEVER_ARRIVED: &str = "MarketDataEnded";
+pub(crate) const NEVER_ARRIVED: &str = "MarketDataEnded";
 
 /// How and why an order ended before all of it had traded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,16 +89,19 @@ impl Engine {
     }
 
     /// Tells news that came with word of what the venue has matched; keeps that of the coming tick.
-    pub(super) fn tell(&mut self, turn: &mut Turn, matched: Option<u64>, news: Vec<News>) {
+    pub(super) fn tell(&mut self, turn: &mut Turn, update: &OrderUpdate, news: Vec<News>) {
         let taken = self.state.markets.last();
-        if taken.is_none_or(|last| matched.is_some_and(|matched| matched > last.source_sequence)) {
+        if taken.is_none_or(|last| update.matched.is_some_and(|matched| matched > last.source_sequence)) {
             self.state.news.extend(news);
             return;
         }
         for one in news {
             self.tell_one(turn, None, one);
         }
-        self.go_on_flattening(turn);
+        // Once the data have ended nothing more arrives.
+        if update.reason != NEVER_ARRIVED {
+            self.flatten_after_news(turn);
+        }
     }
 
     /// Tells what was kept for this tick.

@@ -81,7 +81,7 @@ impl Engine {
         } else if was_open || applied.trade {
             news.push(self.close(turn, order));
         }
-        self.tell(turn, update.matched, news);
+        self.tell(turn, update, news);
     }
 
     /// News of an order of this ledger that is neither open nor remembered. Old news is left out; a trade is not:

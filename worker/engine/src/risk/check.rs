@@ -13,7 +13,7 @@ use crate::report::LatchedLimit;
 use crate::strategy::{DesiredState, Intent, OrderKind, OrderSize, Purpose};
 use crate::time::Timestamp;
 
-use super::{Approved, OrderRate, RiskParameters, RiskState, Stops};
+use super::{Approved, Limit, OrderRate, RiskParameters, RiskState, Stops};
 
 /// Why an order was not sent, as a stable word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -265,7 +265,9 @@ impl OrderCheck<'_> {
 
     fn beyond_a_limit(&self) -> Refusal {
         let latched: Vec<_> = self.stops.shown_limits().iter().map(LatchedLimit::text).collect();
-        Refusal::new(Denial::LimitReached, format!("{} is reached; release it to go on", latched.join(" and ")))
+        let is_exposure = self.stops.limits().iter().all(|(limit, _)| *limit == Limit::MaxExposure);
+        let denial = if is_exposure && !self.stops.flattens() { Denial::MaxExposure } else { Denial::LimitReached };
+        Refusal::new(denial, format!("{} is reached; release it to go on", latched.join(" and ")))
     }
 
     fn cools_ms(&self) -> Option<i64> {

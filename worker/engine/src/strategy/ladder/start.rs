@@ -8,12 +8,13 @@ use super::memory::{Gap, Left, Memory, Seen, Shape, Stage};
 use super::{
     FIRST_PURCHASE, LEVEL_PLACED, LEVELS_MERGE, Ladder, ORDER_OPEN, OUTSIDE, TRADING_HELD, WAITING_FOR_TRIGGER,
 };
+use crate::core::NEVER_ARRIVED;
 use crate::fees::PaidIn;
 use crate::instrument::InstrumentIndex;
 use crate::messages::{Side, Tick};
 use crate::numbers::{ExactDecimal, Notional, NumberError, Price, Quantity, Ratio};
 use crate::risk::Denial;
-use crate::strategy::{Context, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Purpose};
+use crate::strategy::{Context, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose};
 
 /// Where a ladder starts.
 struct Footing {
@@ -180,7 +181,10 @@ impl Ladder {
 
     /// News of the first purchase: once it has ended, filled or not, the levels are placed.
     pub(super) fn bought(&mut self, order: u64, event: &OrderEvent, context: &mut Context<'_>) {
-        if event.order == order && matches!(event.news, OrderNews::Closed(_)) {
+        let OrderNews::Closed(outcome) = &event.news else { return };
+        // Once the data have ended nothing more arrives.
+        let is_late = matches!(outcome, Outcome::Nothing { why } if why == NEVER_ARRIVED);
+        if event.order == order && !is_late {
             self.memory.stage = Stage::Working;
             self.place_all(context);
         }
