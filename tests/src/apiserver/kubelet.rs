@@ -59,6 +59,7 @@ pub struct Kubelet {
 }
 
 /// The container of a pod, as its node knows it.
+#[derive(Clone, Copy)]
 struct Container {
     /// When the node has seen the pod.
     seen: Instant,
@@ -161,8 +162,13 @@ impl Kubelet {
             let target = json!({"apiVersion": "v1", "kind": "Node", "name": "node1"});
             let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": target});
             api.create_subresource::<_, Value>("binding", &name, &PostParams::default(), &binding).await.ok();
-        } else if let Some(status) = next_status(pod, container, self.behaviour(pod)) {
-            api.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await.ok();
+        } else {
+            // It is so once it is told: what a busy API server did not take is told again.
+            let mut next = *container;
+            let Some(status) = next_status(pod, &mut next, self.behaviour(pod)) else { return };
+            if api.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await.is_ok() {
+                *container = next;
+            }
         }
     }
 

@@ -175,7 +175,7 @@ pub struct RecentTrade {
     pub price: Price,
     /// How much base.
     pub quantity: Quantity,
-    #[expect(missing_docs, reason = "the name says it")]
+    /// What was paid for it, in feeAsset.
     pub fee: Notional,
     /// The asset the fee was taken from.
     pub fee_asset: String,
