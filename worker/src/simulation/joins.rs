@@ -103,6 +103,16 @@ impl Stage {
         Self { folder, bus: MemoryBus::new(), keys: Keys::new("glm").unwrap(), roles, places, ticks }
     }
 
+    /// One on which the first strategy, "early", trades already.
+    async fn trading(crossings: &[(&str, usize)], ticks: u64, repeats: bool) -> Self {
+        let mut stage = Self::new(crossings, ticks, repeats);
+        stage.place("early").await;
+        for role in ["gateway", "feed", "early"] {
+            stage.start(role);
+        }
+        stage
+    }
+
     fn runtime(&self, identity: Identity) -> (Runtime<MemoryBus>, watch::Sender<bool>) {
         let (stop, shutdown) = Shutdown::channel();
         (Runtime { bus: self.bus.clone(), identity, health: Health::new("test"), shutdown }, stop)
@@ -288,11 +298,7 @@ async fn has_the_state_of_who_saw_all(stage: &Stage, name: &str, first: u64) {
 
 #[tokio::test]
 async fn who_joins_later_decides_on_its_first_tick_with_the_bars_of_who_saw_all() {
-    let mut stage = Stage::new(&[("early", 6), ("late", 30), ("last", 8)], 6_000, false);
-    stage.place("early").await;
-    for role in ["gateway", "feed", "early"] {
-        stage.start(role);
-    }
+    let mut stage = Stage::trading(&[("early", 6), ("late", 30), ("last", 8)], 6_000, false).await;
     stage.until_taken("early", 2_000).await;
     stage.kill("early").await;
     // It looks back further than what the feed has kept so far, and the feed waits for the other meanwhile.
@@ -339,11 +345,7 @@ async fn kills_while_one_joins_change_no_bar() {
     const TICKS: u64 = 8_000;
     let mut joined = Vec::new();
     for round in 0..4_u32 {
-        let mut stage = Stage::new(&[("early", 6), ("late", 12)], TICKS, false);
-        stage.place("early").await;
-        for role in ["gateway", "feed", "early"] {
-            stage.start(role);
-        }
+        let mut stage = Stage::trading(&[("early", 6), ("late", 12)], TICKS, false).await;
         stage.until_taken("early", 1_200 + 60 * u64::from(round)).await;
         // The feed waits for it, and so does not come to its end.
         stage.kill("early").await;
@@ -372,11 +374,7 @@ async fn kills_while_one_joins_change_no_bar() {
 
 #[tokio::test]
 async fn who_joins_a_replay_that_repeats_has_the_bars_of_the_rounds_before() {
-    let mut stage = Stage::new(&[("early", 6), ("late", 40)], 700, true);
-    stage.place("early").await;
-    for role in ["gateway", "feed", "early"] {
-        stage.start(role);
-    }
+    let mut stage = Stage::trading(&[("early", 6), ("late", 40)], 700, true).await;
     stage.until_taken("early", 3_000).await;
     stage.add("late").await;
     assert!(stage.saw_what_the_file_has("late", 40).await >= 3_000);
@@ -386,11 +384,7 @@ async fn who_joins_a_replay_that_repeats_has_the_bars_of_the_rounds_before() {
 /// starts.
 #[tokio::test]
 async fn a_list_that_does_not_read_is_waited_for_and_made_anew() {
-    let mut stage = Stage::new(&[("early", 6), ("late", 6)], 4_000, false);
-    stage.place("early").await;
-    for role in ["gateway", "feed", "early"] {
-        stage.start(role);
-    }
+    let mut stage = Stage::trading(&[("early", 6), ("late", 6)], 4_000, false).await;
     stage.until_taken("early", 1_500).await;
     stage.kill("early").await;
     let list = stage.list(Interval::OneMinute);
@@ -417,11 +411,7 @@ async fn a_list_that_does_not_read_is_waited_for_and_made_anew() {
 /// What the records say of bars and does not read is told with what to do, and nothing is traded on it.
 #[tokio::test]
 async fn a_field_that_does_not_read_is_told_by_the_feed_and_by_who_joins() {
-    let mut stage = Stage::new(&[("early", 6), ("late", 6)], 4_000, false);
-    stage.place("early").await;
-    for role in ["gateway", "feed", "early"] {
-        stage.start(role);
-    }
+    let mut stage = Stage::trading(&[("early", 6), ("late", 6)], 4_000, false).await;
     stage.until_taken("early", 1_500).await;
     stage.kill("early").await;
     stage.kill("feed").await;
@@ -448,11 +438,7 @@ async fn a_field_that_does_not_read_is_told_by_the_feed_and_by_who_joins() {
 
 #[tokio::test]
 async fn who_joins_after_the_end_takes_the_last_tick_alone() {
-    let mut stage = Stage::new(&[("early", 6), ("late", 6)], 1_500, false);
-    stage.place("early").await;
-    for role in ["gateway", "feed", "early"] {
-        stage.start(role);
-    }
+    let mut stage = Stage::trading(&[("early", 6), ("late", 6)], 1_500, false).await;
     stage.until_end("early").await;
     stage.add("late").await;
     stage.until_end("late").await;

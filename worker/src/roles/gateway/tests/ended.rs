@@ -39,6 +39,21 @@ impl Bench {
         self.manager.settle(&id(ledger, sequence), &Outcome::Rejected("Full".into()), at(0));
     }
 
+    /// The venue tells that it was cancelled before any of it traded.
+    fn cancelled(&mut self, ledger: &str, sequence: u64, time: i64) {
+        self.manager.hear(&VenueReport {
+            client_order_id: id(ledger, sequence),
+            venue_order_id: sequence.to_string(),
+            status: OrderStatus::Canceled,
+            reason: String::new(),
+            cumulative_quantity: "0".parse().unwrap(),
+            trades: Vec::new(),
+            matched: None,
+            ordered: None,
+            time: at(time),
+        });
+    }
+
     /// As its record gives it.
     fn restart(&mut self, register: &GatewayDesired) {
         let changes = self.manager.take_changes();
@@ -56,8 +71,6 @@ impl Bench {
     }
 }
 
-/// A strategy that has not heard of an order's end may cancel it still: whatever others do meanwhile, it is told of the end
-/// again, and not that nobody knows the order.
 /// At a venue elsewhere it is not the number of orders that tells: an order is forgotten once the venue was asked again after
 /// its end, and nothing of it can show any more. Past a thousand, new ones are denied, and none is forgotten for them.
 #[test]
@@ -69,17 +82,7 @@ fn what_has_ended_elsewhere_is_forgotten_by_time_and_only_when_the_venue_was_ask
     let mut bench = Bench { manager: OrderManager::default().elsewhere(), fields: BTreeMap::new() };
     open(&mut bench.manager, &one);
     bench.order("abc", 1);
-    bench.manager.hear(&VenueReport {
-        client_order_id: id("abc", 1),
-        venue_order_id: "1".into(),
-        status: OrderStatus::Canceled,
-        reason: String::new(),
-        cumulative_quantity: "0".parse().unwrap(),
-        trades: Vec::new(),
-        matched: None,
-        ordered: None,
-        time: at(300),
-    });
+    bench.cancelled("abc", 1, 300);
     for sequence in 2..=1_000 {
         bench.end("abc", sequence);
     }
@@ -107,6 +110,8 @@ fn what_has_ended_elsewhere_is_forgotten_by_time_and_only_when_the_venue_was_ask
     assert!(changes.set.contains(&("forgotten:abc".to_owned(), "1000".to_owned())), "{:?}", changes.set);
 }
 
+/// A strategy that has not heard of an order's end may cancel it still: whatever others do meanwhile, it is told of the end
+/// again, and not that nobody knows the order.
 #[test]
 fn what_has_ended_is_remembered_for_each_ledger_and_by_its_end() {
     let both = ["abc", "xyz"]
@@ -120,17 +125,7 @@ fn what_has_ended_is_remembered_for_each_ledger_and_by_its_end() {
     for sequence in 2..=257 {
         bench.end("abc", sequence);
     }
-    bench.manager.hear(&VenueReport {
-        client_order_id: id("abc", 1),
-        venue_order_id: "1".into(),
-        status: OrderStatus::Canceled,
-        reason: String::new(),
-        cumulative_quantity: "0".parse().unwrap(),
-        trades: Vec::new(),
-        matched: None,
-        ordered: None,
-        time: at(300),
-    });
+    bench.cancelled("abc", 1, 300);
     for sequence in 1..=300 {
         bench.end("xyz", sequence);
     }
