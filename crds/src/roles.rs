@@ -9,7 +9,7 @@ use engine::fees::Fees;
 use engine::instrument::{Asset, Instrument, Instruments, InstrumentsError, Symbol};
 use engine::numbers::{ExactDecimal, Notional, Quantity};
 use engine::risk::{ExitParameters, Release, RiskParameters};
-use engine::{Config, strategy::DesiredState};
+use engine::{Config, strategies::DesiredState};
 use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize};
 

@@ -8,7 +8,7 @@ use crds::roles::{AccountSpec, BookSpec, FeedDesired, GatewayDesired, Stance, St
 use crds::strategy::status::Ledger;
 use crds::{TradingAccount, TradingStrategy};
 use engine::client_order_id::LedgerId;
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DynamicObject, ObjectMeta, Patch, PatchParams};
 use kube::core::ApiResource;

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crds::{TradingAccountSpec, TradingStrategySpec};
-use engine::strategy::grid::AdaptiveParameters;
-use engine::strategy::ladder::LadderParameters;
-use engine::strategy::position_control::PositionControlParameters;
+use engine::strategies::grid::AdaptiveParameters;
+use engine::strategies::ladder::LadderParameters;
+use engine::strategies::position_control::PositionControlParameters;
 use serde_json::{Value, json};
 
 fn repository() -> PathBuf {

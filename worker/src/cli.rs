@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 
 use crate::commands::backtest::{self, Data, Results};
 use crate::commands::bench;

@@ -10,5 +10,5 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    worker::main(&engine::strategy::Registry::standard())
+    worker::main(&engine::strategies::Registry::standard())
 }

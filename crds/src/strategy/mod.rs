@@ -5,10 +5,10 @@ mod validate;
 
 use engine::instrument::{Rules, Symbol};
 use engine::risk::{ExitParameters, RiskParameters};
-use engine::strategy::DesiredState;
-use engine::strategy::grid::GridParameters;
-use engine::strategy::ladder::LadderParameters;
-use engine::strategy::position_control::PositionControlParameters;
+use engine::strategies::DesiredState;
+use engine::strategies::grid::GridParameters;
+use engine::strategies::ladder::LadderParameters;
+use engine::strategies::position_control::PositionControlParameters;
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};

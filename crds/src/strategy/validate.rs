@@ -7,8 +7,8 @@ use engine::validation::Violation;
 
 use engine::instrument::Rules;
 use engine::numbers::ExactDecimal;
-use engine::strategy::grid::GridParameters;
-use engine::strategy::ladder::LadderParameters;
+use engine::strategies::grid::GridParameters;
+use engine::strategies::ladder::LadderParameters;
 
 use super::{InstrumentSpec, StrategyChoice, TradingStrategySpec};
 use crate::ENTRIES_MAX;

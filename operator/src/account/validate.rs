@@ -7,7 +7,7 @@ use crds::name::FileName;
 use crds::roles::{AccountSpec, BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, Stance};
 use crds::symbol;
 use engine::instrument::Symbol;
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use kube::ResourceExt;
 
 use super::observe::Observed;

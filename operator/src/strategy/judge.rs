@@ -4,7 +4,7 @@ use crds::condition::ConditionStatus;
 use crds::record::{POSITION, Phase, PhaseState};
 use crds::strategy::status::StrategyState;
 use engine::report::{LatchedLimit, Stopped};
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use k8s_openapi::jiff::Timestamp;
 
 use super::observe::Observed;

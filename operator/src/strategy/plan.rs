@@ -1,7 +1,7 @@
 //! What must happen next for a strategy. Pure: no client, no clock.
 
 use crds::roles::{BookSpec, Bounds, Stance, StrategyDesired, StrategySpec};
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use serde_json::{Value, json};
 
 use super::observe::Observed;

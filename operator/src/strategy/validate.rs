@@ -5,7 +5,7 @@ use crds::strategy::status::Ledger;
 use crds::symbol::{self, Claim};
 use crds::{TradingAccount, TradingStrategy};
 use engine::risk::RiskParameters;
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use k8s_openapi::jiff::Timestamp;
 use rust_decimal::Decimal;
 

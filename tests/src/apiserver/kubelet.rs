@@ -15,7 +15,7 @@ use bus::{
 use crds::account::balances::BOOK;
 use crds::record::{PHASE, POSITION, Phase, PhaseState, STANCE};
 use crds::roles::{GatewayDesired, StrategyDesired};
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};

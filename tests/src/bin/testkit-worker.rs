@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 use engine::testkit::crossing::CROSSING;
 use engine::testkit::quoting::{PAIR, QUOTER};
 

@@ -93,9 +93,9 @@ fn expected() -> [BTreeSet<String>; 11] {
     // Beside its own words it compares one of the API server's.
     let mut errors = words_of("operator/src/lib.rs");
     errors.remove("Conflict");
-    let mut decisions = words_of("worker/engine/src/strategy/grid/mod.rs");
-    decisions.extend(words_of("worker/engine/src/strategy/position_control/mod.rs"));
-    decisions.extend(words_below("worker/engine/src/strategy/ladder"));
+    let mut decisions = words_of("worker/engine/src/strategies/grid/mod.rs");
+    decisions.extend(words_of("worker/engine/src/strategies/position_control/mod.rs"));
+    decisions.extend(words_below("worker/engine/src/strategies/ladder"));
     decisions.extend(words_of("worker/engine/src/core/ticks.rs"));
     decisions.extend(words_of("worker/engine/src/core/bars.rs"));
     decisions.extend(words_of("worker/engine/src/core/orders.rs"));

@@ -19,7 +19,7 @@ pub mod orders;
 pub mod report;
 pub mod risk;
 pub mod running_hash;
-pub mod strategy;
+pub mod strategies;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod time;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::messages::{Fill, Side};
 use crate::numbers::{Notional, Price, Quantity};
 use crate::risk::{Release, RiskState};
-use crate::strategy::Figures;
+use crate::strategies::Figures;
 use crate::time::Timestamp;
 
 impl Report {

@@ -7,7 +7,7 @@ mod bench;
 
 use allocation_counter::measure;
 use engine::messages::Tick;
-use engine::strategy::position_control;
+use engine::strategies::position_control;
 use engine::testkit::crossing::CROSSING;
 use engine::time::Timestamp;
 use engine::{Engine, Event};

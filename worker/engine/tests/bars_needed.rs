@@ -7,7 +7,7 @@ use engine::instrument::{InstrumentIndex, Instruments};
 use engine::market::{Bar, BarSeries, History, Interval, LookBack};
 use engine::messages::{AlertKind, Side, Tick, TimeInForce};
 use engine::risk::PositionBounds;
-use engine::strategy::{
+use engine::strategies::{
     BarsOf, Context, Definition, Intent, Needs, OrderEvent, OrderKind, OrderNews, OrderSize, Purpose, Strategy,
     StrategyError,
 };
@@ -202,10 +202,10 @@ fn who_trades_meanwhile_is_called_from_the_first_tick_on() {
 fn paused_it_is_paused_whatever_is_missing() {
     let mut bench = bench(&json!({"bars": [["1m", 2]]}));
     bench.tick("600");
-    bench.step(Timestamp::from_millis(START_MS), Event::Control(engine::strategy::DesiredState::Paused));
+    bench.step(Timestamp::from_millis(START_MS), Event::Control(engine::strategies::DesiredState::Paused));
     bench.tick("600");
     assert_eq!(bench.reason(), "Paused");
-    bench.step(Timestamp::from_millis(START_MS), Event::Control(engine::strategy::DesiredState::Running));
+    bench.step(Timestamp::from_millis(START_MS), Event::Control(engine::strategies::DesiredState::Running));
     bench.tick("600");
     assert_eq!(bench.reason(), "WarmingUp");
 }

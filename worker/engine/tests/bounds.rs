@@ -6,7 +6,7 @@
 use engine::fees::PaidIn;
 use engine::messages::{CommandKind, OrderStatus, OrderUpdate, Tick};
 use engine::risk::{Denial, RiskParameters};
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use engine::testkit::{Bench, Market, alerts, ended, halted, order_of};
 use engine::time::Timestamp;
 use engine::{Config, Effect, Event};

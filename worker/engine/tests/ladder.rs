@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use engine::messages::{AlertKind, CommandKind, OrderCommand, OrderStatus, OrderUpdate};
-use engine::strategy::DesiredState;
-use engine::strategy::ladder::DEFINITION;
+use engine::strategies::DesiredState;
+use engine::strategies::ladder::DEFINITION;
 use engine::testkit::{Bench, Market, alerts, ended, filled};
 use engine::{Config, Engine, Event};
 use serde_json::{Value, json};

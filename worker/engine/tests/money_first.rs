@@ -8,7 +8,7 @@ mod bench;
 
 use engine::messages::{AlertKind, Fill, OrderCommand, OrderStatus, OrderUpdate, SignalSide};
 use engine::numbers::Quantity;
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use engine::testkit::{alerts, halted};
 use engine::{Effect, Engine, Event};
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use engine::Config;
 use engine::messages::Tick;
 use engine::risk::RiskParameters;
-use engine::strategy::{Definition, position_control};
+use engine::strategies::{Definition, position_control};
 use engine::testkit::{Bench, Market};
 use engine::time::{Timestamp, rfc3339};
 use proptest::prelude::*;

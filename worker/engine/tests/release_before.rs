@@ -11,7 +11,7 @@ use std::path::Path;
 use engine::client_order_id::ClientOrderId;
 use engine::messages::{Fill, Inbox, OrderCommand, OrderStatus, OrderUpdate, Tick};
 use engine::risk::RiskState;
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 use engine::testkit::{Market, commands, filled, order_of};
 use engine::{Config, Engine, Event};
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use engine::instrument::InstrumentIndex;
 use engine::messages::{CommandKind, Fill, OrderCommand, OrderStatus, OrderUpdate, Side, SignalSide, Tick};
 use engine::numbers::Ratio;
 use engine::risk::{PositionBounds, RiskState};
-use engine::strategy::{Context, Definition, DesiredState, Intent, OrderKind, OrderSize, Purpose, Strategy};
+use engine::strategies::{Context, Definition, DesiredState, Intent, OrderKind, OrderSize, Purpose, Strategy};
 use engine::{Config, Effect, Engine, Event};
 use serde_json::{Value, json};
 

@@ -78,7 +78,7 @@ fn a_base_price_is_far_as_long_as_no_trade_has_moved_it() {
 fn a_restart_alone_makes_no_base_price_far() {
     let near = config(&USUAL, &json!({"basePrice": 600}));
     let mut paused = near.clone();
-    paused.desired = engine::strategy::DesiredState::Paused;
+    paused.desired = engine::strategies::DesiredState::Paused;
     let mut engine = start(&paused);
     at(&mut engine, 0, "600");
     at(&mut engine, 1, "1200");

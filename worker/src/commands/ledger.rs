@@ -10,7 +10,7 @@ use crds::record::KEPT;
 use engine::Engine;
 use engine::messages::Fill;
 use engine::report::Trade;
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 use serde::Serialize;
 
 use crate::fleet::provision::{Place, Provisioner};

@@ -7,7 +7,7 @@ use crds::{TradingAccountSpec, TradingStrategySpec};
 use engine::fees::Fees;
 use engine::instrument::{Asset, Instrument};
 use engine::numbers::{Notional, Quantity};
-use engine::strategy::ladder::Plan;
+use engine::strategies::ladder::Plan;
 
 use crate::fleet;
 use crate::process::exit::{Failure, print};

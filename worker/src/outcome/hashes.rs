@@ -11,7 +11,7 @@ use crds::strategy::{InstrumentSpec, StrategyChoice};
 use engine::Engine;
 use engine::messages::{Document, Tick};
 use engine::running_hash::RunningHash;
-use engine::strategy::grid::GridParameters;
+use engine::strategies::grid::GridParameters;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};

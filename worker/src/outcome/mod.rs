@@ -15,7 +15,7 @@ use engine::numbers::{Notional, Price, Quantity};
 use engine::orders::OrderState;
 use engine::report::{OrderCounts, Pnl, Trade};
 use engine::risk::EXIT_REACHED;
-use engine::strategy::Figures;
+use engine::strategies::Figures;
 use engine::{Engine, Performance};
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bus::{Keys, RedisBus};
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Instrument;

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use bus::Fields;
 use crds::roles::StrategySpec;
 use engine::Engine;
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 
 /// The field that holds the engine's state; its open orders and what its strategy remembers stand in fields beside it.
 pub const ENGINE: &str = "engine";

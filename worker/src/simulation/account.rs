@@ -9,7 +9,7 @@ use bus::{
 };
 use engine::client_order_id::ClientOrderId;
 use engine::messages::{Inbox, Tick};
-use engine::strategy::{DesiredState, Registry};
+use engine::strategies::{DesiredState, Registry};
 use engine::testkit::Market;
 use engine::testkit::quoting::QUOTER;
 use engine::time::Timestamp;

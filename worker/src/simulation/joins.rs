@@ -11,7 +11,7 @@ use crds::record::{PHASE, POSITION};
 use engine::Event;
 use engine::market::{Bar, BarSeries, History, Interval, LookBack};
 use engine::messages::Tick;
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 use engine::testkit::crossing::CROSSING;
 use engine::testkit::quoting::Market;
 use serde_json::Value;

@@ -8,7 +8,7 @@ use crds::roles::{Bounds, StrategyDesired};
 use engine::messages::RiskAlert;
 use engine::report::Report;
 use engine::risk::Release;
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use engine::testkit::quoting::Market;
 use serde_json::{Value, json};
 

@@ -15,7 +15,7 @@ use engine::Engine;
 use engine::messages::Fill;
 use engine::orders::OrderState;
 use engine::report::Trade;
-use engine::strategy::{DesiredState, Figures};
+use engine::strategies::{DesiredState, Figures};
 use engine::testkit::quoting::{Chance, Market};
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@
 //! program.
 
 use bus::{Body, Entry, MessageBus, Record, RegisterVersion, StreamId, StreamKey, Topic};
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use serde_json::{Map, Value, json};
 
 use super::account::{Account, Role, at_once, tick};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bus::Topic;
 use engine::client_order_id::ClientOrderId;
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use engine::testkit::quoting::Chance;
 
 use super::account::{Account, Role, tick};

@@ -15,7 +15,7 @@ use crate::instrument::{InstrumentIndex, Instruments};
 use crate::market::{Bar, BarSeries, History, HistoryError, LookBack, Unfinished};
 use crate::messages::{AlertKind, Tick};
 use crate::report::Decision;
-use crate::strategy::{BarsOf, Definition, DesiredState, Needs, NeedsError, Strategy, StrategyError};
+use crate::strategies::{BarsOf, Definition, DesiredState, Needs, NeedsError, Strategy, StrategyError};
 use crate::time::{Timestamp, rfc3339};
 
 /// Why nothing is traded while bars are missing.

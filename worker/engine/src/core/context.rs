@@ -11,7 +11,7 @@ use crate::numbers::{Notional, NumberError, Price, Quantity};
 use crate::orders::{Cause, Funds, Order, Replaced};
 use crate::report::Decision;
 use crate::risk::{Approved, Cooldown, Denial, OrderCheck, Refusal, RiskState};
-use crate::strategy::{BarsOf, DesiredState, Intent, OrderKind, Warning};
+use crate::strategies::{BarsOf, DesiredState, Intent, OrderKind, Warning};
 use crate::time::Timestamp;
 
 /// A callback of a strategy.
@@ -139,25 +139,25 @@ impl<'a> Context<'a> {
         self.scope.state.orders.get(sequence)
     }
 
-    /// The newest closed bars of a series that the strategy [needs](crate::strategy::Strategy::needs), the oldest first, at
+    /// The newest closed bars of a series that the strategy [needs](crate::strategies::Strategy::needs), the oldest first, at
     /// most as many as it looks back on; none of another. The bar that is being made is not among them, nor anywhere else:
     ///
     /// ```
-    /// # use engine::{market::{Bar, Interval}, strategy::{BarsOf, Context}};
+    /// # use engine::{market::{Bar, Interval}, strategies::{BarsOf, Context}};
     /// fn last(context: &Context<'_>) -> Option<Bar> {
     ///     context.bars(BarsOf::first(Interval::OneHour)).last().copied()
     /// }
     /// ```
     ///
     /// ```compile_fail,E0599
-    /// # use engine::{market::{Bar, Interval}, strategy::{BarsOf, Context}};
+    /// # use engine::{market::{Bar, Interval}, strategies::{BarsOf, Context}};
     /// fn last(context: &Context<'_>) -> Option<Bar> {
     ///     context.unfinished(BarsOf::first(Interval::OneHour)).last().copied()
     /// }
     /// ```
     ///
     /// ```compile_fail,E0616
-    /// # use engine::{market::{Bar, Interval}, strategy::{BarsOf, Context}};
+    /// # use engine::{market::{Bar, Interval}, strategies::{BarsOf, Context}};
     /// fn last(context: &Context<'_>) -> Option<Bar> {
     ///     context.scope.state.bars.closed(BarsOf::first(Interval::OneHour)).last().copied()
     /// }
@@ -207,7 +207,7 @@ impl<'a> Context<'a> {
         self.scope.turn.alert(self.scope.config, Severity::Warning, warning);
     }
 
-    /// Says why nothing is done: a stable reason, for which [`Strategy::explain`](crate::strategy::Strategy::explain)
+    /// Says why nothing is done: a stable reason, for which [`Strategy::explain`](crate::strategies::Strategy::explain)
     /// gives the words when they are needed.
     pub const fn hold(&mut self, reason: &'static str) {
         self.held = Some(reason);

@@ -9,7 +9,7 @@ use crate::numbers::{ExactDecimal, Quantity, Ratio};
 use crate::orders::{Cause, Order};
 use crate::report::Decision;
 use crate::risk::{Approved, Denial, EXIT_REACHED, OrderCheck, Refusal};
-use crate::strategy::{DesiredState, Intent, OrderKind, OrderSize, Purpose};
+use crate::strategies::{DesiredState, Intent, OrderKind, OrderSize, Purpose};
 
 /// The mark under which a denial of it is told: no strategy marks so many levels.
 const TAG: u32 = u32::MAX;

@@ -37,7 +37,7 @@ use crate::orders::{Funds, Order, Terms};
 use crate::report::{OrderCounts, Report};
 use crate::risk::{Approved, ExitParameters, PositionBounds, PositionLimits, RiskParameters};
 use crate::running_hash::RunningHash;
-use crate::strategy::{BarsOf, Definition, DesiredState, Strategy, StrategyError, Warning};
+use crate::strategies::{BarsOf, Definition, DesiredState, Strategy, StrategyError, Warning};
 use crate::time::Timestamp;
 
 pub use bars::SavedBarsError;

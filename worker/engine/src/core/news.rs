@@ -10,7 +10,7 @@ use super::{Effect, Engine};
 use crate::messages::{OrderStatus, OrderUpdate, Tick};
 use crate::orders::{Order, OrderState};
 use crate::report::Decision;
-use crate::strategy::{OrderEvent, OrderNews, Outcome};
+use crate::strategies::{OrderEvent, OrderNews, Outcome};
 
 /// Why an order ended that was on its way when the data ended.
 pub(crate) const NEVER_ARRIVED: &str = "MarketDataEnded";

@@ -9,7 +9,7 @@ use crate::messages::{AlertKind, Fill, OrderStatus, OrderUpdate, PositionUpdate,
 use crate::numbers::Quantity;
 use crate::orders::{Cause, Order, OrderAnomaly, OrderState};
 use crate::report::{Decision, RecentTrade, Trade};
-use crate::strategy::{DesiredState, Execution, OrderNews, Outcome};
+use crate::strategies::{DesiredState, Execution, OrderNews, Outcome};
 
 /// How many trades a report shows.
 const RECENT_TRADES: usize = 5;

@@ -10,7 +10,7 @@ use crate::orders::{Cause, Order};
 use crate::risk::{
     ExitParameters, ExitRule, Latch, Limit, OnBreach, Release, Released, RiskParameters, RiskState, Standing, Worth,
 };
-use crate::strategy::Warning;
+use crate::strategies::Warning;
 use crate::time::Timestamp;
 
 impl Engine {

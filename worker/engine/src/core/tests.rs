@@ -3,7 +3,7 @@
 use super::*;
 use crate::messages::{CommandKind, OrderStatus, Side, SignalSide};
 use crate::risk::RiskState;
-use crate::strategy::Registry;
+use crate::strategies::Registry;
 use crate::testkit::{Bench, Market, ended, filled};
 
 /// A tick a minute.

@@ -13,7 +13,7 @@ use crate::messages::{AlertKind, Severity, Tick};
 use crate::numbers::{Notional, NumberError, Ratio};
 use crate::report::Decision;
 use crate::risk::{EXIT_REACHED, RiskState};
-use crate::strategy::{DesiredState, Warning};
+use crate::strategies::{DesiredState, Warning};
 
 impl Engine {
     pub(super) fn on_tick(&mut self, turn: &mut Turn, tick: &Tick) {

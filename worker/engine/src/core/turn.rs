@@ -7,7 +7,7 @@ use crate::messages::{AlertKind, OrderStatus, RiskAlert, Severity, Side, SignalS
 use crate::numbers::Ratio;
 use crate::orders::Order;
 use crate::report::Decision;
-use crate::strategy::Warning;
+use crate::strategies::Warning;
 use crate::time::Timestamp;
 
 /// A step under way.

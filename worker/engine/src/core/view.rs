@@ -11,7 +11,7 @@ use crate::numbers::{Notional, Price, Ratio};
 use crate::orders::OrderState;
 use crate::report::{Decision, Pnl, Report, RiskReport, Summary};
 use crate::risk::RiskState;
-use crate::strategy::{Figures, Standing};
+use crate::strategies::{Figures, Standing};
 use crate::time::rfc3339;
 
 /// Figures of a whole run.

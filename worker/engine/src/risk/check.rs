@@ -10,7 +10,7 @@ use crate::messages::{CommandKind, NewOrder, OrderCommand, OrderType, Side, Tick
 use crate::numbers::{Notional, NumberError, Price, Quantity, Ratio};
 use crate::orders::{Funds, Terms};
 use crate::report::LatchedLimit;
-use crate::strategy::{DesiredState, Intent, OrderKind, OrderSize, Purpose};
+use crate::strategies::{DesiredState, Intent, OrderKind, OrderSize, Purpose};
 use crate::time::Timestamp;
 
 use super::{Approved, Limit, OrderRate, RiskParameters, RiskState, Stops};

@@ -5,7 +5,7 @@ use super::{Market, commands, ended, filled, order_of};
 use crate::instrument::Asset;
 use crate::messages::{Fill, OrderCommand, OrderStatus, OrderUpdate, Side, Tick};
 use crate::numbers::{Price, Quantity};
-use crate::strategy::{Definition, Registry};
+use crate::strategies::{Definition, Registry};
 use crate::time::Timestamp;
 use crate::{Config, Effect, Engine, Event};
 

@@ -13,7 +13,7 @@ use crate::market::{Bar, Interval};
 use crate::messages::{Side, Tick, TimeInForce};
 use crate::numbers::Ratio;
 use crate::risk::PositionBounds;
-use crate::strategy::{
+use crate::strategies::{
     self, BarsOf, Context, Definition, Figures, Intent, Needs, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome,
     Purpose, Strategy, StrategyError,
 };
@@ -86,8 +86,8 @@ struct Crossing {
 
 impl Crossing {
     fn start(parameters: &Value, snapshot: Option<&Value>) -> Result<Self, StrategyError> {
-        let Parameters { bars } = strategy::parameters(CROSSING.name, parameters)?;
-        let memory = strategy::remembered(CROSSING.name, snapshot)?.unwrap_or_default();
+        let Parameters { bars } = strategies::parameters(CROSSING.name, parameters)?;
+        let memory = strategies::remembered(CROSSING.name, snapshot)?.unwrap_or_default();
         Ok(Self { many: bars.max(2), memory })
     }
 

@@ -12,7 +12,7 @@ use crate::instrument::{Asset, Instrument, Symbol};
 use crate::messages::Tick;
 use crate::numbers::Notional;
 use crate::risk::RiskParameters;
-use crate::strategy::DesiredState;
+use crate::strategies::DesiredState;
 use crate::time::Timestamp;
 
 /// Event time of tick 0, in milliseconds.

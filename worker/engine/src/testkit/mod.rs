@@ -25,7 +25,7 @@
 //! assert_eq!(bench.pnl(), ["12.3625", "-6.4176", "1.2059577", "4.7389423"]);
 //! ```
 //!
-//! [`Bench::grid`] runs a grid, [`Bench::of`] a strategy of your own by its [`Definition`](crate::strategy::Definition).
+//! [`Bench::grid`] runs a grid, [`Bench::of`] a strategy of your own by its [`Definition`](crate::strategies::Definition).
 //! [`Bench::run`] answers each order as a venue does that has all of it at the best price. To script the answers, take
 //! the orders from [`Bench::tick`] and tell their news with [`Bench::update`]: [`Market::news`] makes those of an order that
 //! trades in parts, [`Market::fill`] one trade, [`ended`] an end without one. What the engine wanted beside orders stands
@@ -43,7 +43,7 @@
 
 use serde::Serialize;
 
-use crate::strategy::Figures;
+use crate::strategies::Figures;
 
 mod bench;
 pub mod crossing;

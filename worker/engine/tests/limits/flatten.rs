@@ -1,7 +1,7 @@
 //! Selling all coins: one order for all whole lots within the slippage, the rest on each next tick, dust stays.
 
 use engine::messages::{CommandKind, OrderStatus, Side};
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use engine::testkit::{Bench, Market, ended};
 use engine::{Config, Effect, Event};
 use serde_json::json;

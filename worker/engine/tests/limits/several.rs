@@ -2,7 +2,7 @@
 
 use engine::instrument::Instruments;
 use engine::messages::{Fill, OrderStatus, OrderUpdate, Tick};
-use engine::strategy::Definition;
+use engine::strategies::Definition;
 use engine::testkit::{Market, START_MS};
 use engine::{Config, Engine, Event};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use engine::fees::{Fees, PaidIn};
 use engine::messages::{CommandKind, NewOrder, OrderCommand, OrderStatus, Side, SignalSide, TimeInForce};
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use engine::{Config, Effect, Engine, Event};
 
 use crate::bench::{commands, news, step_tick, step_update, tick};
@@ -329,7 +329,7 @@ fn what_is_filled_cannot_be_replaced() {
 #[test]
 fn what_reduces_passes_where_opening_is_denied() {
     // 9.9 coins at 600 are 99 % of the equity; a fee of 7000 leaves less than nothing.
-    let definition = engine::strategy::Definition {
+    let definition = engine::strategies::Definition {
         position_bounds: engine::risk::PositionBounds::Bind,
         ..crate::scripted::SCRIPTED
     };

@@ -6,7 +6,7 @@ use engine::instrument::InstrumentIndex;
 use engine::messages::{OrderCommand, OrderStatus, OrderUpdate, Side, Tick, TimeInForce};
 use engine::numbers::Ratio;
 use engine::risk::PositionBounds;
-use engine::strategy::{
+use engine::strategies::{
     Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose, Strategy,
     StrategyError,
 };

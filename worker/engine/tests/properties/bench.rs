@@ -2,7 +2,7 @@
 
 use engine::messages::{OrderCommand, OrderUpdate, Tick};
 use engine::risk::RiskParameters;
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 use engine::{Config, Effect, Engine, Event};
 use proptest::test_runner::{Config as Cases, FileFailurePersistence};
 use rust_decimal::Decimal;

@@ -4,7 +4,7 @@
 use engine::fees::PaidIn;
 use engine::messages::{OrderCommand, OrderStatus, OrderUpdate, Side};
 use engine::numbers::{Notional, Quantity};
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use engine::{Config, Effect, Engine, Event};
 use proptest::prelude::*;
 use rust_decimal::Decimal;

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 
 use engine::instrument::{Instrument, Symbol};
 use engine::messages::Tick;
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 use venue::replay::{Reading, Replay, Summary, Void};
 
 use super::data::files_of;

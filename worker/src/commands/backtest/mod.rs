@@ -14,7 +14,7 @@ use engine::instrument::Symbol;
 use engine::messages::{OrderCommand, Tick};
 use engine::report::Trade;
 use engine::risk::Approved;
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 use engine::{Effect, Engine, Event};
 use venue::replay::Summary;
 use venue::sim::Exchange;
@@ -309,7 +309,7 @@ pub(crate) struct Replayed {
     pub state: String,
     pub trades: Vec<Trade>,
     /// What the strategy shows of itself.
-    pub figures: engine::strategy::Figures,
+    pub figures: engine::strategies::Figures,
 }
 
 /// Replays ticks for a strategy whose ledger has this id.

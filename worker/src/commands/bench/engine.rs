@@ -7,7 +7,7 @@ use engine::instrument::{Instrument, Rules, Symbol};
 use engine::messages::{CommandKind, Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate, Tick};
 use engine::numbers::{ExactDecimal, Notional, Price, Quantity};
 use engine::risk::RiskParameters;
-use engine::strategy::{DesiredState, Registry};
+use engine::strategies::{DesiredState, Registry};
 use engine::time::Timestamp;
 use engine::{Config, Effect, Engine, Event};
 use serde_json::json;

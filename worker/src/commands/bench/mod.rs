@@ -10,7 +10,7 @@ mod redis;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use ::engine::strategy::Registry;
+use ::engine::strategies::Registry;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 

@@ -8,7 +8,7 @@ use engine::instrument::InstrumentIndex;
 use engine::messages::{Side, Tick, TimeInForce};
 use engine::numbers::{Price, Quantity, Ratio};
 use engine::risk::PositionBounds;
-use engine::strategy::{
+use engine::strategies::{
     Context, Definition, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose, Registry, Strategy,
     StrategyError, grid,
 };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bus::{Batch, Message, MessageBus, Record, RedisBus, StateStore, StreamId, StreamKey, Topic};
 use engine::messages::{Document, Tick};
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 use engine::time::Timestamp;
 use tokio::sync::watch;
 

@@ -10,7 +10,7 @@ use engine::fees::PaidIn;
 use engine::numbers::shown::{self, Digits};
 use engine::numbers::{Notional, Price, Quantity};
 use engine::report::Trade;
-use engine::strategy::{Registry, Strategy};
+use engine::strategies::{Registry, Strategy};
 use rust_decimal::Decimal;
 use venue::replay::{Replay, Summary};
 

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use bus::MemoryBus;
 use clap::{Args, ValueEnum};
 use engine::numbers::ExactDecimal;
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 

@@ -9,7 +9,7 @@ use engine::messages::{AlertKind, Fill, RiskAlert, Side, SignalSide, StrategySig
 use engine::numbers::shown::Digits;
 use engine::numbers::{Price, Quantity};
 use engine::report::Report;
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 use engine::time::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
 use process::say;

@@ -11,7 +11,7 @@ use crds::yaml_text;
 use engine::Engine;
 use engine::report::Report;
 use engine::risk::EXIT_REACHED;
-use engine::strategy::Registry;
+use engine::strategies::Registry;
 use engine::time::{Timestamp, rfc3339};
 use serde_json::{Value, json};
 

@@ -146,7 +146,7 @@ fn spec() -> StrategySpec {
 
 #[test]
 fn a_hash_of_other_ticks_than_the_engine_took_is_none() {
-    let registry = engine::strategy::Registry::standard();
+    let registry = engine::strategies::Registry::standard();
     let mut engine = crate::roles::saved::engine(&spec(), "abc", None, &registry).unwrap();
     let mut data = DataHash::default();
     for sequence in 0..3 {

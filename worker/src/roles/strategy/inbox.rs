@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bus::{Entry, StreamId};
 use engine::instrument::Symbol;
 use engine::messages::{Inbox, OrderUpdate};
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 
 use super::Worker;
 use super::barrier::Advance;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bus::{Acquired, Fields, Owner, Scope, StreamId, StreamKey};
 use engine::instrument::Symbol;
 use engine::market::{History, LookBack};
-use engine::strategy::{BarsOf, DesiredState};
+use engine::strategies::{BarsOf, DesiredState};
 use engine::{Engine, Event};
 
 use super::markets::Markets;

@@ -25,7 +25,7 @@ use engine::Engine;
 use engine::client_order_id::{IdError, LedgerId};
 use engine::instrument::Symbol;
 use engine::messages::Tick;
-use engine::strategy::{DesiredState, Registry};
+use engine::strategies::{DesiredState, Registry};
 use tracing::Instrument;
 
 use crate::outcome::hashes::{DATA, DataHash, MADE, Made};

@@ -8,7 +8,7 @@ use engine::messages::{CommandKind, Document, Nudge, OrderCommand, OrderStatus, 
 use engine::numbers::Quantity;
 use engine::orders::{Order, OrderState};
 use engine::risk::{Approved, EXIT_REACHED};
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use engine::{Effect, Event};
 
 use super::barrier::ADVANCE;

@@ -9,7 +9,7 @@ use bus::Topic;
 use crds::record::PHASE;
 use crds::roles::Stance;
 use engine::messages::Tick;
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use serde_json::{Value, json};
 
 use crate::roles::IDLE;

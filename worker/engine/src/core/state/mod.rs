@@ -22,7 +22,7 @@ use crate::orders::{ClosedOrders, OpenOrders, Order, Terms};
 use crate::report::{Decision, OrderCounts, RecentTrade};
 use crate::risk::{OrderRate, RiskState, Stops};
 use crate::running_hash::RunningHash;
-use crate::strategy::{DesiredState, StrategyError};
+use crate::strategies::{DesiredState, StrategyError};
 use crate::time::Timestamp;
 
 /// The version of the saved form.

@@ -18,7 +18,7 @@ use crate::orders::{ClosedOrders, OpenOrders, Order, OrderState, TradeIds};
 use crate::report::{Decision, OrderCounts, RecentTrade};
 use crate::risk::{OrderRate, RiskState, Stops};
 use crate::running_hash::RunningHash;
-use crate::strategy::DesiredState;
+use crate::strategies::DesiredState;
 use crate::time::Timestamp;
 
 /// All that an engine remembered.

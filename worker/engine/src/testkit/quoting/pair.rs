@@ -9,7 +9,7 @@ use crate::instrument::InstrumentIndex;
 use crate::messages::{Side, Tick, TimeInForce};
 use crate::numbers::{Price, Quantity, Ratio};
 use crate::risk::PositionBounds;
-use crate::strategy::{
+use crate::strategies::{
     self, Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose,
     Strategy, StrategyError,
 };
@@ -41,8 +41,8 @@ struct Pair(Memory);
 
 impl Pair {
     fn start(parameters: &Value, snapshot: Option<&Value>) -> Result<Self, StrategyError> {
-        let Seeded { seed } = strategy::parameters(PAIR.name, parameters)?;
-        let memory: Option<Memory> = strategy::remembered(PAIR.name, snapshot)?;
+        let Seeded { seed } = strategies::parameters(PAIR.name, parameters)?;
+        let memory: Option<Memory> = strategies::remembered(PAIR.name, snapshot)?;
         let new = || Memory { chance: Chance::of(seed), open: Vec::new(), trades: 0, missed: 0 };
         Ok(Self(memory.unwrap_or_else(new)))
     }

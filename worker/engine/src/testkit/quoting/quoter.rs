@@ -13,7 +13,7 @@ use crate::instrument::InstrumentIndex;
 use crate::messages::{Side, Tick, TimeInForce};
 use crate::numbers::{Price, Quantity};
 use crate::risk::PositionBounds;
-use crate::strategy::{
+use crate::strategies::{
     self, Context, Definition, Figures, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose,
     Strategy, StrategyError,
 };
@@ -85,8 +85,8 @@ struct Quoter {
 
 impl Quoter {
     fn start(parameters: &Value, snapshot: Option<&Value>) -> Result<Self, StrategyError> {
-        let Seeded { seed } = strategy::parameters(QUOTER.name, parameters)?;
-        let memory = strategy::remembered(QUOTER.name, snapshot)?.unwrap_or_else(|| Memory {
+        let Seeded { seed } = strategies::parameters(QUOTER.name, parameters)?;
+        let memory = strategies::remembered(QUOTER.name, snapshot)?.unwrap_or_else(|| Memory {
             chance: Chance::of(seed),
             open: BTreeMap::new(),
             counts: Counts::default(),
@@ -297,7 +297,7 @@ mod tests {
             fees: Fees::default(),
             risk: serde_json::from_value(json!({"maxOrdersPerMinute": 600})).unwrap(),
             exit: None,
-            desired: strategy::DesiredState::Running,
+            desired: strategies::DesiredState::Running,
             parameters: json!({"seed": 7}),
         }
     }

@@ -222,7 +222,7 @@ fn a_ladder_that_is_restarted_behind_every_tick_is_the_same() {
             other.take(std::slice::from_ref(tick));
             let saved = serde_json::from_str(&other.engine.saved().unwrap()).unwrap();
             let config = other.spec.engine_config(LEDGER.parse().unwrap()).unwrap();
-            other.engine = Engine::restore(config, &engine::strategy::ladder::DEFINITION, &saved).unwrap();
+            other.engine = Engine::restore(config, &engine::strategies::ladder::DEFINITION, &saved).unwrap();
         }
         assert_eq!(one.engine.saved().unwrap(), other.engine.saved().unwrap(), "seed {seed}");
         assert_eq!(one.trades, other.trades, "seed {seed}");

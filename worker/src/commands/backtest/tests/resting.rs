@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use engine::instrument::InstrumentIndex;
 use engine::messages::{Side, TimeInForce};
 use engine::risk::PositionBounds;
-use engine::strategy::grid::DEFINITION;
-use engine::strategy::{
+use engine::strategies::grid::DEFINITION;
+use engine::strategies::{
     Context, Definition, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Purpose, Strategy, StrategyError,
 };
 use engine::time::Timestamp;
@@ -70,8 +70,8 @@ impl Strategy for Scripted {
         let what = match &event.news {
             OrderNews::Accepted => "accepted".to_owned(),
             OrderNews::Filled(trade) => format!("{:?} {} @ {}", trade.liquidity, trade.quantity, trade.price),
-            OrderNews::Closed(engine::strategy::Outcome::Traded { .. }) => "closed".to_owned(),
-            OrderNews::Closed(engine::strategy::Outcome::Nothing { why }) => format!("closed {why}"),
+            OrderNews::Closed(engine::strategies::Outcome::Traded { .. }) => "closed".to_owned(),
+            OrderNews::Closed(engine::strategies::Outcome::Nothing { why }) => format!("closed {why}"),
         };
         let line = format!("{} {what}", event.order);
         note(line.clone());

@@ -3,7 +3,7 @@
 use bus::{MessageBus, StateStore, StreamId, Topic};
 use crds::record::{POSITION, REPORT};
 use engine::messages::Inbox;
-use engine::strategy::DesiredState;
+use engine::strategies::DesiredState;
 use engine::testkit::quoting::Market;
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AdaptiveParameters, RangeParameters};
 use crate::numbers::{ExactDecimal, Quantity, Ratio};
-use crate::strategy::OrderSize;
+use crate::strategies::OrderSize;
 use crate::validation::Violation;
 
 /// A trailing grid of one level on each side of a moving base price: it sells after a rise that turns down,

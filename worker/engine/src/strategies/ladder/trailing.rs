@@ -8,7 +8,7 @@ use super::memory::{Gap, Left, Open};
 use super::{Ladder, MOVED_UP};
 use crate::messages::{Side, TimeInForce};
 use crate::numbers::{Notional, NumberError, Price};
-use crate::strategy::Context;
+use crate::strategies::Context;
 
 impl Ladder {
     /// Judged on every tick. Each step is funded by what the one before it has left; one that is not is told.

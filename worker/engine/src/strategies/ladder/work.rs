@@ -6,7 +6,7 @@ use crate::messages::{Side, Tick};
 use crate::numbers::{Notional, NumberError, Price, Quantity};
 use crate::orders::OrderState;
 use crate::risk::Denial;
-use crate::strategy::{Context, Execution, OrderEvent, OrderNews, Outcome};
+use crate::strategies::{Context, Execution, OrderEvent, OrderNews, Outcome};
 
 impl Ladder {
     /// A tick, once its levels are placed and the news before it was told.

@@ -8,7 +8,7 @@ use crate::fees::Fees;
 use crate::instrument::Instruments;
 use crate::messages::{AlertKind, Side};
 use crate::numbers::Price;
-use crate::strategy::{Figures, Standing, Warning};
+use crate::strategies::{Figures, Standing, Warning};
 use crate::time::rfc3339;
 
 impl Ladder {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::indicators::{self, YEAR_OF_4H};
 use crate::market::{Bar, Interval};
 use crate::numbers::ExactDecimal;
-use crate::strategy::{BarsOf, Needs};
+use crate::strategies::{BarsOf, Needs};
 use crate::validation::Violation;
 
 /// Bars of one volatility.

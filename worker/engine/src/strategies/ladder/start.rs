@@ -14,7 +14,7 @@ use crate::instrument::InstrumentIndex;
 use crate::messages::{Side, Tick};
 use crate::numbers::{ExactDecimal, Notional, NumberError, Price, Quantity, Ratio};
 use crate::risk::Denial;
-use crate::strategy::{Context, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose};
+use crate::strategies::{Context, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose};
 
 /// Where a ladder starts.
 struct Footing {
