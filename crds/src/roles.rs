@@ -9,6 +9,7 @@ use engine::fees::Fees;
 use engine::instrument::{Asset, Instrument, Instruments, InstrumentsError, Symbol};
 use engine::numbers::{ExactDecimal, Notional, Quantity};
 use engine::risk::{ExitParameters, Release, RiskParameters};
+use engine::transfers::{WantedTransfer, WantedTransfers};
 use engine::{Config, strategies::DesiredState};
 use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -261,16 +262,30 @@ pub struct StrategyDesired {
     /// with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bounds: Option<Bounds>,
+    /// The transfers that are asked for; absent in registers of the release before, which knew none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfers: Option<WantedTransfers>,
     /// What a human has released: it is done once, by its name and since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,
 }
 
 impl StrategyDesired {
-    /// What a spec asks.
-    pub fn of(spec: &TradingStrategySpec) -> Self {
-        Self { state: spec.state, bounds: Some(Bounds::of(spec)), release: None }
+    /// What a spec of this generation asks.
+    pub fn of(spec: &TradingStrategySpec, generation: u64) -> Self {
+        let transfers = Some(transfers(spec, generation));
+        Self { state: spec.state, bounds: Some(Bounds::of(spec)), transfers, release: None }
     }
+}
+
+/// The transfers that a spec of this generation asks for.
+pub fn transfers(spec: &TradingStrategySpec, generation: u64) -> WantedTransfers {
+    let list = spec.transfers.iter().map(|one| WantedTransfer {
+        id: one.id.to_string(),
+        asset: one.asset.clone(),
+        amount: one.amount.into(),
+    });
+    WantedTransfers { generation, list: list.collect() }
 }
 
 /// What of a spec is followed without a new pod.
@@ -363,6 +378,7 @@ impl StrategySpec {
             fees: self.account.fees(),
             risk: self.spec.risk.clone(),
             exit: self.spec.exit.clone(),
+            transfers: transfers(&self.spec, self.generation),
             desired: self.spec.state,
             parameters,
         })

@@ -6,7 +6,9 @@
 mod ladder;
 mod limits;
 mod signals;
+mod transfers;
 
+use engine::instrument::Asset;
 use engine::numbers::ExactDecimal;
 use serde_json::{Map, Value, json};
 
@@ -83,6 +85,7 @@ fn strategy(schema: &mut Value) -> Vec<Rule> {
     rules.push(fixed_text("spec.strategy.custom.name", "strategy"));
     rules.extend(instruments());
     rules.extend(capital());
+    rules.extend(transfers::rules());
     rules.extend(grid());
     rules.extend(ladder::rules());
     rules.extend(signals::rules());
@@ -365,7 +368,7 @@ fn only_up(path: &str) -> Rule {
 
 /// Keys of a map of amounts.
 fn assets(at: &str) -> Rule {
-    let asset = "k.matches('^[A-Z0-9]{1,20}$')";
+    let asset = format!("k.matches('{}')", Asset::PATTERN);
     let told = format!(
         "'\"' + self.filter(k, !{asset})[0] + '\" is not an asset; write capital letters and digits, like USDT'"
     );

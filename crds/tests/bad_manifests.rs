@@ -605,3 +605,51 @@ fn what_limits_and_exits_must_be_to_each_other() {
         assert!(read("good.yaml", &text).is_ok(), "{:?}", read("good.yaml", &text));
     }
 }
+
+#[test]
+fn what_a_transfer_must_be() {
+    let at = |entries: &str| format!("  transfers: [{entries}]\n");
+    let told = |entries: &str| errors(&with_line(STRATEGY, 18, &at(entries)));
+    for (entries, words) in [
+        (
+            "{id: a, asset: USDT, amount: 0}",
+            "[0].amount: 0 is zero; write an amount above 0 to add, or one such as \"-500\" to take out",
+        ),
+        (
+            "{id: a, asset: USDT, amount: 1}, {id: a, asset: BNB, amount: 2}",
+            "[1].id: a is written twice; give each transfer an id of its own",
+        ),
+        ("{id: a, asset: ETH, amount: 1}", "[0].asset: ETH is not traded by an instrument; write BNB or USDT"),
+        (
+            "{id: a, asset: usdt, amount: 1}",
+            "[0].asset: \"usdt\" is not an asset; write capital letters and digits, like USDT",
+        ),
+        ("{id: a, asset: USDT, amount: -5}", "[0].amount: -5 is not a plain number; write \"-5\""),
+        ("{id: a, asset: USDT, amount: -2.5}", "[0].amount: -2.5 is a float; write \"-2.5\""),
+        ("{id: a, asset: USDT, amount: 2.5}", "[0].amount: 2.5 is a float; write \"2.5\""),
+        (
+            "{id: a, asset: USDT, amount: \"-0.0000000001\"}",
+            "[0].amount: \"-0.0000000001\" is not a plain decimal; write it like \"-500\" or \"-612.50\", with at most 15 digits \
+             before and 9 after the point",
+        ),
+        (
+            "{id: a, asset: USDT, amount: \"0.12345678912\"}",
+            "[0].amount: \"0.12345678912\" has more than 9 digits after the point; round it to 9",
+        ),
+        ("{asset: USDT, amount: 1}", "[0].id: missing; this field must be written"),
+    ] {
+        let told = told(entries);
+        assert!(told.starts_with(&format!("bad.yaml:18: spec.transfers{words}")), "{entries}: {told}");
+    }
+    let many =
+        |count: u32| (0..count).map(|n| format!("{{id: t{n}, asset: USDT, amount: 1}}")).collect::<Vec<_>>().join(", ");
+    assert_eq!(told(&many(101)), "bad.yaml:18: spec.transfers: 101 entries; write at most 100");
+    for good in [
+        &*many(100),
+        "{id: a, asset: BNB, amount: \"-0.000000001\"}, {id: b, asset: USDT, amount: \"999999999999999.999999999\"}",
+        "",
+    ] {
+        let text = with_line(STRATEGY, 18, &at(good));
+        assert!(read("good.yaml", &text).is_ok(), "{:?}", read("good.yaml", &text));
+    }
+}

@@ -79,9 +79,18 @@ fn strategy() -> impl Strategy<Value = Value> {
         ("action", prop::sample::select(vec!["Flatten", "StopOpening"]).prop_map(Value::from).boxed()),
     ]);
     let state = prop::sample::select(vec!["Running", "Paused", "Stopped"]);
-    (name(), decimal(1, 9000, 3), decimal(0, 9000, 3), rules, grid, risk, exit, state).prop_map(
-        |(account, quote, base, rules, grid, risk, exit, state)| {
+    let transfers = prop::collection::btree_map(name(), (decimal(1, 9, 8), any::<bool>()), 0..5).prop_map(|all| {
+        let entry = |(id, (amount, out)): (String, (Value, bool))| {
+            let size = amount.as_str().map_or_else(|| amount.to_string(), str::to_owned);
+            let amount = if out { json!(format!("-{size}")) } else { amount };
+            json!({"id": id, "asset": if out { "USDT" } else { "BNB" }, "amount": amount})
+        };
+        all.into_iter().map(entry).collect::<Vec<_>>()
+    });
+    (name(), decimal(1, 9000, 3), decimal(0, 9000, 3), rules, grid, risk, exit, state, transfers).prop_map(
+        |(account, quote, base, rules, grid, risk, exit, state, transfers)| {
             json!({
+                "transfers": transfers,
                 "accountRef": {"name": account},
                 "instruments": [{"symbol": "BNB/USDT", "rules": rules}],
                 "capital": {"USDT": quote, "BNB": base},

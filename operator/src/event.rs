@@ -1,6 +1,8 @@
 //! Kubernetes Events: on transitions only.
 
 use crds::condition::{ACCEPTED, Condition, ConditionStatus, READY};
+use engine::messages::AlertKind;
+use engine::report::{Report, TransferState};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType};
 
@@ -19,9 +21,34 @@ pub async fn refuse(context: &Context, object: &ObjectReference, reason: Reason,
         action: "Release".to_owned(),
         secondary: None,
     };
+    publish(context, object, event).await;
+}
+
+/// Tells of each transfer that is refused and was not before, or for another reason.
+pub async fn tell_refused_transfers(
+    context: &Context,
+    object: &ObjectReference,
+    before: Option<&Report>,
+    after: Option<&Report>,
+) {
+    let known = before.map_or(&[][..], |report| &report.transfers);
+    let all = after.map_or(&[][..], |report| &report.transfers);
+    for transfer in all.iter().filter(|one| one.state == TransferState::Refused && !known.contains(one)) {
+        let event = Event {
+            type_: EventType::Warning,
+            reason: AlertKind::TransferRefused.as_str().to_owned(),
+            note: Some(transfer.message.chars().take(NOTE_MAX).collect()),
+            action: "Transfer".to_owned(),
+            secondary: None,
+        };
+        publish(context, object, event).await;
+    }
+}
+
+async fn publish(context: &Context, object: &ObjectReference, event: Event) {
     context.metrics.writes.inc();
     if let Err(error) = context.recorder.publish(&event, object).await {
-        tracing::warn!(%error, note = event.note, "an Event was lost");
+        tracing::warn!(%error, reason = event.reason, note = event.note, "an Event was lost");
     }
 }
 
@@ -51,10 +78,7 @@ pub async fn tell(context: &Context, object: &ObjectReference, before: &[Conditi
             action: condition.type_.clone(),
             secondary: None,
         };
-        context.metrics.writes.inc();
-        if let Err(error) = context.recorder.publish(&event, object).await {
-            tracing::warn!(%error, reason = event.reason, "an Event was lost");
-        }
+        publish(context, object, event).await;
     }
 }
 

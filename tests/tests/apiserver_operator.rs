@@ -18,3 +18,5 @@ mod scenarios;
 mod settled;
 #[path = "apiserver_operator/stops.rs"]
 mod stops;
+#[path = "apiserver_operator/transfers.rs"]
+mod transfers;

@@ -38,6 +38,8 @@ mod stopping;
 mod times;
 #[path = "command_line/told.rs"]
 mod told;
+#[path = "command_line/transfers.rs"]
+mod transfers;
 #[path = "command_line/users_files.rs"]
 mod users_files;
 #[path = "command_line/vectors.rs"]

@@ -3,7 +3,8 @@
 //!
 //! `replays` is the undisturbed ground, `kills` the random kills, `quoting` the same with a strategy whose orders rest and
 //! are cancelled, `ladder` with ladders, `bars` with one that trades on bars, `signals` with those of the product that do,
-//! `markets` with one on two markets, `fencing` two processes of one record, `lost` a Redis that was emptied.
+//! `markets` with one on two markets, `fencing` two processes of one record, `lost` a Redis that was emptied,
+//! `transfers` money that is moved meanwhile.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 #[path = "stores_kills/bars.rs"]
@@ -24,3 +25,5 @@ mod quoting;
 mod replays;
 #[path = "stores_kills/signals.rs"]
 mod signals;
+#[path = "stores_kills/transfers.rs"]
+mod transfers;

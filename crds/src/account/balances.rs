@@ -16,6 +16,9 @@ pub const BOOK: &str = "book:";
 pub struct BookReport {
     /// What the strategy owns, by asset.
     pub amounts: BTreeMap<Asset, Notional>,
+    /// What transfers have put into it, less what they have taken out.
+    #[serde(default)]
+    pub transferred: BTreeMap<Asset, Notional>,
 }
 
 /// What an account holds.
@@ -33,6 +36,9 @@ pub fn balances(opening: &Amounts, capitals: &[&Amounts], books: &[BookReport]) 
     let mut unassigned: BTreeMap<String, _> =
         opening.iter().map(|(asset, amount)| (asset.to_string(), amount.get())).collect();
     for (asset, amount) in capitals.iter().flat_map(|capital| capital.iter()) {
+        *unassigned.entry(asset.to_string()).or_default() -= amount.get();
+    }
+    for (asset, amount) in books.iter().flat_map(|book| &book.transferred) {
         *unassigned.entry(asset.to_string()).or_default() -= amount.get();
     }
     let mut total = unassigned.clone();
@@ -59,5 +65,16 @@ mod tests {
         let text = |amounts: &BTreeMap<String, String>| format!("{amounts:?}");
         assert_eq!(text(&balances.total), r#"{"BNB": "21.027", "USDT": "9411.5441"}"#);
         assert_eq!(text(&balances.unassigned), r#"{"BNB": "15", "USDT": "7000"}"#);
+    }
+
+    #[test]
+    fn a_transfer_moves_what_nobody_owns_and_not_the_total() {
+        let amounts = |json: &str| serde_json::from_str::<Amounts>(json).unwrap();
+        let book = r#"{"amounts": {"USDT": "3500", "BNB": "4"}, "transferred": {"USDT": "500", "BNB": "-1"}}"#;
+        let (opening, capital) = (amounts(r#"{"USDT": 10000, "BNB": 20}"#), amounts(r#"{"USDT": 3000, "BNB": 5}"#));
+        let balances = balances(&opening, &[&capital], &[serde_json::from_str(book).unwrap()]);
+        let text = |amounts: &BTreeMap<String, String>| format!("{amounts:?}");
+        assert_eq!(text(&balances.total), r#"{"BNB": "20", "USDT": "10000"}"#);
+        assert_eq!(text(&balances.unassigned), r#"{"BNB": "16", "USDT": "6500"}"#);
     }
 }

@@ -47,6 +47,20 @@ pub(super) fn decimal(text: &str, plain: bool) -> Result<Value, String> {
     ))
 }
 
+/// A decimal of either sign as text. A minus must be quoted, as all that is not plain digits.
+pub(super) fn signed(text: &str, plain: bool) -> Result<Value, String> {
+    let Some(size) = text.strip_prefix('-') else { return decimal(text, plain) };
+    match (size.parse::<ExactDecimal>().is_ok(), plain) {
+        (true, false) => Ok(Value::from(text)),
+        (true, true) if size.contains('.') => Err(format!("{text} is a float; write \"{text}\"")),
+        (true, true) => Err(format!("{text} is not a plain number; write \"{text}\"")),
+        (false, _) => Err(format!(
+            "{text:?} is not a plain decimal; write it like \"-500\" or \"-612.50\", with at most 15 digits before and 9 after \
+             the point"
+        )),
+    }
+}
+
 /// Why a number with more than 9 digits after the point is refused; `None` where it has fewer, or is no number.
 fn too_many_places(text: &str, plain: bool) -> Option<String> {
     let (whole, fraction) = text.split_once('.')?;

@@ -1,6 +1,7 @@
 //! Schemas of the kinds, as far as the strict reading needs them.
 
-use engine::instrument::Symbol;
+use engine::instrument::{Asset, Symbol};
+use engine::numbers::SignedDecimal;
 use serde_json::{Map, Value, json};
 
 use crate::name::{self, FileName, ResourceName};
@@ -17,6 +18,8 @@ pub(super) enum Shape<'a> {
     List(&'a Value),
     /// A decimal: an integer or a quoted string.
     Decimal,
+    /// The same of either sign.
+    SignedDecimal,
     /// A whole number.
     Integer,
     /// `true` or `false`.
@@ -32,7 +35,8 @@ pub(super) enum Shape<'a> {
 /// What `schema` asks for.
 pub(super) fn shape(schema: &Value) -> Shape<'_> {
     if schema.get("x-kubernetes-int-or-string").is_some() {
-        return Shape::Decimal;
+        let is_signed = schema.get("pattern").and_then(Value::as_str) == Some(SignedDecimal::PATTERN);
+        return if is_signed { Shape::SignedDecimal } else { Shape::Decimal };
     }
     match schema.get("type").and_then(Value::as_str) {
         Some("object") => match (schema.get("properties"), schema.get("additionalProperties")) {
@@ -75,6 +79,7 @@ pub(super) fn required(schema: &Value) -> Vec<&str> {
 /// The forms are known by name, because a pattern alone could not say what to write instead.
 pub(super) fn check_form(schema: &Value, text: &str) -> Result<(), String> {
     match schema.get("pattern").and_then(Value::as_str) {
+        Some(Asset::PATTERN) => text.parse::<Asset>().map(drop).map_err(|error| error.to_string()),
         Some(Symbol::PATTERN) => text.parse::<Symbol>().map(drop).map_err(|error| error.to_string()),
         Some(ResourceName::PATTERN) => text.parse::<ResourceName>().map(drop).map_err(|error| error.to_string()),
         Some(FileName::PATTERN) => text.parse::<FileName>().map(drop).map_err(|error| error.to_string()),
@@ -161,13 +166,19 @@ mod tests {
                 }
             }
             Shape::Entries(inner) | Shape::List(inner) => visit(inner, &format!("{path}.*"), seen),
-            Shape::Free | Shape::Decimal | Shape::Integer | Shape::Boolean | Shape::Text | Shape::Anything => {}
+            Shape::Free
+            | Shape::Decimal
+            | Shape::SignedDecimal
+            | Shape::Integer
+            | Shape::Boolean
+            | Shape::Text
+            | Shape::Anything => {}
         }
     }
 
     #[test]
     fn every_field_of_a_spec_has_a_shape_and_a_form_that_the_strict_reading_knows() {
-        let forms = [Symbol::PATTERN, ResourceName::PATTERN, FileName::PATTERN];
+        let forms = [Asset::PATTERN, Symbol::PATTERN, ResourceName::PATTERN, FileName::PATTERN];
         for kind in Kind::ALL {
             let schema = kind.document_schema();
             let mut seen = Vec::new();

@@ -3,7 +3,8 @@
 pub mod status;
 mod validate;
 
-use engine::instrument::{Rules, Symbol};
+use engine::instrument::{Asset, Rules, Symbol};
+use engine::numbers::SignedDecimal;
 use engine::risk::{ExitParameters, RiskParameters};
 use engine::strategies::DesiredState;
 use engine::strategies::grid::GridParameters;
@@ -66,6 +67,16 @@ pub struct TradingStrategySpec {
     /// more than 0 in all. Cannot be changed later: create a second strategy instead. Quote decimals.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
     pub capital: Amounts,
+    /// Money added later, or with a negative amount taken out, such as [{id: june, asset: USDT, amount: 500}]; at most 100
+    /// entries, each id once. An entry is booked once, at the last price, and cannot be changed once it is there: add
+    /// another one. One that is removed stays booked. Taken out is only what no open order reserves; what is refused says
+    /// so in status and is tried again with the next change of the spec. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 100),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"])
+    )]
+    pub transfers: Vec<TransferSpec>,
     /// The strategy and its parameters: exactly one member of grid, ladder, positionControl and custom. Write {grid: {}} for
     /// a grid with the default parameters. The parameters can be changed at any time, the member cannot.
     pub strategy: StrategyChoice,
@@ -100,6 +111,24 @@ pub struct InstrumentSpec {
     /// so write them here for a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<Rules>,
+}
+
+/// Money that is added to a strategy, or taken out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TransferSpec {
+    /// A name of your choice, by which the transfer is booked once: small letters, digits and dashes, at most 45.
+    pub id: ResourceName,
+    /// What is moved: an instrument's base or quote, such as USDT.
+    #[schemars(schema_with = "asset")]
+    pub asset: Asset,
+    /// How much is added; a negative amount, such as "-500", is taken out. Not 0. Quote decimals and negative amounts.
+    pub amount: SignedDecimal,
+}
+
+/// The code of an asset.
+fn asset(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({"type": "string", "pattern": Asset::PATTERN, "maxLength": Asset::LENGTH_MAX})
 }
 
 /// The strategy and its parameters. A struct of options, because the API server's schema of an enum with

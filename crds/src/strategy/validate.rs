@@ -9,8 +9,9 @@ use engine::instrument::Rules;
 use engine::numbers::ExactDecimal;
 use engine::strategies::grid::GridParameters;
 use engine::strategies::ladder::LadderParameters;
+use engine::transfers::TRANSFERS_MAX;
 
-use super::{InstrumentSpec, StrategyChoice, TradingStrategySpec};
+use super::{InstrumentSpec, StrategyChoice, TradingStrategySpec, TransferSpec};
 use crate::ENTRIES_MAX;
 use crate::symbol::spot;
 
@@ -19,6 +20,7 @@ impl TradingStrategySpec {
     pub fn validate(&self) -> Vec<Violation> {
         let mut violations = self.validate_instruments();
         violations.extend(self.validate_capital());
+        violations.extend(self.validate_transfers());
         violations.extend(self.strategy.validate("spec.strategy"));
         violations.extend(self.risk.validate("spec.risk"));
         violations.extend(self.exit.iter().flat_map(|exit| exit.validate("spec.exit")));
@@ -86,23 +88,41 @@ impl TradingStrategySpec {
             let remedy = format!("{count} entries; write 1 to {ENTRIES_MAX}, such as {{USDT: 3000}}");
             return vec![Violation::new(path, "", remedy)];
         }
-        let assets: BTreeSet<&Asset> = self
-            .instruments
-            .iter()
-            .flat_map(|instrument| [instrument.symbol.base(), instrument.symbol.quote()])
-            .collect();
-        let names: Vec<&str> = assets.iter().map(|asset| asset.as_str()).collect();
-        let mut violations: Vec<Violation> = self
-            .capital
-            .keys()
-            .filter(|asset| !assets.contains(asset))
-            .map(|asset| {
-                let remedy = format!("is not traded by an instrument; write {}", names.join(" or "));
-                Violation::new(format!("{path}.{asset}"), asset, remedy)
-            })
-            .collect();
+        let mut violations: Vec<Violation> =
+            self.capital.keys().filter_map(|asset| self.not_traded(asset, format!("{path}.{asset}"))).collect();
         if self.capital.values().all(|amount| amount.get().is_zero()) {
             violations.push(Violation::new(path, "", "all amounts are 0; give the strategy something to trade with"));
+        }
+        violations
+    }
+
+    /// An asset that no instrument trades.
+    fn not_traded(&self, asset: &Asset, path: String) -> Option<Violation> {
+        let symbols = self.instruments.iter().map(|instrument| &instrument.symbol);
+        let assets: BTreeSet<&Asset> = symbols.flat_map(|symbol| [symbol.base(), symbol.quote()]).collect();
+        let names: Vec<&str> = assets.iter().map(|asset| asset.as_str()).collect();
+        let remedy = || format!("is not traded by an instrument; write {}", names.join(" or "));
+        (!assets.contains(asset)).then(|| Violation::new(path, asset, remedy()))
+    }
+
+    fn validate_transfers(&self) -> Vec<Violation> {
+        let path = "spec.transfers";
+        let count = self.transfers.len();
+        if count > TRANSFERS_MAX {
+            return vec![Violation::new(path, "", format!("{count} entries; write at most {TRANSFERS_MAX}"))];
+        }
+        let mut violations = Vec::new();
+        for (index, TransferSpec { id, asset, amount }) in self.transfers.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            if self.transfers.iter().take(index).any(|other| other.id == *id) {
+                let remedy = "is written twice; give each transfer an id of its own";
+                violations.push(Violation::new(format!("{path}.id"), id, remedy));
+            }
+            violations.extend(self.not_traded(asset, format!("{path}.asset")));
+            if amount.get().is_zero() {
+                let remedy = "is zero; write an amount above 0 to add, or one such as \"-500\" to take out";
+                violations.push(Violation::new(format!("{path}.amount"), amount, remedy));
+            }
         }
         violations
     }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 #[path = "tests/fixture.rs"]
 pub(crate) mod fixture;
+mod granted;
 mod judge;
 pub mod observe;
 pub mod plan;
@@ -46,7 +47,7 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
             return Ok(Action::await_change());
         }
     };
-    let turn = match (account_of(&object), has_ledger(seen)) {
+    let turn = match (account_of(&object), has_ledger(seen) && !granted::asks_for_money(seen)) {
         (Some((namespace, account)), false) => Some(context.admission.turn(&namespace, &account).await),
         (Some(_) | None, _) => None,
     };
@@ -81,6 +82,8 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     if status::is_due(&observed, &status, &context.pace) {
         status::write(&context, target.version(), &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
+        let [before, after] = [&observed.status, &status].map(|status| status.report.as_ref());
+        event::tell_refused_transfers(&context, &observed.reference, before, after).await;
     }
     let silent_in_ms = life::silent_in_ms([&observed.stored, &observed.gateway, &observed.feed])
         .filter(|_| matches!(plan.standing, Standing::Ready { .. }));

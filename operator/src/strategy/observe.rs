@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use bus::{Desired, MessageBus as _, Owner, Scope, StateStore as _, StreamId, StreamKey};
 use crds::roles::{AccountSpec, BookSpec, FeedDesired, GatewayDesired};
-use crds::{Amounts, TradingAccount, TradingStrategy, TradingStrategySpec, TradingStrategyStatus};
+use crds::{TradingAccount, TradingStrategy, TradingStrategySpec, TradingStrategyStatus};
 use engine::instrument::Symbol;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt};
 
+use super::granted::{self, Granted, asks_for_money};
 use super::has_ledger;
 use crate::admission::Turn;
 use crate::context::{Context, Strategies};
@@ -55,8 +56,8 @@ pub struct Observed {
     /// Another of the account's strategies that is not known now, and the symbol that the feed was last made for: it needs
     /// that.
     pub kept: Option<(String, Symbol)>,
-    /// The capital that others have of the account, by their names; looked at before a ledger is opened.
-    pub granted: BTreeMap<String, Amounts>,
+    /// What others have of the account, by their names; looked at before a ledger is opened or money is added.
+    pub granted: BTreeMap<String, Granted>,
     /// Its pods, and foreign ones of its names.
     pub pods: Vec<PodFacts>,
     /// Ends before readiness, up to now.
@@ -88,8 +89,8 @@ struct Records {
     inbox: InboxFacts,
 }
 
-/// Looks, freshly: what is decided on must not be a cache's past. `None` if it is gone. Who has no ledger yet is looked
-/// at in its account's turn, or not at all.
+/// Looks, freshly: what is decided on must not be a cache's past. `None` if it is gone. Who has no ledger yet, or asks for
+/// money, is looked at in its account's turn, or not at all.
 pub async fn observe(
     context: &Context,
     seen: &TradingStrategy,
@@ -99,7 +100,7 @@ pub async fn observe(
     let Some((strategy, unknown_fields)) = observe::read(&context.client, seen).await? else {
         return Ok(None);
     };
-    if turn.is_none() && !has_ledger(&strategy) {
+    if turn.is_none() && (!has_ledger(&strategy) || asks_for_money(&strategy)) {
         return Err(Error::Changed { subject: name });
     }
     let uid = strategy.uid().unwrap_or_default();
@@ -211,37 +212,13 @@ async fn granted_or_away(
     account: &Scope,
     neighbours: &Strategies,
     records: &mut Records,
-) -> BTreeMap<String, Amounts> {
+) -> BTreeMap<String, Granted> {
     let granted = match &records.readers {
-        Ok(_) => granted(context, account, neighbours, &records.books).await,
+        Ok(_) => granted::to_others(context, account, neighbours, &records.books).await,
         Err(why) => Err(why.clone()),
     };
     granted.unwrap_or_else(|why| {
         records.stored = Stored::Away(why);
         BTreeMap::new()
     })
-}
-
-/// The capital that others have: those with a ledger in their status, in a register, or just opened in the store.
-async fn granted(
-    context: &Context,
-    account: &Scope,
-    neighbours: &Strategies,
-    books: &GatewayDesired,
-) -> Result<BTreeMap<String, Amounts>, String> {
-    let kept = kept::books(books, &neighbours.unrecorded());
-    let mut granted: BTreeMap<String, Amounts> = kept.into_iter().map(|book| (book.strategy, book.capital)).collect();
-    for other in &neighbours.read {
-        let name = other.name_any();
-        let has_it = has_ledger(other)
-            || match context.stored(&context.keys.strategy(account, &name)).await {
-                Stored::Found(record) => !record.closed && Some(&record.uid) == other.metadata.uid.as_ref(),
-                Stored::Missing => false,
-                Stored::Away(why) => return Err(why),
-            };
-        if has_it {
-            granted.insert(name, other.spec.capital.clone());
-        }
-    }
-    Ok(granted)
 }

@@ -1,7 +1,8 @@
 //! What must happen next for a strategy. Pure: no client, no clock.
 
-use crds::roles::{BookSpec, Bounds, Stance, StrategyDesired, StrategySpec};
+use crds::roles::{self, BookSpec, Bounds, Stance, StrategyDesired, StrategySpec};
 use engine::strategies::DesiredState;
+use engine::transfers::WantedTransfers;
 use serde_json::{Value, json};
 
 use super::observe::Observed;
@@ -93,7 +94,12 @@ pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, imag
     // A human's stop is read apart from the rest: it passes whatever is wrong with the spec, the image or the account.
     let desired = observed.spec.state;
     let LimitRelease { register: released, annotation } = limit_release(observed);
-    let wish = StrategyDesired { state: desired, bounds: bounds(observed, accepted), release: released };
+    let wish = StrategyDesired {
+        state: desired,
+        bounds: bounds(observed, accepted),
+        transfers: transfers(observed, accepted),
+        release: released,
+    };
     let mut moves = Vec::new();
     if is_own(observed) {
         moves.push(register(&wish));
@@ -181,6 +187,14 @@ fn bounds(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>) -> Opt
         Ok(spec) => Some(Bounds::of(&spec.spec)),
         Err(_) => registered(observed)?.bounds,
     }
+}
+
+/// The transfers that are asked for. A bad spec changes none; a register that never had any stays without.
+fn transfers(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>) -> Option<WantedTransfers> {
+    let before = registered(observed).and_then(|desired| desired.transfers);
+    let Ok(spec) = accepted else { return before };
+    let wanted = roles::transfers(&spec.spec, spec.generation);
+    (before.is_some() || !wanted.list.is_empty()).then_some(wanted)
 }
 
 /// What a human releases of what is latched. Before the worker follows the register, its word is older than that.
@@ -318,8 +332,8 @@ fn ending(observed: &Observed) -> Plan {
     };
     let mut moves = Vec::new();
     if is_own(observed) {
-        let bounds = registered(observed).and_then(|desired| desired.bounds);
-        moves.push(register(&StrategyDesired { state: DesiredState::Stopped, bounds, release: None }));
+        let StrategyDesired { bounds, transfers, .. } = registered(observed).unwrap_or_default();
+        moves.push(register(&StrategyDesired { state: DesiredState::Stopped, bounds, transfers, release: None }));
     }
     moves.extend(book(observed, Stance::Closed));
     let waits = match &observed.stored {

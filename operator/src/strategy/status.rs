@@ -149,6 +149,7 @@ fn hard(status: &TradingStrategyStatus) -> Value {
         "trades": report.map(|report| report.recent_trades.clone()),
         "risk": report.map(|report| report.risk.clone()),
         "stopped": report.map(|report| report.stopped.clone()),
+        "transfers": report.map(|report| report.transfers.clone()),
         "alert": report.map(|report| report.summary.alert.clone()),
     })
 }

@@ -1,17 +1,21 @@
 //! Whether a strategy can be run as it is, and what its worker is told. Pure: no client, no clock.
 
-use crds::roles::{AccountSpec, StrategySpec};
+use crds::roles::{self, AccountSpec, StrategySpec};
 use crds::strategy::status::Ledger;
 use crds::symbol::{self, Claim};
 use crds::{TradingAccount, TradingStrategy};
+use engine::instrument::Asset;
 use engine::risk::RiskParameters;
 use engine::strategies::DesiredState;
+use engine::transfers::WantedTransfer;
 use k8s_openapi::jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::granted;
 use super::observe::Observed;
 use crate::placement::Stored;
 use crate::reason::Reason;
+use crate::report::word;
 
 /// Why a strategy is not run as it is written: field, value, remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +59,7 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
     }
     check_symbol(observed, account)?;
     check_capital(observed, account)?;
+    check_transfers(observed, account)?;
     Ok(spec)
 }
 
@@ -130,9 +135,7 @@ fn check_capital(observed: &Observed, account: &TradingAccount) -> Result<(), In
     }
     for (asset, wanted) in &observed.spec.capital {
         let balance = paper.balances.get(asset).map(|amount| amount.get()).unwrap_or_default();
-        let taken: Decimal =
-            observed.granted.values().filter_map(|capital| capital.get(asset)).map(|amount| amount.get()).sum();
-        let left = (balance - taken).max(Decimal::ZERO);
+        let left = (balance - taken(observed, asset)).max(Decimal::ZERO);
         if wanted.get() > left {
             let account = &observed.spec.account_ref.name;
             let message = format!(
@@ -145,14 +148,53 @@ fn check_capital(observed: &Observed, account: &TradingAccount) -> Result<(), In
     Ok(())
 }
 
-/// The document a pod is made from, and what of it asks for a new pod: a change of the state alone, of the generation, or of
-/// bounds, limits and exit makes none, as the register tells them.
+/// What others have of an asset.
+fn taken(observed: &Observed, asset: &Asset) -> Decimal {
+    observed.granted.values().filter_map(|granted| granted.get(asset)).sum()
+}
+
+/// Money that is added must be there when it is asked for first, and that is judged once too: what the register asks for was
+/// granted.
+fn check_transfers(observed: &Observed, account: &TradingAccount) -> Result<(), Invalid> {
+    let Some(paper) = account.spec.venue.paper.as_ref() else { return Ok(()) };
+    let record = match &observed.stored {
+        Stored::Found(record) => word(record),
+        Stored::Missing => None,
+        // Nothing is done now, and what nobody can say is not refused.
+        Stored::Away(_) => return Ok(()),
+    };
+    let report = record.and_then(|word| word.report).or_else(|| observed.status.report.clone());
+    let asked = roles::transfers(&observed.spec, observed.generation).list;
+    let before = granted::registered(observed.register.as_ref()).unwrap_or_default();
+    let mut own = granted::of(&observed.spec.capital, report.as_ref(), &before);
+    for (index, WantedTransfer { id, asset, amount }) in granted::added(&asked, report.as_ref()) {
+        if before.iter().any(|granted| granted.id == *id) {
+            continue;
+        }
+        let balance = paper.balances.get(asset).map(|amount| amount.get()).unwrap_or_default();
+        let own = own.entry(asset.clone()).or_default();
+        let left = (balance - taken(observed, asset) - *own).max(Decimal::ZERO);
+        if amount.get() > left {
+            let account = &observed.spec.account_ref.name;
+            let message = format!(
+                "spec.transfers[{index}].amount: {amount} exceeds what account {account:?} has left: {left} of {balance} \
+                 {asset}; ask for less under another id, or raise balances"
+            );
+            return Err(Invalid::new(Reason::CapitalExceedsAccount, message));
+        }
+        *own += amount.get();
+    }
+    Ok(())
+}
+
+/// The document a pod is made from, and what of it asks for a new pod: a change of the state alone, of the generation, of
+/// bounds, limits and exit, or of transfers makes none, as the register tells them.
 pub fn pod_documents(spec: &StrategySpec) -> Result<(String, String), serde_json::Error> {
     let mut told = spec.clone();
     told.spec.state = DesiredState::Running;
     told.generation = 0;
     let mut steady = told.clone();
-    (steady.spec.risk, steady.spec.exit) = (RiskParameters::default(), None);
+    (steady.spec.risk, steady.spec.exit, steady.spec.transfers) = (RiskParameters::default(), None, Vec::new());
     Ok((serde_json::to_string(&told)?, serde_json::to_string(&steady)?))
 }
 

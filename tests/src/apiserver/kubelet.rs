@@ -13,9 +13,10 @@ use bus::{
     RegisterVersion, Scope, StateStore,
 };
 use crds::account::balances::BOOK;
-use crds::record::{PHASE, POSITION, Phase, PhaseState, STANCE};
+use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT, STANCE};
 use crds::roles::{GatewayDesired, StrategyDesired};
 use engine::strategies::DesiredState;
+use engine::transfers::{WantedTransfer, WantedTransfers};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
@@ -206,7 +207,10 @@ impl Kubelet {
             return;
         }
         let phase = Phase { state, reason: reason.to_owned(), message: String::new(), generation: 0 };
-        let set = vec![(PHASE.to_owned(), phase.to_field().1.into()), (POSITION.to_owned(), "0".into())];
+        let mut set = vec![(PHASE.to_owned(), phase.to_field().1.into()), (POSITION.to_owned(), "0".into())];
+        if let Some(transfers) = &desired.transfers {
+            set.push((REPORT.to_owned(), report(transfers).into()));
+        }
         let inbox = program.lease.owner.inbox().clone();
         let news = self.bus.last_id(&inbox).await.ok().flatten();
         let cursors = news.into_iter().map(|last| (inbox.clone(), last)).collect();
@@ -266,6 +270,25 @@ impl Kubelet {
         };
         Some((self.keys.owner(&scope.ok()?, &of("GLM_OWNER")?), of("GLM_LEDGER")?, of("GLM_EPOCH")?.parse().ok()?))
     }
+}
+
+/// The report of a strategy that has decided its transfers: what is put in is booked, and nothing is free to be taken out.
+fn report(transfers: &WantedTransfers) -> String {
+    let decided = |WantedTransfer { id, asset, amount }: &WantedTransfer| {
+        let is_out = amount.to_string().starts_with('-');
+        let (state, message) = if is_out { ("Refused", "0 USDT is free") } else { ("Booked", "") };
+        json!({
+            "id": id, "asset": asset, "amount": amount, "state": state, "time": "2026-01-01T00:00:00Z", "message": message,
+        })
+    };
+    let transfers: Vec<_> = transfers.list.iter().map(decided).collect();
+    let report = json!({
+        "asOf": "2026-01-01T00:00:00Z", "position": {}, "recentTrades": [], "strategy": {}, "transfers": transfers,
+        "orders": {"open": 0, "unknown": 0, "filled": 0, "denied": 0, "rejected": 0},
+        "risk": {"state": "AllowAll", "reason": ""}, "decision": {"reason": "PriceBetweenBands", "message": "Waits."},
+        "summary": {"symbol": "BNB/USDT", "position": "", "netPnl": "", "lastTrade": "", "alert": ""},
+    });
+    report.to_string()
 }
 
 /// Whether the operator made it, whatever its labels say now.

@@ -70,6 +70,24 @@ async fn what_is_immutable_stays_and_all_else_can_change() {
             "no member is set; write exactly one of: custom, grid, ladder, positionControl".to_owned(),
         ),
         (json!({"risk": {"maxOrderNotional": {"USDT": 100}}, "state": "Paused"}), String::new()),
+        (json!({"transfers": [{"id": "june", "asset": "USDT", "amount": 500}]}), String::new()),
+        (
+            json!({"transfers": [{"id": "june", "asset": "USDT", "amount": 501}]}),
+            "transfer june cannot be changed; add an entry with another id instead".to_owned(),
+        ),
+        (
+            json!({"transfers": [{"id": "june", "asset": "BNB", "amount": 500}]}),
+            "transfer june cannot be changed; add an entry with another id instead".to_owned(),
+        ),
+        // The same amount in another form, in another place.
+        (
+            json!({"transfers": [
+                {"id": "out", "asset": "BNB", "amount": "-2"}, {"id": "june", "asset": "USDT", "amount": "500.0"},
+            ]}),
+            String::new(),
+        ),
+        (json!({"transfers": [{"id": "out", "asset": "BNB", "amount": -2}]}), String::new()),
+        (json!({"transfers": null}), String::new()),
     ];
     for (change, expected) in changes {
         let said = patch(&namespace, "ts/grid", &json!({ "spec": change }), &[]);

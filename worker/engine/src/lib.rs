@@ -23,6 +23,7 @@ pub mod strategies;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod time;
+pub mod transfers;
 pub mod validation;
 
 pub use self::core::{

@@ -42,7 +42,7 @@ impl Decision {
     }
 }
 
-/// Profit so far, in one currency. net = realized + unrealized - fees + funding.
+/// Profit so far, in one currency. net = realized + unrealized - fees + funding. Transfers leave it as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pnl {
@@ -156,6 +156,36 @@ pub struct Stopped {
     pub figure: String,
     /// What it was held against.
     pub threshold: String,
+}
+
+/// What became of a transfer: Booked, for good; or Refused, so that nothing has moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TransferState {
+    /// It is in the books.
+    Booked,
+    /// Nothing has moved.
+    Refused,
+}
+
+/// A transfer that was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TransferReport {
+    /// Its name in the spec. One that was taken out of the spec stays booked.
+    pub id: String,
+    /// What was moved.
+    pub asset: String,
+    /// How much; below 0 where it is taken out.
+    pub amount: Notional,
+    /// Booked or Refused.
+    pub state: TransferState,
+    /// Event time, in UTC.
+    #[serde(with = "crate::time::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub time: Timestamp,
+    /// Why it is refused, with what is free; empty where there is nothing to say.
+    #[serde(default)]
+    pub message: String,
 }
 
 /// One trade.
@@ -287,6 +317,9 @@ pub struct Report {
     /// The exit that has ended it; absent until one is reached.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub stopped: Option<Stopped>,
+    /// Transfers that were decided.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub transfers: Vec<TransferReport>,
     /// Why the strategy acted or did not, last.
     pub decision: Decision,
     /// The newest five trades, newest first.

@@ -38,7 +38,7 @@ fn lines(commands: &[OrderCommand]) -> Vec<String> {
             format!("{} {} @ {}", order.side, order.quantity, order.price.unwrap())
         }
         CommandKind::Cancel => format!("cancel {}", command.sequence),
-        CommandKind::Advance { .. } => "advance".to_owned(),
+        CommandKind::Advance { .. } | CommandKind::Transfer(_) => "no order".to_owned(),
     };
     commands.iter().map(line).collect()
 }

@@ -22,3 +22,5 @@ mod several;
 mod single;
 #[path = "limits/stand.rs"]
 mod stand;
+#[path = "limits/transfers.rs"]
+mod transfers;

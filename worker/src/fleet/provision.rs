@@ -180,7 +180,7 @@ impl<B: Bus> Provisioner<B> {
             self.set(feed, &desired).await?;
         }
         for strategy in &places.strategies {
-            self.set(strategy, &StrategyDesired::of(&strategy.spec.spec)).await?;
+            self.set(strategy, &StrategyDesired::of(&strategy.spec.spec, strategy.spec.generation)).await?;
         }
         Ok(())
     }

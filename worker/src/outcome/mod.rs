@@ -13,7 +13,7 @@ use engine::client_order_id::ClientOrderId;
 use engine::messages::Side;
 use engine::numbers::{Notional, Price, Quantity};
 use engine::orders::OrderState;
-use engine::report::{OrderCounts, Pnl, Trade};
+use engine::report::{OrderCounts, Pnl, Trade, TransferReport, TransferState};
 use engine::risk::EXIT_REACHED;
 use engine::strategies::Figures;
 use engine::{Engine, Performance};
@@ -109,6 +109,18 @@ pub struct End {
     /// The exit that was reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<EndedBy>,
+    /// The transfers that were decided.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub transfers: Vec<EndedTransfer>,
+}
+
+/// A transfer that was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndedTransfer {
+    /// Its name in the manifest.
+    pub id: String,
+    /// Booked or Refused.
+    pub state: TransferState,
 }
 
 /// A limit that is latched.
@@ -167,6 +179,11 @@ impl Outcome {
                 strategy: outcome,
                 limits: limits(engine),
                 stopped: stopped(engine),
+                transfers: report
+                    .transfers
+                    .into_iter()
+                    .map(|TransferReport { id, state, .. }| EndedTransfer { id, state })
+                    .collect(),
             },
             pnl: report.pnl?,
             orders: EndedOrders { filled, expired, rejected, denied: denied_reasons },

@@ -22,9 +22,17 @@ pub struct Told {
     /// what was told at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub_account: Option<Holdings>,
+    /// The number of the last transfer that is in the sub-account; 0 before the first.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub transferred: u64,
     /// In the answer to a command that was given again: how many entries of the answer follow this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<usize>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Document for Told {
@@ -33,7 +41,7 @@ impl Document for Told {
 
 impl From<Inbox> for Told {
     fn from(news: Inbox) -> Self {
-        Self { news, sub_account: None, repeat: None }
+        Self { news, sub_account: None, transferred: 0, repeat: None }
     }
 }
 
@@ -46,10 +54,10 @@ mod tests {
         let update = serde_json::json!({"kind": "OrderUpdate", "clientOrderId": "glm-abc-1", "status": "Filled",
             "reason": "", "cumulativeQuantity": "1", "time": 0});
         let mut told: Told = serde_json::from_value(update.clone()).unwrap();
-        assert_eq!((&told.sub_account, told.repeat), (&None, None));
+        assert_eq!((&told.sub_account, told.transferred, told.repeat), (&None, 0, None));
         let news = told.news.clone();
         told.sub_account = Some(BTreeMap::from([("BNB".parse().unwrap(), "4.5".parse().unwrap())]));
-        told.repeat = Some(0);
+        (told.transferred, told.repeat) = (2, Some(0));
         let written = serde_json::to_value(&told).unwrap();
         assert_eq!((&written["subAccount"]["BNB"], &written["repeat"]), (&"4.5".into(), &0.into()));
         assert_eq!(serde_json::from_value::<Inbox>(written.clone()).unwrap(), news);

@@ -77,7 +77,10 @@ impl Placed {
     fn order(&self) -> &NewOrder {
         match &self.command.kind {
             CommandKind::Create(order) => order,
-            CommandKind::Cancel | CommandKind::Replace { .. } | CommandKind::Advance { .. } => {
+            CommandKind::Cancel
+            | CommandKind::Replace { .. }
+            | CommandKind::Advance { .. }
+            | CommandKind::Transfer(_) => {
                 unreachable!("only orders are placed")
             }
         }

@@ -8,7 +8,6 @@ use crds::roles::{Bounds, StrategyDesired};
 use engine::messages::RiskAlert;
 use engine::report::Report;
 use engine::risk::Release;
-use engine::strategies::DesiredState;
 use engine::testkit::quoting::Market;
 use serde_json::{Value, json};
 
@@ -99,7 +98,7 @@ fn told(story: &Story) -> usize {
 fn asks(story: &mut Story, release: Option<Release>) {
     let bounds = Some(Bounds::of(&story.account.spec.spec));
     let owner = story.account.strategy.clone();
-    story.account.register(&owner, &StrategyDesired { state: DesiredState::Running, bounds, release });
+    story.account.register(&owner, &StrategyDesired { bounds, release, ..StrategyDesired::default() });
 }
 
 /// The register holds it all the while, and the worker, its gateway or both die at any commit.
@@ -146,7 +145,7 @@ fn edited_limits_are_followed_without_a_new_worker_and_kept_by_the_next_one() {
     let mut spec = story.account.spec.spec.clone();
     spec.risk = serde_json::from_value(json!({"maxOrdersPerMinute": 600, "maxExposure": {"USDT": 1}})).unwrap();
     let owner = story.account.strategy.clone();
-    story.account.register(&owner, &StrategyDesired::of(&spec));
+    story.account.register(&owner, &StrategyDesired::of(&spec, 1));
     story.account.nudge(&owner);
     for tick in &ticks[30..] {
         story.account.tick(tick);

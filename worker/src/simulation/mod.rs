@@ -14,6 +14,7 @@ mod lost;
 mod quoting;
 mod release_before;
 pub(crate) mod script;
+mod transfers;
 mod world;
 
 use world::{Met, World};

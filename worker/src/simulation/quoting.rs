@@ -35,7 +35,7 @@ enum Who {
 }
 
 pub(super) struct Story {
-    chance: Chance,
+    pub chance: Chance,
     pub account: Account,
     gateway: Role,
     worker: Role,
@@ -56,7 +56,8 @@ impl Story {
         Self::on(Account::quoting_under(seed, latency_ms, limits, exit), chance)
     }
 
-    fn on(account: Account, chance: Chance) -> Self {
+    /// The roles of an account.
+    pub fn on(account: Account, chance: Chance) -> Self {
         let (mut gateway, mut worker) = (account.start_paper_gateway(1), account.start_paper_worker(1));
         // Who starts behind ticks joins at the last of them.
         assert!(worker.step().is_none() && gateway.step().is_none());
@@ -124,9 +125,16 @@ impl Story {
         fills.map(|fill| Trade::of(&fill, fill.tick_sequence.unwrap()).line()).collect()
     }
 
-    fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         let phase = self.account.field(&self.account.strategy, PHASE);
         phase.is_some_and(|phase| phase["state"] == "Stopped")
+    }
+
+    /// The gateway's record is lost, and one made anew.
+    pub fn lose_gateway(&mut self) {
+        self.account.bus.forget_plan();
+        self.account.lose_gateway();
+        self.gateway = self.account.start_paper_gateway(1);
     }
 
     pub fn trouble(&mut self) {
@@ -298,11 +306,13 @@ impl Story {
     }
 
     /// The strategy's and the gateway's, and what is open at each.
-    fn both_books_agree(&self) {
+    pub fn both_books_agree(&self) {
         let engine = self.engine();
         let book = self.account.field(&self.account.gateway, &format!("book:{}", self.account.ledger)).unwrap();
-        assert_eq!(engine.differs_from(&serde_json::from_value(book["amounts"].clone()).unwrap()), None);
-        assert_eq!(engine.report().risk.reason, "");
+        let (amounts, transfers) = (book["amounts"].clone(), book["transfers"].as_u64().unwrap_or(0));
+        assert_eq!(engine.differs_from(&serde_json::from_value(amounts).unwrap(), transfers), None);
+        let alerts = self.account.bus.committed(&self.account.topic(Topic::RiskAlert));
+        assert_eq!(engine.report().risk.reason, "", "{alerts:?}");
         // What rests stays; nothing else is open, here or there.
         let open: Vec<_> = engine.open_orders().map(|order| order.client_order_id.to_string()).collect();
         assert!(

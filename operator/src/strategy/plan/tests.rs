@@ -284,3 +284,28 @@ fn a_crash_loop_is_left_by_the_word_that_stands_in_the_status() {
 }
 
 use bus::{Desired, RegisterVersion};
+
+#[test]
+fn transfers_are_asked_for_by_the_register_and_a_bad_spec_changes_none() {
+    let told = |observed: &Observed| {
+        let moves = planned(observed, &image()).moves;
+        moves
+            .into_iter()
+            .find_map(|next| if let Move::Register(value) = next { Some(value["transfers"].clone()) } else { None })
+    };
+    let mut observed = trading();
+    set(&mut observed, "transfers", json!([{"id": "a", "asset": "USDT", "amount": 1}]));
+    let asked = json!({"generation": 5, "list": [{"id": "a", "asset": "USDT", "amount": "1"}]});
+    assert_eq!(told(&observed), Some(asked.clone()));
+    assert!(!planned(&observed, &image()).followed, "the worker has not seen it");
+    assert_eq!(told(&broken(observed)), Some(json!({"generation": 5, "list": []})), "as the register has it");
+    // A register of the release before stays as it is until something is asked for.
+    let mut before = trading();
+    before.register = Some(crate::strategy::fixture::register(&StrategyDesired {
+        transfers: None,
+        ..StrategyDesired::of(&before.spec, 5)
+    }));
+    assert_eq!(told(&before), Some(json!(null)));
+    set(&mut before, "transfers", json!([{"id": "a", "asset": "USDT", "amount": 1}]));
+    assert_eq!(told(&before), Some(asked));
+}

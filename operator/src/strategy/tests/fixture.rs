@@ -93,7 +93,7 @@ pub fn gateway(stance: Option<Stance>, more: &[(&str, &str)]) -> Stored {
 /// What the strategy's register holds.
 pub fn held(state: &str) -> Desired {
     let spec = strategy("grid", "BTC/USDT", 3_000, "2026-01-01T00:00:00Z", None).spec;
-    register(&StrategyDesired { state: serde_json::from_value(json!(state)).unwrap(), ..StrategyDesired::of(&spec) })
+    register(&StrategyDesired { state: serde_json::from_value(json!(state)).unwrap(), ..StrategyDesired::of(&spec, 5) })
 }
 
 /// A register that holds this.

@@ -1,5 +1,7 @@
 //! Admission, one situation after the other.
 
+use crds::record::REPORT;
+use crds::roles::StrategyDesired;
 use serde_json::json;
 
 use super::*;
@@ -76,7 +78,7 @@ fn each_symbol_needs_a_file_and_a_lone_file_has_one_symbol() {
 fn capital_is_judged_before_the_ledger_and_never_again() {
     let taken = |amount: u32| {
         let capital = strategy("other", "BTC/USDT", amount, EARLY, None).spec.capital;
-        BTreeMap::from([("other".to_owned(), capital)])
+        BTreeMap::from([("other".to_owned(), granted::of(&capital, None, &[]))])
     };
     for (granted, refused) in [(7_000, false), (7_001, true)] {
         let observed = Observed { granted: taken(granted), ..new() };
@@ -100,3 +102,50 @@ fn capital_is_judged_before_the_ledger_and_never_again() {
 }
 
 use std::collections::BTreeMap;
+
+/// A strategy that trades, whose spec asks for these.
+fn asking(transfers: &serde_json::Value) -> Observed {
+    let mut observed = trading();
+    set(&mut observed, "transfers", transfers.clone());
+    observed
+}
+
+#[test]
+fn money_is_judged_when_it_is_asked_for_first_and_never_again() {
+    let usdt = |id: &str, amount: i64| json!({"id": id, "asset": "USDT", "amount": amount.to_string()});
+    assert_eq!(reason(&asking(&json!([usdt("a", 7_000)]))), None);
+    let refused = validate(&asking(&json!([usdt("out", -3_000), usdt("a", 6_000), usdt("b", 1_001)]))).unwrap_err();
+    assert_eq!(refused.reason, Reason::CapitalExceedsAccount);
+    let words = "spec.transfers[2].amount: 1001 exceeds what account \"paper\" has left: 1000 of 10000 USDT; ask for less under \
+                 another id, or raise balances";
+    assert_eq!(refused.message, words);
+    // What others have counts, and what the register asks for was granted.
+    let mut observed = asking(&json!([usdt("a", 7_000)]));
+    observed.granted.insert("other".to_owned(), [("USDT".parse().unwrap(), 1.into())].into());
+    assert_eq!(reason(&observed), Some(Reason::CapitalExceedsAccount));
+    observed.register = Some(register(&StrategyDesired::of(&observed.spec, 4)));
+    assert_eq!(reason(&observed), None);
+    // What is booked is had, also where nothing asks for it any more.
+    let mut report: serde_json::Value = serde_json::from_str(&reporting(&json!([]), &json!(null)).1).unwrap();
+    report["transfers"] = json!([{
+        "id": "a", "asset": "USDT", "amount": "6000", "state": "Booked", "time": "2026-01-01T00:00:00Z", "message": "",
+    }]);
+    for (id, amount, refused) in [("a", 6_000, false), ("b", 1_000, false), ("b", 1_001, true)] {
+        let mut observed = asking(&json!([usdt(id, amount)]));
+        edit(&mut observed.stored, |record| drop(record.fields.insert(REPORT.to_owned(), report.to_string())));
+        assert_eq!(reason(&observed), refused.then_some(Reason::CapitalExceedsAccount), "{id} {amount}");
+    }
+    // A ledger opens with what its manifest adds.
+    let mut opening = new();
+    set(&mut opening, "transfers", json!([usdt("a", 7_001)]));
+    assert_eq!(reason(&opening), Some(Reason::CapitalExceedsAccount));
+}
+
+#[test]
+fn transfers_ask_for_no_new_pod() {
+    let documents = |observed: &Observed| pod_documents(&validate(observed).unwrap()).unwrap();
+    let (_, before) = documents(&trading());
+    let (told, after) = documents(&asking(&json!([{"id": "a", "asset": "USDT", "amount": 1}])));
+    assert_eq!(before, after);
+    assert!(told.contains("\"transfers\""), "what stands there when the ledger opens is booked with the first tick");
+}

@@ -17,6 +17,7 @@ mod sub_account;
 #[cfg(test)]
 mod tests;
 mod ticks;
+mod transfers;
 mod turn;
 mod valuation;
 mod view;
@@ -39,6 +40,7 @@ use crate::risk::{Approved, ExitParameters, PositionBounds, PositionLimits, Risk
 use crate::running_hash::RunningHash;
 use crate::strategies::{BarsOf, Definition, DesiredState, Strategy, StrategyError, Warning};
 use crate::time::Timestamp;
+use crate::transfers::WantedTransfers;
 
 pub use bars::SavedBarsError;
 use bars::{Bars, ClosedBars};
@@ -68,6 +70,8 @@ pub struct Config {
     pub risk: RiskParameters,
     /// The rules that end it; none where it never ends by itself.
     pub exit: Option<ExitParameters>,
+    /// Money to be put in or taken out.
+    pub transfers: WantedTransfers,
     /// Where a human wants it to be.
     pub desired: DesiredState,
     /// The strategy's parameters, as JSON.
@@ -102,6 +106,9 @@ pub enum Event {
     OrderUpdate(OrderUpdate),
     /// A human wants it elsewhere.
     Control(DesiredState),
+    /// A human wants these transfers: those that were not decided are, at once or, before the first tick of each market,
+    /// with that.
+    Transfers(WantedTransfers),
     /// The store went back in time: order sequences up to this one are used.
     Recovered {
         /// The highest used sequence.
@@ -138,6 +145,8 @@ pub struct Engine {
     limits: PositionLimits,
     /// Whether a limit or an exit is judged on each tick, or something is done for one.
     judges: bool,
+    /// Whether a transfer may be wanted that is not decided.
+    owes_transfers: bool,
     strategy: Box<dyn Strategy>,
     /// What is odd about the parameters. Not saved: an edit makes a new engine, which judges anew.
     warnings: Vec<Warning>,
@@ -207,6 +216,7 @@ impl Engine {
             bounds,
             limits,
             judges,
+            owes_transfers: true,
             strategy,
             warnings: Vec::new(),
             judged: false,
@@ -280,6 +290,7 @@ impl Engine {
             Event::History { of, history } => self.on_history(&mut turn, of, history),
             Event::OrderUpdate(update) => self.on_order_update(&mut turn, &update),
             Event::Control(desired) => self.on_control(&mut turn, desired),
+            Event::Transfers(wanted) => self.on_transfers(&mut turn, wanted),
             Event::Recovered { highest_sequence } => self.on_recovered(&mut turn, highest_sequence),
         }
         turn.effects

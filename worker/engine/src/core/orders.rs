@@ -5,8 +5,9 @@ use super::news::{End, NEVER_ARRIVED, News};
 use super::turn::Turn;
 use super::{Effect, Engine};
 use crate::client_order_id::ClientOrderId;
+use crate::instrument::InstrumentIndex;
 use crate::messages::{AlertKind, Fill, OrderStatus, OrderUpdate, PositionUpdate, Side};
-use crate::numbers::Quantity;
+use crate::numbers::{Price, Quantity};
 use crate::orders::{Cause, Order, OrderAnomaly, OrderState};
 use crate::report::{Decision, RecentTrade, Trade};
 use crate::strategies::{DesiredState, Execution, OrderNews, Outcome};
@@ -139,6 +140,12 @@ impl Engine {
         self.state.recent_trades.truncate(RECENT_TRADES);
         let index = self.config.instruments.index_of(&fill.symbol).unwrap_or_default();
         let price = self.state.markets.tick_of(index).map_or(fill.price, |tick| tick.price);
+        self.tell_position(turn, index, price);
+        Some(News::of(order, OrderNews::Filled(Execution::of(fill))))
+    }
+
+    /// Tells outsiders what is held of a market's coins.
+    pub(super) fn tell_position(&self, turn: &mut Turn, index: InstrumentIndex, price: Price) {
         let position = self.state.ledger.positions().nth(index.get());
         if let Some((position, profit)) = position.and_then(|one| Some((one, one.profit_at(price).ok()?))) {
             turn.effects.push(Effect::Position(PositionUpdate {
@@ -153,7 +160,6 @@ impl Engine {
                 time: turn.now,
             }));
         }
-        Some(News::of(order, OrderNews::Filled(Execution::of(fill))))
     }
 
     /// Counts an order and makes its end known once; once more where nothing had traded when it was closed first.

@@ -22,9 +22,20 @@ fn agree(one: Notional, other: Notional) -> bool {
 }
 
 impl Engine {
-    /// What the ledger holds and the sub-account does not, or the other way round, in words; `None` where they agree.
-    pub fn differs_from(&self, sub_account: &BTreeMap<Asset, Notional>) -> Option<String> {
-        let told = |asset: &Asset| sub_account.get(asset).copied().unwrap_or_default();
+    /// What the ledger holds and the sub-account, in which the transfers up to the number `transferred` are, does not, or the
+    /// other way round, in words; `None` where they agree. Later transfers of the ledger are on their way.
+    pub fn differs_from(&self, sub_account: &BTreeMap<Asset, Notional>, transferred: u64) -> Option<String> {
+        let last = self.state.transfers.last_number();
+        if transferred > last {
+            return Some(format!("the ledger has booked {last} transfers, the account's gateway {transferred}"));
+        }
+        let on_their_way: Vec<_> = self.state.transfers.booked().filter(|one| one.number > transferred).collect();
+        let told = |asset: &Asset| {
+            let mut coming = on_their_way.iter().filter(|one| one.asset == *asset);
+            let before = sub_account.get(asset).copied().unwrap_or_default();
+            // A sum out of range agrees with nothing.
+            coming.try_fold(before, |sum, one| sum.plus(one.amount)).unwrap_or(before)
+        };
         if self.state.ledger.holdings().all(|(asset, held)| agree(held, told(asset))) {
             return None;
         }

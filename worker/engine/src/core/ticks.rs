@@ -35,6 +35,7 @@ impl Engine {
             self.state.bars.take(index, tick);
             return self.wait_for(turn, place);
         }
+        self.decide_transfers(turn);
         self.follow(turn);
         self.hold_to_limits(turn, tick);
         if !self.state.news.is_empty() {

@@ -94,6 +94,7 @@ impl Turn {
             | AlertKind::LadderOutside
             | AlertKind::PositionLimit
             | AlertKind::ExitReached
+            | AlertKind::TransferRefused
             | AlertKind::MarketDataGap => Severity::Warning,
         };
         self.alert(config, severity, warning);

@@ -9,7 +9,7 @@ use crate::ledger::Profit;
 use crate::messages::AlertKind;
 use crate::numbers::{Notional, Price, Ratio};
 use crate::orders::OrderState;
-use crate::report::{Decision, Pnl, Report, RiskReport, Summary};
+use crate::report::{Decision, Pnl, Report, RiskReport, Summary, TransferState};
 use crate::risk::RiskState;
 use crate::strategies::{Figures, Standing};
 use crate::time::rfc3339;
@@ -27,6 +27,8 @@ pub struct Performance {
     pub price: Price,
     /// What all is worth now.
     pub equity: Notional,
+    /// What was put in since the opening less what was taken out, each at its worth then.
+    pub transferred: Notional,
     /// What the opening amounts would be worth now.
     pub holding_equity: Notional,
     /// The largest fall of equity from a peak, as a share of that peak.
@@ -60,6 +62,7 @@ pub(super) fn performance(engine: &Engine) -> Option<Performance> {
         price,
         outlook: engine.strategy.outlook(price, &engine.config.instruments),
         equity: state.equity().ok()?,
+        transferred: engine.transferred().ok()?,
         holding_equity,
         max_drawdown: state.max_drawdown,
         prices,
@@ -104,6 +107,7 @@ pub(super) fn report(engine: &Engine) -> Report {
         orders,
         risk: risk(state),
         stopped: state.stops.shown_exit(),
+        transfers: engine.transfers(),
         decision: decision(engine),
         recent_trades: state.recent_trades.clone(),
         strategy: figures(engine),
@@ -150,7 +154,9 @@ fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
     let warnings = engine.warnings.iter().map(|warning| warning.kind);
     let latched = engine.state.stops.limits().iter().map(|(limit, _)| limit.alert());
     let ended = engine.state.stops.exit().map(|_| AlertKind::ExitReached);
-    let warnings = warnings.chain(engine.strategy.alerts());
+    let is_refused = engine.transfers().iter().any(|transfer| transfer.state == TransferState::Refused);
+    let refused = is_refused.then_some(AlertKind::TransferRefused);
+    let warnings = warnings.chain(engine.strategy.alerts()).chain(refused);
     let alerts = warnings.chain(latched).chain(ended).chain(engine.state.halts.iter().copied());
     let alerts: Vec<_> = alerts.map(AlertKind::as_str).collect();
     Summary {

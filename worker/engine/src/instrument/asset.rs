@@ -17,8 +17,10 @@ pub struct Asset {
 }
 
 impl Asset {
+    /// What a schema accepts as a code.
+    pub const PATTERN: &str = "^[A-Z0-9]{1,20}$";
     /// The most letters and digits of a code.
-    const LENGTH_MAX: usize = 20;
+    pub const LENGTH_MAX: usize = 20;
 
     /// The code.
     pub fn as_str(&self) -> &str {

@@ -15,8 +15,7 @@ impl Ledger {
         let mut positions = Vec::new();
         for symbol in markets {
             if cash.iter().all(|cash| cash.asset != *symbol.quote()) {
-                let amount = declared(symbol.quote());
-                cash.push(Cash { asset: symbol.quote().clone(), amount, opening: amount });
+                cash.push(Cash::declared(symbol.quote().clone(), declared(symbol.quote())));
             }
             positions.push(Position::new(symbol.clone(), Quantity::try_from(declared(symbol.base()))?));
         }
@@ -109,7 +108,7 @@ impl Ledger {
         })
     }
 
-    fn cash_of(&self, currency: &Asset) -> Result<&Cash, LedgerError> {
+    pub(super) fn cash_of(&self, currency: &Asset) -> Result<&Cash, LedgerError> {
         let cash = self.cash.iter().find(|cash| cash.asset == *currency);
         cash.ok_or_else(|| LedgerError::NoCurrency { asset: currency.clone(), markets: self.markets() })
     }

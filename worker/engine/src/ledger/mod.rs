@@ -1,6 +1,6 @@
 //! A strategy's own books: declared capital plus fills minus fees, with profit exact by construction.
 //!
-//! `net = realized + unrealized − fees = equity − opening equity`, to the last digit: every step books the
+//! `net = realized + unrealized − fees = equity − opening equity − transfers`, to the last digit: every step books the
 //! same numbers on both sides, and the only rounding, that of relieved cost, moves money between realized
 //! and unrealized without making any.
 //!
@@ -13,6 +13,7 @@ mod position;
 mod saved;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,14 @@ pub enum LedgerError {
     /// Capital in an asset that no market trades.
     #[error("the capital has {asset}, but the ledger trades {markets}; leave it out")]
     ForeignCapital {
+        /// The asset.
+        asset: Asset,
+        /// The ledger's markets, in words.
+        markets: String,
+    },
+    /// A transfer of an asset that no market trades.
+    #[error("the transfer is of {asset}, but the ledger trades {markets}; leave it out")]
+    ForeignTransfer {
         /// The asset.
         asset: Asset,
         /// The ledger's markets, in words.
@@ -145,6 +154,20 @@ struct Cash {
     amount: Notional,
     /// What was declared.
     opening: Notional,
+    /// What was put in since less what was taken out, of the cash and of the coins priced in it, each at its worth then.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    transferred: Notional,
+}
+
+fn is_nothing(amount: &Notional) -> bool {
+    *amount == Notional::ZERO
+}
+
+impl Cash {
+    /// What was declared of an asset.
+    const fn declared(asset: Asset, amount: Notional) -> Self {
+        Self { asset, amount, opening: amount, transferred: Notional::ZERO }
+    }
 }
 
 /// One strategy's books in spot markets. The first market and its cash lie in the value itself: they are read on each
@@ -159,7 +182,7 @@ pub struct Ledger {
 impl Ledger {
     /// Books of one market that open with the declared capital.
     pub fn new(symbol: Symbol, base: Quantity, quote: Notional) -> Self {
-        let cash = Cash { asset: symbol.quote().clone(), amount: quote, opening: quote };
+        let cash = Cash::declared(symbol.quote().clone(), quote);
         Self { cash: NonEmpty::of(cash), positions: NonEmpty::of(Position::new(symbol, base)) }
     }
 

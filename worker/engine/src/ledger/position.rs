@@ -28,9 +28,9 @@ impl OpeningCoins {
 #[serde(rename_all = "camelCase")]
 pub struct Position {
     symbol: Symbol,
-    quantity: Quantity,
+    pub(super) quantity: Quantity,
     /// In all, not for each coin.
-    cost: Notional,
+    pub(super) cost: Notional,
     realized: Notional,
     fees: Notional,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,6 +111,19 @@ impl Position {
         Ok(())
     }
 
+    /// Lets coins go, which were worth `proceeds`: their share of the cost goes with them, and the rest is realized.
+    pub(super) fn relieve(&mut self, quantity: Quantity, proceeds: Notional) -> Result<(), LedgerError> {
+        if quantity > self.quantity {
+            let asset = self.symbol.base().clone();
+            return Err(LedgerError::Short { asset, taken: quantity, held: self.quantity });
+        }
+        let relieved = if quantity.is_zero() { Notional::ZERO } else { self.cost.relieved(quantity, self.quantity)? };
+        self.quantity = self.quantity.minus(quantity)?;
+        self.cost = self.cost.minus(relieved)?;
+        self.realized = self.realized.plus(proceeds.minus(relieved)?)?;
+        Ok(())
+    }
+
     /// The position and its cash after a trade in its market. A trade before the first tick has the first price.
     pub(super) fn after(&self, fill: &Fill, cash: Notional) -> Result<(Self, Notional), LedgerError> {
         let mut next = Booking { position: self.clone(), cash };
@@ -140,16 +153,7 @@ impl Booking {
     }
 
     fn sell(&mut self, quantity: Quantity, proceeds: Notional) -> Result<(), LedgerError> {
-        let position = &mut self.position;
-        if quantity > position.quantity {
-            let asset = position.symbol.base().clone();
-            return Err(LedgerError::Short { asset, taken: quantity, held: position.quantity });
-        }
-        let relieved =
-            if quantity.is_zero() { Notional::ZERO } else { position.cost.relieved(quantity, position.quantity)? };
-        position.quantity = position.quantity.minus(quantity)?;
-        position.cost = position.cost.minus(relieved)?;
-        position.realized = position.realized.plus(proceeds.minus(relieved)?)?;
+        self.position.relieve(quantity, proceeds)?;
         self.cash = self.cash.plus(proceeds)?;
         Ok(())
     }

@@ -38,7 +38,7 @@ impl From<v1::Ledger> for Ledger {
     fn from(saved: v1::Ledger) -> Self {
         // Before the first tick nothing was traded, so what there is was declared.
         let opening = saved.opening.map_or(saved.quote, |opening| opening.quote);
-        let cash = Cash { asset: saved.symbol.quote().clone(), amount: saved.quote, opening };
+        let cash = Cash { amount: saved.quote, ..Cash::declared(saved.symbol.quote().clone(), opening) };
         Self { cash: NonEmpty::of(cash), positions: NonEmpty::of(Position::restored(saved)) }
     }
 }

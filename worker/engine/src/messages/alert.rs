@@ -53,11 +53,13 @@ pub enum AlertKind {
     MaxExposure,
     /// An exit was reached: nothing more is sent but what it asks for.
     ExitReached,
+    /// A transfer is not booked, because what it takes out is not free.
+    TransferRefused,
 }
 
 impl AlertKind {
     /// Every kind, in the order of the document about them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::GridBelowFees,
         Self::BasePriceFar,
         Self::LadderBelowFees,
@@ -75,6 +77,7 @@ impl AlertKind {
         Self::MaxConsecutiveLosses,
         Self::MaxExposure,
         Self::ExitReached,
+        Self::TransferRefused,
     ];
 
     /// Those after which nothing more is traded.
@@ -101,6 +104,7 @@ impl AlertKind {
             Self::MaxConsecutiveLosses => "MaxConsecutiveLosses",
             Self::MaxExposure => "MaxExposure",
             Self::ExitReached => "ExitReached",
+            Self::TransferRefused => "TransferRefused",
         }
     }
 }

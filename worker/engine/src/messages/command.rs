@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::client_order_id::{ClientOrderId, LedgerId};
-use crate::instrument::Symbol;
-use crate::numbers::{Price, Quantity};
+use crate::instrument::{Asset, Symbol};
+use crate::numbers::{Notional, Price, Quantity};
 use crate::time::Timestamp;
 
 use super::Tick;
@@ -87,6 +87,18 @@ const fn is_true(value: &bool) -> bool {
     *value
 }
 
+/// Money that has been put into a ledger or taken out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Transfer {
+    /// Dense per ledger, from 1 on: who follows them takes each once, in this order.
+    pub number: u64,
+    /// What was moved.
+    pub asset: Asset,
+    /// How much; below 0 where it was taken out.
+    pub amount: Notional,
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command")]
@@ -114,6 +126,8 @@ pub enum CommandKind {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         index: Option<u64>,
     },
+    /// The ledger has booked a transfer: the sub-account follows. Names order 0 of the ledger.
+    Transfer(Transfer),
 }
 
 impl CommandKind {
@@ -121,7 +135,7 @@ impl CommandKind {
     pub const fn order(&self) -> Option<&NewOrder> {
         match self {
             Self::Create(order) | Self::Replace { order, .. } => Some(order),
-            Self::Cancel | Self::Advance { .. } => None,
+            Self::Cancel | Self::Advance { .. } | Self::Transfer(_) => None,
         }
     }
 }
@@ -235,6 +249,14 @@ mod tests {
             ),
             (CommandKind::Cancel, json!({"command": "Cancel"})),
             (CommandKind::Advance { round: 2, index: None }, json!({"command": "Advance", "round": 2})),
+            (
+                CommandKind::Transfer(Transfer {
+                    number: 3,
+                    asset: "USDT".parse().unwrap(),
+                    amount: "-20.5".parse().unwrap(),
+                }),
+                json!({"command": "Transfer", "number": 3, "asset": "USDT", "amount": "-20.5"}),
+            ),
         ];
         for (kind, expected) in cases {
             let command = command(kind);

@@ -15,7 +15,7 @@ mod snapshot;
 mod tick;
 
 pub use alert::{AlertKind, RiskAlert, Severity};
-pub use command::{CommandKind, NewOrder, OrderCommand, OrderType, Side, TimeInForce};
+pub use command::{CommandKind, NewOrder, OrderCommand, OrderType, Side, TimeInForce, Transfer};
 pub use document::{Document, text};
 pub use fill::{Fill, Liquidity};
 pub use inbox::{Inbox, OrderStatus, OrderUpdate};

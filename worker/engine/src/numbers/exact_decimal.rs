@@ -1,6 +1,7 @@
-//! A number as users write it in a manifest: an integer or a quoted string, never a float.
+//! Numbers as users write them in a manifest: an integer or a quoted string, never a float.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use rust_decimal::Decimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -77,29 +78,30 @@ impl Serialize for ExactDecimal {
 
 impl<'de> Deserialize<'de> for ExactDecimal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
+        deserializer.deserialize_any(IntegerOrText(PhantomData))
+    }
+}
 
-        impl de::Visitor<'_> for Visitor {
-            type Value = ExactDecimal;
+/// Reads a number from an integer or a text, never from a float.
+struct IntegerOrText<T>(PhantomData<T>);
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an integer or a quoted decimal such as \"612.50\"")
-            }
+impl<T: std::str::FromStr<Err = NumberError>> de::Visitor<'_> for IntegerOrText<T> {
+    type Value = T;
 
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<ExactDecimal, E> {
-                self.visit_str(&value.to_string())
-            }
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an integer or a quoted decimal such as \"612.50\"")
+    }
 
-            fn visit_i64<E: de::Error>(self, value: i64) -> Result<ExactDecimal, E> {
-                self.visit_str(&value.to_string())
-            }
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<T, E> {
+        self.visit_str(&value.to_string())
+    }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<ExactDecimal, E> {
-                text.parse().map_err(E::custom)
-            }
-        }
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<T, E> {
+        self.visit_str(&value.to_string())
+    }
 
-        deserializer.deserialize_any(Visitor)
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
     }
 }
 
@@ -122,6 +124,70 @@ impl JsonSchema for ExactDecimal {
     }
 }
 
+/// A decimal of either sign with at most 15 digits before and 9 after the point, kept as written: an [`ExactDecimal`] that
+/// may have a minus before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignedDecimal(Decimal);
+
+impl SignedDecimal {
+    /// What the schema and this type accept as text.
+    pub const PATTERN: &str = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?$";
+    /// The longest text that [`Self::PATTERN`] accepts.
+    pub const LENGTH_MAX: usize = ExactDecimal::LENGTH_MAX + 1;
+
+    /// The decimal itself.
+    pub const fn get(self) -> Decimal {
+        self.0
+    }
+}
+
+impl std::str::FromStr for SignedDecimal {
+    type Err = NumberError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let size = text.strip_prefix('-').unwrap_or(text);
+        let size: ExactDecimal =
+            size.parse().map_err(|_| NumberError::NotDecimal { text: text.chars().take(40).collect() })?;
+        Ok(Self(if text.starts_with('-') { -size.0 } else { size.0 }))
+    }
+}
+
+impl std::fmt::Display for SignedDecimal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for SignedDecimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SignedDecimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IntegerOrText(PhantomData))
+    }
+}
+
+impl JsonSchema for SignedDecimal {
+    fn schema_name() -> Cow<'static, str> {
+        "SignedDecimal".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "x-kubernetes-int-or-string": true,
+            "pattern": Self::PATTERN,
+            "maxLength": Self::LENGTH_MAX,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +198,16 @@ mod tests {
         assert_eq!(read("600").unwrap(), read("\"600\"").unwrap());
         assert_eq!(read("\"612.50\"").unwrap().to_string(), "612.50");
         for bad in ["2.5", "-1", "\"-1\"", "\"010\"", "\"1e3\"", "null", "\"0.0000000001\"", "true"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+    #[test]
+    fn one_with_a_sign_reads_the_same_and_a_minus() {
+        let read = |json: &str| serde_json::from_str::<SignedDecimal>(json);
+        assert_eq!(read("-500").unwrap(), read("\"-500\"").unwrap());
+        assert_eq!(read("\"-612.50\"").unwrap().to_string(), "-612.50");
+        assert_eq!(read("7").unwrap().to_string(), "7");
+        for bad in ["-2.5", "\"--1\"", "\"+1\"", "\"-010\"", "\"-\"", "null", "\"-0.0000000001\""] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

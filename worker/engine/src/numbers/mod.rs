@@ -34,7 +34,7 @@ pub mod shown;
 mod volume;
 mod wide;
 
-pub use exact_decimal::ExactDecimal;
+pub use exact_decimal::{ExactDecimal, SignedDecimal};
 pub use notional::Notional;
 pub use price::{Price, PriceBound};
 pub use quantity::Quantity;

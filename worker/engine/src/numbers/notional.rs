@@ -6,7 +6,7 @@ use std::str::FromStr;
 use ethnum::I256;
 use rust_decimal::Decimal;
 
-use super::{NumberError, Quantity, Ratio, exact, fixed, number_text, wide};
+use super::{NumberError, Quantity, Ratio, SignedDecimal, exact, fixed, number_text, wide};
 
 /// An amount of quote, below 10^15 in size, in units of 10^-18. Written without trailing zeros.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -108,6 +108,13 @@ impl Notional {
 impl From<Quantity> for Notional {
     fn from(quantity: Quantity) -> Self {
         Self(quantity.units())
+    }
+}
+
+/// An amount as a manifest writes it. So few digits are always in range.
+impl From<SignedDecimal> for Notional {
+    fn from(amount: SignedDecimal) -> Self {
+        Self(fixed::units_of(amount.get(), fixed::PLACES).0)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The mark of an order that passed every check.
 
-use crate::client_order_id::ClientOrderId;
+use crate::client_order_id::{ClientOrderId, LedgerId};
 use crate::instrument::Instrument;
-use crate::messages::{CommandKind, OrderCommand};
+use crate::messages::{CommandKind, OrderCommand, Transfer};
 use crate::numbers::Quantity;
 use crate::time::Timestamp;
 
@@ -28,13 +28,25 @@ impl Approved<OrderCommand> {
         Self(OrderCommand::new(strategy, id.clone(), CommandKind::Cancel, instrument.symbol.clone(), now))
     }
 
+    /// What tells the account of a transfer that is booked. No order is in it.
+    pub(crate) fn transfer(
+        strategy: &str,
+        ledger: LedgerId,
+        instrument: &Instrument,
+        transfer: Transfer,
+        now: Timestamp,
+    ) -> Self {
+        let (none, kind) = (ClientOrderId::new(ledger, 0), CommandKind::Transfer(transfer));
+        Self(OrderCommand::new(strategy, none, kind, instrument.symbol.clone(), now))
+    }
+
     /// The same order in the place of another, of which `known_quantity` is known to have traded.
     pub(crate) fn in_place_of(self, of: ClientOrderId, known_quantity: Quantity) -> Self {
         let kind = match self.0.kind {
             CommandKind::Create(order) | CommandKind::Replace { order, .. } => {
                 CommandKind::Replace { of, known_quantity, order }
             }
-            kind @ (CommandKind::Cancel | CommandKind::Advance { .. }) => kind,
+            kind @ (CommandKind::Cancel | CommandKind::Advance { .. } | CommandKind::Transfer(_)) => kind,
         };
         Self(OrderCommand { kind, ..self.0 })
     }

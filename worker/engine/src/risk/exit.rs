@@ -150,9 +150,9 @@ impl ExitRule {
 /// What rules are held against at one tick.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Standing {
-    /// What all is worth.
+    /// What all is worth, without what was put in since the opening, and with what was taken out.
     pub equity: Notional,
-    /// The most that it was since the ledger opened.
+    /// The most that it was since the ledger opened, counted the same.
     pub peak: Notional,
     /// What the opening amounts were worth.
     pub opening: Notional,
@@ -168,7 +168,7 @@ pub(crate) struct Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ExitMeasures {
-    /// The highest equity since giveBackPercent was released; without a release that of the ledger.
+    /// The highest equity since giveBackPercent was released, transfers left out; without a release that of the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     peak: Option<Notional>,
     /// From when on hours are counted.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::RiskParameters;
 use super::cooldown::Cooling;
 use crate::messages::AlertKind;
-use crate::numbers::{ExactDecimal, Notional, Ratio};
+use crate::numbers::{ExactDecimal, Notional, NumberError, Ratio};
 use crate::time::Timestamp;
 
 /// What a breached limit does at once. What reduces, and each cancel, passes every limit.
@@ -177,6 +177,14 @@ impl Measures {
                 self.day = Some(Day { number, equity: worth.equity });
             }
         }
+    }
+
+    /// So much was put in, or taken out where it is below 0: what the equity is held against moves with it.
+    pub fn transferred(&mut self, worth: Notional) -> Result<(), NumberError> {
+        let peak = self.peak.map(|peak| peak.plus(worth)).transpose()?;
+        let day = self.day.map(|day| Ok(Day { equity: day.equity.plus(worth)?, ..day })).transpose()?;
+        (self.peak, self.day) = (peak, day);
+        Ok(())
     }
 
     /// A trade of a sale has made so much, fees taken off.

@@ -14,6 +14,7 @@ use crate::numbers::Notional;
 use crate::risk::RiskParameters;
 use crate::strategies::DesiredState;
 use crate::time::Timestamp;
+use crate::transfers::WantedTransfers;
 
 /// Event time of tick 0, in milliseconds.
 pub const START_MS: i64 = 1_700_000_000_000;
@@ -75,6 +76,7 @@ impl Market {
             fees: self.fees(),
             risk: RiskParameters::default(),
             exit: None,
+            transfers: WantedTransfers::default(),
             desired: DesiredState::Running,
             parameters: parameters.clone(),
         }

@@ -170,6 +170,7 @@ impl Stand {
                 self.resting.remove(&command.sequence)?;
                 return Some(status(OrderStatus::Canceled));
             }
+            CommandKind::Transfer(_) => return None,
             CommandKind::Replace { .. } | CommandKind::Advance { .. } => panic!("no script here replaces"),
         };
         let (best, limit) = (tick.best(order.side), order.price.unwrap());

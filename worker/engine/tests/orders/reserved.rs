@@ -173,7 +173,7 @@ impl World {
                     self.tell(&Self::news(&command, OrderStatus::Rejected, Quantity::ZERO));
                 }
             }
-            CommandKind::Advance { .. } => panic!("an engine advances nothing"),
+            CommandKind::Advance { .. } | CommandKind::Transfer(_) => panic!("no order is in it"),
         }
     }
 

@@ -2,9 +2,10 @@
 //! order and number, controls, and a store that went back in time.
 
 use engine::fees::PaidIn;
-use engine::messages::{OrderCommand, OrderStatus, OrderUpdate, Side};
+use engine::messages::{CommandKind, OrderCommand, OrderStatus, OrderUpdate, Side};
 use engine::numbers::{Notional, Quantity};
 use engine::strategies::DesiredState;
+use engine::transfers::WantedTransfer;
 use engine::{Config, Effect, Engine, Event};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -55,6 +56,13 @@ enum Happening {
     Unknown(u64),
     Control(DesiredState),
     Recovered(u64),
+    /// So many thousandths of a coin, or tenths of a unit of cash, are put in, or taken out; of what was asked for before so
+    /// many entries stay in the manifest.
+    Transfer {
+        is_cash: bool,
+        amount: i64,
+        kept: usize,
+    },
 }
 
 fn status() -> impl Strategy<Value = OrderStatus> {
@@ -93,6 +101,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => (1_u64..9).prop_map(Happening::Unknown),
         2 => desired.prop_map(Happening::Control),
         1 => (0_u64..40).prop_map(Happening::Recovered),
+        3 => (any::<bool>(), -9_000_i64..9_000, 0_usize..5)
+            .prop_map(|(is_cash, amount, kept)| Happening::Transfer { is_cash, amount, kept }),
     ]
 }
 
@@ -120,6 +130,9 @@ struct Telling {
     highest: u64,
     /// Trades that the venue's rules do not allow.
     odd: u32,
+    /// What transfers have put in, each at its worth then.
+    given: Decimal,
+    transfers: u64,
 }
 
 impl Telling {
@@ -127,7 +140,19 @@ impl Telling {
         let config = config(&market, &json!({}));
         let engine = start(&config);
         let price = Decimal::from(600);
-        Self { market, config, engine, parts, orders: Vec::new(), sequence: 0, price, highest: 0, odd: 0 }
+        Self {
+            market,
+            config,
+            engine,
+            parts,
+            orders: Vec::new(),
+            sequence: 0,
+            price,
+            highest: 0,
+            odd: 0,
+            given: Decimal::ZERO,
+            transfers: 0,
+        }
     }
 
     fn take(&mut self, happening: &Happening) -> Vec<Effect> {
@@ -189,9 +214,36 @@ impl Telling {
                 let now = self.engine.report().as_of;
                 self.engine.step(now, Event::Recovered { highest_sequence: *highest })
             }
+            Happening::Transfer { is_cash, amount, kept } => self.transfer(*is_cash, *amount, *kept),
         };
+        self.count_transfers(&effects);
         self.orders.extend(commands(&effects).into_iter().filter(|command| order_of(command).is_some()));
         effects
+    }
+
+    fn transfer(&mut self, is_cash: bool, amount: i64, kept: usize) -> Vec<Effect> {
+        let wanted = &mut self.config.transfers;
+        wanted.generation += 1;
+        let gone = wanted.list.len().saturating_sub(kept);
+        wanted.list.drain(..gone);
+        wanted.list.push(WantedTransfer {
+            id: format!("t{}", wanted.generation),
+            asset: if is_cash { "USDT" } else { "BNB" }.parse().unwrap(),
+            amount: Notional::new(Decimal::new(amount, if is_cash { 1 } else { 3 })).unwrap(),
+        });
+        let wanted = wanted.clone();
+        self.engine.step(self.engine.report().as_of, Event::Transfers(wanted))
+    }
+
+    /// Those that were booked are told to the account in their order, at the last price.
+    fn count_transfers(&mut self, effects: &[Effect]) {
+        for command in commands(effects) {
+            let CommandKind::Transfer(transfer) = command.kind else { continue };
+            self.transfers += 1;
+            assert_eq!(transfer.number, self.transfers, "numbers are dense");
+            let price = if transfer.asset.as_str() == "USDT" { Decimal::ONE } else { self.price };
+            self.given += transfer.amount.get() * price;
+        }
     }
 
     fn tick(&mut self, price: Decimal, missing: u64) -> Vec<Effect> {
@@ -199,7 +251,7 @@ impl Telling {
         self.price = price;
         let (base, quote) = self.holds();
         let effects = step_tick(&mut self.engine, &tick(self.sequence, price));
-        for command in commands(&effects) {
+        for command in commands(&effects).into_iter().filter(|command| order_of(command).is_some()) {
             self.highest += 1;
             assert_eq!(command.sequence, self.highest, "sequences are dense");
             assert_eq!(command.client_order_id.sequence(), command.sequence);
@@ -255,7 +307,9 @@ impl Telling {
         assert_eq!(lacking.count(), self.engine.missing_fills().len());
         if let Some(performance) = self.engine.performance() {
             let change = performance.equity.minus(performance.opening_equity).unwrap();
-            assert_eq!(performance.profit.net, change, "net is the change of equity");
+            let earned = change.minus(Notional::new(self.given).unwrap()).unwrap();
+            assert_eq!(performance.profit.net, earned, "net is the change of equity without transfers");
+            assert_eq!(performance.transferred.get(), self.given.normalize());
             let parts = performance.profit.realized.plus(performance.profit.unrealized).unwrap();
             assert_eq!(parts.minus(performance.profit.fees).unwrap(), performance.profit.net);
             assert_eq!(performance.equity, equity(performance.price.get(), base, quote));

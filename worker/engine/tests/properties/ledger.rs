@@ -1,4 +1,4 @@
-//! The ledger under any events: `net = realized + unrealized − fees = equity − opening equity` in each currency, to the last
+//! The ledger under any events: `net = realized + unrealized − fees = equity − opening equity − transfers` in each currency, to the last
 //! digit, and coins, cash and fees as an account in plain integers has them. What is refused changes nothing.
 
 use std::collections::BTreeMap;
@@ -47,7 +47,11 @@ enum Event {
         fee: i128,
         fee_quote: i128,
     },
+    /// An asset of the list of all, and how much of it is put in or taken out.
+    Transfer(usize, i128),
 }
+
+const ASSETS: [&str; 5] = ["BTC", "ETH", "SOL", "USDT", "USDC"];
 
 const ONE: i128 = 1_000_000_000_000_000_000;
 const MAX: i128 = 1_000_000_000_000_000 * ONE - 1;
@@ -93,7 +97,12 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Fill { market, side, quantity, price, fee_in, fee, fee_quote }
         },
     );
-    prop_oneof![1 => (0..MARKETS.len(), price()).prop_map(|(market, price)| Event::Tick(market, price)), 9 => fill]
+    let transfer = (0..ASSETS.len(), prop_oneof![money(), quantity(), quantity().prop_map(|coins| -coins)]);
+    prop_oneof![
+        1 => (0..MARKETS.len(), price()).prop_map(|(market, price)| Event::Tick(market, price)),
+        9 => fill,
+        3 => transfer.prop_map(|(asset, amount)| Event::Transfer(asset, amount)),
+    ]
 }
 
 fn asset(market: usize, role: usize) -> Asset {
@@ -129,11 +138,12 @@ fn fill(event: &Event) -> Option<Fill> {
     })
 }
 
-/// What the account holds, by asset, and what was paid in fees, by currency.
+/// What the account holds, by asset, and what was paid in fees and given by transfers, by currency.
 #[derive(Default)]
 struct Account {
     held: BTreeMap<Asset, I256>,
     fees: BTreeMap<Asset, I256>,
+    given: BTreeMap<Asset, I256>,
 }
 
 /// `price × quantity` in units of 10^-18, rounded half to even once.
@@ -145,6 +155,18 @@ fn worth(price: I256, quantity: I256) -> I256 {
 }
 
 impl Account {
+    /// At the price of each market.
+    fn transfer(&mut self, asset: usize, amount: i128, prices: &[Price]) {
+        let (name, amount) = (ASSETS[asset].parse::<Asset>().unwrap(), I256::from(amount));
+        let (currency, given) = match prices.get(asset) {
+            Some(price) if amount < 0 => (self::asset(asset, 0), -worth(units(price), -amount)),
+            Some(price) => (self::asset(asset, 0), worth(units(price), amount)),
+            None => (name.clone(), amount),
+        };
+        *self.held.entry(name).or_default() += amount;
+        *self.given.entry(currency).or_default() += given;
+    }
+
     fn take(&mut self, fill: &Fill) {
         let (coins, cash) = (fill.symbol.base().clone(), fill.symbol.quote().clone());
         let (price, quantity) = (units(&fill.price), units(&fill.quantity));
@@ -167,19 +189,36 @@ impl Account {
     }
 }
 
+fn currencies() -> [Asset; 2] {
+    CURRENCIES.map(|currency| currency.parse().unwrap())
+}
+
+/// The worth of all coins together may be rounded once where that of two parts is rounded twice: by one unit of 10^-18.
+fn is_unmoved(before: [Option<Notional>; 2], after: [Option<Notional>; 2]) -> bool {
+    before.into_iter().zip(after).all(|pair| match pair {
+        (Some(before), Some(after)) => {
+            let moved = units(&after) - units(&before);
+            (-I256::ONE..=I256::ONE).contains(&moved)
+        }
+        _ => true,
+    })
+}
+
 fn check(ledger: &Ledger, account: &Account, prices: &[Price]) -> Result<(), TestCaseError> {
     for (asset, amount) in ledger.holdings() {
         let expected = account.held.get(asset).copied().unwrap_or_default();
         prop_assert_eq!(units(&amount), expected, "{}", asset);
     }
-    for currency in CURRENCIES.map(|currency| currency.parse::<Asset>().unwrap()) {
+    for currency in currencies() {
         let opening = ledger.opening_equity_in(&currency);
         let (equity, profit) = (ledger.equity_in(&currency, prices), ledger.profit_in(&currency, prices));
         // A worth out of range is an error, never another number.
         let (Ok(Some(opening)), Ok(equity), Ok(profit)) = (opening, equity, profit) else { continue };
         let parts = units(&profit.realized) + units(&profit.unrealized) - units(&profit.fees);
         prop_assert_eq!(units(&profit.net), parts);
-        prop_assert_eq!(parts, units(&equity) - units(&opening));
+        let given = account.given.get(&currency).copied().unwrap_or_default();
+        prop_assert_eq!(units(&ledger.transferred_in(&currency).unwrap()), given);
+        prop_assert_eq!(parts, units(&equity) - units(&opening) - given);
         prop_assert_eq!(units(&profit.fees), account.fees.get(&currency).copied().unwrap_or_default());
     }
     Ok(())
@@ -194,7 +233,7 @@ proptest! {
         events in prop::collection::vec(event(), 1..40),
         shown in prop::collection::vec(price(), 3),
     ) {
-        let assets = ["BTC", "ETH", "SOL", "USDT", "USDC"].map(|asset| asset.parse::<Asset>().unwrap());
+        let assets = ASSETS.map(|asset| asset.parse::<Asset>().unwrap());
         let capital: BTreeMap<Asset, Notional> =
             assets.into_iter().zip(capital).map(|(asset, amount)| (asset, text(amount).parse().unwrap())).collect();
         let markets = MARKETS.map(|market| market.parse().unwrap());
@@ -212,6 +251,22 @@ proptest! {
                         account.take(&fill);
                     }
                     done
+                }
+                (Event::Transfer(asset, amount), _) => {
+                    let name = ASSETS[*asset].parse().unwrap();
+                    // Before a market has a price its coins cost nothing.
+                    let net = |ledger: &Ledger| {
+                        currencies().map(|currency| {
+                            ledger.opening_equity_in(&currency).unwrap()?;
+                            Some(ledger.profit_in(&currency, &shown).ok()?.net)
+                        })
+                    };
+                    let (before, done) = (net(&ledger), ledger.transfer(&name, text(*amount).parse().unwrap(), &shown));
+                    if done.is_ok() {
+                        account.transfer(*asset, *amount, &shown);
+                        prop_assert!(is_unmoved(before, net(&ledger)), "profit stays as it was: {:?} {:?}", before, net(&ledger));
+                    }
+                    done.map(drop)
                 }
             };
             if done.is_err() {

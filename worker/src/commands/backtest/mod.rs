@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crds::TradingAccountSpec;
 use crds::manifest::{Document, Manifest};
 use engine::instrument::Symbol;
-use engine::messages::{OrderCommand, Tick};
+use engine::messages::{CommandKind, OrderCommand, Tick};
 use engine::report::Trade;
 use engine::risk::Approved;
 use engine::strategies::Registry;
@@ -293,6 +293,10 @@ impl Simulation {
         self.hear(&effects);
         for effect in effects {
             match effect {
+                // The sub-account follows at once: an order behind it may need it.
+                Effect::Command(command) if matches!(command.get().kind, CommandKind::Transfer(_)) => {
+                    self.counter.follow(&command.into_message(None));
+                }
                 Effect::Command(command) => commands.push(command),
                 Effect::Poison(problem) => return Err(problem),
                 Effect::Signal(_) | Effect::Position(_) | Effect::Alert(_) | Effect::StateChanged => {}

@@ -9,6 +9,7 @@ use engine::numbers::{ExactDecimal, Notional, Price, Quantity};
 use engine::risk::RiskParameters;
 use engine::strategies::{DesiredState, Registry};
 use engine::time::Timestamp;
+use engine::transfers::WantedTransfers;
 use engine::{Config, Effect, Engine, Event};
 use serde_json::json;
 
@@ -66,6 +67,7 @@ fn engine(registry: &Registry) -> Result<Engine, Failure> {
         fees: Fees::default(),
         risk: RiskParameters { min_position_percent: ExactDecimal::from_integer(0), ..RiskParameters::default() },
         exit: None,
+        transfers: WantedTransfers::default(),
         desired: DesiredState::Running,
         parameters: json!({ "basePrice": 600, "quantity": "0.1" }),
     };

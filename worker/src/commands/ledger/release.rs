@@ -58,7 +58,7 @@ impl Named {
         let present = patiently(runtime, || runtime.bus.desired(&owner)).await?;
         let present = present.map(|desired| serde_json::from_str::<StrategyDesired>(&desired.value)).transpose();
         let present = present.map_err(|error| Failure::refused(format!("the register of {name}: {error}")))?;
-        let desired = present.unwrap_or_else(|| StrategyDesired::of(&spec.spec));
+        let desired = present.unwrap_or_else(|| StrategyDesired::of(&spec.spec, spec.generation));
         set_register(runtime, &owner, &StrategyDesired { release: Some(self.limit.clone()), ..desired }).await?;
         let nudge = Message::new(owner.inbox().clone(), Inbox::VERSION, r#"{"kind":"Control"}"#);
         patiently(runtime, || runtime.bus.nudge(&owner, &nudge)).await?;

@@ -16,8 +16,8 @@ use venue::replay::{Replay, Summary};
 
 use super::ended::Ended;
 use crate::fleet::provision::Places;
-use crate::outcome::Outcome;
 use crate::outcome::clock;
+use crate::outcome::{EndedTransfer, Outcome};
 use crate::process::exit::Failure;
 use crds::roles::StrategySpec;
 
@@ -185,11 +185,18 @@ pub(super) fn performance(spec: &StrategySpec, performance: &Performance) -> Str
     let digits = digits(spec, performance.opening_equity);
     let profit = &performance.profit;
     let (before, after) = (performance.opening_equity, performance.equity);
-    let [change, holding] = [after, performance.holding_equity].map(|after| change(before, after));
+    // What was put in is no gain.
+    let earned = after.minus(performance.transferred).unwrap_or(after);
+    let [change, holding] = [earned, performance.holding_equity].map(|after| change(before, after));
     let fall = shown::percent(performance.max_drawdown.percent());
     let [before, after] = digits.apart([before, after]);
+    let moved = if performance.transferred == Notional::ZERO {
+        String::new()
+    } else {
+        format!(" with {} by transfers", digits.signed(performance.transferred))
+    };
     let equity = format!(
-        "  equity    {before} -> {after} {quote}, {change} % (buy-and-hold: {holding} %); max drawdown {fall} %\n"
+        "  equity    {before} -> {after} {quote}{moved}, {change} % (buy-and-hold: {holding} %); max drawdown {fall} %\n"
     );
     let [net, realized, unrealized, fees] = digits.line([profit.net, profit.realized, profit.unrealized, profit.fees]);
     let net = format!("  net       {net} = realized {realized} + unrealized {unrealized} - fees {fees}\n");
@@ -245,6 +252,9 @@ pub(super) fn outcomes(outcomes: &[Outcome]) -> String {
             pnl.currency,
             outcome.end.price
         ));
+        for EndedTransfer { id, state } in &outcome.end.transfers {
+            lines.push(format!("  transfer {id} {state:?}"));
+        }
         lines.push(format!(
             "  net     {} {} = realized {} + unrealized {} - fees {}",
             pnl.net, pnl.currency, pnl.realized, pnl.unrealized, pnl.fees

@@ -11,6 +11,7 @@ mod record;
 mod reserved;
 mod simulated;
 mod stances;
+mod transfers;
 mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,6 +188,7 @@ impl OrderManager {
             CommandKind::Create(order) | CommandKind::Replace { order, .. } => order,
             CommandKind::Cancel => return self.judge_cancel(command),
             CommandKind::Advance { .. } => return Verdict::Tell(News::new()),
+            CommandKind::Transfer(transfer) => return self.judge_transfer(command, transfer),
         };
         if let Some(known) = self.orders.get(id) {
             // Asked again: the same id is the same order, never a second one.
@@ -194,7 +196,9 @@ impl OrderManager {
         }
         let replaces_anothers = match &command.kind {
             CommandKind::Replace { of, .. } => of.ledger() != id.ledger(),
-            CommandKind::Create(_) | CommandKind::Cancel | CommandKind::Advance { .. } => false,
+            CommandKind::Create(_) | CommandKind::Cancel | CommandKind::Advance { .. } | CommandKind::Transfer(_) => {
+                false
+            }
         };
         if command.sequence != id.sequence() || command.ledger != *id.ledger() || replaces_anothers {
             return Verdict::Tell(denied(command, "IdMismatch"));
@@ -261,14 +265,17 @@ impl OrderManager {
             }
             // Who knows how it ended leaves it out.
             CommandKind::Cancel if self.elsewhere => Verdict::Repeat(denied(command, "UnknownOrder")),
-            CommandKind::Cancel | CommandKind::Advance { .. } => Verdict::Tell(denied(command, "UnknownOrder")),
+            CommandKind::Cancel | CommandKind::Advance { .. } | CommandKind::Transfer(_) => {
+                Verdict::Tell(denied(command, "UnknownOrder"))
+            }
         }
     }
 
     /// Denies for good a command of a strategy that the register does not name.
     pub fn deny_unregistered(&mut self, command: &OrderCommand) -> News {
         let id = &command.client_order_id;
-        self.highest.insert(id.ledger().clone(), id.sequence());
+        let highest = self.highest.entry(id.ledger().clone()).or_default();
+        *highest = id.sequence().max(*highest);
         self.dirty_ledgers.insert(id.ledger().clone());
         let registered = self.names(command);
         denied(command, if registered { "BookUnknown" } else { "StrategyNotRegistered" })

@@ -36,7 +36,9 @@ impl<B: Bus, P: Place> Gateway<B, P> {
                 continue;
             }
             let mut told = Told::from(Inbox::OrderUpdate(Box::new(update.clone())));
-            told.sub_account = if is_last { self.manager.holdings(ledger) } else { None };
+            if is_last {
+                self.tell_sub_account(ledger, &mut told);
+            }
             self.tell_strategy(&strategy, ledger, &told);
         }
     }
@@ -51,13 +53,18 @@ impl<B: Bus, P: Place> Gateway<B, P> {
     ) -> Result<(), Stop> {
         if self.hears(strategy, ledger).await? {
             if let Some(last) = answers.last_mut() {
-                last.sub_account = self.manager.holdings(ledger);
+                self.tell_sub_account(ledger, last);
             }
             for answer in &answers {
                 self.tell_strategy(strategy, ledger, answer);
             }
         }
         Ok(())
+    }
+
+    /// What a sub-account holds, and which transfers are in it.
+    fn tell_sub_account(&self, ledger: &LedgerId, told: &mut Told) {
+        (told.sub_account, told.transferred) = (self.manager.holdings(ledger), self.manager.transfers(ledger));
     }
 
     /// Whether there is somebody to tell anything of this ledger.

@@ -114,6 +114,7 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
     let mut highest = 0;
     let (mut known, mut booked) = (Vec::<Order>::new(), BTreeSet::new());
     let mut open = BTreeMap::<ClientOrderId, Booked>::new();
+    let mut transfers = Vec::new();
     match record.fields.get(ENGINE) {
         None if record.version > 0 => return Err(format!("its record has no field {ENGINE}")),
         None => {}
@@ -121,6 +122,8 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
             let fields = record.fields.iter().map(|(name, text)| (name.as_str(), &**text));
             let books = SavedBooks::read(fields).map_err(|error| text(&error))?;
             books.ledger.holdings().for_each(|(asset, amount)| book.hold(asset, amount));
+            book.holds_transfers(&books.transfers).map_err(|error| text(&error))?;
+            transfers.clone_from(&books.transfers);
             highest = used(&books, elsewhere);
             known = books.orders;
             open.extend(known.iter().map(|order| {
@@ -149,7 +152,10 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
             }
         }
         for (asset, amount) in told.sub_account.iter().flatten() {
-            book.hold(asset, *amount);
+            // What the ledger has booked since then was on its way.
+            let mut since = transfers.iter().filter(|one| one.number > told.transferred && one.asset == *asset);
+            let amount = since.try_fold(*amount, |sum, one| sum.plus(one.amount)).map_err(|error| text(&error))?;
+            book.hold(asset, amount);
         }
     }
     let lost = if elsewhere { Vec::new() } else { known.iter().filter_map(lost).collect() };

@@ -2,7 +2,7 @@
 //! here too, so that one strategy can never spend another's money. Pure.
 
 use engine::instrument::{Asset, Symbol};
-use engine::messages::{Fill, NewOrder, Side};
+use engine::messages::{Fill, NewOrder, Side, Transfer};
 use engine::numbers::{Notional, NumberError, Quantity};
 use engine::orders::Terms;
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,20 @@ use crds::roles::BookSpec;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct SubAccount {
     amounts: Holdings,
+    /// The number of the last transfer that it has followed.
+    #[serde(default, skip_serializing_if = "is_none")]
+    transfers: u64,
+    /// What these have put in, less what they have taken out.
+    #[serde(default, skip_serializing_if = "Holdings::is_empty")]
+    transferred: Holdings,
     /// Why it no longer tells the truth; empty while it does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     broken: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What an order can take from its sub-account.
@@ -46,7 +57,7 @@ impl SubAccount {
     /// A sub-account that opens with the declared capital.
     pub fn opening(spec: &BookSpec) -> Result<Self, NumberError> {
         let amounts = spec.capital.iter().map(|(asset, amount)| Ok((asset.clone(), Notional::new(amount.get())?)));
-        Ok(Self { amounts: amounts.collect::<Result<_, _>>()?, broken: String::new() })
+        Ok(Self { amounts: amounts.collect::<Result<_, _>>()?, ..Self::default() })
     }
 
     /// What it holds; `None` once it no longer tells the truth.
@@ -64,9 +75,43 @@ impl SubAccount {
     }
 
     fn add(&mut self, asset: &Asset, amount: Notional) -> Result<(), NumberError> {
-        let sum = self.holds(asset).plus(amount)?;
-        self.amounts.insert(asset.clone(), sum);
+        add(&mut self.amounts, asset, amount)
+    }
+
+    /// The number of the last transfer that it has followed; 0 before the first.
+    pub const fn transfers(&self) -> u64 {
+        self.transfers
+    }
+
+    /// These transfers are in what it holds already.
+    pub fn holds_transfers(&mut self, transfers: &[Transfer]) -> Result<(), NumberError> {
+        for transfer in transfers {
+            add(&mut self.transferred, &transfer.asset, transfer.amount)?;
+            self.transfers = transfer.number;
+        }
         Ok(())
+    }
+
+    /// Follows a transfer of its ledger if that is the next one, and says whether. The ledger has booked it, so it is not
+    /// judged here; one that cannot be counted breaks the sub-account.
+    pub fn follow(&mut self, transfer: &Transfer) -> bool {
+        if Some(transfer.number) != self.transfers.checked_add(1) {
+            return false;
+        }
+        let mut next = self.clone();
+        match next
+            .add(&transfer.asset, transfer.amount)
+            .and_then(|()| next.holds_transfers(std::slice::from_ref(transfer)))
+        {
+            Ok(()) => *self = next,
+            Err(error) => self.broken = format!("transfer {} cannot be booked: {error}", transfer.number),
+        }
+        true
+    }
+
+    /// Whether what is left of an asset covers what open orders `reserved` of it.
+    pub fn covers(&self, asset: &Asset, reserved: Option<Notional>) -> bool {
+        reserved.is_some_and(|reserved| reserved <= self.holds(asset))
     }
 
     /// Books one trade with its fee. A trade that cannot be booked exactly breaks the book: it then pays for
@@ -120,4 +165,10 @@ impl SubAccount {
             Some(_) | None => Err("InsufficientBook"),
         }
     }
+}
+
+fn add(amounts: &mut Holdings, asset: &Asset, amount: Notional) -> Result<(), NumberError> {
+    let sum = amounts.get(asset).copied().unwrap_or(Notional::ZERO).plus(amount)?;
+    amounts.insert(asset.clone(), sum);
+    Ok(())
 }

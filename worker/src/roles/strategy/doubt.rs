@@ -24,7 +24,7 @@ pub(super) const MISMATCH_MESSAGE: &str = "the account holds something else than
 
 /// Why a strategy waits for a gateway that runs, and what to do.
 const GATEWAY_OLDER: &str = "the account's gateway is of an older release: it does not read as of which tick orders are to be \
-     matched, so this strategy waits. Run its pod with the image of this one; it then goes on by itself within 30 s";
+     matched, or that money was moved, so this strategy waits. Run its pod with the image of this one; it then goes on by itself within 30 s";
 
 /// What is known of lost news.
 #[derive(Debug, Default)]
@@ -83,8 +83,9 @@ impl Doubt {
 
 impl<B: Bus> Worker<'_, B> {
     /// All entries up to one are booked, with which the gateway told what the sub-account holds.
-    pub(super) fn compare(&mut self, sub_account: &Holdings) {
-        let differs = self.engine.differs_from(sub_account);
+    pub(super) fn compare(&mut self, sub_account: &Holdings, transferred: u64) {
+        self.transfers_followed(transferred);
+        let differs = self.engine.differs_from(sub_account, transferred);
         if let Some(differs) = &differs {
             tracing::warn!("news is missing: {differs}");
         }
@@ -93,6 +94,7 @@ impl<B: Bus> Worker<'_, B> {
 
     /// Asks where news may be lost, and halts where asking did not help.
     pub(super) async fn settle_doubt(&mut self) -> Result<(), Stop> {
+        self.repeat_transfers().await?;
         let mut overdue = self.doubt.overdue(&self.expected());
         overdue.extend(self.overdue_advance());
         let Some(differs) = self.doubt.differs.clone().filter(|_| !self.engine.is_mismatched()) else {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bus::{Entry, StreamId};
 use engine::instrument::Symbol;
-use engine::messages::{Inbox, OrderUpdate};
+use engine::messages::{Inbox, OrderStatus, OrderUpdate};
 use engine::strategies::DesiredState;
 
 use super::Worker;
@@ -30,6 +30,8 @@ struct Waiting {
     id: StreamId,
     news: News,
     sub_account: Option<Holdings>,
+    /// The number of the last transfer in it.
+    transferred: u64,
     repeat: Option<usize>,
 }
 
@@ -80,24 +82,27 @@ impl<B: Bus> Worker<'_, B> {
 
     pub(super) async fn take_inbox(&mut self, entries: Vec<Entry>) -> Result<(), Stop> {
         for entry in entries {
-            let Told { news, sub_account, repeat } = match entry.decode() {
+            let Told { news, sub_account, transferred, repeat } = match entry.decode() {
                 Ok(told) => told,
                 Err(problem) => {
                     return self.quarantine(entry.id, &format!("does not read: {problem}"), UNREADABLE).await;
                 }
             };
-            let mut waiting = Waiting { id: entry.id, news: News::Done, sub_account, repeat };
+            let mut waiting = Waiting { id: entry.id, news: News::Done, sub_account, transferred, repeat };
             match news {
                 // News of a closed ledger of the same name: its ticks are not these.
                 Inbox::OrderUpdate(update) if *update.client_order_id.ledger() != self.ledger => {
                     tracing::warn!(order = %update.client_order_id, "news of another ledger; it is left out");
                     (waiting.sub_account, waiting.repeat) = (None, None);
                 }
-                // No order has this number: it is an Advance that did not read.
+                // No order has this number. It is a transfer that was read, and how far the sub-account has come stands
+                // beside it; or an Advance or a transfer that did not read.
                 Inbox::OrderUpdate(update) if update.client_order_id.sequence() == 0 => {
-                    self.gateway_is_older = self.barrier.waits_for().is_some();
-                    self.tell_readiness();
-                    (waiting.sub_account, waiting.repeat) = (None, None);
+                    if update.status != OrderStatus::Accepted {
+                        self.gateway_is_older = self.barrier.waits_for().is_some() || self.owes_transfers();
+                        self.tell_readiness();
+                        (waiting.sub_account, waiting.repeat) = (None, None);
+                    }
                 }
                 Inbox::OrderUpdate(update) => {
                     self.doubt.heard_of(&update.client_order_id);
@@ -206,7 +211,7 @@ impl<B: Bus> Worker<'_, B> {
             News::Word { .. } | News::Done => {}
         }
         if let Some(sub_account) = waiting.sub_account.take() {
-            self.compare(&sub_account);
+            self.compare(&sub_account, waiting.transferred);
         }
     }
 

@@ -16,6 +16,7 @@ mod rounds;
 #[cfg(test)]
 mod tests;
 mod ticks;
+mod transfers;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -41,6 +42,7 @@ use doubt::Doubt;
 use inbox::Pending;
 use joining::Joining;
 use markets::{Markets, Unread};
+use transfers::{FOLLOWED, Followed};
 
 /// Fields that hold the command of each open order, so that it can be asked again.
 pub const COMMAND: &str = "command:";
@@ -88,6 +90,8 @@ pub(crate) struct Worker<'a, B> {
     register_problem: Option<String>,
     /// It waits for the bars that closed before its first tick.
     joining: Option<Joining>,
+    /// How far the gateway has followed the transfers.
+    followed: Followed,
     /// The gateway does not read what says as of which tick orders are to be matched.
     gateway_is_older: bool,
 }
@@ -177,6 +181,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         let markets = Markets::of(streams, last.as_ref());
         let inbox_cursor = acquired.cursors.get(owner.inbox()).copied().unwrap_or(StreamId::ZERO);
         let mut worker = Self {
+            followed: Followed::saved(&owner, field(FOLLOWED))?,
             runtime: runtime.clone(),
             spec,
             owner,
@@ -308,12 +313,13 @@ impl<'a, B: Bus> Worker<'a, B> {
                     return Ok(());
                 }
             },
-            None => StrategyDesired::of(&self.spec.spec),
+            None => StrategyDesired::of(&self.spec.spec, self.spec.generation),
         };
         if self.register_problem.take().is_some() {
             self.tell_readiness();
         }
         self.follow_bounds(desired.bounds)?;
+        self.follow_transfers(desired.transfers);
         if let Some(release) = &desired.release {
             self.release(release);
         }

@@ -58,7 +58,7 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// A command as of the last tick taken, whichever market's it was.
-    fn as_of_last_tick(&self, command: Approved<OrderCommand>) -> OrderCommand {
+    pub(super) fn as_of_last_tick(&self, command: Approved<OrderCommand>) -> OrderCommand {
         let mut command = command.into_message(self.markets.last().map(|(_, id)| id.to_string()));
         let market = self.engine.last_tick().map(|tick| &tick.symbol);
         command.tick_symbol = market.filter(|symbol| **symbol != command.symbol).cloned();
@@ -67,15 +67,18 @@ impl<B: Bus> Worker<'_, B> {
 
     /// An opening is refused when too many commands wait; a cancel always passes.
     fn command(&mut self, command: &OrderCommand) -> Message {
+        let message = message(self.topic(Topic::OrderCommand), command);
+        if let CommandKind::Transfer(_) = command.kind {
+            return message;
+        }
         self.runtime.health.order();
         self.barrier.command_sent();
-        let message = message(self.topic(Topic::OrderCommand), command);
         match command.kind {
             CommandKind::Create(_) | CommandKind::Replace { .. } => {
                 self.batch.set.push((format!("{COMMAND}{}", command.client_order_id), message.data.to_string()));
                 message.with_bound(COMMANDS.entries)
             }
-            CommandKind::Cancel | CommandKind::Advance { .. } => message,
+            CommandKind::Cancel | CommandKind::Advance { .. } | CommandKind::Transfer(_) => message,
         }
     }
 

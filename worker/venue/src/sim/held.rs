@@ -142,7 +142,7 @@ impl Queue {
                 self.insert(number, Held { id: of, symbol, kind: CommandKind::Cancel, due, cause, ended: None });
                 Some((held.id, held.symbol, order))
             }
-            CommandKind::Cancel | CommandKind::Advance { .. } => None,
+            CommandKind::Cancel | CommandKind::Advance { .. } | CommandKind::Transfer(_) => None,
         }
     }
 
@@ -161,7 +161,8 @@ impl Queue {
                 CommandKind::Create(_)
                 | CommandKind::Cancel
                 | CommandKind::Replace { .. }
-                | CommandKind::Advance { .. } => {}
+                | CommandKind::Advance { .. }
+                | CommandKind::Transfer(_) => {}
             }
         }
         told

@@ -96,11 +96,11 @@ impl Exchange {
     }
 
     /// Takes a command on the tick that caused it. It is held until it arrives: on this tick where there is no latency.
-    /// [`CommandKind::Advance`] is not for the exchange.
+    /// [`CommandKind::Advance`] and [`CommandKind::Transfer`] are not for the exchange.
     pub fn admit(&mut self, command: &OrderCommand, cause: &Tick) {
         match &command.kind {
             CommandKind::Create(_) | CommandKind::Cancel | CommandKind::Replace { .. } => {}
-            CommandKind::Advance { .. } => return,
+            CommandKind::Advance { .. } | CommandKind::Transfer(_) => return,
         }
         let held = Held {
             id: command.client_order_id.clone(),
@@ -192,7 +192,7 @@ impl Exchange {
                     refused(&Resting::new(held.id, held.symbol, order), "ReplaceRaced", tick)
                 });
             }
-            CommandKind::Advance { .. } => {}
+            CommandKind::Advance { .. } | CommandKind::Transfer(_) => {}
         }
     }
 

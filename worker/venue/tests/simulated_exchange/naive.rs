@@ -142,7 +142,7 @@ impl Exchange {
                         });
                     }
                 }
-                CommandKind::Advance { .. } => {}
+                CommandKind::Advance { .. } | CommandKind::Transfer(_) => {}
             }
         }
         told
@@ -218,7 +218,7 @@ impl Exchange {
                     command.kind = CommandKind::Cancel;
                     traded = Some(0);
                 }
-                CommandKind::Cancel | CommandKind::Advance { .. } => {}
+                CommandKind::Cancel | CommandKind::Advance { .. } | CommandKind::Transfer(_) => {}
             }
         }
         let Some(traded) = traded else { return Vec::new() };

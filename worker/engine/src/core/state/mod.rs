@@ -16,7 +16,7 @@ use super::markets::Markets;
 use super::news::News;
 use crate::instrument::Symbol;
 use crate::ledger::{Ledger, LedgerError, Position, Profit};
-use crate::messages::{AlertKind, Side};
+use crate::messages::{AlertKind, Side, Transfer};
 use crate::numbers::{Notional, NumberError, Price, Ratio};
 use crate::orders::{ClosedOrders, OpenOrders, Order, Terms};
 use crate::report::{Decision, OrderCounts, RecentTrade};
@@ -24,6 +24,7 @@ use crate::risk::{OrderRate, RiskState, Stops};
 use crate::running_hash::RunningHash;
 use crate::strategies::{DesiredState, StrategyError};
 use crate::time::Timestamp;
+use crate::transfers::Transfers;
 
 /// The version of the saved form.
 pub(super) const VERSION: u32 = 2;
@@ -214,7 +215,10 @@ pub(super) struct State {
     /// What was judged last, and at which price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<Judged>,
-    /// The highest equity so far.
+    /// Transfers that were decided.
+    #[serde(default, skip_serializing_if = "Transfers::is_empty")]
+    pub transfers: Transfers,
+    /// The highest equity so far, moved with each transfer by what that was worth.
     pub peak: Notional,
     /// The largest fall from a peak, as a share of that peak.
     #[serde(rename = "deepestFall")]
@@ -241,6 +245,8 @@ pub struct SavedBooks {
     pub orders: Vec<Order>,
     /// The highest order sequence that it used.
     pub highest_order: u64,
+    /// The transfers in its books, by number.
+    pub transfers: Vec<Transfer>,
 }
 
 impl SavedBooks {
@@ -248,7 +254,8 @@ impl SavedBooks {
     pub fn read<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, RestoreError> {
         let Saved { state, .. } = Saved::read_fields(fields)?;
         let orders = state.orders.iter().cloned().collect();
-        Ok(Self { ledger: state.ledger, orders, highest_order: state.sequence })
+        let transfers = state.transfers.booked().collect();
+        Ok(Self { ledger: state.ledger, orders, highest_order: state.sequence, transfers })
     }
 }
 
@@ -356,6 +363,7 @@ impl State {
             halts: Vec::new(),
             warned: Vec::new(),
             judged: None,
+            transfers: Transfers::default(),
             peak: Notional::ZERO,
             max_drawdown: Ratio::ZERO,
             stops: Stops::default(),

@@ -20,6 +20,7 @@ use crate::risk::{OrderRate, RiskState, Stops};
 use crate::running_hash::RunningHash;
 use crate::strategies::DesiredState;
 use crate::time::Timestamp;
+use crate::transfers::Transfers;
 
 /// All that an engine remembered.
 #[derive(Debug, Deserialize)]
@@ -145,6 +146,7 @@ impl From<StateV1> for Saved {
             halts,
             warned: old.warned.into_iter().chain(warned).collect(),
             judged: old.judged,
+            transfers: Transfers::default(),
             peak: old.peak,
             max_drawdown: old.deepest_fall,
             stops: Stops::default(),

@@ -297,6 +297,7 @@ mod tests {
             fees: Fees::default(),
             risk: serde_json::from_value(json!({"maxOrdersPerMinute": 600})).unwrap(),
             exit: None,
+            transfers: crate::transfers::WantedTransfers::default(),
             desired: strategies::DesiredState::Running,
             parameters: json!({"seed": 7}),
         }

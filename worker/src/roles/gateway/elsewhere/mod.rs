@@ -128,7 +128,7 @@ impl<V: Venue, S> Place for Elsewhere<V, S> {
                 let written = self.connection.facts().ids.encode(&command.client_order_id);
                 written.is_none().then_some("IdUnsupported")
             }
-            CommandKind::Cancel | CommandKind::Advance { .. } => None,
+            CommandKind::Cancel | CommandKind::Advance { .. } | CommandKind::Transfer(_) => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The sub-accounts: exact in every asset a fee can be in, and closed for good once they cannot be.
 
-use engine::messages::Fill;
+use engine::messages::{Fill, Transfer};
 use engine::numbers::Notional;
 use serde_json::{Value, json};
 
@@ -96,4 +96,25 @@ fn a_market_buy_needs_a_worst_price() {
     assert_eq!(opening().check(&sale, Some(Notional::ZERO)), Ok(()));
     let bounded = need(&json!({"orderType": "Market", "price": "3000.01"})).unwrap();
     assert_eq!(opening().check(&bounded, Some(Notional::ZERO)), Err("InsufficientBook"));
+}
+
+#[test]
+fn a_transfer_is_followed_once_and_in_its_order() {
+    let transfer = |number: u64, asset: &str, amount: &str| Transfer {
+        number,
+        asset: asset.parse().unwrap(),
+        amount: amount.parse().unwrap(),
+    };
+    let mut book = opening();
+    assert!(!book.follow(&transfer(2, "USDT", "7")), "the first is missing");
+    assert!(book.follow(&transfer(1, "USDT", "500")) && !book.follow(&transfer(1, "USDT", "500")));
+    assert!(book.follow(&transfer(2, "BNB", "-1.5")));
+    let saved = serde_json::to_value(&book).unwrap();
+    let expected = json!({
+        "amounts": {"BNB": "3.5", "USDT": "3500"}, "transfers": 2, "transferred": {"BNB": "-1.5", "USDT": "500"},
+    });
+    assert_eq!(saved, expected);
+    assert_eq!(serde_json::from_value::<SubAccount>(saved).unwrap(), book);
+    assert!(book.follow(&transfer(3, "USDT", "999999999999999")));
+    assert_eq!((book.transfers(), book.holdings()), (2, None), "what cannot be counted closes the book");
 }
