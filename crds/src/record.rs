@@ -1,12 +1,15 @@
 //! The fields of records that more than one program reads: what a worker tells to who writes the status, and
 //! to its feed.
 
+use engine::report::LatchedLimit;
 use serde::{Deserialize, Serialize};
 
 use crate::roles::Stance;
 
 /// The field that holds the report, for who writes the status.
 pub const REPORT: &str = "report";
+/// Who has told something, in a report of a gateway, where it is the account itself: its status is to be looked at.
+pub const ACCOUNT: &str = "account";
 /// The field that tells how far a strategy has taken the ticks: the sequence of the last one.
 pub const POSITION: &str = "position";
 /// The field that tells when the ledger was opened, in milliseconds UTC.
@@ -21,6 +24,14 @@ pub const STANCE: &str = "stance:";
 /// The stance in such a field; `None` where there is none, or one of a newer version.
 pub fn acknowledged(field: Option<impl AsRef<str>>) -> Option<Stance> {
     serde_json::from_str(field?.as_ref()).ok()
+}
+
+/// The field of a gateway that tells which limits of its account are latched; absent while none is.
+pub const LATCHED: &str = "latched";
+
+/// The limits in such a field; `None` where it does not read.
+pub fn latched(field: Option<impl AsRef<str>>) -> Option<Vec<LatchedLimit>> {
+    field.map_or_else(|| Some(Vec::new()), |text| serde_json::from_str(text.as_ref()).ok())
 }
 
 /// The field that tells what a strategy's worker is doing.

@@ -14,7 +14,7 @@ use engine::{Config, strategies::DesiredState};
 use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::account::RestingFills;
+use crate::account::{AccountLimits, RestingFills};
 use crate::name::FileName;
 use crate::{Amounts, TradingAccountSpec, TradingStrategySpec};
 
@@ -134,12 +134,25 @@ impl FeedSpec {
     }
 }
 
-/// A gateway's register: the books it keeps.
+/// A gateway's register: the books it keeps, and the limits that it holds all of them to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GatewayDesired {
     /// One for each strategy of the account.
     pub books: Vec<BookSpec>,
+    /// The account's limits. One of the release before has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<AccountLimits>,
+    /// What a human has released of them: it is done once, by its name and since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
+}
+
+impl GatewayDesired {
+    /// These books, without limits.
+    pub fn of(books: Vec<BookSpec>) -> Self {
+        Self { books, ..Self::default() }
+    }
 }
 
 /// One strategy's book.
@@ -152,6 +165,9 @@ pub struct BookSpec {
     pub ledger: LedgerId,
     /// Its declared capital.
     pub capital: Amounts,
+    /// Its markets, by which its coins are valued. One of the release before names none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<Symbol>,
     /// What it may do at the account: the strictest of all that ask.
     #[serde(default, deserialize_with = "wanted")]
     stance: Stance,
@@ -163,13 +179,19 @@ pub struct BookSpec {
 impl BookSpec {
     /// The book of a strategy's ledger.
     pub fn new(strategy: String, ledger: LedgerId, capital: Amounts, stance: Stance) -> Self {
-        Self { strategy, ledger, capital, stance, closing: stance == Stance::Closed }
+        Self { strategy, ledger, capital, symbols: Vec::new(), stance, closing: stance == Stance::Closed }
+    }
+
+    /// The book of the ledger of a strategy with this spec.
+    pub fn of(strategy: String, ledger: LedgerId, spec: &TradingStrategySpec, stance: Stance) -> Self {
+        let symbols = spec.instruments.iter().map(|instrument| instrument.symbol.clone()).collect();
+        Self { symbols, ..Self::new(strategy, ledger, spec.capital.clone(), stance) }
     }
 
     /// The same book under another stance.
     #[must_use]
     pub fn with_stance(self, stance: Stance) -> Self {
-        Self::new(self.strategy, self.ledger, self.capital, stance)
+        Self { stance, closing: stance == Stance::Closed, ..self }
     }
 
     /// What the strategy may do at the account.
@@ -386,6 +408,13 @@ impl StrategySpec {
 }
 
 impl AccountSpec {
+    /// The same without what its gateway follows by its register alone: a change of that makes no pod anew.
+    #[must_use]
+    pub fn steady(mut self) -> Self {
+        self.spec.limits = None;
+        self
+    }
+
     /// The venue's fees.
     pub fn fees(&self) -> Fees {
         self.spec.venue.paper.as_ref().map_or_else(Fees::default, |paper| paper.fees.clone())

@@ -116,6 +116,7 @@ fn account(schema: &mut Value) -> Vec<Rule> {
     rules.push(rule(replay, "", one, told));
     rules.push(is_spot(&format!("{replay}.files[].symbol")));
     rules.push(decimal("spec.marketData.replay.speed", &bounds, "is out of range; write above 0, up to 1000000"));
+    rules.extend(limits::of_account());
     rules
 }
 

@@ -443,6 +443,43 @@ bad.yaml:15: spec.risk.minPositionPercent: 95 is not below maxPositionPercent 90
     );
 }
 
+#[test]
+fn limits_of_an_account() {
+    let with = |limits: &str| format!("{ACCOUNT}  limits:\n{limits}\n");
+    for good in [
+        "    {}",
+        "    maxExposure: {USDT: \"0.000000001\", BTC: 1}\n    maxOrderNotional: {USDT: 1000}\n    maxOrdersPerMinute: 600",
+        "    maxOrdersPerMinute: 1",
+    ] {
+        assert!(read("good.yaml", &with(good)).is_ok(), "{:?}", read("good.yaml", &with(good)));
+    }
+    for (limits, message) in [
+        (
+            "    maxExposure: {USDT: 0}",
+            "bad.yaml:20: spec.limits.maxExposure.USDT: 0 would deny every order; write an amount above 0",
+        ),
+        (
+            "    maxOrderNotional: {USDT: \"0.0\"}",
+            "bad.yaml:20: spec.limits.maxOrderNotional.USDT: 0.0 would deny every order; write an amount above 0",
+        ),
+        (
+            "    maxExposure:\n      usdt: 5",
+            "bad.yaml:21: spec.limits.maxExposure.usdt: \"usdt\" is not an asset; write capital letters and digits, like USDT",
+        ),
+        ("    maxOrdersPerMinute: 0", "bad.yaml:20: spec.limits.maxOrdersPerMinute: 0 is out of range; write 1 to 600"),
+        (
+            "    maxOrdersPerMinute: 601",
+            "bad.yaml:20: spec.limits.maxOrdersPerMinute: 601 is out of range; write 1 to 600",
+        ),
+        (
+            "    maxExposures: {USDT: 5}",
+            "bad.yaml:20: spec.limits.maxExposures: unknown field; did you mean maxExposure?",
+        ),
+    ] {
+        assert_eq!(errors(&with(limits)), message);
+    }
+}
+
 /// Data of several markets.
 #[test]
 fn files_and_their_markets() {

@@ -111,12 +111,23 @@ fn account() -> impl Strategy<Value = Value> {
         ("takerPercent", decimal(0, 10, 4).boxed()),
         ("paidIn", prop::sample::select(vec!["Quote", "Received"]).prop_map(Value::from).boxed()),
     ]);
-    (balances, fees, 0_u32..=60000, "[a-z0-9_][a-z0-9._-]{0,30}", decimal(1, 4000, 2), any::<bool>()).prop_map(
-        |(balances, fees, latency, file, speed, repeat)| {
-            json!({
+    let amounts = |least| decimal(least, 9000, 2).prop_map(|amount| json!({"USDT": amount}));
+    let limits = some_of(vec![
+        ("maxExposure", amounts(1).boxed()),
+        ("maxOrderNotional", amounts(1).boxed()),
+        ("maxOrdersPerMinute", (1_u32..=600).prop_map(Value::from).boxed()),
+    ]);
+    let file = "[a-z0-9_][a-z0-9._-]{0,30}";
+    (balances, fees, 0_u32..=60000, file, decimal(1, 4000, 2), any::<bool>(), prop::option::of(limits)).prop_map(
+        |(balances, fees, latency, file, speed, repeat, limits)| {
+            let mut spec = json!({
                 "venue": {"paper": {"balances": balances, "fees": fees, "latencyMs": latency}},
                 "marketData": {"replay": {"file": file, "speed": speed, "repeat": repeat}},
-            })
+            });
+            if let Some(limits) = limits {
+                spec["limits"] = limits;
+            }
+            spec
         },
     )
 }

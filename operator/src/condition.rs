@@ -1,6 +1,7 @@
 //! Conditions of a status: set as a whole, with times that move only on a change. Pure.
 
 use crds::condition::{ACCEPTED, Condition, ConditionStatus, READY, RECONCILING, STALLED};
+use engine::report::LatchedLimit;
 
 use crate::reason::Reason;
 
@@ -55,6 +56,14 @@ pub fn accepted(unknown_fields: &[String]) -> (ConditionStatus, Reason, String) 
     let message =
         format!("Not known to this operator, and ignored: {}. Upgrade the operator.", unknown_fields.join(", "));
     (ConditionStatus::True, Reason::UnknownField, message)
+}
+
+/// What Ready says while limits are latched, and how the first is released; `None` without any.
+pub fn limit_reached(limits: &[LatchedLimit]) -> Option<String> {
+    let first = limits.first()?.text();
+    let told = |limit: &LatchedLimit| format!("{} ({}, the limit is {})", limit.text(), limit.figure, limit.threshold);
+    let limits = limits.iter().map(told).collect::<Vec<_>>().join(", ");
+    Some(format!("Latched: {limits}. Nothing is opened; annotate glm.trading/release: \"{first}\" to go on."))
 }
 
 #[cfg(test)]

@@ -27,6 +27,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a failed reconcile waits.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// A resource of which something is told that its status shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names of these fields say it")]
+pub enum Told {
+    /// By a strategy's worker.
+    Strategy { namespace: String, name: String },
+    /// By an account's gateway, of the account itself: a limit was latched or released.
+    Account { namespace: String, name: String },
+}
+
 /// What the controllers of one namespace read from.
 pub struct Sources<R> {
     /// The API server.
@@ -37,7 +47,7 @@ pub struct Sources<R> {
     pub strategies: Writer<GuardedStrategy>,
     /// Where accounts are kept as last seen.
     pub accounts: Writer<GuardedAccount>,
-    /// Strategies whose workers have told something.
+    /// Of whom something was told.
     pub reports: R,
 }
 
@@ -47,7 +57,7 @@ pub async fn run<R>(
     context: Shared,
     stop: impl Future<Output = ()> + Send + Sync + Clone + 'static,
 ) where
-    R: Stream<Item = (String, String)> + Send + 'static,
+    R: Stream<Item = Told> + Send + 'static,
 {
     let Sources { client, namespace, strategies, accounts, reports } = sources;
     let strategy_store = strategies.as_reader();
@@ -56,6 +66,19 @@ pub async fn run<R>(
 
     // From the very watch that fills the store: an account that is woken finds there what woke it.
     let (woken, wake) = mpsc::unbounded();
+    let told = {
+        let woken = woken.clone();
+        move |told| {
+            std::future::ready(match told {
+                Told::Strategy { namespace, name } => Some(ObjectRef::new(&name).within(&namespace)),
+                Told::Account { namespace, name } => {
+                    // As below.
+                    woken.unbounded_send(ObjectRef::new(&name).within(&namespace)).ok();
+                    None
+                }
+            })
+        }
+    };
     let wake_accounts = {
         let accounts = account_store.clone();
         move |event: &watcher::Event<GuardedStrategy>| {
@@ -81,7 +104,7 @@ pub async fn run<R>(
         .with_config(Config::default().concurrency(CONCURRENCY))
         .owns_stream(lean(watcher(pods.clone(), managed())).touched_objects())
         .watches(Api::<GuardedAccount>::namespaced(client.clone(), &namespace), watcher::Config::default(), of_account)
-        .reconcile_on(reports.map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)))
+        .reconcile_on(reports.filter_map(told))
         .graceful_shutdown_on(stop.clone())
         .run(|object, context| bounded(strategy::reconcile(object, context)), retry_strategy, Arc::clone(&context))
         .for_each(|_| std::future::ready(()));

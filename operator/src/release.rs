@@ -115,7 +115,7 @@ async fn end_strategy(context: &Context, strategy: &TradingStrategy) -> Result<(
         return apply::close_ledger(context, &owner, &ledger, Vec::new()).await.map_err(told);
     }
     let id: LedgerId = ledger.parse().map_err(|error| format!("status.ledger.id: {error}"))?;
-    let book = BookSpec::new(strategy.name_any(), id, strategy.spec.capital.clone(), Stance::Closed);
+    let book = BookSpec::of(strategy.name_any(), id, &strategy.spec, Stance::Closed);
     apply::set_book(context, &gateway, &book).await.map_err(told)?;
     let stopped = json!(StrategyDesired { state: DesiredState::Stopped, ..StrategyDesired::default() });
     apply::set_register(context, &owner, 0, &stopped).await.map_err(told)?;

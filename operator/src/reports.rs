@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::{Keys, MessageBus, RedisBus, Scope, StreamId, StreamKey, Topic};
+use crds::record::ACCOUNT;
 use engine::messages::Nudge;
 use futures::{Stream, stream};
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 use operator::GuardedAccount;
+use operator::controller::Told;
 
 /// Nudges at most in one read.
 const ENTRIES_MAX: usize = 1_000;
@@ -28,7 +30,7 @@ pub struct Reports {
     keys: Keys,
     accounts: Store<GuardedAccount>,
     cursors: BTreeMap<StreamKey, StreamId>,
-    pending: Vec<(String, String)>,
+    pending: Vec<Told>,
 }
 
 impl Reports {
@@ -36,8 +38,8 @@ impl Reports {
         Self { bus, keys, accounts, cursors: BTreeMap::new(), pending: Vec::new() }
     }
 
-    /// Namespace and name of each strategy that has told something, for ever.
-    pub fn stream(self) -> impl Stream<Item = (String, String)> + Send {
+    /// Who has told something, for ever.
+    pub fn stream(self) -> impl Stream<Item = Told> + Send {
         stream::unfold(self, |mut reports| async move {
             loop {
                 if let Some(next) = reports.pending.pop() {
@@ -51,11 +53,11 @@ impl Reports {
 
     /// The accounts' streams, in turns of at most [`STREAMS_MAX`].
     async fn read(&mut self) {
-        let mut streams: BTreeMap<StreamKey, String> = BTreeMap::new();
+        let mut streams: BTreeMap<StreamKey, (String, String)> = BTreeMap::new();
         for account in self.accounts.state() {
             let namespace = account.namespace().unwrap_or_default();
             if let Ok(scope) = Scope::account(&namespace, &account.name_any()) {
-                streams.insert(self.keys.topic(&scope, Topic::Report), namespace);
+                streams.insert(self.keys.topic(&scope, Topic::Report), (namespace, account.name_any()));
             }
         }
         self.cursors.retain(|stream, _| streams.contains_key(stream));
@@ -81,17 +83,21 @@ impl Reports {
         }
     }
 
-    fn take(&mut self, found: bus::Batch, streams: &BTreeMap<StreamKey, String>) {
+    fn take(&mut self, found: bus::Batch, streams: &BTreeMap<StreamKey, (String, String)>) {
         for (stream, entries) in found {
-            let Some(namespace) = streams.get(&stream) else { continue };
+            let Some((namespace, account)) = streams.get(&stream) else { continue };
             for entry in entries {
                 self.cursors.insert(stream.clone(), entry.id);
                 let Ok(nudge) = entry.decode::<Nudge>() else { continue };
-                if let Some(name) = nudge.owner.strip_prefix("strategy-") {
-                    let told = (namespace.clone(), name.to_owned());
-                    if !self.pending.contains(&told) {
-                        self.pending.push(told);
+                let told = match nudge.owner.strip_prefix("strategy-") {
+                    Some(name) => Told::Strategy { namespace: namespace.clone(), name: name.to_owned() },
+                    None if nudge.owner == ACCOUNT => {
+                        Told::Account { namespace: namespace.clone(), name: account.clone() }
                     }
+                    None => continue,
+                };
+                if !self.pending.contains(&told) {
+                    self.pending.push(told);
                 }
             }
         }

@@ -2,6 +2,8 @@
 //! node: what they do in each situation, and that an end before or after any write changes nothing of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "apiserver_operator/account_limits.rs"]
+mod account_limits;
 #[path = "apiserver_operator/crashes.rs"]
 mod crashes;
 #[path = "apiserver_operator/misbehaving.rs"]

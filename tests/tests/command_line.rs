@@ -4,6 +4,8 @@
 //! Figures were made apart from the product: by hand, or by a simulation written only from the rules.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "command_line/account_limits.rs"]
+mod account_limits;
 #[path = "command_line/bench.rs"]
 mod bench;
 #[path = "command_line/data.rs"]

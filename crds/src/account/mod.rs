@@ -1,6 +1,7 @@
 //! The kind `TradingAccount`: where orders go, where prices come from, and the money there.
 
 pub mod balances;
+mod limits;
 pub mod status;
 mod validate;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::Amounts;
 use crate::name::FileName;
 
+pub use limits::AccountLimits;
 pub use status::TradingAccountStatus;
 pub(crate) use validate::{BOTH, NO_FILE};
 
@@ -45,6 +47,9 @@ pub struct TradingAccountSpec {
     pub venue: Venue,
     /// Where prices come from: exactly one member, replay.
     pub market_data: MarketData,
+    /// Limits over all strategies of the account, which its gateway holds. Changed at any time, without a new pod. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<AccountLimits>,
 }
 
 /// Where orders go. A struct of options, because the API server's schema of an enum with fields cannot be
@@ -138,7 +143,7 @@ impl TradingAccountSpec {
     pub fn free_paper(balances: Amounts) -> Self {
         let paper =
             PaperVenue { balances, fees: Fees::default(), latency_ms: 0, resting_fills: RestingFills::default() };
-        Self { venue: Venue { paper: Some(paper) }, market_data: MarketData::default() }
+        Self { venue: Venue { paper: Some(paper) }, market_data: MarketData::default(), limits: None }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use engine::report::LatchedLimit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,9 @@ pub struct TradingAccountStatus {
     /// Orders at the venue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orders: Option<AccountOrders>,
+    /// What holds the account's strategies back; absent while nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<AccountRisk>,
     /// How many of the account's strategies are in each state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategies: Option<BTreeMap<String, u32>>,
@@ -74,6 +78,29 @@ pub struct FeedStatus {
     /// The feed's pod; empty before the first.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub pod: String,
+}
+
+/// What holds the account's strategies back.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountRisk {
+    /// The limits of the account that were breached, until each is released by its name and since. Meanwhile no strategy of
+    /// the account opens anything.
+    #[serde(default)]
+    pub limits: Vec<LatchedLimit>,
+}
+
+impl AccountRisk {
+    /// That of an account with these limits latched; `None` without any.
+    pub fn of(limits: Vec<LatchedLimit>) -> Option<Self> {
+        (!limits.is_empty()).then_some(Self { limits })
+    }
+
+    /// The words for the column of what halts the account, divided by commas.
+    pub fn halted(risk: Option<&Self>) -> String {
+        let words = risk.into_iter().flat_map(|risk| &risk.limits).map(LatchedLimit::alert);
+        words.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Orders at the venue.

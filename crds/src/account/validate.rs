@@ -29,6 +29,7 @@ impl TradingAccountSpec {
                 ));
             }
         }
+        violations.extend(self.limits.iter().flat_map(|limits| limits.validate("spec.limits")));
         violations
     }
 }

@@ -1,6 +1,6 @@
 //! Bounds of limits and exits, as the kind's `validate()` has them.
 
-use super::{Rule, compare, decimal, quantity, rule};
+use super::{Rule, assets, compare, decimal, quantity, rule};
 
 /// Limits of the strategy as a whole.
 pub(super) fn limits() -> Vec<Rule> {
@@ -23,6 +23,13 @@ pub(super) fn limits() -> Vec<Rule> {
         format!("{limits}.filter(k, !{quote})[0] + ' is not the quote asset of an instrument; write ' + {first}"),
     ));
     rules
+}
+
+/// Limits of an account, over all of its strategies.
+pub(super) fn of_account() -> Vec<Rule> {
+    let maps = ["spec.limits.maxExposure", "spec.limits.maxOrderNotional"];
+    let remedy = "would deny every order; write an amount above 0";
+    maps.iter().flat_map(|at| [assets(at), decimal(&format!("{at}.*"), &[(">", "0")], remedy)]).collect()
 }
 
 /// What ends the strategy.

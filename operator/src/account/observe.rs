@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bus::{Owner, Scope};
-use crds::roles::{AccountSpec, BookSpec};
+use crds::record::{LATCHED, latched};
+use crds::roles::{AccountSpec, BookSpec, GatewayDesired};
 use crds::{TradingAccount, TradingAccountSpec, TradingAccountStatus, TradingStrategy};
 use engine::instrument::Symbol;
+use engine::report::LatchedLimit;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
@@ -56,6 +58,8 @@ pub struct Observed {
     pub strategies: Vec<TradingStrategy>,
     /// Strategies of the namespace that do not read now.
     pub unreadable: BTreeMap<String, bool>,
+    /// The gateway's register, as it was read before its record.
+    pub registered: GatewayDesired,
     /// Books of strategies whose ledger no status tells now.
     pub kept_books: Vec<BookSpec>,
     /// Such readers of the feed.
@@ -95,6 +99,14 @@ impl Observed {
     pub fn unreadable_users(&self) -> impl Iterator<Item = &str> {
         let names = self.kept_books.iter().map(|book| book.strategy.as_str());
         names.filter(|name| self.unreadable.contains_key(*name))
+    }
+
+    /// The limits that the gateway has latched; `None` where that cannot be read.
+    pub fn latched(&self) -> Option<Vec<LatchedLimit>> {
+        match &self.gateway_stored {
+            Stored::Found(record) if self.is_own(Role::Gateway) => latched(record.fields.get(LATCHED)),
+            Stored::Found(_) | Stored::Away(_) | Stored::Missing => None,
+        }
     }
 
     /// Processes of a role that ended before they were ready, up to now.
@@ -139,7 +151,7 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
     let client = &context.client;
     let strategies = context.strategies_of(&namespace, &name).await?;
     let unrecorded = strategies.unrecorded();
-    let (books, gateway_stored) = context.register_and_record(&gateway).await;
+    let (registered, gateway_stored): (GatewayDesired, _) = context.register_and_record(&gateway).await;
     let (feed_register, feed_stored) = context.register_and_record(&feed).await;
     let ends = |restarts| observe::ends(restarts, Timestamp::now());
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
@@ -152,7 +164,8 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
         feed_stored,
         strategies: strategies.read,
         unreadable: strategies.unreadable,
-        kept_books: kept::books(&books, &unrecorded),
+        kept_books: kept::books(&registered, &unrecorded),
+        registered,
         kept_readers: kept::readers(&feed_register, &unrecorded),
         kept_markets: feed_register.markets(),
         resource_version: account.resource_version().unwrap_or_default(),

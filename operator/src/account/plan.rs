@@ -1,6 +1,8 @@
 //! What must happen next for an account. Pure: no client, no clock.
 
+use crds::account::AccountLimits;
 use crds::roles::{FeedDesired, GatewayDesired};
+use engine::report::LatchedLimit;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,7 +11,7 @@ use super::validate::{self, Accepted};
 use crate::build::{Image, PodRequest};
 use crate::names::{LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
 use crate::placement::{Ends, LedgerStatus, PodFacts, Situation, Standing, Step, Stored, place};
-use crate::release_request::{Release, asked_release};
+use crate::release_request::{LimitRelease, Release, asked_limit_release, asked_release};
 use crate::strategy::plan::answer;
 use crate::strategy::validate::Invalid;
 use crate::{Error, finalizer};
@@ -93,11 +95,15 @@ pub fn plan(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &
 
 fn serving(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &Image) -> Result<Plan, Error> {
     let mut moves = Vec::new();
+    let LimitRelease { register: released, annotation } = limit_release(observed);
     if observed.is_own(Role::Gateway) {
-        moves.push(register(Role::Gateway, &validate::books(observed)));
+        let limits = limits(observed, accepted);
+        let told = GatewayDesired { limits, release: released, ..validate::books(observed) };
+        moves.push(register(Role::Gateway, &told));
     }
     // A bad spec changes nothing that runs, and its strategies come and go.
     let Ok(accepted) = accepted else {
+        moves.extend(annotation.is_asked().then_some(Move::ClearRelease(annotation)));
         return Ok(Plan::new(moves, standing_of(&observed.gateway_pods), standing_of(&observed.feed_pods)));
     };
     let all_ends = [Role::Gateway, Role::Feed].map(|role| observed.ends(role));
@@ -124,10 +130,26 @@ fn serving(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &I
         placed(Role::Feed, spec.map(|_| request.digest(image)))
     };
     moves.push(Move::Place(Box::new(request), steps));
+    let release = if release.is_asked() { release } else { annotation };
     if release.is_asked() {
         moves.push(Move::ClearRelease(release));
     }
     Ok(Plan::new(moves, gateway, feed))
+}
+
+/// The limits to hold the account to. A bad spec changes none.
+fn limits(observed: &Observed, accepted: Result<&Accepted, &Invalid>) -> Option<AccountLimits> {
+    match accepted {
+        Ok(_) => observed.spec.limits.clone(),
+        Err(_) => observed.registered.limits.clone(),
+    }
+}
+
+/// What a human releases of what the gateway has latched.
+fn limit_release(observed: &Observed) -> LimitRelease {
+    let latched: Option<Vec<_>> = observed.latched().map(|limits| limits.iter().map(LatchedLimit::release).collect());
+    let annotation = observed.annotations.get(RELEASE_ANNOTATION).map(String::as_str);
+    asked_limit_release(annotation, latched.as_deref(), observed.registered.release.as_ref())
 }
 
 /// What concerns a process's ledger alone, such as a human's answer, which is given once for gateway and feed; its pods stay
@@ -222,7 +244,7 @@ fn ending(observed: &Observed) -> Plan {
     // The last one's book goes with it.
     let mut moves = Vec::new();
     if observed.is_own(Role::Gateway) {
-        moves.push(register(Role::Gateway, &GatewayDesired { books: Vec::new() }));
+        moves.push(register(Role::Gateway, &GatewayDesired::default()));
     }
     if observed.is_own(Role::Feed) {
         moves.push(register(Role::Feed, &FeedDesired::of(&observed.kept_markets, [])));

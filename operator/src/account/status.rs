@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crds::account::balances::{BOOK, Balances, BookReport, balances};
-use crds::account::status::{AccountOrders, AccountSummary, FeedStatus};
+use crds::account::status::{AccountOrders, AccountRisk, AccountSummary, FeedStatus};
 use crds::condition::ConditionStatus;
 use crds::record::ORDER;
 use crds::strategy::status::{Mode, StrategyState, Worker};
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::observe::Observed;
 use super::plan::Plan;
 use super::validate;
-use crate::condition::{Verdict, accepted};
+use crate::condition::{Verdict, accepted, limit_reached};
 use crate::context::Context;
 use crate::names::Role;
 use crate::placement::{PodFacts, Standing, Stored};
@@ -41,6 +41,8 @@ pub fn status(
         let state = strategy.status.as_ref().and_then(|status| status.state).unwrap_or(StrategyState::Pending);
         *strategies.entry(format!("{state:?}")).or_default() += 1;
     }
+    // As before while nobody can say.
+    let risk = observed.latched().map_or_else(|| before.risk.clone(), AccountRisk::of);
     let unreadable = u32::try_from(observed.unreadable_users().count()).unwrap_or(u32::MAX);
     if unreadable > 0 {
         strategies.insert(format!("{:?}", Reason::Unreadable), unreadable);
@@ -63,8 +65,9 @@ pub fn status(
             venue: "paper".to_owned(),
             mode: Mode::Paper,
             strategies: u32::try_from(observed.strategies.len()).unwrap_or(u32::MAX).saturating_add(unreadable),
-            halted: String::new(),
+            halted: AccountRisk::halted(risk.as_ref()),
         }),
+        risk,
     }
 }
 
@@ -213,8 +216,17 @@ fn standing(observed: &Observed, plan: &Plan) -> (StrategyState, Ready, bool, bo
             }
         }
     }
+    serving(observed, plan)
+}
+
+/// What an account says whose processes are there.
+fn serving(observed: &Observed, plan: &Plan) -> (StrategyState, Ready, bool, bool) {
     if let Some((reason, message)) = silence(observed, plan) {
         return (StrategyState::Degraded, (ConditionStatus::Unknown, reason, message), false, false);
+    }
+    if let Some(message) = observed.latched().and_then(|limits| limit_reached(&limits)) {
+        let ready = (ConditionStatus::True, Reason::LimitReached, message);
+        return (StrategyState::Running, ready, false, false);
     }
     let message = match (&plan.feed, &observed.kept_readers[..]) {
         (Standing::Absent, []) => "The gateway is up; no strategy reads prices yet.".to_owned(),

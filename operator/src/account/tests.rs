@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bus::{Keys, Scope};
-use crds::roles::BookSpec;
+use crds::roles::{BookSpec, GatewayDesired};
 use crds::strategy::status::Ledger;
 use crds::{TradingAccountStatus, TradingStrategy};
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -67,6 +67,7 @@ fn serving() -> Observed {
         feed_pods: Vec::new(),
         strategies: vec![strategy("grid", "BTC/USDT", 3_000, EARLY, Some(EARLY))],
         unreadable: BTreeMap::new(),
+        registered: GatewayDesired::default(),
         kept_books: Vec::new(),
         kept_readers: Vec::new(),
         kept_markets: Vec::new(),
@@ -296,4 +297,85 @@ fn an_answer_for_an_account_is_one_for_its_feed_too_though_its_readers_are_not_k
     assert_eq!(line(&observed), "Quarantined False LedgerFound");
     observed.annotations.insert(LEDGER_ANNOTATION.to_owned(), "resume".to_owned());
     assert_eq!(words(&observed), ["gateway RecordLedger+ClearAnswer", "feed RecordLedger+ClearAnswer"]);
+}
+
+/// The register that is planned for the gateway.
+fn gateway_register(observed: &Observed) -> GatewayDesired {
+    let of_gateway = |next| if let Move::Register(Role::Gateway, value) = next { Some(value) } else { None };
+    let register = planned(observed).moves.into_iter().find_map(of_gateway);
+    serde_json::from_value(register.unwrap()).unwrap()
+}
+
+/// `observed` with these limits in its spec.
+fn limited(observed: Observed, limits: &serde_json::Value) -> Observed {
+    let mut spec = serde_json::to_value(&observed.spec).unwrap();
+    spec["limits"] = limits.clone();
+    Observed { spec: serde_json::from_value(spec).unwrap(), ..observed }
+}
+
+#[test]
+fn limits_travel_in_the_register_and_make_no_pod_anew() {
+    let limits = json!({"maxExposure": {"USDT": "5000"}, "maxOrdersPerMinute": 60});
+    let mut observed = limited(serving(), &limits);
+    assert_eq!(words(&observed), Vec::<String>::new(), "both pods stay");
+    assert_eq!(digests(&observed), digests(&serving()));
+    let register = gateway_register(&observed);
+    assert_eq!(serde_json::to_value(&register.limits).unwrap(), limits);
+    assert_eq!(register.books[0].symbols, ["BTC/USDT".parse().unwrap()]);
+    assert_eq!(gateway_register(&serving()).limits, None);
+    // A bad spec changes none.
+    observed.registered = register;
+    let observed = limited(observed, &json!({"maxExposure": {"USDT": 0}}));
+    assert_eq!(line(&observed), "Running False InvalidSpec");
+    assert_eq!(serde_json::to_value(gateway_register(&observed).limits).unwrap(), limits);
+}
+
+#[test]
+fn a_latched_limit_is_shown_and_released_once() {
+    let latched = r#"[{"name":"maxExposure","since":"2026-01-01T00:00:00Z","figure":"5100","threshold":"5000"}]"#;
+    let text = "maxExposure 2026-01-01T00:00:00Z";
+    let with = |fields: &[(&str, &str)], annotation: Option<&str>, asked: Option<&str>| {
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut observed = serving();
+        let Stored::Found(record) = &mut observed.gateway_stored else { panic!("it is found") };
+        record.fields.extend(fields);
+        observed.registered.release = asked.map(|asked| asked.parse().unwrap());
+        observed.annotations.extend(annotation.map(|text| (RELEASE_ANNOTATION.to_owned(), text.to_owned())));
+        observed
+    };
+    let stands = [("latched", latched)];
+    let observed = with(&stands, None, None);
+    assert_eq!(line(&observed), "Running True LimitReached");
+    let (accepted, plan) = (validate(&observed), planned(&observed));
+    let now = "2026-01-01T00:02:00Z".parse().unwrap();
+    let told = status::status(&observed, accepted.as_ref().err(), &plan, &Holdings::default(), now);
+    assert_eq!(told.summary.unwrap().halted, "MaxExposure");
+    assert_eq!(told.risk.unwrap().limits[0].text(), text);
+    let ready = told.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+    let remedy = format!("annotate glm.trading/release: \"{text}\" to go on.");
+    assert!(
+        ready.message.contains("(5100, the limit is 5000)") && ready.message.ends_with(&remedy),
+        "{}",
+        ready.message
+    );
+    // Nobody asks; it is asked; it is done.
+    assert_eq!(gateway_register(&observed).release, None);
+    let asked = with(&stands, Some(text), None);
+    assert_eq!((gateway_register(&asked).release, words(&asked)), (Some(text.parse().unwrap()), Vec::new()));
+    let done = with(&[], Some(text), Some(text));
+    assert_eq!(
+        (gateway_register(&done).release, words(&done)),
+        (Some(text.parse().unwrap()), vec!["clear false".to_owned()])
+    );
+    assert_eq!(
+        (gateway_register(&with(&[], None, Some(text))).release, line(&done)),
+        (None, "Running True Available".into())
+    );
+    // What is not latched since then is taken off, also while the spec is bad.
+    let other = with(&stands, Some("maxExposure 2026-01-02T00:00:00Z"), None);
+    assert_eq!((gateway_register(&other).release, words(&other)), (None, vec!["clear true".to_owned()]));
+    assert_eq!(words(&limited(other, &json!({"maxOrdersPerMinute": 0}))), ["clear true"]);
+    // Where nobody can read it, what was shown stays.
+    let unread = with(&[("latched", "what")], Some(text), None);
+    assert_eq!((gateway_register(&unread).release, words(&unread)), (None, Vec::new()));
 }

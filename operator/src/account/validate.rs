@@ -45,7 +45,8 @@ pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
     Ok(Accepted {
         feed: feed.filter(|_| !reading.is_empty()),
         readers: readers(observed, &reading, &markets),
-        gateway: GatewaySpec { generation: 0, account },
+        // What its register tells makes no pod anew.
+        gateway: GatewaySpec { generation: 0, account: account.steady() },
     })
 }
 
@@ -54,7 +55,7 @@ pub fn books(observed: &Observed) -> GatewayDesired {
     let mut books: Vec<BookSpec> = observed.strategies.iter().filter_map(book).collect();
     books.extend(observed.kept_books.iter().cloned());
     books.sort_by(|one, other| one.strategy.cmp(&other.strategy));
-    GatewayDesired { books }
+    GatewayDesired::of(books)
 }
 
 /// What the account replays, by symbol: what its files name; of a lone file its oldest strategy's symbol, or what those need
@@ -91,7 +92,7 @@ fn book(strategy: &TradingStrategy) -> Option<BookSpec> {
         Some(_) => Stance::Closed,
         None => Stance::of_state(strategy.spec.state),
     };
-    Some(BookSpec::new(strategy.name_any(), ledger, strategy.spec.capital.clone(), stance))
+    Some(BookSpec::of(strategy.name_any(), ledger, &strategy.spec, stance))
 }
 
 /// Whether a strategy reads the feed.

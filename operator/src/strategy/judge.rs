@@ -3,14 +3,14 @@
 use crds::condition::ConditionStatus;
 use crds::record::{POSITION, Phase, PhaseState};
 use crds::strategy::status::StrategyState;
-use engine::report::{LatchedLimit, Stopped};
+use engine::report::Stopped;
 use engine::strategies::DesiredState;
 use k8s_openapi::jiff::Timestamp;
 
 use super::observe::Observed;
 use super::plan::Plan;
 use super::validate::Invalid;
-use crate::condition::{Verdict, accepted};
+use crate::condition::{Verdict, accepted, limit_reached};
 use crate::life;
 use crate::placement::{RecordFacts, Standing, Stored};
 use crate::reason::Reason;
@@ -312,10 +312,7 @@ fn held_back(word: &Word) -> Option<Judged> {
             format!("{} was reached; its orders are cancelled, and what its action says is sold.", stopped.rule);
         return Some(Judged::under_way(StrategyState::Stopping, Reason::ExitReached, message));
     }
-    let told = |limit: &LatchedLimit| format!("{} ({}, the limit is {})", limit.text(), limit.figure, limit.threshold);
-    let limits = report.risk.limits.iter().map(told).collect::<Vec<_>>().join(", ");
-    let first = report.risk.limits.first()?.text();
-    let message = format!("Latched: {limits}. Nothing is opened; annotate glm.trading/release: \"{first}\" to go on.");
+    let message = limit_reached(&report.risk.limits)?;
     Some(Judged::of(StrategyState::Running, ConditionStatus::True, Reason::LimitReached, message))
 }
 

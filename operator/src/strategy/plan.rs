@@ -215,7 +215,7 @@ fn book(observed: &Observed, stance: Stance) -> Option<Move> {
         return None;
     }
     let ledger = ledger(observed)?.parse().ok()?;
-    let book = BookSpec::new(observed.name.clone(), ledger, observed.spec.capital.clone(), stance);
+    let book = BookSpec::of(observed.name.clone(), ledger, &observed.spec, stance);
     (observed.book.as_ref() != Some(&book)).then(|| Move::Book(Box::new(book)))
 }
 

@@ -193,6 +193,7 @@ pub fn pod_documents(spec: &StrategySpec) -> Result<(String, String), serde_json
     let mut told = spec.clone();
     told.spec.state = DesiredState::Running;
     told.generation = 0;
+    told.account = told.account.steady();
     let mut steady = told.clone();
     (steady.spec.risk, steady.spec.exit, steady.spec.transfers) = (RiskParameters::default(), None, Vec::new());
     Ok((serde_json::to_string(&told)?, serde_json::to_string(&steady)?))

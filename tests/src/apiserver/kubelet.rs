@@ -22,6 +22,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
+use operator::controller::Told;
 use operator::names::{OPERATOR, Role};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
@@ -50,7 +51,7 @@ pub struct Kubelet {
     pub bus: RedisBus,
     pub keys: Keys,
     /// Told when a strategy's program has told something.
-    pub nudges: broadcast::Sender<(String, String)>,
+    pub nudges: broadcast::Sender<Told>,
     /// Told of each pod.
     pub audit: Arc<Mutex<Audit>>,
     /// What its pods do.
@@ -218,7 +219,8 @@ impl Kubelet {
         if self.commit(program, Commit { set, cursors, followed, ..Commit::default() }).await {
             (program.told, program.followed) = (Some(state), followed);
             // Nobody listens while the operator is dead; it looks when it is back.
-            self.nudges.send((self.namespace.clone(), strategy.to_owned())).ok();
+            let (namespace, name) = (self.namespace.clone(), strategy.to_owned());
+            self.nudges.send(Told::Strategy { namespace, name }).ok();
         }
     }
 

@@ -16,7 +16,7 @@ use kube::{Api, Client, Config};
 use operator::admission::Admission;
 use operator::build::Image;
 use operator::context::Context;
-use operator::controller::{self, Sources};
+use operator::controller::{self, Sources, Told};
 use operator::metrics::Metrics;
 use operator::names::OPERATOR;
 use operator::pace::Pace;
@@ -78,7 +78,7 @@ pub struct World {
     pub tap: Tap,
     /// What the fake node's pods do.
     pub kubelet: Behaviours,
-    nudges: broadcast::Sender<(String, String)>,
+    nudges: broadcast::Sender<Told>,
     audit: Arc<Mutex<Audit>>,
     pub(super) turns: Arc<AtomicUsize>,
     pub(super) caches: Arc<Mutex<Option<Caches>>>,
@@ -307,7 +307,12 @@ impl World {
 
     /// Wakes the operator for a strategy, as its worker's report would.
     pub fn nudge(&self, name: &str) {
-        self.nudges.send((self.namespace.clone(), name.to_owned())).ok();
+        self.nudges.send(Told::Strategy { namespace: self.namespace.clone(), name: name.to_owned() }).ok();
+    }
+
+    /// Wakes the operator for an account, as its gateway's report of the account itself would.
+    pub fn nudge_account(&self, name: &str) {
+        self.nudges.send(Told::Account { namespace: self.namespace.clone(), name: name.to_owned() }).ok();
     }
 
     /// Keeps a copy of all that the store holds of this world, beside it.

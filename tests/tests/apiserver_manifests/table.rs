@@ -529,6 +529,31 @@ const ACCOUNTS: &[Case] = &[
         "spec.marketData.replay.repeat",
         File("yes is not read alike by all programs; write true"),
     ),
+    (
+        18,
+        "  limits:\n    maxExposure: {USDT: \"0.01\", BTC: 1}\n    maxOrderNotional: {USDT: 1}\n    maxOrdersPerMinute: 600",
+        "",
+        Nobody,
+    ),
+    (18, "  limits: {}", "", Nobody),
+    (
+        18,
+        "  limits: {maxExposure: {USDT: 0}}",
+        "spec.limits.maxExposure.USDT",
+        BothAlike("0 would deny every order; write an amount above 0"),
+    ),
+    (
+        18,
+        "  limits: {maxOrderNotional: {usdt: 1}}",
+        "spec.limits.maxOrderNotional.usdt",
+        BothAlike("\"usdt\" is not an asset; write capital letters and digits, like USDT"),
+    ),
+    (
+        18,
+        "  limits: {maxOrdersPerMinute: 601}",
+        "spec.limits.maxOrdersPerMinute",
+        Both("601 is out of range; write 1 to 600", "less than or equal to 600"),
+    ),
     (17, "      speed: null", "spec.marketData.replay.speed", File("has no value; write one, or leave the field out")),
     (4, "  name: a.b", "metadata.name", BothAlike("\"a.b\" is not a name; write small letters")),
 ];

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::{Fill, Side};
 use crate::numbers::{Notional, Price, Quantity};
-use crate::risk::{Release, RiskState};
+use crate::risk::{Limit, Release, RiskState};
 use crate::strategies::Figures;
 use crate::time::Timestamp;
 
@@ -134,6 +134,17 @@ pub struct LatchedLimit {
 }
 
 impl LatchedLimit {
+    /// The word of its alert; its name where this program does not know the limit.
+    pub fn alert(&self) -> &str {
+        let known = Limit::ALL.into_iter().find(|limit| limit.as_str() == self.name);
+        known.map_or(&self.name, |limit| limit.alert().as_str())
+    }
+
+    /// What a release names.
+    pub fn release(&self) -> Release {
+        Release { name: self.name.clone(), since: self.since }
+    }
+
     /// Its name and since, as a release names it.
     pub fn text(&self) -> String {
         format!("{} {}", self.name, crate::time::rfc3339::text(self.since))

@@ -35,7 +35,7 @@ pub enum Command {
     Show(Target),
     /// Close ledgers for good: no process can take them again.
     Close(Target),
-    /// Release a breached limit, or an exit that was reached, of one strategy.
+    /// Release a breached limit of one strategy or of the account, or an exit that a strategy has reached.
     Release(release::Named),
 }
 

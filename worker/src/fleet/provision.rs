@@ -156,9 +156,10 @@ impl<B: Bus> Provisioner<B> {
         for strategy in &places.strategies {
             let ledger: LedgerId = strategy.ledger.parse().map_err(|error| Failure::error(format!("{error}")))?;
             let (name, spec) = (strategy.spec.name.clone(), &strategy.spec.spec);
-            books.push(BookSpec::new(name, ledger, spec.capital.clone(), Stance::of_state(spec.state)));
+            books.push(BookSpec::of(name, ledger, spec, Stance::of_state(spec.state)));
         }
-        let mut gateway = GatewayDesired { books };
+        let limits = places.gateway.spec.account.spec.limits.clone();
+        let mut gateway = GatewayDesired { limits, ..GatewayDesired::of(books) };
         if self.only.is_some() {
             let others: GatewayDesired = self.present(&places.gateway).await?;
             let ours = |book: &BookSpec| gateway.books.iter().any(|our| our.strategy == book.strategy);

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use engine::Engine;
+use engine::numbers::Ratio;
 use engine::orders::OrderState;
 use engine::report::OrderCounts;
 use engine::risk::Limit;
@@ -116,6 +117,8 @@ impl Health {
         if role == "strategy" {
             registry.register("denials", "Orders that our own checks refused", metrics.denials.clone());
             registry.register("orders_ended", "Orders that are closed", metrics.ended.clone());
+        }
+        if matches!(role, "strategy" | "gateway") {
             registry.register("halted", "1 while nothing is opened: halted, a limit, an exit", metrics.halted.clone());
             registry.register("limit_used_ratio", "How much of a limit is used up; 1 is all", metrics.limits.clone());
         }
@@ -258,14 +261,24 @@ impl Health {
         self.0.metrics.halted.set(i64::from(engine.is_held_back()));
         let used = engine.limits_used();
         for limit in Limit::ALL {
-            let label = Used { limit: limit.as_str() };
-            match used.iter().find(|(one, _)| *one == limit) {
-                Some((_, ratio)) => {
-                    self.0.metrics.limits.get_or_create(&label).set(ratio.get().to_f64().unwrap_or(f64::MAX));
-                }
-                None => {
-                    self.0.metrics.limits.remove(&label);
-                }
+            self.limit_used(limit, used.iter().find(|(one, _)| *one == limit).map(|(_, ratio)| *ratio));
+        }
+    }
+
+    /// Whether a limit of the account holds all of its strategies back, and how much of its exposure is used up.
+    pub fn account_limits(&self, is_halted: bool, exposure: Option<Ratio>) {
+        self.0.metrics.halted.set(i64::from(is_halted));
+        self.limit_used(Limit::MaxExposure, exposure);
+    }
+
+    fn limit_used(&self, limit: Limit, used: Option<Ratio>) {
+        let label = Used { limit: limit.as_str() };
+        match used {
+            Some(ratio) => {
+                self.0.metrics.limits.get_or_create(&label).set(ratio.get().to_f64().unwrap_or(f64::MAX));
+            }
+            None => {
+                self.0.metrics.limits.remove(&label);
             }
         }
     }
@@ -361,5 +374,14 @@ mod tests {
         bench.engine.follow_bounds(RiskParameters::default(), None);
         health.limits(&bench.engine);
         assert!(!metrics(&health).contains("glm_limit_used_ratio{"), "{}", metrics(&health));
+    }
+    #[test]
+    fn a_gateway_tells_how_much_of_its_accounts_exposure_is_used_up() {
+        let health = Health::new("gateway");
+        health.account_limits(false, Some("0.5".parse().unwrap()));
+        let [used, halted] = ["glm_limit_used_ratio{limit=\"maxExposure\"} 0.5\n", "glm_halted 0\n"];
+        assert!(metrics(&health).contains(used) && metrics(&health).contains(halted), "{}", metrics(&health));
+        health.account_limits(true, None);
+        assert!(metrics(&health).contains("glm_halted 1\n") && !metrics(&health).contains("glm_limit_used_ratio{"));
     }
 }

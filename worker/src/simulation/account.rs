@@ -181,7 +181,7 @@ impl Account {
     pub fn follow(&mut self, stance: Stance) {
         let ledger = self.ledger.parse().unwrap();
         let book = BookSpec::new(NAME.to_owned(), ledger, self.spec.spec.capital.clone(), stance);
-        self.register(&self.gateway.clone(), &GatewayDesired { books: vec![book] });
+        self.register(&self.gateway.clone(), &GatewayDesired::of(vec![book]));
     }
 
     /// The stance that the gateway has acknowledged.
@@ -232,7 +232,7 @@ impl Account {
             BookSpec::new(name.to_owned(), ledger.parse().unwrap(), capital.clone(), Stance::Open)
         };
         let books = vec![book(NAME, &self.ledger), book(name, &ledger)];
-        self.register(&self.gateway.clone(), &GatewayDesired { books });
+        self.register(&self.gateway.clone(), &GatewayDesired::of(books));
         (owner, ledger)
     }
 

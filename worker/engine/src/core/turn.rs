@@ -64,6 +64,7 @@ impl Turn {
     pub fn alert(&mut self, config: &Config, severity: Severity, warning: Warning) {
         self.effects.push(Effect::Alert(RiskAlert {
             strategy: config.name.clone(),
+            account: String::new(),
             ledger: config.ledger.clone(),
             kind: warning.kind,
             severity,

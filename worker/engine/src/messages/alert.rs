@@ -109,13 +109,17 @@ impl AlertKind {
     }
 }
 
-/// One alert of one strategy.
+/// One alert of one strategy, or of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RiskAlert {
-    /// The strategy's name.
+    /// The strategy's name; empty where the alert is the account's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub strategy: String,
-    /// The strategy's ledger.
+    /// The account's name, where the alert is the account's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub account: String,
+    /// The strategy's ledger, or that of the account's gateway.
     pub ledger: LedgerId,
     /// What happened.
     pub kind: AlertKind,

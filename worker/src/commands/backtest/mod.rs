@@ -144,13 +144,16 @@ fn specs(manifests: &[Manifest]) -> Result<Vec<StrategySpec>, Failure> {
             Manifest::Strategy(_) => None,
         })
         .collect();
-    let mut missing = BTreeSet::new();
+    let (mut missing, mut limited) = (BTreeSet::new(), BTreeSet::new());
     let mut specs = Vec::new();
     for manifest in manifests {
         let Manifest::Strategy(document) = manifest else { continue };
         let name = &document.spec.account_ref.name;
         let found = accounts.iter().find(|account| account.namespace == document.namespace && account.name == *name);
         let account = if let Some(account) = found {
+            if account.spec.limits.is_some() {
+                limited.insert(name.to_string());
+            }
             account.spec.clone()
         } else {
             missing.insert(name.to_string());
@@ -161,6 +164,12 @@ fn specs(manifests: &[Manifest]) -> Result<Vec<StrategySpec>, Failure> {
     }
     for name in missing {
         process::say(format_args!("account {name} is not in this file: paper, fee 0"));
+    }
+    for name in limited {
+        process::say(format_args!(
+            "account {name} has limits: its gateway judges them over all of its strategies, as in `run`; here each trades \
+             without them, so `run` may give other trades"
+        ));
     }
     Ok(specs)
 }
@@ -188,7 +197,7 @@ impl Simulation {
         let config = spec.engine_config(ledger).map_err(|error| refuse(&error))?;
         let latency_ms = spec.account.latency_ms();
         let exchange = Exchange::new(config.fees.clone(), latency_ms, resting_fills(&spec.account));
-        let book = BookSpec::new(spec.name.clone(), config.ledger.clone(), spec.spec.capital.clone(), Stance::Open);
+        let book = BookSpec::of(spec.name.clone(), config.ledger.clone(), &spec.spec, Stance::Open);
         let counter = Counter::new(&config.fees, exchange, book).map_err(|error| refuse(&error))?;
         let engine = saved::engine(spec, id, None, registry).map_err(|error| refuse(&error))?;
         let (trades, untraded) = (Vec::new(), Untraded::default());

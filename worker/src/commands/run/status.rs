@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bus::{Fields, Record};
 use crds::account::balances::{BOOK, Balances, BookReport, balances};
-use crds::account::status::{AccountOrders, AccountSummary, TradingAccountStatus};
+use crds::account::status::{AccountOrders, AccountRisk, AccountSummary, TradingAccountStatus};
 use crds::condition::{self, Condition, ConditionStatus};
 use crds::strategy::status::{Ledger, Mode, StrategyState, TradingStrategyStatus};
 use crds::yaml_text;
@@ -22,7 +22,7 @@ use crate::fleet::provision::{Place, Places};
 use crate::process::exit::{Failure, print as print_out};
 use crate::roles::Bus;
 use crate::roles::saved::{self, ENGINE};
-use crds::record::{ORDER, PHASE, Phase, PhaseState, REPORT};
+use crds::record::{LATCHED, ORDER, PHASE, Phase, PhaseState, REPORT, latched};
 use crds::roles::{GatewaySpec, StrategySpec};
 
 /// Prints every resource.
@@ -175,6 +175,8 @@ fn account(place: &Place<GatewaySpec>, namespace: &str, strategies: &[Ended], re
     let opening = place.spec.account.spec.venue.paper.as_ref().map(|paper| paper.balances.clone()).unwrap_or_default();
     let Balances { total, unassigned } = balances(&opening, &capitals, &books);
     let orders = AccountOrders::of(held(ORDER));
+    let limits = latched(fields.and_then(|fields| fields.get(LATCHED)));
+    let risk = AccountRisk::of(limits.unwrap_or_default());
     let reason = if strategies.iter().all(|ended| ended.status.state == Some(StrategyState::Stopped)) {
         "MarketDataEnded"
     } else {
@@ -204,8 +206,9 @@ fn account(place: &Place<GatewaySpec>, namespace: &str, strategies: &[Ended], re
             venue: "paper".to_owned(),
             mode: Mode::Paper,
             strategies: u32::try_from(strategies.len()).unwrap_or(u32::MAX),
-            halted: String::new(),
+            halted: AccountRisk::halted(risk.as_ref()),
         }),
+        risk,
     };
     object("TradingAccount", &place.spec.account.name, namespace, &told)
 }

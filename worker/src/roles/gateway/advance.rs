@@ -32,6 +32,10 @@ impl Place for Simulated {
         command.time
     }
 
+    async fn price<B: Bus>(gateway: &mut Gateway<B, Self>, command: &OrderCommand) -> Result<(), Stop> {
+        gateway.price_of(command).await
+    }
+
     async fn act<B: Bus>(
         gateway: &mut Gateway<B, Self>,
         command: &OrderCommand,
@@ -111,9 +115,11 @@ impl<B: Bus> Gateway<B, Simulated> {
         let exchange = self.place.at(command.client_order_id.ledger());
         if round == 0 { self.manager.match_resting(exchange, tick) } else { self.manager.arrive(exchange, tick) }
     }
+}
 
+impl<B: Bus, P: Place> Gateway<B, P> {
     /// The tick as of which a command is, as it came with one or stands in its stream.
-    async fn tick_of(&mut self, command: &OrderCommand) -> Result<Option<Arc<LinedTick>>, Stop> {
+    pub(super) async fn tick_of(&mut self, command: &OrderCommand) -> Result<Option<Arc<LinedTick>>, Stop> {
         let Some((stream, id)) = self.place_of_tick(command) else { return Ok(None) };
         if let Some(tick) = self.ticks.get(&stream, id) {
             return Ok(Some(tick));
@@ -127,12 +133,14 @@ impl<B: Bus> Gateway<B, Simulated> {
         Ok(tick)
     }
 
-    fn place_of_tick(&self, command: &OrderCommand) -> Option<(StreamKey, StreamId)> {
+    pub(super) fn place_of_tick(&self, command: &OrderCommand) -> Option<(StreamKey, StreamId)> {
         let id = caused_by(command)?;
         let symbol = command.tick_symbol.as_ref().unwrap_or(&command.symbol);
         Some((self.runtime.identity.keys.market_tick(&self.source, symbol.as_str()), id))
     }
+}
 
+impl<B: Bus> Gateway<B, Simulated> {
     /// Keeps the ticks that come with these commands, for them and for what was sent before them on the same tick.
     pub(super) fn keep_ticks_of(&mut self, commands: &[Entry]) {
         for command in commands.iter().filter_map(|entry| entry.decode_once::<OrderCommand>().ok()) {
@@ -155,6 +163,7 @@ impl<B: Bus> Gateway<B, Simulated> {
             Topic::RiskAlert,
             &RiskAlert {
                 strategy: command.strategy.clone(),
+                account: String::new(),
                 ledger: command.ledger.clone(),
                 kind: AlertKind::MarketDataGap,
                 severity: Severity::Critical,

@@ -24,7 +24,7 @@ impl Counter {
         let mut manager = OrderManager::new(fees);
         manager.open(&book.ledger, SubAccount::opening(&book)?, 0);
         // With an empty order manager nothing is forgotten.
-        let _ = manager.register(&GatewayDesired { books: vec![book] });
+        let _ = manager.register(&GatewayDesired::of(vec![book]));
         Ok(Self { manager, exchange })
     }
 

@@ -5,8 +5,11 @@
 //! `Unknown` until the venue tells, and is sent again only when it can no longer arrive and two full look-ups,
 //! one visibility window apart, did not find it.
 
+mod account_limits;
 mod doubts;
 mod ended;
+mod opening_rate;
+mod positions;
 mod record;
 mod reserved;
 mod simulated;
@@ -23,12 +26,14 @@ use engine::numbers::Quantity;
 use engine::time::Timestamp;
 use venue::{Outcome, VenueReport};
 
+pub(super) use account_limits::Breach;
 pub(super) use doubts::{DOUBT_INTERVAL_MS, Found};
 pub(super) use record::Changes;
 
 use super::order::{GatewayOrder, News, Stage};
-use super::sub_account::SubAccount;
+use super::sub_account::{Need, SubAccount};
 use crate::roles::told::Holdings;
+use account_limits::AccountLimits;
 use crds::roles::{BookSpec, GatewayDesired, Stance};
 use ended::Ended;
 use reserved::Reserved;
@@ -69,6 +74,8 @@ pub(super) struct OrderManager {
     stances: Stances,
     highest: BTreeMap<LedgerId, u64>,
     reserved: Reserved,
+    /// Limits over all strategies.
+    account: AccountLimits,
     /// The venue is elsewhere: it may know orders that the record does not, and it may tell of an order late.
     elsewhere: bool,
     /// When the venue was last asked for all that is open.
@@ -108,6 +115,7 @@ impl OrderManager {
             *used = highest.max(*used);
         }
         self.dirty_ledgers.insert(ledger.clone());
+        self.follow_position(ledger);
     }
 
     /// Adopts a register: follows the stance of each ledger. One that is named no more keeps its sub-account while an order of
@@ -128,6 +136,7 @@ impl OrderManager {
             self.drop_sub_account(ledger);
         }
         self.strategies = Some(named);
+        self.follow_limits(desired);
         gone
     }
 
@@ -144,6 +153,7 @@ impl OrderManager {
     /// A ledger that was not closed may be named again: that its ids are used up is not forgotten.
     fn drop_sub_account(&mut self, ledger: &LedgerId) {
         self.sub_accounts.remove(ledger);
+        self.account.positions.forget(ledger);
         if self.stances.forget(ledger) == Some(Stance::Closed) {
             self.highest.remove(ledger);
             self.forgotten.remove(ledger);
@@ -230,7 +240,7 @@ impl OrderManager {
         if self.elsewhere && self.orders_of(id.ledger()).count() >= ORDERS_MAX {
             return Verdict::Tell(denied(command, "TooManyOrders"));
         }
-        if let Err(reason) = self.check_sub_account(command) {
+        if let Err(reason) = self.check_sub_account(command).and_then(|need| self.check_account(command, &need, now)) {
             return Verdict::Tell(denied(command, reason));
         }
         self.dirty_orders.insert(id.clone());
@@ -281,11 +291,12 @@ impl OrderManager {
         denied(command, if registered { "BookUnknown" } else { "StrategyNotRegistered" })
     }
 
-    /// What the strategy's open orders can still take is not there for another one.
-    fn check_sub_account(&self, command: &OrderCommand) -> Result<(), &'static str> {
+    /// What the strategy's open orders can still take is not there for another one. Gives what this one can take.
+    fn check_sub_account(&self, command: &OrderCommand) -> Result<Need, &'static str> {
         let book = self.sub_accounts.get(&command.ledger).ok_or("BookUnknown")?;
         let need = self.reserved.needed(&self.orders, command)?;
-        book.check(&need, self.reserved.of(&command.ledger, &need.asset))
+        book.check(&need, self.reserved.of(&command.ledger, &need.asset))?;
+        Ok(need)
     }
 
     /// Takes the outcome of a request, to make an order or (on a venue in the record) to cancel one.
@@ -330,6 +341,7 @@ impl OrderManager {
             {
                 book.apply(fill);
                 self.dirty_ledgers.insert(fill.ledger.clone());
+                self.follow_position(&fill.ledger);
             }
         }
         self.forget_old(id.ledger());

@@ -13,6 +13,7 @@ mod news;
 mod opening;
 mod order;
 mod place;
+mod prices;
 mod protocol;
 mod simulated;
 mod sub_account;
@@ -63,6 +64,11 @@ struct Gateway<B, P> {
     cursor: StreamId,
     nudge_cursor: StreamId,
     ticks: Ticks,
+    /// The account's name, and the ledger of this gateway, for alerts.
+    account: String,
+    ledger: LedgerId,
+    /// When the last prices were looked at.
+    looked: Option<Timestamp>,
     messages: Vec<Message>,
     /// Ledgers whose holdings nobody knows, as was told.
     unknown: BTreeSet<LedgerId>,
@@ -164,6 +170,7 @@ impl<B: Bus> Gateway<B, Simulated> {
                     self.follow_register(&entries).await?;
                 }
             }
+            self.look_at_prices().await?;
             if self.dirty {
                 self.store().await?;
             }
@@ -176,7 +183,8 @@ impl<B: Bus> Gateway<B, Simulated> {
     async fn read(&mut self) -> Result<Option<bus::Batch>, Stop> {
         let cursors = self.cursors();
         let (bus, runtime) = (self.runtime.bus.clone(), self.runtime.clone());
-        let block = if self.behind.is_empty() { IDLE } else { SOON };
+        let is_quiet = self.behind.is_empty() && !self.manager.account().values();
+        let block = if is_quiet { IDLE } else { SOON };
         let reading = patiently(&runtime, || bus.read(&cursors, ENTRIES_MAX, Some(block)));
         self.runtime.shutdown.or(reading).await.transpose()
     }
@@ -194,6 +202,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
         let owner = runtime.identity.keys.gateway(&scope);
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
         let broken = |problem: String| Stop::Record { owner: owner.name().to_owned(), problem };
+        let ledger = runtime.identity.ledger.parse().map_err(|error| broken(format!("its ledger: {error}")))?;
         let place = place(&acquired).map_err(broken)?;
         let manager = OrderManager::restore(&spec.account.fees(), fields(&acquired))
             .map_err(|error| broken(error.to_string()))?;
@@ -213,6 +222,9 @@ impl<B: Bus, P: Place> Gateway<B, P> {
             place,
             nudge_cursor: StreamId::ZERO,
             ticks: Ticks::default(),
+            account: spec.account.name.clone(),
+            ledger,
+            looked: None,
             messages: Vec::new(),
             unknown: BTreeSet::new(),
             register_problem: None,
@@ -239,6 +251,9 @@ impl<B: Bus, P: Place> Gateway<B, P> {
             cursor: self.cursor,
             nudge_cursor: self.nudge_cursor,
             ticks: self.ticks,
+            account: self.account,
+            ledger: self.ledger,
+            looked: self.looked,
             messages: self.messages,
             unknown: self.unknown,
             register_problem: self.register_problem,
@@ -307,6 +322,9 @@ impl<B: Bus, P: Place> Gateway<B, P> {
                     self.unasked.asked(&ledger);
                     self.place.forget(&ledger);
                 }
+                if let Some(release) = &desired.release {
+                    self.release(release);
+                }
                 self.register_problem = None;
             }
             Err(error) => {
@@ -315,7 +333,9 @@ impl<B: Bus, P: Place> Gateway<B, P> {
             }
         }
         self.tell_readiness();
-        Ok(())
+        // What is bounded, and what is held, may be others now.
+        self.looked = None;
+        self.look_at_prices().await
     }
 
     /// Ready once it has started, unless its register does not read or commands wait for one.

@@ -94,6 +94,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
             Topic::RiskAlert,
             &RiskAlert {
                 strategy: spec.strategy.clone(),
+                account: String::new(),
                 ledger: spec.ledger.clone(),
                 kind: AlertKind::AccountMismatch,
                 severity: Severity::Critical,

@@ -28,6 +28,11 @@ pub(super) trait Place: Sized {
     /// As of when a command is judged, and its refusal told.
     fn judged_at(&self, command: &OrderCommand) -> Timestamp;
 
+    /// Takes up the price as of which a command is, where it is at hand. Others are looked at now and then.
+    async fn price<B: Bus>(_gateway: &mut Gateway<B, Self>, _command: &OrderCommand) -> Result<(), Stop> {
+        Ok(())
+    }
+
     /// Does what a command was judged to be: sends the order, or cancels it.
     async fn act<B: Bus>(gateway: &mut Gateway<B, Self>, command: &OrderCommand, verdict: &Verdict)
     -> Result<(), Stop>;

@@ -59,12 +59,20 @@ impl<B: Bus, P: Place> Gateway<B, P> {
 
     async fn take_command(&mut self, command: &OrderCommand) -> Result<(), Stop> {
         if let CommandKind::Advance { round, index } = &command.kind {
-            return P::advance(self, command, *round, *index).await;
+            P::price(self, command).await?;
+            P::advance(self, command, *round, *index).await?;
+            // After what trades at this price.
+            self.hold_to_account_limits();
+            return Ok(());
         }
         self.runtime.health.order();
         if let Some(reason) = self.place.refuses(command) {
             let denial = Inbox::OrderUpdate(Box::new(manager::denied_here(command, reason)));
             return self.answer(&command.strategy, command.client_order_id.ledger(), vec![denial.into()]).await;
+        }
+        if command.kind.order().is_some() {
+            P::price(self, command).await?;
+            self.hold_to_account_limits();
         }
         let now = self.place.judged_at(command);
         let mut verdict = self.manager.judge(command, now);

@@ -35,6 +35,8 @@ const fn is_none(number: &u64) -> bool {
 pub(super) struct Need {
     pub asset: Asset,
     pub amount: Notional,
+    /// What it can still buy, at its own price and without fees.
+    pub buys: Notional,
 }
 
 impl Need {
@@ -43,11 +45,15 @@ impl Need {
     pub fn of(symbol: &Symbol, order: &NewOrder, quantity: Quantity, terms: &Terms) -> Result<Self, &'static str> {
         match (order.side, order.price) {
             (Side::Buy, None) => Err("NoWorstPrice"),
-            (Side::Sell, _) => Ok(Self { asset: symbol.base().clone(), amount: Notional::from(quantity) }),
+            (Side::Sell, _) => {
+                let amount = Notional::from(quantity);
+                Ok(Self { asset: symbol.base().clone(), amount, buys: Notional::ZERO })
+            }
             (Side::Buy, Some(worst)) => {
                 let funds = terms.reserve(order.side, order.time_in_force, quantity, worst);
                 let amount = funds.map_err(|_| "TooManyDigits")?.quote;
-                Ok(Self { asset: symbol.quote().clone(), amount })
+                let buys = worst.times(quantity).map_err(|_| "TooManyDigits")?;
+                Ok(Self { asset: symbol.quote().clone(), amount, buys })
             }
         }
     }
@@ -63,6 +69,11 @@ impl SubAccount {
     /// What it holds; `None` once it no longer tells the truth.
     pub fn holdings(&self) -> Option<Holdings> {
         self.broken.is_empty().then(|| self.amounts.clone())
+    }
+
+    /// What it holds, as far as it could be booked.
+    pub const fn amounts(&self) -> &Holdings {
+        &self.amounts
     }
 
     /// It holds this much of an asset, by somebody's word who knows.

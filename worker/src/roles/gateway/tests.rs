@@ -1,6 +1,7 @@
 //! The order protocol under everything a venue can do: the order manager alone, then the whole role with a crash at
 //! each of its commits. The scripted venue is `crate::simulation::exchange`.
 
+mod account_limits;
 mod behind;
 mod cases;
 mod elsewhere;

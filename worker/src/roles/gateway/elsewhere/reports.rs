@@ -204,6 +204,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
         tracing::error!("{message}");
         let alert = RiskAlert {
             strategy: self.manager.strategy_of(ledger).unwrap_or_default(),
+            account: String::new(),
             ledger: ledger.clone(),
             kind: AlertKind::OrderAnomaly,
             severity: Severity::Critical,

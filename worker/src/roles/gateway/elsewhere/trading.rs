@@ -31,6 +31,7 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Trading>> {
             self.doubt_overdue();
             self.send_absent_again();
             self.take_entries(read).await?;
+            self.look_at_prices().await?;
             self.store_turn().await?;
             self.send().await?;
             // What is known of those that are not sent after all.

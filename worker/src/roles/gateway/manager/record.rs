@@ -5,6 +5,7 @@ use engine::fees::Fees;
 
 use crds::account::balances::BOOK;
 use crds::record::{ORDER, STANCE};
+use serde::Serialize;
 
 use super::{GatewayOrder, OrderManager};
 
@@ -15,6 +16,17 @@ pub(in crate::roles::gateway) struct Changes {
     pub set: Vec<(String, String)>,
     /// Fields to remove.
     pub delete: Vec<String>,
+}
+
+impl Changes {
+    /// Sets a field, or removes it where there is nothing to be said.
+    pub(super) fn put(&mut self, name: &str, value: Option<&impl Serialize>) {
+        // As with the other fields, our own types hold no map with a key that is not text: this cannot fail.
+        match value.map(serde_json::to_string) {
+            Some(Ok(json)) => self.set.push((name.to_owned(), json)),
+            Some(Err(_)) | None => self.delete.push(name.to_owned()),
+        }
+    }
 }
 
 const HIGHEST: &str = "highest:";
@@ -32,6 +44,9 @@ impl OrderManager {
         let mut manager = Self::new(fees);
         for (name, value) in fields {
             let ledger = |text: &str| text.parse::<LedgerId>().map_err(serde::de::Error::custom);
+            if manager.account.restore(name, value)? {
+                continue;
+            }
             if name.starts_with(ORDER) {
                 let order: GatewayOrder = serde_json::from_str(value)?;
                 manager.orders.insert(order.command.client_order_id.clone(), order);
@@ -100,6 +115,7 @@ impl OrderManager {
                 Some(Err(_)) | None => changes.delete.push(format!("{BOOKED}{id}")),
             }
         }
+        self.account.take_changes(&mut changes);
         changes
     }
 
@@ -111,6 +127,9 @@ impl OrderManager {
 
     /// Whether anything must be committed.
     pub fn has_changes(&self) -> bool {
-        !self.dirty_orders.is_empty() || !self.dirty_ledgers.is_empty() || !self.dirty_booked.is_empty()
+        !self.dirty_orders.is_empty()
+            || !self.dirty_ledgers.is_empty()
+            || !self.dirty_booked.is_empty()
+            || self.account.has_changes()
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Reserved {
     parts: BTreeMap<ClientOrderId, Need>,
     /// No sum where it is out of bounds: then nothing is left for another order.
     sums: BTreeMap<LedgerId, BTreeMap<Asset, Option<Notional>>>,
+    /// What open orders of all ledgers may still buy at their own prices, without fees, by currency; no sum likewise.
+    buys: BTreeMap<Asset, Option<Notional>>,
     /// Of orders that are to be replaced: the open ones that ask for the place. The first of them takes it.
     replacements: BTreeMap<ClientOrderId, BTreeSet<ClientOrderId>>,
 }
@@ -35,6 +37,12 @@ impl Reserved {
     /// What open orders of a ledger may take of an asset; `None` where that is out of bounds.
     pub fn of(&self, ledger: &LedgerId, asset: &Asset) -> Option<Notional> {
         self.sums.get(ledger).and_then(|sums| sums.get(asset)).copied().unwrap_or(Some(Notional::ZERO))
+    }
+
+    /// What open orders of all ledgers may still buy with this currency, at their own prices; `None` where that is out of
+    /// bounds.
+    pub fn open_buys(&self, currency: &Asset) -> Option<Notional> {
+        self.buys.get(currency).copied().unwrap_or(Some(Notional::ZERO))
     }
 
     /// What a new order would add. `Err` is the denial's reason.
@@ -71,12 +79,16 @@ impl Reserved {
         let now = if order.is_closed() { None } else { self.part(orders, &order.command, order.filled).ok() };
         let sums = self.sums.entry(id.ledger().clone()).or_default();
         if let Some(before) = self.parts.remove(id) {
-            let sum = sums.entry(before.asset).or_insert(Some(Notional::ZERO));
-            *sum = sum.and_then(|sum| sum.minus(before.amount).ok());
+            for (sums, amount) in [(&mut *sums, before.amount), (&mut self.buys, before.buys)] {
+                let sum = sums.entry(before.asset.clone()).or_insert(Some(Notional::ZERO));
+                *sum = sum.and_then(|sum| sum.minus(amount).ok());
+            }
         }
         if let Some(now) = now {
-            let sum = sums.entry(now.asset.clone()).or_insert(Some(Notional::ZERO));
-            *sum = sum.and_then(|sum| sum.plus(now.amount).ok());
+            for (sums, amount) in [(sums, now.amount), (&mut self.buys, now.buys)] {
+                let sum = sums.entry(now.asset.clone()).or_insert(Some(Notional::ZERO));
+                *sum = sum.and_then(|sum| sum.plus(amount).ok());
+            }
             self.parts.insert(id.clone(), now);
         }
     }
@@ -96,7 +108,7 @@ impl Reserved {
         }
         if old.filled != *known_quantity {
             // It will be rejected.
-            return Ok(Need { amount: Notional::ZERO, ..all });
+            return Ok(Need { amount: Notional::ZERO, buys: Notional::ZERO, ..all });
         }
         let (Some(ordered), false) = (old.command.kind.order(), old.is_closed() || replaces(old)) else {
             return Ok(all);
@@ -106,8 +118,9 @@ impl Reserved {
         if shared.asset != all.asset {
             return Ok(all);
         }
-        let beyond = all.amount.minus(shared.amount.min(all.amount)).map_err(|_| "TooManyDigits")?;
-        Ok(Need { amount: beyond, ..all })
+        let beyond = |all: Notional, shared: Notional| all.minus(shared.min(all)).map_err(|_| "TooManyDigits");
+        let (amount, buys) = (beyond(all.amount, shared.amount)?, beyond(all.buys, shared.buys)?);
+        Ok(Need { amount, buys, ..all })
     }
 }
 
@@ -179,7 +192,7 @@ mod tests {
             let book: BookSpec = serde_json::from_value(spec).unwrap();
             let mut manager = OrderManager::new(&fees);
             manager.open(&ledger(), SubAccount::opening(&book).unwrap(), 0);
-            assert_eq!(manager.register(&GatewayDesired { books: vec![book] }), []);
+            assert_eq!(manager.register(&GatewayDesired::of(vec![book])), []);
             Self { manager, exchange: Exchange::new(fees, 1_500, RestingFills::Through) }
         }
 

@@ -80,7 +80,7 @@ impl OrderManager {
             None => followed.unwrap_or_default(),
             Some(named) => followed.filter(|_| named.contains_key(ledger)).unwrap_or(Stance::CancelOrders),
         };
-        refusal(stance, order)
+        refusal(stance, order).or_else(|| self.account.refuses(order))
     }
 
     /// Marks the open orders that their ledgers' stances forbid as to be cancelled: once more with each call.

@@ -14,8 +14,10 @@ impl OrderManager {
         let ledger = command.client_order_id.ledger();
         let Some(book) = self.sub_accounts.get_mut(ledger) else { return Verdict::NotRegistered };
         if book.follow(transfer) {
+            let is_covered = book.covers(&transfer.asset, self.reserved.of(ledger, &transfer.asset));
             self.dirty_ledgers.insert(ledger.clone());
-            if !book.covers(&transfer.asset, self.reserved.of(ledger, &transfer.asset)) {
+            self.follow_position(ledger);
+            if !is_covered {
                 let asset = &transfer.asset;
                 tracing::error!(%ledger, %asset, "open orders reserve more than a transfer has left; new ones are denied");
             }

@@ -426,7 +426,7 @@ fn an_order_whose_id_is_of_the_old_form_keeps_its_field_whoever_writes_it_otherw
 fn a_strategy_that_is_being_deleted_is_cancelled_and_orders_no_more() {
     let mut manager = sent();
     let closed = registered_sub_accounts().books.into_iter().map(|book| book.with_stance(Stance::Closed)).collect();
-    let books = GatewayDesired { books: closed };
+    let books = GatewayDesired::of(closed);
     manager.register(&books);
     let cancelled: Vec<_> = manager.cancel_forbidden().into_iter().map(|(id, _)| id).collect();
     assert_eq!(cancelled, [buy(1).client_order_id]);
