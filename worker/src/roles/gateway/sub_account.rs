@@ -69,7 +69,7 @@ impl SubAccount {
         Ok(())
     }
 
-    /// Books one trade with its fee. A trade that cannot be booked exactly breaks the book: it then pays for
+    /// Books one trade with its fee. A trade that cannot be booked exactly breaks the sub-account: it then pays for
     /// nothing more, because what it says is no longer what is there.
     pub fn apply(&mut self, fill: &Fill) {
         let mut next = self.clone();
