@@ -4,6 +4,7 @@ pub mod status;
 mod validate;
 
 use engine::instrument::{Asset, Rules, Symbol};
+use engine::market::Interval;
 use engine::numbers::SignedDecimal;
 use engine::risk::{ExitParameters, RiskParameters};
 use engine::strategies::DesiredState;
@@ -170,11 +171,34 @@ fn any_object(_: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 
+/// Bars that a strategy makes of its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NeededBars {
+    /// The field below `spec.strategy` that asks for them.
+    pub field: &'static str,
+    /// How long each is.
+    pub interval: Interval,
+    /// The field that does without them.
+    pub instead: &'static str,
+}
+
 impl StrategyChoice {
     /// The same choice with the default of a grid's size written, as it stands in records since they are kept.
     #[must_use]
     pub fn with_grid_size(self) -> Self {
         Self { grid: self.grid.map(GridParameters::with_grid_size), ..self }
+    }
+
+    /// The same choice with each default written that stands in for others.
+    #[must_use]
+    pub fn with_defaults(self) -> Self {
+        Self { grid: self.grid.map(GridParameters::with_defaults), ..self }
+    }
+
+    /// The bars that candles must be short enough for; `None` where it needs none.
+    pub fn bars(&self) -> Option<NeededBars> {
+        let interval = self.grid.as_ref().and_then(GridParameters::bars)?;
+        Some(NeededBars { field: "grid.adaptive", interval, instead: "gridSizePercent" })
     }
 
     /// The name of the member that is set, as status shows it; empty where none is.

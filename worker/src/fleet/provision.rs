@@ -1,5 +1,5 @@
 //! Making and finding the records of a fleet, as the operator does: created only here, and never silently
-//! remade. Also the registers: which books a gateway keeps, which readers a feed has.
+//! remade. Also the registers: which sub-accounts a gateway keeps, which readers a feed has.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ impl<B: Bus> Provisioner<B> {
         Ok(places)
     }
 
-    /// Refuses a strategy without a record that its gateway still has a book of this ledger for: anew it would trade on
+    /// Refuses a strategy without a record that its gateway still has a sub-account of this ledger for: anew it would trade on
     /// the declared capital once more, beside what it has traded.
     async fn refuse_lost(&self, owner: &Owner, ledger: &LedgerId) -> Result<(), Failure> {
         if patiently(&self.runtime, || self.runtime.bus.record(owner)).await?.is_some() {

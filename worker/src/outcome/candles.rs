@@ -3,32 +3,32 @@
 use std::sync::Arc;
 
 use crds::roles::StrategySpec;
-use engine::market::Interval;
 use venue::replay::{Format, Summary};
 
 use crate::process::exit::Failure;
 
 const MINUTE_MS: i64 = 60_000;
 
-/// Refuses candles that are longer than the bars of an adaptive grid: each would be in one of them, and none in the others.
+/// Refuses candles that are longer than the bars that a strategy makes: each would be in one of them, and none in the others.
 pub fn are_short_enough<'a>(
     spec: &StrategySpec,
     summaries: impl IntoIterator<Item = &'a Arc<Summary>>,
 ) -> Result<(), Failure> {
-    if spec.spec.strategy.grid.as_ref().is_none_or(|grid| grid.adaptive.is_none()) {
-        return Ok(());
-    }
-    let longest = Interval::FourHours.millis();
+    let Some(bars) = spec.spec.strategy.bars() else { return Ok(()) };
+    let longest = bars.interval.millis();
     let files = summaries.into_iter().flat_map(|summary| &summary.files);
     let candles = files.filter(|file| matches!(file.format, Format::Candles | Format::BinanceCandles));
     let mut too_long = candles.filter_map(|file| Some((file, file.interval_ms.filter(|length| *length > longest)?)));
     let Some((file, length)) = too_long.next() else { return Ok(()) };
     Err(Failure::refused(format!(
-        "{}: spec.strategy.grid.adaptive: {} has candles of {}, of which no bars of 4 h can be made; give candles of 4 h or \
-         less, or write gridSizePercent instead",
+        "{}: spec.strategy.{}: {} has candles of {}, of which no bars of {longest} can be made; give candles of {longest} \
+         or less, or write {} instead",
         spec.name,
+        bars.field,
         file.name,
-        in_words(length)
+        in_words(length),
+        bars.instead,
+        longest = in_words(longest),
     )))
 }
 

@@ -7,11 +7,10 @@ use std::sync::{Arc, OnceLock};
 
 use bus::Lent;
 use crds::roles::StrategySpec;
-use crds::strategy::{InstrumentSpec, StrategyChoice};
+use crds::strategy::InstrumentSpec;
 use engine::Engine;
 use engine::messages::{Document, Tick};
 use engine::running_hash::RunningHash;
-use engine::strategies::grid::GridParameters;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
@@ -77,8 +76,7 @@ impl Made {
 /// An instrument is its symbol, which says its kind, and its rules.
 fn parameters(spec: &StrategySpec) -> String {
     let spec = &spec.spec;
-    let grid = spec.strategy.grid.clone().map(GridParameters::with_defaults);
-    let strategy = StrategyChoice { grid, ..spec.strategy.clone() };
+    let strategy = spec.strategy.clone().with_defaults();
     let instrument = |instrument: &InstrumentSpec| json!({"symbol": instrument.symbol, "rules": instrument.rules});
     let instruments: Vec<_> = spec.instruments.iter().map(instrument).collect();
     let mut parameters = json!({ "instruments": instruments, "strategy": strategy, "risk": spec.risk });

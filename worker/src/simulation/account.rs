@@ -1,5 +1,6 @@
 //! One account with one strategy on a virtual bus: its records and its roles, driven by hand.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -15,6 +16,7 @@ use engine::testkit::quoting::QUOTER;
 use engine::time::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use venue::VenueFacts;
 
 use super::bus::VirtualBus;
 use super::exchange::Exchange;
@@ -103,6 +105,24 @@ fn created(bus: &VirtualBus, owner: &Owner) -> String {
 impl Account {
     pub fn open() -> Self {
         Self::with_latency(0)
+    }
+
+    /// An account at an exchange of this kind.
+    pub fn at(facts: VenueFacts) -> Self {
+        let mut account = Self::open();
+        account.exchange = Exchange::like(facts, &account.bus);
+        account
+    }
+
+    /// Open orders of the strategy that were never sent, or refused and nobody heard it, at an exchange where nothing bounds
+    /// when a request arrives: nobody can ever say that they are not there.
+    pub fn in_doubt_for_good(&self) -> BTreeSet<String> {
+        if !self.exchange.never_refuses_as_late() {
+            return BTreeSet::new();
+        }
+        let record = at_once(self.bus.record(&self.strategy)).unwrap().unwrap();
+        let open = record.fields.keys().filter_map(|name| name.strip_prefix(COMMAND).map(str::to_owned));
+        open.filter(|id| !self.exchange.shows(id) && self.bus.was_recorded_as_sending(id)).collect()
     }
 
     /// An account whose paper venue takes its time; the exchange has its own.
@@ -257,7 +277,9 @@ impl Account {
     /// own clock stands still here.
     pub fn ask_again(&self) {
         let record = at_once(self.bus.record(&self.strategy)).unwrap().unwrap();
-        for (_, command) in record.fields.iter().filter(|(name, _)| name.starts_with(COMMAND)) {
+        let hopeless = self.in_doubt_for_good();
+        let asked = |name: &str| name.strip_prefix(COMMAND).is_some_and(|id| !hopeless.contains(id));
+        for (_, command) in record.fields.iter().filter(|(name, _)| asked(name)) {
             self.command(&serde_json::from_str::<Value>(command).unwrap());
         }
     }

@@ -18,6 +18,7 @@ pub(crate) fn audit_gateway(account: &Account) -> Vec<String> {
     let told = (decimal(&book["amounts"]["BNB"]), decimal(&book["amounts"]["USDT"]));
     money(account, "gateway", told, &mut findings);
     orders(account, &mut findings);
+    doubts(account, &mut findings);
     fills(account, &mut findings);
     findings
 }
@@ -30,9 +31,16 @@ pub(crate) fn audit(account: &Account) -> Vec<String> {
     let told = (decimal(&ledger["positions"][0]["quantity"]), decimal(&ledger["cash"][0]["amount"]));
     money(account, "worker", told, &mut findings);
     let record = at_once(account.bus.record(&account.strategy)).unwrap().unwrap();
-    let open: Vec<_> = record.fields.keys().filter(|name| name.starts_with(crds::record::ORDER)).collect();
+    let hopeless = account.in_doubt_for_good();
+    let open = record.fields.keys().filter_map(|name| name.strip_prefix(crds::record::ORDER));
+    let open: Vec<_> =
+        open.filter(|sequence| !hopeless.contains(&account.order_id(sequence.parse().unwrap()))).collect();
     if !open.is_empty() {
-        findings.push(format!("the worker has open orders: {open:?}"));
+        let told = |sequence: &&str| last_told(account, &account.order_id(sequence.parse().unwrap()));
+        findings.push(format!(
+            "the worker has open orders: {open:?}, told {:?}",
+            open.iter().map(told).collect::<Vec<_>>()
+        ));
     }
     if account.bus.committed(&account.topic(Topic::RiskAlert)).iter().any(|alert| alert["kind"] == "AccountMismatch") {
         findings.push("the worker was halted because of news that could have been told again".to_owned());
@@ -41,6 +49,12 @@ pub(crate) fn audit(account: &Account) -> Vec<String> {
         findings.push(format!("the worker has met what cannot be: {} times", engine["anomalies"]));
     }
     findings
+}
+
+/// What the inbox told last of an order.
+fn last_told(account: &Account, id: &str) -> Option<Value> {
+    let inbox = account.bus.committed(account.strategy.inbox());
+    inbox.into_iter().rfind(|entry| entry["clientOrderId"] == id)
 }
 
 fn decimal(value: &Value) -> Decimal {
@@ -99,6 +113,17 @@ fn orders(account: &Account, findings: &mut Vec<String>) {
         }
         if !ids.insert(id.clone()) {
             findings.push(format!("{id} is two orders"));
+        }
+    }
+}
+
+/// What may arrive at any time is never said to have ended.
+fn doubts(account: &Account, findings: &mut Vec<String>) {
+    let hopeless = account.in_doubt_for_good();
+    for entry in account.bus.committed(account.strategy.inbox()) {
+        let is_hopeless = entry["clientOrderId"].as_str().is_some_and(|id| hopeless.contains(id));
+        if is_hopeless && !["Unknown", "Sent"].iter().any(|status| entry["status"] == *status) {
+            findings.push(format!("it may still arrive, and was told as {entry}"));
         }
     }
 }

@@ -160,6 +160,11 @@ impl VirtualBus {
         self.control().sendings.contains(&(id.to_owned(), signed_at))
     }
 
+    /// Whether a stored commit had this order as being sent.
+    pub fn was_recorded_as_sending(&self, id: &str) -> bool {
+        self.control().sendings.iter().any(|(sending, _)| sending == id)
+    }
+
     /// How many documents commits have put into a stream.
     pub fn count(&self, stream: &StreamKey) -> usize {
         self.control().messages.iter().filter(|(key, _)| key == stream).count()

@@ -3,41 +3,32 @@
 //! only among open orders. It keeps every promise that the gateway relies on, and notes each one the gateway
 //! breaks.
 
-use std::collections::BTreeMap;
+mod answers;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use engine::client_order_id::ClientOrderId;
-use engine::instrument::Asset;
-use engine::messages::{CommandKind, OrderCommand, OrderStatus, Side};
-use engine::numbers::Notional;
+use engine::messages::{OrderCommand, OrderStatus};
 use engine::testkit::quoting::Chance;
-use engine::time::Timestamp;
 use venue::{
-    Alphabet, Answer, IdCodec, Outcome, Question, Request, Venue, VenueError, VenueEvent, VenueFacts, VenueReport,
-    VenueTrade,
+    Answer, Answers, Guarded, Outcome, Question, Request, RequestExpiry, SelfTradePrevention, Stamp, Switching, Venue,
+    VenueError, VenueEvent, VenueFacts, VenueReport, VenueTrade,
 };
 
-use super::account::CAPITAL;
 use super::bus::{VirtualBus, pause};
 use super::floor::Placed;
-use super::script::{ANSWER_MS, Arrival, MARGIN_MS, RECEIVE_WINDOW_MS, Says, Script, VISIBILITY_MS, Weather};
+use super::guard::Guards;
+use super::kind::{self, PLAIN};
+use super::script::{ANSWER_MS, ARRIVES_AT_LAST_MS, Arrival, Script, VISIBILITY_MS, Weather};
 
 /// A connection to the exchange; clones share the exchange.
 #[derive(Debug, Clone)]
 pub(crate) struct Exchange {
     bus: VirtualBus,
+    facts: VenueFacts,
     inner: Arc<Mutex<Inner>>,
 }
-
-/// It takes ids of either form, and answers within three seconds.
-const FACTS: VenueFacts = VenueFacts {
-    ids: IdCodec { alphabet: Alphabet::WithHyphens, length_max: 36 },
-    receive_ms: RECEIVE_WINDOW_MS,
-    margin_ms: MARGIN_MS,
-    visibility_ms: VISIBILITY_MS,
-    answer_ms: ANSWER_MS,
-    at_once: 8,
-};
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -49,7 +40,9 @@ struct Inner {
     in_flight: Vec<Received>,
     requests: Vec<Received>,
     absences: BTreeMap<ClientOrderId, Vec<i64>>,
+    refused: BTreeSet<String>,
     reports: Vec<(i64, VenueReport)>,
+    guards: Guards,
     silent_until: i64,
     /// Until then no event is delivered, and those that are due are lost.
     disconnected: Option<i64>,
@@ -70,13 +63,34 @@ struct Inner {
 struct Received {
     command: OrderCommand,
     signed_at: i64,
+    /// After this time it is refused; `None`: never.
+    dies_at: Option<i64>,
+    /// Whether it asks to be kept from trading with another order of the account.
+    is_kept: bool,
     script: Script,
     arrives_at: i64,
 }
 
 impl Exchange {
     pub fn on(bus: &VirtualBus) -> Self {
-        Self { bus: bus.clone(), inner: Arc::default() }
+        Self::like(PLAIN, bus)
+    }
+
+    /// One of this kind.
+    pub fn like(facts: VenueFacts, bus: &VirtualBus) -> Self {
+        Self { bus: bus.clone(), facts, inner: Arc::default() }
+    }
+
+    /// Whether it has an order of this id, or will have. One that it has refused shows in no list of it.
+    pub fn shows(&self, id: &str) -> bool {
+        let inner = self.inner();
+        let asked = inner.requests.iter().any(|request| request.command.client_order_id.to_string() == id);
+        asked && !inner.refused.contains(id)
+    }
+
+    /// Whether nothing bounds when a request arrives.
+    pub fn never_refuses_as_late(&self) -> bool {
+        self.facts.expiry == RequestExpiry::Never
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -129,7 +143,9 @@ impl Exchange {
 
     /// How often it did what.
     pub fn met(&self) -> BTreeMap<&'static str, usize> {
-        self.inner().met.clone()
+        let mut met = self.inner().met.clone();
+        met.extend(kind::words(&self.facts).map(|word| (word, 1)));
+        met
     }
 
     /// A report of an order that was not made here.
@@ -151,7 +167,7 @@ impl Exchange {
     /// All orders it took, as they stand.
     pub fn placed(&self) -> Vec<Placed> {
         let mut inner = self.inner();
-        inner.advance(self.now());
+        inner.advance(self.now(), self.facts.answers);
         inner.placed.clone()
     }
 
@@ -178,15 +194,24 @@ impl Exchange {
         answer
     }
 
-    fn take(&self, command: &OrderCommand, signed_at: i64) -> (Outcome, i64) {
-        let now = self.now();
+    fn take(&self, command: &OrderCommand, stamp: Stamp, prevention: Option<SelfTradePrevention>) -> (Outcome, i64) {
+        let (now, signed_at) = (self.now(), stamp.signed_at().millis());
         let id = command.client_order_id.to_string();
         let mut inner = self.inner();
         inner.log.push(format!("create {}", command.sequence));
-        let written = FACTS.ids.encode(&command.client_order_id).and_then(|text| FACTS.ids.decode(&text));
+        let ids = self.facts.ids;
+        let written = ids.encode(&command.client_order_id).and_then(|text| ids.decode(&text));
         if written.as_ref() != Some(&command.client_order_id) {
             inner.faults.push(format!("{id} is no id here"));
         }
+        if prevention != self.facts.prevents() {
+            inner.faults.push(format!("{id} asks for {prevention:?} of {:?}", self.facts.prevention));
+        }
+        let dies_at = match self.facts.expiry {
+            RequestExpiry::ReceiveWindow { window_ms } => Some(signed_at + window_ms),
+            RequestExpiry::Named { .. } => Some(stamp.expires_at().expect("the expiry is named").millis()),
+            RequestExpiry::Never => None,
+        };
         if !self.bus.was_sending(&id, signed_at) {
             inner.faults.push(format!("{id} was sent before it was on record as being sent at {signed_at}"));
         }
@@ -198,30 +223,33 @@ impl Exchange {
         let arrives_at = match script.arrival {
             Arrival::Now => now,
             Arrival::Late(delay) => now + delay,
+            Arrival::Never if dies_at.is_none() && inner.chance.is_some() => now + ARRIVES_AT_LAST_MS,
             Arrival::Never => i64::MAX,
         };
-        let request = Received { command: command.clone(), signed_at, script, arrives_at };
+        let is_kept = prevention.is_some();
+        let request = Received { command: command.clone(), signed_at, dies_at, is_kept, script, arrives_at };
         inner.requests.push(request.clone());
         if request.arrives_at > now {
             inner.in_flight.push(request);
             return (Outcome::Unknown("TimedOut".to_owned()), 0);
         }
         let Script { answered, says, answers_after_ms, .. } = request.script;
-        let outcome = inner.arrive(request, now);
+        let outcome = inner.arrive(request, now, self.facts.answers);
         if !answered {
             return (Outcome::Unknown("AnswerLost".to_owned()), answers_after_ms);
         }
         if answers_after_ms > ANSWER_MS {
             inner.meets("AnswerOverdue");
         }
-        (inner.said(outcome, says), answers_after_ms)
+        let said = inner.said(outcome, says);
+        (inner.acknowledged(said, self.facts.answers), answers_after_ms)
     }
 
     fn cancel_now(&self, id: &ClientOrderId) -> Outcome {
         let now = self.now();
         let mut inner = self.inner();
         inner.log.push(format!("cancel {}", id.sequence()));
-        inner.advance(now);
+        inner.advance(now, self.facts.answers);
         let Some(placed) = inner.placed.iter_mut().find(|placed| placed.id() == id && !placed.is_closed()) else {
             return Outcome::Rejected("UnknownOrder".to_owned());
         };
@@ -229,16 +257,35 @@ impl Exchange {
             placed.script.cancels_lost -= 1;
             return Outcome::Unknown("TimedOut".to_owned());
         }
-        let reports = placed.close(OrderStatus::Canceled, now);
+        let reports = placed.close(OrderStatus::Canceled, "", now);
         let (answered, report) = (placed.script.cancel_answered, placed.shown(now));
         inner.reports.extend(reports);
-        if answered { Outcome::Done(Box::new(report)) } else { Outcome::Unknown("AnswerLost".to_owned()) }
+        if answered {
+            inner.acknowledged(Outcome::Done(Box::new(report)), self.facts.answers)
+        } else {
+            Outcome::Unknown("AnswerLost".to_owned())
+        }
+    }
+
+    fn switch_now(&self, guarded: &Guarded, switching: Switching) -> Result<(), VenueError> {
+        let now = self.now();
+        let mut inner = self.inner();
+        inner.log.push(switching.as_str().to_owned());
+        inner.advance(now, self.facts.answers);
+        if now < inner.silent_until {
+            return Err(VenueError { question: switching.as_str(), reason: "no answer".to_owned() });
+        }
+        match inner.guards.switched(self.facts.switch, guarded, switching, now) {
+            Ok(met) => inner.meets(met),
+            Err(fault) => inner.faults.push(fault),
+        }
+        Ok(())
     }
 
     fn answer_now(&self, question: &Question) -> Result<Answer, VenueError> {
         let now = self.now();
         let mut inner = self.inner();
-        inner.advance(now);
+        inner.advance(now, self.facts.answers);
         inner.log.push(format!("ask {}", question.as_str()));
         if now < inner.silent_until {
             return Err(VenueError { question: question.as_str(), reason: "no answer".to_owned() });
@@ -266,7 +313,7 @@ impl Exchange {
     fn event_now(&self) -> Option<VenueEvent> {
         let now = self.now();
         let mut inner = self.inner();
-        inner.advance(now);
+        inner.advance(now, self.facts.answers);
         if let Some(until) = inner.disconnected {
             inner.reports.retain(|(at, _)| *at > now);
             if std::mem::take(&mut inner.tells_disconnected) {
@@ -287,57 +334,6 @@ impl Inner {
         *self.met.entry(what).or_default() += 1;
     }
 
-    /// The answer to a request, as it is said.
-    fn said(&mut self, outcome: Outcome, says: Says) -> Outcome {
-        let Outcome::Done(report) = outcome else { return outcome };
-        let now = report.time.millis();
-        match says {
-            Says::Truth => Outcome::Done(report),
-            Says::Exists => {
-                self.meets("Exists");
-                Outcome::Exists
-            }
-            Says::Another => {
-                let another = self.placed.iter().find(|placed| *placed.id() != report.client_order_id);
-                let Some(another) = another.map(|placed| placed.shown(now)) else { return Outcome::Done(report) };
-                self.meets("AnswerOfAnother");
-                Outcome::Done(Box::new(another))
-            }
-        }
-    }
-
-    /// Now and then the answer to a question about one order is told twice, or with another order in it.
-    fn confuse(&mut self, found: &mut Vec<VenueReport>, now: i64) {
-        let Some(chance) = self.chance.as_mut().filter(|_| self.confuses) else { return };
-        if !found.is_empty() && chance.one_in(4) {
-            found.extend_from_within(..);
-            self.meets("AnsweredTwice");
-        } else if chance.one_in(4)
-            && let Some(another) = self.placed.first()
-        {
-            found.insert(0, another.shown(now));
-            self.meets("AnsweredOfOthers");
-        }
-    }
-
-    /// What the account holds: it opened with its strategy's capital.
-    fn balances(&self) -> BTreeMap<Asset, Notional> {
-        let amount = |text: &str| text.parse::<Notional>().unwrap();
-        let (mut coins, mut cash) = (amount(CAPITAL.0), amount(CAPITAL.1));
-        for placed in &self.placed {
-            let CommandKind::Create(order) = &placed.command.kind else { continue };
-            for (_, trade) in &placed.trades {
-                let (quantity, worth) = (Notional::from(trade.quantity), trade.price.times(trade.quantity).unwrap());
-                (coins, cash) = match order.side {
-                    Side::Buy => (coins.plus(quantity).unwrap(), cash.minus(worth).unwrap()),
-                    Side::Sell => (coins.minus(quantity).unwrap(), cash.plus(worth).unwrap()),
-                };
-                cash = cash.minus(trade.fee).unwrap();
-            }
-        }
-        BTreeMap::from([("BNB".parse().unwrap(), coins), ("USDT".parse().unwrap(), cash)])
-    }
-
     fn script(&mut self) -> Script {
         match (self.scripts.pop_front(), &mut self.chance) {
             (Some(script), _) => script,
@@ -347,25 +343,35 @@ impl Inner {
     }
 
     /// Lets everything happen that is due.
-    fn advance(&mut self, now: i64) {
+    fn advance(&mut self, now: i64, answers: Answers) {
         let (due, later): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.in_flight).into_iter().partition(|request| request.arrives_at <= now);
         self.in_flight = later;
         for request in due {
             let at = request.arrives_at;
-            self.arrive(request, at);
+            self.arrive(request, at, answers);
         }
+        let fired = self.guards.fire(now, &mut self.placed);
+        if !fired.is_empty() {
+            self.meets("Fired");
+        }
+        self.reports.extend(fired);
         for placed in &mut self.placed {
             self.reports.extend(placed.advance(now));
         }
     }
 
-    fn arrive(&mut self, request: Received, at: i64) -> Outcome {
+    fn arrive(&mut self, request: Received, at: i64, answers: Answers) -> Outcome {
         let id = request.command.client_order_id.clone();
-        if at > request.signed_at + RECEIVE_WINDOW_MS {
+        if request.dies_at.is_some_and(|dies_at| at > dies_at) {
             return Outcome::Rejected("OutsideReceiveWindow".to_owned());
         }
-        if let Some(reason) = request.script.refusal {
+        if at > request.command.expires_at.millis() {
+            self.meets("ArrivedLate");
+        }
+        let refusal = request.script.refusal;
+        if let Some(reason) = refusal.filter(|_| answers == Answers::Final) {
+            self.refused.insert(id.to_string());
             return Outcome::Rejected(reason.to_owned());
         }
         // As real ones do: an id is looked for among open orders only.
@@ -376,7 +382,12 @@ impl Inner {
             self.faults.push(format!("{id} became a second order"));
         }
         let number = self.placed.len() + 1;
-        let mut placed = Placed::new(number, request.command, request.script, at);
+        let mut placed = Placed::new(number, request.command, request.script, at).kept(request.is_kept);
+        if let Some(reason) = refusal {
+            // It has said yes to the request, and says no to the order.
+            self.meets("RefusedLater");
+            self.reports.extend(placed.close(OrderStatus::Rejected, reason, at));
+        }
         self.reports.extend(placed.advance(at));
         let report = placed.shown(at);
         self.placed.push(placed);
@@ -397,7 +408,7 @@ impl Inner {
         if signed_at == before.signed_at {
             fault("under the same stamp");
         }
-        let dead_from = before.signed_at + RECEIVE_WINDOW_MS;
+        let dead_from = before.dies_at.unwrap_or(i64::MAX);
         let absences: Vec<_> =
             self.absences.get(id).into_iter().flatten().filter(|asked| **asked > dead_from).collect();
         match (absences.first(), absences.last()) {
@@ -409,15 +420,20 @@ impl Inner {
 
 impl Venue for Exchange {
     fn facts(&self) -> &VenueFacts {
-        &FACTS
+        &self.facts
     }
 
-    async fn request(&self, request: Request, signed_at: Timestamp) -> Outcome {
+    async fn request(&self, request: Request, stamp: Stamp) -> Outcome {
         let (outcome, after_ms) = match request {
-            Request::Create(order) => self.take(&order, signed_at.millis()),
+            Request::Create { order, prevention } => self.take(&order, stamp, prevention),
             Request::Cancel { id, .. } => (self.cancel_now(&id), 0),
         };
         self.answer(outcome, after_ms).await
+    }
+
+    async fn switch(&self, guarded: Guarded, switching: Switching) -> Result<(), VenueError> {
+        let done = self.switch_now(&guarded, switching);
+        self.answer(done, 0).await
     }
 
     async fn ask(&self, question: Question) -> Result<Answer, VenueError> {

@@ -20,6 +20,11 @@ pub(crate) struct Placed {
     number: usize,
     arrived_at: i64,
     status: OrderStatus,
+    /// Why it ended.
+    reason: &'static str,
+    /// Whether the order asks to be kept from trading with another one of the account.
+    is_kept: bool,
+    prevented: Quantity,
     /// Trades with when they become visible.
     pub trades: Vec<(i64, VenueTrade)>,
     filled: Quantity,
@@ -41,12 +46,24 @@ impl Placed {
             number,
             arrived_at,
             status: OrderStatus::Sent,
+            reason: "",
+            is_kept: false,
+            prevented: Quantity::ZERO,
             trades: Vec::new(),
             filled: Quantity::ZERO,
             events: 0,
             last_at: arrived_at,
             to_come,
         }
+    }
+
+    /// The same order, to be kept from trading with another one of the account.
+    pub fn kept(self, is_kept: bool) -> Self {
+        Self { is_kept, ..self }
+    }
+
+    pub const fn arrived_at(&self) -> i64 {
+        self.arrived_at
     }
 
     pub fn id(&self) -> &ClientOrderId {
@@ -105,15 +122,31 @@ impl Placed {
             && end <= now
             && !self.is_closed()
         {
-            reports.extend(self.close(OrderStatus::Expired, end));
+            let is_prevented = self.script.prevented && self.is_kept;
+            if is_prevented {
+                self.prevented = self.order().quantity.minus(self.filled).unwrap();
+            }
+            reports.extend(self.close(OrderStatus::Expired, if is_prevented { "" } else { "NoSize" }, end));
         }
         reports
     }
 
     /// Ends it; what has not traded never will.
-    pub fn close(&mut self, status: OrderStatus, at: i64) -> Vec<(i64, VenueReport)> {
-        self.status = status;
+    pub fn close(&mut self, status: OrderStatus, reason: &'static str, at: i64) -> Vec<(i64, VenueReport)> {
+        (self.status, self.reason) = (status, reason);
         self.tell(at, None)
+    }
+
+    /// The status that is told. One that was kept from trading may say so by its quantity alone, and that not all has traded
+    /// is not hidden by a status while trades are not shown.
+    fn told_status(&self, total: Quantity) -> OrderStatus {
+        let hides_end = self.script.hides_prevented_end && !self.prevented.is_zero();
+        match self.status {
+            OrderStatus::Filled if total < self.filled => OrderStatus::PartiallyFilled,
+            OrderStatus::Expired if hides_end && total.is_zero() => OrderStatus::Accepted,
+            OrderStatus::Expired if hides_end => OrderStatus::PartiallyFilled,
+            status => status,
+        }
     }
 
     fn trade(&mut self, at: i64, share: u8) -> Vec<(i64, VenueReport)> {
@@ -183,14 +216,13 @@ impl Placed {
 
     fn bare(&self, at: i64) -> VenueReport {
         let total = self.total(at);
-        // It does not say that all has traded while it does not show all.
-        let is_partial = self.status == OrderStatus::Filled && total < self.filled;
         VenueReport {
             client_order_id: self.id().clone(),
             venue_order_id: self.number.to_string(),
-            status: if is_partial { OrderStatus::PartiallyFilled } else { self.status },
-            reason: if self.status == OrderStatus::Expired { "NoSize".to_owned() } else { String::new() },
+            status: self.told_status(total),
+            reason: self.reason.to_owned(),
             cumulative_quantity: total,
+            prevented_quantity: self.prevented,
             trades: Vec::new(),
             matched: None,
             ordered: Some(Box::new(Ordered { symbol: self.command.symbol.clone(), order: self.order().clone() })),

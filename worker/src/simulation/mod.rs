@@ -8,7 +8,9 @@ pub(crate) mod auditor;
 pub(crate) mod bus;
 pub(crate) mod exchange;
 mod floor;
+mod guard;
 mod joins;
+pub(crate) mod kind;
 mod limits;
 mod lost;
 mod quoting;
@@ -25,29 +27,49 @@ const SEEDS: u64 = 200;
 const ONCE_FAILED: &[u64] = &[];
 
 /// What the usual run must have met, or it proves less than it seems to.
-const TO_BE_MET: [&str; 25] = [
+const TO_BE_MET: [&str; 45] = [
     "Accepted",
+    "Acknowledged",
+    "Acknowledgements",
     "AnswerLost",
     "AnswerOfAnother",
     "AnswerOverdue",
     "AnsweredOfOthers",
     "AnsweredTwice",
+    "Armed",
+    "ArrivedLate",
     "Canceled",
     "CommandExpired",
+    "Disarmed",
     "Disconnected",
     "Exists",
+    "ExpireBoth",
+    "ExpireTaker",
     "Expired",
     "Filled",
+    "FinalAnswers",
     "GatewayRestarted",
+    "NamedExpiry",
     "NeverArrived",
+    "NeverSent",
     "NewsLost",
+    "NoExpiry",
+    "NoPrevention",
+    "NoSwitch",
+    "NotReported",
     "PartiallyFilled",
+    "ReceiveWindow",
+    "RefusedLater",
     "Rejected",
     "Restarted",
+    "SelfTradePrevented",
     "SentAgain",
     "SentBefore",
     "StrangerReported",
     "StrangerTold",
+    "SwitchFired",
+    "SwitchOfSymbol",
+    "SwitchOfTag",
     "TimedOut",
     "Unknown",
     "WokeUp",

@@ -3,7 +3,7 @@
 use engine::messages::OrderStatus;
 use engine::testkit::quoting::Chance;
 
-/// How long after its stamp a request can still arrive.
+/// How long after its stamp a request can still arrive, where anything bounds that.
 pub(crate) const RECEIVE_WINDOW_MS: i64 = 5_000;
 /// How far clocks may differ.
 pub(crate) const MARGIN_MS: i64 = 500;
@@ -11,6 +11,9 @@ pub(crate) const MARGIN_MS: i64 = 500;
 pub(crate) const ANSWER_MS: i64 = 3_000;
 /// How long after its arrival an order may be missing in answers.
 pub(crate) const VISIBILITY_MS: i64 = 2_000;
+
+/// When a request arrives in the end that would never arrive, at an exchange where nothing bounds that.
+pub(crate) const ARRIVES_AT_LAST_MS: i64 = 20_000;
 
 /// When a request arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,10 @@ pub(crate) struct Script {
     /// For each event in turn (the last stands for all after it), the delays of the reports of it: none is a
     /// lost report, two are a doubled one.
     pub reports: Vec<Vec<i64>>,
+    /// What is left at its end was kept from trading with another order of the account, where the order asks for that.
+    pub prevented: bool,
+    /// Only the quantity tells of that, and no status.
+    pub hides_prevented_end: bool,
     /// Whether the answer of a cancel reaches the gateway.
     pub cancel_answered: bool,
     /// How many cancels do not reach the exchange before one does.
@@ -91,6 +98,8 @@ impl Default for Script {
             trade_lag_ms: 0,
             understates: false,
             reports: vec![vec![0]],
+            prevented: false,
+            hides_prevented_end: false,
             cancel_answered: true,
             cancels_lost: 0,
         }
@@ -145,6 +154,8 @@ impl Script {
             trade_lag_ms: chance.below_i64(1_500) * chance.below_i64(2),
             understates: weather.understates && chance.one_in(3),
             reports,
+            prevented: chance.one_in(6),
+            hides_prevented_end: chance.one_in(2),
             cancel_answered: !chance.one_in(3),
             cancels_lost: chance.below(3),
         }

@@ -10,6 +10,7 @@ use engine::testkit::quoting::Chance;
 use super::account::{Account, Role, tick};
 use super::auditor;
 use super::bus::Trouble;
+use super::kind;
 use super::script::Weather;
 
 /// Steps with trouble.
@@ -52,8 +53,8 @@ pub(super) type Met = BTreeMap<String, usize>;
 
 impl World {
     pub fn of(seed: u64) -> Self {
-        let account = Account::open();
         let mut chance = Chance::of(seed);
+        let account = Account::at(kind::drawn(&mut chance));
         let weather =
             Weather { is_dark: chance.one_in(5), orders_stay: chance.one_in(2), understates: chance.one_in(3) };
         account.exchange.draw_from(Some(chance.clone()), weather);
@@ -126,6 +127,7 @@ impl World {
         let requests = self.account.exchange.requests();
         let ids: BTreeSet<_> = requests.iter().map(|(id, _)| id).collect();
         met.insert("SentAgain".to_owned(), requests.len() - ids.len());
+        met.insert("NeverSent".to_owned(), self.account.in_doubt_for_good().len());
         met.insert("Restarted".to_owned(), self.restarts);
         met.insert("WokeUp".to_owned(), self.woke_up);
         met.insert("NewsLost".to_owned(), self.account.bus.lost());

@@ -26,10 +26,9 @@
 //! Nor is the venue itself within reach, at which any request could be made:
 //!
 //! ```compile_fail,E0616
-//! use venue::{Connection, Reconciling, Request, Venue};
-//! # use engine::time::Timestamp;
-//! async fn create<V: Venue>(connection: Connection<V, Reconciling>, request: Request, signed_at: Timestamp) {
-//!     connection.venue.request(request, signed_at).await;
+//! use venue::{Connection, Reconciling, Request, Stamp, Venue};
+//! async fn create<V: Venue>(connection: Connection<V, Reconciling>, request: Request, stamp: Stamp) {
+//!     connection.venue.request(request, stamp).await;
 //! }
 //! ```
 
@@ -41,7 +40,7 @@ use engine::instrument::Symbol;
 use engine::messages::OrderCommand;
 use engine::time::Timestamp;
 
-use crate::{Answer, Outcome, Question, Request, Venue, VenueError, VenueEvent, VenueFacts};
+use crate::{Answer, Guarded, Outcome, Question, Request, Switching, Venue, VenueError, VenueEvent, VenueFacts};
 
 /// What is known here and at the venue is not settled yet: no order is made.
 #[derive(Debug)]
@@ -72,7 +71,12 @@ impl<V: Venue, S> Connection<V, S> {
 
     /// Asks to cancel an order.
     pub async fn cancel(&self, id: ClientOrderId, symbol: Symbol, signed_at: Timestamp) -> Outcome {
-        self.venue.request(Request::Cancel { id, symbol }, signed_at).await
+        self.venue.request(Request::Cancel { id, symbol }, self.facts().stamp(signed_at)).await
+    }
+
+    /// Arms or disarms a dead man's switch.
+    pub async fn switch(&self, guarded: Guarded, switching: Switching) -> Result<(), VenueError> {
+        self.venue.switch(guarded, switching).await
     }
 
     /// Asks.
@@ -100,8 +104,11 @@ impl<V: Venue> Connection<V, Reconciling> {
 }
 
 impl<V: Venue> Connection<V, Trading> {
-    /// Sends a new order, signed with this stamp, as it stands in the gateway's record.
+    /// Sends a new order, signed at this time, as it stands in the gateway's record. Where the venue offers it, the order is
+    /// kept from trading with another one of the account.
     pub async fn create(&self, order: OrderCommand, signed_at: Timestamp) -> Outcome {
-        self.venue.request(Request::Create(Box::new(order)), signed_at).await
+        let facts = self.facts();
+        let request = Request::Create { order: Box::new(order), prevention: facts.prevents() };
+        self.venue.request(request, facts.stamp(signed_at)).await
     }
 }

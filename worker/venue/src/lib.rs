@@ -8,10 +8,14 @@ mod market_data;
 pub mod replay;
 mod report;
 pub mod sim;
+mod stamp;
 mod venue;
 
 pub use connection::{Connection, Reconciling, Trading};
-pub use facts::{Alphabet, IdCodec, VenueFacts};
+pub use facts::{
+    Alphabet, Answers, DeadMansSwitch, IdCodec, RequestExpiry, SelfTradePrevention, SwitchReach, VenueFacts,
+};
 pub use market_data::MarketData;
 pub use report::{Ordered, VenueReport, VenueTrade};
-pub use venue::{Answer, Outcome, Question, Request, Venue, VenueError, VenueEvent};
+pub use stamp::Stamp;
+pub use venue::{Answer, Guarded, Outcome, Question, Request, Switching, Venue, VenueError, VenueEvent};

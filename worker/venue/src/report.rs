@@ -49,6 +49,9 @@ pub struct VenueReport {
     pub reason: String,
     /// What has traded in all.
     pub cumulative_quantity: Quantity,
+    /// What was kept from trading with another order of the account, and never will: what is open is what was ordered, less
+    /// what has traded, less this.
+    pub prevented_quantity: Quantity,
     /// The trades known with this report; a trade may be told again.
     pub trades: Vec<VenueTrade>,
     /// Sequence of the last tick it was matched against, on a simulated venue.

@@ -13,13 +13,18 @@ use engine::messages::OrderCommand;
 use engine::numbers::Notional;
 use engine::time::Timestamp;
 
-use crate::{VenueFacts, VenueReport};
+use crate::{SelfTradePrevention, Stamp, VenueFacts, VenueReport};
 
 /// What is asked of the venue to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// To make an order.
-    Create(Box<OrderCommand>),
+    Create {
+        /// As it stands in the gateway's record.
+        order: Box<OrderCommand>,
+        /// How the venue keeps it from trading with another order of the account; `None` where it offers nothing.
+        prevention: Option<SelfTradePrevention>,
+    },
     /// To cancel one.
     Cancel {
         /// The order.
@@ -34,12 +39,45 @@ pub enum Request {
 pub enum Outcome {
     /// The venue has done it.
     Done(Box<VenueReport>),
+    /// The venue has taken the request, and tells by a report what becomes of it: it may still refuse.
+    Acknowledged,
     /// The venue refused it, for this reason.
     Rejected(String),
     /// The venue has an order of this id already: the request before has arrived. What became of that one is a question.
     Exists,
     /// Nobody knows: no answer, or one that says nothing. Ask about the order.
     Unknown(String),
+}
+
+/// Which orders a dead man's switch cancels.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Guarded {
+    /// Those of this market.
+    Symbol(Symbol),
+    /// All of ours.
+    All,
+}
+
+/// What is done to a dead man's switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switching {
+    /// It fires so many milliseconds after the venue has heard this, unless it hears it again.
+    Arm {
+        /// In milliseconds.
+        fires_after_ms: i64,
+    },
+    /// It fires no more.
+    Disarm,
+}
+
+impl Switching {
+    /// What is done, in words.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Arm { .. } => "arm the switch",
+            Self::Disarm => "disarm the switch",
+        }
+    }
 }
 
 /// What the venue is asked.
@@ -81,11 +119,11 @@ pub enum Answer {
     Balances(BTreeMap<Asset, Notional>),
 }
 
-/// A question to the venue got no answer.
+/// A question to the venue, or what was to be done to its switch, got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the venue did not answer {question}: {reason}")]
 pub struct VenueError {
-    /// What was asked.
+    /// What was asked, as [`Question::as_str`] or [`Switching::as_str`] has it.
     pub question: &'static str,
     /// What went wrong.
     pub reason: String,
@@ -108,8 +146,11 @@ pub trait Venue: Send + Sync + 'static {
     /// What it is like.
     fn facts(&self) -> &VenueFacts;
 
-    /// Sends a request, signed with exactly this stamp: the end of its receive window is when it is certainly dead.
-    fn request(&self, request: Request, signed_at: Timestamp) -> impl Future<Output = Outcome> + Send;
+    /// Sends a request with exactly this stamp.
+    fn request(&self, request: Request, stamp: Stamp) -> impl Future<Output = Outcome> + Send;
+
+    /// Arms or disarms a dead man's switch. Never called where [`VenueFacts::switch`] names none.
+    fn switch(&self, guarded: Guarded, switching: Switching) -> impl Future<Output = Result<(), VenueError>> + Send;
 
     /// Asks.
     fn ask(&self, question: Question) -> impl Future<Output = Result<Answer, VenueError>> + Send;

@@ -21,7 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::fees::Fees;
-use engine::messages::{CommandKind, OrderCommand, OrderStatus, OrderUpdate};
+use engine::instrument::Symbol;
+use engine::messages::{CommandKind, NewOrder, OrderCommand, OrderStatus, OrderUpdate, Side};
 use engine::numbers::Quantity;
 use engine::time::Timestamp;
 use venue::{Outcome, VenueReport};
@@ -78,6 +79,8 @@ pub(super) struct OrderManager {
     account: AccountLimits,
     /// The venue is elsewhere: it may know orders that the record does not, and it may tell of an order late.
     elsewhere: bool,
+    /// The venue does not keep orders of the account from trading with each other.
+    lets_self_trade: bool,
     /// When the venue was last asked for all that is open.
     listed: Option<Timestamp>,
     /// Ledgers whose strategies do not take their news.
@@ -102,14 +105,19 @@ impl OrderManager {
         Self { elsewhere: true, ..self }
     }
 
+    /// The venue does not keep orders of the account from trading with each other: none is made that opens and could.
+    pub const fn lets_self_trade(&mut self) {
+        self.lets_self_trade = true;
+    }
+
     /// The ledgers of a register that have no sub-account yet.
     pub fn without_sub_account(&self, desired: &GatewayDesired) -> Vec<BookSpec> {
         desired.books.iter().filter(|spec| !self.sub_accounts.contains_key(&spec.ledger)).cloned().collect()
     }
 
     /// Opens a ledger's sub-account; sequences up to `highest` are used up.
-    pub fn open(&mut self, ledger: &LedgerId, book: SubAccount, highest: u64) {
-        self.sub_accounts.insert(ledger.clone(), book);
+    pub fn open(&mut self, ledger: &LedgerId, sub_account: SubAccount, highest: u64) {
+        self.sub_accounts.insert(ledger.clone(), sub_account);
         if highest > 0 {
             let used = self.highest.entry(ledger.clone()).or_default();
             *used = highest.max(*used);
@@ -240,6 +248,9 @@ impl OrderManager {
         if self.elsewhere && self.orders_of(id.ledger()).count() >= ORDERS_MAX {
             return Verdict::Tell(denied(command, "TooManyOrders"));
         }
+        if self.lets_self_trade && opens(order) && self.could_trade_with_own(&command.symbol, order) {
+            return Verdict::Tell(denied(command, "SelfTrade"));
+        }
         if let Err(reason) = self.check_sub_account(command).and_then(|need| self.check_account(command, &need, now)) {
             return Verdict::Tell(denied(command, reason));
         }
@@ -247,6 +258,20 @@ impl OrderManager {
         self.orders.insert(id.clone(), GatewayOrder::new(command.clone(), now));
         self.reserved.follow(&self.orders, id);
         Verdict::Send
+    }
+
+    /// Whether an order could trade with one of the account that is open, whosever that is.
+    fn could_trade_with_own(&self, symbol: &Symbol, order: &NewOrder) -> bool {
+        let of_market = self.open_commands().filter(|command| command.symbol == *symbol);
+        of_market.filter_map(|command| command.kind.order()).any(|open| {
+            let (buying, selling) = match (order.side, open.side) {
+                (Side::Buy, Side::Sell) => (order, open),
+                (Side::Sell, Side::Buy) => (open, order),
+                (Side::Buy, Side::Buy) | (Side::Sell, Side::Sell) => return false,
+            };
+            // Without a price it takes any.
+            buying.price.zip(selling.price).is_none_or(|(bid, ask)| bid >= ask)
+        })
     }
 
     fn names(&self, command: &OrderCommand) -> bool {
@@ -293,13 +318,14 @@ impl OrderManager {
 
     /// What the strategy's open orders can still take is not there for another one. Gives what this one can take.
     fn check_sub_account(&self, command: &OrderCommand) -> Result<Need, &'static str> {
-        let book = self.sub_accounts.get(&command.ledger).ok_or("BookUnknown")?;
+        let sub_account = self.sub_accounts.get(&command.ledger).ok_or("BookUnknown")?;
         let need = self.reserved.needed(&self.orders, command)?;
-        book.check(&need, self.reserved.of(&command.ledger, &need.asset))?;
+        sub_account.check(&need, self.reserved.of(&command.ledger, &need.asset))?;
         Ok(need)
     }
 
-    /// Takes the outcome of a request, to make an order or (on a venue in the record) to cancel one.
+    /// Takes the outcome of a request, to make an order or (on a venue in the record) to cancel one. Of one that is only
+    /// acknowledged the venue is asked at once: [`OrderManager::taken`] lets it wait.
     pub fn settle(&mut self, id: &ClientOrderId, outcome: &Outcome, now: Timestamp) -> News {
         match outcome {
             Outcome::Done(report) if report.client_order_id != *id => {
@@ -309,6 +335,10 @@ impl OrderManager {
                 news
             }
             Outcome::Done(report) => self.hear(report),
+            Outcome::Acknowledged => {
+                self.taken(id, now);
+                News::new()
+            }
             Outcome::Exists => {
                 let mut news = self.doubt(id, "SentBefore", now);
                 news.extend(self.change(id, |order| {
@@ -337,9 +367,9 @@ impl OrderManager {
         let news = self.change(&id, |order| order.hear(report));
         for update in &news {
             if let Some(fill) = &update.fill
-                && let Some(book) = self.sub_accounts.get_mut(&fill.ledger)
+                && let Some(sub_account) = self.sub_accounts.get_mut(&fill.ledger)
             {
-                book.apply(fill);
+                sub_account.apply(fill);
                 self.dirty_ledgers.insert(fill.ledger.clone());
                 self.follow_position(&fill.ledger);
             }

@@ -27,7 +27,7 @@ const LOST: &str = "GatewayRecordLost";
 
 /// A sub-account to open.
 struct Opening {
-    book: SubAccount,
+    sub_account: SubAccount,
     /// The highest order sequence that is used up.
     highest: u64,
     /// The ends of the orders that were lost with the record.
@@ -41,8 +41,8 @@ impl<B: Bus, P: Place> Gateway<B, P> {
     pub(super) async fn open_sub_accounts(&mut self, specs: &[BookSpec]) -> Result<(), Stop> {
         for spec in specs {
             match self.opening(spec).await? {
-                Ok(Opening { book, highest, lost, booked }) => {
-                    self.manager.open(&spec.ledger, book, highest);
+                Ok(Opening { sub_account, highest, lost, booked }) => {
+                    self.manager.open(&spec.ledger, sub_account, highest);
                     self.manager.lost(&spec.ledger, highest, booked);
                     for update in lost {
                         tracing::error!(order = %update.client_order_id, "it was lost with this gateway's record");
@@ -111,7 +111,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
 /// The sub-account of a strategy with this record, after the news that it has not taken yet.
 fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> Result<Opening, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let mut book = SubAccount::opening(spec).map_err(|error| text(&error))?;
+    let mut sub_account = SubAccount::opening(spec).map_err(|error| text(&error))?;
     let mut highest = 0;
     let (mut known, mut booked) = (Vec::<Order>::new(), BTreeSet::new());
     let mut open = BTreeMap::<ClientOrderId, Booked>::new();
@@ -122,8 +122,8 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
         Some(_) => {
             let fields = record.fields.iter().map(|(name, text)| (name.as_str(), &**text));
             let books = SavedBooks::read(fields).map_err(|error| text(&error))?;
-            books.ledger.holdings().for_each(|(asset, amount)| book.hold(asset, amount));
-            book.holds_transfers(&books.transfers).map_err(|error| text(&error))?;
+            books.ledger.holdings().for_each(|(asset, amount)| sub_account.hold(asset, amount));
+            sub_account.holds_transfers(&books.transfers).map_err(|error| text(&error))?;
             transfers.clone_from(&books.transfers);
             highest = used(&books, elsewhere);
             known = books.orders;
@@ -146,7 +146,7 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
             && !known.iter().any(|order| order.has_booked(fill))
             && booked.insert(fill.trade_id.clone())
         {
-            book.apply(fill);
+            sub_account.apply(fill);
             if let Some(order) = open.get_mut(&update.client_order_id) {
                 order.trades.remember(&update.client_order_id.to_string(), fill);
                 order.filled = order.filled.plus(fill.quantity).map_err(|error| text(&error))?;
@@ -156,11 +156,11 @@ fn opened(spec: &BookSpec, record: &Record, told: &[Entry], elsewhere: bool) -> 
             // What the ledger has booked since then was on its way.
             let mut since = transfers.iter().filter(|one| one.number > told.transferred && one.asset == *asset);
             let amount = since.try_fold(*amount, |sum, one| sum.plus(one.amount)).map_err(|error| text(&error))?;
-            book.hold(asset, amount);
+            sub_account.hold(asset, amount);
         }
     }
     let lost = if elsewhere { Vec::new() } else { known.iter().filter_map(lost).collect() };
-    Ok(Opening { book, highest, lost, booked: open })
+    Ok(Opening { sub_account, highest, lost, booked: open })
 }
 
 /// The end of an order that the simulated exchange had: it stood in the record and nowhere else, so it never trades any

@@ -18,7 +18,7 @@ pub(super) enum Stage {
         /// When it was stamped; it is never stamped again.
         signed_at: Timestamp,
     },
-    /// No answer: asked for until the venue tells, or until it certainly never arrived.
+    /// No answer, or one that only acknowledges: asked for until the venue tells, or until it certainly never arrived.
     #[serde(rename_all = "camelCase")]
     Unknown {
         /// The stamp of the request.
@@ -41,6 +41,8 @@ pub(super) enum Listed {
     Nothing,
     /// It was open, and is not among those that are.
     NotOpen,
+    /// It was not there, but nothing bounds when it may arrive.
+    NotThere,
     /// It was never there, as was said twice: it may be sent again.
     Never,
 }
@@ -59,6 +61,9 @@ pub(super) struct GatewayOrder {
     pub reason: String,
     /// What the venue says has traded in all.
     pub cumulative: Quantity,
+    /// What the venue says was kept from trading with another order of the account.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub prevented: Quantity,
     /// What was told on.
     pub filled: Quantity,
     /// Ids of the trades told on.
@@ -87,9 +92,16 @@ pub(super) struct GatewayOrder {
     /// When the venue was last asked about it. Not stored: a restart asks at once.
     #[serde(skip)]
     pub asked: Option<Timestamp>,
+    /// Nothing is asked about it before: an answer or a report is on its way. Not stored either.
+    #[serde(skip)]
+    pub quiet_until: Option<Timestamp>,
     /// What the venue's lists say of it. Not stored either.
     #[serde(skip)]
     pub listed: Listed,
+}
+
+fn is_zero(quantity: &Quantity) -> bool {
+    quantity.is_zero()
 }
 
 /// The release before wrote a list of all ids; they take their turn with the next trade.
@@ -106,6 +118,9 @@ fn trade_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TradeIds, D::
     })
 }
 
+/// The reason of an order whose rest would have traded with another one of its account.
+const SELF_TRADE_PREVENTED: &str = "SelfTradePrevented";
+
 /// What is told on: each is an inbox entry, and an `order.fill` where it has a fill.
 pub(crate) type News = Vec<OrderUpdate>;
 
@@ -118,6 +133,7 @@ impl GatewayOrder {
             status: OrderStatus::Sent,
             reason: String::new(),
             cumulative: Quantity::ZERO,
+            prevented: Quantity::ZERO,
             filled: Quantity::ZERO,
             trades: TradeIds::default(),
             told: Vec::new(),
@@ -128,6 +144,7 @@ impl GatewayOrder {
             settled: false,
             exists: false,
             asked: Some(signed_at),
+            quiet_until: None,
             listed: Listed::Nothing,
         }
     }
@@ -180,6 +197,8 @@ impl GatewayOrder {
         let too_many = self.told.len().saturating_sub(TOLD_MAX);
         self.told.drain(..too_many);
         self.cumulative = self.cumulative.max(report.cumulative_quantity).max(self.filled);
+        self.prevented = self.prevented.max(report.prevented_quantity);
+        self.end_prevented();
         let mut news = self.with_fills(fills, report.time);
         if !news.is_empty() {
             self.told_at = Some(report.time);
@@ -192,6 +211,22 @@ impl GatewayOrder {
         let closed = OrderState::from(self.status).is_final() && self.filled >= self.cumulative;
         self.stage = if closed { Stage::Closed } else { Stage::Live };
         news
+    }
+
+    /// Where something was kept from trading with another order of the account and nothing is open any more, the order has
+    /// expired, also where the venue does not say so.
+    fn end_prevented(&mut self) {
+        let ordered = self.command.kind.order().map_or(Quantity::ZERO, |order| order.quantity);
+        let gone = self.cumulative.plus(self.prevented).unwrap_or(ordered);
+        if self.prevented.is_zero() || gone < ordered {
+            return;
+        }
+        if OrderState::from(self.status).after(OrderStatus::Expired).is_ok() {
+            self.status = OrderStatus::Expired;
+            if self.reason.is_empty() {
+                SELF_TRADE_PREVENTED.clone_into(&mut self.reason);
+            }
+        }
     }
 
     fn is_new(&self, id: &str, fill: &Fill) -> bool {
@@ -225,6 +260,24 @@ impl GatewayOrder {
     pub fn sent(&mut self, tick: u64, time: Timestamp) -> News {
         (self.matched, self.told_at) = (Some(tick), Some(time));
         vec![self.update(OrderStatus::Sent, time)]
+    }
+
+    /// The venue has taken the request, which is not to have the order: a report tells of that, and nothing is asked before
+    /// `until`.
+    pub fn acknowledge(&mut self, until: Timestamp) {
+        if let Stage::Sending { signed_at } = self.stage {
+            self.stage = Stage::Unknown { signed_at, absent_since: None };
+            self.quiet_until = Some(until);
+        }
+    }
+
+    /// The request was acknowledged, and the venue knows nothing of the order. `None` where that is told already.
+    pub fn doubt_unreported(&mut self, time: Timestamp) -> Option<News> {
+        let is_untold = matches!(self.stage, Stage::Unknown { .. }) && self.status == OrderStatus::Sent;
+        is_untold.then(|| {
+            (self.status, self.reason) = (OrderStatus::Unknown, "NotReported".to_owned());
+            vec![self.update(OrderStatus::Unknown, time)]
+        })
     }
 
     /// Nobody knows whether the venue has it; nothing new where the venue has told of it already.

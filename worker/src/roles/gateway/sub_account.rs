@@ -125,7 +125,7 @@ impl SubAccount {
         reserved.is_some_and(|reserved| reserved <= self.holds(asset))
     }
 
-    /// Books one trade with its fee. A trade that cannot be booked exactly breaks the book: it then pays for
+    /// Books one trade with its fee. A trade that cannot be booked exactly breaks the sub-account: it then pays for
     /// nothing more, because what it says is no longer what is there.
     pub fn apply(&mut self, fill: &Fill) {
         let mut next = self.clone();

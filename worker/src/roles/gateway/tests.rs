@@ -7,6 +7,7 @@ mod cases;
 mod elsewhere;
 mod ended;
 mod exchange;
+mod facts;
 mod manager;
 mod role;
 mod stances;

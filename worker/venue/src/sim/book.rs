@@ -50,6 +50,7 @@ impl Resting {
             status,
             reason: String::new(),
             cumulative_quantity: self.cumulative,
+            prevented_quantity: Quantity::ZERO,
             trades: Vec::new(),
             matched: None,
             ordered: None,

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::adaptive::BARS;
 use super::{AdaptiveParameters, RangeParameters};
+use crate::market::Interval;
 use crate::numbers::{ExactDecimal, Quantity, Ratio};
 use crate::strategies::OrderSize;
 use crate::validation::Violation;
@@ -102,6 +104,11 @@ impl GridParameters {
             None => self.order_percent.or(Some(Self::DEFAULT_ORDER_PERCENT)),
         };
         Self { order_percent, ..self }.with_grid_size()
+    }
+
+    /// The bars of which an adaptive size is made.
+    pub fn bars(&self) -> Option<Interval> {
+        self.adaptive.as_ref().map(|_| BARS.interval)
     }
 
     /// The grid size, where no bars are known.

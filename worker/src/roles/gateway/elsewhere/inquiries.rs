@@ -59,13 +59,16 @@ impl Inquiries {
         due.collect()
     }
 
-    /// The venue has told of an order, or that it is not there.
-    pub fn answered(&mut self, id: &ClientOrderId, found: Option<&VenueReport>, asked: Timestamp, facts: &VenueFacts) {
-        let Some(inquiry) = self.0.get_mut(id) else { return };
-        if let Some(report) = found {
+    /// The venue has told of an order.
+    pub fn found(&mut self, report: &VenueReport) {
+        if let Some(inquiry) = self.0.get_mut(&report.client_order_id) {
             inquiry.word = Some(Word::Found(Box::new(report.clone())));
-            return;
         }
+    }
+
+    /// The venue has told that an order is not there.
+    pub fn not_found(&mut self, id: &ClientOrderId, asked: Timestamp, facts: &VenueFacts) {
+        let Some(inquiry) = self.0.get_mut(id) else { return };
         let since = *inquiry.absent_since.get_or_insert(asked);
         if asked.millis_since(since) >= facts.visibility_ms {
             inquiry.word = Some(Word::NotThere);
@@ -91,7 +94,7 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Trading>> {
                 // It was taken over, which is told by itself.
                 Word::Found(_) if self.manager.order(id).is_some() => {
                     if command.kind == CommandKind::Cancel && self.manager.cancel_known(id) {
-                        self.place.requests.cancel(id, &command.symbol);
+                        self.place.ask_to_cancel(&mut self.manager, id, &command.symbol);
                     }
                 }
                 Word::Found(report) => {

@@ -6,6 +6,7 @@ mod inquiries;
 mod reconciling;
 mod reports;
 mod requests;
+mod switches;
 mod trading;
 
 use std::collections::BTreeSet;
@@ -29,6 +30,7 @@ use crds::roles::{BookSpec, GatewayDesired, Stance};
 use inquiries::Inquiries;
 pub(super) use reconciling::start;
 use requests::{Replied, Reply, Requests, Sent};
+use switches::Switches;
 
 /// Events at most that are taken at once.
 const EVENTS_MAX: usize = 256;
@@ -40,6 +42,7 @@ type Reading = Pin<Box<dyn Future<Output = Result<Batch, Stop>> + Send>>;
 pub(super) struct Elsewhere<V, S> {
     connection: Connection<V, S>,
     requests: Requests,
+    switches: Switches,
     reading: Option<Reading>,
     /// When this turn began.
     now: Timestamp,
@@ -64,6 +67,7 @@ impl<V: Venue, S> Elsewhere<V, S> {
         Self {
             connection,
             requests: Requests::default(),
+            switches: Switches::default(),
             reading: None,
             now: Timestamp::default(),
             seen_at: Timestamp::default(),
@@ -74,6 +78,17 @@ impl<V: Venue, S> Elsewhere<V, S> {
             missed_asked: Timestamp::default(),
             told_unknown: BTreeSet::new(),
         }
+    }
+
+    /// An order is to be cancelled. Its answer tells what a question would, and is waited for first.
+    fn ask_to_cancel(&mut self, manager: &mut OrderManager, id: &ClientOrderId, symbol: &Symbol) {
+        self.requests.cancel(id, symbol);
+        manager.quiet(id, Some(self.now.plus_millis(DOUBT_INTERVAL_MS)));
+    }
+
+    /// When the report of what was acknowledged just now is asked for.
+    fn report_due(&self) -> Timestamp {
+        self.now.plus_millis(self.connection.facts().answers.report_ms())
     }
 
     /// What there is of replies and events; and of entries, if the read has ended.
@@ -141,11 +156,11 @@ impl<V: Venue, S> Place for Elsewhere<V, S> {
         command: &OrderCommand,
         verdict: &Verdict,
     ) -> Result<(), Stop> {
-        let requests = &mut gateway.place.requests;
+        let (place, id) = (&mut gateway.place, &command.client_order_id);
         match verdict {
-            Verdict::Cancel => requests.cancel(&command.client_order_id, &command.symbol),
-            Verdict::Send => requests.create(&command.client_order_id),
-            Verdict::Ask => gateway.place.inquiries.begin(command),
+            Verdict::Cancel => place.ask_to_cancel(&mut gateway.manager, id, &command.symbol),
+            Verdict::Send => place.requests.create(id),
+            Verdict::Ask => place.inquiries.begin(command),
             Verdict::Tell(_) | Verdict::Repeat(_) | Verdict::NotRegistered | Verdict::Reissued(..) => {}
         }
         Ok(())
@@ -164,8 +179,8 @@ impl<V: Venue, S> Place for Elsewhere<V, S> {
     }
 
     /// Without a definite yes the order stays as it is: the venue is asked, and asked to cancel again.
-    fn cancel(&mut self, _manager: &mut OrderManager, id: &ClientOrderId, symbol: &Symbol) -> News {
-        self.requests.cancel(id, symbol);
+    fn cancel(&mut self, manager: &mut OrderManager, id: &ClientOrderId, symbol: &Symbol) -> News {
+        self.ask_to_cancel(manager, id, symbol);
         News::new()
     }
 
@@ -177,9 +192,14 @@ impl<V: Venue, S> Place for Elsewhere<V, S> {
 }
 
 impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
-    /// Waits for replies, for events, and for entries of the streams, which are read for [`SOON`] at most. `None` once
-    /// asked to stop: what is on its way then is in doubt for who comes after.
+    /// Waits for what there is to hear. `None` once asked to stop: what is on its way then is in doubt for who comes after.
     async fn hear(&mut self, cursors: Vec<(StreamKey, StreamId)>) -> Result<Option<Heard>, Stop> {
+        let mut shutdown = self.runtime.shutdown.clone();
+        shutdown.or(self.listen(cursors)).await.transpose()
+    }
+
+    /// Waits for replies, for events, and for entries of the streams, which are read for [`SOON`] at most.
+    async fn listen(&mut self, cursors: Vec<(StreamKey, StreamId)>) -> Result<Heard, Stop> {
         let (runtime, bus) = (self.runtime.clone(), self.runtime.bus.clone());
         self.place.reading.get_or_insert_with(|| {
             Box::pin(async move { patiently(&runtime, || bus.read(&cursors, ENTRIES_MAX, Some(SOON))).await })
@@ -187,7 +207,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
         let connection = self.place.connection.clone();
         let mut event = pin!(connection.next_event());
         let place = &mut self.place;
-        let hearing = std::future::poll_fn(|context| {
+        let heard = std::future::poll_fn(|context| {
             let mut heard = place.poll(event.as_mut(), context);
             let mut has_more = !heard.events.is_empty();
             while has_more && heard.events.len() < EVENTS_MAX {
@@ -200,10 +220,8 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
             }
             if heard.is_empty() { Poll::Pending } else { Poll::Ready(heard) }
         });
-        let heard = self.runtime.shutdown.or(hearing).await;
-        if heard.is_some() {
-            self.place.now = self.now().await?;
-        }
+        let heard = heard.await;
+        self.place.now = self.now().await?;
         Ok(heard)
     }
 

@@ -75,7 +75,11 @@ pub(in crate::roles::gateway) async fn start<B: Bus, V: Venue>(
     let record = patiently(runtime, || runtime.bus.record(&owner)).await?;
     let committed = record.map_or(0, |record| i64::try_from(record.at_ms).unwrap_or(i64::MAX));
     let place = Elsewhere { seen_at: Timestamp::from_millis(committed), ..Elsewhere::of(Connection::new(venue)) };
-    Gateway::open(runtime, spec, |_| Ok(place), Judging::Nothing).await
+    let mut gateway = Gateway::open(runtime, spec, |_| Ok(place), Judging::Nothing).await?;
+    if gateway.place.connection.facts().prevents().is_none() {
+        gateway.manager.lets_self_trade();
+    }
+    Ok(gateway)
 }
 
 impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Reconciling>> {
@@ -97,9 +101,13 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Reconciling>> {
                 self.place.requests.ask(question);
             }
             self.send_cancels();
+            self.send_switches();
             self.send_questions();
             let cursors = vec![(self.owner.inbox().clone(), self.nudge_cursor), (self.commands.clone(), peeked)];
-            let Some(heard) = self.hear(cursors).await? else { return Ok(None) };
+            let Some(heard) = self.hear(cursors).await? else {
+                self.leave().await?;
+                return Ok(None);
+            };
             let read = heard.read.transpose()?.unwrap_or_default();
             self.shows_life(!read.is_empty()).await?;
             for (question, asked, answer) in self.take_replies(heard.replies) {
@@ -142,7 +150,7 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Reconciling>> {
                 *peeked = entry.id;
                 let Ok(command) = entry.decode_once::<OrderCommand>() else { continue };
                 if command.kind == CommandKind::Cancel && self.manager.cancel_known(&command.client_order_id) {
-                    self.place.requests.cancel(&command.client_order_id, &command.symbol);
+                    self.place.ask_to_cancel(&mut self.manager, &command.client_order_id, &command.symbol);
                 }
             }
         }
@@ -154,6 +162,7 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Reconciling>> {
         self.moved(|place| Elsewhere {
             connection: place.connection.reconciled(),
             requests: place.requests,
+            switches: place.switches,
             // What was being read is read again: the commands were only looked at.
             reading: None,
             now: place.now,

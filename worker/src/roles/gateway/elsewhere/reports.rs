@@ -30,6 +30,9 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
         let mut lists = Vec::new();
         for Replied { to, sent_at, reply } in replies {
             match (to, reply) {
+                (Sent::Create(id), Reply::Outcome(Outcome::Acknowledged)) => {
+                    self.manager.taken(&id, self.place.report_due());
+                }
                 (Sent::Create(id), Reply::Outcome(outcome)) => {
                     let news = self.manager.settle(&id, &outcome, self.place.now);
                     self.tell(&news);
@@ -37,13 +40,24 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
                 (Sent::Cancel(_), Reply::Outcome(Outcome::Done(report))) => {
                     self.take_reports(&[*report], Source::Event);
                 }
-                // The order stays as it is: the venue is asked about it soon.
-                (Sent::Cancel(_), Reply::Outcome(Outcome::Rejected(_) | Outcome::Exists | Outcome::Unknown(_))) => {}
+                (Sent::Cancel(id), Reply::Outcome(Outcome::Acknowledged)) => {
+                    self.manager.quiet(&id, Some(self.place.report_due()));
+                }
+                // The order stays as it is: the venue is asked about it.
+                (Sent::Cancel(id), Reply::Outcome(Outcome::Rejected(_) | Outcome::Exists | Outcome::Unknown(_))) => {
+                    self.manager.quiet(&id, None);
+                }
+                (Sent::Switch(guarded, switching), Reply::Switched(done)) => {
+                    self.place.switches.answered(&guarded, switching, sent_at, done);
+                }
                 (Sent::Question(question), Reply::Answer(answer)) => {
                     lists.extend(self.take_answer(question, sent_at, answer));
                 }
-                (what @ (Sent::Create(_) | Sent::Cancel(_)), Reply::Answer(_))
-                | (what @ Sent::Question(_), Reply::Outcome(_)) => tracing::error!(?what, "a reply to something else"),
+                (what @ (Sent::Create(_) | Sent::Cancel(_)), Reply::Answer(_) | Reply::Switched(_))
+                | (what @ Sent::Question(_), Reply::Outcome(_) | Reply::Switched(_))
+                | (what @ Sent::Switch(..), Reply::Outcome(_) | Reply::Answer(_)) => {
+                    tracing::error!(?what, "a reply to something else");
+                }
             }
         }
         lists
@@ -93,15 +107,20 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
             tracing::error!(order = %id, "the venue has told of other orders than it was asked about");
             return;
         }
-        self.place.inquiries.answered(id, own, asked, self.place.connection.facts());
+        let facts = self.place.connection.facts();
+        match own {
+            Some(report) => self.place.inquiries.found(report),
+            // Where nothing bounds when a request arrives, only what has ended here is known not to be there.
+            None if facts.dead_after_ms().is_none() && !self.manager.has_forgotten(id) => {}
+            None => self.place.inquiries.not_found(id, asked, facts),
+        }
         match self.manager.found(id, own, self.place.connection.facts(), asked) {
             Found::News(news) => self.tell(&news),
             Found::Wait | Found::Absent => {}
         }
-        if self.manager.must_cancel(id)
-            && let Some(order) = self.manager.order(id)
-        {
-            self.place.requests.cancel(id, &order.command.symbol);
+        let of_market = self.manager.order(id).map(|order| order.command.symbol.clone());
+        if let Some(symbol) = of_market.filter(|_| self.manager.must_cancel(id)) {
+            self.place.ask_to_cancel(&mut self.manager, id, &symbol);
         }
     }
 
@@ -136,6 +155,7 @@ impl<B: Bus, V: Venue, S: 'static> Gateway<B, Elsewhere<V, S>> {
                     self.tell(&news);
                 }
                 Sent::Cancel(_) | Sent::Question(_) => tracing::warn!(?what, "no answer in time"),
+                Sent::Switch(guarded, _) => self.place.switches.unanswered(&guarded),
             }
         }
     }

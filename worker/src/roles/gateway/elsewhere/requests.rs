@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use engine::client_order_id::ClientOrderId;
 use engine::instrument::Symbol;
 use engine::time::Timestamp;
-use venue::{Answer, Outcome, Question, VenueError};
+use venue::{Answer, Guarded, Outcome, Question, Switching, VenueError};
 
 /// What was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) enum Sent {
     Create(ClientOrderId),
     /// A request to cancel one.
     Cancel(ClientOrderId),
+    /// What is done to a dead man's switch.
+    Switch(Guarded, Switching),
     /// A question.
     Question(Question),
 }
@@ -26,6 +28,7 @@ pub(super) enum Sent {
 pub(super) enum Reply {
     Outcome(Outcome),
     Answer(Result<Answer, VenueError>),
+    Switched(Result<(), VenueError>),
 }
 
 /// A reply, to what, and when that was sent.
@@ -90,17 +93,22 @@ impl Requests {
 
     /// The next cancel, while fewer than `at_once` requests are on their way.
     pub fn next_cancel(&mut self, at_once: usize) -> Option<(ClientOrderId, Symbol)> {
-        if self.on_their_way.len() < at_once { self.cancels.pop_front() } else { None }
+        if self.has_room(at_once) { self.cancels.pop_front() } else { None }
     }
 
     /// The next order, likewise.
     pub fn next_create(&mut self, at_once: usize) -> Option<ClientOrderId> {
-        if self.on_their_way.len() < at_once { self.creates.pop_front() } else { None }
+        if self.has_room(at_once) { self.creates.pop_front() } else { None }
     }
 
     /// The next question, likewise.
     pub fn next_question(&mut self, at_once: usize) -> Option<Question> {
-        if self.on_their_way.len() < at_once { self.questions.pop_front() } else { None }
+        if self.has_room(at_once) { self.questions.pop_front() } else { None }
+    }
+
+    /// Whether fewer than `at_once` requests are on their way.
+    pub const fn has_room(&self, at_once: usize) -> bool {
+        self.on_their_way.len() < at_once
     }
 
     /// It is on its way from now on.

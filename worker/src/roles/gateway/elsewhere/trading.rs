@@ -21,7 +21,7 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Trading>> {
         self.send().await?;
         self.begins();
         loop {
-            let Some(heard) = self.hear(self.cursors()).await? else { return Ok(()) };
+            let Some(heard) = self.hear(self.cursors()).await? else { return self.leave().await };
             let read = heard.read.transpose()?.unwrap_or_default();
             let has_commands = read.iter().any(|(stream, _)| *stream == self.commands);
             self.shows_life(has_commands).await?;
@@ -60,6 +60,7 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Trading>> {
     /// Sends what waits and is on record: cancels first.
     async fn send(&mut self) -> Result<(), Stop> {
         self.send_cancels();
+        self.send_switches();
         if self.place.requests.has_creates() {
             let has_shown_life = self.place.seen_at == self.place.now;
             // Recording them can have taken long; and those that had no room before were recorded some time ago.
@@ -88,7 +89,12 @@ impl<B: Bus, V: Venue> Gateway<B, Elsewhere<V, Trading>> {
             // One that was withdrawn, or that the venue has told of, is not sent.
             let Some(signed_at) = self.manager.stamp(&id) else { continue };
             let Some(command) = self.manager.order(&id).map(|order| order.command.clone()) else { continue };
-            if now.millis_since(signed_at) > self.place.connection.facts().receive_ms || now > command.expires_at {
+            if now > command.expires_at {
+                let news = self.manager.expire_unsent(&id, now);
+                self.tell(&news);
+                continue;
+            }
+            if self.place.connection.facts().is_too_old(signed_at, now) {
                 // It has waited so long that the request would be dead on arrival.
                 let news = self.manager.doubt(&id, "NotSentInTime", now);
                 self.tell(&news);

@@ -39,13 +39,29 @@ impl OrderManager {
         sending.iter().flat_map(|id| self.doubt(id, "GatewayRestarted", now)).collect()
     }
 
+    /// The venue has taken a request to make an order, and tells by a report what becomes of it: until then nothing is asked.
+    pub fn taken(&mut self, id: &ClientOrderId, until: Timestamp) {
+        let _ = self.change(id, |order| {
+            order.acknowledge(until);
+            News::new()
+        });
+    }
+
+    /// Nothing is asked about an order before, because an answer or a report is on its way; `None` ends that.
+    pub fn quiet(&mut self, id: &ClientOrderId, until: Option<Timestamp>) {
+        if let Some(order) = self.orders.get_mut(id) {
+            order.quiet_until = until;
+        }
+    }
+
     /// What to ask the venue now: soon about each order in doubt, or with trades missing, or to be cancelled; now and then
-    /// about those that only wait, all at once, since a report can be lost; once more about each that has ended, since a
-    /// trade can show later than an end.
+    /// about those that only wait, all at once, since a report can be lost, and about one that may arrive at any time; once
+    /// more about each that has ended, since a trade can show later than an end.
     pub fn questions(&mut self, now: Timestamp) -> Vec<Question> {
         let (mut due, mut waits) = (Vec::new(), false);
         for (id, order) in &mut self.orders {
             let interval = match order.stage {
+                Stage::Unknown { .. } if order.listed == Listed::NotThere => LIVE_INTERVAL_MS,
                 Stage::Unknown { .. } => DOUBT_INTERVAL_MS,
                 Stage::Live if order.cancel || order.listed == Listed::NotOpen || order.filled < order.cumulative => {
                     DOUBT_INTERVAL_MS
@@ -57,6 +73,9 @@ impl OrderManager {
                 Stage::Closed if order.is_unsettled() => LIVE_INTERVAL_MS,
                 Stage::Sending { .. } | Stage::Closed => continue,
             };
+            if order.quiet_until.is_some_and(|until| now < until) {
+                continue;
+            }
             // What was asked before the end says nothing of what shows after it.
             let since = if order.is_closed() { order.asked.max(order.told_at) } else { order.asked };
             if since.is_none_or(|since| now.millis_since(since) >= interval) {
@@ -83,11 +102,12 @@ impl OrderManager {
         }
     }
 
-    /// Whether the venue has told where each order stands that it may have: none is in doubt, and none lacks trades.
+    /// Whether the venue has told where each order stands that it may have: none is in doubt, and none lacks trades. One that
+    /// may arrive at any time stays in doubt, and what it may take is held back.
     pub fn is_settled(&self) -> bool {
         self.orders.values().all(|order| match order.stage {
             Stage::Sending { .. } => false,
-            Stage::Unknown { .. } => order.listed == Listed::Never,
+            Stage::Unknown { .. } => matches!(order.listed, Listed::Never | Listed::NotThere),
             Stage::Live => order.listed != Listed::NotOpen && order.filled >= order.cumulative,
             Stage::Closed => true,
         })
@@ -110,6 +130,13 @@ impl OrderManager {
         }
     }
 
+    /// The venue has acknowledged a request, and knows nothing of its order.
+    fn doubt_unreported(&mut self, id: &ClientOrderId, asked: Timestamp) -> Option<News> {
+        let news = self.orders.get_mut(id)?.doubt_unreported(asked)?;
+        self.dirty_orders.insert(id.clone());
+        Some(news)
+    }
+
     /// Takes the answer to a question about one order that was asked at `asked`: what the venue did after that moment, the
     /// answer need not show, however late it came.
     pub fn found(
@@ -123,10 +150,19 @@ impl OrderManager {
         if let Some(report) = answer {
             return Found::News(self.hear(report));
         }
+        if let Some(news) = self.doubt_unreported(id, asked) {
+            return Found::News(news);
+        }
         let Some(order) = self.orders.get_mut(id) else { return Found::Wait };
         order.listed = Listed::Nothing;
         let Stage::Unknown { signed_at, absent_since } = order.stage else { return Found::Wait };
-        if !facts.is_dead(signed_at, asked) || order.exists {
+        if order.exists {
+            return Found::Wait;
+        }
+        if facts.dead_after_ms().is_none() {
+            order.listed = Listed::NotThere;
+        }
+        if !facts.is_dead(signed_at, asked) {
             return Found::Wait;
         }
         match absent_since {

@@ -1,4 +1,4 @@
-//! What the open orders of each ledger may still take of its book: kept with each change, never summed. Pure.
+//! What the open orders of each ledger may still take of its sub-account: kept with each change, never summed. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 

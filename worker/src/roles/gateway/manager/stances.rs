@@ -111,6 +111,13 @@ impl OrderManager {
         news
     }
 
+    /// Ends an order that was not sent yet and has expired meanwhile.
+    pub fn expire_unsent(&mut self, id: &ClientOrderId, now: Timestamp) -> News {
+        let news = self.change(id, |order| order.end_unsent(OrderStatus::Denied, "CommandExpired", now));
+        self.forget_old(id.ledger());
+        news
+    }
+
     /// Everything up to now is in the record: ledgers that are closed there with no order open hear no more.
     pub fn acknowledged(&mut self) {
         let (open, done): (BTreeSet<_>, BTreeSet<_>) =

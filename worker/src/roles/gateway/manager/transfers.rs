@@ -12,9 +12,9 @@ impl OrderManager {
     /// finds one missing gives it again.
     pub(super) fn judge_transfer(&mut self, command: &OrderCommand, transfer: &Transfer) -> Verdict {
         let ledger = command.client_order_id.ledger();
-        let Some(book) = self.sub_accounts.get_mut(ledger) else { return Verdict::NotRegistered };
-        if book.follow(transfer) {
-            let is_covered = book.covers(&transfer.asset, self.reserved.of(ledger, &transfer.asset));
+        let Some(sub_account) = self.sub_accounts.get_mut(ledger) else { return Verdict::NotRegistered };
+        if sub_account.follow(transfer) {
+            let is_covered = sub_account.covers(&transfer.asset, self.reserved.of(ledger, &transfer.asset));
             self.dirty_ledgers.insert(ledger.clone());
             self.follow_position(ledger);
             if !is_covered {

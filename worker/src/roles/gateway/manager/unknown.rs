@@ -92,14 +92,14 @@ impl OrderManager {
         if self.strategy_of(id.ledger()).is_none() || !self.sub_accounts.contains_key(id.ledger()) {
             return Adopted::Left("no sub-account here is of its ledger, and it is left alone");
         }
-        let booked = self.booked.remove(id);
-        if booked.is_none() && id.sequence() <= self.forgotten.get(id.ledger()).copied().unwrap_or(0) {
+        if self.has_forgotten(id) {
             let is_closed = OrderState::from(report.status).is_final();
             return if is_closed { Adopted::Ended } else { Adopted::Left("it has ended here, and not there") };
         }
         let Some(order) = self.told_by(report) else {
             return Adopted::Left("the venue does not tell what was ordered");
         };
+        let booked = self.booked.remove(id);
         let is_known = booked.is_some();
         self.dirty_booked.insert(id.clone());
         let Booked { trades, filled } = booked.unwrap_or_default();
@@ -121,6 +121,12 @@ impl OrderManager {
     /// The highest number of a ledger that is used up.
     pub fn highest_of(&self, ledger: &LedgerId) -> u64 {
         self.highest.get(ledger).copied().unwrap_or(0)
+    }
+
+    /// Whether an order has ended here and is remembered no more.
+    pub fn has_forgotten(&self, id: &ClientOrderId) -> bool {
+        let highest = self.forgotten.get(id.ledger()).copied().unwrap_or(0);
+        id.sequence() <= highest && !self.orders.contains_key(id) && !self.booked.contains_key(id)
     }
 
     /// Remembers that an order is to be cancelled, where it is known and open.

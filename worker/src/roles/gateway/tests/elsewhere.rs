@@ -5,51 +5,59 @@ use bus::{StateStore, StreamKey, Topic};
 use engine::client_order_id::ClientOrderId;
 use engine::messages::{OrderStatus, OrderUpdate};
 use serde_json::{Value, json};
+use venue::VenueFacts;
 
 use super::{cancel, command};
 use crate::simulation::account::{Account, Role, at_once};
 use crate::simulation::bus::Trouble;
+use crate::simulation::kind::PLAIN;
 use crate::simulation::script::{ANSWER_MS, RECEIVE_WINDOW_MS, Says, Script, VISIBILITY_MS};
 
 const STEP_MS: i64 = 100;
 
-struct Bench {
-    account: Account,
-    gateway: Role,
+/// A gateway at a scripted exchange, driven by hand.
+pub(super) struct Bench {
+    pub account: Account,
+    pub gateway: Role,
 }
 
 impl Bench {
-    fn start(scripts: impl IntoIterator<Item = Script>) -> Self {
-        let account = Account::open();
+    pub fn start(scripts: impl IntoIterator<Item = Script>) -> Self {
+        Self::at(PLAIN, scripts)
+    }
+
+    /// At an exchange of this kind.
+    pub fn at(facts: VenueFacts, scripts: impl IntoIterator<Item = Script>) -> Self {
+        let account = Account::at(facts);
         scripts.into_iter().for_each(|script| account.exchange.next(script));
         let gateway = account.start_gateway(1);
         Self { account, gateway }
     }
 
     /// A small order of the strategy.
-    fn order(&self, sequence: u64, changes: &Value) {
+    pub fn order(&self, sequence: u64, changes: &Value) {
         let mut all = json!({"quantity": "0.01"});
         all.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         self.account.command(&command(&self.account.ledger, sequence, self.account.bus.clock().now(), &all));
     }
 
-    fn cancel(&self, sequence: u64) {
+    pub fn cancel(&self, sequence: u64) {
         self.account.command(&cancel(&self.account.ledger, sequence, self.account.bus.clock().now()));
     }
 
-    fn run(&mut self, milliseconds: i64) {
+    pub fn run(&mut self, milliseconds: i64) {
         for _ in 0..milliseconds / STEP_MS {
             self.gateway.go_on(&self.account);
             self.account.bus.clock().advance(STEP_MS);
         }
     }
 
-    fn inbox(&self) -> &StreamKey {
+    pub fn inbox(&self) -> &StreamKey {
         self.account.strategy.inbox()
     }
 
     /// All that was told of an order, in a few words.
-    fn told(&self, sequence: u64) -> Vec<String> {
+    pub fn told(&self, sequence: u64) -> Vec<String> {
         let id = self.account.order_id(sequence);
         let inbox = self.account.bus.committed(self.inbox());
         let of_it = inbox.iter().filter(|entry| entry["clientOrderId"] == id.as_str());
@@ -58,23 +66,24 @@ impl Bench {
             .collect()
     }
 
-    fn alerts(&self) -> Vec<String> {
+    pub fn alerts(&self) -> Vec<String> {
         let alerts = self.account.bus.committed(&self.account.topic(Topic::RiskAlert));
         alerts.iter().map(|alert| alert["message"].as_str().unwrap().to_owned()).collect()
     }
 
-    fn log(&self, what: &str) -> Vec<String> {
+    pub fn log(&self, what: &str) -> Vec<String> {
         self.account.exchange.log().into_iter().filter(|line| line.starts_with(what)).collect()
     }
 
     /// The coins of the sub-account.
-    fn coins(&self) -> String {
+    pub fn coins(&self) -> String {
         let book = self.account.field(&self.account.gateway, &format!("book:{}", self.account.ledger)).unwrap();
         book["amounts"]["BNB"].as_str().unwrap().to_owned()
     }
 }
 
-fn rests() -> Script {
+/// It stays open until it is cancelled.
+pub(super) fn rests() -> Script {
     Script { trades: Vec::new(), ends_after: None, ..Script::default() }
 }
 

@@ -47,6 +47,7 @@ impl Bench {
             status: OrderStatus::Canceled,
             reason: String::new(),
             cumulative_quantity: "0".parse().unwrap(),
+            prevented_quantity: "0".parse().unwrap(),
             trades: Vec::new(),
             matched: None,
             ordered: None,

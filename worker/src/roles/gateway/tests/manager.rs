@@ -3,9 +3,10 @@
 use engine::client_order_id::ClientOrderId;
 use engine::fees::Fees;
 use engine::messages::{Fill, Liquidity, OrderCommand, OrderStatus, OrderUpdate};
+use engine::numbers::Quantity;
 use engine::time::Timestamp;
 use serde_json::{Value, json};
-use venue::{Alphabet, IdCodec, Outcome, Question, VenueFacts, VenueReport, VenueTrade};
+use venue::{Alphabet, Answers, IdCodec, Outcome, Question, RequestExpiry, VenueFacts, VenueReport, VenueTrade};
 
 use super::super::manager::{Found, OrderManager, Verdict};
 use super::super::sub_account::SubAccount;
@@ -16,11 +17,14 @@ const WINDOW: i64 = 5_000;
 const VISIBILITY: i64 = 2_000;
 pub(super) const ELSEWHERE: &VenueFacts = &VenueFacts {
     ids: IdCodec { alphabet: Alphabet::WithHyphens, length_max: 36 },
-    receive_ms: WINDOW - 500,
+    answers: Answers::Final,
+    expiry: RequestExpiry::ReceiveWindow { window_ms: WINDOW - 500 },
     margin_ms: 500,
     visibility_ms: VISIBILITY,
     answer_ms: 1_000,
     at_once: 8,
+    switch: None,
+    prevention: &[],
 };
 
 /// Adopts a register, with new sub-accounts at the declared capital.
@@ -94,6 +98,7 @@ fn report(status: OrderStatus, cumulative: &str, trades: &[(&str, &str)]) -> Ven
         status,
         reason: String::new(),
         cumulative_quantity: cumulative.parse().unwrap(),
+        prevented_quantity: Quantity::ZERO,
         trades: trades.iter().map(|(id, quantity)| trade(id, quantity)).collect(),
         matched: None,
         ordered: None,
