@@ -15,6 +15,7 @@ fn manifest(limits: &str) -> String {
 fn run(limits: &str) -> Finished {
     let finished = Folder::of(&manifest(limits), &prices(V1)).worker("run grid.yaml --output json");
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert!(finished.stderr.contains("  limits    paper       hold over all its strategies"), "{}", finished.stderr);
     finished
 }
 

@@ -118,6 +118,11 @@ impl Screen {
         let (mut total, mut starts) = (0, String::new());
         for (places, scanned) in accounts.iter().zip(scanned) {
             say(format_args!("  account   {:width$}  {}", places.gateway.spec.account.name, account_line(places)));
+            if places.gateway.spec.account.spec.limits.is_some() {
+                let told =
+                    "hold over all its strategies: who comes first takes the room, so another run may trade otherwise";
+                say(format_args!("  limits    {:width$}  {told}", places.gateway.spec.account.name));
+            }
             let Some(scanned) = scanned else { continue };
             for place in &places.strategies {
                 let spec = &place.spec;

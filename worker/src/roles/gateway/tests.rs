@@ -2,6 +2,7 @@
 //! each of its commits. The scripted venue is `crate::simulation::exchange`.
 
 mod account_limits;
+mod account_prices;
 mod behind;
 mod cases;
 mod elsewhere;

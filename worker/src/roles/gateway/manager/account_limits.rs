@@ -257,7 +257,9 @@ impl OrderManager {
         need: &Need,
         now: Timestamp,
     ) -> Result<(), &'static str> {
-        self.account.positions.trades(&command.ledger, &command.symbol);
+        if self.account.values() {
+            self.account.positions.trades(&command.ledger, &command.symbol);
+        }
         let open = self.reserved.open_buys(command.symbol.quote());
         self.account.admit(command, need.buys, open, now)
     }

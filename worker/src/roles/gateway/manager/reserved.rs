@@ -79,13 +79,13 @@ impl Reserved {
         let now = if order.is_closed() { None } else { self.part(orders, &order.command, order.filled).ok() };
         let sums = self.sums.entry(id.ledger().clone()).or_default();
         if let Some(before) = self.parts.remove(id) {
-            for (sums, amount) in [(&mut *sums, before.amount), (&mut self.buys, before.buys)] {
+            for (sums, amount) in to_sum([(&mut *sums, before.amount), (&mut self.buys, before.buys)]) {
                 let sum = sums.entry(before.asset.clone()).or_insert(Some(Notional::ZERO));
                 *sum = sum.and_then(|sum| sum.minus(amount).ok());
             }
         }
         if let Some(now) = now {
-            for (sums, amount) in [(sums, now.amount), (&mut self.buys, now.buys)] {
+            for (sums, amount) in to_sum([(sums, now.amount), (&mut self.buys, now.buys)]) {
                 let sum = sums.entry(now.asset.clone()).or_insert(Some(Notional::ZERO));
                 *sum = sum.and_then(|sum| sum.plus(amount).ok());
             }
@@ -122,6 +122,11 @@ impl Reserved {
         let (amount, buys) = (beyond(all.amount, shared.amount)?, beyond(all.buys, shared.buys)?);
         Ok(Need { amount, buys, ..all })
     }
+}
+
+/// What changes a sum: a sale buys nothing.
+fn to_sum<T>(amounts: [(T, Notional); 2]) -> impl Iterator<Item = (T, Notional)> {
+    amounts.into_iter().filter(|(_, amount)| *amount != Notional::ZERO)
 }
 
 /// Whether an order still waits for a place itself: then both it and what replaces it may trade.
