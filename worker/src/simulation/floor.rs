@@ -7,7 +7,7 @@ use engine::time::Timestamp;
 use rust_decimal::Decimal;
 use venue::{Ordered, VenueReport, VenueTrade};
 
-use super::script::{Script, is_closed};
+use super::script::{Rest, Script, is_closed};
 
 /// The exchange takes 0.1 % of each trade's worth, in quote.
 const FEE: &str = "0.001";
@@ -122,7 +122,7 @@ impl Placed {
             && end <= now
             && !self.is_closed()
         {
-            let is_prevented = self.script.prevented && self.is_kept;
+            let is_prevented = self.script.rest != Rest::Dropped && self.is_kept;
             if is_prevented {
                 self.prevented = self.order().quantity.minus(self.filled).unwrap();
             }
@@ -140,12 +140,12 @@ impl Placed {
     /// The status that is told. One that was kept from trading may say so by its quantity alone, and that not all has traded
     /// is not hidden by a status while trades are not shown.
     fn told_status(&self, total: Quantity) -> OrderStatus {
-        let hides_end = self.script.hides_prevented_end && !self.prevented.is_zero();
-        match self.status {
-            OrderStatus::Filled if total < self.filled => OrderStatus::PartiallyFilled,
-            OrderStatus::Expired if hides_end && total.is_zero() => OrderStatus::Accepted,
-            OrderStatus::Expired if hides_end => OrderStatus::PartiallyFilled,
-            status => status,
+        let ends_silently = self.script.rest == Rest::PreventedSilently && !self.prevented.is_zero();
+        let is_partial = self.status == OrderStatus::Filled && total < self.filled;
+        match (is_partial, ends_silently && self.status == OrderStatus::Expired) {
+            (false, false) => self.status,
+            (false, true) if total.is_zero() => OrderStatus::Accepted,
+            (true, _) | (false, true) => OrderStatus::PartiallyFilled,
         }
     }
 

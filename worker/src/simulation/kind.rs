@@ -28,8 +28,8 @@ pub(crate) const PLAIN: VenueFacts = VenueFacts {
 pub(crate) const ACKNOWLEDGES: Answers = Answers::Acknowledged { report_ms: REPORT_MS };
 
 /// A switch of this reach.
-pub(crate) const fn switch(reach: SwitchReach) -> Option<DeadMansSwitch> {
-    Some(DeadMansSwitch { reach, fires_after_ms: FIRES_AFTER_MS })
+pub(crate) const fn switch(reach: SwitchReach) -> DeadMansSwitch {
+    DeadMansSwitch { reach, fires_after_ms: FIRES_AFTER_MS }
 }
 
 /// One of each, drawn from `chance`.
@@ -44,8 +44,8 @@ pub(crate) fn drawn(chance: &mut Chance) -> VenueFacts {
         },
         switch: match chance.below(3) {
             0 => None,
-            1 => switch(SwitchReach::Symbol),
-            _ => switch(SwitchReach::Tag),
+            1 => Some(switch(SwitchReach::Symbol)),
+            _ => Some(switch(SwitchReach::Tag)),
         },
         prevention: match chance.below(3) {
             0 => &[],

@@ -37,6 +37,17 @@ pub(crate) enum Says {
     Another,
 }
 
+/// What becomes of what is left at an order's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// There was no size for it.
+    Dropped,
+    /// It was kept from trading with another order of the account, where the order asks for that.
+    Prevented,
+    /// The same, told by its quantity alone, and by no status.
+    PreventedSilently,
+}
+
 /// What the exchange does with one request to make an order.
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
@@ -62,10 +73,8 @@ pub(crate) struct Script {
     /// For each event in turn (the last stands for all after it), the delays of the reports of it: none is a
     /// lost report, two are a doubled one.
     pub reports: Vec<Vec<i64>>,
-    /// What is left at its end was kept from trading with another order of the account, where the order asks for that.
-    pub prevented: bool,
-    /// Only the quantity tells of that, and no status.
-    pub hides_prevented_end: bool,
+    /// What becomes of what is left at its end.
+    pub rest: Rest,
     /// Whether the answer of a cancel reaches the gateway.
     pub cancel_answered: bool,
     /// How many cancels do not reach the exchange before one does.
@@ -98,8 +107,7 @@ impl Default for Script {
             trade_lag_ms: 0,
             understates: false,
             reports: vec![vec![0]],
-            prevented: false,
-            hides_prevented_end: false,
+            rest: Rest::Dropped,
             cancel_answered: true,
             cancels_lost: 0,
         }
@@ -154,8 +162,11 @@ impl Script {
             trade_lag_ms: chance.below_i64(1_500) * chance.below_i64(2),
             understates: weather.understates && chance.one_in(3),
             reports,
-            prevented: chance.one_in(6),
-            hides_prevented_end: chance.one_in(2),
+            rest: match chance.below(12) {
+                0 => Rest::Prevented,
+                1 => Rest::PreventedSilently,
+                _ => Rest::Dropped,
+            },
             cancel_answered: !chance.one_in(3),
             cancels_lost: chance.below(3),
         }

@@ -8,7 +8,7 @@ use venue::{Answers, RequestExpiry, SelfTradePrevention, SwitchReach, VenueFacts
 use super::elsewhere::{Bench, rests};
 use crate::roles::Stop;
 use crate::simulation::kind::{ACKNOWLEDGES, FIRES_AFTER_MS, PLAIN, REPORT_MS, switch};
-use crate::simulation::script::{Arrival, Script, VISIBILITY_MS};
+use crate::simulation::script::{Arrival, Rest, Script, VISIBILITY_MS};
 
 /// Steps within which what is waited for must have happened.
 const PATIENCE: usize = 1_000;
@@ -186,7 +186,7 @@ fn a_request_that_names_its_expiry_is_dead_after_it_and_is_sent_again_with_a_new
 /// At an exchange with a switch of either reach: what was told of order 1, a sell that rests.
 fn guarded(then: impl Fn(&mut Bench, &str)) {
     for reach in [SwitchReach::Symbol, SwitchReach::Tag] {
-        let mut bench = Bench::at(VenueFacts { switch: switch(reach), ..PLAIN }, [rests()]);
+        let mut bench = Bench::at(VenueFacts { switch: Some(switch(reach)), ..PLAIN }, [rests()]);
         bench.order(1, &json!({"side": "Sell", "price": "700.00"}));
         bench.run(1_000);
         assert_eq!(bench.told(1), ["Accepted "]);
@@ -267,13 +267,13 @@ fn a_gateway_stops_also_if_the_venue_does_not_say_that_its_switch_is_disarmed() 
 fn what_is_kept_from_trading_with_another_order_has_expired_and_its_funds_are_free_again() {
     use SelfTradePrevention::{ExpireMaker, ExpireTaker};
     for answers in [Answers::Final, ACKNOWLEDGES] {
-        for hides_prevented_end in [false, true] {
+        for rest in [Rest::Prevented, Rest::PreventedSilently] {
             let facts = VenueFacts { answers, prevention: &[ExpireMaker, ExpireTaker], ..PLAIN };
-            let prevented = Script { trades: vec![(0, 40)], prevented: true, hides_prevented_end, ..Script::default() };
+            let prevented = Script { trades: vec![(0, 40)], rest, ..Script::default() };
             let mut bench = Bench::at(facts, [prevented]);
             bench.order(1, &json!({"quantity": "4"}));
             bench.run(2_000);
-            let name = format!("{answers:?} {hides_prevented_end}");
+            let name = format!("{answers:?} {rest:?}");
             assert_eq!(bench.told(1).last().map(String::as_str), Some("Expired SelfTradePrevented"), "{name}");
             assert_eq!(bench.coins(), "6.6", "{name}");
             // 3000 less 1.6 x 600 and its fee are left.
