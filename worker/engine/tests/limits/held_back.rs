@@ -89,3 +89,15 @@ fn a_strategy_that_is_halted_is_judged_no_more() {
         assert_eq!((engine.latched_limits(), engine.exit_reached()), (&[][..], None));
     }
 }
+
+/// What was tried to be sold before a release counts no more: the next sale follows with the news of the last cancel.
+#[test]
+fn after_a_release_coins_are_sold_at_once_again() {
+    let actions: [&[Action]; 3] = [&[], &[], &[buy("1", "50")]];
+    let mut stand = Stand::exiting(&actions, ("1", "900"), json!({"belowPrice": 90}));
+    stand.run(["100"]);
+    stand.bid("90", "0", "0");
+    stand.release();
+    stand.run(["100", "90"]);
+    assert_eq!(stand.log, ["2: rests Buy 1 @ 50", "3: cancel 1", "3: Sell 1 @ 90"]);
+}

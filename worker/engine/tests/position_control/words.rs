@@ -63,3 +63,19 @@ fn it_waits_for_its_order_and_says_what_it_is() {
     let own = made(json!({"maxSlippagePercent": "0.3"})).max_slippage().unwrap();
     assert_eq!(own.percent().normalize().to_string(), "0.3");
 }
+
+/// A trade that is told while days are missing again: the share of before is forgotten, and not looked at anew.
+#[test]
+fn while_days_are_missing_no_share_is_shown() {
+    let mut bench = bench(("8", "1000"), &json!({"lookBackDays": 1}));
+    days(&mut bench, 2, &["600"]);
+    let sent = bench.take(tick(&bench, start() + DAY + 1, "601"));
+    assert!(figures(&bench).contains_key("sharePercent"));
+    // A day without any tick.
+    let _ = bench.take(tick(&bench, start() + 3 * DAY, "601"));
+    assert_eq!(bench.reason(), "WarmingUp");
+    let fill = bench.fill_of(&sent[0]);
+    let _ = bench.update(engine::testkit::filled(fill));
+    assert_eq!(bench.engine.report().orders.filled, 1);
+    assert!(!figures(&bench).contains_key("sharePercent"), "{:?}", figures(&bench));
+}
