@@ -11,8 +11,12 @@ mod breaches;
 mod exits;
 #[path = "limits/flatten.rs"]
 mod flatten;
+#[path = "limits/held_back.rs"]
+mod held_back;
 #[path = "limits/judge.rs"]
 mod judge;
+#[path = "limits/kept.rs"]
+mod kept;
 #[allow(dead_code, reason = "the script serves other tests too")]
 #[path = "orders/scripted.rs"]
 mod scripted;
@@ -24,3 +28,5 @@ mod single;
 mod stand;
 #[path = "limits/transfers.rs"]
 mod transfers;
+#[path = "limits/used.rs"]
+mod used;

@@ -7,6 +7,8 @@ mod actions;
 #[allow(dead_code, reason = "the bench serves other tests too")]
 #[path = "properties/bench.rs"]
 mod bench;
+#[path = "orders/booked.rs"]
+mod booked;
 #[path = "orders/news.rs"]
 mod news;
 #[path = "orders/record.rs"]
@@ -15,3 +17,5 @@ mod record;
 mod reserved;
 #[path = "orders/scripted.rs"]
 mod scripted;
+#[path = "orders/short.rs"]
+mod short;

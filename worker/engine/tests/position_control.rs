@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod seeded;
+#[path = "position_control/words.rs"]
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -158,6 +160,19 @@ fn below_the_least_notional_it_does_nothing() {
         days(&mut bench, 2, &["600"]);
         take(&mut bench, start() + DAY + 1, "601");
         assert_eq!((bench.trades().len(), bench.engine.report().orders.denied), (trades, 0), "{coins}");
+    }
+}
+
+/// 2 coins at 601 of 2404 in all are sold down by 0.001: worth 0.601.
+#[test]
+fn exactly_the_least_notional_is_an_order() {
+    for (least, trades) in [("0.601", 1), ("0.602", 0)] {
+        let market = Market { min_notional: least, ..MARKET };
+        let config = config(&market, ("2.002", "1202"), &json!({"lookBackDays": 1}));
+        let mut bench = Bench::of(&market, config, &CONTROL);
+        days(&mut bench, 2, &["600"]);
+        take(&mut bench, start() + DAY + 1, "601");
+        assert_eq!(bench.trades().len(), trades, "{least}: {:?}", bench.trades());
     }
 }
 

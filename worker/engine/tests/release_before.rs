@@ -12,7 +12,7 @@ use engine::client_order_id::ClientOrderId;
 use engine::messages::{Fill, Inbox, OrderCommand, OrderStatus, OrderUpdate, Tick};
 use engine::risk::RiskState;
 use engine::strategies::Registry;
-use engine::testkit::{Market, commands, filled, order_of};
+use engine::testkit::{Market, commands, filled, halted, order_of};
 use engine::{Config, Engine, Event};
 use serde_json::{Value, json};
 
@@ -89,6 +89,18 @@ fn an_order_that_waits_is_taken_up_and_trades() {
     assert_eq!(pnl(&engine), ["12.3625", "-32.8344", "1.7999809", "-22.2718809"]);
     assert_eq!((engine.trades(), engine.report().orders.filled, engine.ticks()), (3, 3, 23));
     assert_eq!(engine.trades_hash().unwrap(), "e1bfa5aa5c56696c8a70d425164b9cbcc0bd9754281f0eb274a7ff25d2999e2d");
+}
+
+/// A trade that was booked is told once more after its order was closed: it is known still, and booked no second time.
+#[test]
+fn a_trade_of_a_closed_order_is_known_still() {
+    let mut engine = engine("waiting.json");
+    let before = pnl(&engine);
+    let mut again = traded("glm-k3f9q2-1", "Sell", "0.989", "612.50", 7);
+    again.fill = again.fill.map(|fill| Fill { trade_id: "glm-k3f9q2-1-0".into(), ..fill });
+    let effects = engine.step(again.time, Event::OrderUpdate(again));
+    assert!(!effects.iter().any(|effect| matches!(effect, engine::Effect::Poison(_))), "{effects:?}");
+    assert_eq!((engine.trades(), pnl(&engine), halted(&engine)), (1, before, None));
 }
 
 /// It may also end without a trade; the low that led to it still stands then, and the next order follows at once.

@@ -194,6 +194,23 @@ mod tests {
     }
 
     #[test]
+    fn exactly_at_the_bound_no_trade_is_forgotten() {
+        let mut orders = ClosedOrders::default();
+        orders.remember(&closed(1, 24));
+        orders.remember(&closed(2, 1_000));
+        assert_eq!(orders.entries.len(), 2);
+        orders.remember(&closed(3, 1));
+        assert_eq!((orders.entries.len(), remembers(&orders, 1)), (2, false));
+        // The trades of one order can take more room than all may: it is the newest.
+        let mut largest = closed(4, 0);
+        let counted = (1..2).map(|trade| format!("x-{trade}"));
+        largest.trades = TradeIds::of_list("x", counted.chain((0..1_024).map(|trade| format!("y-{trade}"))).collect());
+        assert!(largest.trades.room() > TRADES_MAX, "{}", largest.trades.room());
+        orders.remember(&largest);
+        assert_eq!((orders.entries.len(), remembers(&orders, 4)), (1, true));
+    }
+
+    #[test]
     fn a_commit_writes_what_is_new_and_takes_away_what_is_forgotten() {
         let changes =
             |orders: &ClosedOrders| orders.changed().map(|(n, entry)| (n, entry.is_some())).collect::<Vec<_>>();

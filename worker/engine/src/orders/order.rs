@@ -208,14 +208,6 @@ impl Order {
         self.client_order_id.sequence()
     }
 
-    /// Whether it may wait in the book.
-    pub const fn may_rest(&self) -> bool {
-        match self.time_in_force {
-            TimeInForce::GoodTillCanceled => true,
-            TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill => false,
-        }
-    }
-
     /// What may still trade of it.
     pub fn rest(&self) -> Result<Quantity, NumberError> {
         // Of one that has ended only what it traded can still come.

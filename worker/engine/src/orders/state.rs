@@ -138,6 +138,16 @@ mod tests {
     ];
 
     #[test]
+    fn a_state_is_shown_by_its_word() {
+        for (state, word) in [(OrderState::Committed, "Committed"), (OrderState::PartiallyFilled, "PartiallyFilled")] {
+            assert_eq!((state.to_string(), state.as_str()), (word.to_owned(), word));
+        }
+        let impossible = ImpossibleTransition { from: OrderState::Filled, to: OrderState::Rejected };
+        assert_eq!(impossible.to_string(), "an order that is Filled cannot become Rejected");
+        assert_eq!(format!("{:>8}|{:<8}|", OrderState::Sent, OrderState::Sent), "    Sent|Sent    |");
+    }
+
+    #[test]
     fn the_usual_life_passes() {
         let mut state = OrderState::Committed;
         for status in [

@@ -207,6 +207,13 @@ mod tests {
     }
 
     #[test]
+    fn it_is_empty_until_a_trade_is_known() {
+        assert!(TradeIds::default().is_empty());
+        assert!(!TradeIds::of_list(ORDER, vec![format!("{ORDER}-1")]).is_empty());
+        assert!(!TradeIds::of_list(ORDER, vec!["another".to_owned()]).is_empty());
+    }
+
+    #[test]
     fn ids_that_count_take_no_room_whatever_their_number() {
         let ids = remembering((1..=10_000).map(counted));
         assert_eq!((ids.len(), ids.room()), (10_000, 1));

@@ -146,3 +146,25 @@ fn what_stays_because_its_replacement_was_rejected_is_cancelled_too() {
     assert_eq!(take(4, "93", &[]).len(), 0, "it was sent with the news of the cancel");
     assert_eq!(engine.open_orders().next().map(|order| (order.side, order.flattens)), Some((Side::Sell, true)));
 }
+
+/// With the news of the last sale it is done: no further tick is needed to see that what is left is none, or dust.
+#[test]
+fn it_is_done_with_the_news_of_the_last_sale() {
+    for coins in ["1", "1.0007"] {
+        let mut stand = flattening(coins);
+        stand.run(["100", "90"]);
+        assert_eq!(stand.log, ["1: Sell 1 @ 90"]);
+        assert!(stand.engine.has_exited(), "{coins}");
+    }
+}
+
+#[test]
+fn coins_of_exactly_the_least_notional_are_sold() {
+    for (coins, sold) in [("0.5", 1), ("0.499", 0)] {
+        let small = Market { min_notional: "45", ..MARKET };
+        let config = config(&[], (coins, "900"), json!({}), json!({"belowPrice": 90}));
+        let mut stand = Stand::in_market(&small, Config { instruments: small.instrument().into(), ..config });
+        stand.run(["100", "90"]);
+        assert_eq!((stand.log.len(), stand.engine.has_exited()), (sold, true), "{coins}: {:?}", stand.log);
+    }
+}

@@ -95,11 +95,8 @@ impl Queue {
         Some(held)
     }
 
-    /// Whether anything arrives on this tick, or ends with it because it is the last.
+    /// Whether anything arrives on this tick.
     pub fn has_arrivals(&self, tick: &Tick) -> bool {
-        if tick.last {
-            return self.held.values().any(|held| held.symbol == tick.symbol);
-        }
         self.earliest.is_some_and(|earliest| earliest <= tick.event_time())
             && self.held.values().any(|held| held.arrives(tick))
     }

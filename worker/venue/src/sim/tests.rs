@@ -1,7 +1,7 @@
 //! One order, one or more ticks: what trades, at what price, for which fee, and what becomes of the rest.
 
+mod edges;
 mod markets;
-
 use engine::messages::{Liquidity, OrderType};
 use serde_json::{Value, json};
 

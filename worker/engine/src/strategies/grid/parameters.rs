@@ -215,4 +215,41 @@ mod tests {
             assert_eq!(parameters.validate("grid")[0].path, format!("grid.{field}"), "{json}");
         }
     }
+
+    #[test]
+    fn exactly_at_a_bound_is_within_it() {
+        for json in [
+            r#"{"gridSizePercent": "0.01"}"#,
+            r#"{"gridSizePercent": 50}"#,
+            r#"{"flipThresholdFactor": 1}"#,
+            r#"{"flipThresholdFactor": 0}"#,
+            r#"{"orderPercent": 100}"#,
+            r#"{"basePrice": "999999999.999999999"}"#,
+            r#"{"minTradeIntervalSeconds": 86400}"#,
+            r#"{"maxSlippagePercent": 10}"#,
+        ] {
+            let parameters: GridParameters = serde_json::from_str(json).unwrap();
+            assert_eq!(parameters.validate("grid"), [], "{json}");
+        }
+        for (json, field) in [
+            (r#"{"gridSizePercent": "0.009999999"}"#, "gridSizePercent"),
+            (r#"{"gridSizePercent": "50.000000001"}"#, "gridSizePercent"),
+            (r#"{"flipThresholdFactor": "1.000000001"}"#, "flipThresholdFactor"),
+            (r#"{"orderPercent": "100.000000001"}"#, "orderPercent"),
+            (r#"{"basePrice": 1000000000}"#, "basePrice"),
+            (r#"{"basePrice": 1000000001}"#, "basePrice"),
+            (r#"{"maxSlippagePercent": "10.000000001"}"#, "maxSlippagePercent"),
+        ] {
+            let parameters: GridParameters = serde_json::from_str(json).unwrap();
+            assert_eq!(parameters.validate("grid")[0].path, format!("grid.{field}"), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_written_is_the_published_default() {
+        let parameters: GridParameters = serde_json::from_str("{}").unwrap();
+        let GridParameters { flip_threshold_factor, min_trade_interval_seconds, max_slippage_percent, .. } = parameters;
+        assert_eq!((flip_threshold_factor.to_string(), max_slippage_percent.to_string()), ("0.2".into(), "0.1".into()));
+        assert_eq!(min_trade_interval_seconds, 30);
+    }
 }

@@ -83,3 +83,39 @@ fn each_reason_has_words() {
     }
     assert_eq!(grid.explain(WAITING_FOR_FALL), "High 615: sells at 612.54 or below, while at or above 612.");
 }
+
+#[test]
+fn a_side_that_is_blocked_is_named_where_its_zone_is_reached() {
+    let mut grid = grid(&json!({ "basePrice": 600 }));
+    for (price, risk, reason) in [
+        ("600", RiskState::BuyOnly, BETWEEN_BANDS),
+        ("612", RiskState::BuyOnly, SELL_BLOCKED),
+        ("588", RiskState::SellOnly, BUY_BLOCKED),
+        ("600", RiskState::SellOnly, BETWEEN_BANDS),
+    ] {
+        assert_eq!(take(&mut grid, price, risk), Choice::Hold(reason), "{price}");
+    }
+}
+
+#[test]
+fn it_says_what_it_is_and_what_it_would_do() {
+    let instruments = crate::testkit::Market::USUAL.instrument().into();
+    let price = "600".parse().unwrap();
+    let mut shares = grid(&json!({ "basePrice": 610, "orderPercent": 25 }));
+    assert_eq!(shares.described(&instruments), "grid 2 %, 25 % of equity per order");
+    assert_eq!(
+        shares.start_line(price, &instruments).as_deref(),
+        Some("start 610.00: sells after a turn above 622.20, buys after a turn below 597.80")
+    );
+    take(&mut shares, "610", RiskState::AllowAll);
+    assert_eq!(shares.outlook(price, &instruments).as_deref(), Some("would sell above 622.20, buy below 597.80"));
+    let fixed = grid(&json!({ "quantity": "0.5", "gridSizePercent": 1 }));
+    assert_eq!(fixed.described(&instruments), "grid 1 %, 0.5 BNB per order");
+    assert_eq!(
+        fixed.start_line(price, &instruments).as_deref(),
+        Some("start 600.00: sells after a turn above 606.00, buys after a turn below 594.00"),
+        "from the first price"
+    );
+    let adaptive = grid(&json!({ "adaptive": {"minPercent": 1, "maxPercent": 3} }));
+    assert_eq!(adaptive.described(&instruments), "grid 1 to 3 % by volatility, 10 % of equity per order");
+}
