@@ -130,13 +130,6 @@ impl Story {
         phase.is_some_and(|phase| phase["state"] == "Stopped")
     }
 
-    /// The gateway's record is lost, and one made anew.
-    pub fn lose_gateway(&mut self) {
-        self.account.bus.forget_plan();
-        self.account.lose_gateway();
-        self.gateway = self.account.start_paper_gateway(1);
-    }
-
     pub fn trouble(&mut self) {
         if self.chance.one_in(2) {
             let trouble = match self.chance.below(3) {
