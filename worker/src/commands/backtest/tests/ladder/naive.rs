@@ -62,6 +62,14 @@ struct Step {
     order: Option<usize>,
     amount: Option<Decimal>,
     unpaired: Option<(Decimal, Decimal)>,
+    /// Its order was cancelled for another that was not placed: it comes back where it would rest.
+    held: bool,
+}
+
+impl Step {
+    const fn new(index: usize, side: Side) -> Self {
+        Self { index, side, order: None, amount: None, unpaired: None, held: false }
+    }
 }
 
 pub struct Naive {
@@ -84,9 +92,11 @@ pub struct Naive {
     pub warnings: Vec<&'static str>,
     tried: Option<u64>,
     opening: Option<Decimal>,
+    /// Steps that were moved up while their order may still trade, and the index of the one in its place.
+    left: Vec<(Step, usize)>,
     pub moves: u64,
-    /// The lowest buy has traded while its replacement was on its way: of that the rules say nothing.
-    pub has_raced: bool,
+    /// Lowest buys that traded while their replacement was on its way.
+    pub raced: u64,
 }
 
 fn steps_of(value: Decimal, step: Decimal, up: bool) -> Decimal {
@@ -116,8 +126,9 @@ impl Naive {
             warnings: Vec::new(),
             tried: None,
             opening: None,
+            left: Vec::new(),
             moves: 0,
-            has_raced: false,
+            raced: 0,
         }
     }
 
@@ -147,23 +158,27 @@ impl Naive {
 
     /// What is neither gone nor promised to an order.
     fn free(&self) -> (Decimal, Decimal) {
-        let rest = |order: &Order| order.quantity - order.filled;
         let (mut cash, mut coins) = (self.cash, self.coins);
         for order in self.orders.iter().filter(|order| !order.closed) {
             match order.side {
-                Side::Sell => coins -= rest(order),
+                Side::Sell => coins -= order.quantity - order.filled,
                 Side::Buy => {
-                    let of_its_successor =
-                        order.replaced_by.map_or(Decimal::ZERO, |new| self.reserve(&self.orders[new]));
-                    // Only one of the two can trade: the larger counts, at the older one.
-                    let is_successor = self.orders.iter().any(|old| old.replaced_by == Some(order.id) && !old.closed);
-                    if !is_successor {
-                        cash -= self.reserve(order).max(of_its_successor);
-                    }
+                    // Only one of the two can trade: what the older one takes is the newer one's too.
+                    let shared = match self.orders.iter().find(|old| old.replaced_by == Some(order.id)) {
+                        Some(old) if !old.filled.is_zero() => self.reserve(order),
+                        Some(old) if !old.closed && !self.waits(old.id) => self.reserve(old).min(self.reserve(order)),
+                        Some(_) | None => Decimal::ZERO,
+                    };
+                    cash -= self.reserve(order) - shared;
                 }
             }
         }
         (cash, coins)
+    }
+
+    /// It is on its way to the place of another that is still there.
+    fn waits(&self, id: usize) -> bool {
+        self.orders.iter().any(|old| old.replaced_by == Some(id) && (!old.closed || !old.filled.is_zero()))
     }
 
     fn reserve(&self, order: &Order) -> Decimal {
@@ -236,6 +251,7 @@ impl Naive {
         let step = self.steps[place].clone();
         let level = step.index + usize::from(step.side == Side::Sell);
         let price = self.level(level);
+        self.steps[place].held = false;
         let quantity = step.amount.filter(|_| step.side == Side::Sell).unwrap_or(self.amount);
         if let Some(why) = self.refusal(step.side, (price, quantity), Decimal::ZERO, false) {
             self.deny(step.side, level + 1, why);
@@ -270,15 +286,38 @@ impl Naive {
             for (_, _, sent) in now {
                 match sent {
                     Sent::Create(id) => self.arrive(id, tick, &mut news),
-                    Sent::Replace { of, new } => {
-                        self.orders[of].closed = true;
-                        self.has_raced |= !self.orders[of].filled.is_zero();
-                        self.arrive(new, tick, &mut news);
-                    }
+                    Sent::Replace { of, new } => self.replace(of, new, tick, &mut news),
                 }
             }
             self.news(&news, tick);
         }
+    }
+
+    /// The old one is cancelled in any case, the new one placed only if nothing of the old one has traded.
+    fn replace(&mut self, of: usize, new: usize, tick: &Tick, news: &mut Vec<usize>) {
+        let was_there = !self.orders[of].closed;
+        self.orders[of].closed = true;
+        if was_there && self.orders[of].filled.is_zero() {
+            self.left.retain(|(step, _)| step.order != Some(of));
+            return self.arrive(new, tick, news);
+        }
+        self.orders[new].closed = true;
+        if let Some(step) = self.steps.iter_mut().find(|step| step.order == Some(of) && was_there) {
+            (step.order, step.held) = (None, true);
+        }
+    }
+
+    /// A buy that has traded before its replacement was there: its step has not left.
+    fn come_back(&mut self, id: usize) {
+        let Some(place) = self.left.iter().position(|(step, _)| step.order == Some(id)) else { return };
+        let (step, mut to) = self.left.remove(place);
+        while let Some(next) = self.left.iter().position(|(step, _)| step.index == to) {
+            to = self.left.remove(next).1;
+        }
+        self.steps.retain(|joined| joined.index != to);
+        self.steps.push(step);
+        self.steps.sort_by_key(|step| step.index);
+        self.raced += 1;
     }
 
     fn is_touched(&self, order: &Order, tick: &Tick) -> bool {
@@ -372,6 +411,7 @@ impl Naive {
                 continue;
             }
             of_levels = true;
+            self.come_back(*id);
             let order = self.orders[*id].clone();
             if order.filled < order.quantity {
                 continue;
@@ -395,14 +435,15 @@ impl Naive {
         }
         if of_levels && self.tried != Some(tick.sequence) {
             self.tried = Some(tick.sequence);
-            self.try_left(tick);
+            self.try_left(false, tick);
         }
     }
 
-    fn try_left(&mut self, tick: &Tick) {
+    fn try_left(&mut self, held: bool, tick: &Tick) {
         let price = tick.price.get();
         let mut left: Vec<(Decimal, Decimal, usize)> = Vec::new();
-        for (place, step) in self.steps.iter().enumerate().filter(|(_, step)| step.order.is_none()) {
+        for (place, step) in self.steps.iter().enumerate().filter(|(_, step)| step.order.is_none() && step.held == held)
+        {
             let level = self.level(step.index + usize::from(step.side == Side::Sell));
             let rests = match step.side {
                 Side::Buy => tick.has_no_ask() || level < tick.best_ask().get(),
@@ -430,6 +471,7 @@ impl Naive {
             return;
         }
         if self.started {
+            self.try_left(true, tick);
             self.trail(tick);
             return;
         }
@@ -481,8 +523,7 @@ impl Naive {
         }
         (self.started, self.amount) = (true, amount);
         let side = |i| if i < nearest { Side::Buy } else { Side::Sell };
-        self.steps =
-            (0..n).map(|index| Step { index, side: side(index), order: None, amount: None, unpaired: None }).collect();
+        self.steps = (0..n).map(|index| Step::new(index, side(index))).collect();
         if amount.is_zero() {
             self.warn("LadderShort");
         } else if purchase.is_zero() {
@@ -499,6 +540,8 @@ impl Naive {
 
     fn trail(&mut self, tick: &Tick) {
         let first = self.orders.len();
+        // Steps that leave, lowest first; what joins and leaves at once is not among them.
+        let mut leaving = Vec::new();
         loop {
             let top = self.steps.last().unwrap().index + 1;
             let sells = self.steps.iter().any(|step| step.side == Side::Sell && step.order.is_some());
@@ -506,29 +549,45 @@ impl Naive {
             let partly = lowest.order.is_some_and(|id| !self.orders[id].filled.is_zero());
             let is_buy = lowest.side == Side::Buy;
             if !self.case.trailing || tick.price.get() < self.level(top + 1) || sells || partly || !is_buy {
-                return;
+                break;
             }
             let price = self.level(top);
-            // What waits for a place itself frees nothing: it and what it would replace may both trade.
-            let waits = |id| self.orders.iter().any(|old| old.replaced_by == Some(id) && !old.closed);
-            // Unless it was made on this tick: then it is never sent.
-            let leaving = lowest.order.filter(|id| *id >= first || !waits(*id));
-            let freed = leaving.map_or(Decimal::ZERO, |id| self.reserve(&self.orders[id]));
+            // What waits for a place itself frees nothing: it and what it would replace may both trade. But for what was made
+            // on this tick, which is never sent.
+            let old = lowest.order.filter(|id| *id >= first || !self.waits(*id));
+            let freed = old.map_or(Decimal::ZERO, |id| self.reserve(&self.orders[id]));
             if let Some(why) = self.refusal(Side::Buy, (price, self.amount), freed, false) {
-                return self.deny(Side::Buy, top + 1, why);
+                self.deny(Side::Buy, top + 1, why);
+                break;
             }
             let new = self.order(Side::Buy, price, self.amount, false);
-            match lowest.order {
-                Some(of) if of >= first => self.rewrite(of, new),
-                Some(of) => {
-                    self.orders[of].replaced_by = leaving.map(|_| new);
-                    self.send(tick, Sent::Replace { of, new });
+            if let Some(of) = lowest.order.filter(|of| *of >= first) {
+                self.rewrite(of, new);
+            } else {
+                if let Some(of) = lowest.order {
+                    self.orders[of].replaced_by = Some(new);
                 }
-                None => self.send(tick, Sent::Create(new)),
+                leaving.push(lowest);
             }
             self.moves += 1;
             self.steps.remove(0);
-            self.steps.push(Step { index: top, side: Side::Buy, order: Some(new), amount: None, unpaired: None });
+            self.steps.push(Step { order: Some(new), ..Step::new(top, Side::Buy) });
+        }
+        self.send_up(leaving, tick);
+    }
+
+    /// The lowest that leaves is replaced by the lowest that joins.
+    fn send_up(&mut self, leaving: Vec<Step>, tick: &Tick) {
+        let joining = self.steps.len() - leaving.len();
+        let joined: Vec<_> = self.steps[joining..].iter().map(|step| (step.index, step.order.unwrap())).collect();
+        for (step, (index, new)) in leaving.into_iter().zip(joined) {
+            let Some(of) = step.order else {
+                self.send(tick, Sent::Create(new));
+                continue;
+            };
+            self.orders[of].replaced_by = Some(new);
+            self.send(tick, Sent::Replace { of, new });
+            self.left.push((step, index));
         }
     }
 
@@ -538,12 +597,6 @@ impl Naive {
         for old in &mut self.orders {
             if old.replaced_by == Some(of) {
                 old.replaced_by = Some(by);
-            }
-        }
-        for (_, _, sent) in &mut self.sent {
-            match sent {
-                Sent::Create(new) | Sent::Replace { new, .. } if *new == of => *new = by,
-                Sent::Create(_) | Sent::Replace { .. } => {}
             }
         }
     }
