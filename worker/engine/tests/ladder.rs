@@ -219,3 +219,28 @@ fn what_is_left_out_is_told_once_and_tried_after_fills() {
     let warnings = bench.engine.warnings();
     assert!(warnings[0].message.starts_with("2 levels were left out, the first at 540.00 on "), "{warnings:?}");
 }
+
+/// The buy at 600 is denied, so the one at 540 was not cancelled: it is a level as before, and is followed by its sell.
+#[test]
+fn a_level_whose_replacement_was_denied_has_not_left() {
+    let trailing = json!({"lowerPrice": 540, "upperPrice": 600, "levels": 3, "quantity": "0.1", "trailingUp": true});
+    let (mut bench, commands) = placed(&trailing);
+    let moved = bench.tick("620");
+    assert_eq!(lines(&moved), ["Buy 0.1 @ 600.00"]);
+    assert_eq!(refuse(&mut bench, &moved[0], OrderStatus::Denied, "InsufficientBook"), []);
+    assert_eq!(lines(&fill(&mut bench, at(&commands, "540.00"))), ["Sell 0.1 @ 560.00"]);
+}
+
+/// One that trades whole before its replacement is placed is followed by its sell; what was to take its place is gone.
+#[test]
+fn a_level_whose_buy_trades_before_it_is_replaced_has_not_left() {
+    let trailing = json!({"lowerPrice": 540, "upperPrice": 600, "levels": 3, "quantity": "0.1", "trailingUp": true});
+    let (mut bench, commands) = placed(&trailing);
+    let moved = bench.tick("620");
+    let sell = fill(&mut bench, at(&commands, "540.00"));
+    assert_eq!(lines(&sell), ["Sell 0.1 @ 560.00"]);
+    assert_eq!(refuse(&mut bench, &moved[0], OrderStatus::Rejected, "ReplaceRaced"), []);
+    // It goes on from 540, and only once that is sold again it moves.
+    assert_eq!(bench.tick("620"), []);
+    assert_eq!(lines(&fill(&mut bench, &sell[0])), ["Buy 0.1 @ 540.00"]);
+}

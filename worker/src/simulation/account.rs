@@ -172,11 +172,35 @@ impl Account {
         Self::of(spec, Registry::standard(), created)
     }
 
+    /// An account with this strategy.
+    pub fn trading(spec: StrategySpec, registry: Registry) -> Self {
+        Self::of(spec, registry, created)
+    }
+
+    /// Another strategy of this account, by another name.
+    pub fn beside(&self, spec: StrategySpec, registry: Registry) -> Self {
+        let strategy = self.inbox_of(&spec.name);
+        let ledger = created(&self.bus, &strategy);
+        Self {
+            bus: self.bus.clone(),
+            exchange: self.exchange.clone(),
+            gateway: self.gateway.clone(),
+            strategy,
+            ledger,
+            gateway_ledger: self.gateway_ledger.clone(),
+            keys: self.keys.clone(),
+            scope: self.scope.clone(),
+            spec,
+            registry,
+            token: 0,
+        }
+    }
+
     fn of(spec: StrategySpec, registry: Registry, open: impl Fn(&VirtualBus, &Owner) -> String) -> Self {
         let bus = VirtualBus::starting_at(1_700_000_000_000);
         let keys = Keys::new("glm").unwrap();
         let scope = Scope::account(NAMESPACE, &spec.account.name).unwrap();
-        let (gateway, strategy) = (keys.gateway(&scope), keys.strategy(&scope, NAME));
+        let (gateway, strategy) = (keys.gateway(&scope), keys.strategy(&scope, &spec.name));
         let (gateway_ledger, ledger) = (open(&bus, &gateway), open(&bus, &strategy));
         let exchange = Exchange::on(&bus);
         let mut account =
@@ -200,7 +224,7 @@ impl Account {
     /// The gateway's register asks for this stance of the strategy; no nudge tells of it.
     pub fn follow(&mut self, stance: Stance) {
         let ledger = self.ledger.parse().unwrap();
-        let book = BookSpec::new(NAME.to_owned(), ledger, self.spec.spec.capital.clone(), stance);
+        let book = BookSpec::new(self.spec.name.clone(), ledger, self.spec.spec.capital.clone(), stance);
         self.register(&self.gateway.clone(), &GatewayDesired::of(vec![book]));
     }
 

@@ -38,6 +38,8 @@ pub(crate) enum Trouble {
     Torn,
     /// The same, but it is the owner who has to call again.
     Unanswered,
+    /// A stream to which it writes, and which has a bound, is at it: nothing is stored.
+    Busy,
 }
 
 /// Trouble to come.
@@ -65,6 +67,7 @@ struct Control {
     lost: usize,
     /// How often a record was read without a lease.
     records_read: usize,
+    troubles: BTreeMap<String, u64>,
 }
 
 /// A bus and store as the roles see it.
@@ -170,6 +173,16 @@ impl VirtualBus {
         self.control().messages.iter().filter(|(key, _)| key == stream).count()
     }
 
+    /// What commits have put into all streams since so many documents, in order.
+    pub fn committed_since(&self, count: usize) -> Vec<(StreamKey, Arc<str>)> {
+        self.control().messages[count..].to_vec()
+    }
+
+    /// How often trouble of each kind was met.
+    pub fn troubles(&self) -> BTreeMap<String, u64> {
+        self.control().troubles.clone()
+    }
+
     fn trouble(&self, owner: &Owner) -> Option<Trouble> {
         let mut control = self.control();
         let plan = control.plan.as_mut().filter(|plan| plan.owner == owner.name())?;
@@ -177,7 +190,9 @@ impl VirtualBus {
             plan.commits_before -= 1;
             return None;
         }
-        control.plan.take().map(|plan| plan.trouble)
+        let trouble = control.plan.take().map(|plan| plan.trouble)?;
+        *control.troubles.entry(format!("{trouble:?}")).or_default() += 1;
+        Some(trouble)
     }
 
     /// Waits until released; dropped in its wait, it has crashed.
@@ -291,6 +306,10 @@ impl StateStore for VirtualBus {
                 self.commit_and_note(lease, commit).await?;
                 self.commit_and_note(lease, commit).await
             }
+            Some(Trouble::Busy) => match commit.messages.iter().find(|message| message.bound.is_some()) {
+                Some(message) => Ok(CommitOutcome::Busy { stream: message.stream.clone() }),
+                None => self.commit_and_note(lease, commit).await,
+            },
             Some(Trouble::Unanswered) => {
                 self.commit_and_note(lease, commit).await?;
                 let (action, subject) = ("commit for", lease.owner.to_string());

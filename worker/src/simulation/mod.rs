@@ -7,6 +7,7 @@ pub(crate) mod account;
 pub(crate) mod auditor;
 pub(crate) mod bus;
 pub(crate) mod exchange;
+mod fleet;
 mod floor;
 mod guard;
 mod joins;

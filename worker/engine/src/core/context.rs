@@ -202,6 +202,11 @@ impl<'a> Context<'a> {
         self.scope.state.orders.terms().reserve(side, time_in_force, quantity, price)
     }
 
+    /// What an open order would leave to one that is sent in its place now; `None` where it is closed.
+    pub fn would_leave(&self, sequence: u64) -> Result<Option<Funds>, NumberError> {
+        self.scope.state.orders.shared_with_replacement(sequence)
+    }
+
     /// Tells a human of something. It is the strategy's to tell it once.
     pub fn warn(&mut self, warning: Warning) {
         self.scope.turn.alert(self.scope.config, Severity::Warning, warning);
@@ -277,11 +282,10 @@ impl<'a> Context<'a> {
             let message = format!("order {of}, which it should replace, is of another market");
             return Err(Refusal::new(Denial::NothingToReplace, message));
         }
-        let shared = orders.shared_with_replacement(of)?;
-        let replaces = Some(Replaced { sequence: of, known_quantity, raced: false, apart: shared.is_none() });
-        let freed = shared.map(|_| of);
-        let shared = (shared.unwrap_or(Funds::NONE), freed);
-        let command = self.approve(intent, shared, counts)?.in_place_of(id, known_quantity);
+        let shared = orders.shared_with_replacement(of)?.unwrap_or(Funds::NONE);
+        let replaces = Some(Replaced { sequence: of, known_quantity, raced: false });
+        let freed = (shared != Funds::NONE).then_some(of);
+        let command = self.approve(intent, (shared, freed), counts)?.in_place_of(id, known_quantity);
         Ok(Proposed { command, replaces })
     }
 

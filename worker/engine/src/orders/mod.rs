@@ -5,6 +5,7 @@ mod closed;
 mod funds;
 mod open;
 mod order;
+mod places;
 mod state;
 mod trade_ids;
 
@@ -12,5 +13,6 @@ pub(crate) use closed::ClosedOrders;
 pub use funds::{Funds, Terms};
 pub(crate) use open::OpenOrders;
 pub use order::{Applied, Cause, Order, OrderAnomaly, Replaced};
+pub use places::{Holder, Places, Share, waits_in};
 pub use state::{ImpossibleTransition, OrderState};
 pub use trade_ids::{Known, TradeIds};

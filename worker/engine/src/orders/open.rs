@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
-use super::{Funds, Order, Replaced, Terms};
+use super::{Funds, Holder, Order, Places, Replaced, Share, Terms};
 use crate::client_order_id::ClientOrderId;
 use crate::instrument::InstrumentIndex;
 use crate::numbers::{Notional, NumberError, Quantity};
@@ -52,8 +52,8 @@ pub(crate) struct OpenOrders {
     open: BTreeMap<u64, Open>,
     reserved: Reserved,
     terms: Terms,
-    /// Of orders that are replaced, while both are open: the one that takes the place.
-    replacements: BTreeMap<u64, u64>,
+    /// Who asks for whose place, while both are open.
+    places: Places<u64>,
     /// Those that are not in the record as they are here.
     changed: BTreeSet<u64>,
     /// Those that the record holds.
@@ -130,23 +130,27 @@ impl OpenOrders {
 
     /// Whether another takes the place of this one, so that only one of them can trade.
     pub fn is_replaced(&self, sequence: u64) -> bool {
-        self.replacements.contains_key(&sequence)
+        let asking = self.places.asking(&sequence).next();
+        asking.and_then(|asking| self.get(*asking)).is_some_and(|asking| self.share_of(asking) != Share::All)
     }
 
-    /// What an order that takes the place of this one may take as well, because only one of them can trade. Nothing where
-    /// another takes it already, and where this one still waits for a place itself: then both may trade.
+    /// What an order that asks for the place of this one now may take as well, because only one of them can trade; nothing
+    /// where another asks already, and where this one still waits for a place itself. `None` where no such order is open.
     pub fn shared_with_replacement(&self, sequence: u64) -> Result<Option<Funds>, NumberError> {
-        let waits = |order: &Order| order.replaces.is_some_and(|replaced| !replaced.apart);
-        let is_free = |open: &&Open| !waits(&open.order) && !self.replacements.contains_key(&sequence);
-        self.open.get(&sequence).filter(is_free).map(|open| open.order.reserve(&self.terms)).transpose()
+        let Some(open) = self.open.get(&sequence) else { return Ok(None) };
+        let is_first = self.places.asking(&sequence).next().is_none();
+        match Share::of(holder(&open.order, open.order.filled), is_first, false) {
+            Share::Beyond => open.order.reserve(&self.terms).map(Some),
+            Share::All | Share::Nothing => Ok(Some(Funds::NONE)),
+        }
     }
 
     /// Takes an order up, a new one or one that [`Self::take`] gave. Where what it reserves cannot be exact it is taken up
     /// too, and reserves nothing.
     pub fn put(&mut self, order: Order) -> Result<(), NumberError> {
         let (sequence, filled) = (order.sequence(), order.filled);
-        if let Some(replaced) = order.replaces.filter(|replaced| !replaced.apart) {
-            self.replacements.insert(replaced.sequence, sequence);
+        if let Some(replaced) = order.replaces {
+            self.places.ask(replaced.sequence, sequence);
         }
         self.open.insert(sequence, Open { order, reserved: Funds::NONE });
         self.changed.insert(sequence);
@@ -167,35 +171,47 @@ impl OpenOrders {
 
     /// An order that was taken is closed: one that takes its place reserves all of its own, or is too late.
     pub fn close(&mut self, order: &Order) -> Result<(), NumberError> {
+        let sequence = order.sequence();
         if let Some(replaced) = &order.replaces {
-            if !replaced.apart {
-                self.replacements.remove(&replaced.sequence);
-            }
+            self.places.leave(&replaced.sequence, &sequence);
             // It was not placed. So the old one was not cancelled, unless it has ended too.
             if let Some(old) = self.marked(replaced.sequence).filter(|_| order.filled.is_zero()) {
                 old.cancel = None;
             }
+            // Who asks for that place too may be the first now.
+            self.reserve_asking(replaced.sequence)?;
         }
         let filled = order.filled;
-        let settled = |replaced: Replaced| {
+        self.race(sequence, |replaced| {
             let raced = replaced.known_quantity != filled;
             raced.then_some(Replaced { raced, ..replaced })
-        };
-        self.race(order.sequence(), settled)?;
-        self.replacements.remove(&order.sequence());
+        })
+    }
+
+    /// Follows what `change` makes of the orders that ask for the place of this one.
+    fn race(&mut self, of: u64, change: impl Fn(Replaced) -> Option<Replaced>) -> Result<(), NumberError> {
+        let asking: Vec<u64> = self.places.asking(&of).copied().collect();
+        for sequence in asking {
+            let before = self.get(sequence).and_then(|asking| asking.replaces);
+            let after = before.and_then(&change);
+            if before != after
+                && let Some(asking) = self.marked(sequence)
+            {
+                asking.replaces = after;
+            }
+            if after.is_none() || !self.open.contains_key(&of) {
+                self.places.leave(&of, &sequence);
+            }
+            self.reserve(sequence)?;
+            // It waits no more, so one that asks for its own place shares with it.
+            self.reserve_asking(sequence)?;
+        }
         Ok(())
     }
 
-    /// Follows what `change` makes of the order that takes the place of this one.
-    fn race(&mut self, of: u64, change: impl FnOnce(Replaced) -> Option<Replaced>) -> Result<(), NumberError> {
-        let Some(sequence) = self.replacements.get(&of).copied() else { return Ok(()) };
-        let Some(replacement) = self.marked(sequence) else { return Ok(()) };
-        let changed = replacement.replaces.and_then(change);
-        if replacement.replaces == changed {
-            return Ok(());
-        }
-        replacement.replaces = changed;
-        self.reserve(sequence)
+    fn reserve_asking(&mut self, of: u64) -> Result<(), NumberError> {
+        let asking: Vec<u64> = self.places.asking(&of).copied().collect();
+        asking.into_iter().try_for_each(|sequence| self.reserve(sequence))
     }
 
     /// Counts anew what the order of this sequence reserves.
@@ -213,17 +229,24 @@ impl OpenOrders {
     /// What an order adds to the sum: of one that takes another's place what it may take beyond that one.
     fn part_of(&self, order: &Order) -> Result<Funds, NumberError> {
         let all = order.reserve(&self.terms)?;
-        let Some(replaced) = order.replaces.filter(|replaced| !replaced.apart) else { return Ok(all) };
-        if replaced.raced {
-            return Ok(Funds::NONE);
-        }
-        match self.get(replaced.sequence).map(|old| (old.side, old.time_in_force, old.quantity, old.price)) {
-            Some((side, time_in_force, quantity, Some(price))) => {
-                let rest = quantity.minus(replaced.known_quantity.min(quantity))?;
-                all.beyond(self.terms.reserve(side, time_in_force, rest, price)?)
+        match self.share_of(order) {
+            Share::All => Ok(all),
+            Share::Nothing => Ok(Funds::NONE),
+            Share::Beyond => {
+                let old = order.replaces.and_then(|replaced| self.get(replaced.sequence));
+                all.beyond(old.map_or(Ok(Funds::NONE), |old| old.reserve(&self.terms))?)
             }
-            Some((_, _, _, None)) | None => Ok(all),
         }
+    }
+
+    fn share_of(&self, order: &Order) -> Share {
+        let Some(replaced) = order.replaces else { return Share::All };
+        let holder = match self.get(replaced.sequence) {
+            _ if replaced.raced => Holder::Raced,
+            Some(old) => holder(old, replaced.known_quantity),
+            None => Holder::Gone,
+        };
+        Share::of(holder, self.places.is_first(&replaced.sequence, &order.sequence()), !order.filled.is_zero())
     }
 
     /// Follows the account's fees, which an edit may have changed while nothing ran.
@@ -239,6 +262,17 @@ impl OpenOrders {
         self.changed.retain(|sequence| !stored.contains(sequence));
         self.stored = stored;
         Ok(())
+    }
+}
+
+/// How an open order stands for one that asks for its place and knows of so much that has traded.
+fn holder(old: &Order, known_quantity: Quantity) -> Holder {
+    if old.filled != known_quantity {
+        Holder::Raced
+    } else if old.waits() {
+        Holder::Waits
+    } else {
+        Holder::Holds
     }
 }
 

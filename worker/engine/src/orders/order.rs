@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::trade_ids::Known;
-use super::{Funds, ImpossibleTransition, OrderState, Terms, TradeIds};
+use super::{Funds, ImpossibleTransition, OrderState, Terms, TradeIds, waits_in};
 use crate::client_order_id::ClientOrderId;
 use crate::instrument::InstrumentIndex;
 use crate::messages::{Fill, NewOrder, OrderUpdate, Side, Tick, TimeInForce};
@@ -81,10 +81,6 @@ pub struct Replaced {
     /// More of it has traded: the new one will be rejected.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub raced: bool,
-    /// It takes none of what the old one reserves, because both may trade: another takes the place already, or the old one
-    /// still waits for a place itself.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub apart: bool,
 }
 
 const fn takes_only() -> TimeInForce {
@@ -213,6 +209,11 @@ impl Order {
         // Of one that has ended only what it traded can still come.
         let all = if self.state.is_final() { self.cumulative.min(self.quantity) } else { self.quantity };
         all.minus(self.filled.min(all))
+    }
+
+    /// Whether it asks for another's place and does not have it yet.
+    pub const fn waits(&self) -> bool {
+        self.replaces.is_some() && waits_in(self.state)
     }
 
     /// What it may still take, fee included. Nothing is known to bound a buy without a limit.

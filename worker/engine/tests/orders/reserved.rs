@@ -8,7 +8,7 @@ use engine::messages::{
     CommandKind, Fill, Liquidity, NewOrder, OrderCommand, OrderStatus, OrderUpdate, Side, TimeInForce,
 };
 use engine::numbers::{Notional, Price, Quantity};
-use engine::orders::Order;
+use engine::orders::{Order, OrderState};
 use engine::{Config, Effect, Engine};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -270,15 +270,28 @@ impl World {
         let (mut base, mut quote) = (Decimal::ZERO, Decimal::ZERO);
         for order in orders.values() {
             let (mut coins, mut cash) = self.needs(order, order.filled);
-            if let Some(replaced) = order.replaces.filter(|replaced| !replaced.apart) {
+            if let Some(replaced) = order.replaces {
                 let old = orders.get(&replaced.sequence);
-                // Only one of them trades; once more of the old one has traded than was known, never the new one.
-                let expected = old.filter(|old| old.filled == replaced.known_quantity);
-                assert_eq!(replaced.raced, expected.is_none());
-                let shared = expected.map(|old| self.needs(old, replaced.known_quantity));
+                // Once more of the old one has traded than was known the new one never does.
+                assert_eq!(replaced.raced, old.is_none_or(|old| old.filled != replaced.known_quantity));
+                let is_first = orders.values().all(|other| {
+                    other.sequence() >= order.sequence()
+                        || other.replaces.is_none_or(|theirs| theirs.sequence != replaced.sequence)
+                });
+                let (all, none) = ((coins, cash), (Decimal::ZERO, Decimal::ZERO));
                 let left = |all: Decimal, shared: Decimal| (all - shared).max(Decimal::ZERO);
-                (coins, cash) =
-                    shared.map_or_else(Default::default, |(base, quote)| (left(coins, base), left(cash, quote)));
+                (coins, cash) = match old {
+                    _ if !is_first => all,
+                    _ if replaced.raced => none,
+                    // Both may trade.
+                    Some(old) if old.replaces.is_some() && !has_place(old) => all,
+                    // Only one of them does.
+                    Some(old) => {
+                        let (base, quote) = self.needs(old, replaced.known_quantity);
+                        (left(all.0, base), left(all.1, quote))
+                    }
+                    None => all,
+                };
             }
             (base, quote) = (base + coins, quote + cash);
         }
@@ -301,6 +314,11 @@ impl World {
     fn unplaced(&self) -> usize {
         self.waiting.iter().filter(|command| command.kind.order().is_some()).count()
     }
+}
+
+/// Whether the venue has told that an order was placed.
+fn has_place(order: &Order) -> bool {
+    !matches!(order.state, OrderState::Committed | OrderState::Sent | OrderState::Unknown)
 }
 
 proptest! {

@@ -31,7 +31,7 @@ impl Ladder {
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let mut figures = self.profit_figures(standing);
         figures.insert("levels", u64::from(self.parameters.levels));
-        if let Some(empty) = self.memory.empty() {
+        if let Some(empty) = self.memory.empty().and_then(|empty| self.price_of(empty)) {
             figures.insert("empty", empty.to_string());
         }
         let mut resting = Figures::new();
@@ -122,7 +122,7 @@ impl Ladder {
             let orders = self.memory.gaps.iter().enumerate();
             let mut prices: Vec<_> = orders
                 .filter(|(_, gap)| gap.side == side && gap.open.is_some())
-                .filter_map(|(place, _)| Some(self.memory.level_of(place)?.1))
+                .filter_map(|(place, _)| Some(self.level_of(place)?.1))
                 .collect();
             prices.sort_unstable();
             let nearest = if side == Side::Buy { prices.last() } else { prices.first() };

@@ -85,6 +85,9 @@ pub(super) struct Half {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Gap {
+    /// The number of its lower level; 0 in a record of the release before.
+    #[serde(default)]
+    pub level: u32,
     /// Of its order, or of the one that it wants.
     pub side: Side,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,10 +102,31 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    /// One that wants an order of this side and had none.
-    pub const fn new(side: Side) -> Self {
-        Self { side, open: None, left: None, coins: None, half: None }
+    /// One above this level that wants an order of this side and had none.
+    pub const fn new(level: u32, side: Side) -> Self {
+        Self { level, side, open: None, left: None, coins: None, half: None }
     }
+
+    /// The number of the level at which its order lies.
+    pub const fn number(&self) -> u32 {
+        match self.side {
+            Side::Buy => self.level,
+            Side::Sell => self.level.saturating_add(1),
+        }
+    }
+
+    fn has(&self, order: u64) -> bool {
+        self.open.as_ref().is_some_and(|open| open.order == order)
+    }
+}
+
+/// A gap that was moved up while its order may still trade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Leaving {
+    gap: Gap,
+    /// The lower level of the gap that has joined in its place.
+    to: u32,
 }
 
 /// How often something was seen, and on which tick first.
@@ -132,10 +156,14 @@ pub(super) struct Memory {
     pub stage: Stage,
     /// The number of the lowest level: 0 until it is moved up.
     pub lowest: u32,
-    /// The levels from that one on, and the one above the highest, which it may be moved to.
+    /// The levels from that one on, and the one above the highest, which it may be moved to; where levels are missing in
+    /// between, not all of them.
     pub prices: Vec<Price>,
     /// From the lowest one up.
     pub gaps: VecDeque<Gap>,
+    /// Those that were moved up and may come back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leaving: Vec<Leaving>,
     /// The size of an order as the equity at the start gave it.
     pub quantity: Quantity,
     /// Pairs of a buy and a sell in one gap.
@@ -157,18 +185,17 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// The level at which the order of a gap lies, counted from the lowest.
-    pub fn level_of(&self, place: usize) -> Option<(usize, Price)> {
-        let level = match self.gaps.get(place)?.side {
-            Side::Buy => place,
-            Side::Sell => place.checked_add(1)?,
-        };
-        Some((level, *self.prices.get(level)?))
+    /// Numbers the gaps of a record of the release before, whose ladders had no holes.
+    pub fn number_gaps(&mut self) {
+        if self.gaps.iter().skip(1).any(|gap| gap.level == 0) {
+            let numbers = (self.lowest..).zip(&mut self.gaps);
+            numbers.for_each(|(number, gap)| gap.level = number);
+        }
     }
 
     /// The gap whose order this is.
     pub fn place_of(&self, order: u64) -> Option<usize> {
-        self.gaps.iter().position(|gap| gap.open.as_ref().is_some_and(|open| open.order == order))
+        self.gaps.iter().position(|gap| gap.has(order))
     }
 
     /// How many orders of this side rest or are on their way.
@@ -181,15 +208,92 @@ impl Memory {
         self.gaps.iter().filter(|gap| gap.open.is_none()).count()
     }
 
-    /// The level without an order, below which are the buys.
-    pub fn empty(&self) -> Option<Price> {
-        let buys = self.gaps.iter().filter(|gap| gap.side == Side::Buy).count();
-        self.prices.get(buys).copied().filter(|_| !self.gaps.is_empty())
+    /// The number of the level without an order, below which are the buys.
+    pub fn empty(&self) -> Option<u32> {
+        let first_sell = self.gaps.iter().find(|gap| gap.side == Side::Sell).map(|gap| gap.level);
+        first_sell.or_else(|| Some(self.gaps.back()?.level.saturating_add(1)))
+    }
+
+    /// The lowest gap leaves, this one joins above all others.
+    pub fn join(&mut self, gap: Gap) {
+        let to = gap.level;
+        if let Some(gap) = self.gaps.pop_front().filter(|gap| gap.open.is_some()) {
+            self.leaving.push(Leaving { gap, to });
+        }
+        self.gaps.push_back(gap);
+    }
+
+    /// The order whose gap has left for the gap of this place.
+    pub fn left_for(&self, place: usize) -> Option<u64> {
+        let to = self.gaps.get(place)?.level;
+        self.leaving.iter().find(|leaving| leaving.to == to)?.gap.open.as_ref().map(|open| open.order)
+    }
+
+    /// The order of a gap that was moved up has ended without a trade: it has left for good.
+    pub fn has_left(&mut self, order: u64) {
+        self.leaving.retain(|leaving| !leaving.gap.has(order));
+    }
+
+    /// The gap of an order that was moved up comes back, and the one in its place goes: that one's order is never placed. Says
+    /// whether there was such a gap.
+    pub fn come_back(&mut self, order: u64) -> bool {
+        let Some(place) = self.leaving.iter().position(|leaving| leaving.gap.has(order)) else { return false };
+        let Leaving { gap, mut to } = self.leaving.remove(place);
+        // The one in its place may have been moved up itself.
+        while let Some(next) = self.leaving.iter().position(|leaving| leaving.gap.level == to) {
+            to = self.leaving.remove(next).to;
+        }
+        self.gaps.retain(|joined| joined.level != to || joined.side == Side::Sell);
+        let place = self.gaps.partition_point(|other| other.level < gap.level);
+        self.gaps.insert(place, gap);
+        true
     }
 
     /// Forgets all of a ladder but what it has gained.
     pub fn start_anew(&mut self) {
-        (self.gaps, self.prices, self.lowest) = (VecDeque::new(), Vec::new(), 0);
+        (self.gaps, self.leaving) = (VecDeque::new(), Vec::new());
+        (self.prices, self.lowest) = (Vec::new(), 0);
         (self.quantity, self.has_filled, self.tried) = (Quantity::ZERO, false, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn numbers(saved: &serde_json::Value) -> Vec<u32> {
+        let mut memory: Memory = serde_json::from_value(saved.clone()).unwrap();
+        memory.number_gaps();
+        memory.gaps.iter().map(|gap| gap.level).collect()
+    }
+
+    #[test]
+    fn gaps_of_the_release_before_are_numbered_from_the_lowest_and_others_stay_as_they_are() {
+        let before = json!({"lowest": 3, "gaps": [{"side": "Buy"}, {"side": "Buy"}, {"side": "Sell"}]});
+        assert_eq!(numbers(&before), [3, 4, 5]);
+        let unmoved = json!({"lowest": 0, "gaps": [{"level": 0, "side": "Buy"}, {"level": 1, "side": "Sell"}]});
+        assert_eq!(numbers(&unmoved), [0, 1]);
+        let with_a_hole = json!({"lowest": 2, "gaps": [{"level": 2, "side": "Sell"}, {"level": 6, "side": "Buy"}]});
+        assert_eq!(numbers(&with_a_hole), [2, 6]);
+    }
+
+    #[test]
+    fn a_gap_comes_back_to_its_place_and_takes_the_place_of_what_was_moved_on_since() {
+        let open = |order| Some(Open::new(order, Quantity::ZERO));
+        let gap = |level, order| Gap { open: open(order), ..Gap::new(level, Side::Buy) };
+        let mut memory = Memory { gaps: [gap(0, 1), gap(1, 2)].into(), ..Memory::default() };
+        // The first goes to 2, the second to 3, and what is at 2 goes on to 4.
+        for (level, order) in [(2, 3), (3, 4), (4, 5)] {
+            memory.join(gap(level, order));
+        }
+        let levels = |memory: &Memory| memory.gaps.iter().map(|gap| gap.level).collect::<Vec<_>>();
+        assert_eq!((levels(&memory), memory.left_for(1)), (vec![3, 4], Some(3)));
+        memory.has_left(2);
+        assert!(!memory.come_back(2), "it has left for good");
+        assert!(memory.come_back(1));
+        assert_eq!(levels(&memory), [0, 3]);
+        assert!(memory.leaving.is_empty() && !memory.come_back(3), "order 3 was to take its place");
     }
 }

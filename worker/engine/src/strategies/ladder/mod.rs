@@ -27,6 +27,7 @@ use crate::messages::{AlertKind, Side, Tick, TimeInForce};
 use crate::numbers::{Price, Quantity, Ratio};
 use crate::risk::PositionBounds;
 
+use levels::Formula;
 use memory::{Memory, Stage};
 
 pub use parameters::{LadderParameters, Spacing};
@@ -63,7 +64,8 @@ struct Ladder {
 impl Ladder {
     fn start(parameters: &Value, snapshot: Option<&Value>) -> Result<Self, StrategyError> {
         let parameters = registry::parameters(DEFINITION.name, parameters)?;
-        let memory = registry::remembered(DEFINITION.name, snapshot)?.unwrap_or_default();
+        let mut memory: Memory = registry::remembered(DEFINITION.name, snapshot)?.unwrap_or_default();
+        memory.number_gaps();
         Ok(Self { parameters, memory })
     }
 
@@ -72,14 +74,26 @@ impl Ladder {
         self.parameters.fixed_quantity().unwrap_or(self.memory.quantity)
     }
 
-    /// An order at a level, which is counted from the lowest.
+    /// The price of a level.
+    fn price_of(&self, number: u32) -> Option<Price> {
+        let place = number.checked_sub(self.memory.lowest).and_then(|place| usize::try_from(place).ok());
+        let known = place.and_then(|place| self.memory.prices.get(place)).copied();
+        known.or_else(|| Formula::of(&self.parameters, self.memory.tick_size?)?.level(number))
+    }
+
+    /// The level at which the order of a gap lies.
+    fn level_of(&self, place: usize) -> Option<(u32, Price)> {
+        let number = self.memory.gaps.get(place)?.number();
+        Some((number, self.price_of(number)?))
+    }
+
+    /// An order at a level.
     fn intent(
         &self,
         (side, quantity): (Side, Quantity),
-        (level, price): (usize, Price),
+        (number, price): (u32, Price),
         reason: &'static str,
     ) -> Intent {
-        let number = u32::try_from(level).unwrap_or_default().saturating_add(self.memory.lowest);
         Intent {
             instrument: InstrumentIndex::FIRST,
             side,

@@ -140,8 +140,8 @@ impl Ladder {
             Purchase::Sent(order) => Stage::Buying(order),
             Purchase::None => Stage::Working,
         };
-        let gap = |place| Gap::new(if place < empty { Side::Buy } else { Side::Sell });
-        let gaps = (0..self.parameters.levels as usize).map(gap).collect();
+        let side = |level: u32| if (level as usize) < empty { Side::Buy } else { Side::Sell };
+        let gaps = (0..self.parameters.levels).map(|level| Gap::new(level, side(level))).collect();
         self.memory = Memory { stage, prices, gaps, quantity, lowest: 0, ..std::mem::take(&mut self.memory) };
         if quantity.is_zero() {
             self.memory.gaps.iter_mut().for_each(|gap| gap.left = Some(Left::Short));

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::levels::Formula;
-use super::memory::{Gap, Left, Open};
+use super::memory::{Gap, Left, Open, Shape};
 use super::{Ladder, MOVED_UP};
 use crate::messages::{Side, TimeInForce};
 use crate::numbers::{Notional, NumberError, Price};
@@ -13,7 +13,7 @@ use crate::strategies::Context;
 impl Ladder {
     /// Judged on every tick. Each step is funded by what the one before it has left; one that is not is told.
     pub(super) fn trail(&mut self, context: &mut Context<'_>) {
-        let above = self.memory.prices.get(self.memory.gaps.len().saturating_add(1)).copied();
+        let above = self.memory.gaps.back().and_then(|highest| self.price_of(highest.level.saturating_add(2)));
         if above.is_none_or(|above| context.tick().price < above)
             || self.memory.resting(Side::Sell) > 0
             || !context.allows(Side::Buy)
@@ -27,6 +27,7 @@ impl Ladder {
             // So that what is missing is told.
             self.move_up(&formula, 1, context);
         }
+        self.follow_levels(&formula);
     }
 
     /// How many levels it moves up, and whether it would move further if that were funded and the
@@ -42,7 +43,7 @@ impl Ladder {
         for gap in &self.memory.gaps {
             freed.push_back(freed_by(gap, context)?);
         }
-        let top = self.memory.lowest.saturating_add(self.parameters.levels);
+        let top = self.top();
         let mut steps = 0_u32;
         loop {
             let next = top.saturating_add(steps);
@@ -72,17 +73,17 @@ impl Ladder {
         let skipped = steps.saturating_sub(levels);
         let mut is_done = true;
         for step in 0..steps.min(levels) {
-            let top = self.memory.lowest.saturating_add(levels).saturating_add(if step == 0 { skipped } else { 0 });
+            let top = self.top().saturating_add(if step == 0 { skipped } else { 0 });
             let sent = self.send_up(formula, top, context);
             is_done &= sent.is_some();
             match sent {
-                Some(open) => self.join(formula, top, Gap { open: Some(open), ..Gap::new(Side::Buy) }),
+                Some(open) => self.memory.join(Gap { open: Some(open), ..Gap::new(top, Side::Buy) }),
                 // Of the levels that were passed over none may stay behind.
                 None if skipped > 0 && step > 0 => {
                     if let Some(open) = self.memory.gaps.front().and_then(|gap| gap.open.as_ref()) {
                         context.cancel(open.order);
                     }
-                    self.join(formula, top, Gap { left: Some(Left::Short), ..Gap::new(Side::Buy) });
+                    self.memory.join(Gap { left: Some(Left::Short), ..Gap::new(top, Side::Buy) });
                 }
                 None => return false,
             }
@@ -90,11 +91,15 @@ impl Ladder {
         is_done
     }
 
+    /// The number of the highest level.
+    fn top(&self) -> u32 {
+        self.memory.gaps.back().map_or(self.memory.lowest, |highest| highest.level.saturating_add(1))
+    }
+
     /// Sends the buy at level `top`, in the place of the lowest one.
     fn send_up(&self, formula: &Formula, top: u32, context: &mut Context<'_>) -> Option<Open> {
-        let (price, quantity) = (formula.level(top)?, self.quantity());
-        let level = usize::try_from(top.saturating_sub(self.memory.lowest)).ok()?;
-        let intent = self.intent((Side::Buy, quantity), (level, price), MOVED_UP);
+        let quantity = self.quantity();
+        let intent = self.intent((Side::Buy, quantity), (top, formula.level(top)?), MOVED_UP);
         let sent = match &self.memory.gaps.front()?.open {
             Some(open) => context.replace_uncounted(open.order, intent),
             None => context.place_uncounted(intent),
@@ -102,12 +107,26 @@ impl Ladder {
         sent.ok().map(|order| Open::new(order, quantity))
     }
 
-    /// The lowest gap leaves, the one above level `top` joins.
-    fn join(&mut self, formula: &Formula, top: u32, gap: Gap) {
-        self.memory.gaps.pop_front();
-        self.memory.gaps.push_back(gap);
-        self.memory.lowest = top.saturating_add(1).saturating_sub(self.parameters.levels);
-        self.memory.prices = formula.prices(self.memory.lowest, self.parameters.levels.saturating_add(2));
+    /// The level whose buy is this order has not left after all. Says whether it had been moved up.
+    pub(super) fn come_back(&mut self, order: u64) -> bool {
+        let is_edited = self.memory.shape.as_ref() != Some(&Shape::of(&self.parameters));
+        let formula = self.memory.tick_size.and_then(|tick_size| Formula::of(&self.parameters, tick_size));
+        // Once it is edited all is cancelled anyway.
+        let Some(formula) = formula.filter(|_| !is_edited) else { return false };
+        let is_back = self.memory.come_back(order);
+        if is_back {
+            self.follow_levels(&formula);
+        }
+        is_back
+    }
+
+    /// The prices of the levels that it has now.
+    fn follow_levels(&mut self, formula: &Formula) {
+        let lowest = self.memory.gaps.front().map_or(self.memory.lowest, |gap| gap.level);
+        if lowest != self.memory.lowest {
+            self.memory.lowest = lowest;
+            self.memory.prices = formula.prices(lowest, self.parameters.levels.saturating_add(2));
+        }
     }
 }
 
@@ -118,16 +137,8 @@ fn freed_by(gap: &Gap, context: &Context<'_>) -> Result<Option<Notional>, Number
         return Ok(None);
     }
     let Some(open) = &gap.open else { return Ok(Some(Notional::ZERO)) };
-    match context.order(open.order) {
-        // It waits for a place itself, so both may trade: nothing of it is free.
-        Some(order) if order.replaces.is_some_and(|replaced| !replaced.apart) => Ok(Some(Notional::ZERO)),
-        Some(order) if order.filled.is_zero() => match order.price {
-            Some(price) => {
-                let reserved = context.would_reserve(Side::Buy, order.time_in_force, order.quantity, price)?;
-                Ok(Some(reserved.quote))
-            }
-            None => Ok(None),
-        },
-        Some(_) | None => Ok(None),
+    if context.order(open.order).is_none_or(|order| !order.filled.is_zero()) {
+        return Ok(None);
     }
+    Ok(context.would_leave(open.order)?.map(|left| left.quote))
 }

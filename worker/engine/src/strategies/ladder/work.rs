@@ -26,9 +26,18 @@ impl Ladder {
         if is_short { SHORT } else { LADDER_RESTS }
     }
 
-    /// News of an order of a gap. Orders that left with their level are none of its business.
+    /// News of an order of a gap, also of one that was moved up.
     pub(super) fn told(&mut self, event: &OrderEvent, context: &mut Context<'_>) {
-        let Some(place) = self.memory.place_of(event.order) else { return };
+        if matches!(event.news, OrderNews::Filled(_)) {
+            // A level whose buy trades before another has taken its place has not left.
+            self.come_back(event.order);
+        }
+        let Some(place) = self.memory.place_of(event.order) else {
+            if matches!(event.news, OrderNews::Closed(_)) {
+                self.memory.has_left(event.order);
+            }
+            return;
+        };
         match &event.news {
             OrderNews::Accepted => {}
             OrderNews::Filled(execution) => {
@@ -45,6 +54,11 @@ impl Ladder {
                     Outcome::Traded { quantity, .. } => *quantity,
                     Outcome::Nothing { .. } => Quantity::ZERO,
                 };
+                let old = self.memory.left_for(place).filter(|_| traded.is_zero());
+                if old.is_some_and(|old| is_open(context, old) && self.come_back(old)) {
+                    // It was never placed, and what it should have replaced still rests.
+                    return;
+                }
                 let open = self.memory.gaps.get_mut(place).and_then(|gap| gap.open.take());
                 let Some(open) = open else { return };
                 if traded >= open.quantity {
@@ -88,8 +102,8 @@ impl Ladder {
 
     /// The first order of a gap that trades whole waits for the second; the second makes it a pair.
     fn pair(&mut self, place: usize, open: &Open) {
-        let next = place.saturating_add(1);
-        let bounds = self.memory.prices.get(place).copied().zip(self.memory.prices.get(next).copied());
+        let level = self.memory.gaps.get(place).map(|gap| gap.level);
+        let bounds = level.and_then(|level| self.price_of(level).zip(self.price_of(level.saturating_add(1))));
         let Some(gap) = self.memory.gaps.get_mut(place) else { return };
         let Some(half) = gap.half.take() else {
             gap.half = Some(Half { quantity: open.quantity, fees: open.fees });
@@ -104,7 +118,7 @@ impl Ladder {
 
     /// Places the order that a gap wants, for the first time or after it was left out.
     pub(super) fn place_level(&mut self, place: usize, reason: &'static str, context: &mut Context<'_>) -> bool {
-        let Some((level, price)) = self.memory.level_of(place) else { return false };
+        let Some((level, price)) = self.level_of(place) else { return false };
         let Some(gap) = self.memory.gaps.get(place) else { return false };
         let counts = matches!(gap.left, Some(Left::Failed { counts: true, .. }));
         let side = gap.side;
@@ -147,7 +161,7 @@ impl Ladder {
         let without = self.memory.gaps.iter().enumerate().filter(|(_, gap)| gap.open.is_none());
         let mut due: Vec<_> = without
             .filter_map(|(place, gap)| {
-                let (_, level) = self.memory.level_of(place)?;
+                let (_, level) = self.level_of(place)?;
                 is_due(gap, context, would_rest(gap.side, level, context.tick()))
                     .then(|| (distance(level), level, place))
             })
@@ -166,7 +180,7 @@ impl Ladder {
         let mut left = self.memory.gaps.iter().enumerate().filter(|(_, gap)| gap.left == Some(Left::Short));
         let Some((place, _)) = left.next() else { return };
         let count = u64::try_from(left.count()).unwrap_or(u64::MAX).saturating_add(1);
-        let Some((_, at)) = self.memory.level_of(place) else { return };
+        let Some((_, at)) = self.level_of(place) else { return };
         if let Some(seen) = &mut self.memory.short {
             seen.count = seen.count.max(count);
             return;
@@ -176,6 +190,11 @@ impl Ladder {
             context.warn(warning);
         }
     }
+}
+
+/// Whether the venue is not done with an order.
+fn is_open(context: &Context<'_>, order: u64) -> bool {
+    context.order(order).is_some_and(|order| !order.state.is_final())
 }
 
 /// Whether an order at this level would wait in the book: nobody on the other side is at it.

@@ -1,13 +1,13 @@
 //! What the open orders of each ledger may still take of its sub-account: kept with each change, never summed. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use engine::client_order_id::{ClientOrderId, LedgerId};
 use engine::fees::Fees;
 use engine::instrument::Asset;
-use engine::messages::{CommandKind, OrderCommand, OrderStatus};
+use engine::messages::{CommandKind, OrderCommand};
 use engine::numbers::{Notional, Quantity};
-use engine::orders::Terms;
+use engine::orders::{Holder, OrderState, Places, Share, Terms, waits_in};
 
 use crate::roles::gateway::order::GatewayOrder;
 use crate::roles::gateway::sub_account::Need;
@@ -24,8 +24,8 @@ pub(super) struct Reserved {
     sums: BTreeMap<LedgerId, BTreeMap<Asset, Option<Notional>>>,
     /// What open orders of all ledgers may still buy at their own prices, without fees, by currency; no sum likewise.
     buys: BTreeMap<Asset, Option<Notional>>,
-    /// Of orders that are to be replaced: the open ones that ask for the place. The first of them takes it.
-    replacements: BTreeMap<ClientOrderId, BTreeSet<ClientOrderId>>,
+    /// Who asks for whose place, while open.
+    places: Places<ClientOrderId>,
 }
 
 impl Reserved {
@@ -56,18 +56,18 @@ impl Reserved {
         let Some(order) = orders.get(id) else { return };
         let mut depend = vec![id.clone()];
         if let CommandKind::Replace { of, .. } = &order.command.kind {
-            let asking = self.replacements.entry(of.clone()).or_default();
             if order.is_closed() {
-                asking.remove(id)
+                self.places.leave(of, id);
             } else {
-                asking.insert(id.clone())
-            };
-            depend.extend(asking.iter().cloned());
-            if asking.is_empty() {
-                self.replacements.remove(of);
+                self.places.ask(of.clone(), id.clone());
             }
+            depend.extend(self.places.asking(of).cloned());
         }
-        depend.extend(self.replacements.get(id).into_iter().flatten().cloned());
+        for asking in self.places.asking(id) {
+            depend.push(asking.clone());
+            // Whether that one still waits for its place is another's business too.
+            depend.extend(self.places.asking(asking).cloned());
+        }
         for id in depend {
             if let Some(order) = orders.get(&id) {
                 self.count(orders, &id, order);
@@ -101,26 +101,22 @@ impl Reserved {
         let all = Need::of(&command.symbol, ordered, rest, &self.terms)?;
         let CommandKind::Replace { of, known_quantity, .. } = &command.kind else { return Ok(all) };
         let Some(old) = orders.get(of) else { return Ok(all) };
-        let first = self.replacements.get(of).and_then(BTreeSet::first);
-        let takes_its_place = first.is_none_or(|first| *first == command.client_order_id);
-        if !filled.is_zero() || !takes_its_place {
-            return Ok(all);
+        let is_first = self.places.is_first(of, &command.client_order_id);
+        match Share::of(holder(orders, old, *known_quantity), is_first, !filled.is_zero()) {
+            Share::All => Ok(all),
+            Share::Nothing => Ok(Need { amount: Notional::ZERO, buys: Notional::ZERO, ..all }),
+            Share::Beyond => {
+                let Some(ordered) = old.command.kind.order() else { return Ok(all) };
+                let rest = ordered.quantity.minus(old.filled.min(ordered.quantity)).map_err(|_| "TooManyDigits")?;
+                let shared = Need::of(&old.command.symbol, ordered, rest, &self.terms)?;
+                if shared.asset != all.asset {
+                    return Ok(all);
+                }
+                let beyond = |all: Notional, shared: Notional| all.minus(shared.min(all)).map_err(|_| "TooManyDigits");
+                let (amount, buys) = (beyond(all.amount, shared.amount)?, beyond(all.buys, shared.buys)?);
+                Ok(Need { amount, buys, ..all })
+            }
         }
-        if old.filled != *known_quantity {
-            // It will be rejected.
-            return Ok(Need { amount: Notional::ZERO, buys: Notional::ZERO, ..all });
-        }
-        let (Some(ordered), false) = (old.command.kind.order(), old.is_closed() || replaces(old)) else {
-            return Ok(all);
-        };
-        let rest = ordered.quantity.minus(old.filled.min(ordered.quantity)).map_err(|_| "TooManyDigits")?;
-        let shared = Need::of(&old.command.symbol, ordered, rest, &self.terms)?;
-        if shared.asset != all.asset {
-            return Ok(all);
-        }
-        let beyond = |all: Notional, shared: Notional| all.minus(shared.min(all)).map_err(|_| "TooManyDigits");
-        let (amount, buys) = (beyond(all.amount, shared.amount)?, beyond(all.buys, shared.buys)?);
-        Ok(Need { amount, buys, ..all })
     }
 }
 
@@ -129,9 +125,24 @@ fn to_sum<T>(amounts: [(T, Notional); 2]) -> impl Iterator<Item = (T, Notional)>
     amounts.into_iter().filter(|(_, amount)| *amount != Notional::ZERO)
 }
 
-/// Whether an order still waits for a place itself: then both it and what replaces it may trade.
-fn replaces(order: &GatewayOrder) -> bool {
-    matches!(order.command.kind, CommandKind::Replace { .. }) && order.status == OrderStatus::Sent
+/// How an order stands for one that asks for its place and knows of so much that has traded.
+fn holder(orders: &Orders, old: &GatewayOrder, known_quantity: Quantity) -> Holder {
+    if old.filled != known_quantity {
+        Holder::Raced
+    } else if old.is_closed() {
+        Holder::Gone
+    } else if waits(orders, old) {
+        Holder::Waits
+    } else {
+        Holder::Holds
+    }
+}
+
+/// Whether an order asks for another's place and does not have it yet.
+fn waits(orders: &Orders, order: &GatewayOrder) -> bool {
+    let CommandKind::Replace { of, known_quantity, .. } = &order.command.kind else { return false };
+    let is_free = |old: &GatewayOrder| old.is_closed() && old.filled == *known_quantity;
+    waits_in(OrderState::from(order.status)) && !orders.get(of).is_some_and(is_free)
 }
 
 #[cfg(test)]
@@ -270,6 +281,23 @@ mod tests {
         assert_eq!(bench.reserved("USDT"), "0", "it has traded");
     }
 
+    /// As the engine counts it, so that what that sends is paid for here.
+    #[test]
+    fn what_replaces_an_order_that_waits_for_its_place_shares_with_it_once_that_rests() {
+        let mut bench = Bench::new();
+        assert!(bench.create(1, buy("90", "1")));
+        bench.tick(3, "100");
+        assert!(bench.send(&replace(2, 1, "0", buy("91", "1")), 4));
+        assert!(bench.send(&replace(3, 2, "0", buy("92", "1")), 5));
+        assert_eq!(bench.reserved("USDT"), "183.366", "order 1 or 2, and order 3");
+        bench.tick(6, "100");
+        assert_eq!(bench.reserved("USDT"), "92.184", "order 2 rests, so it or order 3");
+        assert!(bench.send(&replace(4, 3, "0", buy("93", "1")), 6));
+        assert_eq!(bench.reserved("USDT"), "185.37", "order 3 still waits");
+        bench.tick(7, "100");
+        assert_eq!(bench.reserved("USDT"), "93.186");
+    }
+
     #[test]
     fn a_replacement_that_has_lost_its_race_reserves_nothing() {
         let mut bench = Bench::new();
@@ -317,7 +345,7 @@ mod tests {
             }
             let open = bench.manager.orders.values().filter(|order| !order.is_closed()).count();
             assert_eq!(bench.manager.reserved.parts.len(), open);
-            assert!(bench.manager.reserved.replacements.len() <= open);
+            assert!(bench.manager.reserved.places.len() <= open);
         }
         assert!(admitted > 300 && refused > 100, "{admitted} {refused}");
     }

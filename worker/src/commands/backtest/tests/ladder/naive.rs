@@ -1,6 +1,9 @@
 //! A ladder and its exchange written apart, from the rules alone: one list of orders, sums made anew each time, nothing
 //! kept that can be counted.
 
+mod exchange;
+mod funds;
+
 use std::collections::BTreeMap;
 
 use engine::messages::{Side, Tick};
@@ -62,6 +65,14 @@ struct Step {
     order: Option<usize>,
     amount: Option<Decimal>,
     unpaired: Option<(Decimal, Decimal)>,
+    /// Its order was cancelled for another that was not placed: it comes back where it would rest.
+    held: bool,
+}
+
+impl Step {
+    const fn new(index: usize, side: Side) -> Self {
+        Self { index, side, order: None, amount: None, unpaired: None, held: false }
+    }
 }
 
 pub struct Naive {
@@ -84,9 +95,11 @@ pub struct Naive {
     pub warnings: Vec<&'static str>,
     tried: Option<u64>,
     opening: Option<Decimal>,
+    /// Steps that were moved up while their order may still trade, and the index of the one in its place.
+    left: Vec<(Step, usize)>,
     pub moves: u64,
-    /// The lowest buy has traded while its replacement was on its way: of that the rules say nothing.
-    pub has_raced: bool,
+    /// Lowest buys that traded while their replacement was on its way.
+    pub raced: u64,
 }
 
 fn steps_of(value: Decimal, step: Decimal, up: bool) -> Decimal {
@@ -116,8 +129,9 @@ impl Naive {
             warnings: Vec::new(),
             tried: None,
             opening: None,
+            left: Vec::new(),
             moves: 0,
-            has_raced: false,
+            raced: 0,
         }
     }
 
@@ -143,37 +157,6 @@ impl Naive {
         if !self.warnings.contains(&kind) {
             self.warnings.push(kind);
         }
-    }
-
-    /// What is neither gone nor promised to an order.
-    fn free(&self) -> (Decimal, Decimal) {
-        let rest = |order: &Order| order.quantity - order.filled;
-        let (mut cash, mut coins) = (self.cash, self.coins);
-        for order in self.orders.iter().filter(|order| !order.closed) {
-            match order.side {
-                Side::Sell => coins -= rest(order),
-                Side::Buy => {
-                    let of_its_successor =
-                        order.replaced_by.map_or(Decimal::ZERO, |new| self.reserve(&self.orders[new]));
-                    // Only one of the two can trade: the larger counts, at the older one.
-                    let is_successor = self.orders.iter().any(|old| old.replaced_by == Some(order.id) && !old.closed);
-                    if !is_successor {
-                        cash -= self.reserve(order).max(of_its_successor);
-                    }
-                }
-            }
-        }
-        (cash, coins)
-    }
-
-    fn reserve(&self, order: &Order) -> Decimal {
-        self.reserve_of(order.quantity - order.filled, order.price, order.taking)
-    }
-
-    fn reserve_of(&self, quantity: Decimal, price: Decimal, taking: bool) -> Decimal {
-        let rate = if taking { self.case.taker } else { self.case.maker.max(self.case.taker) };
-        let rate = if self.case.received { Decimal::ZERO } else { rate };
-        quantity * price * (Decimal::ONE + rate)
     }
 
     fn deny(&mut self, side: Side, level: usize, why: &str) {
@@ -236,6 +219,7 @@ impl Naive {
         let step = self.steps[place].clone();
         let level = step.index + usize::from(step.side == Side::Sell);
         let price = self.level(level);
+        self.steps[place].held = false;
         let quantity = step.amount.filter(|_| step.side == Side::Sell).unwrap_or(self.amount);
         if let Some(why) = self.refusal(step.side, (price, quantity), Decimal::ZERO, false) {
             self.deny(step.side, level + 1, why);
@@ -247,119 +231,17 @@ impl Naive {
         self.send(tick, Sent::Create(id));
     }
 
-    pub fn tick(&mut self, tick: &Tick) {
-        self.opening.get_or_insert(self.case.cash + self.case.coins * tick.price.get());
-        let mut touched: Vec<usize> = self.orders.iter().filter(|o| o.resting && !o.closed).map(|o| o.id).collect();
-        touched.retain(|id| self.is_touched(&self.orders[*id], tick));
-        touched.sort_by_key(|id| {
-            let order = &self.orders[*id];
-            let is_sell = order.side == Side::Sell;
-            (is_sell, if is_sell { order.price } else { -order.price }, *id)
-        });
-        let filled: Vec<usize> = touched.into_iter().filter(|id| self.make(*id, tick)).collect();
-        self.news(&filled, tick);
-        self.act(tick);
-        for _ in 0..16 {
-            let due = |(at, cause, _): &(i64, u64, Sent)| *at <= tick.event_time().millis() && *cause <= tick.sequence;
-            let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sent).into_iter().partition(due);
-            self.sent = later;
-            if now.is_empty() {
-                break;
-            }
-            let mut news = Vec::new();
-            for (_, _, sent) in now {
-                match sent {
-                    Sent::Create(id) => self.arrive(id, tick, &mut news),
-                    Sent::Replace { of, new } => {
-                        self.orders[of].closed = true;
-                        self.has_raced |= !self.orders[of].filled.is_zero();
-                        self.arrive(new, tick, &mut news);
-                    }
-                }
-            }
-            self.news(&news, tick);
+    /// A buy that has traded before its replacement was there: its step has not left.
+    fn come_back(&mut self, id: usize) {
+        let Some(place) = self.left.iter().position(|(step, _)| step.order == Some(id)) else { return };
+        let (step, mut to) = self.left.remove(place);
+        while let Some(next) = self.left.iter().position(|(step, _)| step.index == to) {
+            to = self.left.remove(next).1;
         }
-    }
-
-    fn is_touched(&self, order: &Order, tick: &Tick) -> bool {
-        let (quote, size) = match order.side {
-            Side::Buy => (tick.ask, tick.ask_size),
-            Side::Sell => (tick.bid, tick.bid_size),
-        };
-        if size.is_some_and(|size| size.get().is_zero()) {
-            return false;
-        }
-        let sign = if order.side == Side::Buy { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
-        let beyond = |price: Decimal| (order.price - price) * sign;
-        match quote {
-            Some(quote) => beyond(quote.get()) >= Decimal::ZERO,
-            None if self.case.touch => beyond(tick.price.get()) >= Decimal::ZERO,
-            None => beyond(tick.price.get()) > Decimal::ZERO,
-        }
-    }
-
-    fn on_offer(&self, order: &Order, tick: &Tick) -> Decimal {
-        let size = if order.side == Side::Buy { tick.ask_size } else { tick.bid_size };
-        let wanted = order.quantity - order.filled;
-        match size {
-            Some(size) if size.get() < wanted => steps_of(size.get(), self.case.lot, false),
-            _ => wanted,
-        }
-    }
-
-    fn make(&mut self, id: usize, tick: &Tick) -> bool {
-        let order = self.orders[id].clone();
-        let quantity = self.on_offer(&order, tick);
-        if quantity.is_zero() {
-            return false;
-        }
-        self.trade(id, (quantity, order.price), self.case.maker, tick);
-        true
-    }
-
-    fn trade(&mut self, id: usize, (quantity, price): (Decimal, Decimal), rate: Decimal, tick: &Tick) {
-        let received = self.case.received;
-        let order = &mut self.orders[id];
-        let (worth, in_coins) = (quantity * price, received && order.side == Side::Buy);
-        let (fee_coins, fee_cash) =
-            if in_coins { (quantity * rate, Decimal::ZERO) } else { (Decimal::ZERO, worth * rate) };
-        order.filled += quantity;
-        order.fees += worth * rate;
-        order.brought += quantity - fee_coins;
-        order.closed |= order.filled == order.quantity;
-        let side = order.side;
-        match side {
-            Side::Buy => (self.cash, self.coins) = (self.cash - worth - fee_cash, self.coins + quantity - fee_coins),
-            Side::Sell => (self.cash, self.coins) = (self.cash + worth - fee_cash, self.coins - quantity),
-        }
-        let (fee, asset) = if in_coins { (fee_coins, "BNB") } else { (fee_cash, "USDT") };
-        let line = format!(
-            "{} {side} {} @ {} fee {} {asset}",
-            tick.sequence,
-            quantity.normalize(),
-            price.normalize(),
-            fee.normalize()
-        );
-        self.trades.push(line);
-    }
-
-    fn arrive(&mut self, id: usize, tick: &Tick, news: &mut Vec<usize>) {
-        let order = self.orders[id].clone();
-        let (best, none) = match order.side {
-            Side::Buy => (tick.best_ask().get(), tick.has_no_ask()),
-            Side::Sell => (tick.best_bid().get(), tick.has_no_bid()),
-        };
-        let takes = !none && if order.side == Side::Buy { best <= order.price } else { best >= order.price };
-        let quantity = if takes { self.on_offer(&order, tick) } else { Decimal::ZERO };
-        if !quantity.is_zero() {
-            self.trade(id, (quantity, best), self.case.taker, tick);
-        }
-        let order = &mut self.orders[id];
-        order.resting = !order.taking && !order.closed;
-        order.closed |= order.taking;
-        if !quantity.is_zero() || order.taking {
-            news.push(id);
-        }
+        self.steps.retain(|joined| joined.index != to);
+        self.steps.push(step);
+        self.steps.sort_by_key(|step| step.index);
+        self.raced += 1;
     }
 
     /// News of fills in their order: counter orders first, then once a tick what was left out.
@@ -372,6 +254,7 @@ impl Naive {
                 continue;
             }
             of_levels = true;
+            self.come_back(*id);
             let order = self.orders[*id].clone();
             if order.filled < order.quantity {
                 continue;
@@ -395,14 +278,15 @@ impl Naive {
         }
         if of_levels && self.tried != Some(tick.sequence) {
             self.tried = Some(tick.sequence);
-            self.try_left(tick);
+            self.try_left(false, tick);
         }
     }
 
-    fn try_left(&mut self, tick: &Tick) {
+    fn try_left(&mut self, held: bool, tick: &Tick) {
         let price = tick.price.get();
         let mut left: Vec<(Decimal, Decimal, usize)> = Vec::new();
-        for (place, step) in self.steps.iter().enumerate().filter(|(_, step)| step.order.is_none()) {
+        for (place, step) in self.steps.iter().enumerate().filter(|(_, step)| step.order.is_none() && step.held == held)
+        {
             let level = self.level(step.index + usize::from(step.side == Side::Sell));
             let rests = match step.side {
                 Side::Buy => tick.has_no_ask() || level < tick.best_ask().get(),
@@ -430,6 +314,7 @@ impl Naive {
             return;
         }
         if self.started {
+            self.try_left(true, tick);
             self.trail(tick);
             return;
         }
@@ -481,8 +366,7 @@ impl Naive {
         }
         (self.started, self.amount) = (true, amount);
         let side = |i| if i < nearest { Side::Buy } else { Side::Sell };
-        self.steps =
-            (0..n).map(|index| Step { index, side: side(index), order: None, amount: None, unpaired: None }).collect();
+        self.steps = (0..n).map(|index| Step::new(index, side(index))).collect();
         if amount.is_zero() {
             self.warn("LadderShort");
         } else if purchase.is_zero() {
@@ -499,6 +383,8 @@ impl Naive {
 
     fn trail(&mut self, tick: &Tick) {
         let first = self.orders.len();
+        // Steps that leave, lowest first; what joins and leaves at once is not among them.
+        let mut leaving = Vec::new();
         loop {
             let top = self.steps.last().unwrap().index + 1;
             let sells = self.steps.iter().any(|step| step.side == Side::Sell && step.order.is_some());
@@ -506,29 +392,45 @@ impl Naive {
             let partly = lowest.order.is_some_and(|id| !self.orders[id].filled.is_zero());
             let is_buy = lowest.side == Side::Buy;
             if !self.case.trailing || tick.price.get() < self.level(top + 1) || sells || partly || !is_buy {
-                return;
+                break;
             }
             let price = self.level(top);
-            // What waits for a place itself frees nothing: it and what it would replace may both trade.
-            let waits = |id| self.orders.iter().any(|old| old.replaced_by == Some(id) && !old.closed);
-            // Unless it was made on this tick: then it is never sent.
-            let leaving = lowest.order.filter(|id| *id >= first || !waits(*id));
-            let freed = leaving.map_or(Decimal::ZERO, |id| self.reserve(&self.orders[id]));
+            // What waits for a place itself frees nothing: it and what it would replace may both trade. But for what was made
+            // on this tick, which is never sent.
+            let old = lowest.order.filter(|id| *id >= first || !self.waits(*id));
+            let freed = old.map_or(Decimal::ZERO, |id| self.reserve(&self.orders[id]));
             if let Some(why) = self.refusal(Side::Buy, (price, self.amount), freed, false) {
-                return self.deny(Side::Buy, top + 1, why);
+                self.deny(Side::Buy, top + 1, why);
+                break;
             }
             let new = self.order(Side::Buy, price, self.amount, false);
-            match lowest.order {
-                Some(of) if of >= first => self.rewrite(of, new),
-                Some(of) => {
-                    self.orders[of].replaced_by = leaving.map(|_| new);
-                    self.send(tick, Sent::Replace { of, new });
+            if let Some(of) = lowest.order.filter(|of| *of >= first) {
+                self.rewrite(of, new);
+            } else {
+                if let Some(of) = lowest.order {
+                    self.orders[of].replaced_by = Some(new);
                 }
-                None => self.send(tick, Sent::Create(new)),
+                leaving.push(lowest);
             }
             self.moves += 1;
             self.steps.remove(0);
-            self.steps.push(Step { index: top, side: Side::Buy, order: Some(new), amount: None, unpaired: None });
+            self.steps.push(Step { order: Some(new), ..Step::new(top, Side::Buy) });
+        }
+        self.send_up(leaving, tick);
+    }
+
+    /// The lowest that leaves is replaced by the lowest that joins.
+    fn send_up(&mut self, leaving: Vec<Step>, tick: &Tick) {
+        let joining = self.steps.len() - leaving.len();
+        let joined: Vec<_> = self.steps[joining..].iter().map(|step| (step.index, step.order.unwrap())).collect();
+        for (step, (index, new)) in leaving.into_iter().zip(joined) {
+            let Some(of) = step.order else {
+                self.send(tick, Sent::Create(new));
+                continue;
+            };
+            self.orders[of].replaced_by = Some(new);
+            self.send(tick, Sent::Replace { of, new });
+            self.left.push((step, index));
         }
     }
 
@@ -538,12 +440,6 @@ impl Naive {
         for old in &mut self.orders {
             if old.replaced_by == Some(of) {
                 old.replaced_by = Some(by);
-            }
-        }
-        for (_, _, sent) in &mut self.sent {
-            match sent {
-                Sent::Create(new) | Sent::Replace { new, .. } if *new == of => *new = by,
-                Sent::Create(_) | Sent::Replace { .. } => {}
             }
         }
     }

@@ -1,0 +1,399 @@
+//! One seeded fleet: strategies of several kinds on one account, its gateway, a market, trouble at any commit, releases of
+//! what is latched, and an audit whenever all of it has come to rest.
+
+use std::collections::BTreeSet;
+
+use bus::{StateStore, Topic};
+use crds::record::{POSITION, REPORT};
+use crds::roles::{BookSpec, Bounds, GatewayDesired, Stance, StrategyDesired};
+use engine::Engine;
+use engine::fees::PaidIn;
+use engine::messages::{Fill, Inbox, OrderCommand, RiskAlert, Tick};
+use engine::report::{Report, Trade};
+use engine::risk::Release;
+use engine::strategies::DesiredState;
+use engine::testkit::quoting::Chance;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::super::account::{Account, Role, at_once};
+use super::super::bus::Trouble;
+use super::auditor::{Books, Rates};
+use super::pairs::Pairs;
+use super::{Met, drawn, market};
+use crate::commands::backtest;
+use crate::roles::saved;
+
+/// Ticks between two audits.
+const AUDIT_EACH: usize = 200;
+/// Rounds without a commit after which nothing is under way.
+const QUIET_ROUNDS: u32 = 12;
+/// Rounds within which that must be so.
+const CALM_ROUNDS: u32 = 20_000;
+
+/// One strategy.
+struct Member {
+    account: Account,
+    worker: Role,
+    books: Books,
+    /// What a human has released, while it is not done.
+    asked: Option<Release>,
+    /// It was released from something, which `backtest` does not know of.
+    is_released: bool,
+    /// How often that was done.
+    releases: usize,
+    seen: BTreeSet<String>,
+    /// While something is latched: how many buys were asked for when that was seen.
+    buys_while_latched: Option<u64>,
+}
+
+pub(super) struct Fleet {
+    chance: Chance,
+    gateway: Role,
+    members: Vec<Member>,
+    ticks: Vec<Tick>,
+    published: usize,
+    /// Frozen at a commit while a successor took over.
+    frozen: Vec<(u64, Role)>,
+    heard: usize,
+    /// Nothing is released: what is latched stays so, as in `backtest`.
+    is_untouched: bool,
+    /// The auditor overhears the next trade.
+    overhears: bool,
+    met: Met,
+}
+
+impl Fleet {
+    pub fn of(seed: u64, ticks: u64) -> Self {
+        let mut chance = Chance::of(seed);
+        let ticks = market::ticks(&mut chance, ticks);
+        let mut specs = drawn::strategies(&mut chance).into_iter();
+        let mut first = Account::trading(specs.next().unwrap(), drawn::registry());
+        let mut accounts: Vec<_> = specs.map(|spec| first.beside(spec, drawn::registry())).collect();
+        let all = || std::iter::once(&first).chain(&accounts);
+        let book = |account: &Account| {
+            let capital = account.spec.spec.capital.clone();
+            BookSpec::new(account.spec.name.clone(), account.ledger.parse().unwrap(), capital, Stance::Open)
+        };
+        let desired = GatewayDesired::of(all().map(book).collect());
+        first.register(&first.gateway.clone(), &desired);
+        let mut gateway = first.start_paper_gateway(1);
+        accounts.insert(0, first);
+        let price = ticks[0].price.get();
+        let mut members: Vec<_> = accounts.into_iter().map(|account| Member::at(account, price)).collect();
+        // Who starts behind ticks joins at the last of them.
+        assert!(gateway.step().is_none() && members.iter_mut().all(|member| member.worker.step().is_none()));
+        Self {
+            is_untouched: chance.one_in(3),
+            chance,
+            gateway,
+            members,
+            ticks,
+            published: 0,
+            frozen: Vec::new(),
+            heard: 0,
+            overhears: false,
+            met: Met::new(),
+        }
+    }
+
+    /// The same with an auditor that does not hear of one trade.
+    pub fn with_a_bad_auditor(self) -> Self {
+        Self { overhears: true, ..self }
+    }
+
+    fn first(&self) -> &Account {
+        &self.members[0].account
+    }
+
+    /// What was met; `Err` tells what does not hold.
+    pub fn run(mut self) -> Result<Met, String> {
+        let mut next_audit = AUDIT_EACH;
+        while self.published < self.ticks.len() {
+            let count = usize::try_from(1 + self.chance.below(16)).unwrap();
+            self.publish(count);
+            self.trouble();
+            for _ in 0..self.chance.below(24) {
+                self.go_on();
+            }
+            if self.published >= next_audit {
+                next_audit += AUDIT_EACH;
+                self.audit()?;
+                self.ask_releases();
+            }
+        }
+        self.audit()?;
+        for place in 0..self.members.len() {
+            self.is_what_backtest_gives(place)?;
+        }
+        self.count_ends();
+        Ok(self.met)
+    }
+
+    fn publish(&mut self, count: usize) {
+        let end = (self.published + count).min(self.ticks.len());
+        for tick in &self.ticks[self.published..end] {
+            self.first().tick(tick);
+        }
+        self.published = end;
+    }
+
+    fn meet(&mut self, what: impl Into<String>) {
+        *self.met.entry(what.into()).or_default() += 1;
+    }
+
+    fn trouble(&mut self) {
+        if self.chance.one_in(3) {
+            let trouble = self.chance.pick(&[Trouble::Before, Trouble::After, Trouble::Torn, Trouble::Busy]);
+            let place = usize::try_from(self.chance.below(self.members.len() as u64 + 1)).unwrap();
+            let owner =
+                self.members.get(place).map_or(&self.first().gateway, |member| &member.account.strategy).clone();
+            let after = u32::try_from(self.chance.below(6)).unwrap();
+            self.first().bus.plan(&owner, after, trouble);
+        }
+        if self.chance.one_in(6)
+            && let Some((number, mut role)) = self.frozen.pop()
+        {
+            // It goes on where it stopped; whatever it does must harm nobody.
+            self.first().bus.release(number);
+            role.step();
+            self.meet("WokeUp");
+        }
+    }
+
+    fn go_on(&mut self) {
+        self.first().bus.clock().advance(50);
+        let place = usize::try_from(self.chance.below(self.members.len() as u64 + 1)).unwrap();
+        self.step(place);
+    }
+
+    /// Lets a member's worker go on, or behind the last member the gateway.
+    fn step(&mut self, place: usize) {
+        let role = self.members.get_mut(place).map_or(&mut self.gateway, |member| &mut member.worker);
+        if let Some(ended) = role.step() {
+            panic!("role {place} ended: {ended:?}");
+        }
+        let next = role.epoch + self.chance.below(2);
+        let Some((number, _)) = self.first().bus.take_stopped() else { return };
+        let successor = match self.members.get(place) {
+            Some(member) => member.account.start_paper_worker(next),
+            None => self.first().start_paper_gateway(next),
+        };
+        self.meet(if place < self.members.len() { "WorkerReplaced" } else { "GatewayReplaced" });
+        let role = self.members.get_mut(place).map_or(&mut self.gateway, |member| &mut member.worker);
+        let stopped = std::mem::replace(role, successor);
+        if self.chance.one_in(2) {
+            self.frozen.push((number, stopped));
+        }
+    }
+
+    /// All ticks are taken, and nothing is under way any more.
+    fn come_to_rest(&mut self) -> Result<(), String> {
+        self.first().bus.forget_plan();
+        let last = json!(self.ticks[self.published - 1].source_sequence);
+        let (mut quiet, mut commits) = (0, self.first().bus.commits());
+        for _ in 0..CALM_ROUNDS {
+            self.first().bus.clock().advance(1_000);
+            for place in 0..=self.members.len() {
+                self.step(place);
+            }
+            let now = self.first().bus.commits();
+            let is_there =
+                |member: &Member| member.account.field(&member.account.strategy, POSITION).as_ref() == Some(&last);
+            quiet = if now == commits && (quiet > 0 || self.members.iter().all(is_there)) { quiet + 1 } else { 0 };
+            commits = now;
+            if quiet == QUIET_ROUNDS {
+                return Ok(());
+            }
+        }
+        Err("it never comes to rest".to_owned())
+    }
+
+    fn audit(&mut self) -> Result<(), String> {
+        self.come_to_rest()?;
+        self.listen();
+        let price = self.ticks[self.published - 1].price.get();
+        for member in &mut self.members {
+            let latched = member.audit(price).map_err(|finding| {
+                format!("{} behind {} ticks: {finding}", member.account.spec.name, self.published)
+            })?;
+            for name in latched {
+                *self.met.entry(name).or_default() += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what the streams were told since the last time.
+    fn listen(&mut self) {
+        let heard = self.first().bus.committed_since(self.heard);
+        self.heard += heard.len();
+        let of_account = |topic| self.first().topic(topic);
+        let (commands, fills) = (of_account(Topic::OrderCommand), of_account(Topic::OrderFill));
+        for (stream, text) in heard {
+            if stream == commands {
+                let command: OrderCommand = serde_json::from_str(&text).unwrap();
+                self.books_of(command.ledger.as_str()).command(&command);
+            } else if stream == fills && !std::mem::take(&mut self.overhears) {
+                let fill: Fill = serde_json::from_str(&text).unwrap();
+                self.books_of(fill.ledger.as_str()).fill(&fill);
+            } else if let Some(member) = self.members.iter_mut().find(|one| *one.account.strategy.inbox() == stream) {
+                match serde_json::from_str(&text).unwrap() {
+                    Inbox::OrderUpdate(update) => member.books.update(&update),
+                    Inbox::Recovered { .. } | Inbox::Word { .. } | Inbox::Control => {}
+                }
+            }
+        }
+    }
+
+    fn books_of(&mut self, ledger: &str) -> &mut Books {
+        &mut self.members.iter_mut().find(|member| member.account.ledger == ledger).unwrap().books
+    }
+
+    /// A human releases something of some strategies, by the register alone.
+    fn ask_releases(&mut self) {
+        for place in 0..self.members.len() {
+            if self.is_untouched || !self.chance.one_in(2) {
+                continue;
+            }
+            let latched = self.members[place].report().latched();
+            if latched.is_empty() {
+                continue;
+            }
+            let which = usize::try_from(self.chance.below(latched.len() as u64)).unwrap();
+            self.members[place].ask(latched[which].clone());
+        }
+    }
+
+    /// A strategy from which nothing was released does what it does alone in `backtest`, to the byte.
+    fn is_what_backtest_gives(&mut self, place: usize) -> Result<(), String> {
+        let member = &self.members[place];
+        if member.is_released {
+            return Ok(());
+        }
+        let Account { spec, ledger, registry, .. } = &member.account;
+        let expected = backtest::replayed(spec, ledger, registry, &self.ticks);
+        let trades: Vec<_> = expected.trades.iter().map(Trade::line).collect();
+        let found = member.trades();
+        if found != trades {
+            let first = trades.iter().zip(&found).position(|(one, other)| one != other).unwrap_or(trades.len());
+            return Err(format!("{} trades otherwise than in backtest from {first} on", spec.name));
+        }
+        if member.engine().saved().unwrap() != expected.state {
+            return Err(format!("{} has another state than in backtest", spec.name));
+        }
+        self.meet("AsInBacktest");
+        Ok(())
+    }
+
+    fn count_ends(&mut self) {
+        for member in &self.members {
+            for end in member.books.ends() {
+                *self.met.entry(end).or_default() += 1;
+            }
+            let orders = member.report().orders;
+            for (reason, count) in orders.denied_reasons {
+                *self.met.entry(format!("Denied {reason}")).or_default() += count;
+            }
+            if let Some(pairs) = &member.books.pairs {
+                *self.met.entry("MatchedTrades".to_owned()).or_default() += pairs.matched;
+                *self.met.entry("MovedUp".to_owned()).or_default() += pairs.moves;
+            }
+        }
+        let troubles = self.first().bus.troubles();
+        self.met.extend(troubles);
+    }
+}
+
+impl Member {
+    fn at(account: Account, price: Decimal) -> Self {
+        let worker = account.start_paper_worker(1);
+        let spec = &account.spec;
+        let fees = spec.account.fees();
+        let rate = |percent: &Value| percent.as_str().unwrap_or("0").parse::<Decimal>().unwrap() / Decimal::ONE_HUNDRED;
+        let written = serde_json::to_value(&fees).unwrap();
+        let rates = Rates {
+            maker: rate(&written["makerPercent"]),
+            taker: rate(&written["takerPercent"]),
+            received: fees.paid_in == PaidIn::Received,
+        };
+        let amount = |asset: &str| {
+            let asset = asset.parse().unwrap();
+            spec.spec.capital.get(&asset).map_or(Decimal::ZERO, |amount| amount.get())
+        };
+        let written = serde_json::to_value(&spec.spec.strategy).unwrap();
+        let pairs = written.get("ladder").map(|ladder| {
+            let bound = |name: &str| ladder[name].to_string().trim_matches('"').parse().unwrap();
+            let levels = u32::try_from(ladder["levels"].as_u64().unwrap()).unwrap();
+            Pairs::of(bound("lowerPrice"), bound("upperPrice"), levels, Decimal::new(1, 2))
+        });
+        let books = Books::opening((amount("BNB"), amount("USDT")), price, rates, pairs);
+        let (seen, releases) = (BTreeSet::new(), 0);
+        Self { account, worker, books, asked: None, is_released: false, releases, seen, buys_while_latched: None }
+    }
+
+    fn report(&self) -> Report {
+        serde_json::from_value(self.account.field(&self.account.strategy, REPORT).unwrap()).unwrap()
+    }
+
+    fn engine(&self) -> Engine {
+        let record = at_once(self.account.bus.record(&self.account.strategy)).unwrap().unwrap();
+        let Account { spec, ledger, registry, .. } = &self.account;
+        saved::engine(spec, ledger, Some(&record.fields), registry).unwrap()
+    }
+
+    fn trades(&self) -> Vec<String> {
+        let fills = self.account.bus.committed(&self.account.topic(Topic::OrderFill)).into_iter();
+        let fills = fills.map(|fill| serde_json::from_value::<Fill>(fill).unwrap());
+        let own = fills.filter(|fill| fill.ledger.as_str() == self.account.ledger);
+        own.map(|fill| Trade::of(&fill, fill.tick_sequence.unwrap()).line()).collect()
+    }
+
+    /// What has latched since the last audit; `Err` tells what does not hold.
+    fn audit(&mut self, price: Decimal) -> Result<Vec<String>, String> {
+        let report = self.report();
+        let account = &self.account;
+        let sub_account = account.field(&account.gateway, &format!("book:{}", account.ledger)).unwrap_or_default();
+        self.books.agree(&self.engine(), &serde_json::to_value(&report).unwrap(), &sub_account, price);
+        if !report.risk.reason.is_empty() && report.risk.state == engine::risk::RiskState::Halted {
+            return Err(format!("it is halted: {}", report.risk.reason));
+        }
+        if let Some(first) = self.books.findings.first() {
+            return Err(format!("{first}, and {} more", self.books.findings.len() - 1));
+        }
+        let mut met = self.follow_release(&report)?;
+        let latched = report.latched();
+        if self.buys_while_latched.is_some_and(|before| before != self.books.buys) {
+            return Err("it was latched, and bought".to_owned());
+        }
+        self.buys_while_latched = (!latched.is_empty()).then_some(self.books.buys);
+        for latch in latched {
+            if self.seen.insert(format!("{} {}", latch.name, latch.since.millis())) {
+                met.push(latch.name);
+            }
+        }
+        Ok(met)
+    }
+
+    /// What was released is latched no more, and was told once.
+    fn follow_release(&mut self, report: &Report) -> Result<Vec<String>, String> {
+        let Some(asked) = self.asked.take() else { return Ok(Vec::new()) };
+        self.releases += 1;
+        let alerts = self.account.bus.committed(&self.account.topic(Topic::RiskAlert)).into_iter();
+        let alerts = alerts.map(|alert| serde_json::from_value::<RiskAlert>(alert).unwrap());
+        let own = alerts.filter(|alert| alert.ledger.as_str() == self.account.ledger);
+        let told = own.filter(|alert| alert.message.contains("its measure starts anew")).count();
+        if report.latched().contains(&asked) || told != self.releases {
+            return Err(format!("{asked} was released {told} times in all, of {}", self.releases));
+        }
+        Ok(vec!["Released".to_owned()])
+    }
+
+    fn ask(&mut self, release: Release) {
+        let bounds = Some(Bounds::of(&self.account.spec.spec));
+        let desired = StrategyDesired { state: DesiredState::Running, bounds, release: Some(release.clone()) };
+        let owner = self.account.strategy.clone();
+        self.account.register(&owner, &desired);
+        (self.asked, self.is_released, self.buys_while_latched) = (Some(release), true, None);
+    }
+}
