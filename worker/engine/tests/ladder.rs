@@ -141,6 +141,40 @@ fn a_refused_level_comes_back_after_a_minute_and_counts_then() {
     }
 }
 
+/// The usual ladder under these limits.
+fn limited(parameters: &Value, risk: Value) -> Bench {
+    let risk = serde_json::from_value(risk).unwrap();
+    Bench::of(&Market::USUAL, Config { risk, ..config(parameters) }, &DEFINITION)
+}
+
+#[test]
+fn what_a_latched_limit_cancelled_comes_back_after_its_release_and_not_before() {
+    let mut bench = limited(&parameters(), json!({"maxDrawdownPercent": 1, "onBreach": "CancelOrders"}));
+    let commands = bench.tick("600");
+    accept(&mut bench, &commands);
+    assert_eq!(lines(&bench.tick("585")), ["cancel 1", "cancel 2", "cancel 3", "cancel 4", "cancel 5", "cancel 6"]);
+    for command in &commands {
+        assert_eq!(bench.update(ended(command, OrderStatus::Canceled)), []);
+    }
+    // Sells would pass, but they are levels of a ladder that is held back.
+    assert_eq!(bench.tick("585"), []);
+    bench.restart();
+    assert_eq!(bench.tick("586"), []);
+    let latched = bench.engine.report().latched();
+    let _ = bench.engine.release(commands[0].time, &latched[0]);
+    assert_eq!(bench.tick("586").len(), 6);
+}
+
+#[test]
+fn a_first_purchase_that_a_bound_denies_has_ended_and_the_levels_are_placed_without_it() {
+    let parameters = json!({"lowerPrice": 540, "upperPrice": 660, "levels": 6, "quantity": 2});
+    let mut bench = limited(&parameters, json!({"maxExposure": {"USDT": 3100}}));
+    // Six coins are needed and five are there: worth 3,000, and one more is too much.
+    assert_eq!(lines(&bench.tick("600")), ["Sell 2 @ 620.00", "Sell 2 @ 640.00"]);
+    assert_eq!(bench.engine.report().orders.denied_reasons["MaxExposure"], 4, "the purchase and each buy");
+    assert_eq!(bench.tick("601"), [], "it is not tried again");
+}
+
 #[test]
 fn a_halt_places_nothing_more() {
     let (mut bench, commands) = placed(&parameters());

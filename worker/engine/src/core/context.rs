@@ -181,6 +181,11 @@ impl<'a> Context<'a> {
         matches!(self.scope.state.desired, DesiredState::Running) && self.scope.state.risk.allows(side)
     }
 
+    /// Whether a halt, a latched limit or an exit that was reached holds it back. What reduces may pass all the same.
+    pub fn is_held_back(&self) -> bool {
+        self.scope.state.is_held_back()
+    }
+
     /// The account's fees.
     pub const fn fees(&self) -> &Fees {
         &self.scope.config.fees

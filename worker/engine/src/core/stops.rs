@@ -220,8 +220,7 @@ impl Engine {
 
     /// Whether it opens nothing, whatever its strategy finds: it is halted, a limit is latched, or an exit was reached.
     pub fn is_held_back(&self) -> bool {
-        let stops = &self.state.stops;
-        self.state.risk == RiskState::Halted || !stops.limits().is_empty() || stops.exit().is_some()
+        self.state.is_held_back()
     }
 
     /// Whether an exit was reached and all that it asks for is done.

@@ -83,7 +83,7 @@ impl Books {
         let (order, of) = match &command.kind {
             CommandKind::Create(order) => (order, None),
             CommandKind::Replace { of, known_quantity, order } => (order, Some((of.sequence(), known_quantity.get()))),
-            CommandKind::Cancel | CommandKind::Advance { .. } => return,
+            CommandKind::Cancel | CommandKind::Advance { .. } | CommandKind::Transfer(_) => return,
         };
         if self.orders.contains_key(&command.sequence) {
             // Asked for again.

@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 
 use bus::{StateStore, Topic};
 use crds::record::{POSITION, REPORT};
-use crds::roles::{BookSpec, Bounds, GatewayDesired, Stance, StrategyDesired};
+use crds::roles::{BookSpec, GatewayDesired, Stance, StrategyDesired};
 use engine::Engine;
 use engine::fees::PaidIn;
 use engine::messages::{Fill, Inbox, OrderCommand, RiskAlert, Tick};
 use engine::report::{Report, Trade};
 use engine::risk::Release;
-use engine::strategies::DesiredState;
 use engine::testkit::quoting::Chance;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -390,8 +389,9 @@ impl Member {
     }
 
     fn ask(&mut self, release: Release) {
-        let bounds = Some(Bounds::of(&self.account.spec.spec));
-        let desired = StrategyDesired { state: DesiredState::Running, bounds, release: Some(release.clone()) };
+        let spec = &self.account.spec;
+        let desired =
+            StrategyDesired { release: Some(release.clone()), ..StrategyDesired::of(&spec.spec, spec.generation) };
         let owner = self.account.strategy.clone();
         self.account.register(&owner, &desired);
         (self.asked, self.is_released, self.buys_while_latched) = (Some(release), true, None);

@@ -288,6 +288,11 @@ fn has_more_digits(ledger: &Value) -> bool {
 }
 
 impl State {
+    /// Whether nothing is opened, whatever the strategy finds: it is halted, a limit is latched, or an exit was reached.
+    pub fn is_held_back(&self) -> bool {
+        self.risk == RiskState::Halted || !self.stops.limits().is_empty() || self.stops.exit().is_some()
+    }
+
     /// Shows a decision from now on.
     pub fn decide(&mut self, decision: Decision) {
         (self.decision, self.holding) = (decision, None);

@@ -242,7 +242,8 @@ fn limit(tick: &Tick, tick_size: Price) -> Result<Price, NumberError> {
     tick.best_ask().rounded_up_to(tick_size)
 }
 
-/// Whether an order that was denied for this may pass on another tick as it is.
+/// Whether a purchase that was denied for this leaves the start to another tick: nothing may be traded at this one, or not at
+/// its price. What a bound denies has ended, and the levels are placed without it.
 const fn may_be_had_later(denial: Denial) -> bool {
     match denial {
         Denial::Halted
@@ -253,17 +254,17 @@ const fn may_be_had_later(denial: Denial) -> bool {
         | Denial::StaleTick
         | Denial::NoQuote
         | Denial::SlippageTooHigh
-        | Denial::OrderRateExceeded
         | Denial::TooManyActions
         | Denial::TooManyRounds
-        | Denial::WarmingUp
-        | Denial::LimitReached
-        | Denial::MaxExposure
-        | Denial::PriceCollar
-        | Denial::Cooldown => true,
+        | Denial::WarmingUp => true,
         Denial::BelowLotSize
         | Denial::BelowMinNotional
         | Denial::MaxOrderNotional
+        | Denial::MaxExposure
+        | Denial::PriceCollar
+        | Denial::OrderRateExceeded
+        | Denial::LimitReached
+        | Denial::Cooldown
         | Denial::InsufficientFunds
         | Denial::TooManyDigits
         | Denial::BelowTickSize

@@ -148,7 +148,7 @@ impl Ladder {
     /// What nothing was allowed for comes back once something is, where it would rest; what failed once its time is over.
     fn try_released(&mut self, context: &mut Context<'_>) {
         self.try_again(context, |gap, context, rests| match gap.left {
-            Some(Left::Held) => rests && context.allows(gap.side),
+            Some(Left::Held) => rests && context.allows(gap.side) && !context.is_held_back(),
             Some(Left::Failed { until, .. }) => context.now() >= until && context.allows(gap.side),
             Some(Left::Short) | None => false,
         });
