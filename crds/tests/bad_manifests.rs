@@ -680,7 +680,7 @@ fn what_a_transfer_must_be() {
     }
     let many =
         |count: u32| (0..count).map(|n| format!("{{id: t{n}, asset: USDT, amount: 1}}")).collect::<Vec<_>>().join(", ");
-    assert_eq!(told(&many(101)), "bad.yaml:18: spec.transfers: 101 entries; write at most 100");
+    assert_eq!(told(&many(101)), "bad.yaml:18: spec.transfers: 101 entries; write 0 to 100");
     for good in [
         &*many(100),
         "{id: a, asset: BNB, amount: \"-0.000000001\"}, {id: b, asset: USDT, amount: \"999999999999999.999999999\"}",

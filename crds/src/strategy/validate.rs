@@ -109,7 +109,7 @@ impl TradingStrategySpec {
         let path = "spec.transfers";
         let count = self.transfers.len();
         if count > TRANSFERS_MAX {
-            return vec![Violation::new(path, "", format!("{count} entries; write at most {TRANSFERS_MAX}"))];
+            return vec![Violation::new(path, "", format!("{count} entries; write 0 to {TRANSFERS_MAX}"))];
         }
         let mut violations = Vec::new();
         for (index, TransferSpec { id, asset, amount }) in self.transfers.iter().enumerate() {

@@ -121,7 +121,7 @@ const STRATEGIES: &[Case] = &[
         19,
         "  transfers: [{id: a, asset: ETH, amount: 1}]",
         "spec.transfers",
-        BothAlike("ETH is not traded by an instrument; write BNB or USDT"),
+        Both("ETH is not traded by an instrument; write BNB or USDT", "an asset is not traded by an instrument"),
     ),
     (
         19,
