@@ -80,6 +80,8 @@ struct Program {
     followed: Option<RegisterVersion>,
     /// The fields of a gateway's books and of what it acknowledges.
     books: BTreeSet<String>,
+    /// What a strategy has decided of its transfers: what is booked stays so.
+    transfers: BTreeMap<String, Value>,
 }
 
 impl Program {
@@ -87,7 +89,7 @@ impl Program {
         let kept = |name: &&String| name.starts_with(BOOK) || name.starts_with(STANCE);
         let books = acquired.fields.keys().filter(kept).cloned().collect();
         let (lease, version) = (acquired.lease, acquired.version);
-        Self { lease, version, uid: uid.to_owned(), told: None, followed: None, books }
+        Self { lease, version, uid: uid.to_owned(), told: None, followed: None, books, transfers: BTreeMap::new() }
     }
 }
 
@@ -210,7 +212,7 @@ impl Kubelet {
         let phase = Phase { state, reason: reason.to_owned(), message: String::new(), generation: 0 };
         let mut set = vec![(PHASE.to_owned(), phase.to_field().1.into()), (POSITION.to_owned(), "0".into())];
         if let Some(transfers) = &desired.transfers {
-            set.push((REPORT.to_owned(), report(transfers).into()));
+            set.push((REPORT.to_owned(), report(&mut program.transfers, transfers).into()));
         }
         let inbox = program.lease.owner.inbox().clone();
         let news = self.bus.last_id(&inbox).await.ok().flatten();
@@ -275,7 +277,7 @@ impl Kubelet {
 }
 
 /// The report of a strategy that has decided its transfers: what is put in is booked, and nothing is free to be taken out.
-fn report(transfers: &WantedTransfers) -> String {
+fn report(known: &mut BTreeMap<String, Value>, wanted: &WantedTransfers) -> String {
     let decided = |WantedTransfer { id, asset, amount }: &WantedTransfer| {
         let is_out = amount.to_string().starts_with('-');
         let (state, message) = if is_out { ("Refused", "0 USDT is free") } else { ("Booked", "") };
@@ -283,7 +285,11 @@ fn report(transfers: &WantedTransfers) -> String {
             "id": id, "asset": asset, "amount": amount, "state": state, "time": "2026-01-01T00:00:00Z", "message": message,
         })
     };
-    let transfers: Vec<_> = transfers.list.iter().map(decided).collect();
+    known.retain(|id, one| one["state"] == "Booked" || wanted.list.iter().any(|wanted| wanted.id == *id));
+    for one in &wanted.list {
+        known.entry(one.id.clone()).or_insert_with(|| decided(one));
+    }
+    let transfers: Vec<_> = known.values().collect();
     let report = json!({
         "asOf": "2026-01-01T00:00:00Z", "position": {}, "recentTrades": [], "strategy": {}, "transfers": transfers,
         "orders": {"open": 0, "unknown": 0, "filled": 0, "denied": 0, "rejected": 0},

@@ -63,7 +63,7 @@ fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
 }
 
 /// What the least manifests do not write; below it nothing is stored.
-const NOT_WRITTEN: [&str; 8] = [
+const NOT_WRITTEN: [&str; 9] = [
     "spec.exit.",
     "spec.risk.cooldown.",
     "spec.strategy.custom.",
@@ -72,6 +72,7 @@ const NOT_WRITTEN: [&str; 8] = [
     "spec.strategy.ladder.",
     "spec.strategy.positionControl.",
     "spec.marketData.replay.files.",
+    "spec.transfers.",
 ];
 
 /// Strategies that write the rest, and where.

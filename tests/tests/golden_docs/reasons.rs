@@ -24,7 +24,7 @@ const PRODUCT: [&str; 7] = [
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes and
 /// of orders, schemas.
-const NO_REASONS: [&str; 38] = [
+const NO_REASONS: [&str; 40] = [
     "Accepted",
     "AlreadyExists",
     "Always",
@@ -55,11 +55,13 @@ const NO_REASONS: [&str; 38] = [
     "RuntimeDefault",
     "Sell",
     "Sent",
+    "SignedDecimal",
     "Stalled",
     "Succeeded",
     "Symbol",
     "TradingAccount",
     "TradingStrategy",
+    "Transfer",
     "True",
     "Unknown",
     "Volume",

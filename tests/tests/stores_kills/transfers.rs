@@ -1,4 +1,4 @@
-//! Money that is moved while processes are killed: each transfer is in the ledger
+//! Money that is moved while processes are killed, and while a backup of the store is put back: each transfer is in the ledger
 //! once, the account's gateway has followed each once, and profit is what was earned.
 
 use std::collections::BTreeMap;
@@ -149,4 +149,30 @@ fn transfers_amid_kills_are_booked_and_followed_once() {
     let booked = audit(&mut stage);
     assert!(booked > 4, "{booked} of {transfers:?}");
     stage.audit_orders().unwrap();
+}
+
+/// A backup of the whole store is put back, taken before a transfer and after another: as after an operator's next look, the
+/// register asks for both again.
+#[test]
+fn a_backup_that_is_put_back_books_none_twice() {
+    let mut stage = stage(12_000);
+    let one = vec!["first 100 USDT".to_owned(), "second 250 USDT".to_owned()];
+    edit(&stage, &one);
+    until_decided(&mut stage, &one);
+    assert_eq!(stage.redis.cli(&["SAVE"]), "OK");
+    let two: Vec<_> = one.iter().cloned().chain(["third -50 USDT".to_owned()]).collect();
+    edit(&stage, &two);
+    until_decided(&mut stage, &two);
+    stage.redis.restart();
+    assert_eq!(decided(&mut stage).len(), 2, "the store is as it was");
+    // Who finds a record that it has not written ends, and its pod is replaced.
+    for actor in &mut stage.actors {
+        actor.process().kill();
+        actor.launch = actor.launch.at_epoch(actor.launch.epoch() + 1);
+        actor.start(&stage.scene);
+    }
+    edit(&stage, &two);
+    until_decided(&mut stage, &two);
+    end(&mut stage);
+    assert_eq!(audit(&mut stage), 3);
 }
