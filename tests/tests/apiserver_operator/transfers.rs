@@ -23,8 +23,8 @@ async fn until_states(world: &World, name: &str, wanted: &[(&str, &str)]) {
     world.until(&format!("{wanted:?}"), Kind::Strategy, name, |object| states(object) == wanted).await;
 }
 
-fn usdt(id: &str, amount: impl ToString) -> Value {
-    json!({"id": id, "asset": "USDT", "amount": amount.to_string()})
+fn usdt(id: &str, amount: impl Into<i128>) -> Value {
+    json!({"id": id, "asset": "USDT", "amount": amount.into().to_string()})
 }
 
 #[tokio::test]
