@@ -80,7 +80,8 @@ fn limits(chance: &mut Chance) -> Value {
         2 | 6 => json!({"maxConsecutiveLosses": chance.below(2)}),
         3 | 7 => json!({"maxExposure": {"USDT": chance.pick(&[310, 2_900, 3_003, 3_400])}}),
         4 => json!({"priceCollarPercent": "0.01", "cooldown": {"rejects": 1, "seconds": 20}}),
-        5 => json!({"maxOrderNotional": {"USDT": 60}}),
+        // Two reasons in turn: each change of reason is counted.
+        5 => json!({"maxOrderNotional": {"USDT": 60}, "cooldown": {"rejects": 1, "seconds": 60}}),
         _ => json!({}),
     };
     let mut risk = json!({"maxOrdersPerMinute": chance.pick(&[3, 600, 600]),
@@ -92,7 +93,7 @@ fn limits(chance: &mut Chance) -> Value {
 fn exit(chance: &mut Chance) -> Value {
     let (name, value) = match chance.below(8) {
         0 => ("stopLossPercent", json!(chance.pick(&["0.3", "0.8"]))),
-        1 => ("takeProfitPercent", json!(chance.pick(&["0.05", "0.5"]))),
+        1 => ("takeProfitPercent", json!(chance.pick(&["0.05", "0.2"]))),
         2 => ("giveBackPercent", json!(50)),
         3 => ("belowPrice", json!(chance.pick(&[598, 590]))),
         4 => ("abovePrice", json!(chance.pick(&[602, 610]))),
