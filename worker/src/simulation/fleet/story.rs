@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use bus::{StateStore, Topic};
-use crds::record::{POSITION, REPORT};
+use crds::record::{PHASE, POSITION, REPORT};
 use crds::roles::{BookSpec, GatewayDesired, Stance, StrategyDesired};
 use engine::Engine;
 use engine::fees::PaidIn;
@@ -25,7 +25,7 @@ use crate::roles::saved;
 
 /// Ticks between two audits.
 const AUDIT_EACH: usize = 200;
-/// Rounds without a commit after which nothing is under way.
+/// Rounds of a second without a commit after which nothing is under way.
 const QUIET_ROUNDS: u32 = 12;
 /// Rounds within which that must be so.
 const CALM_ROUNDS: u32 = 20_000;
@@ -186,10 +186,11 @@ impl Fleet {
         }
     }
 
-    /// All ticks are taken, and nothing is under way any more.
+    /// Nothing is under way any more. Ticks on which nothing happens are not stored at once, but the last of all is.
     fn come_to_rest(&mut self) -> Result<(), String> {
         self.first().bus.forget_plan();
         let last = json!(self.ticks[self.published - 1].source_sequence);
+        let is_last = self.published == self.ticks.len();
         let (mut quiet, mut commits) = (0, self.first().bus.commits());
         for _ in 0..CALM_ROUNDS {
             self.first().bus.clock().advance(1_000);
@@ -197,22 +198,29 @@ impl Fleet {
                 self.step(place);
             }
             let now = self.first().bus.commits();
-            let is_there =
-                |member: &Member| member.account.field(&member.account.strategy, POSITION).as_ref() == Some(&last);
+            let is_there = |member: &Member| !is_last || member.position().as_ref() == Some(&last);
             quiet = if now == commits && (quiet > 0 || self.members.iter().all(is_there)) { quiet + 1 } else { 0 };
             commits = now;
             if quiet == QUIET_ROUNDS {
                 return Ok(());
             }
         }
-        Err("it never comes to rest".to_owned())
+        let standing = |member: &Member| {
+            let field = |name: &str| member.account.field(&member.account.strategy, name).unwrap_or_default();
+            format!("{} at {} {}", member.account.spec.name, field(POSITION), field(PHASE))
+        };
+        let standing: Vec<_> = self.members.iter().map(standing).collect();
+        Err(format!("it never comes to rest behind tick {last}: {}", standing.join("; ")))
     }
 
     fn audit(&mut self) -> Result<(), String> {
         self.come_to_rest()?;
         self.listen();
-        let price = self.ticks[self.published - 1].price.get();
         for member in &mut self.members {
+            let stored = member.position().and_then(|number| usize::try_from(number.as_u64()?).ok());
+            let Some(price) = stored.map(|number| self.ticks[number].price.get()) else {
+                return Err(format!("{} has taken no tick", member.account.spec.name));
+            };
             let latched = member.audit(price).map_err(|finding| {
                 format!("{} behind {} ticks: {finding}", member.account.spec.name, self.published)
             })?;
@@ -249,7 +257,7 @@ impl Fleet {
         &mut self.members.iter_mut().find(|member| member.account.ledger == ledger).unwrap().books
     }
 
-    /// A human releases something of some strategies, by the register alone.
+    /// A human releases something of some strategies.
     fn ask_releases(&mut self) {
         for place in 0..self.members.len() {
             if self.is_untouched || !self.chance.one_in(2) {
@@ -331,6 +339,11 @@ impl Member {
         Self { account, worker, books, asked: None, is_released: false, releases, seen, buys_while_latched: None }
     }
 
+    /// The number of the last tick that its record has.
+    fn position(&self) -> Option<Value> {
+        self.account.field(&self.account.strategy, POSITION)
+    }
+
     fn report(&self) -> Report {
         serde_json::from_value(self.account.field(&self.account.strategy, REPORT).unwrap()).unwrap()
     }
@@ -394,6 +407,8 @@ impl Member {
             StrategyDesired { release: Some(release.clone()), ..StrategyDesired::of(&spec.spec, spec.generation) };
         let owner = self.account.strategy.clone();
         self.account.register(&owner, &desired);
+        // Without it a worker whose ticks bring nothing looks when these are stored, which is by the machine's clock.
+        self.account.nudge(&owner);
         (self.asked, self.is_released, self.buys_while_latched) = (Some(release), true, None);
     }
 }
