@@ -298,11 +298,9 @@ impl OrderManager {
             CommandKind::Create(_) | CommandKind::Replace { .. } => {
                 Verdict::Reissued(denied(command, "SequenceUsed"), self.highest_of(command.client_order_id.ledger()))
             }
-            // Who knows how it ended leaves it out.
-            CommandKind::Cancel if self.elsewhere => Verdict::Repeat(denied(command, "UnknownOrder")),
-            CommandKind::Cancel | CommandKind::Advance { .. } | CommandKind::Transfer(_) => {
-                Verdict::Tell(denied(command, "UnknownOrder"))
-            }
+            // Who knows how it ended leaves it out: a cancel can cross the word that the order was lost with a record.
+            CommandKind::Cancel => Verdict::Repeat(denied(command, "UnknownOrder")),
+            CommandKind::Advance { .. } | CommandKind::Transfer(_) => Verdict::Tell(denied(command, "UnknownOrder")),
         }
     }
 

@@ -155,6 +155,16 @@ fn commands_that_are_never_sent() {
     }
 }
 
+/// The order may have been lost with the gateway's record, and its end be told already: a second end of it would halt its
+/// strategy.
+#[test]
+fn that_an_order_is_not_known_is_news_to_who_has_it_open_alone() {
+    for manager in [registered(), registered().elsewhere()] {
+        let verdict = manager.not_there(&cancel("abc", 9, 0));
+        assert!(matches!(verdict, Verdict::Repeat(_)), "{verdict:?}");
+    }
+}
+
 #[test]
 fn an_id_never_means_a_second_try() {
     // Denied first: also after a restart, and whatever has become possible since.
