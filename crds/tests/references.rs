@@ -68,6 +68,24 @@ c.yaml:7: spec.capital.USDT: 3000 exceeds what account \"paper\" has left: 2000 
     assert_eq!(found.join("\n"), expected);
 }
 
+/// What is added counts as capital does; what is taken out is given back once it is booked, which no file tells.
+#[test]
+fn what_transfers_add_stays_within_the_account_too() {
+    let with = |name: &str, capital: &str, transfers: &str| {
+        let text = strategy(name, "paper", "BNB/USDT", capital);
+        text.replace("  strategy:", &format!("  transfers: [{transfers}]\n  strategy:"))
+    };
+    let moved = "{id: out, asset: USDT, amount: \"-500\"}, {id: in, asset: USDT, amount: 6000}";
+    let files = [
+        ("a.yaml", account("paper", "USDT: 10000")),
+        ("b.yaml", with("g-1", "USDT: 3000", moved)),
+        ("c.yaml", with("g-2", "USDT: 900", "{id: in, asset: USDT, amount: 101}")),
+    ];
+    let expected = "c.yaml:8: spec.transfers[0].amount: 101 exceeds what account \"paper\" has left: 100 of 10000 USDT; lower \
+                    it or raise balances";
+    assert_eq!(texts(&files).0, expected);
+}
+
 #[test]
 fn rules_that_nobody_gives_are_told_apart_from_errors() {
     let bare = |name: &str| {

@@ -117,24 +117,30 @@ fn strategies_of<'a>(account: &Document<TradingAccountSpec>, subjects: &'a [Subj
         .collect()
 }
 
-/// Strategies are served in the order of the files: the first that asks for more than is left is refused.
+/// Strategies are served in the order of the files: the first that asks for more than is left is refused. What its transfers
+/// take out is given back once it is booked, which no file tells.
 fn check_capital(account: &Document<TradingAccountSpec>, strategies: &[&Strategy]) -> Vec<ManifestError> {
     let Some(paper) = &account.spec.venue.paper else { return Vec::new() };
     let balance = |asset: &Asset| paper.balances.get(asset).map(|amount| amount.get()).unwrap_or_default();
     let mut left: BTreeMap<&Asset, _> = BTreeMap::new();
     let mut errors = Vec::new();
     for strategy in strategies {
-        for (asset, amount) in &strategy.spec.capital {
+        let capital = strategy.spec.capital.iter().map(|(asset, amount)| (asset, amount.get()));
+        let capital = capital.map(|(asset, amount)| (format!("spec.capital.{asset}"), asset, amount));
+        let added = strategy.spec.transfers.iter().enumerate().map(|(index, transfer)| {
+            (format!("spec.transfers[{index}].amount"), &transfer.asset, transfer.amount.get())
+        });
+        for (path, asset, amount) in capital.chain(added.filter(|(.., amount)| amount.is_sign_positive())) {
             let left = left.entry(asset).or_insert_with(|| balance(asset));
-            if amount.get() > *left {
+            if amount > *left {
                 let message = format!(
                     "{amount} exceeds what account \"{}\" has left: {left} of {} {asset}; lower it or raise balances",
                     account.name,
                     balance(asset),
                 );
-                errors.push(strategy.error(&format!("spec.capital.{asset}"), message));
+                errors.push(strategy.error(&path, message));
             } else {
-                *left -= amount.get();
+                *left -= amount;
             }
         }
     }

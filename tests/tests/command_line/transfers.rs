@@ -40,6 +40,15 @@ fn what_the_manifest_asks_for_is_booked_with_the_first_tick() {
     assert_eq!((&moved["trades"][0]["price"], &moved["trades"][0]["index"]), (&json!("612.50"), &json!(7)));
 }
 
+#[test]
+fn backtest_says_why_one_is_refused() {
+    let finished = folder(ALL).worker("backtest grid.yaml --data prices.csv");
+    let expected =
+        "grid-bnb-1: TransferRefused: Transfer too-much of -5.5 BNB is refused: 5 BNB is free, 0 is reserved";
+    assert!(finished.stderr.contains(expected), "{}", finished.stderr);
+    assert_eq!(finished.stderr.matches("TransferRefused").count(), 1, "{}", finished.stderr);
+}
+
 /// Only cash came: the same trades in size as from so much capital, and net is the change of equity without it.
 #[test]
 fn money_that_was_put_in_trades_as_capital_and_is_no_profit() {

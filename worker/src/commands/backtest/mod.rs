@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crds::TradingAccountSpec;
 use crds::manifest::{Document, Manifest};
 use engine::instrument::Symbol;
-use engine::messages::{CommandKind, OrderCommand, Tick};
-use engine::report::Trade;
+use engine::messages::{AlertKind, CommandKind, OrderCommand, Tick};
+use engine::report::{Trade, TransferState};
 use engine::risk::Approved;
 use engine::strategies::Registry;
 use engine::{Effect, Engine, Event};
@@ -88,6 +88,7 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results
     // In the order of the file, whichever thread was first: the first that went wrong is told.
     let outcomes = simulations.iter().map(result).collect::<Result<_, Failure>>()?;
     tell_parameters(&simulations);
+    simulations.iter().for_each(Simulation::tell_refused);
     let mut untraded = Vec::new();
     for simulation in &simulations {
         untraded
@@ -228,6 +229,15 @@ impl Simulation {
         let lines = self.untraded.lines(&self.engine.report(), clock, "");
         let named = |line: String| if line.starts_with(' ') { line } else { format!("{}: {line}", self.spec.name) };
         lines.into_iter().map(named).collect()
+    }
+
+    /// Says which transfers were refused, and why.
+    fn tell_refused(&self) {
+        let transfers = self.engine.transfers();
+        for refused in transfers.iter().filter(|transfer| transfer.state == TransferState::Refused) {
+            let kind = AlertKind::TransferRefused.as_str();
+            process::say(format_args!("{}: {kind}: {}", self.spec.name, refused.message));
+        }
     }
 
     /// Listens to why orders did not trade.
