@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::Engine;
 use engine::messages::{
-    CommandKind, Fill, Liquidity, NewOrder, OrderCommand, OrderStatus, OrderUpdate, Side, TimeInForce,
+    CommandKind, Fill, Liquidity, NewOrder, OrderCommand, OrderStatus, OrderUpdate, Side, TimeInForce, Transfer,
 };
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
@@ -51,6 +51,10 @@ pub(super) struct Books {
     realized: Decimal,
     fees: Decimal,
     opening: Decimal,
+    /// What transfers have put in, less what they have taken out, each at its worth then.
+    transferred: Decimal,
+    /// The number of the last one.
+    transfers: u64,
     orders: BTreeMap<u64, Order>,
     trades: BTreeSet<String>,
     pub pairs: Option<Pairs>,
@@ -71,6 +75,8 @@ impl Books {
             realized: zero,
             fees: zero,
             opening: cash + cost,
+            transferred: zero,
+            transfers: 0,
             orders: BTreeMap::new(),
             trades: BTreeSet::new(),
             pairs,
@@ -79,11 +85,16 @@ impl Books {
         }
     }
 
-    pub fn command(&mut self, command: &OrderCommand) {
+    /// As of a tick of this price, where it names one.
+    pub fn command(&mut self, command: &OrderCommand, price: Option<Decimal>) {
         let (order, of) = match &command.kind {
             CommandKind::Create(order) => (order, None),
             CommandKind::Replace { of, known_quantity, order } => (order, Some((of.sequence(), known_quantity.get()))),
-            CommandKind::Cancel | CommandKind::Advance { .. } | CommandKind::Transfer(_) => return,
+            CommandKind::Transfer(transfer) => match price {
+                Some(price) => return self.transfer(transfer, price),
+                None => return self.findings.push(format!("transfer {} is as of no tick", transfer.number)),
+            },
+            CommandKind::Cancel | CommandKind::Advance { .. } => return,
         };
         if self.orders.contains_key(&command.sequence) {
             // Asked for again.
@@ -97,6 +108,33 @@ impl Books {
             pairs.asked(order.side, price.get());
         }
         self.orders.insert(command.sequence, asked(order, of));
+    }
+
+    /// One that comes again has its number. Coins are moved before anything trades, or none are there to be relieved.
+    fn transfer(&mut self, transfer: &Transfer, price: Decimal) {
+        if transfer.number <= self.transfers {
+            return;
+        }
+        if transfer.number != self.transfers + 1 {
+            self.findings.push(format!("transfer {} follows on {}", transfer.number, self.transfers));
+        }
+        self.transfers = transfer.number;
+        let amount = transfer.amount.get();
+        if transfer.asset.as_str() == "USDT" {
+            (self.cash, self.transferred) = (self.cash + amount, self.transferred + amount);
+            return;
+        }
+        let worth = amount * price;
+        if amount.is_sign_negative() {
+            // As a sale at the price at which they were bought.
+            let share = self.cost * -amount / self.coins;
+            let relieved = share.round_dp_with_strategy(8, RoundingStrategy::MidpointNearestEven);
+            let relieved = if -amount == self.coins { self.cost } else { relieved };
+            (self.cost, self.realized) = (self.cost - relieved, self.realized - worth - relieved);
+        } else {
+            self.cost += worth;
+        }
+        (self.coins, self.transferred) = (self.coins + amount, self.transferred + worth);
     }
 
     pub fn fill(&mut self, fill: &Fill) {
@@ -152,6 +190,10 @@ impl Books {
 
     pub fn update(&mut self, update: &OrderUpdate) {
         let sequence = update.client_order_id.sequence();
+        if sequence == 0 {
+            // The answer to a transfer.
+            return;
+        }
         let Some(order) = self.orders.get_mut(&sequence) else {
             return self.findings.push(format!("news of order {sequence}, which nobody asked for"));
         };
@@ -233,7 +275,7 @@ impl Books {
             ("realized", self.realized),
             ("unrealized", unrealized),
             ("fees", self.fees),
-            ("net", equity - self.opening),
+            ("net", equity - self.opening - self.transferred),
         ] {
             holds(name, text(here), text(decimal(&pnl[name])));
         }
@@ -258,7 +300,7 @@ impl Books {
             let strategy = &report["strategy"];
             holds("matchedTrades", pairs.matched.to_string(), strategy["matchedTrades"].to_string());
             holds("gridProfit", text(pairs.profit), text(decimal(&strategy["gridProfit"])));
-            let floating = equity - self.opening - pairs.profit;
+            let floating = equity - self.opening - self.transferred - pairs.profit;
             holds("floatingProfit", text(floating), text(decimal(&strategy["floatingProfit"])));
         }
         let differ = told.into_iter().filter(|(_, here, there)| here != there);

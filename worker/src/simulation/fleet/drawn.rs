@@ -55,8 +55,20 @@ fn spec(chance: &mut Chance, kind: &str) -> Value {
         "accountRef": {"name": "test"},
         "instruments": [{"symbol": "BNB/USDT", "rules": {"tickSize": "0.01", "lotSize": "0.001", "minNotional": 5}}],
         "capital": {"USDT": chance.pick(&[600, 3_000, 3_000]), "BNB": chance.pick(&["0.5", "5", "5"])},
-        "strategy": strategy, "risk": risk, "exit": exit,
+        "strategy": strategy, "risk": risk, "exit": exit, "transfers": transfers(chance),
     })
+}
+
+/// Money that is moved before anything trades, too much of it once in a while.
+fn transfers(chance: &mut Chance) -> Value {
+    let all = [
+        json!({"id": "more", "asset": "USDT", "amount": 250}),
+        json!({"id": "less", "asset": "USDT", "amount": "-99.5"}),
+        json!({"id": "coins", "asset": "BNB", "amount": "0.75"}),
+        json!({"id": "sold", "asset": "BNB", "amount": "-0.125"}),
+        json!({"id": "all", "asset": "BNB", "amount": "-900"}),
+    ];
+    all.into_iter().filter(|_| chance.one_in(5)).collect()
 }
 
 fn ladder(chance: &mut Chance) -> Value {

@@ -26,7 +26,7 @@ const ONCE_FAILED: &[u64] = &[];
 const LEAST: u64 = 20;
 
 /// What the usual run must have met so often.
-const TO_BE_MET: [&str; 36] = [
+const TO_BE_MET: [&str; 38] = [
     "After",
     "AsInBacktest",
     "Before",
@@ -51,6 +51,8 @@ const TO_BE_MET: [&str; 36] = [
     "Rejected ReplaceRaced",
     "Released",
     "Torn",
+    "Transfer Booked",
+    "Transfer Refused",
     "WokeUp",
     "WorkerReplaced",
     "abovePrice",

@@ -1,17 +1,18 @@
 //! One seeded fleet: strategies of several kinds on one account, its gateway, a market, trouble at any commit, releases of
 //! what is latched, and an audit whenever all of it has come to rest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bus::{StateStore, Topic};
 use crds::record::{PHASE, POSITION, REPORT};
-use crds::roles::{BookSpec, GatewayDesired, Stance, StrategyDesired};
+use crds::roles::{BookSpec, GatewayDesired, Stance, StrategyDesired, transfers};
 use engine::Engine;
 use engine::fees::PaidIn;
 use engine::messages::{Fill, Inbox, OrderCommand, RiskAlert, Tick};
 use engine::report::{Report, Trade};
 use engine::risk::Release;
 use engine::testkit::quoting::Chance;
+use engine::transfers::{WantedTransfer, WantedTransfers};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -37,8 +38,10 @@ struct Member {
     books: Books,
     /// What a human has released, while it is not done.
     asked: Option<Release>,
-    /// It was released from something, which `backtest` does not know of.
-    is_released: bool,
+    /// The transfers that are asked for.
+    wanted: WantedTransfers,
+    /// It was released from something, or money was moved, which `backtest` does not know of.
+    is_touched: bool,
     /// How often that was done.
     releases: usize,
     seen: BTreeSet<String>,
@@ -52,6 +55,8 @@ pub(super) struct Fleet {
     members: Vec<Member>,
     ticks: Vec<Tick>,
     published: usize,
+    /// The price of each tick, by its place in the stream.
+    prices: BTreeMap<String, Decimal>,
     /// Frozen at a commit while a successor took over.
     frozen: Vec<(u64, Role)>,
     heard: usize,
@@ -89,6 +94,7 @@ impl Fleet {
             members,
             ticks,
             published: 0,
+            prices: BTreeMap::new(),
             frozen: Vec::new(),
             heard: 0,
             overhears: false,
@@ -118,7 +124,7 @@ impl Fleet {
             if self.published >= next_audit {
                 next_audit += AUDIT_EACH;
                 self.audit()?;
-                self.ask_releases();
+                self.ask();
             }
         }
         self.audit()?;
@@ -132,7 +138,8 @@ impl Fleet {
     fn publish(&mut self, count: usize) {
         let end = (self.published + count).min(self.ticks.len());
         for tick in &self.ticks[self.published..end] {
-            self.first().tick(tick);
+            let id = self.members[0].account.tick(tick);
+            self.prices.insert(id.to_string(), tick.price.get());
         }
         self.published = end;
     }
@@ -240,7 +247,8 @@ impl Fleet {
         for (stream, text) in heard {
             if stream == commands {
                 let command: OrderCommand = serde_json::from_str(&text).unwrap();
-                self.books_of(command.ledger.as_str()).command(&command);
+                let price = command.tick.as_ref().and_then(|id| self.prices.get(id)).copied();
+                self.books_of(command.ledger.as_str()).command(&command, price);
             } else if stream == fills && !std::mem::take(&mut self.overhears) {
                 let fill: Fill = serde_json::from_str(&text).unwrap();
                 self.books_of(fill.ledger.as_str()).fill(&fill);
@@ -257,25 +265,31 @@ impl Fleet {
         &mut self.members.iter_mut().find(|member| member.account.ledger == ledger).unwrap().books
     }
 
-    /// A human releases something of some strategies.
-    fn ask_releases(&mut self) {
+    /// A human releases something of some strategies, and moves money of some.
+    fn ask(&mut self) {
         for place in 0..self.members.len() {
-            if self.is_untouched || !self.chance.one_in(2) {
+            if self.is_untouched {
                 continue;
             }
-            let latched = self.members[place].report().latched();
-            if latched.is_empty() {
-                continue;
+            let mut latched = self.members[place].report().latched();
+            let release = if self.chance.one_in(2) && !latched.is_empty() {
+                let which = usize::try_from(self.chance.below(latched.len() as u64)).unwrap();
+                Some(latched.swap_remove(which))
+            } else {
+                None
+            };
+            // Cash alone: which trades stand before it, and which behind it, makes no difference to what it is worth.
+            let amount = self.chance.one_in(4).then(|| self.chance.pick(&["120", "7.25", "-40", "-300", "-90000"]));
+            if release.is_some() || amount.is_some() {
+                self.members[place].ask(release, amount);
             }
-            let which = usize::try_from(self.chance.below(latched.len() as u64)).unwrap();
-            self.members[place].ask(latched[which].clone());
         }
     }
 
-    /// A strategy from which nothing was released does what it does alone in `backtest`, to the byte.
+    /// A strategy that no human has touched does what it does alone in `backtest`, to the byte.
     fn is_what_backtest_gives(&mut self, place: usize) -> Result<(), String> {
         let member = &self.members[place];
-        if member.is_released {
+        if member.is_touched {
             return Ok(());
         }
         let Account { spec, ledger, registry, .. } = &member.account;
@@ -298,7 +312,11 @@ impl Fleet {
             for end in member.books.ends() {
                 *self.met.entry(end).or_default() += 1;
             }
-            let orders = member.report().orders;
+            let report = member.report();
+            for transfer in report.transfers {
+                *self.met.entry(format!("Transfer {:?}", transfer.state)).or_default() += 1;
+            }
+            let orders = report.orders;
             for (reason, count) in orders.denied_reasons {
                 *self.met.entry(format!("Denied {reason}")).or_default() += count;
             }
@@ -335,8 +353,17 @@ impl Member {
             Pairs::of(bound("lowerPrice"), bound("upperPrice"), levels, Decimal::new(1, 2))
         });
         let books = Books::opening((amount("BNB"), amount("USDT")), price, rates, pairs);
-        let (seen, releases) = (BTreeSet::new(), 0);
-        Self { account, worker, books, asked: None, is_released: false, releases, seen, buys_while_latched: None }
+        Self {
+            wanted: transfers(&account.spec.spec, account.spec.generation),
+            account,
+            worker,
+            books,
+            asked: None,
+            is_touched: false,
+            releases: 0,
+            seen: BTreeSet::new(),
+            buys_while_latched: None,
+        }
     }
 
     /// The number of the last tick that its record has.
@@ -373,6 +400,9 @@ impl Member {
         if let Some(first) = self.books.findings.first() {
             return Err(format!("{first}, and {} more", self.books.findings.len() - 1));
         }
+        if report.transfers.len() != self.wanted.list.len() {
+            return Err(format!("of {} transfers {} are decided", self.wanted.list.len(), report.transfers.len()));
+        }
         let mut met = self.follow_release(&report)?;
         let latched = report.latched();
         if self.buys_while_latched.is_some_and(|before| before != self.books.buys) {
@@ -401,14 +431,26 @@ impl Member {
         Ok(vec!["Released".to_owned()])
     }
 
-    fn ask(&mut self, release: Release) {
+    fn ask(&mut self, release: Option<Release>, amount: Option<&str>) {
+        if let Some(amount) = amount {
+            self.wanted.generation += 1;
+            let id = format!("later{}", self.wanted.generation);
+            let (asset, amount) = ("USDT".parse().unwrap(), amount.parse().unwrap());
+            self.wanted.list.push(WantedTransfer { id, asset, amount });
+        }
         let spec = &self.account.spec;
-        let desired =
-            StrategyDesired { release: Some(release.clone()), ..StrategyDesired::of(&spec.spec, spec.generation) };
+        let desired = StrategyDesired {
+            release: release.clone(),
+            transfers: Some(self.wanted.clone()),
+            ..StrategyDesired::of(&spec.spec, spec.generation)
+        };
         let owner = self.account.strategy.clone();
         self.account.register(&owner, &desired);
         // Without it a worker whose ticks bring nothing looks when these are stored, which is by the machine's clock.
         self.account.nudge(&owner);
-        (self.asked, self.is_released, self.buys_while_latched) = (Some(release), true, None);
+        self.is_touched = true;
+        if release.is_some() {
+            (self.asked, self.buys_while_latched) = (release, None);
+        }
     }
 }
