@@ -24,7 +24,7 @@ const PRODUCT: [&str; 7] = [
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes and
 /// of orders, schemas.
-const NO_REASONS: [&str; 40] = [
+const NO_REASONS: [&str; 38] = [
     "Accepted",
     "AlreadyExists",
     "Always",
@@ -34,7 +34,6 @@ const NO_REASONS: [&str; 40] = [
     "Conflict",
     "ContainerCreating",
     "Control",
-    "ExactDecimal",
     "Failed",
     "FallbackToLogsOnError",
     "Figure",
@@ -55,7 +54,6 @@ const NO_REASONS: [&str; 40] = [
     "RuntimeDefault",
     "Sell",
     "Sent",
-    "SignedDecimal",
     "Stalled",
     "Succeeded",
     "Symbol",

@@ -9,6 +9,49 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{NumberError, exact};
 
+/// Serde, schema and formatting of numbers in manifests: an integer or a text, as it is written, never a float. `bounds` of
+/// the schema stand beside the pattern of the text.
+macro_rules! written {
+    ($name:ident, { $($bounds:tt)* }) => {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(IntegerOrText(PhantomData))
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "x-kubernetes-int-or-string": true,
+                    "pattern": Self::PATTERN,
+                    "maxLength": Self::LENGTH_MAX,
+                    $($bounds)*
+                })
+            }
+        }
+    };
+}
+
 /// A non-negative decimal with at most 15 digits before and 9 after the point, kept as written.
 ///
 /// In a manifest it is an integer (`600`) or a quoted string (`"612.50"`): YAML readers disagree about
@@ -64,24 +107,6 @@ impl std::str::FromStr for ExactDecimal {
     }
 }
 
-impl std::fmt::Display for ExactDecimal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl Serialize for ExactDecimal {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ExactDecimal {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(IntegerOrText(PhantomData))
-    }
-}
-
 /// Reads a number from an integer or a text, never from a float.
 struct IntegerOrText<T>(PhantomData<T>);
 
@@ -105,24 +130,7 @@ impl<T: std::str::FromStr<Err = NumberError>> de::Visitor<'_> for IntegerOrText<
     }
 }
 
-impl JsonSchema for ExactDecimal {
-    fn schema_name() -> Cow<'static, str> {
-        "ExactDecimal".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "x-kubernetes-int-or-string": true,
-            "pattern": Self::PATTERN,
-            "maxLength": Self::LENGTH_MAX,
-            "minimum": 0,
-        })
-    }
-}
+written!(ExactDecimal, { "minimum": 0 });
 
 /// A decimal of either sign with at most 15 digits before and 9 after the point, kept as written: an [`ExactDecimal`] that
 /// may have a minus before it.
@@ -152,41 +160,7 @@ impl std::str::FromStr for SignedDecimal {
     }
 }
 
-impl std::fmt::Display for SignedDecimal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl Serialize for SignedDecimal {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for SignedDecimal {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(IntegerOrText(PhantomData))
-    }
-}
-
-impl JsonSchema for SignedDecimal {
-    fn schema_name() -> Cow<'static, str> {
-        "SignedDecimal".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "x-kubernetes-int-or-string": true,
-            "pattern": Self::PATTERN,
-            "maxLength": Self::LENGTH_MAX,
-        })
-    }
-}
+written!(SignedDecimal, {});
 
 #[cfg(test)]
 mod tests {
@@ -201,6 +175,7 @@ mod tests {
             assert!(read(bad).is_err(), "{bad}");
         }
     }
+
     #[test]
     fn one_with_a_sign_reads_the_same_and_a_minus() {
         let read = |json: &str| serde_json::from_str::<SignedDecimal>(json);
