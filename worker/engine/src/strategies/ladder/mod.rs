@@ -4,6 +4,7 @@
 //! Whatever of them trades whole is followed by the other, so a gap earns its width each time, less both fees. One level is
 //! always empty: the one between the buys and the sells.
 
+mod denied;
 mod figures;
 mod levels;
 mod memory;

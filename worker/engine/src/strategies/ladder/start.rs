@@ -3,6 +3,7 @@
 
 use rust_decimal::Decimal;
 
+use super::denied::Awaits;
 use super::levels::Formula;
 use super::memory::{Gap, Left, Memory, Seen, Shape, Stage};
 use super::{
@@ -13,7 +14,6 @@ use crate::fees::PaidIn;
 use crate::instrument::InstrumentIndex;
 use crate::messages::{Side, Tick};
 use crate::numbers::{ExactDecimal, Notional, NumberError, Price, Quantity, Ratio};
-use crate::risk::Denial;
 use crate::strategies::{Context, Intent, OrderEvent, OrderKind, OrderNews, OrderSize, Outcome, Purpose};
 
 /// Where a ladder starts.
@@ -174,7 +174,7 @@ impl Ladder {
         };
         match context.place(intent) {
             Ok(order) => Purchase::Sent(order),
-            Err(denial) if may_be_had_later(denial) => Purchase::Later,
+            Err(denial) if Awaits::of(denial).is_a_tick() => Purchase::Later,
             Err(_) => Purchase::None,
         }
     }
@@ -240,34 +240,4 @@ fn coverable(missing: Quantity, context: &Context<'_>) -> Result<Quantity, Numbe
 /// The worst price of an order that buys at once.
 fn limit(tick: &Tick, tick_size: Price) -> Result<Price, NumberError> {
     tick.best_ask().rounded_up_to(tick_size)
-}
-
-/// Whether a purchase that was denied for this leaves the start to another tick: nothing may be traded at this one, or not at
-/// its price. What a bound denies has ended, and the levels are placed without it.
-const fn may_be_had_later(denial: Denial) -> bool {
-    match denial {
-        Denial::Halted
-        | Denial::Paused
-        | Denial::Stopped
-        | Denial::ReduceOnly
-        | Denial::PositionLimit
-        | Denial::StaleTick
-        | Denial::NoQuote
-        | Denial::SlippageTooHigh
-        | Denial::TooManyActions
-        | Denial::TooManyRounds
-        | Denial::WarmingUp => true,
-        Denial::BelowLotSize
-        | Denial::BelowMinNotional
-        | Denial::MaxOrderNotional
-        | Denial::MaxExposure
-        | Denial::PriceCollar
-        | Denial::OrderRateExceeded
-        | Denial::LimitReached
-        | Denial::Cooldown
-        | Denial::InsufficientFunds
-        | Denial::TooManyDigits
-        | Denial::BelowTickSize
-        | Denial::NothingToReplace => false,
-    }
 }

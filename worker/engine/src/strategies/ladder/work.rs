@@ -1,11 +1,11 @@
 //! The placed ladder: what follows a trade, what is tried again and when, and what a pair has gained.
 
+use super::denied::Awaits;
 use super::memory::{Gap, Half, Left, Open, Seen};
 use super::{LADDER_RESTS, LEVEL_PLACED, LEVEL_TRADED, Ladder, SHORT};
 use crate::messages::{Side, Tick};
 use crate::numbers::{Notional, NumberError, Price, Quantity};
 use crate::orders::OrderState;
-use crate::risk::Denial;
 use crate::strategies::{Context, Execution, OrderEvent, OrderNews, Outcome};
 
 impl Ladder {
@@ -128,7 +128,7 @@ impl Ladder {
         let Some(gap) = self.memory.gaps.get_mut(place) else { return false };
         match sent {
             Ok(order) => (gap.open, gap.left) = (Some(Open::new(order, quantity)), None),
-            Err(denial) => gap.left = Some(left_by(denial)),
+            Err(denial) => gap.left = Some(Awaits::of(denial).left()),
         }
         sent.is_ok()
     }
@@ -225,33 +225,4 @@ fn count(open: &mut Open, execution: &Execution, is_quote: bool, side: Side) -> 
 fn gain(half: &Half, open: &Open, (lower, upper): (Price, Price)) -> Result<Notional, NumberError> {
     let quantity = half.quantity.min(open.quantity);
     upper.times(quantity)?.minus(lower.times(quantity)?)?.minus(half.fees)?.minus(open.fees)
-}
-
-/// What a level waits for that was denied for this.
-const fn left_by(denial: Denial) -> Left {
-    match denial {
-        Denial::Halted
-        | Denial::Paused
-        | Denial::Stopped
-        | Denial::ReduceOnly
-        | Denial::PositionLimit
-        | Denial::StaleTick
-        | Denial::NoQuote
-        | Denial::TooManyActions
-        | Denial::TooManyRounds
-        | Denial::WarmingUp
-        | Denial::LimitReached
-        | Denial::Cooldown => Left::Held,
-        Denial::SlippageTooHigh
-        | Denial::BelowLotSize
-        | Denial::BelowMinNotional
-        | Denial::MaxOrderNotional
-        | Denial::MaxExposure
-        | Denial::PriceCollar
-        | Denial::InsufficientFunds
-        | Denial::OrderRateExceeded
-        | Denial::TooManyDigits
-        | Denial::BelowTickSize
-        | Denial::NothingToReplace => Left::Short,
-    }
 }
