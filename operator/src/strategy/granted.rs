@@ -30,11 +30,7 @@ fn is_booked(report: Option<&Report>, id: &str) -> bool {
 /// Whether a strategy asks for money that, as far as its status knows, is not booked.
 pub fn asks_for_money(strategy: &TradingStrategy) -> bool {
     let report = strategy.status.as_ref().and_then(|status| status.report.as_ref());
-    strategy
-        .spec
-        .transfers
-        .iter()
-        .any(|one| !one.amount.get().is_sign_negative() && !is_booked(report, one.id.as_str()))
+    added(&transfers(&strategy.spec, 0).list, report).next().is_some()
 }
 
 /// Of these transfers those that add and are not booked.

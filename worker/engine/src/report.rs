@@ -14,9 +14,8 @@ use crate::time::Timestamp;
 impl Report {
     /// All that is latched, as a release names it.
     pub fn latched(&self) -> Vec<Release> {
-        let limits = self.risk.limits.iter().map(|limit| (&limit.name, limit.since));
-        let exit = self.stopped.iter().map(|stopped| (&stopped.rule, stopped.since));
-        limits.chain(exit).map(|(name, since)| Release { name: name.clone(), since }).collect()
+        let exit = self.stopped.iter().map(|stopped| Release { name: stopped.rule.clone(), since: stopped.since });
+        self.risk.limits.iter().map(LatchedLimit::release).chain(exit).collect()
     }
 }
 
@@ -147,7 +146,7 @@ impl LatchedLimit {
 
     /// Its name and since, as a release names it.
     pub fn text(&self) -> String {
-        format!("{} {}", self.name, crate::time::rfc3339::text(self.since))
+        self.release().to_string()
     }
 }
 

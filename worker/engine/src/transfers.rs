@@ -79,14 +79,18 @@ pub enum TransferDecision {
 }
 
 impl DecidedTransfer {
-    /// What was booked, as an account's gateway follows it; `None` where it was refused.
-    pub fn booked(&self) -> Option<Transfer> {
+    /// Its number; `None` where it was refused.
+    const fn number(&self) -> Option<u64> {
         match self.decision {
-            TransferDecision::Booked { number, .. } => {
-                Some(Transfer { number, asset: self.wanted.asset.clone(), amount: self.wanted.amount })
-            }
+            TransferDecision::Booked { number, .. } => Some(number),
             TransferDecision::Refused { .. } => None,
         }
+    }
+
+    /// What was booked, as an account's gateway follows it; `None` where it was refused.
+    pub fn booked(&self) -> Option<Transfer> {
+        let WantedTransfer { asset, amount, .. } = &self.wanted;
+        self.number().map(|number| Transfer { number, asset: asset.clone(), amount: *amount })
     }
 
     /// As the status shows it, where a manifest asks for `wanted` under its id.
@@ -136,12 +140,17 @@ impl Transfers {
 
     /// The number of the last one booked; 0 before the first.
     pub fn last_number(&self) -> u64 {
-        self.0.iter().filter_map(DecidedTransfer::booked).map(|transfer| transfer.number).max().unwrap_or(0)
+        self.0.iter().filter_map(DecidedTransfer::number).max().unwrap_or(0)
     }
 
     /// Whether no more is booked, because no more would be remembered.
     pub fn are_full(&self) -> bool {
-        self.booked().count() >= TRANSFERS_MAX
+        self.0.iter().filter_map(DecidedTransfer::number).count() >= TRANSFERS_MAX
+    }
+
+    /// Whether one is refused.
+    pub fn has_refused(&self) -> bool {
+        self.0.iter().any(|decided| decided.number().is_none())
     }
 
     pub fn of(&self, id: &str) -> Option<&DecidedTransfer> {
@@ -159,7 +168,7 @@ impl Transfers {
     /// What was refused and is asked for no more never was.
     pub fn forget_refused(&mut self, wanted: &WantedTransfers) {
         self.0.retain(|decided| {
-            decided.booked().is_some() || wanted.list.iter().any(|wanted| wanted.id == decided.wanted.id)
+            decided.number().is_some() || wanted.list.iter().any(|wanted| wanted.id == decided.wanted.id)
         });
     }
 

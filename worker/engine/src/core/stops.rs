@@ -104,7 +104,7 @@ impl Engine {
         let coins = if self.config.instruments.len() > 1 { None } else { ledger.positions().next() };
         let coins =
             coins.map(|coins| Ok::<_, NumberError>((coins.worth_at(price)?, coins.cost(), coins.average_price())));
-        let given = self.transferred()?;
+        let Ok(given) = self.transferred() else { return Ok(None) };
         let (equity, peak, time) = (worth.equity.minus(given)?, worth.peak.minus(given)?, tick.event_time());
         Ok(Some(Standing { equity, peak, opening, price, coins: coins.transpose()?, time }))
     }
@@ -191,7 +191,7 @@ impl Engine {
                 limit.alert()
             }
             Released::Exit(rule) => {
-                let earned = self.transferred().and_then(|given| equity.minus(given)).unwrap_or(equity);
+                let earned = self.transferred().ok().and_then(|given| equity.minus(given).ok()).unwrap_or(equity);
                 self.state.stops.exit_measures.restart(rule, earned);
                 AlertKind::ExitReached
             }

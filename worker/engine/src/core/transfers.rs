@@ -152,10 +152,14 @@ impl Engine {
     }
 
     /// What was put in since the opening less what was taken out, at its worth then.
-    pub(super) fn transferred(&self) -> Result<Notional, NumberError> {
+    pub(super) fn transferred(&self) -> Result<Notional, LedgerError> {
         let ledger = &self.state.ledger;
-        // Its own currency has cash.
-        ledger.transferred_in(ledger.currency()).or(Ok(Notional::ZERO))
+        ledger.transferred_in(ledger.currency())
+    }
+
+    /// Whether one is refused.
+    pub(super) fn has_refused_transfer(&self) -> bool {
+        self.state.transfers.has_refused()
     }
 
     /// The transfers that were decided, as the status shows them.

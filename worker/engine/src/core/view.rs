@@ -9,7 +9,7 @@ use crate::ledger::Profit;
 use crate::messages::AlertKind;
 use crate::numbers::{Notional, Price, Ratio};
 use crate::orders::OrderState;
-use crate::report::{Decision, Pnl, Report, RiskReport, Summary, TransferState};
+use crate::report::{Decision, Pnl, Report, RiskReport, Summary};
 use crate::risk::RiskState;
 use crate::strategies::{Figures, Standing};
 use crate::time::rfc3339;
@@ -154,8 +154,7 @@ fn summary(engine: &Engine, pnl: Option<&Pnl>) -> Summary {
     let warnings = engine.warnings.iter().map(|warning| warning.kind);
     let latched = engine.state.stops.limits().iter().map(|(limit, _)| limit.alert());
     let ended = engine.state.stops.exit().map(|_| AlertKind::ExitReached);
-    let is_refused = engine.transfers().iter().any(|transfer| transfer.state == TransferState::Refused);
-    let refused = is_refused.then_some(AlertKind::TransferRefused);
+    let refused = engine.has_refused_transfer().then_some(AlertKind::TransferRefused);
     let warnings = warnings.chain(engine.strategy.alerts()).chain(refused);
     let alerts = warnings.chain(latched).chain(ended).chain(engine.state.halts.iter().copied());
     let alerts: Vec<_> = alerts.map(AlertKind::as_str).collect();

@@ -133,7 +133,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
         Ok(tick)
     }
 
-    pub(super) fn place_of_tick(&self, command: &OrderCommand) -> Option<(StreamKey, StreamId)> {
+    fn place_of_tick(&self, command: &OrderCommand) -> Option<(StreamKey, StreamId)> {
         let id = caused_by(command)?;
         let symbol = command.tick_symbol.as_ref().unwrap_or(&command.symbol);
         Some((self.runtime.identity.keys.market_tick(&self.source, symbol.as_str()), id))
@@ -177,6 +177,6 @@ impl<B: Bus> Gateway<B, Simulated> {
 }
 
 /// The stream id of the tick as of which a command is.
-fn caused_by(command: &OrderCommand) -> Option<StreamId> {
+pub(super) fn caused_by(command: &OrderCommand) -> Option<StreamId> {
     command.tick.as_deref().and_then(|id| id.parse().ok())
 }

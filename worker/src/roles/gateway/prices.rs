@@ -8,6 +8,7 @@ use engine::report::LatchedLimit;
 use engine::risk::{Limit, Release};
 use engine::time::Timestamp;
 
+use super::advance::caused_by;
 use super::manager::Breach;
 use super::{Gateway, Place};
 use crate::outcome::hashes::LinedTick;
@@ -52,7 +53,7 @@ impl<B: Bus, P: Place> Gateway<B, P> {
         if !self.manager.account().values() {
             return Ok(());
         }
-        if let Some((_, id)) = self.place_of_tick(command)
+        if let Some(id) = caused_by(command)
             && let Some(tick) = self.tick_of(command).await?
         {
             self.manager.price(&tick.symbol, id, tick.price, tick.event_time());
