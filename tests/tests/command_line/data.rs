@@ -1,5 +1,7 @@
 //! What `--data` takes: every format gives the same trades, files are told apart by symbol and joined in time.
 
+use std::fs;
+
 use super::folder::{Folder, MANIFEST, START_MS, V1, figures, gzip, prices, repository_file, strategy_of, with};
 use super::outcome::Outcome;
 use super::vectors::V1_LINE;
@@ -102,11 +104,40 @@ fn each_strategy_has_its_line_on_the_data_of_its_symbol() {
     assert_eq!(finished.stderr, "account paper is not in this file: paper, fee 0\n");
     let eth = SOLD.line_of(1, 15_000).replace("BNB", "ETH").replace("grid-bnb-1", "grid-eth-1");
     assert_eq!(figures(&finished.stdout), format!("{V1_LINE}{eth}"));
-    // The option may be repeated, and a file without a symbol is for all of them.
-    let apart = folder.worker("backtest grid.yaml --data BNB/USDT=bnb.csv --data eth.csv --output json");
-    let overlap = "bnb.csv: begins at 1700000000000 ms, but eth.csv, which begins before it, lasts until \
-                   1700000180000 ms; name files of one symbol that do not overlap\n";
-    assert!(apart.code == Some(4) && apart.stderr.ends_with(overlap), "{apart:?}");
+    let apart = folder.worker("backtest grid.yaml --data BNB/USDT=bnb.csv --data ETH/USDT=eth.csv --output json");
+    assert_eq!(apart, finished, "the option may be repeated");
+}
+
+/// One market would be traded on the prices of the other.
+#[test]
+fn a_file_that_does_not_say_of_which_of_two_markets_it_is_is_refused() {
+    let folder = Folder::with(&[("grid.yaml", &two_markets()), ("bnb.csv", &prices(V1)), ("eth.csv", &with_header())]);
+    for (data, file) in [("bnb.csv", "bnb.csv"), ("BNB/USDT=bnb.csv eth.csv", "eth.csv")] {
+        let words = format!(
+            "account paper is not in this file: paper, fee 0\n--data {file}: does not say of which market it is, and \
+             BNB/USDT, ETH/USDT are traded; write --data BNB/USDT={file}, if it is of BNB/USDT"
+        );
+        folder.refuses(&format!("backtest grid.yaml --data {data}"), 4, &words);
+    }
+}
+
+#[test]
+fn a_recording_says_itself_of_which_market_its_prices_are() {
+    let manifest = two_markets().replace("BNB", "BTC").replace("basePrice: 600", "basePrice: 61800");
+    let folder = Folder::with(&[("grid.yaml", &manifest)]);
+    let file = repository_file("worker/venue/testdata/binance-spot-btcusdt-20240808.gz");
+    let finished = folder.worker(&format!("backtest grid.yaml --data {file}"));
+    assert!(finished.stderr.ends_with("symbol: ETHUSDT is not in this recording; it has: BTCUSDT\n"), "{finished:?}");
+}
+
+#[test]
+fn data_without_a_file_are_refused() {
+    let folder = Folder::of(MANIFEST, &prices(V1));
+    for data in ["BNB/USDT=", ""] {
+        let finished = folder.worker(&format!("backtest grid.yaml --data {data}"));
+        let words = "names no file; write [SYMBOL=]FILE, such as BTC/USDT=btc.csv";
+        assert!(finished.code == Some(2) && finished.stderr.contains(words), "{data}: {finished:?}");
+    }
 }
 
 #[test]
@@ -136,4 +167,10 @@ fn a_file_name_may_hold_an_equals_sign() {
     assert_eq!(figures(&folder.prints("backtest grid.yaml --data symbol=BNB.csv")), V1_LINE);
     assert_eq!(figures(&folder.prints("backtest grid.yaml --data BNB/USDT=symbol=BNB.csv")), V1_LINE);
     assert_eq!(figures(&folder.prints("backtest grid.yaml --data ./symbol=BNB.csv")), V1_LINE);
+    fs::create_dir_all(folder.path().join("data/symbol=BNB")).unwrap();
+    folder.write("data/symbol=BNB/1.csv", prices(V1));
+    assert_eq!(figures(&folder.prints("backtest grid.yaml --data ./data/symbol=BNB/1.csv")), V1_LINE);
+    let taken_for_a_symbol = folder.worker("backtest grid.yaml --data data/symbol=BNB/1.csv");
+    let remedy = "A file with = in its path is written with ./ before it";
+    assert!(taken_for_a_symbol.code == Some(2) && taken_for_a_symbol.stderr.contains(remedy), "{taken_for_a_symbol:?}");
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine::instrument::{Instrument, Symbol};
+use engine::instrument::{Instrument, Symbol, SymbolError};
 use engine::numbers::Price;
 use venue::replay::{Format, Replay, Summary, Tape};
 
@@ -24,17 +24,32 @@ pub struct Data {
     pub(super) file: PathBuf,
 }
 
+/// Why `--data` cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum DataArgumentError {
+    /// What stands before the equals sign is no symbol.
+    #[error("{0}. A file with = in its path is written with ./ before it")]
+    Symbol(#[from] SymbolError),
+    /// Nothing, or nothing behind the equals sign.
+    #[error("names no file; write [SYMBOL=]FILE, such as BTC/USDT=btc.csv")]
+    NoFile,
+}
+
 impl std::str::FromStr for Data {
-    type Err = engine::instrument::SymbolError;
+    type Err = DataArgumentError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // A file name may hold an equals sign; a symbol before it must read as one.
-        match text.split_once('=') {
+        let (symbol, file) = match text.split_once('=') {
             Some((symbol, file)) if !symbol.contains(['.', '\\']) && symbol.contains('/') && !text.starts_with('/') => {
-                Ok(Self { symbol: Some(symbol.parse()?), file: file.into() })
+                (Some(symbol.parse()?), file)
             }
-            Some(_) | None => Ok(Self { symbol: None, file: text.into() }),
+            Some(_) | None => (None, text),
+        };
+        if file.is_empty() {
+            return Err(DataArgumentError::NoFile);
         }
+        Ok(Self { symbol, file: file.into() })
     }
 }
 
@@ -69,7 +84,6 @@ impl Source {
                         new.insert((Arc::new(summary), odd))
                     }
                 };
-                named(summary, data)?;
                 summaries.push(Arc::clone(summary));
                 warnings.extend(odd.iter().cloned());
             }
@@ -101,14 +115,19 @@ pub(super) fn tell_left_out(data: &[Data], traded: &BTreeSet<Symbol>, file: &Pat
     }
 }
 
-/// Of several markets only a recording says itself which prices are whose.
-fn named(summary: &Summary, data: &[Data]) -> Result<(), Failure> {
-    let nameless = |path: &Path| data.iter().any(|data| data.symbol.is_none() && data.file == path);
-    let file = summary.files.iter().find(|file| file.format != Format::BinanceStream && nameless(&file.path));
-    let Some(file) = file else { return Ok(()) };
-    let (name, symbol) = (file.path.display(), &summary.symbol);
+/// Refuses a file that does not say of which market it is, where several are traded: only a recording says so itself, and
+/// one market would be traded on the prices of another.
+pub(super) fn are_named(data: &[Data], traded: &BTreeSet<Symbol>) -> Result<(), Failure> {
+    let (Some(first), true) = (traded.first(), traded.len() > 1) else { return Ok(()) };
+    // What cannot be read is told where it is read.
+    let is_of_one_market =
+        |file: &Path| Replay::format(file, first).is_ok_and(|format| format != Format::BinanceStream);
+    let nameless = data.iter().filter(|data| data.symbol.is_none()).find(|data| is_of_one_market(&data.file));
+    let Some(Data { file, .. }) = nameless else { return Ok(()) };
+    let (name, symbols) = (file.display(), traded.iter().map(Symbol::as_str).collect::<Vec<_>>().join(", "));
     Err(Failure::refused(format!(
-        "--data {name}: does not say of which market it is, and a strategy here trades several; write --data {symbol}={name}"
+        "--data {name}: does not say of which market it is, and {symbols} are traded; write --data {first}={name}, if it \
+         is of {first}"
     )))
 }
 

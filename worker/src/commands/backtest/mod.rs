@@ -55,6 +55,7 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let traded: BTreeSet<Symbol> = simulations.iter().flat_map(Simulation::markets).map(|(symbol, _)| symbol).collect();
     data::tell_left_out(data, &traded, file);
+    data::are_named(data, &traded)?;
     let mut data_of: BTreeMap<Markets, MarketData> = BTreeMap::new();
     for market in Market::all(&simulations, data)? {
         let is_on_it =

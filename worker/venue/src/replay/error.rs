@@ -236,6 +236,12 @@ pub enum DataError {
         /// Such messages.
         count: u64,
     },
+    /// One file, two times.
+    #[error("{file}: is named twice; name it once")]
+    Twice {
+        /// The file.
+        file: Arc<str>,
+    },
     /// Two files cover the same time.
     #[error(
         "{second}: begins at {begins} ms, but {first}, which begins before it, lasts until {ends} ms; \

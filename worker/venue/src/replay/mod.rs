@@ -24,7 +24,7 @@ mod summary;
 mod tape;
 mod ticks;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::instrument::Symbol;
@@ -65,6 +65,11 @@ impl Replay {
     /// As [`Self::scan`], and counts the ticks with prices between two steps of `tick_size`.
     pub fn scan_for(paths: &[PathBuf], symbol: &Symbol, tick_size: Price) -> Result<Summary, DataError> {
         scan_all(paths, symbol, &[tick_size])
+    }
+
+    /// The format of a file, by its first line.
+    pub fn format(path: &Path, symbol: &Symbol) -> Result<Format, DataError> {
+        Ok(opening::open(path, symbol)?.1.format())
     }
 
     /// Stands before the first tick.

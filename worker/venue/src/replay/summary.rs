@@ -127,6 +127,9 @@ pub(super) fn join(mut files: Vec<FileSummary>, symbol: &Symbol) -> Result<Summa
 /// Candles between two files, which must not overlap.
 pub(super) fn missing_between(earlier: &FileSummary, later: &FileSummary) -> Result<u64, DataError> {
     let (ends, begins) = (earlier.ends.millis(), later.first.millis());
+    if earlier.path == later.path {
+        return Err(DataError::Twice { file: Arc::clone(&earlier.name) });
+    }
     if begins < ends {
         let (first, second) = (Arc::clone(&earlier.name), Arc::clone(&later.name));
         return Err(DataError::Overlap { first, ends, second, begins });

@@ -117,14 +117,13 @@ fn what_of_the_data_is_odd_or_lacking_is_told() {
     let told = |data: &[&str]| folder.run(data).unwrap_err();
     let lacks = told(&["BNB/USDT=bnb.csv"]);
     assert!(lacks.contains("no --data for ETH/USDT; write --data ETH/USDT=FILE"), "{lacks}");
-    let nameless = told(&["BNB/USDT=bnb.csv", "eth.csv"]);
-    let words = "does not say of which market it is, and a strategy here trades several; write --data";
-    // Of the market whose own file it would overlap, that is told.
-    assert!(nameless.contains(words) || nameless.contains("do not overlap"), "{nameless}");
-    let nameless = told(&["bnb.csv"]);
-    assert!(nameless.contains(words) && nameless.contains("bnb.csv"), "{nameless}");
+    let words = "does not say of which market it is, and BNB/USDT, ETH/USDT are traded; write --data BNB/USDT=";
+    for (data, file) in [(&["BNB/USDT=bnb.csv", "eth.csv"][..], "eth.csv"), (&["bnb.csv"], "bnb.csv")] {
+        let nameless = told(data);
+        assert!(nameless.contains(words) && nameless.contains(file), "{nameless}");
+    }
     let twice = told(&["BNB/USDT=bnb.csv", "BNB/USDT=bnb.csv", "ETH/USDT=eth.csv"]);
-    assert!(twice.contains("bnb.csv"), "{twice}");
+    assert!(twice.contains("bnb.csv: is named twice; name it once"), "{twice}");
 }
 
 #[test]
