@@ -52,6 +52,31 @@ fn lines_come_in_the_order_of_events_and_name_their_strategy() {
     }
 }
 
+/// The manifest with a second strategy, on a market of its own of the same account.
+fn on_two_markets() -> String {
+    let files = "files: [{symbol: BNB/USDT, file: prices.csv}, {symbol: ETH/USDT, file: double.csv}]";
+    let account = with(MANIFEST, "file: prices.csv", files);
+    let account = with(&account, "balances: {", "balances: {ETH: 5, ");
+    let second = strategy_of(MANIFEST).replace("grid-bnb-1", "grid-eth-1").replace("BNB", "ETH");
+    format!("{account}---\n{}", with(&second, "basePrice: 600", "basePrice: 1200"))
+}
+
+/// Each takes the ticks of its own market; those of the other, which come between them, are none of its own.
+#[test]
+fn on_two_markets_of_an_account_each_tick_is_counted_once() {
+    let folder = Folder::of(&on_two_markets(), &prices(V1));
+    folder.write("double.csv", doubled());
+    let run = folder.worker("run grid.yaml");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for line in [
+        "  data      BNB/USDT  prices.csv: 22 ticks, ",
+        "  data      ETH/USDT  double.csv: 22 ticks, ",
+        "  data ended: 44 ticks in ",
+    ] {
+        assert!(run.stderr.contains(line), "no {line:?} in: {}", run.stderr);
+    }
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let folder = Folder::of(MANIFEST, &prices(V1));

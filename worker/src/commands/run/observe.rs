@@ -15,9 +15,10 @@ use super::ended::{End, has_ended};
 use super::screen::Screen;
 use crate::fleet::provision::Places;
 use crate::process::exit::Failure;
+use crate::roles::saved::ENGINE;
 use crate::roles::session::patiently;
 use crate::roles::{Bus, IDLE, Runtime};
-use crds::record::{PHASE, POSITION, Phase, REPORT};
+use crds::record::{PHASE, Phase, REPORT};
 
 /// Entries at most in one read.
 const ENTRIES_MAX: usize = 1_000;
@@ -47,6 +48,12 @@ struct Followed {
     epoch: u64,
     ticks: u64,
     phase: Option<Phase>,
+}
+
+/// How far an engine has come, by its state. Its position in the source counts the ticks of other markets too.
+#[derive(Deserialize)]
+struct Taken {
+    ticks: u64,
 }
 
 impl<B: Bus> Observer<B> {
@@ -138,9 +145,9 @@ impl<B: Bus> Observer<B> {
         for index in due {
             let record = self.record(&self.strategies[index].owner).await?;
             let fields = record.as_ref().map(|record| &record.fields);
-            let position = fields.and_then(|fields| fields.get(POSITION)?.parse::<u64>().ok());
+            let taken = fields.and_then(|fields| serde_json::from_str::<Taken>(fields.get(ENGINE)?).ok());
             let strategy = &mut self.strategies[index];
-            strategy.ticks = position.map_or(0, |position| position.saturating_add(1));
+            strategy.ticks = taken.map_or(0, |taken| taken.ticks);
             // Before this run's worker has committed, the phase is the word of the one before it.
             let own = |record: &Record| record.commit_id.starts_with(&format!("{}.", strategy.epoch));
             let own = record.as_ref().is_some_and(own);

@@ -139,8 +139,10 @@ impl Screen {
                 }
                 self.know(place, prefix, opening_digits(spec, first));
             }
+            let has_several = scanned.markets.len() > 1;
             for summary in &scanned.markets {
-                say(format_args!("  data      {}", data_line(summary)));
+                let market = if has_several { format!("{}  ", summary.symbol) } else { String::new() };
+                say(format_args!("  data      {market}{}", data_line(summary)));
             }
             for Warning { kind, message } in &scanned.warnings {
                 say(format_args!("  warning   {kind}: {message}"));
