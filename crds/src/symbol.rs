@@ -1,5 +1,8 @@
-//! Which markets an account replays, and which can be traded at all. Files are named with their symbols; a lone file holds the prices of one symbol and does not say of which: the oldest strategy
-//! with a ledger says so, else the oldest strategy. One rule, for files and for the operator alike.
+//! Which markets an account replays, and which can be traded at all. Files are named with their symbols; a lone file holds
+//! the prices of one symbol and does not say of which: the oldest strategy with a ledger says so, else the oldest strategy.
+//! One rule, for files and for the operator alike.
+
+use std::collections::BTreeSet;
 
 use engine::instrument::{Contract, Symbol};
 use engine::validation::Violation;
@@ -25,13 +28,14 @@ pub fn refuses(replay: &Replay, first: &Symbol, symbol: &Symbol, account: &str) 
 }
 
 fn not_replayed(replay: &Replay, symbol: &Symbol, account: &str) -> Option<String> {
-    if replay.files().iter().any(|file| file.symbol == *symbol) {
+    let replayed: BTreeSet<_> = replay.files().iter().map(|file| file.symbol.as_str()).collect();
+    // Where there are none the account itself is refused, and that is enough.
+    if replayed.is_empty() || replayed.contains(symbol.as_str()) {
         return None;
     }
-    let names: Vec<_> = replay.files().iter().map(|file| file.symbol.as_str()).collect();
     Some(format!(
         "{symbol} has no file at account \"{account}\", which replays {}; add one to marketData.replay.files",
-        names.join(", ")
+        replayed.into_iter().collect::<Vec<_>>().join(", ")
     ))
 }
 
@@ -68,7 +72,8 @@ impl<T: Ord> Claim<'_, T> {
         let fixed = self.symbol;
         (symbol != fixed).then(|| {
             format!(
-                "{symbol} differs from {fixed} of {place}; account \"{account}\" replays one symbol, create a second account"
+                "{symbol} differs from {fixed} of {place}; account \"{account}\" replays one file: write \
+                 marketData.replay.files, with a file for each symbol, or create a second account"
             )
         })
     }
@@ -111,7 +116,8 @@ mod tests {
         let told = claim.refuses(eth, "\"grid\"", "paper").unwrap();
         assert_eq!(
             told,
-            "ETH/USDT differs from BTC/USDT of \"grid\"; account \"paper\" replays one symbol, create a second account"
+            "ETH/USDT differs from BTC/USDT of \"grid\"; account \"paper\" replays one file: write \
+             marketData.replay.files, with a file for each symbol, or create a second account"
         );
     }
 }

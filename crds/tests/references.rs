@@ -116,7 +116,7 @@ fn a_replay_has_one_symbol() {
     assert_eq!(
         texts(&files).0,
         "c.yaml:6: spec.instruments[0].symbol: ETH/USDT differs from BNB/USDT of \"g-1\" (b.yaml:6); account \"paper\" \
-         replays one symbol, create a second account"
+         replays one file: write marketData.replay.files, with a file for each symbol, or create a second account"
     );
 }
 
