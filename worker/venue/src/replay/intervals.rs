@@ -110,6 +110,15 @@ impl Lengths {
         let smallest = *self.kinds.keys().next()?;
         (smallest > 0 && self.kinds.keys().all(|length| length % smallest == 0)).then_some(smallest)
     }
+
+    /// The length that is there most often, if few are no multiples of it: a candle that an outage cut to its half says
+    /// nothing of the others.
+    fn usual(&self) -> Option<i64> {
+        let usual = self.most_frequent().filter(|usual| *usual > 0)?;
+        let times = self.kinds.get(&usual)?.count;
+        let odd = self.kinds.iter().filter(|(length, _)| *length % usual != 0).map(|(_, kind)| kind.count).sum::<u64>();
+        (odd <= times / 5 && odd <= 2 + times / 50).then_some(usual)
+    }
 }
 
 /// What a file's candles say of their lengths.
@@ -170,7 +179,7 @@ impl Intervals {
         for lengths in [&mut self.own, &mut self.holes, &mut self.steps] {
             lengths.finish();
         }
-        let by_steps = self.steps.grid().or_else(|| self.steps.most_frequent());
+        let by_steps = self.steps.usual().or_else(|| self.steps.grid()).or_else(|| self.steps.most_frequent());
         let Some(interval_ms) = self.own.most_frequent().or(by_steps) else { return Ok(None) };
         self.check(interval_ms)?;
         let mut found =
@@ -264,6 +273,19 @@ mod tests {
         // The last candle before the grid is taken up again is cut short.
         assert_eq!(found(&[HOUR, HOUR, 1_905_000, HOUR]), (HOUR, 0, 0, None));
         assert_eq!(found(&[60_000, 90_000, 60_000]), (60_000, 0, 0, None));
+    }
+
+    #[test]
+    fn a_candle_that_was_cut_to_its_half_leaves_the_others_as_long_as_they_are() {
+        let mut steps = vec![HOUR; 20];
+        steps.extend([HOUR / 2, 5 * HOUR / 2]);
+        assert_eq!(found(&steps), (HOUR, 1, 1, Some(24)));
+        steps.extend([HOUR / 2; 2]);
+        assert_eq!(found(&steps).0, HOUR / 2, "what comes again and again is no exception");
+        // Of a market with little trade the shortest step may be rare, but the others are no multiples of a longer one.
+        let thin: Vec<_> =
+            [1, 2, 3, 5, 7].into_iter().flat_map(|step| vec![step * 60; if step == 1 { 1 } else { 12 }]).collect();
+        assert_eq!(found(&thin).0, 60);
     }
 
     #[test]
