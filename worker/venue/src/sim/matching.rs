@@ -6,7 +6,8 @@ use engine::messages::{Liquidity, NewOrder, OrderStatus, Side, Tick, TimeInForce
 use engine::numbers::{Notional, NumberError, Price, Quantity};
 
 use super::book::Resting;
-use super::{may_rest, reaches};
+use super::fills::reaches;
+use super::may_rest;
 use crate::{VenueReport, VenueTrade};
 
 /// What an order that arrives finds.

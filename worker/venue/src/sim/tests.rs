@@ -1,7 +1,10 @@
 //! One order, one or more ticks: what trades, at what price, for which fee, and what becomes of the rest.
 
+mod commands;
 mod edges;
+mod kept;
 mod markets;
+
 use engine::messages::{Liquidity, OrderType};
 use serde_json::{Value, json};
 
@@ -50,6 +53,10 @@ fn order(side: Side, limit: &str) -> NewOrder {
 
 fn command(sequence: u64, kind: CommandKind) -> OrderCommand {
     OrderCommand::new("s", id(sequence), kind, "BNB/USDT".parse().unwrap(), Timestamp::from_millis(0))
+}
+
+fn replace(sequence: u64, of: u64, known: &str, order: NewOrder) -> OrderCommand {
+    command(sequence, CommandKind::Replace { of: id(of), known_quantity: known.parse().unwrap(), order })
 }
 
 fn exchange_of(fees: &Value, latency_ms: u32) -> Exchange {
@@ -274,130 +281,6 @@ fn fees_are_exact_for_maker_and_taker_in_quote_or_in_what_is_received() {
     assert_eq!(fee(&received, Side::Sell, true), "0.03996 USDT = 0.03996");
 }
 
-#[test]
-fn latency_holds_a_command_until_the_first_tick_at_or_after_it() {
-    let mut exchange = exchange_of(&json!({}), 1500);
-    exchange.admit(&command(1, CommandKind::Create(order(Side::Buy, "600.50"))), &quotes(5, "600", "600.5"));
-    for sequence in [5, 6] {
-        let early = quotes(sequence, "600", "600.5");
-        assert!(!exchange.has_arrivals(&early));
-        assert_eq!((exchange.match_resting(&early), exchange.arrive(&early)), (Vec::new(), Vec::new()));
-    }
-    let at = quotes(7, "600", "600.3");
-    assert_eq!(exchange.match_resting(&at), []);
-    let report = exchange.arrive(&at);
-    assert_eq!((told(&report), report[0].matched), (vec!["1 Filled 1 1 @ 600.30".to_owned()], Some(7)));
-    assert!(!exchange.has_arrivals(&at) && exchange.is_idle());
-}
-
-#[test]
-fn a_command_does_not_arrive_on_a_tick_before_the_one_that_caused_it() {
-    let mut exchange = exchange();
-    exchange.admit(&command(1, CommandKind::Create(order(Side::Buy, "600"))), &quotes(5, "600", "600.5"));
-    let before = Tick { time: Some(Timestamp::from_millis(9_000)), ..quotes(4, "600", "600.5") };
-    assert!(!exchange.has_arrivals(&before));
-    assert_eq!(exchange.arrive(&before), []);
-    // Nor on a tick of another market.
-    let other = Tick { symbol: "ETH/USDT".parse().unwrap(), ..quotes(6, "600", "600.5") };
-    assert_eq!((exchange.has_arrivals(&other), exchange.arrive(&other)), (false, Vec::new()));
-    assert_eq!(told(&exchange.arrive(&quotes(5, "600", "600.5"))), ["1 Accepted 0"]);
-    assert_eq!(exchange.match_resting(&Tick { sequence: 6, ..other }), []);
-}
-
-#[test]
-fn commands_act_in_the_order_in_which_they_were_sent() {
-    let mut exchange = exchange_of(&json!({}), 1500);
-    let away = quotes(1, "700", "701");
-    exchange.admit(&command(1, CommandKind::Create(order(Side::Buy, "600"))), &away);
-    exchange.admit(&command(2, CommandKind::Create(order(Side::Buy, "601"))), &away);
-    exchange.admit(&command(1, CommandKind::Cancel), &away);
-    exchange.admit(&command(9, CommandKind::Cancel), &away);
-    assert_eq!(told(&exchange.arrive(&quotes(3, "700", "701"))), ["1 Accepted 0", "2 Accepted 0", "1 Canceled 0"]);
-    assert!(exchange.has(&id(2)) && !exchange.has(&id(1)));
-}
-
-#[test]
-fn a_cancel_has_the_latency_too_and_can_lose_to_a_fill() {
-    let mut exchange = exchange_of(&json!({}), 1500);
-    exchange.admit(&command(1, CommandKind::Create(order(Side::Buy, "600"))), &quotes(1, "700", "701"));
-    assert_eq!(told(&exchange.arrive(&quotes(3, "700", "701"))), ["1 Accepted 0"]);
-    exchange.admit(&command(1, CommandKind::Cancel), &quotes(4, "700", "701"));
-    assert_eq!(exchange.arrive(&quotes(5, "700", "701")), []);
-    // What rests is matched before the cancel arrives.
-    let at = tick(6, ("599", None), ("600", Some("0.4")));
-    assert_eq!(told(&exchange.match_resting(&at)), ["1 PartiallyFilled 0.4 0.4 @ 600"]);
-    assert_eq!(told(&exchange.arrive(&at)), ["1 Canceled 0.4"]);
-    assert!(exchange.is_idle());
-}
-
-#[test]
-fn a_cancel_that_comes_too_late_says_nothing() {
-    let mut exchange = exchange_of(&json!({}), 1500);
-    exchange.admit(&command(1, CommandKind::Create(order(Side::Buy, "600"))), &quotes(1, "700", "701"));
-    assert_eq!(told(&exchange.arrive(&quotes(3, "700", "701"))), ["1 Accepted 0"]);
-    exchange.admit(&command(1, CommandKind::Cancel), &quotes(4, "700", "701"));
-    assert_eq!(told(&exchange.match_resting(&quotes(6, "599", "600"))), ["1 Filled 1 1 @ 600"]);
-    assert!(exchange.has_arrivals(&quotes(6, "599", "600")));
-    assert_eq!(exchange.arrive(&quotes(6, "599", "600")), []);
-    assert!(exchange.is_idle());
-}
-
-fn replace(sequence: u64, of: u64, known: &str, order: NewOrder) -> OrderCommand {
-    command(sequence, CommandKind::Replace { of: id(of), known_quantity: known.parse().unwrap(), order })
-}
-
-#[test]
-fn a_replacement_is_placed_only_if_the_old_order_ended_as_it_was_known() {
-    // What trades while the replacement is on its way, what the strategy knew, what is told.
-    let cases: [(Option<&str>, &str, &[&str]); 5] = [
-        (None, "0", &["1 Canceled 0", "2 Accepted 0"]),
-        (None, "0.4", &["1 Canceled 0", "2 RejectedReplaceRaced 0"]),
-        (Some("0.4"), "0", &["1 Canceled 0.4", "2 RejectedReplaceRaced 0"]),
-        (Some("0.4"), "0.4", &["1 Canceled 0.4", "2 Accepted 0"]),
-        (Some("1"), "0", &["2 RejectedReplaceRaced 0"]),
-    ];
-    for (traded, known, expected) in cases {
-        let mut exchange = exchange_of(&json!({}), 1500);
-        exchange.admit(&command(1, CommandKind::Create(order(Side::Buy, "600"))), &quotes(1, "700", "701"));
-        exchange.arrive(&quotes(3, "700", "701"));
-        exchange.admit(&replace(2, 1, known, order(Side::Buy, "590")), &quotes(4, "700", "701"));
-        if traded.is_some() {
-            assert_eq!(exchange.match_resting(&tick(5, ("599", None), ("600", traded))).len(), 1);
-        }
-        assert_eq!(told(&exchange.arrive(&quotes(6, "700", "701"))), *expected, "{traded:?} {known}");
-        assert!(!exchange.has(&id(1)));
-    }
-}
-
-#[test]
-fn a_replacement_of_what_ended_as_known_is_placed_and_of_what_is_gone_it_is_not() {
-    let mut exchange = exchange_of(&json!({}), 1500);
-    exchange.admit(&command(1, CommandKind::Create(order(Side::Buy, "600"))), &quotes(1, "700", "701"));
-    exchange.arrive(&quotes(3, "700", "701"));
-    exchange.admit(&replace(2, 1, "0", order(Side::Buy, "590")), &quotes(4, "700", "701"));
-    assert_eq!(exchange.cancel(&id(1), Timestamp::from_millis(4_500)).unwrap().status, OrderStatus::Canceled);
-    assert_eq!(told(&exchange.arrive(&quotes(6, "700", "701"))), ["2 Accepted 0"]);
-    exchange.admit(&replace(3, 1, "0", order(Side::Buy, "580")), &quotes(6, "700", "701"));
-    assert_eq!(told(&exchange.arrive(&quotes(8, "700", "701"))), ["3 RejectedReplaceRaced 0"]);
-}
-
-#[test]
-fn an_order_can_be_cancelled_at_once_whether_it_rests_or_is_on_its_way() {
-    let mut exchange = exchange_of(&json!({}), 1500);
-    let time = Timestamp::from_millis(1_000);
-    exchange.admit(&command(1, CommandKind::Create(order(Side::Buy, "600"))), &quotes(1, "700", "701"));
-    let canceled = exchange.cancel(&id(1), time).unwrap();
-    assert_eq!((canceled.status, canceled.matched, canceled.time), (OrderStatus::Canceled, None, time));
-    assert_eq!((exchange.cancel(&id(1), time), exchange.is_idle()), (None, true));
-    // Without its order a replacement still cancels.
-    exchange.admit(&command(2, CommandKind::Create(order(Side::Buy, "600"))), &quotes(1, "700", "701"));
-    exchange.arrive(&quotes(3, "700", "701"));
-    exchange.admit(&replace(3, 2, "0", order(Side::Buy, "590")), &quotes(3, "700", "701"));
-    assert_eq!(exchange.cancel(&id(3), time).unwrap().status, OrderStatus::Canceled);
-    assert_eq!(told(&exchange.arrive(&quotes(5, "700", "701"))), ["2 Canceled 0"]);
-    assert!(exchange.is_idle());
-}
-
 /// What never arrived when the data end is Expired; what rests stays.
 #[test]
 fn what_has_not_arrived_with_the_last_tick_expires() {
@@ -426,75 +309,4 @@ fn an_order_whose_figures_are_out_of_bounds_is_rejected() {
         (OrderStatus::Rejected, 0, Quantity::ZERO)
     );
     assert!(exchange.is_idle());
-}
-
-#[test]
-fn an_order_of_the_release_before_has_no_lot() {
-    let order = NewOrder { lot_size: None, ..order(Side::Buy, "600.50") };
-    let report = placed(&mut exchange(), 1, order, &tick(5, ("600", None), ("600.5", Some("0.4005"))));
-    assert_eq!(report.cumulative_quantity.to_string(), "0.4005");
-}
-
-/// As the release before wrote it into field `venue` of its gateway's record.
-#[test]
-fn an_order_that_waited_in_a_record_of_the_release_before_is_held() {
-    let saved = json!({"clientOrderId": "glm-abc-1", "symbol": "BNB/USDT", "due": 6500, "matched": 5,
-        "order": {"side": "Buy", "orderType": "Limit", "timeInForce": "ImmediateOrCancel", "quantity": "1",
-            "lotSize": "0.001", "price": "600.50", "reduceOnly": false}});
-    let mut exchange = exchange_of(&json!({}), 1500);
-    exchange.take_up(&saved).unwrap();
-    assert!(exchange.has_changes());
-    assert_eq!(exchange.arrive(&quotes(6, "600", "600.5")), []);
-    assert_eq!(told(&exchange.arrive(&quotes(7, "600", "600.5"))), ["1 Filled 1 1 @ 600.50"]);
-    assert!(exchange.take_up(&json!({"clientOrderId": "glm-abc-1"})).is_err());
-}
-
-#[test]
-fn a_commit_writes_what_changed_and_nothing_else() {
-    let mut exchange = exchange_of(&json!({}), 1500);
-    let names = |exchange: &mut Exchange| {
-        let changes = exchange.take_changes().unwrap();
-        (changes.set.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), changes.delete)
-    };
-    let none: Vec<String> = Vec::new();
-    for sequence in [1, 2] {
-        exchange.admit(&command(sequence, CommandKind::Create(order(Side::Buy, "600"))), &quotes(1, "700", "701"));
-    }
-    assert_eq!(names(&mut exchange), (vec!["held:0".to_owned(), "held:1".to_owned()], none.clone()));
-    exchange.arrive(&quotes(2, "700", "701"));
-    assert_eq!((exchange.has_changes(), names(&mut exchange)), (false, (none.clone(), none.clone())));
-    exchange.arrive(&quotes(3, "700", "701"));
-    let (set, deleted) = names(&mut exchange);
-    assert_eq!(
-        (set, deleted),
-        (vec!["resting:1".to_owned(), "resting:2".to_owned()], vec!["held:0".to_owned(), "held:1".to_owned()])
-    );
-    exchange.match_resting(&tick(4, ("599", None), ("600", Some("0.0001"))));
-    assert_eq!(names(&mut exchange), (none.clone(), none.clone()));
-    exchange.cancel(&id(1), Timestamp::from_millis(0));
-    assert_eq!(names(&mut exchange), (none, vec!["resting:1".to_owned()]));
-}
-
-#[test]
-fn what_arrives_before_a_commit_leaves_no_trace_in_it() {
-    let mut exchange = exchange();
-    let order = NewOrder { time_in_force: TimeInForce::ImmediateOrCancel, ..order(Side::Buy, "600") };
-    placed(&mut exchange, 1, order, &quotes(1, "599", "600"));
-    assert_eq!(exchange.take_changes().unwrap(), Changes::default());
-}
-
-#[test]
-fn a_record_that_does_not_read_is_refused_with_its_field() {
-    let taker = json!({"id": "glm-abc-1", "symbol": "BNB/USDT", "cumulative": "0", "trades": 0,
-        "order": {"side": "Buy", "orderType": "Limit", "timeInForce": "IOC", "quantity": "1", "price": "1", "reduceOnly": false}});
-    for (name, value, expected) in [
-        ("resting:1", "{}".to_owned(), "resting:1: missing field"),
-        ("resting:1", taker.to_string(), "order glm-abc-1 cannot rest"),
-        ("held:x", "{}".to_owned(), "\"held:x\" is no field"),
-        ("held:1", "{}".to_owned(), "held:1: missing field"),
-        ("waiting:1", "{}".to_owned(), "\"waiting:1\" is no field"),
-    ] {
-        let error = exchange().restore(name, &value).unwrap_err().to_string();
-        assert!(error.starts_with(expected), "{error}");
-    }
 }
