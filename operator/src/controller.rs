@@ -68,16 +68,7 @@ pub async fn run<R>(
     let (woken, wake) = mpsc::unbounded();
     let told = {
         let woken = woken.clone();
-        move |told| {
-            std::future::ready(match told {
-                Told::Strategy { namespace, name } => Some(ObjectRef::new(&name).within(&namespace)),
-                Told::Account { namespace, name } => {
-                    // As below.
-                    woken.unbounded_send(ObjectRef::new(&name).within(&namespace)).ok();
-                    None
-                }
-            })
-        }
+        move |told| std::future::ready(strategy_of(told, &woken))
     };
     let wake_accounts = {
         let accounts = account_store.clone();
@@ -88,19 +79,13 @@ pub async fn run<R>(
             }
         }
     };
-    let own =
-        reflector(strategies, lean(watcher(Api::namespaced(client.clone(), &namespace), watcher::Config::default())))
-            .inspect_ok(wake_accounts)
-            .applied_objects()
-            .predicate_filter(
-                predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
-                PredicateConfig::default(),
-            );
+    let all = Api::<GuardedStrategy>::namespaced(client.clone(), &namespace);
+    let own = reflector(strategies, lean(watcher(all, watcher::Config::default()))).inspect_ok(wake_accounts);
     let of_account = {
         let store = strategy_store.clone();
         move |changed: GuardedAccount| dependents(&store.state(), &changed)
     };
-    let strategies = Controller::for_stream(own, strategy_store)
+    let strategies = Controller::for_stream(edited(own), strategy_store)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .owns_stream(lean(watcher(pods.clone(), managed())).touched_objects())
         .watches(Api::<GuardedAccount>::namespaced(client.clone(), &namespace), watcher::Config::default(), of_account)
@@ -109,16 +94,9 @@ pub async fn run<R>(
         .run(|object, context| bounded(strategy::reconcile(object, context)), retry_strategy, Arc::clone(&context))
         .for_each(|_| std::future::ready(()));
 
-    let own = reflector(
-        accounts,
-        lean(watcher(Api::<GuardedAccount>::namespaced(client.clone(), &namespace), watcher::Config::default())),
-    )
-    .applied_objects()
-    .predicate_filter(
-        predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
-        PredicateConfig::default(),
-    );
-    let accounts = Controller::for_stream(own, account_store)
+    let all = Api::<GuardedAccount>::namespaced(client.clone(), &namespace);
+    let own = reflector(accounts, lean(watcher(all, watcher::Config::default())));
+    let accounts = Controller::for_stream(edited(own), account_store)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .owns_stream(lean(watcher(pods, managed())).touched_objects())
         .reconcile_on(wake)
@@ -127,6 +105,34 @@ pub async fn run<R>(
         .for_each(|_| std::future::ready(()));
 
     futures::future::join(pin!(strategies), pin!(accounts)).await;
+}
+
+/// The strategy of which something was told. An account of which something was told is woken instead.
+fn strategy_of(
+    told: Told,
+    accounts: &mpsc::UnboundedSender<ObjectRef<GuardedAccount>>,
+) -> Option<ObjectRef<GuardedStrategy>> {
+    match told {
+        Told::Strategy { namespace, name } => Some(ObjectRef::new(&name).within(&namespace)),
+        Told::Account { namespace, name } => {
+            // The accounts' controller has stopped: nobody is left to be woken.
+            accounts.unbounded_send(ObjectRef::new(&name).within(&namespace)).ok();
+            None
+        }
+    }
+}
+
+/// Objects that somebody else than this operator has changed: a status is its own.
+fn edited<K>(
+    stream: impl Stream<Item = Result<watcher::Event<K>, watcher::Error>>,
+) -> impl Stream<Item = Result<K, watcher::Error>>
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + 'static,
+{
+    stream.applied_objects().predicate_filter(
+        predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
+        PredicateConfig::default(),
+    )
 }
 
 /// One reconcile, bounded: an API server that hangs must not hold a place for ever.

@@ -105,13 +105,7 @@ pub async fn observe(
     }
     let uid = strategy.uid().unwrap_or_default();
     let account_name = strategy.spec.account_ref.name.to_string();
-    let accounts: Api<GuardedAccount> = Api::namespaced(context.client.clone(), &namespace);
-    let account = accounts.get_opt(&account_name).await.map_err(Error::api("get account", account_name.clone()))?;
-    let account = match account {
-        Some(GuardedAccount { 0: Ok(account) }) => Ok(Some(account)),
-        Some(GuardedAccount { 0: Err(invalid) }) => Err(invalid.error),
-        None => Ok(None),
-    };
+    let account = account(context, &namespace, &account_name).await?;
     let scope = Scope::account(&namespace, &account_name)?;
     let owner = context.keys.strategy(&scope, &name);
     let gateway_owner = context.keys.gateway(&scope);
@@ -162,6 +156,20 @@ pub async fn observe(
         gateway_owner,
         account,
     }))
+}
+
+/// Its account, if there is one; else what of it does not read.
+async fn account(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Result<Option<TradingAccount>, String>, Error> {
+    let accounts: Api<GuardedAccount> = Api::namespaced(context.client.clone(), namespace);
+    Ok(match accounts.get_opt(name).await.map_err(Error::api("get account", name))? {
+        Some(GuardedAccount { 0: Ok(account) }) => Ok(Some(account)),
+        Some(GuardedAccount { 0: Err(invalid) }) => Err(invalid.error),
+        None => Ok(None),
+    })
 }
 
 /// In this order: a register before the record of who follows it; the gateway, which after its acknowledgement writes to
