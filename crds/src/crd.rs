@@ -49,7 +49,7 @@ fn definition(crd: CustomResourceDefinition) -> Value {
     value
 }
 
-/// Takes out what would harm: `nullable` lets a null be stored, which loses the default; the API server does
+/// Takes out what would harm: `nullable`, and null as a word, let a null be stored, which loses the default; the API server does
 /// not know the formats of unsigned numbers; line ends in a description are those of the source.
 fn correct(schema: &mut Value) {
     match schema {
@@ -57,6 +57,9 @@ fn correct(schema: &mut Value) {
             // As a keyword its value is `true`; as a property's name it would be an object.
             if fields.get("nullable").is_some_and(Value::is_boolean) {
                 fields.remove("nullable");
+            }
+            if let Some(Value::Array(words)) = fields.get_mut("enum") {
+                words.retain(|word| !word.is_null());
             }
             if fields.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with("uint")) {
                 fields.remove("format");

@@ -196,7 +196,8 @@ impl Target<'_> {
             }
             // Made before a crash, or a foreign one: the next look tells which.
             Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(()),
-            Err(kube::Error::Api(status)) if status.code == 403 => {
+            // Not allowed, or not a pod: with a priority class that is not there, or an amount of nothing.
+            Err(kube::Error::Api(status)) if status.code == 403 || status.code == 422 => {
                 tracing::warn!(resource = self.subject(), pod = name, why = status.message, "the pod is refused");
                 Err(Error::PodRefused { role: process.role, why: status.message })
             }

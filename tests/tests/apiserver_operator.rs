@@ -22,3 +22,5 @@ mod settled;
 mod stops;
 #[path = "apiserver_operator/transfers.rs"]
 mod transfers;
+#[path = "apiserver_operator/worker_pod.rs"]
+mod worker_pod;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::scalar::{self, Plain};
 use super::schema;
 use super::suggestion::did_you_mean;
+use crate::strategy::ResourceAmount;
 
 /// Why an empty value is refused: stored as null, it would lose the default.
 pub(super) const NO_VALUE: &str = "has no value; write one, or leave the field out";
@@ -58,6 +59,17 @@ pub(super) fn signed(text: &str, plain: bool) -> Result<Value, String> {
             "{text:?} is not a plain decimal; write it like \"-500\" or \"-612.50\", with at most 15 digits before and 9 after \
              the point"
         )),
+    }
+}
+
+/// An amount of processor or memory as text: a whole number or text, and no float.
+pub(super) fn resource_amount(text: &str, plain: bool) -> Result<Value, String> {
+    match (plain, scalar::classify(text)) {
+        (true, Plain::Null) => Err(NO_VALUE.to_owned()),
+        (true, Plain::Number) => Err(scalar::refuse_number(text)),
+        (true, Plain::Bool(_) | Plain::Text | Plain::Natural) | (false, _) => {
+            text.parse::<ResourceAmount>().map(|amount| amount.as_str().into()).map_err(|error| error.to_string())
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use engine::numbers::SignedDecimal;
 use serde_json::{Map, Value, json};
 
 use crate::name::{self, FileName, ResourceName};
+use crate::strategy::ResourceAmount;
 use crate::{API_VERSION, TradingAccount, TradingStrategy, crd};
 
 /// What a schema asks for.
@@ -20,6 +21,8 @@ pub(super) enum Shape<'a> {
     Decimal,
     /// The same of either sign.
     SignedDecimal,
+    /// Of processor or memory: an integer or text.
+    ResourceAmount,
     /// A whole number.
     Integer,
     /// `true` or `false`.
@@ -35,8 +38,11 @@ pub(super) enum Shape<'a> {
 /// What `schema` asks for.
 pub(super) fn shape(schema: &Value) -> Shape<'_> {
     if schema.get("x-kubernetes-int-or-string").is_some() {
-        let is_signed = schema.get("pattern").and_then(Value::as_str) == Some(SignedDecimal::PATTERN);
-        return if is_signed { Shape::SignedDecimal } else { Shape::Decimal };
+        return match schema.get("pattern").and_then(Value::as_str) {
+            Some(SignedDecimal::PATTERN) => Shape::SignedDecimal,
+            Some(ResourceAmount::PATTERN) => Shape::ResourceAmount,
+            _ => Shape::Decimal,
+        };
     }
     match schema.get("type").and_then(Value::as_str) {
         Some("object") => match (schema.get("properties"), schema.get("additionalProperties")) {
@@ -169,6 +175,7 @@ mod tests {
             Shape::Free
             | Shape::Decimal
             | Shape::SignedDecimal
+            | Shape::ResourceAmount
             | Shape::Integer
             | Shape::Boolean
             | Shape::Text

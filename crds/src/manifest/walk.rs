@@ -52,6 +52,7 @@ impl Walk {
             (Content::List(items), Shape::List(inner)) => return Some(self.items(node, items, (schema, inner), path)),
             (Content::Scalar { text, plain }, Shape::Decimal) => leaf::decimal(text, *plain),
             (Content::Scalar { text, plain }, Shape::SignedDecimal) => leaf::signed(text, *plain),
+            (Content::Scalar { text, plain }, Shape::ResourceAmount) => leaf::resource_amount(text, *plain),
             (Content::Scalar { text, plain }, Shape::Integer) => leaf::integer(text, *plain, schema),
             (Content::Scalar { text, plain }, Shape::Boolean) => leaf::boolean(text, *plain),
             (Content::Scalar { text, plain }, Shape::Text) => leaf::text(text, *plain, schema),
@@ -231,6 +232,7 @@ fn wrong_shape(content: &Content, shape: Shape<'_>) -> String {
                 | Shape::List(_)
                 | Shape::Decimal
                 | Shape::SignedDecimal
+                | Shape::ResourceAmount
                 | Shape::Integer
                 | Shape::Boolean
                 | Shape::Text
@@ -249,6 +251,7 @@ fn wrong_shape(content: &Content, shape: Shape<'_>) -> String {
         Shape::Entries(_) => "not a map; write entries such as {USDT: 3000}".to_owned(),
         Shape::List(_) => "not a list; begin each entry with a dash".to_owned(),
         Shape::Decimal | Shape::SignedDecimal => "not a number; write it like 600 or \"612.50\"".to_owned(),
+        Shape::ResourceAmount => "not an amount; write it like 250m, 1 or 128Mi".to_owned(),
         Shape::Integer => "not a whole number; write it like 10".to_owned(),
         Shape::Boolean => "not true or false; write one of them".to_owned(),
         Shape::Text | Shape::Anything => "not text; write a word, or text in quotes".to_owned(),

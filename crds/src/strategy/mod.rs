@@ -2,6 +2,7 @@
 
 pub mod status;
 mod validate;
+mod worker;
 
 use engine::instrument::{Asset, Rules, Symbol};
 use engine::market::Interval;
@@ -20,6 +21,10 @@ use crate::Amounts;
 use crate::name::ResourceName;
 
 pub use status::TradingStrategyStatus;
+pub use worker::{
+    PullSecret, ResourceAmount, ResourceAmounts, TaintEffect, Toleration, TolerationOperator, WorkerResources,
+    WorkerSpec,
+};
 
 /// What a trading strategy is asked to do.
 #[allow(clippy::duplicated_attributes, reason = "the lint takes columns of one type for a repeated attribute")]
@@ -92,6 +97,10 @@ pub struct TradingStrategySpec {
     /// all orders and ends the worker. Default Running.
     #[serde(default)]
     pub state: DesiredState,
+    /// What the worker's pod is like: where it runs, with how much, from which image. A change makes a new pod, which goes on
+    /// where the one before it ended. Default: as the operator makes them.
+    #[serde(default, skip_serializing_if = "WorkerSpec::is_default")]
+    pub worker: WorkerSpec,
 }
 
 /// A reference to a TradingAccount.

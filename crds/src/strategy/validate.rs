@@ -26,6 +26,7 @@ impl TradingStrategySpec {
         violations.extend(self.exit.iter().flat_map(|exit| exit.validate("spec.exit")));
         violations.extend(self.validate_quotes());
         violations.extend(self.validate_orders());
+        violations.extend(self.worker.validate("spec.worker"));
         violations
     }
 

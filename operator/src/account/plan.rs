@@ -2,6 +2,7 @@
 
 use crds::account::AccountLimits;
 use crds::roles::{FeedDesired, GatewayDesired};
+use crds::strategy::WorkerSpec;
 use engine::report::LatchedLimit;
 use serde::Serialize;
 use serde_json::Value;
@@ -222,6 +223,7 @@ fn request(observed: &Observed, role: Role, spec: String) -> PodRequest {
         record: observed.owner(role).name().to_owned(),
         ledger: ledger.map(|ledger| ledger.id.clone()).unwrap_or_default(),
         steady: spec.clone(),
+        worker: WorkerSpec::default(),
         spec,
     }
 }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crds::strategy::{PullSecret, ResourceAmount, TaintEffect, TolerationOperator, WorkerResources, WorkerSpec};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, Pod, PodSecurityContext, PodSpec,
-    Probe, ResourceRequirements, SeccompProfile, SecretKeySelector, SecurityContext,
+    Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference, Pod,
+    PodSecurityContext, PodSpec, Probe, ResourceRequirements, SeccompProfile, SecretKeySelector, SecurityContext,
+    Toleration,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde_json::json;
 
 use crate::names::{DIGEST_ANNOTATION, EPOCH_LABEL, OPERATOR, OWNER_LABEL, Role};
 
@@ -54,11 +57,15 @@ pub struct PodRequest {
     pub spec: String,
     /// What of that asks for a new pod; the rest is followed without one.
     pub steady: String,
+    /// What a human wants of this pod beyond what each has.
+    pub worker: WorkerSpec,
 }
 
 impl PodRequest {
     /// A digest of all that a pod is made from, but its epoch.
     pub fn digest(&self, image: &Image) -> String {
+        // What nobody asks for is not there, so that the pods of the release before keep theirs.
+        let worker = if self.worker.is_default() { String::new() } else { format!("\n{}", json!(self.worker)) };
         let parts = [
             self.role.name(),
             &self.name,
@@ -73,7 +80,7 @@ impl PodRequest {
             &image.prefix,
             &image.installation,
         ];
-        format!("{:016x}", fnv(parts.join("\n").as_bytes()))
+        format!("{:016x}", fnv((parts.join("\n") + &worker).as_bytes()))
     }
 }
 
@@ -112,10 +119,17 @@ pub fn pod(request: &PodRequest, image: &Image, epoch: u64) -> Pod {
 }
 
 fn spec(request: &PodRequest, image: &Image, epoch: u64) -> PodSpec {
+    let WorkerSpec { node_selector, tolerations, priority_class_name, image_pull_secrets, .. } = &request.worker;
+    let pull_secrets = image_pull_secrets.iter().map(|PullSecret { name }| LocalObjectReference { name: name.clone() });
     PodSpec {
         automount_service_account_token: Some(false),
         containers: vec![container(request, image, epoch)],
         enable_service_links: Some(false),
+        // Where a pod names none, the server writes those of its service account.
+        image_pull_secrets: some(pull_secrets.collect()),
+        node_selector: (!node_selector.is_empty()).then(|| node_selector.clone()),
+        priority_class_name: priority_class_name.clone(),
+        tolerations: some(tolerations.iter().map(toleration).collect()),
         // No role ends well by itself; with OnFailure, Argo CD takes a pod for a job that has not ended yet.
         restart_policy: Some("Always".to_owned()),
         security_context: Some(PodSecurityContext {
@@ -131,10 +145,34 @@ fn spec(request: &PodRequest, image: &Image, epoch: u64) -> PodSpec {
     }
 }
 
+/// A list, where it has entries.
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+fn toleration(wanted: &crds::strategy::Toleration) -> Toleration {
+    let operator = wanted.operator.map(|operator| match operator {
+        TolerationOperator::Equal => "Equal",
+        TolerationOperator::Exists => "Exists",
+    });
+    let effect = wanted.effect.map(|effect| match effect {
+        TaintEffect::NoSchedule => "NoSchedule",
+        TaintEffect::PreferNoSchedule => "PreferNoSchedule",
+        TaintEffect::NoExecute => "NoExecute",
+    });
+    Toleration {
+        key: wanted.key.clone(),
+        operator: operator.map(str::to_owned),
+        value: wanted.value.clone(),
+        effect: effect.map(str::to_owned),
+        toleration_seconds: wanted.toleration_seconds.map(i64::from),
+    }
+}
+
 fn container(request: &PodRequest, image: &Image, epoch: u64) -> Container {
     Container {
         name: request.role.name().to_owned(),
-        image: Some(image.name.clone()),
+        image: Some(request.worker.image.as_ref().unwrap_or(&image.name).clone()),
         image_pull_policy: Some(image.pull_policy.clone()),
         command: Some(vec!["worker".to_owned(), request.role.name().to_owned()]),
         env: Some(environment(request, image, epoch)),
@@ -145,7 +183,7 @@ fn container(request: &PodRequest, image: &Image, epoch: u64) -> Container {
         }]),
         readiness_probe: Some(probe("/readyz", 2)),
         liveness_probe: Some(probe("/healthz", 10)),
-        resources: Some(resources()),
+        resources: Some(resources(&request.worker.resources)),
         // Why it ended stands in its status, though it writes no file for that.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         security_context: Some(SecurityContext {
@@ -198,18 +236,30 @@ fn probe(path: &str, period_seconds: i32) -> Probe {
     }
 }
 
-/// A worker holds about 8 MiB; the limit leaves room for a burst of ticks.
-fn resources() -> ResourceRequirements {
-    let amounts = |cpu: Option<&str>, memory: &str| {
-        let mut amounts = BTreeMap::from([("memory".to_owned(), Quantity(memory.to_owned()))]);
-        if let Some(cpu) = cpu {
-            amounts.insert("cpu".to_owned(), Quantity(cpu.to_owned()));
-        }
-        Some(amounts)
+/// A worker holds about 8 MiB; the limit leaves room for a burst of ticks. What a human asks for goes first, and what is not
+/// written follows it: no request lies above its limit.
+fn resources(wanted: &WorkerResources) -> ResourceRequirements {
+    let WorkerResources { requests, limits } = wanted;
+    let own = |text: &str| text.parse::<ResourceAmount>().ok();
+    let asked = |request: &Option<ResourceAmount>, text: &str, limit: &Option<ResourceAmount>| {
+        let lower = |own: ResourceAmount| limit.clone().filter(|limit| own.is_more_than(limit)).unwrap_or(own);
+        request.clone().or_else(|| own(text).map(lower))
+    };
+    let memory_limit = limits.memory.clone().or_else(|| {
+        let higher =
+            |own: ResourceAmount| requests.memory.clone().filter(|asked| asked.is_more_than(&own)).unwrap_or(own);
+        own("64Mi").map(higher)
+    });
+    let amounts = |cpu: Option<ResourceAmount>, memory: Option<ResourceAmount>| {
+        let both = [("cpu", cpu), ("memory", memory)];
+        both.into_iter().filter_map(|(name, amount)| Some((name.to_owned(), Quantity(amount?.to_string())))).collect()
     };
     ResourceRequirements {
-        requests: amounts(Some("10m"), "16Mi"),
-        limits: amounts(None, "64Mi"),
+        requests: Some(amounts(
+            asked(&requests.cpu, "10m", &limits.cpu),
+            asked(&requests.memory, "16Mi", &limits.memory),
+        )),
+        limits: Some(amounts(limits.cpu.clone(), memory_limit)),
         ..ResourceRequirements::default()
     }
 }
@@ -228,7 +278,12 @@ mod tests {
             ledger: "abc".to_owned(),
             spec: "{}".to_owned(),
             steady: "{}".to_owned(),
+            worker: WorkerSpec::default(),
         }
+    }
+
+    fn shaped(worker: serde_json::Value) -> PodRequest {
+        PodRequest { worker: serde_json::from_value(worker).unwrap(), ..request() }
     }
 
     fn image() -> Image {
@@ -252,6 +307,33 @@ mod tests {
         let annotation =
             |epoch| pod(&request(), &image(), epoch).metadata.annotations.unwrap()[DIGEST_ANNOTATION].clone();
         assert_eq!(annotation(1), annotation(2));
+    }
+
+    #[test]
+    fn a_pod_is_as_a_human_wants_it_and_is_made_anew_when_that_changes() {
+        let request_of = shaped(json!({
+            "image": "mine:1", "imagePullSecrets": [{"name": "pull"}], "nodeSelector": {"disk": "ssd"},
+            "tolerations": [{"key": "k", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}],
+            "priorityClassName": "high", "resources": {"requests": {"memory": "128Mi"}, "limits": {"cpu": "5m"}},
+        }));
+        assert_ne!(request().digest(&image()), request_of.digest(&image()));
+        let PodSpec { containers, image_pull_secrets, node_selector, tolerations, priority_class_name, .. } =
+            pod(&request_of, &image(), 1).spec.unwrap();
+        assert_eq!(containers[0].image.as_deref(), Some("mine:1"));
+        assert_eq!(image_pull_secrets.unwrap()[0].name, "pull");
+        assert_eq!(node_selector.unwrap()["disk"], "ssd");
+        assert_eq!(tolerations.unwrap()[0].toleration_seconds, Some(60));
+        assert_eq!(priority_class_name.as_deref(), Some("high"));
+        let resources = json!(containers[0].resources);
+        let limits = json!({"cpu": "5m", "memory": "128Mi"});
+        assert_eq!(resources, json!({"requests": {"cpu": "5m", "memory": "128Mi"}, "limits": limits}));
+        let own = json!(pod(&request(), &image(), 1).spec.unwrap().containers[0].resources);
+        assert_eq!(own, json!({"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}));
+    }
+
+    #[test]
+    fn a_pod_of_which_nothing_is_wanted_keeps_the_digest_that_it_had() {
+        assert_eq!(request().digest(&image()), "56c3ec04adb25160");
     }
 
     #[test]

@@ -306,6 +306,7 @@ fn request(observed: &Observed, (spec, steady): (String, String)) -> PodRequest 
         ledger: observed.status.ledger.as_ref().map(|ledger| ledger.id.clone()).unwrap_or_default(),
         spec,
         steady,
+        worker: observed.spec.worker.clone(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether a strategy can be run as it is, and what its worker is told. Pure: no client, no clock.
 
 use crds::roles::{self, AccountSpec, StrategySpec};
+use crds::strategy::WorkerSpec;
 use crds::strategy::status::Ledger;
 use crds::symbol::{self, Claim};
 use crds::{TradingAccount, TradingStrategy};
@@ -193,6 +194,7 @@ pub fn pod_documents(spec: &StrategySpec) -> Result<(String, String), serde_json
     let mut told = spec.clone();
     told.spec.state = DesiredState::Running;
     told.generation = 0;
+    told.spec.worker = WorkerSpec::default();
     told.account = told.account.steady();
     let mut steady = told.clone();
     (steady.spec.risk, steady.spec.exit, steady.spec.transfers) = (RiskParameters::default(), None, Vec::new());

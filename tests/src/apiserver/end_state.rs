@@ -1,9 +1,11 @@
 //! Everything there is of a world, as two runs of it can be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kube::api::ListParams;
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
 use super::look::TOUCHED;
 use super::world::{Kind, World};
@@ -39,7 +41,10 @@ impl World {
             let deleting = !pod["metadata"]["deletionTimestamp"].is_null();
             state[format!("pod {name}")] = json!([pod["status"]["phase"], deleting]);
         }
-        let records = self.redis.cli(&["--raw", "EVAL", RECORDS, "0", &format!("{}:*", self.keys.prefix())]);
+        let (redis, pattern) = (Arc::clone(&self.redis), format!("{}:*", self.keys.prefix()));
+        // A process is waited for beside all that goes on, not in its place.
+        let records = spawn_blocking(move || redis.cli(&["--raw", "EVAL", RECORDS, "0", &pattern]));
+        let records = records.await.expect("redis-cli ends");
         let records: BTreeMap<String, Vec<String>> = serde_json::from_str(&records).expect("Redis writes JSON");
         for (key, record) in records {
             let fields: BTreeSet<_> = record.chunks(2).filter(|pair| told(&pair[0])).collect();

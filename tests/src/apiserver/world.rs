@@ -30,7 +30,7 @@ use super::behaviour::Behaviours;
 use super::kubelet::{Kubelet, PATIENCE, WATCH_SECONDS};
 use super::look::Caches;
 use super::tap::{Crash, Tap};
-use super::{await_that, await_told, create_namespace, kubectl, namespace, node};
+use super::{await_that, await_told, create_namespace, namespace, node};
 use crate::redis_server::RedisServer;
 
 /// The chart's rights as they are rendered for one namespace.
@@ -98,7 +98,7 @@ impl World {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         node(client).await;
         let namespace = namespace(client, "world").await;
-        let user = grant(&namespace);
+        let user = grant(client, &namespace).await;
         let prefix = format!("w{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let (nudges, _) = broadcast::channel(1000);
         let mut world = Self {
@@ -382,7 +382,7 @@ impl World {
         let namespace: Namespace =
             serde_json::from_value(json!({"metadata": {"name": self.namespace}})).expect("a namespace");
         create_namespace(&self.client, &namespace).await;
-        grant(&self.namespace);
+        grant(&self.client, &self.namespace).await;
     }
 
     /// The operator's user name.
@@ -397,15 +397,38 @@ impl World {
     }
 }
 
-/// Gives the chart's rights in a namespace; the user who has them.
-fn grant(namespace: &str) -> String {
+/// Gives the chart's rights in a namespace; the user who has them. Without kubectl: a process for each of hundreds of worlds
+/// would hold up all of them.
+async fn grant(client: &Client, namespace: &str) -> String {
     // Not everything lies in the namespace, so each has a name of its own.
     let user = format!("glm-operator-{namespace}");
     let rights = RIGHTS.replace("\"trading\"", &format!("{namespace:?}")).replace("glm-operator", &user);
     let rights = rights.replace("glm-trading-release", &format!("glm-release-{namespace}"));
-    let said = kubectl(&["apply", "-f", "-"], &rights);
-    assert!(said.ok, "{}", said.stderr);
+    for document in rights.split("---\n").filter(|document| document.contains("kind:")) {
+        let path = path_of(document, namespace);
+        let request = http::Request::patch(format!("{path}?fieldManager=tests&force=true"))
+            .header(http::header::CONTENT_TYPE, "application/apply-patch+yaml")
+            .body(document.as_bytes().to_vec())
+            .expect("a request");
+        client.request::<Value>(request).await.unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
     user
+}
+
+/// Where the API server has the object of a rendered document.
+fn path_of(document: &str, namespace: &str) -> String {
+    let field = |name: &str| {
+        let value = document.lines().find_map(|line| line.strip_prefix(name));
+        value.unwrap_or_else(|| panic!("no {name:?} in {document}")).trim().trim_matches('"')
+    };
+    let (kind, name) = (field("kind:"), field("  name:"));
+    let rights = "/apis/rbac.authorization.k8s.io/v1";
+    match kind {
+        "ServiceAccount" => format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}"),
+        "ClusterRole" | "ClusterRoleBinding" => format!("{rights}/{}s/{name}", kind.to_lowercase()),
+        "Role" | "RoleBinding" => format!("{rights}/namespaces/{namespace}/{}s/{name}", kind.to_lowercase()),
+        other => panic!("the chart's rights hold a {other}"),
+    }
 }
 
 /// A condition of an object.

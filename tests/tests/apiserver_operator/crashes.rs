@@ -128,7 +128,8 @@ async fn check(clean: Clean, redis: &Arc<RedisServer>, places: &Semaphore) -> Ve
     faults.into_iter().map(|fault| format!("{}: {fault}", scenario.name)).collect()
 }
 
-#[tokio::test]
+// On all cores: it is the work of this program that most of its time goes to.
+#[tokio::test(flavor = "multi_thread")]
 async fn an_end_at_any_write_changes_nothing_of_the_end() {
     install(&client().await).await;
     let redis = Arc::new(RedisServer::start());

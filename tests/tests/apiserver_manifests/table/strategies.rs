@@ -64,6 +64,44 @@ pub(super) const STRATEGIES: &[Case] = &[
     (19, "  transfers: [{id: a, asset: usdt, amount: 1}]", "spec.transfers[0].asset", Both("is not an asset", MATCH)),
     (19, "  transfers: [{id: a, asset: USDT, amount: 2.5}]", "spec.transfers[0].amount", Both("is a float", TYPE)),
     (19, "  transfers: [{id: a, asset: USDT, amount: -5}]", "spec.transfers[0].amount", File("write \"-5\"")),
+    // What its pod is like.
+    (
+        19,
+        "  worker: {image: a/b:1, imagePullSecrets: [{name: pull}], resources: {requests: {cpu: 1}, limits: {memory: 1Gi}}, \
+         tolerations: [{operator: Exists}], nodeSelector: {disk: ssd}, priorityClassName: high}",
+        "",
+        Nobody,
+    ),
+    (
+        19,
+        "  worker: {resources: {requests: {cpu: 0.5}}}",
+        "spec.worker.resources.requests.cpu",
+        Both("is a float", TYPE),
+    ),
+    (
+        19,
+        "  worker: {resources: {limits: {memory: 1GB}}}",
+        "spec.worker.resources.limits.memory",
+        Both("\"1GB\" is not an amount; write it like 250m, 1 or 128Mi", MATCH),
+    ),
+    (
+        19,
+        "  worker: {resources: {requests: {memory: 2Gi}, limits: {memory: 1Gi}}}",
+        "spec.worker.resources.requests.memory",
+        File("2Gi is more than the limit 1Gi; write 1Gi or less"),
+    ),
+    (
+        19,
+        "  worker: {tolerations: [{key: a, effect: Nowhere}]}",
+        "spec.worker.tolerations[0].effect",
+        Both("Nowhere", "Unsupported value"),
+    ),
+    (
+        19,
+        "  worker: {imagePullSecrets: [{name: a}, {name: a}]}",
+        "spec.worker.imagePullSecrets[1].name",
+        Both("is written twice; keep one", "Duplicate value"),
+    ),
     (10, "    rules: {tickSize: \"0.0000010\", lotSize: \"0.00000100\"}", "", Nobody),
     // What can never trade, seen without a price.
     (15, "      quantity: \"0.25\"", "", Nobody),
