@@ -222,6 +222,7 @@ fn request(observed: &Observed, role: Role, spec: String) -> PodRequest {
         record: observed.owner(role).name().to_owned(),
         ledger: ledger.map(|ledger| ledger.id.clone()).unwrap_or_default(),
         steady: spec.clone(),
+        whole: spec.clone(),
         spec,
     }
 }

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::names::{DIGEST_ANNOTATION, EPOCH_LABEL, OPERATOR, OWNER_LABEL, Role};
+use crate::names::{DIGEST_ANNOTATION, EPOCH_LABEL, OPERATOR, OWNER_LABEL, Role, WHOLE_DIGEST_ANNOTATION};
 
 /// Where processes serve their health and metrics.
 const ADMIN_PORT: i32 = 9090;
@@ -54,17 +54,28 @@ pub struct PodRequest {
     pub spec: String,
     /// What of that asks for a new pod; the rest is followed without one.
     pub steady: String,
+    /// What asks for a new pod of a worker of the release before, which follows less without one.
+    pub whole: String,
 }
 
 impl PodRequest {
-    /// A digest of all that a pod is made from, but its epoch.
+    /// A digest of all that asks for a new pod.
     pub fn digest(&self, image: &Image) -> String {
+        self.digest_with(&self.steady, image)
+    }
+
+    /// The same of a worker of the release before.
+    pub fn whole_digest(&self, image: &Image) -> String {
+        self.digest_with(&self.whole, image)
+    }
+
+    fn digest_with(&self, told: &str, image: &Image) -> String {
         let parts = [
             self.role.name(),
             &self.name,
             &self.record,
             &self.ledger,
-            &self.steady,
+            told,
             &image.name,
             &image.service_account,
             image.redis_url.as_deref().unwrap_or(""),
@@ -92,11 +103,14 @@ pub fn pod(request: &PodRequest, image: &Image, epoch: u64) -> Pod {
         (EPOCH_LABEL.to_owned(), epoch.to_string()),
         (OWNER_LABEL.to_owned(), request.owner.uid.clone()),
     ]);
-    let annotations = BTreeMap::from([
+    let mut annotations = BTreeMap::from([
         (DIGEST_ANNOTATION.to_owned(), request.digest(image)),
         // A bare pod would hold back a node's scale-down; this one is replaced from its record.
         ("cluster-autoscaler.kubernetes.io/safe-to-evict".to_owned(), "true".to_owned()),
     ]);
+    if request.whole != request.steady {
+        annotations.insert(WHOLE_DIGEST_ANNOTATION.to_owned(), request.whole_digest(image));
+    }
     Pod {
         metadata: ObjectMeta {
             name: Some(request.role.pod(&request.name, epoch)),
@@ -228,6 +242,7 @@ mod tests {
             ledger: "abc".to_owned(),
             spec: "{}".to_owned(),
             steady: "{}".to_owned(),
+            whole: "{}".to_owned(),
         }
     }
 
