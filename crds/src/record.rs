@@ -53,6 +53,25 @@ pub struct Phase {
     pub message: String,
     /// The generation that trades.
     pub generation: u64,
+    /// What of an edit its worker follows by its register; nothing, where the release before wrote this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follows: Vec<String>,
+    /// The edit that its worker cannot follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedEdit>,
+}
+
+/// The word of who follows edited parameters by its register.
+pub const PARAMETERS: &str = "parameters";
+
+/// An edit that a worker cannot follow: what it followed before goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedEdit {
+    /// The edit's generation.
+    pub generation: u64,
+    /// Why, in words.
+    pub message: String,
 }
 
 /// What a strategy's worker is doing, in one word.
@@ -69,6 +88,11 @@ pub enum PhaseState {
 }
 
 impl Phase {
+    /// Whether its worker follows edited parameters by its register.
+    pub fn follows_parameters(&self) -> bool {
+        self.follows.iter().any(|word| word == PARAMETERS)
+    }
+
     /// The phase in a record's field; `None` before the first commit.
     pub fn of(field: Option<impl AsRef<str>>) -> Option<Self> {
         serde_json::from_str(field?.as_ref()).ok()

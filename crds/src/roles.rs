@@ -1,6 +1,8 @@
 //! What each role is told, as one JSON document: the accepted spec, the resolved account and the generation.
 //! Read leniently, so that an older image runs under a newer operator.
 
+mod desired;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -8,8 +10,7 @@ use engine::client_order_id::LedgerId;
 use engine::fees::Fees;
 use engine::instrument::{Asset, Instrument, Instruments, InstrumentsError, Symbol};
 use engine::numbers::{ExactDecimal, Notional, Quantity};
-use engine::risk::{ExitParameters, Release, RiskParameters};
-use engine::transfers::{WantedTransfer, WantedTransfers};
+use engine::risk::Release;
 use engine::{Config, strategies::DesiredState};
 use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -17,6 +18,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::account::{AccountLimits, RestingFills};
 use crate::name::FileName;
 use crate::{Amounts, TradingAccountSpec, TradingStrategySpec};
+
+pub use desired::{Bounds, Parameters, StrategyDesired, transfers};
 
 /// The account a strategy trades on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -271,60 +274,6 @@ impl FeedDesired {
     /// The markets that it tells the prices of.
     pub fn markets(&self) -> Vec<Symbol> {
         if self.symbols.is_empty() { self.symbol.iter().cloned().collect() } else { self.symbols.clone() }
-    }
-}
-
-/// A strategy's register: what must not wait for a new pod.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StrategyDesired {
-    /// Where a human wants it to be.
-    pub state: DesiredState,
-    /// The bounds that it trades under; where there are none, as of the release before, those of the spec that it was started
-    /// with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bounds: Option<Bounds>,
-    /// The transfers that are asked for; absent in registers of the release before, which knew none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transfers: Option<WantedTransfers>,
-    /// What a human has released: it is done once, by its name and since.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub release: Option<Release>,
-}
-
-impl StrategyDesired {
-    /// What a spec of this generation asks.
-    pub fn of(spec: &TradingStrategySpec, generation: u64) -> Self {
-        let transfers = Some(transfers(spec, generation));
-        Self { state: spec.state, bounds: Some(Bounds::of(spec)), transfers, release: None }
-    }
-}
-
-/// The transfers that a spec of this generation asks for.
-pub fn transfers(spec: &TradingStrategySpec, generation: u64) -> WantedTransfers {
-    let list = spec.transfers.iter().map(|one| WantedTransfer {
-        id: one.id.to_string(),
-        asset: one.asset.clone(),
-        amount: one.amount.into(),
-    });
-    WantedTransfers { generation, list: list.collect() }
-}
-
-/// What of a spec is followed without a new pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Bounds {
-    /// Bounds of orders, and limits.
-    pub risk: RiskParameters,
-    /// What ends the strategy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exit: Option<ExitParameters>,
-}
-
-impl Bounds {
-    /// Those of a spec.
-    pub fn of(spec: &TradingStrategySpec) -> Self {
-        Self { risk: spec.risk.clone(), exit: spec.exit.clone() }
     }
 }
 

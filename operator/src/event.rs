@@ -45,6 +45,18 @@ pub async fn tell_refused_transfers(
     }
 }
 
+/// Tells that an edit is followed by the pod that runs.
+pub async fn tell_followed(context: &Context, object: &ObjectReference, generation: i64) {
+    let event = Event {
+        type_: EventType::Normal,
+        reason: Reason::EditFollowed.as_str().to_owned(),
+        note: Some(format!("generation {generation} is followed without a new pod")),
+        action: "Edit".to_owned(),
+        secondary: None,
+    };
+    publish(context, object, event).await;
+}
+
 async fn publish(context: &Context, object: &ObjectReference, event: Event) {
     context.metrics.writes.inc();
     if let Err(error) = context.recorder.publish(&event, object).await {

@@ -19,8 +19,10 @@ pub const RELEASE_ANNOTATION: &str = "glm.trading/release";
 pub const EPOCH_LABEL: &str = "glm.trading/epoch";
 /// On pods: the uid of the resource they run for.
 pub const OWNER_LABEL: &str = "glm.trading/owner-uid";
-/// On pods: a digest of what they were made from.
+/// On pods: a digest of what they were made from, without what is followed by a register.
 pub const DIGEST_ANNOTATION: &str = "glm.trading/digest";
+/// On pods of strategies: the same with the parameters, as the release before wrote it in the place of the other.
+pub const WHOLE_DIGEST_ANNOTATION: &str = "glm.trading/whole-digest";
 
 /// A process that the operator places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,7 +10,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::names::{DIGEST_ANNOTATION, OWNER_LABEL, Role};
+use crate::names::{DIGEST_ANNOTATION, OWNER_LABEL, Role, WHOLE_DIGEST_ANNOTATION};
 use crate::placement::{Ends, PodFacts};
 use crate::{Error, unknown};
 
@@ -98,6 +98,7 @@ fn facts(pod: &Pod, name: &str, uid: &str, role: Role, now: Timestamp) -> Option
         epoch,
         owned,
         digest: pod.annotations().get(DIGEST_ANNOTATION).cloned().unwrap_or_default(),
+        whole_digest: pod.annotations().get(WHOLE_DIGEST_ANNOTATION).cloned(),
         deleting: pod.metadata.deletion_timestamp.is_some(),
         ended: matches!(phase, "Succeeded" | "Failed"),
         last_exit: container.and_then(last_end).map(|end| end.exit_code),

@@ -21,6 +21,8 @@ pub enum Reason {
     SymbolMismatch,
     /// The strategy trades.
     Trading,
+    /// An edit is followed by the pod that runs.
+    EditFollowed,
     /// The account's gateway and feed are up.
     Available,
     /// No tick has arrived yet.
@@ -73,7 +75,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the document about them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Valid,
         Self::InvalidSpec,
         Self::UnknownField,
@@ -83,6 +85,7 @@ impl Reason {
         Self::CapitalExceedsAccount,
         Self::SymbolMismatch,
         Self::Trading,
+        Self::EditFollowed,
         Self::Available,
         Self::WaitingForMarketData,
         Self::WarmingUp,
@@ -121,6 +124,7 @@ impl Reason {
             Self::CapitalExceedsAccount => "CapitalExceedsAccount",
             Self::SymbolMismatch => "SymbolMismatch",
             Self::Trading => "Trading",
+            Self::EditFollowed => "EditFollowed",
             Self::Available => "Available",
             Self::WaitingForMarketData => "WaitingForMarketData",
             Self::WarmingUp => "WarmingUp",

@@ -6,6 +6,8 @@
 mod account_limits;
 #[path = "apiserver_operator/crashes.rs"]
 mod crashes;
+#[path = "apiserver_operator/edits.rs"]
+mod edits;
 #[path = "apiserver_operator/misbehaving.rs"]
 mod misbehaving;
 #[path = "apiserver_operator/quiet.rs"]

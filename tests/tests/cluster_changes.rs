@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use serde_json::Value;
 use tests::cluster::manifest::{edit, part, quickstart, watcher};
@@ -9,6 +10,9 @@ use tests::cluster::{Kind, Platform, PodHistory, Scenario, await_that, condition
 
 const STRATEGY: &str = "grid-btc-1";
 const RESOURCE: &str = "ts/grid-btc-1";
+/// An edit that takes a new pod.
+const RULES: &str =
+    r#"{"spec":{"instruments":[{"symbol":"BTC/USDT","rules":{"tickSize":"0.01","lotSize":"0.0001"}}]}}"#;
 
 static PLATFORM: LazyLock<Platform> =
     LazyLock::new(|| Platform::install("changes", &["spec", "state", "account", "quota", "labels", "foreign"], &[]));
@@ -23,17 +27,30 @@ fn pods_of(scenario: &Scenario) -> Vec<Value> {
 }
 
 #[test]
-fn an_edited_spec_makes_exactly_one_new_pod_and_a_bad_one_none() {
+fn an_edited_rule_makes_exactly_one_new_pod_an_edited_parameter_and_a_bad_spec_none() {
     let scenario = Scenario::of(&PLATFORM, "spec");
     let mut history = PodHistory::begin(&scenario.namespace);
     scenario.apply(&quickstart());
     let before = scenario.await_trading(STRATEGY);
+    let uid = || pods_of(&scenario).iter().map(|pod| text(pod, "/metadata/uid")).collect::<Vec<_>>();
+    let (first, edited) = (uid(), Instant::now());
     scenario.apply(&edit(&quickstart(), "gridSizePercent: 2 ", "gridSizePercent: 1 "));
     let after = scenario.await_strategy(STRATEGY, "generation 2 trades", 180, |strategy| {
-        number(strategy, "/status/appliedGeneration") == 2 && ready(strategy, "True Trading")
+        number(strategy, "/status/appliedGeneration") == 2
+            && ready(strategy, "True Trading")
+            && text(strategy, "/status/strategy/gridSizePercent") == "1"
     });
-    assert_eq!(text(&after, "/status/strategy/gridSizePercent"), "1");
-    assert_eq!(number(&after, "/status/epoch"), 2);
+    println!("an edited parameter trades after {:?}", edited.elapsed());
+    assert_eq!((number(&after, "/status/epoch"), uid()), (1, first), "it is the same pod");
+    assert_eq!(text(&after, "/status/ledger"), text(&before, "/status/ledger"));
+    scenario.patch(RESOURCE, RULES);
+    let after = scenario.await_strategy(STRATEGY, "generation 3 trades", 180, |strategy| {
+        number(strategy, "/status/appliedGeneration") == 3 && ready(strategy, "True Trading")
+    });
+    assert_eq!(
+        (number(&after, "/status/epoch"), text(&after, "/status/strategy/gridSizePercent")),
+        (2, "1".to_owned())
+    );
     assert_eq!(text(&after, "/status/ledger"), text(&before, "/status/ledger"));
     // Without rules: the API server takes it, the operator refuses it, and nothing that runs is touched.
     let without = r#"{"spec":{"instruments":[{"symbol":"BTC/USDT"}]}}"#;
@@ -135,7 +152,7 @@ fn pods_that_others_edit_are_still_found_and_never_doubled() {
     let labels = ["app.kubernetes.io/managed-by-", "glm.trading/owner-uid-", "glm.trading/epoch=9", "stray=yes"];
     scenario.kubectl(&["label", "--overwrite", &pod].into_iter().chain(labels).collect::<Vec<_>>());
     // Something that wakes the operator, and which it must apply.
-    scenario.patch(RESOURCE, r#"{"spec":{"strategy":{"grid":{"gridSizePercent":"1"}}}}"#);
+    scenario.patch(RESOURCE, RULES);
     let after = scenario.await_strategy(STRATEGY, "generation 2 trades", 90, |strategy| {
         number(strategy, "/status/appliedGeneration") == 2 && ready(strategy, "True Trading")
     });

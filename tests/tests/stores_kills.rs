@@ -4,11 +4,13 @@
 //! `replays` is the undisturbed ground, `kills` the random kills, `quoting` the same with a strategy whose orders rest and
 //! are cancelled, `ladder` with ladders, `bars` with one that trades on bars, `signals` with those of the product that do,
 //! `markets` with one on two markets, `fencing` two processes of one record, `lost` a Redis that was emptied,
-//! `transfers` money that is moved meanwhile.
+//! `transfers` money that is moved meanwhile, `edits` parameters that are edited meanwhile.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 #[path = "stores_kills/bars.rs"]
 mod bars;
+#[path = "stores_kills/edits.rs"]
+mod edits;
 #[path = "stores_kills/fencing.rs"]
 mod fencing;
 #[path = "stores_kills/kills.rs"]

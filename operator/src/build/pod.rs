@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::json;
 
-use crate::names::{DIGEST_ANNOTATION, EPOCH_LABEL, OPERATOR, OWNER_LABEL, Role};
+use crate::names::{DIGEST_ANNOTATION, EPOCH_LABEL, OPERATOR, OWNER_LABEL, Role, WHOLE_DIGEST_ANNOTATION};
 
 /// Where processes serve their health and metrics.
 const ADMIN_PORT: i32 = 9090;
@@ -59,11 +59,22 @@ pub struct PodRequest {
     pub steady: String,
     /// What a human wants of this pod beyond what each has.
     pub worker: WorkerSpec,
+    /// What asks for a new pod of a worker of the release before, which follows less without one.
+    pub whole: String,
 }
 
 impl PodRequest {
-    /// A digest of all that a pod is made from, but its epoch.
+    /// A digest of all that asks for a new pod.
     pub fn digest(&self, image: &Image) -> String {
+        self.digest_with(&self.steady, image)
+    }
+
+    /// The same of a worker of the release before.
+    pub fn whole_digest(&self, image: &Image) -> String {
+        self.digest_with(&self.whole, image)
+    }
+
+    fn digest_with(&self, told: &str, image: &Image) -> String {
         // What nobody asks for is not there, so that the pods of the release before keep theirs.
         let worker = if self.worker.is_default() { String::new() } else { format!("\n{}", json!(self.worker)) };
         let parts = [
@@ -71,7 +82,7 @@ impl PodRequest {
             &self.name,
             &self.record,
             &self.ledger,
-            &self.steady,
+            told,
             &image.name,
             &image.service_account,
             image.redis_url.as_deref().unwrap_or(""),
@@ -99,11 +110,14 @@ pub fn pod(request: &PodRequest, image: &Image, epoch: u64) -> Pod {
         (EPOCH_LABEL.to_owned(), epoch.to_string()),
         (OWNER_LABEL.to_owned(), request.owner.uid.clone()),
     ]);
-    let annotations = BTreeMap::from([
+    let mut annotations = BTreeMap::from([
         (DIGEST_ANNOTATION.to_owned(), request.digest(image)),
         // A bare pod would hold back a node's scale-down; this one is replaced from its record.
         ("cluster-autoscaler.kubernetes.io/safe-to-evict".to_owned(), "true".to_owned()),
     ]);
+    if request.whole != request.steady {
+        annotations.insert(WHOLE_DIGEST_ANNOTATION.to_owned(), request.whole_digest(image));
+    }
     Pod {
         metadata: ObjectMeta {
             name: Some(request.role.pod(&request.name, epoch)),
@@ -279,6 +293,7 @@ mod tests {
             spec: "{}".to_owned(),
             steady: "{}".to_owned(),
             worker: WorkerSpec::default(),
+            whole: "{}".to_owned(),
         }
     }
 

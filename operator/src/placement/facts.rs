@@ -22,6 +22,8 @@ pub struct PodFacts {
     pub owned: bool,
     /// A digest of what it was made from.
     pub digest: String,
+    /// The same with what is followed by a register too; absent where nothing is, and in pods of the release before.
+    pub whole_digest: Option<String>,
     /// It is being deleted.
     pub deleting: bool,
     /// It has ended for good: succeeded, failed or evicted.

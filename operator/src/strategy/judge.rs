@@ -14,7 +14,7 @@ use crate::condition::{Verdict, accepted, limit_reached};
 use crate::life;
 use crate::placement::{RecordFacts, Standing, Stored};
 use crate::reason::Reason;
-use crate::report::Word;
+use crate::report::{Word, word};
 use crate::status::DEADLINE_SECONDS;
 
 /// What Ready says.
@@ -206,6 +206,18 @@ fn placed(observed: &Observed, plan: &Plan, word: Option<&Word>) -> Judged {
 fn own_record(observed: &Observed) -> Option<&RecordFacts> {
     let Stored::Found(record) = &observed.stored else { return None };
     life::is_of(record, observed.status.epoch.unwrap_or(0)).then_some(record)
+}
+
+/// The word of the worker that runs now.
+pub fn own_word(observed: &Observed) -> Option<Word> {
+    own_record(observed).and_then(word)
+}
+
+/// The worker's word that it cannot follow the present edit.
+pub fn refusal(observed: &Observed) -> Option<Invalid> {
+    let refused = own_word(observed)?.phase.refused?;
+    let message = format!("spec.strategy: the worker cannot follow it: {}", refused.message);
+    (refused.generation == observed.generation).then_some(Invalid { reason: Reason::InvalidSpec, message })
 }
 
 /// Whether the worker had its lease, and its pod is there.

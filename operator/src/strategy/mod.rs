@@ -77,13 +77,17 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     let now = k8s_openapi::jiff::Timestamp::now();
     let waited = context.since.waited(&observed.uid, observed.generation, plan.waits.is_some(), Instant::now());
     let moment = Moment { now, waited_s: waited.as_secs() };
-    let status = status::status(&observed, accepted.as_ref().err(), &plan, moment);
+    let refusal = judge::refusal(&observed);
+    let status = status::status(&observed, accepted.as_ref().err().or(refusal.as_ref()), &plan, moment);
     // client: needed
     if status::is_due(&observed, &status, &context.pace) {
         status::write(&context, target.version(), &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
         let [before, after] = [&observed.status, &status].map(|status| status.report.as_ref());
         event::tell_refused_transfers(&context, &observed.reference, before, after).await;
+        if let Some(generation) = status::followed_without_a_new_pod(&observed.status, &status) {
+            event::tell_followed(&context, &observed.reference, generation).await;
+        }
     }
     let silent_in_ms = life::silent_in_ms([&observed.stored, &observed.gateway, &observed.feed])
         .filter(|_| matches!(plan.standing, Standing::Ready { .. }));

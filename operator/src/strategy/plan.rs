@@ -1,12 +1,13 @@
 //! What must happen next for a strategy. Pure: no client, no clock.
 
-use crds::roles::{self, BookSpec, Bounds, Stance, StrategyDesired, StrategySpec};
+use crds::record::Phase;
+use crds::roles::{self, BookSpec, Bounds, Parameters, Stance, StrategyDesired, StrategySpec};
 use engine::strategies::DesiredState;
 use engine::transfers::WantedTransfers;
 use serde_json::{Value, json};
 
 use super::observe::Observed;
-use super::validate::{Invalid, pod_documents};
+use super::validate::{Invalid, PodDocuments};
 use crate::build::{Image, PodRequest};
 use crate::names::{LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
 use crate::placement::{Answer, LedgerStatus, PodFacts, RecordFacts, Situation, Standing, Step, Stored, place};
@@ -97,6 +98,7 @@ pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, imag
     let wish = StrategyDesired {
         state: desired,
         bounds: bounds(observed, accepted),
+        parameters: parameters(observed, accepted),
         transfers: transfers(observed, accepted),
         release: released,
     };
@@ -109,21 +111,23 @@ pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, imag
     let request = match accepted {
         Ok(spec) => {
             let json = |source| Error::Json { subject: observed.name.clone(), source };
-            Some(request(observed, pod_documents(spec).map_err(json)?))
+            Some(request(observed, PodDocuments::of(spec).map_err(json)?))
         }
         // A bad spec changes nothing that runs.
         Err(_) => None,
     };
-    let current = current(observed).map(|pod| pod.digest.clone());
+    let present = current(observed).map(whole_digest);
     let wanted = match (desired, &request) {
         // What cancels is the gateway: a dead worker is not made anew for that, and one that lives stays until then.
-        (DesiredState::Stopped, _) => current.filter(|_| waits.is_some()),
-        (DesiredState::Running | DesiredState::Paused, Some(request)) => Some(request.digest(image)),
-        (DesiredState::Running | DesiredState::Paused, None) => current,
+        (DesiredState::Stopped, _) => present.filter(|_| waits.is_some()),
+        (DesiredState::Running | DesiredState::Paused, Some(request)) => Some(request.whole_digest(image)),
+        (DesiredState::Running | DesiredState::Paused, None) => present,
     };
+    let kept = request.as_ref().filter(|_| desired != DesiredState::Stopped);
+    let kept = kept.map(|request| Kept::of(observed, request, image));
     let is_valid = request.is_some();
     let request = request.unwrap_or_else(|| self::request(observed, Default::default()));
-    let mut situation = situation(observed, wanted);
+    let mut situation = situation(observed, wanted, kept.as_ref());
     let asked = observed.annotations.get(RELEASE_ANNOTATION).map(String::as_str);
     let release = asked_release(asked, [situation.ends.as_ref()]);
     situation.released = release == Release::Now;
@@ -186,6 +190,14 @@ fn bounds(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>) -> Opt
     match accepted {
         Ok(spec) => Some(Bounds::of(&spec.spec)),
         Err(_) => registered(observed)?.bounds,
+    }
+}
+
+/// The parameters to trade by. A bad spec changes none.
+fn parameters(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>) -> Option<Parameters> {
+    match accepted {
+        Ok(spec) => Some(Parameters::of(&spec.spec, spec.generation)),
+        Err(_) => registered(observed)?.parameters,
     }
 }
 
@@ -256,9 +268,49 @@ fn at_inbox(observed: &Observed) -> Option<Wait> {
 fn follows(observed: &Observed, desired: &StrategyDesired) -> bool {
     let Stored::Found(record) = &observed.stored else { return false };
     let Some(register) = &observed.register else { return false };
-    *register.value == *json!(desired).to_string()
+    let asked = desired.parameters.as_ref().map_or(0, |parameters| parameters.generation);
+    let word = word(record).map(|word| word.phase).filter(Phase::follows_parameters);
+    word.is_none_or(|phase| phase.generation >= asked)
+        && *register.value == *json!(desired).to_string()
         // One of the release before tells neither when it was seen nor what it follows.
         && (record.seen_ms == 0 || record.followed.is_some_and(|followed| followed >= register.version()))
+}
+
+/// Whether the worker follows edited parameters by its register, as far as is known: it says so with its first commit, and one
+/// of the release before does not.
+fn may_follow_parameters(observed: &Observed) -> bool {
+    let Stored::Found(record) = &observed.stored else { return true };
+    let has_spoken = current(observed).is_some_and(|pod| pod.ready && pod.epoch == record.epoch);
+    !has_spoken || word(record).is_none_or(|word| word.phase.follows_parameters())
+}
+
+/// What a pod must have been made from to be kept.
+struct Kept {
+    steady: String,
+    whole: String,
+    /// Whether its worker follows the rest.
+    follows: bool,
+}
+
+impl Kept {
+    fn of(observed: &Observed, request: &PodRequest, image: &Image) -> Self {
+        let (steady, whole) = (request.digest(image), request.whole_digest(image));
+        Self { steady, whole, follows: may_follow_parameters(observed) }
+    }
+
+    /// The digest of a pod as it is judged: that of all which is wanted, where it is kept.
+    fn digest_of(&self, pod: &PodFacts) -> String {
+        let is_kept = match &pod.whole_digest {
+            Some(whole) => pod.digest == self.steady && (self.follows || *whole == self.whole),
+            None => pod.digest == self.whole,
+        };
+        if is_kept { self.whole.clone() } else { pod.digest.clone() }
+    }
+}
+
+/// Of all that a pod was made from.
+fn whole_digest(pod: &PodFacts) -> String {
+    pod.whole_digest.as_ref().unwrap_or(&pod.digest).clone()
 }
 
 /// The pod of this epoch.
@@ -266,7 +318,11 @@ fn current(observed: &Observed) -> Option<&PodFacts> {
     observed.pods.iter().find(|pod| pod.owned && Some(pod.epoch) == observed.status.epoch)
 }
 
-fn situation(observed: &Observed, wanted: Option<String>) -> Situation {
+fn situation(observed: &Observed, wanted: Option<String>, kept: Option<&Kept>) -> Situation {
+    let judged = |pod: &PodFacts| {
+        let digest = kept.map_or_else(|| whole_digest(pod), |kept| kept.digest_of(pod));
+        PodFacts { digest, ..pod.clone() }
+    };
     Situation {
         role: Role::Strategy,
         name: observed.name.clone(),
@@ -279,7 +335,7 @@ fn situation(observed: &Observed, wanted: Option<String>) -> Situation {
         epoch: observed.status.epoch.unwrap_or(0),
         known_pod: observed.status.worker.as_ref().map(|worker| worker.pod.clone()),
         stored: observed.stored.clone(),
-        pods: observed.pods.clone(),
+        pods: observed.pods.iter().map(judged).collect(),
         wanted,
         answer: answer(observed.annotations.get(LEDGER_ANNOTATION).map(String::as_str)),
         ends: observed.ends.clone(),
@@ -296,7 +352,8 @@ pub fn answer(annotation: Option<&str>) -> Option<Answer> {
     }
 }
 
-fn request(observed: &Observed, (spec, steady): (String, String)) -> PodRequest {
+fn request(observed: &Observed, documents: PodDocuments) -> PodRequest {
+    let PodDocuments { told, steady, whole } = documents;
     PodRequest {
         role: Role::Strategy,
         name: observed.name.clone(),
@@ -304,9 +361,10 @@ fn request(observed: &Observed, (spec, steady): (String, String)) -> PodRequest 
         owner: observed.owner_reference.clone(),
         record: observed.owner.name().to_owned(),
         ledger: observed.status.ledger.as_ref().map(|ledger| ledger.id.clone()).unwrap_or_default(),
-        spec,
+        spec: told,
         steady,
         worker: observed.spec.worker.clone(),
+        whole,
     }
 }
 
@@ -333,8 +391,8 @@ fn ending(observed: &Observed) -> Plan {
     };
     let mut moves = Vec::new();
     if is_own(observed) {
-        let StrategyDesired { bounds, transfers, .. } = registered(observed).unwrap_or_default();
-        moves.push(register(&StrategyDesired { state: DesiredState::Stopped, bounds, transfers, release: None }));
+        let present = registered(observed).unwrap_or_default();
+        moves.push(register(&StrategyDesired { state: DesiredState::Stopped, release: None, ..present }));
     }
     moves.extend(book(observed, Stance::Closed));
     let waits = match &observed.stored {

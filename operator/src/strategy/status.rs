@@ -32,10 +32,11 @@ pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, momen
     if let Some(report) = &mut report {
         report.summary.alert = alert(&report.summary.alert, verdict.ready.1, verdict.stalled);
     }
+    let applied = if is_applied(observed, invalid, plan) { generation } else { traded(observed, plan) };
     let now = moment.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     TradingStrategyStatus {
         observed_generation: generation,
-        applied_generation: if is_applied(observed, invalid, plan) { generation } else { before.applied_generation },
+        applied_generation: applied.or(before.applied_generation),
         state: Some(state),
         mode: Some(Mode::Paper),
         epoch: before.epoch,
@@ -87,6 +88,15 @@ fn is_applied(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan) -> bo
     done && placed && plan.is_quiet() && invalid.is_none() && observed.deleting_since.is_none()
 }
 
+/// The generation that the worker itself says it trades by; `None` where it does not, as one of the release before, or is to
+/// be replaced.
+fn traded(observed: &Observed, plan: &Plan) -> Option<i64> {
+    let is_present = matches!(plan.standing, Standing::Ready { .. }) && plan.is_quiet();
+    let phase = judge::own_word(observed).filter(|_| is_present)?.phase;
+    let told = phase.follows_parameters().then_some(phase.generation)?;
+    i64::try_from(told.min(observed.generation)).ok()
+}
+
 fn worker(observed: &Observed, plan: &Plan) -> Option<Worker> {
     match &plan.standing {
         Standing::Ready { pod, node } => Some(Worker { pod: pod.clone(), node: node.clone() }),
@@ -104,6 +114,13 @@ fn worker(observed: &Observed, plan: &Plan) -> Option<Worker> {
                 .or_else(|| observed.status.worker.clone())
         }
     }
+}
+
+/// The generation that is followed from now on by the pod that followed one before.
+pub fn followed_without_a_new_pod(before: &TradingStrategyStatus, after: &TradingStrategyStatus) -> Option<i64> {
+    let pod = |status: &TradingStrategyStatus| status.worker.as_ref().map(|worker| worker.pod.clone());
+    let is_later = before.applied_generation.is_some() && after.applied_generation > before.applied_generation;
+    after.applied_generation.filter(|_| is_later && pod(after).is_some() && pod(before) == pod(after))
 }
 
 /// Whether a status must be written: at once on a transition or a trade, else when figures have moved enough
@@ -168,7 +185,74 @@ pub async fn write(context: &Context, object: ObjectVersion<'_>, status: &Tradin
 
 #[cfg(test)]
 mod tests {
+    use bus::{Desired, RegisterVersion};
+    use crds::record::RefusedEdit;
+    use crds::strategy::status::StrategyState;
+
     use super::*;
+    use crate::strategy::fixture::*;
+    use crate::strategy::{plan, validate};
+
+    fn told(observed: &Observed) -> TradingStrategyStatus {
+        let accepted = validate::validate(observed);
+        let plan = plan::plan(observed, accepted.as_ref(), &image()).unwrap();
+        let refused = judge::refusal(observed);
+        let moment = Moment { now: "2026-01-01T00:00:10Z".parse().unwrap(), waited_s: 0 };
+        status(observed, accepted.as_ref().err().or(refused.as_ref()), &plan, moment)
+    }
+
+    fn condition(status: &TradingStrategyStatus, type_: &str) -> (String, String) {
+        let found = status.conditions.iter().find(|condition| condition.type_ == type_).unwrap();
+        (found.reason.clone(), found.message.clone())
+    }
+
+    /// An edit that the register holds, and of which the worker has read.
+    fn registered() -> Observed {
+        let mut observed = edited();
+        let Move::Register(value) =
+            plan::plan(&observed, validate::validate(&observed).as_ref(), &image()).unwrap().moves.remove(0)
+        else {
+            panic!("the register comes first")
+        };
+        observed.register = Some(Desired { token: 2, value: value.to_string().into(), ..held("Running") });
+        edit(&mut observed.stored, |record| record.followed = Some(RegisterVersion { generation: 1, token: 2 }));
+        observed
+    }
+
+    #[test]
+    fn the_applied_generation_is_the_one_that_the_worker_says_it_trades_by() {
+        let mut observed = registered();
+        for (generation, reason) in [(5, "Starting"), (6, "Trading")] {
+            following(&mut observed, generation, None);
+            let status = told(&observed);
+            assert_eq!(status.applied_generation, Some(i64::try_from(generation).unwrap()));
+            assert_eq!(condition(&status, "Ready").0, reason);
+        }
+        let (before, after) = (&observed.status.clone(), told(&observed));
+        let known = TradingStrategyStatus { worker: after.worker.clone(), ..before.clone() };
+        assert_eq!(followed_without_a_new_pod(&known, &after), Some(6));
+        assert_eq!(followed_without_a_new_pod(before, &after), None, "the pod was not known before");
+        assert_eq!(followed_without_a_new_pod(&after, &after), None, "it is told once");
+        // One that is to be replaced has not done all that was asked.
+        observed.pods[0].digest = "other".to_owned();
+        assert_eq!(told(&observed).applied_generation, observed.status.applied_generation);
+    }
+
+    #[test]
+    fn an_edit_that_the_worker_refuses_is_not_accepted_and_the_one_before_trades_on() {
+        let mut observed = registered();
+        observed.status.applied_generation = Some(5);
+        let refused = RefusedEdit { generation: 6, message: "no strategy is named \"nobody\"".to_owned() };
+        following(&mut observed, 5, Some(refused));
+        let status = told(&observed);
+        let message = "spec.strategy: the worker cannot follow it: no strategy is named \"nobody\"";
+        assert_eq!(condition(&status, "Accepted"), ("InvalidSpec".to_owned(), message.to_owned()));
+        assert_eq!(condition(&status, "Ready").1, format!("generation 5 keeps trading; {message}"));
+        assert_eq!((status.applied_generation, status.state), (Some(5), Some(StrategyState::Running)));
+        // The next edit is another one.
+        observed.generation = 7;
+        assert_eq!(condition(&told(&observed), "Accepted").0, "Valid");
+    }
 
     #[test]
     fn an_alert_is_the_workers_own_words_and_what_keeps_it_from_trading_now() {

@@ -1,8 +1,8 @@
 //! Whether a strategy can be run as it is, and what its worker is told. Pure: no client, no clock.
 
 use crds::roles::{self, AccountSpec, StrategySpec};
-use crds::strategy::WorkerSpec;
 use crds::strategy::status::Ledger;
+use crds::strategy::{StrategyChoice, WorkerSpec};
 use crds::symbol::{self, Claim};
 use crds::{TradingAccount, TradingStrategy};
 use engine::instrument::Asset;
@@ -188,17 +188,35 @@ fn check_transfers(observed: &Observed, account: &TradingAccount) -> Result<(), 
     Ok(())
 }
 
-/// The document a pod is made from, and what of it asks for a new pod: a change of the state alone, of the generation, of
-/// bounds, limits and exit, or of transfers makes none, as the register tells them.
-pub fn pod_documents(spec: &StrategySpec) -> Result<(String, String), serde_json::Error> {
-    let mut told = spec.clone();
-    told.spec.state = DesiredState::Running;
-    told.generation = 0;
-    told.spec.worker = WorkerSpec::default();
-    told.account = told.account.steady();
-    let mut steady = told.clone();
-    (steady.spec.risk, steady.spec.exit, steady.spec.transfers) = (RiskParameters::default(), None, Vec::new());
-    Ok((serde_json::to_string(&told)?, serde_json::to_string(&steady)?))
+/// The documents of a strategy's pod.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PodDocuments {
+    /// What its worker is told when it starts. The state comes by the register alone.
+    pub told: String,
+    /// What of that asks for a new pod: neither state nor generation, neither parameters, bounds, limits and exit nor
+    /// transfers, as the register tells them.
+    pub steady: String,
+    /// The same with the parameters, to the byte as the release before has it: its workers follow them by a new pod.
+    pub whole: String,
+}
+
+impl PodDocuments {
+    /// Those of an accepted spec.
+    pub fn of(spec: &StrategySpec) -> Result<Self, serde_json::Error> {
+        let mut told = spec.clone();
+        told.spec.state = DesiredState::Running;
+        told.spec.worker = WorkerSpec::default();
+        told.account = told.account.steady();
+        let mut whole = StrategySpec { generation: 0, ..told.clone() };
+        (whole.spec.risk, whole.spec.exit, whole.spec.transfers) = (RiskParameters::default(), None, Vec::new());
+        let mut steady = whole.clone();
+        steady.spec.strategy = StrategyChoice::default();
+        Ok(Self {
+            told: serde_json::to_string(&told)?,
+            steady: serde_json::to_string(&steady)?,
+            whole: serde_json::to_string(&whole)?,
+        })
+    }
 }
 
 #[cfg(test)]

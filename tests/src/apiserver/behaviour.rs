@@ -20,6 +20,8 @@ pub enum Behaviour {
     Silent,
     /// As [`Behaviour::Obeys`], but the container starts only this long after the node has seen its pod.
     Late(Duration),
+    /// As [`Behaviour::Obeys`], but its program is a worker of the release before, which follows no parameters by its register.
+    ReleaseBefore,
     /// The pod has a node, and its container never starts: its image cannot be pulled.
     NeverStarts,
 }

@@ -13,7 +13,7 @@ use bus::{
     RegisterVersion, Scope, StateStore,
 };
 use crds::account::balances::BOOK;
-use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT, STANCE};
+use crds::record::{PARAMETERS, PHASE, POSITION, Phase, PhaseState, REPORT, STANCE};
 use crds::roles::{GatewayDesired, StrategyDesired};
 use engine::strategies::DesiredState;
 use engine::transfers::{WantedTransfer, WantedTransfers};
@@ -192,14 +192,15 @@ impl Kubelet {
             return;
         }
         if let Some(strategy) = owner.name().strip_prefix("strategy-") {
-            self.trade(strategy, program, &desired).await;
+            let follows_parameters = self.behaviour(pod) != Behaviour::ReleaseBefore;
+            self.trade(strategy, program, (&desired, follows_parameters)).await;
         } else if owner.name() == "gateway" {
             self.keep_books(program, &desired).await;
         }
     }
 
     /// A strategy's step: it tells the phase that its register asks for.
-    async fn trade(&self, strategy: &str, program: &mut Program, register: &Desired) {
+    async fn trade(&self, strategy: &str, program: &mut Program, (register, follows_parameters): (&Desired, bool)) {
         let Ok(desired) = serde_json::from_str::<StrategyDesired>(&register.value) else { return };
         let (state, reason) = match desired.state {
             DesiredState::Running => (PhaseState::Running, "Trading"),
@@ -209,7 +210,15 @@ impl Kubelet {
         if program.told == Some(state) && program.followed == Some(register.version()) {
             return;
         }
-        let phase = Phase { state, reason: reason.to_owned(), message: String::new(), generation: 0 };
+        let edit = desired.parameters.as_ref().filter(|_| follows_parameters);
+        let phase = Phase {
+            state,
+            reason: reason.to_owned(),
+            message: String::new(),
+            generation: edit.map_or(0, |parameters| parameters.generation),
+            follows: edit.map(|_| PARAMETERS.to_owned()).into_iter().collect(),
+            refused: None,
+        };
         let mut set = vec![(PHASE.to_owned(), phase.to_field().1.into()), (POSITION.to_owned(), "0".into())];
         if let Some(transfers) = &desired.transfers {
             set.push((REPORT.to_owned(), report(&mut program.transfers, transfers).into()));
@@ -324,7 +333,7 @@ fn next_status(pod: &Pod, container: &mut Container, behaviour: Behaviour) -> Op
             (is_pending && !is_told).then(|| status(pod, container, "Pending"))
         }
         Behaviour::Late(pause) if container.seen.elapsed() < pause => None,
-        Behaviour::Obeys | Behaviour::Silent | Behaviour::Late(_) => {
+        Behaviour::Obeys | Behaviour::Silent | Behaviour::Late(_) | Behaviour::ReleaseBefore => {
             ((is_pending || container.ended.is_some()) && is_due).then(|| {
                 container.starts += u32::from(container.starts == 0 || container.ended.take().is_some());
                 status(pod, container, "Running")

@@ -47,6 +47,11 @@ impl RoleProcess {
         }
     }
 
+    /// Its process id.
+    pub const fn id(&self) -> u32 {
+        self.pid
+    }
+
     /// Ends it with SIGKILL.
     pub fn kill(&self) {
         self.killer()();

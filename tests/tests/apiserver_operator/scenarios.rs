@@ -26,6 +26,7 @@ pub const CAPITAL: u64 = 3_000;
 pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "an account and its strategy are created", trading: false, act: |world| Box::pin(create(world)) },
     Scenario { name: "a parameter is edited", trading: true, act: |world| Box::pin(edit(world)) },
+    Scenario { name: "a rule is edited", trading: true, act: |world| Box::pin(edit_to(world, 3, 2)) },
     Scenario {
         name: "it is paused, stopped and resumed",
         trading: true,
@@ -84,7 +85,7 @@ pub async fn create(world: &World) {
 }
 
 /// Waits until the strategy trades under an epoch, in a pod of it.
-async fn trades(world: &World, epoch: u64) {
+pub async fn trades(world: &World, epoch: u64) {
     world
         .until(&format!("trades under epoch {epoch}"), Kind::Strategy, STRATEGY, |object| {
             let (status, generation) = (&object["status"], &object["metadata"]["generation"]);
@@ -97,7 +98,7 @@ async fn trades(world: &World, epoch: u64) {
         .await;
 }
 
-async fn set(world: &World, spec: Value) {
+pub async fn set(world: &World, spec: Value) {
     world.patch(Kind::Strategy, STRATEGY, json!({ "spec": spec })).await;
 }
 
@@ -109,7 +110,7 @@ pub async fn annotate(world: &World, kind: Kind, name: &str, answer: &str) {
 
 async fn edit(world: &World) {
     set(world, json!({"strategy": {"grid": {"gridSizePercent": 3}}})).await;
-    trades(world, 2).await;
+    trades(world, 1).await;
 }
 
 async fn pause_stop_resume(world: &World) {
@@ -193,8 +194,11 @@ async fn foreign_pod(world: &World) {
     assert_eq!(world.pods().get("strategy-grid-2").await.unwrap().metadata.owner_references, None);
 }
 
-pub async fn edit_to(world: &World, size: u32, epoch: u64) {
-    set(world, json!({"strategy": {"grid": {"gridSizePercent": size}}})).await;
+/// Edits what a worker is told when it starts alone.
+pub async fn edit_to(world: &World, min_notional: u32, epoch: u64) {
+    let mut instruments = strategy_spec()["instruments"].clone();
+    instruments[0]["rules"]["minNotional"] = json!(min_notional);
+    set(world, json!({ "instruments": instruments })).await;
     trades(world, epoch).await;
 }
 
@@ -272,5 +276,5 @@ async fn invalid_edit(world: &World) {
     assert_eq!(now["status"]["worker"]["pod"], "strategy-grid-1");
     assert!(world.pods().get("strategy-grid-1").await.unwrap().metadata.deletion_timestamp.is_none());
     set(world, json!({"instruments": strategy_spec()["instruments"]})).await;
-    trades(world, 2).await;
+    trades(world, 1).await;
 }

@@ -24,7 +24,7 @@ const PRODUCT: [&str; 7] = [
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes and
 /// of orders, schemas.
-const NO_REASONS: [&str; 38] = [
+const NO_REASONS: [&str; 39] = [
     "Accepted",
     "AlreadyExists",
     "Always",
@@ -34,6 +34,7 @@ const NO_REASONS: [&str; 38] = [
     "Conflict",
     "ContainerCreating",
     "Control",
+    "Edit",
     "Failed",
     "FallbackToLogsOnError",
     "Figure",

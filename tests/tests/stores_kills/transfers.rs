@@ -102,7 +102,7 @@ fn audit(stage: &mut Stage) -> usize {
     booked.len()
 }
 
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     let given = env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"));
     given.unwrap_or_else(|| SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs())
 }

@@ -371,7 +371,7 @@ mod tests {
                 assert!(text.contains(&line), "{line} is not in {text}");
             }
         }
-        bench.engine.follow_bounds(RiskParameters::default(), None);
+        bench.edit(|config| config.risk = RiskParameters::default());
         health.limits(&bench.engine);
         assert!(!metrics(&health).contains("glm_limit_used_ratio{"), "{}", metrics(&health));
     }

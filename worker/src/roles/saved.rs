@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use bus::Fields;
 use crds::roles::StrategySpec;
-use engine::Engine;
-use engine::strategies::Registry;
+use engine::strategies::{Definition, Registry};
+use engine::{Config, Engine};
 
 /// The field that holds the engine's state; its open orders and what its strategy remembers stand in fields beside it.
 pub const ENGINE: &str = "engine";
@@ -23,6 +23,21 @@ pub fn fields(version: u64, saved: &Fields) -> Result<Option<&Fields>, String> {
     }
 }
 
+fn text(error: impl Display) -> String {
+    error.to_string()
+}
+
+/// What the engine of a strategy is made from. `Err` says what does not read.
+pub fn config<'a>(
+    spec: &StrategySpec,
+    ledger: &str,
+    registry: &'a Registry,
+) -> Result<(Config, &'a Definition), String> {
+    let config = spec.engine_config(ledger.parse().map_err(text)?).map_err(text)?;
+    let (name, _) = spec.strategy().map_err(text)?;
+    Ok((config, registry.get(&name).map_err(text)?))
+}
+
 /// The engine of a strategy: as `saved`, or new where nothing is. `Err` says what does not read.
 pub fn engine(
     spec: &StrategySpec,
@@ -30,12 +45,7 @@ pub fn engine(
     saved: Option<&Fields>,
     registry: &Registry,
 ) -> Result<Engine, String> {
-    fn text(error: impl Display) -> String {
-        error.to_string()
-    }
-    let config = spec.engine_config(ledger.parse().map_err(text)?).map_err(text)?;
-    let (name, _) = spec.strategy().map_err(text)?;
-    let definition = registry.get(&name).map_err(text)?;
+    let (config, definition) = config(spec, ledger, registry)?;
     match saved {
         Some(saved) => {
             let fields = saved.iter().map(|(name, text)| (name.as_str(), &**text));

@@ -362,6 +362,11 @@ impl Account {
         self.keys.topic(&self.scope, topic)
     }
 
+    /// How often the strategy's record was taken under its epoch.
+    pub fn incarnation(&self) -> u64 {
+        at_once(self.bus.record(&self.strategy)).unwrap().unwrap().incarnation
+    }
+
     /// A field of a record, as JSON.
     pub fn field(&self, owner: &Owner, name: &str) -> Option<Value> {
         let record = at_once(self.bus.record(owner)).unwrap().unwrap();

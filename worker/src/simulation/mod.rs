@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod auditor;
 pub(crate) mod bus;
+mod edits;
 pub(crate) mod exchange;
 mod fleet;
 mod floor;

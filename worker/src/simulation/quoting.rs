@@ -119,10 +119,15 @@ impl Story {
         if record.version == 0 { 0 } else { self.engine().ticks() }
     }
 
-    fn trades(&self) -> Vec<String> {
+    pub fn trades(&self) -> Vec<String> {
         let fills = self.account.bus.committed(&self.account.topic(Topic::OrderFill));
         let fills = fills.into_iter().map(|fill| serde_json::from_value::<Fill>(fill).unwrap());
         fills.map(|fill| Trade::of(&fill, fill.tick_sequence.unwrap()).line()).collect()
+    }
+
+    /// A worker of the next epoch, with what its account says now.
+    pub fn start_next_worker(&mut self) {
+        self.worker = self.account.start_paper_worker(self.worker.epoch + 1);
     }
 
     pub fn has_ended(&self) -> bool {

@@ -85,6 +85,8 @@ fn what_waits_for_bars_is_not_ready_and_says_for_how_many() {
             reason: "WarmingUp".to_owned(),
             message: "3 of 52 bars of 1d of BTC/USDT are there.".to_owned(),
             generation: 0,
+            follows: Vec::new(),
+            refused: None,
         };
         record.fields.extend([phase.to_field()]);
     });
@@ -334,7 +336,7 @@ fn a_deletion_past_its_deadline_names_what_it_waits_for_and_the_way_out() {
 #[test]
 fn a_crash_loop_tells_the_last_words_and_the_way_out() {
     let mut observed = trading();
-    let digest = observed.pods.remove(0).digest;
+    let digest = observed.pods.remove(0).whole_digest.unwrap();
     let message = "SOURCES.md:1: no price".to_owned();
     observed.ends = Some(crate::placement::Ends { count: 5, last_exit: Some(4), message, digest, age_s: 9 });
     observed.status.epoch = Some(4);

@@ -224,10 +224,73 @@ fn edited_bounds_are_told_to_the_pod_that_runs() {
     set(&mut observed, "risk", json!({"maxDrawdownPercent": 200}));
     let refused = planned(&observed, &image());
     assert_eq!(refused.moves[0], plan.moves[0]);
-    // What else is edited takes a new pod.
+    // What a worker is told when it starts alone takes a new pod.
     set(&mut observed, "risk", json!({"maxDrawdownPercent": 5}));
-    set(&mut observed, "strategy", json!({"grid": {"gridSizePercent": 3}}));
-    assert!(said(&observed).0.len() > 1);
+    let rules = json!([{"symbol": "BTC/USDT", "rules": {"tickSize": "0.01", "lotSize": "0.01"}}]);
+    set(&mut observed, "instruments", rules);
+    assert_eq!(said(&observed).0, ["Running", "DeletePod"]);
+}
+
+#[test]
+fn edited_parameters_are_told_to_the_pod_whose_worker_follows_them() {
+    let mut observed = edited();
+    following(&mut observed, 5, None);
+    let plan = planned(&observed, &image());
+    assert_eq!(words(&plan), ["Running"], "no step of a pod");
+    let Move::Register(value) = &plan.moves[0] else { panic!("{plan:?}") };
+    assert_eq!(
+        value["parameters"],
+        json!({"generation": 6, "strategy": serde_json::to_value(&observed.spec.strategy).unwrap()})
+    );
+    // It has read the register, and its commit under the edit is still to come.
+    observed.register = Some(Desired { token: 2, value: value.to_string().into(), ..held("Running") });
+    edit(&mut observed.stored, |record| record.followed = Some(RegisterVersion { generation: 1, token: 2 }));
+    assert!(!planned(&observed, &image()).followed);
+    following(&mut observed, 6, None);
+    assert!(planned(&observed, &image()).is_settled());
+    // A spec that cannot be run changes none of them.
+    observed.generation = 7;
+    set(&mut observed, "strategy", json!({"grid": {"gridSizePercent": 99}}));
+    let refused = planned(&observed, &image());
+    assert_eq!(refused.moves[0], plan.moves[0]);
+    assert_eq!(words(&refused), ["Running"]);
+    // A new image is followed by no register.
+    let image = Image { name: "glm:2".to_owned(), ..image() };
+    assert_eq!(
+        words(&planned(&Observed { generation: 6, spec: edited().spec, ..observed }, &image))[1..],
+        ["DeletePod"]
+    );
+}
+
+#[test]
+fn who_does_not_follow_parameters_gets_a_new_pod_once_it_has_spoken() {
+    assert_eq!(said(&edited()).0, ["Running", "DeletePod"], "its record says nothing of it");
+    // One that starts has not said anything: it reads the register first.
+    let mut starting = edited();
+    starting.pods[0].ready = false;
+    assert_eq!(said(&starting).0, ["Running"]);
+    let mut taken_over = edited();
+    edit(&mut taken_over.stored, |record| record.epoch = 2);
+    assert_eq!(said(&taken_over).0, ["Running"], "the record is that of the worker before");
+}
+
+/// The digest is that which the release before wrote, for this very pod.
+#[test]
+fn a_pod_of_the_release_before_stays_until_its_parameters_are_edited() {
+    let written = "c0ece31a6178e82c";
+    assert_eq!(digests(&trading()).1, written);
+    let of_the_release_before = |mut observed: Observed| {
+        (observed.pods[0].digest, observed.pods[0].whole_digest) = (written.to_owned(), None);
+        observed
+    };
+    assert_eq!(said(&of_the_release_before(trading())).0, ["Running"]);
+    let mut bounds = trading();
+    set(&mut bounds, "risk", json!({"maxDrawdownPercent": 5}));
+    assert_eq!(said(&of_the_release_before(bounds)).0, ["Running"]);
+    assert_eq!(said(&of_the_release_before(edited())).0, ["Running", "DeletePod"]);
+    let mut following_worker = of_the_release_before(edited());
+    following(&mut following_worker, 5, None);
+    assert_eq!(said(&following_worker).0, ["Running", "DeletePod"], "nobody knows what else it was made from");
 }
 
 /// Annotated, told to the worker, done there, taken off; and out of the register at last.
@@ -265,7 +328,7 @@ fn a_release_goes_to_the_worker_and_its_annotation_goes_once_it_is_done() {
 fn a_crash_loop_is_left_by_the_word_that_stands_in_the_status() {
     let mut observed = Observed { pods: Vec::new(), ..trading() };
     observed.status.epoch = Some(4);
-    let digest = trading().pods[0].digest.clone();
+    let digest = trading().pods[0].whole_digest.clone().unwrap();
     observed.ends = Some(Ends { count: ENDS_MAX, digest, age_s: 9_999, ..Ends::default() });
     assert_eq!(said(&observed).0, ["Running"]);
     observed.annotations.insert(RELEASE_ANNOTATION.to_owned(), "CrashLoop 4".to_owned());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bus::{Cursors, Desired, Keys, RegisterVersion, Scope};
-use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
+use crds::record::{PARAMETERS, PHASE, POSITION, Phase, PhaseState, REPORT, RefusedEdit};
 use crds::roles::{BookSpec, Stance, StrategyDesired};
 use crds::strategy::status::Ledger;
 use crds::{TradingAccount, TradingStrategy, TradingStrategyStatus};
@@ -60,8 +60,30 @@ pub fn strategy(name: &str, symbol: &str, capital: u32, made: &str, opened: Opti
 }
 
 pub fn phase(state: PhaseState, reason: &str) -> (String, String) {
-    let phase = Phase { state, reason: reason.to_owned(), message: String::new(), generation: 0 };
+    let phase = Phase {
+        state,
+        reason: reason.to_owned(),
+        message: String::new(),
+        generation: 0,
+        follows: Vec::new(),
+        refused: None,
+    };
     (PHASE.to_owned(), phase.to_field().1)
+}
+
+/// A worker that trades by this generation, and says that it follows parameters by its register.
+pub fn following(observed: &mut Observed, generation: u64, refused: Option<RefusedEdit>) {
+    let follows = vec![PARAMETERS.to_owned()];
+    let (state, reason) = (PhaseState::Running, "Trading".to_owned());
+    let phase = Phase { state, reason, message: String::new(), generation, follows, refused };
+    edit(&mut observed.stored, |record| record.fields.extend([phase.to_field()]));
+}
+
+/// What trades, with parameters that are edited in generation 6.
+pub fn edited() -> Observed {
+    let mut observed = Observed { generation: 6, ..trading() };
+    set(&mut observed, "strategy", json!({"grid": {"gridSizePercent": 3}}));
+    observed
 }
 
 /// A record that was committed a second ago.
@@ -176,16 +198,18 @@ pub fn trading() -> Observed {
         inbox: InboxFacts { stream: owner.inbox().clone(), last: None },
         owner,
     };
-    observed.pods[0].digest = digest(&observed);
+    let (digest, whole) = digests(&observed);
+    (observed.pods[0].digest, observed.pods[0].whole_digest) = (digest, Some(whole));
     observed
 }
 
 /// What the pod of a valid spec is made from.
-fn digest(observed: &Observed) -> String {
+pub fn digests(observed: &Observed) -> (String, String) {
     let spec = super::validate::validate(observed).unwrap();
     let plan = super::plan::plan(observed, Ok(&spec), &image()).unwrap();
-    let placed = plan.moves.iter().find_map(|next| {
-        if let super::plan::Move::Place(request, _) = next { Some(request.digest(&image())) } else { None }
+    let placed = plan.moves.iter().find_map(|next| match next {
+        super::plan::Move::Place(request, _) => Some((request.digest(&image()), request.whole_digest(&image()))),
+        _ => None,
     });
     placed.unwrap()
 }

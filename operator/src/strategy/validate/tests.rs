@@ -142,10 +142,18 @@ fn money_is_judged_when_it_is_asked_for_first_and_never_again() {
 }
 
 #[test]
-fn transfers_ask_for_no_new_pod() {
-    let documents = |observed: &Observed| pod_documents(&validate(observed).unwrap()).unwrap();
-    let (_, before) = documents(&trading());
-    let (told, after) = documents(&asking(&json!([{"id": "a", "asset": "USDT", "amount": 1}])));
-    assert_eq!(before, after);
-    assert!(told.contains("\"transfers\""), "what stands there when the ledger opens is booked with the first tick");
+fn what_a_register_tells_asks_for_no_new_pod() {
+    let documents = |observed: &Observed| PodDocuments::of(&validate(observed).unwrap()).unwrap();
+    let before = documents(&trading());
+    let after = documents(&asking(&json!([{"id": "a", "asset": "USDT", "amount": 1}])));
+    assert_eq!((&before.steady, &before.whole), (&after.steady, &after.whole));
+    assert!(
+        after.told.contains("\"transfers\""),
+        "what stands there when the ledger opens is booked with the first tick"
+    );
+    let edited = documents(&edited());
+    assert_eq!(edited.steady, before.steady);
+    assert_ne!(edited.whole, before.whole, "a worker of the release before takes a new pod for that");
+    let told: StrategySpec = serde_json::from_str(&edited.told).unwrap();
+    assert_eq!(told.generation, 6, "of document and register the newer one counts");
 }

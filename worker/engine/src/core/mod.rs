@@ -195,6 +195,7 @@ impl Engine {
         let needed = Bars::needed_by(&*strategy, definition, &config.instruments)?;
         state.bars = needed.take_up(bars, |index| state.markets.tick_of(index).is_some())?;
         let mut engine = Self::with(config, definition, strategy, state);
+        engine.follow_bounds();
         if let (Some(first), None) =
             (engine.state.markets.tick_of(InstrumentIndex::FIRST), engine.state.markets.without_tick())
         {

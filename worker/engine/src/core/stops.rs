@@ -156,14 +156,10 @@ impl Engine {
         }
     }
 
-    /// Goes on under these limits and this exit. What is latched stays so.
-    pub fn follow_bounds(&mut self, risk: RiskParameters, exit: Option<ExitParameters>) {
-        self.limits = risk.position_limits();
-        self.config.risk = risk;
-        self.config.exit = exit.filter(|exit| !exit.is_never());
+    /// Goes on under the limits and the exit of now, which may be others than before. What is latched stays so.
+    pub(super) fn follow_bounds(&mut self) {
         self.keep_measures();
         self.judges_anew();
-        self.valuation.forget();
     }
 
     /// Forgets what no limit and no exit of now needs.

@@ -41,6 +41,13 @@ impl Bench {
         Self { engine, sequence: 0, trades: Vec::new(), effects: Vec::new(), market, config, definition }
     }
 
+    /// Its configuration is edited: an engine is made anew from what was saved.
+    #[track_caller]
+    pub fn edit(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+        self.restart();
+    }
+
     /// The process ends and another one takes up what was saved, as it does after a crash.
     #[track_caller]
     pub fn restart(&mut self) {

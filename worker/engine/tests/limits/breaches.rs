@@ -114,7 +114,7 @@ fn what_is_lost_already_latches_on_the_first_tick_under_the_limit() {
     let mut stand = Stand::limited(&[], COIN, json!({}));
     stand.run(["1000", "800"]);
     let risk = serde_json::from_value(json!({"maxDrawdownPercent": 15})).unwrap();
-    stand.engine.follow_bounds(risk, None);
+    stand.edit_bounds(risk, None);
     stand.run(["801"]);
     assert_eq!(stand.latched(), ["maxDrawdownPercent 2 19.9 15"]);
 }
@@ -208,8 +208,7 @@ fn a_release_of_the_other_measures_starts_them_anew_too() {
 fn a_limit_that_is_taken_out_stays_latched_and_forgets_its_measure() {
     let mut stand = Stand::limited(&[&[], &[], &[buy("1", "50")]], COIN, json!({"maxDrawdownPercent": 10}));
     stand.run(["1000", "800"]);
-    stand.engine.follow_bounds(serde_json::from_value(json!({})).unwrap(), None);
-    stand.config.risk = serde_json::from_value(json!({})).unwrap();
+    stand.edit_bounds(serde_json::from_value(json!({})).unwrap(), None);
     stand.run(["800"]);
     assert!(stand.told().ends_with("tick 2, LimitReached"), "{}", stand.told());
     stand.restart();

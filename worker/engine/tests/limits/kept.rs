@@ -3,11 +3,11 @@
 use engine::messages::{OrderStatus, Side};
 use engine::risk::{ExitParameters, RiskParameters};
 use engine::testkit::{Market, START_MS, ended};
-use engine::{Engine, Event};
+use engine::{Config, Engine, Event};
 use serde_json::{Value, json};
 
 use crate::bench::commands;
-use crate::scripted::{Action, Wanted, rest, start};
+use crate::scripted::{Action, SCRIPTED, Wanted, rest, start};
 use crate::stand::{MARKET, Stand, buy, config, market, sell};
 
 /// What the record holds of limits and exits.
@@ -21,12 +21,12 @@ fn risk(risk: Value) -> RiskParameters {
 
 /// Takes all limits and the exit out, and back in after a tick at this price.
 fn out_and_in(stand: &mut Stand, price: &str) {
-    let (before, exit) = (stand.engine.bounds().0.clone(), stand.engine.bounds().1.cloned());
-    stand.engine.follow_bounds(risk(json!({"maxOrdersPerMinute": 600})), None);
+    let (before, exit) = (stand.config.risk.clone(), stand.config.exit.clone());
+    stand.edit_bounds(risk(json!({"maxOrdersPerMinute": 600})), None);
     stand.run([price]);
     let left = kept(&stand.engine);
     assert_eq!((&left["measures"], &left["exitMeasures"]), (&Value::Null, &Value::Null), "nothing needs anything");
-    stand.engine.follow_bounds(before, exit);
+    stand.edit_bounds(before, exit);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn hours_begin_with_the_last_tick_before_their_rule_and_end_with_it() {
     let mut stand = Stand::in_market(&hour, none());
     stand.run(["100", "100"]);
     let exit = serde_json::from_value(json!({"afterHours": 2})).unwrap();
-    stand.engine.follow_bounds(risk(json!({})), Some(exit));
+    stand.edit_bounds(risk(json!({})), Some(exit));
     stand.run(["100"]);
     assert_eq!(stand.latched(), [""; 0], "one since the last before it");
     out_and_in(&mut stand, "100");
@@ -132,7 +132,11 @@ fn hours_begin_with_the_last_tick_before_their_rule_and_end_with_it() {
 fn rejections_are_forgotten_with_their_cooldown() {
     let limits = json!({"cooldown": {"rejects": 2, "seconds": 600}, "maxOrdersPerMinute": 600});
     let place: &[Action] = &[Action::Place(Wanted { post_only: true, ..rest(Side::Buy, "1", "99") })];
-    let mut engine = start(config(&[place, place, place, place], ("1", "1000"), limits.clone(), Value::Null));
+    let config = config(&[place, place, place, place], ("1", "1000"), limits.clone(), Value::Null);
+    let mut engine = start(config.clone());
+    let edited = |engine: &Engine, risk| {
+        Engine::restore(Config { risk, ..config.clone() }, &SCRIPTED, &engine.snapshot().unwrap()).unwrap()
+    };
     let take = |engine: &mut Engine, sequence| {
         let tick = MARKET.tick(sequence, "100");
         let sent = commands(&engine.step(tick.event_time(), Event::Tick(tick)));
@@ -143,9 +147,9 @@ fn rejections_are_forgotten_with_their_cooldown() {
         sent.len()
     };
     assert_eq!(take(&mut engine, 0), 1);
-    engine.follow_bounds(risk(json!({"maxOrdersPerMinute": 600})), None);
+    engine = edited(&engine, risk(json!({"maxOrdersPerMinute": 600})));
     assert_eq!(kept(&engine), Value::Null);
-    engine.follow_bounds(risk(limits), None);
+    engine = edited(&engine, risk(limits));
     assert_eq!(take(&mut engine, 1), 1);
     assert_eq!(take(&mut engine, 2), 1, "one is not two");
     assert_eq!(take(&mut engine, 3), 0);
@@ -258,9 +262,7 @@ fn coins_are_sold_on_after_their_limit_was_taken_out() {
         stand.run(["100"]);
         stand.bid("40", "40", "0.4");
         let without = risk(json!({"maxOrdersPerMinute": 600}));
-        stand.engine.follow_bounds(without.clone(), None);
-        (stand.config.risk, stand.config.exit) = (without, None);
-        stand.restart();
+        stand.edit_bounds(without, None);
         stand.bid("39", "39", "0.5");
         stand.run(["38", "37"]);
         assert_eq!(stand.log, ["1: Sell 0.4 @ 40", "2: Sell 0.5 @ 39", "3: Sell 0.1 @ 38"]);
@@ -268,7 +270,7 @@ fn coins_are_sold_on_after_their_limit_was_taken_out() {
     }
 }
 
-/// Of a limit that the next process does not have, the measure is forgotten with its first tick.
+/// Of a limit that the next process does not have, the measure is forgotten at once.
 #[test]
 fn what_another_process_measured_for_a_limit_that_is_gone_is_forgotten() {
     let lossy: [&[Action]; 2] = [&[market(Side::Buy, "1")], &[market(Side::Sell, "1")]];
@@ -276,9 +278,7 @@ fn what_another_process_measured_for_a_limit_that_is_gone_is_forgotten() {
         let mut stand = Stand::of(config(&lossy, ("0", "1000"), limits, exit));
         stand.run(["100", "99"]);
         assert_ne!(kept(&stand.engine), Value::Null);
-        (stand.config.risk, stand.config.exit) = (risk(json!({})), None);
-        stand.restart();
-        stand.run(["99"]);
+        stand.edit_bounds(risk(json!({})), None);
         assert_eq!(kept(&stand.engine), Value::Null);
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use engine::messages::{CommandKind, OrderCommand, OrderStatus, OrderUpdate, Side, Tick};
 use engine::numbers::{Price, Quantity};
 use engine::report::Report;
+use engine::risk::{ExitParameters, RiskParameters};
 use engine::testkit::Market;
 use engine::{Config, Effect, Engine, Event};
 use serde_json::{Value, json};
@@ -78,6 +79,12 @@ impl Stand {
     pub fn restart(&mut self) {
         let saved = serde_json::from_str(&self.engine.saved().unwrap()).unwrap();
         self.engine = Engine::restore(self.config.clone(), &SCRIPTED, &saved).unwrap();
+    }
+
+    /// The limits and the exit are edited: an engine is made anew from what was saved.
+    pub fn edit_bounds(&mut self, risk: RiskParameters, exit: Option<ExitParameters>) {
+        (self.config.risk, self.config.exit) = (risk, exit);
+        self.restart();
     }
 
     pub fn run<'a>(&mut self, prices: impl IntoIterator<Item = &'a str>) {

@@ -60,7 +60,14 @@ mod tests {
     use super::*;
 
     fn strategy(state: PhaseState, reason: &str) -> (String, Option<Phase>) {
-        let phase = Phase { state, reason: reason.to_owned(), message: "why".to_owned(), generation: 1 };
+        let phase = Phase {
+            state,
+            reason: reason.to_owned(),
+            message: "why".to_owned(),
+            generation: 1,
+            follows: Vec::new(),
+            refused: None,
+        };
         ("grid-1".to_owned(), Some(phase))
     }
 

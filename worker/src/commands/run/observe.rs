@@ -286,7 +286,9 @@ mod tests {
             panic!("nobody else takes it");
         };
         let (state, reason) = (PhaseState::Stopped, "MarketDataEnded".to_owned());
-        let (name, value) = Phase { state, reason, message: String::new(), generation: 0 }.to_field();
+        let (name, value) =
+            Phase { state, reason, message: String::new(), generation: 0, follows: Vec::new(), refused: None }
+                .to_field();
         let set = vec![(name, value.into())];
         let commit = Commit { commit_id: "1.1.0.0".to_owned(), set, ..Commit::default() };
         bus.commit(&acquired.lease, &commit).await.unwrap();

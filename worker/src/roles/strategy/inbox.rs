@@ -11,7 +11,7 @@ use super::Worker;
 use super::barrier::Advance;
 use crate::roles::told::{Holdings, Told};
 use crate::roles::{Bus, IDLE, Stop};
-use crds::record::{Phase, PhaseState};
+use crds::record::PhaseState;
 
 /// What to do about an entry that does not read.
 const UNREADABLE: &str = "Remove it with XDEL. If order.fill shows a trade that it told of, add that news anew with XADD: \
@@ -255,12 +255,7 @@ impl<B: Bus> Worker<'_, B> {
             self.owner.inbox()
         );
         tracing::error!("{message}");
-        let phase = Phase {
-            state: PhaseState::Quarantined,
-            reason: "PoisonInbox".to_owned(),
-            message: message.clone(),
-            generation: self.spec.generation,
-        };
+        let phase = self.phase_of(PhaseState::Quarantined, "PoisonInbox", message.clone());
         self.batch.set.push(phase.to_field());
         self.batch.touch();
         loop {

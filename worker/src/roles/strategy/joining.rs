@@ -169,8 +169,7 @@ impl<B: Bus> Worker<'_, B> {
     pub(super) fn tell_needs(&mut self, saved: &Fields) -> Result<(), Stop> {
         let needs: Vec<_> = needs_of(&self.engine).into_iter().map(|(_, need)| need).collect();
         if !needs.is_empty() {
-            let needs = serde_json::to_string(&needs)
-                .map_err(|error| Stop::Unsaved { owner: self.owner.name().to_owned(), problem: error.to_string() })?;
+            let needs = serde_json::to_string(&needs).map_err(|error| self.unsaved(error.to_string()))?;
             self.batch.set.push((NEEDS.to_owned(), needs));
         } else if saved.contains_key(NEEDS) {
             self.batch.delete.push(NEEDS.to_owned());

@@ -6,8 +6,8 @@
 
 mod barrier;
 mod batch;
-mod bounds;
 mod doubt;
+mod edits;
 mod inbox;
 mod joining;
 mod markets;
@@ -21,7 +21,7 @@ mod transfers;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bus::{Acquired, Desired, Entry, Owner, StreamId, StreamKey};
+use bus::{Acquired, Entry, Owner, StreamId, StreamKey};
 use engine::Engine;
 use engine::client_order_id::{IdError, LedgerId};
 use engine::instrument::Symbol;
@@ -33,7 +33,8 @@ use crate::outcome::hashes::{DATA, DataHash, MADE, Made};
 use crate::roles::saved;
 use crate::roles::session::{Session, again_after_conflicts, patiently};
 use crate::roles::{Bus, IDLE, Runtime, Stop};
-use crds::roles::{AccountSpec, Bounds, StrategyDesired, StrategySpec};
+use crds::record::RefusedEdit;
+use crds::roles::{AccountSpec, StrategySpec};
 
 pub(crate) use barrier::ADVANCE;
 use barrier::{Advance, Barrier};
@@ -57,7 +58,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(30);
 /// A strategy's worker.
 pub(crate) struct Worker<'a, B> {
     runtime: Runtime<B>,
-    spec: &'a StrategySpec,
+    /// What it follows: of what it was started with and its register the newer one.
+    spec: StrategySpec,
+    registry: &'a Registry,
     owner: Owner,
     ledger: LedgerId,
     markets: Markets,
@@ -82,12 +85,12 @@ pub(crate) struct Worker<'a, B> {
     inbox_cursor: StreamId,
     batch: Batch,
     doubt: Doubt,
-    /// The bounds that are followed.
-    bounds: Bounds,
-    /// Under which parameters, and by which program, its ticks were taken.
-    made: Made,
     /// Why the register is not followed.
     register_problem: Option<String>,
+    /// The edit that cannot be followed.
+    refused: Option<RefusedEdit>,
+    /// The register holds an edit that takes an engine made anew from the record.
+    is_edited: bool,
     /// It waits for the bars that closed before its first tick.
     joining: Option<Joining>,
     /// How far the gateway has followed the transfers.
@@ -132,7 +135,14 @@ async fn live<B: Bus>(
     spec: &StrategySpec,
     registry: &Registry,
 ) -> Result<(), Stop> {
-    let working = || async { Worker::start(place, runtime, spec, registry).await?.work().await };
+    let working = || async {
+        loop {
+            match Worker::start(place, runtime, spec, registry).await?.work().await {
+                Err(Stop::RegisterNews) => tracing::info!("{}", Stop::RegisterNews),
+                ended => return ended,
+            }
+        }
+    };
     match again_after_conflicts(runtime, working).await {
         Err(closed @ Stop::LedgerClosed { .. }) => {
             runtime.health.not_ready("LedgerClosed", &closed.to_string());
@@ -147,15 +157,16 @@ impl<'a, B: Bus> Worker<'a, B> {
     async fn start(
         place: Place,
         runtime: &Runtime<B>,
-        spec: &'a StrategySpec,
-        registry: &Registry,
+        told: &StrategySpec,
+        registry: &'a Registry,
     ) -> Result<Self, Stop> {
-        let account = runtime.account_scope(&spec.account.name)?;
-        let owner = runtime.identity.keys.strategy(&account, &spec.name);
+        let account = runtime.account_scope(&told.account.name)?;
+        let owner = runtime.identity.keys.strategy(&account, &told.name);
         let (session, acquired) = Session::acquire(runtime, &owner).await?;
+        let spec = edits::newest(runtime, &owner, told).await?;
         let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
         let engine = saved::fields(acquired.version, &acquired.fields)
-            .and_then(|saved| saved::engine(spec, &runtime.identity.ledger, saved, registry))
+            .and_then(|saved| saved::engine(&spec, &runtime.identity.ledger, saved, registry))
             .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
         let stored: Option<Advance> = field(ADVANCE).map(serde_json::from_str).transpose().map_err(|error| {
             Stop::Record { owner: owner.name().to_owned(), problem: format!("its field {ADVANCE}: {error}") }
@@ -184,6 +195,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             followed: Followed::saved(&owner, field(FOLLOWED))?,
             runtime: runtime.clone(),
             spec,
+            registry,
             owner,
             ledger,
             markets,
@@ -201,9 +213,9 @@ impl<'a, B: Bus> Worker<'a, B> {
             inbox_cursor,
             batch: Batch::default(),
             doubt: Doubt::default(),
-            bounds: Bounds::of(&spec.spec),
-            made: Made::default(),
             register_problem: None,
+            refused: None,
+            is_edited: false,
             joining,
             gateway_is_older: false,
         };
@@ -222,6 +234,9 @@ impl<'a, B: Bus> Worker<'a, B> {
 
     async fn work(&mut self) -> Result<(), Stop> {
         while !self.runtime.shutdown.asked() {
+            if self.is_edited && self.poison.is_none() {
+                return self.start_anew().await;
+            }
             let Some(read) = self.read().await? else { break };
             let is_idle = read.inbox.is_empty() && read.ticks.is_empty() && !self.batch.is_dirty();
             if is_idle && self.owes_report {
@@ -236,6 +251,10 @@ impl<'a, B: Bus> Worker<'a, B> {
                 self.follow_register().await?;
             }
             self.take_inbox(read.inbox).await?;
+            if self.is_edited && self.poison.is_none() {
+                // No tick is taken any more as before the edit.
+                continue;
+            }
             self.join().await?;
             if self.runtime.shutdown.asked() {
                 // Asked while an inbox entry did not read: nothing is traded past it, not even on the way out.
@@ -297,43 +316,6 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
         }
         Ok(Some(Read { inbox, ticks: self.markets.merge(ticks, TICKS_MAX) }))
-    }
-
-    /// Follows the register of what must not wait for a new pod; without one, the spec.
-    async fn follow_register(&mut self) -> Result<(), Stop> {
-        let register = patiently(&self.runtime, || self.runtime.bus.desired(&self.owner)).await?;
-        self.session.follow(register.as_ref().map(Desired::version));
-        let desired = match register {
-            Some(desired) => match serde_json::from_str::<StrategyDesired>(&desired.value) {
-                Ok(desired) => desired,
-                Err(error) => {
-                    tracing::error!(%error, "the register does not read; what was followed before goes on");
-                    self.register_problem = Some(format!("the strategy's register does not read: {error}"));
-                    self.tell_readiness();
-                    return Ok(());
-                }
-            },
-            None => StrategyDesired::of(&self.spec.spec, self.spec.generation),
-        };
-        if self.register_problem.take().is_some() {
-            self.tell_readiness();
-        }
-        self.follow_bounds(desired.bounds)?;
-        self.follow_transfers(desired.transfers);
-        if let Some(release) = &desired.release {
-            self.release(release);
-        }
-        self.control(desired.state);
-        Ok(())
-    }
-
-    fn control(&mut self, desired: DesiredState) {
-        if self.engine.desired() != desired {
-            let now = self.engine.report().as_of;
-            let effects = self.engine.step(now, engine::Event::Control(desired));
-            self.absorb(effects);
-            self.batch.touch();
-        }
     }
 }
 

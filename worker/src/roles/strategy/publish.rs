@@ -18,7 +18,7 @@ use crate::outcome::hashes::DATA;
 use crate::roles::document::{for_outsiders, message};
 use crate::roles::session::{Change, Done, patiently};
 use crate::roles::{Bus, Stop};
-use crds::record::{PHASE, POSITION, Phase, PhaseState, REPORT};
+use crds::record::{PARAMETERS, PHASE, POSITION, Phase, PhaseState, REPORT};
 
 /// Commands that may wait for the gateway before openings are denied.
 const COMMANDS: Bounds = Topic::OrderCommand.bounds();
@@ -165,20 +165,23 @@ impl<B: Bus> Worker<'_, B> {
         Ok(())
     }
 
+    pub(super) fn unsaved(&self, problem: String) -> Stop {
+        Stop::Unsaved { owner: self.owner.name().to_owned(), problem }
+    }
+
     fn change(&mut self, batch: &super::Batch, reports: bool) -> Result<Change, Stop> {
         let mut set = batch.set.clone();
-        let unsaved = |problem: String| Stop::Unsaved { owner: self.owner.name().to_owned(), problem };
-        let changes = self.engine.changes().map_err(|error| unsaved(error.to_string()))?;
+        let changes = self.engine.changes().map_err(|error| self.unsaved(error.to_string()))?;
         set.extend(changes.set);
         if let Some(data) = &self.data {
-            set.push((DATA.to_owned(), serde_json::to_string(data).map_err(|error| unsaved(error.to_string()))?));
+            set.push((DATA.to_owned(), serde_json::to_string(data).map_err(|error| self.unsaved(error.to_string()))?));
         }
         if reports {
-            let report = text(&self.engine.report(), REPORT_ROOM).map_err(|error| unsaved(error.to_string()))?;
+            let report = text(&self.engine.report(), REPORT_ROOM).map_err(|error| self.unsaved(error.to_string()))?;
             set.push((REPORT.to_owned(), report));
         }
         if let Some(advance) = self.barrier.saved().filter(|advance| self.stored.as_ref() != Some(advance)) {
-            let advance = serde_json::to_string(&advance).map_err(|error| unsaved(error.to_string()))?;
+            let advance = serde_json::to_string(&advance).map_err(|error| self.unsaved(error.to_string()))?;
             set.push((ADVANCE.to_owned(), advance));
         }
         if let Some(tick) = self.engine.last_tick() {
@@ -190,7 +193,7 @@ impl<B: Bus> Worker<'_, B> {
         let inbox = self.owner.inbox().clone();
         let mut messages = batch.messages.clone();
         if batch.state_changed {
-            let snapshot = self.engine.state_snapshot().map_err(|error| unsaved(error.to_string()))?;
+            let snapshot = self.engine.state_snapshot().map_err(|error| self.unsaved(error.to_string()))?;
             messages.push(self.for_outsiders(Topic::StateSnapshot, &snapshot));
         }
         if reports {
@@ -217,9 +220,20 @@ impl<B: Bus> Worker<'_, B> {
         self.engine.data_ended() && !waits && !self.engine.open_orders().any(is_on_its_way)
     }
 
+    /// What it does, beside which edit it follows.
+    pub(super) fn phase_of(&self, state: PhaseState, reason: &str, message: String) -> Phase {
+        Phase {
+            state,
+            reason: reason.to_owned(),
+            message,
+            generation: self.spec.generation,
+            follows: vec![PARAMETERS.to_owned()],
+            refused: self.refused.clone(),
+        }
+    }
+
     fn phase(&self) -> Phase {
-        let generation = self.spec.generation;
-        let phase = |state, reason: &str, message| Phase { state, reason: reason.to_owned(), message, generation };
+        let phase = |state, reason: &str, message| self.phase_of(state, reason, message);
         if self.engine.is_mismatched() {
             // It takes no tick any more: nobody waits for it.
             return phase(PhaseState::Quarantined, MISMATCH, MISMATCH_MESSAGE.to_owned());

@@ -35,10 +35,13 @@ impl Followed {
 }
 
 impl<B: Bus> Worker<'_, B> {
-    /// Follows the transfers of the register. That of the release before tells none: what is followed goes on.
+    /// Follows the transfers of the register, unless what is followed is newer. That of the release before tells none: what is
+    /// followed goes on.
     pub(super) fn follow_transfers(&mut self, wanted: Option<WantedTransfers>) {
-        let is_new =
-            |wanted: &WantedTransfers| self.engine.wanted_transfers() != wanted || self.engine.owes_transfers();
+        let followed = self.engine.wanted_transfers();
+        let is_new = |wanted: &WantedTransfers| {
+            wanted.generation >= followed.generation && (followed != wanted || self.engine.owes_transfers())
+        };
         let Some(wanted) = wanted.filter(is_new) else { return };
         let effects = self.engine.step(self.engine.report().as_of, Event::Transfers(wanted));
         self.absorb(effects);

@@ -3,7 +3,9 @@
 use super::levels::Formula;
 use super::memory::{Seen, Stage};
 use super::plan::{Gains, Plan};
-use super::{LADDER_RESTS, LEVELS_MERGE, Ladder, ORDER_OPEN, OUTSIDE, SHORT, TRADING_HELD, WAITING_FOR_TRIGGER};
+use super::{
+    LADDER_RESTS, LAID_ANEW, LEVELS_MERGE, Ladder, ORDER_OPEN, OUTSIDE, SHORT, TRADING_HELD, WAITING_FOR_TRIGGER,
+};
 use crate::fees::Fees;
 use crate::instrument::Instruments;
 use crate::messages::{AlertKind, Side};
@@ -107,6 +109,7 @@ impl Ladder {
             LADDER_RESTS | SHORT => self.rests(),
             OUTSIDE => format!("Starts once the price is between {lower} and {upper}."),
             ORDER_OPEN => "Waits for its order to be over.".to_owned(),
+            LAID_ANEW => "It was edited: its orders are cancelled, then it is laid anew.".to_owned(),
             TRADING_HELD => "Nothing may be placed now; it starts once both sides may be.".to_owned(),
             LEVELS_MERGE => "Two levels are one price at this tick size; write fewer levels.".to_owned(),
             WAITING_FOR_TRIGGER => {

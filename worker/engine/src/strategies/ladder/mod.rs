@@ -50,6 +50,7 @@ const LEVELS_MERGE: &str = "LevelsMerge";
 const LADDER_RESTS: &str = "LadderRests";
 const MOVED_UP: &str = "MovedUp";
 const ORDER_OPEN: &str = "OrderOpen";
+const LAID_ANEW: &str = "LadderLaidAnew";
 const OUTSIDE: &str = "LadderOutside";
 const SHORT: &str = "LadderShort";
 const TRADING_HELD: &str = "TradingHeld";
@@ -117,7 +118,8 @@ impl Strategy for Ladder {
         match self.memory.stage {
             Stage::Waiting => self.wait(context),
             Stage::Clearing if !context.has_open_orders() => self.wait_anew(context),
-            Stage::Clearing | Stage::Buying(_) => context.hold(ORDER_OPEN),
+            Stage::Clearing => context.hold(LAID_ANEW),
+            Stage::Buying(_) => context.hold(ORDER_OPEN),
             Stage::Working => self.work(context),
         }
     }
