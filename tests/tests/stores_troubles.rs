@@ -2,7 +2,7 @@
 //! the processor, or ends with a code that tells; once mended no order is lost and none doubled.
 //!
 //! `outages` is Redis itself, `content` what stands in it, `entries` single entries that do not read, `lost` what only
-//! one side knew, `feed` a replay's data and readers, `processes` what surrounds a process, `release` what is latched, `stopping` an
+//! one side knew, `feed` a replay's data and readers, `processes` what surrounds a process, `release` what is latched, `ladder` what a human does to one, `stopping` an
 //! orderly end, `run` the command `run --redis`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -12,6 +12,8 @@ mod content;
 mod entries;
 #[path = "stores_troubles/feed.rs"]
 mod feed;
+#[path = "stores_troubles/ladder.rs"]
+mod ladder;
 #[path = "stores_troubles/lost.rs"]
 mod lost;
 #[path = "stores_troubles/outages.rs"]

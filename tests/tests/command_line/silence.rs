@@ -112,6 +112,16 @@ fn a_strategy_that_did_nothing_says_why() {
 }
 
 #[test]
+fn a_strategy_that_looks_back_further_than_the_data_reach_says_how_much_is_there() {
+    let looks_back = "positionControl:\n      lookBackDays: 52\n";
+    let manifest = with(MANIFEST, "grid:\n      basePrice: 600\n      gridSizePercent: 2\n", looks_back);
+    let why = "no trade: WarmingUp: 0 of 52 bars of 1d of BNB/USDT are there; nothing is traded before all are.\n";
+    let finished = Folder::of(&manifest, &prices("600 500 700")).worker("run grid.yaml");
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert!(finished.stderr.contains(&format!("  {why}")), "{}", finished.stderr);
+}
+
+#[test]
 fn a_run_in_which_all_went_well_says_no_more_than_before() {
     let said = told(&Folder::of(MANIFEST, &prices("600 620 612 600")), "run grid.yaml");
     assert_eq!(said.lines().count(), 1, "one trade: {said}");

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use engine::numbers::Notional;
 use engine::testkit::quoting::Chance;
 use serde_json::Value;
-use tests::roles::{DEADLINE, Scene, Stage, manifest, strategy, until};
+use tests::roles::{DEADLINE, Launch, Scene, Stage, manifest, strategy, until};
 
 use crate::replays::prices;
 
@@ -24,10 +24,10 @@ fn asking(transfers: &[String]) -> String {
     manifest("data.csv", 0, &[format!("{}  transfers: [{}]\n", strategy("grid-1", "1"), list.join(", "))])
 }
 
-/// The register asks for these from now on, as after an edit.
-fn edit(stage: &Stage, transfers: &[String]) {
+/// The register asks for these from now on, as after an edit. A record that is not there is made.
+fn edit(stage: &Stage, transfers: &[String]) -> Vec<Launch> {
     let file = stage.scene.other_manifest("edited.yaml", &asking(transfers));
-    stage.scene.create(&file, &stage.redis.url());
+    stage.scene.create(&file, &stage.redis.url())
 }
 
 fn json(stage: &mut Stage, owner: &str, field: &str) -> Value {
@@ -175,4 +175,45 @@ fn a_backup_that_is_put_back_books_none_twice() {
     until_decided(&mut stage, &two);
     end(&mut stage);
     assert_eq!(audit(&mut stage), 3);
+}
+
+/// The gateway is away, and two transfers are on their way to it.
+fn on_their_way() -> (Stage, Vec<String>) {
+    let mut stage = stage(12_000);
+    stage.actor("gateway").process.take().unwrap().kill();
+    let all = ["first 100 USDT", "second 250 USDT", "coins -0.5 BNB"].map(str::to_owned).to_vec();
+    edit(&stage, &all);
+    until_decided(&mut stage, &all);
+    (stage, all)
+}
+
+/// Its record is lost meanwhile, and made anew as the message of `LedgerLost` says.
+#[test]
+fn a_gateway_whose_record_is_lost_has_each_transfer_once() {
+    let (mut stage, all) = on_their_way();
+    stage.store.ask(&["DEL", &Stage::record("gateway")]);
+    let launch = edit(&stage, &all).into_iter().find(|launch| launch.role() == "gateway").expect("a gateway");
+    let actor = stage.actor("gateway");
+    actor.launch = launch.with("--redis", &actor.proxy.url()).at_speed(None);
+    stage.start_role("gateway");
+    end(&mut stage);
+    assert_eq!(audit(&mut stage), 3);
+}
+
+/// What it was told of them is lost on the way: half a minute later it is told again.
+#[test]
+fn a_transfer_of_which_the_gateway_was_not_told_is_told_again_and_followed_once() {
+    let (mut stage, _) = on_their_way();
+    let commands = Stage::topic("order.command");
+    let told: Vec<_> =
+        stage.store.entries(&commands).into_iter().filter(|entry| entry.data["command"] == "Transfer").collect();
+    assert_eq!(told.iter().map(|entry| entry.data["number"].as_u64()).collect::<Vec<_>>(), [Some(2), Some(3)]);
+    for entry in told {
+        stage.store.ask(&["XDEL", &commands, &entry.id]);
+    }
+    stage.start_role("gateway");
+    end(&mut stage);
+    assert_eq!(audit(&mut stage), 3);
+    let log = stage.scene.log_of(OWNER);
+    assert!(log.contains("the gateway does not follow transfers; it is told again"), "{log}");
 }

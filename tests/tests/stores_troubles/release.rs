@@ -8,8 +8,8 @@ use crate::scenes::{LONG, PACED, prices};
 const NOT_FOUND: i32 = 3;
 
 /// These strategies on an account, on a store that forgets nothing.
-fn stage(manifest: &str) -> Stage {
-    let scene = Scene::new(manifest, &prices(LONG));
+pub fn stage(manifest: &str, ticks: u64) -> Stage {
+    let scene = Scene::new(manifest, &prices(ticks));
     Stage::new(scene, &["--appendonly", "yes", "--appendfsync", "always"])
 }
 
@@ -27,7 +27,7 @@ fn limited_account() -> String {
 }
 
 /// Everything dies, and comes back.
-fn all_die(stage: &mut Stage) {
+pub fn all_die(stage: &mut Stage) {
     for actor in &stage.actors {
         actor.process().kill();
     }
@@ -38,7 +38,7 @@ fn all_die(stage: &mut Stage) {
 }
 
 /// What `ledger release` of maxExposure since then says, and its code.
-fn release(stage: &Stage, whose: [&str; 2], since: &str) -> (Option<i32>, String) {
+pub fn release(stage: &Stage, whose: [&str; 2], since: &str) -> (Option<i32>, String) {
     let (file, url) = (stage.scene.manifest().display().to_string(), stage.redis.url());
     let limit = format!("maxExposure@{since}");
     let command = ["ledger", "release", &file, "--redis", &url, "--limit", &limit];
@@ -47,7 +47,7 @@ fn release(stage: &Stage, whose: [&str; 2], since: &str) -> (Option<i32>, String
 }
 
 /// Since when its limit is latched, as its report says.
-fn since(stage: &mut Stage) -> String {
+pub fn since(stage: &mut Stage) -> String {
     until("a latched limit", DEADLINE, || {
         let report = stage.store.field(&Stage::record("strategy-grid-1"), "field:report")?;
         let report: Value = serde_json::from_str(&report).unwrap();
@@ -63,7 +63,7 @@ fn told(stage: &mut Stage, words: &str) -> usize {
 
 #[test]
 fn a_limit_stays_latched_whatever_dies_and_a_release_is_done_once() {
-    let mut stage = stage(&limited_strategy());
+    let mut stage = stage(&limited_strategy(), LONG);
     stage.start(PACED);
     stage.wait_for_ticks(100);
     let first = since(&mut stage);
@@ -104,7 +104,7 @@ fn trades(stage: &mut Stage, side: &str) -> usize {
 
 #[test]
 fn a_limit_of_the_account_holds_both_strategies_whatever_dies_and_a_release_is_done_once() {
-    let mut stage = stage(&limited_account());
+    let mut stage = stage(&limited_account(), LONG);
     stage.start(PACED);
     stage.wait_for_ticks(100);
     let first = until("a latched limit", DEADLINE, || latched(&mut stage));

@@ -59,13 +59,18 @@ impl Role {
         }
     }
 
+    /// One of its kind that takes over at this epoch.
+    pub fn successor(&self, account: &Account, epoch: u64) -> Self {
+        (self.start)(account, epoch)
+    }
+
     /// Lets it go on until it waits. Stopped at a commit it has crashed, and its successor of the next epoch takes over.
     pub fn go_on(&mut self, account: &Account) {
         if let Some(ended) = self.step() {
             panic!("it ended: {ended:?}");
         }
         if account.bus.take_stopped().is_some() {
-            *self = (self.start)(account, self.epoch + 1);
+            *self = self.successor(account, self.epoch + 1);
         }
     }
 }
@@ -353,6 +358,14 @@ impl Account {
         }
     }
 
+    /// Whatever commands the gateway has not read are gone.
+    pub fn lose_commands(&self) {
+        let stream = self.topic(Topic::OrderCommand);
+        if let Some(last) = at_once(self.bus.last_id(&stream)).unwrap() {
+            at_once(self.bus.trim(&stream, last)).unwrap();
+        }
+    }
+
     /// A command as a worker gives it.
     pub fn command(&self, command: &impl serde::Serialize) {
         self.publish(self.topic(Topic::OrderCommand), command);
@@ -391,10 +404,20 @@ impl Account {
 
     /// The gateway of the paper venue, which keeps its orders in the gateway's record.
     pub fn start_paper_gateway(&self, epoch: u64) -> Role {
+        self.paper_gateway(epoch, self.bus.clone(), Self::start_paper_gateway)
+    }
+
+    /// The same of a release that knows of no transfers.
+    pub fn start_older_gateway(&self, epoch: u64) -> Role {
+        self.paper_gateway(epoch, self.bus.without_transfers(), Self::start_older_gateway)
+    }
+
+    fn paper_gateway(&self, epoch: u64, bus: VirtualBus, start: fn(&Self, u64) -> Role) -> Role {
         let (alive, runtime) = self.runtime("gateway", &self.gateway_ledger, epoch);
         let health = runtime.health.clone();
         let spec = GatewaySpec { generation: 1, account: self.spec.account.clone() };
-        Role { future: Box::pin(gateway::run(runtime, spec)), alive, health, epoch, start: Self::start_paper_gateway }
+        let future = Box::pin(gateway::run(Runtime { bus, ..runtime }, spec));
+        Role { future, alive, health, epoch, start }
     }
 
     /// The worker at the scripted exchange, which keeps its orders itself.

@@ -37,8 +37,8 @@ enum Who {
 pub(super) struct Story {
     pub chance: Chance,
     pub account: Account,
-    gateway: Role,
-    worker: Role,
+    pub gateway: Role,
+    pub worker: Role,
     /// Frozen at a commit while a successor took over.
     frozen: Vec<(u64, Role)>,
     stopped: u64,
@@ -100,6 +100,12 @@ impl Story {
             rounds += 1;
             assert!(rounds < CALM_ROUNDS, "in vain: {:?}", self.account.field(&self.account.strategy, PHASE));
         }
+    }
+
+    /// The gateway's record is gone, and another one is made by hand, for a gateway that comes next.
+    pub fn lose_gateway(&mut self) {
+        self.account.lose_gateway();
+        self.gateway = self.account.start_paper_gateway(self.gateway.epoch + 1);
     }
 
     /// All that the worker's record holds of its engine.
@@ -168,10 +174,7 @@ impl Story {
         let Some((number, _)) = self.account.bus.take_stopped() else { return };
         self.stopped += 1;
         let next = role.epoch + self.chance.below(2);
-        let successor = match who {
-            Who::Gateway => self.account.start_paper_gateway(next),
-            Who::Worker => self.account.start_paper_worker(next),
-        };
+        let successor = role.successor(&self.account, next);
         let stopped = std::mem::replace(role, successor);
         if self.chance.one_in(2) {
             self.frozen.push((number, stopped));
@@ -344,8 +347,7 @@ fn with_the_record_of_its_gateway_a_strategy_loses_its_orders_and_nothing_else()
             |story: &Story| story.engine().open_orders().map(engine::orders::Order::sequence).collect::<Vec<_>>();
         let before = open(&story);
         assert!(!before.is_empty());
-        story.account.lose_gateway();
-        story.gateway = story.account.start_paper_gateway(2);
+        story.lose_gateway();
         story.until(|story| open(story).iter().all(|order| !before.contains(order)));
         for tick in others {
             story.account.tick(tick);

@@ -1,6 +1,8 @@
 //! Transfers in the roles: those of the manifest leave what `backtest` gives, whatever dies; those that a register brings are
 //! each booked once, and the gateway's sub-account follows each once.
 
+mod gateways;
+
 use std::collections::BTreeMap;
 
 use bus::Topic;
@@ -121,32 +123,46 @@ fn is_decided(story: &Story, wanted: &WantedTransfers) -> bool {
     wanted.list.iter().all(|one| decided.iter().any(|decided| decided.id == one.id))
 }
 
-fn edited(seed: u64) -> usize {
-    let latency_ms = if seed.is_multiple_of(2) { 0 } else { 1_500 };
-    let mut story = Story::on(Account::quoting(seed, latency_ms), Chance::of(seed));
+/// How many transfers its record has booked, whoever was told of them.
+fn booked(story: &Story) -> u64 {
+    if story.engine_ticks() == 0 { 0 } else { story.engine().last_transfer() }
+}
+
+fn story(seed: u64) -> Story {
+    Story::on(Account::quoting(seed, if seed.is_multiple_of(2) { 0 } else { 1_500 }), Chance::of(seed))
+}
+
+/// A market to its end, with a human who moves money; something else may happen at each tick. Gives how many transfers are
+/// booked.
+fn edited(story: &mut Story, seed: u64, mut happens: impl FnMut(&mut Story, u64)) -> usize {
     let mut human = Human::default();
-    for tick in Market::of(seed, TICKS) {
+    for (number, tick) in (0..).zip(Market::of(seed, TICKS)) {
         story.account.tick(&tick);
         if story.chance.one_in(6) {
-            human.edit(&mut story);
+            human.edit(story);
         }
         story.trouble();
         for _ in 0..story.chance.below(8) {
             story.go_on();
         }
+        happens(story, number);
     }
     story.account.bus.forget_plan();
     story.until(Story::has_ended);
-    let wanted = human.wanted.clone();
-    story.until(|story| is_decided(story, &wanted));
-    let (engine, told) = (story.engine(), told(&story));
+    story.until(|story| is_decided(story, &human.wanted));
+    each_is_followed_once(story)
+}
+
+/// The ledger and the sub-account hold the same transfers, each once, and profit is what was earned. Gives how many.
+fn each_is_followed_once(story: &mut Story) -> usize {
+    let (engine, told) = (story.engine(), told(story));
     story.until(|story| followed(story) == told.len() as u64);
     story.both_books_agree();
     let booked: Vec<_> = engine.transfers().into_iter().filter(|one| one.state == TransferState::Booked).collect();
     let by_engine = moved(booked.iter().map(|one| (one.asset.as_str(), one.amount)));
     assert_eq!(by_engine, moved(told.values().map(|(asset, amount)| (asset.as_str(), *amount))));
     let by_gateway: BTreeMap<String, Notional> =
-        serde_json::from_value(book(&story)["transferred"].clone()).unwrap_or_default();
+        serde_json::from_value(book(story)["transferred"].clone()).unwrap_or_default();
     assert_eq!(by_engine, by_gateway);
     assert!(told.keys().copied().eq(1..=told.len() as u64), "{told:?}");
     let performance = engine.performance().unwrap();
@@ -159,7 +175,7 @@ fn edited(seed: u64) -> usize {
 fn what_a_register_brings_is_booked_and_followed_once_whatever_dies() {
     let mut booked = 0;
     for seed in 0..SEEDS {
-        let told = std::panic::catch_unwind(|| edited(seed));
+        let told = std::panic::catch_unwind(|| edited(&mut story(seed), seed, |_, _| ()));
         booked += told.unwrap_or_else(|_| panic!("seed {seed}"));
     }
     assert!(booked > 100, "{booked}");

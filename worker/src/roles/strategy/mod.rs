@@ -223,9 +223,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         worker.is_made_of(made)?;
         worker.tell_needs(&acquired.fields)?;
         worker.batch.touch();
-        worker.push_advance();
-        worker.let_owed_arrive();
-        worker.owes_what_the_release_before_sent();
+        worker.tell_what_is_owed().await?;
         worker.store().await?;
         worker.tell_readiness();
         tracing::info!(version = worker.session.version(), "the strategy trades");

@@ -82,24 +82,25 @@ impl<B: Bus> Worker<'_, B> {
         }
     }
 
+    /// What the gateway has not read yet: it trims what it has.
+    pub(super) async fn unread_commands(&mut self) -> Result<Vec<OrderCommand>, Stop> {
+        let stream = self.topic(Topic::OrderCommand);
+        let most = usize::try_from(2 * COMMANDS.entries).unwrap_or(usize::MAX);
+        let read = || self.runtime.bus.range(&stream, StreamId::ZERO, StreamId::MAX, most);
+        let unread = patiently(&self.runtime, read).await?;
+        Ok(unread.iter().filter_map(|entry| entry.decode::<OrderCommand>().ok()).collect())
+    }
+
     /// Publishes the commands of these orders once more, but for those that the gateway has not read yet: it trims what
     /// it has, so whatever is in the stream still comes to it. Gives those of which no command is kept.
     pub(super) async fn republish(&mut self, orders: &BTreeSet<ClientOrderId>) -> Result<Vec<ClientOrderId>, Stop> {
-        let stream = self.topic(Topic::OrderCommand);
-        let most = usize::try_from(2 * COMMANDS.entries).unwrap_or(usize::MAX);
-        let runtime = self.runtime.clone();
-        let read = || runtime.bus.range(&stream, StreamId::ZERO, StreamId::MAX, most);
-        let unread = patiently(&runtime, read).await?;
-        let waiting: BTreeSet<_> = unread
-            .iter()
-            .filter_map(|entry| entry.decode::<OrderCommand>().ok())
-            .map(|command| command.client_order_id)
-            .collect();
+        let unread = self.unread_commands().await?;
+        let waiting: BTreeSet<_> = unread.iter().map(|command| command.client_order_id.clone()).collect();
         if unread.len() as u64 >= COMMANDS.entries {
             // At its bound the stream holds enough for the gateway: it is tried again later.
             return Ok(Vec::new());
         }
-        let record = patiently(&runtime, || runtime.bus.record(&self.owner)).await?;
+        let record = patiently(&self.runtime, || self.runtime.bus.record(&self.owner)).await?;
         let (mut unkept, mut asks_again) = (Vec::new(), false);
         for id in orders.difference(&waiting) {
             if id.sequence() == 0 {
@@ -112,7 +113,7 @@ impl<B: Bus> Worker<'_, B> {
                 continue;
             };
             tracing::warn!(order = %id, "no news of the order; its command is published again");
-            let again = Message::new(stream.clone(), OrderCommand::VERSION, data.clone());
+            let again = Message::new(self.topic(Topic::OrderCommand), OrderCommand::VERSION, data.clone());
             self.batch.messages.push(again.with_bound(COMMANDS.entries));
             self.barrier.command_sent();
             asks_again = true;

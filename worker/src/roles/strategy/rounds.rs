@@ -9,8 +9,8 @@ use engine::messages::{CommandKind, OrderCommand, Tick};
 
 use super::barrier::At;
 use super::{ASK_AGAIN, Worker};
-use crate::roles::Bus;
 use crate::roles::document::message;
+use crate::roles::{Bus, Stop};
 
 impl<B: Bus> Worker<'_, B> {
     /// What rests is held against a tick before the tick is taken: whether that is to be waited for first.
@@ -46,11 +46,28 @@ impl<B: Bus> Worker<'_, B> {
         }
     }
 
+    /// What the process before was owed an answer for is told again.
+    pub(super) async fn tell_what_is_owed(&mut self) -> Result<(), Stop> {
+        self.push_advance();
+        self.let_owed_arrive();
+        self.owes_what_the_release_before_sent();
+        self.tell_transfers_again().await?;
+        Ok(())
+    }
+
     /// Orders that do not say when they arrive were sent, at the latest, on the last tick, and may arrive on it. Not before
     /// the inbox was read: their end may have been told already.
-    pub(super) fn owes_what_the_release_before_sent(&mut self) {
+    fn owes_what_the_release_before_sent(&mut self) {
         if self.stored.is_none() && self.engine.open_orders().any(|order| order.cause.is_none()) {
             self.barrier.command_sent();
+        }
+    }
+
+    /// The gateway has read what it was told: where nothing is left that an older one does not read, it is none.
+    pub(super) fn gateway_reads(&mut self) {
+        let owes_nothing = self.barrier.waits_for().is_none() && !self.owes_transfers();
+        if owes_nothing && std::mem::take(&mut self.gateway_is_older) {
+            self.tell_readiness();
         }
     }
 
@@ -59,9 +76,7 @@ impl<B: Bus> Worker<'_, B> {
         let round = self.barrier.waits_for().map(|advance| advance.round);
         self.barrier.answered();
         self.batch.touch();
-        if std::mem::take(&mut self.gateway_is_older) {
-            self.tell_readiness();
-        }
+        self.gateway_reads();
         // Of round 0 the tick itself comes next.
         if round.is_some_and(|round| round > 0) {
             let effects = self.engine.end_round();

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bus::Owner;
 use engine::Event;
+use engine::messages::{CommandKind, OrderCommand};
 use engine::transfers::WantedTransfers;
 
 use super::{ASK_AGAIN, Worker};
@@ -61,9 +62,7 @@ impl<B: Bus> Worker<'_, B> {
         self.followed = Followed { number, awaited: None };
         self.batch.set.retain(|(name, _)| name != FOLLOWED);
         self.batch.set.push((FOLLOWED.to_owned(), number.to_string()));
-        if !self.owes_transfers() && self.barrier.waits_for().is_none() && std::mem::take(&mut self.gateway_is_older) {
-            self.tell_readiness();
-        }
+        self.gateway_reads();
     }
 
     /// Tells the gateway again of what it has not followed for long: an entry can be lost, or not be read by one of an older
@@ -76,10 +75,28 @@ impl<B: Bus> Worker<'_, B> {
         if since.elapsed() < ASK_AGAIN {
             return Ok(());
         }
+        if self.tell_transfers_again().await? {
+            self.store().await?;
+        }
+        Ok(())
+    }
+
+    /// With the next commit the gateway is told of what it has not followed, unless it has not read what it was told: while it is
+    /// away the stream does not grow. Gives whether it is told.
+    pub(super) async fn tell_transfers_again(&mut self) -> Result<bool, Stop> {
+        if !self.owes_transfers() {
+            return Ok(false);
+        }
         self.followed.awaited = Some(Instant::now());
+        let unread = self.unread_commands().await?;
+        let is_own =
+            |command: &OrderCommand| matches!(command.kind, CommandKind::Transfer(_)) && command.ledger == self.ledger;
+        if unread.iter().any(is_own) {
+            return Ok(false);
+        }
         tracing::warn!(after = self.followed.number, "the gateway does not follow transfers; it is told again");
         let commands: Vec<_> = self.engine.transfers_after(self.followed.number).map(engine::Effect::Command).collect();
         self.absorb(commands);
-        self.store().await
+        Ok(true)
     }
 }

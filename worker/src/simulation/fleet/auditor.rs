@@ -11,7 +11,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
 use super::super::script::is_closed;
-use super::pairs::Pairs;
+use super::pairs::{Pairs, Shape};
 
 /// What the venue takes.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,8 @@ struct Order {
     fees: Decimal,
     status: OrderStatus,
     reason: String,
+    /// Of the levels of a ladder that was edited since: what it trades belongs to no pair.
+    is_of_before: bool,
 }
 
 impl Order {
@@ -58,8 +60,14 @@ pub(super) struct Books {
     orders: BTreeMap<u64, Order>,
     trades: BTreeSet<String>,
     pub pairs: Option<Pairs>,
+    /// The tick with which a ladder starts anew between other bounds.
+    edited: Option<(u64, Shape)>,
+    /// The tick with which it last did.
+    anew_on: Option<u64>,
     /// How many orders that buy were asked for.
     pub buys: u64,
+    /// How many orders were that a strategy has made: none that only sells for a limit or an exit.
+    pub opened: u64,
     pub findings: Vec<String>,
 }
 
@@ -80,21 +88,51 @@ impl Books {
             orders: BTreeMap::new(),
             trades: BTreeSet::new(),
             pairs,
+            edited: None,
+            anew_on: None,
             buys: 0,
+            opened: 0,
             findings: Vec::new(),
         }
     }
 
-    /// As of a tick of this price, where it names one.
-    pub fn command(&mut self, command: &OrderCommand, price: Option<Decimal>) {
+    /// With this tick the ladder starts anew between other bounds: what was half of a pair never becomes one.
+    pub fn will_start_anew(&mut self, tick: u64, shape: Shape) {
+        self.edited = Some((tick, shape));
+    }
+
+    fn start_anew(&mut self) {
+        if let (Some((_, shape)), Some(pairs)) = (self.edited.take(), &mut self.pairs) {
+            pairs.start_anew(shape);
+            self.orders.values_mut().for_each(|order| order.is_of_before = true);
+        }
+    }
+
+    /// As of a tick of this number and price, where it names one.
+    pub fn command(&mut self, command: &OrderCommand, tick: Option<(u64, Decimal)>) {
+        let is_advance = matches!(command.kind, CommandKind::Advance { .. });
+        let is_edited = |edited: &(u64, Shape)| tick.is_some_and(|(number, _)| number >= edited.0);
+        let starts_anew = !is_advance && self.edited.as_ref().is_some_and(is_edited);
+        if starts_anew {
+            self.start_anew();
+            self.anew_on = tick.map(|(number, _)| number);
+        }
         let (order, of) = match &command.kind {
             CommandKind::Create(order) => (order, None),
             CommandKind::Replace { of, known_quantity, order } => (order, Some((of.sequence(), known_quantity.get()))),
-            CommandKind::Transfer(transfer) => match price {
-                Some(price) => return self.transfer(transfer, price),
+            CommandKind::Transfer(transfer) => match tick {
+                Some((_, price)) => return self.transfer(transfer, price),
                 None => return self.findings.push(format!("transfer {} is as of no tick", transfer.number)),
             },
-            CommandKind::Cancel | CommandKind::Advance { .. } => return,
+            CommandKind::Cancel => {
+                // Also what news of that tick had made before it was edited.
+                let is_left = self.anew_on.is_some() && self.anew_on == tick.map(|(number, _)| number);
+                if let Some(order) = self.orders.get_mut(&command.client_order_id.sequence()) {
+                    order.is_of_before |= is_left;
+                }
+                return;
+            }
+            CommandKind::Advance { .. } => return,
         };
         if self.orders.contains_key(&command.sequence) {
             // Asked for again.
@@ -104,6 +142,7 @@ impl Books {
             self.findings.push(format!("order {} follows on {} orders", command.sequence, self.orders.len()));
         }
         self.buys += u64::from(order.side == Side::Buy);
+        self.opened += u64::from(!order.reduce_only);
         if let (Some(pairs), Some(price)) = (&mut self.pairs, order.price) {
             pairs.asked(order.side, price.get());
         }
@@ -141,6 +180,10 @@ impl Books {
         if !self.trades.insert(fill.trade_id.clone()) {
             self.findings.push(format!("trade {} was published twice", fill.trade_id));
         }
+        let is_later = |edited: &(u64, Shape)| fill.tick_sequence.is_some_and(|tick| tick > edited.0);
+        if self.edited.as_ref().is_some_and(is_later) {
+            self.start_anew();
+        }
         let sequence = fill.client_order_id.sequence();
         let Some(order) = self.orders.get_mut(&sequence) else {
             return self.findings.push(format!("a trade of order {sequence}, which nobody asked for"));
@@ -163,7 +206,7 @@ impl Books {
         }
         order.fees += worth * rate;
         self.fees += worth * rate;
-        let is_whole = order.filled == order.quantity && order.rests;
+        let is_whole = order.filled == order.quantity && order.rests && !order.is_of_before;
         let whole = (order.side, order.price, (order.quantity, order.fees));
         match order.side {
             Side::Buy => {
@@ -327,6 +370,7 @@ fn asked(order: &NewOrder, of: Option<(u64, Decimal)>) -> Order {
         fees: Decimal::ZERO,
         status: OrderStatus::Sent,
         reason: String::new(),
+        is_of_before: false,
     }
 }
 

@@ -1,21 +1,26 @@
 //! What a seed draws: an account's venue, and strategies of several kinds, each with limits and an exit of its own.
 
 use crds::roles::{AccountSpec, StrategySpec};
-use engine::strategies::Registry;
+use engine::risk::PositionBounds;
+use engine::strategies::{Definition, Registry};
 use engine::testkit::quoting::{Chance, QUOTER};
 use serde_json::{Value, json};
 
-/// All strategies, the quoter among them.
+/// A quoter whose share of coins is bound, and who does not look whether it is.
+const BOUND: Definition = Definition { name: "bound", position_bounds: PositionBounds::Bind, ..QUOTER };
+
+/// All strategies, the quoters among them.
 pub(super) fn registry() -> Registry {
     let mut registry = Registry::standard();
     registry.register(QUOTER);
+    registry.register(BOUND);
     registry
 }
 
 /// The strategies of an account, three to five of different kinds.
 pub(super) fn strategies(chance: &mut Chance) -> Vec<StrategySpec> {
     let account = AccountSpec { name: "test".to_owned(), spec: serde_json::from_value(account(chance)).unwrap() };
-    let mut kinds = vec!["quoter", "ladder", "grid"];
+    let mut kinds = vec![chance.pick(&[QUOTER.name, QUOTER.name, BOUND.name]), "ladder", "grid"];
     if chance.one_in(2) {
         kinds.push("control");
     }
@@ -44,13 +49,15 @@ fn account(chance: &mut Chance) -> Value {
 
 fn spec(chance: &mut Chance, kind: &str) -> Value {
     let strategy = match kind {
-        "quoter" => json!({"custom": {"name": QUOTER.name, "parameters": {"seed": chance.below(1_000_000)}}}),
+        name if name == QUOTER.name || name == BOUND.name => {
+            json!({"custom": {"name": name, "parameters": {"seed": chance.below(1_000_000)}}})
+        }
         "grid" => json!({"grid": {"gridSizePercent": chance.pick(&["0.3", "0.8"]), "flipThresholdFactor": "0.1",
             "minTradeIntervalSeconds": 0}}),
         "control" => json!({"positionControl": {"lookBackDays": 1}}),
         _ => ladder(chance),
     };
-    let (risk, exit) = (limits(chance), exit(chance));
+    let (risk, exit) = (limits(chance, kind), exit(chance));
     json!({
         "accountRef": {"name": "test"},
         "instruments": [{"symbol": "BNB/USDT", "rules": {"tickSize": "0.01", "lotSize": "0.001", "minNotional": 5}}],
@@ -73,19 +80,23 @@ fn transfers(chance: &mut Chance) -> Value {
 
 fn ladder(chance: &mut Chance) -> Value {
     let trails = !chance.one_in(3);
-    let (half, levels) = chance.pick(&[(2, 4), (10, 10), (20, 20)]);
-    // One that is to move up has its price above it soon.
-    let middle = if trails { 600 - half } else { 600 };
-    let mut ladder = json!({"lowerPrice": middle - half, "upperPrice": middle + half, "levels": levels,
-        "trailingUp": trails});
+    let mut ladder = bounds(chance, 600, trails);
+    ladder["trailingUp"] = json!(trails);
     if chance.one_in(2) {
         ladder["quantity"] = json!(chance.pick(&["0.05", "0.2"]));
     }
     json!({"ladder": ladder})
 }
 
-/// One limit mostly, near enough to be breached; bounds of single orders beside it.
-fn limits(chance: &mut Chance) -> Value {
+/// The bounds of a ladder about a price. One that is to move up has its price above it soon.
+pub(super) fn bounds(chance: &mut Chance, price: i64, trails: bool) -> Value {
+    let (half, levels) = chance.pick(&[(2, 4), (10, 10), (20, 20)]);
+    let middle = if trails { price - half } else { price };
+    json!({"lowerPrice": middle - half, "upperPrice": middle + half, "levels": levels})
+}
+
+/// One limit mostly, near enough to be breached; bounds of single orders beside it, and of the share of coins.
+pub(super) fn limits(chance: &mut Chance, kind: &str) -> Value {
     let limit = match chance.below(9) {
         0 => json!({"maxDrawdownPercent": chance.pick(&["0.2", "1", "3"])}),
         1 => json!({"maxDailyLossPercent": chance.pick(&["0.1", "0.5", "2"])}),
@@ -99,10 +110,14 @@ fn limits(chance: &mut Chance) -> Value {
     let mut risk = json!({"maxOrdersPerMinute": chance.pick(&[3, 600, 600]),
         "onBreach": chance.pick(&["StopOpening", "CancelOrders", "Flatten"])});
     risk.as_object_mut().unwrap().extend(limit.as_object().unwrap().clone());
+    if kind == BOUND.name || chance.one_in(3) {
+        let (least, most) = chance.pick(&[(30, 70), (45, 55), (0, 40)]);
+        (risk["minPositionPercent"], risk["maxPositionPercent"]) = (json!(least), json!(most));
+    }
     risk
 }
 
-fn exit(chance: &mut Chance) -> Value {
+pub(super) fn exit(chance: &mut Chance) -> Value {
     let (name, value) = match chance.below(8) {
         0 => ("stopLossPercent", json!(chance.pick(&["0.3", "0.8"]))),
         1 => ("takeProfitPercent", json!(chance.pick(&["0.05", "0.2"]))),

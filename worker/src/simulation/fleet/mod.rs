@@ -6,7 +6,9 @@
 
 mod auditor;
 mod drawn;
+mod human;
 mod market;
+mod member;
 mod pairs;
 mod story;
 
@@ -26,11 +28,12 @@ const ONCE_FAILED: &[u64] = &[];
 const LEAST: u64 = 20;
 
 /// What the usual run must have met so often.
-const TO_BE_MET: [&str; 38] = [
+const TO_BE_MET: [&str; 46] = [
     "After",
     "AsInBacktest",
     "Before",
     "Busy",
+    "BuyOnly",
     "Canceled",
     "Denied Cooldown",
     "Denied InsufficientFunds",
@@ -40,16 +43,23 @@ const TO_BE_MET: [&str; 38] = [
     "Denied NoQuote",
     "Denied NothingToReplace",
     "Denied OrderRateExceeded",
+    "Denied PositionLimit",
     "Denied PriceCollar",
     "Denied SlippageTooHigh",
+    "EditedBounds",
+    "EditedLadder",
+    "EditedParameters",
     "Expired",
     "Filled",
     "GatewayReplaced",
     "MatchedTrades",
     "MovedUp",
+    "Paused",
     "Rejected PostOnlyWouldTake",
     "Rejected ReplaceRaced",
     "Released",
+    "Resumed",
+    "SellOnly",
     "Torn",
     "Transfer Booked",
     "Transfer Refused",

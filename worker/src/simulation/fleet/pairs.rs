@@ -11,11 +11,17 @@ struct Half {
     fees: Decimal,
 }
 
+/// The bounds of an arithmetic ladder, and how many gaps lie between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub lower: Decimal,
+    pub upper: Decimal,
+    pub levels: u32,
+}
+
 /// An arithmetic ladder's.
 pub(super) struct Pairs {
-    lower: Decimal,
-    upper: Decimal,
-    levels: u32,
+    shape: Shape,
     tick: Decimal,
     halves: BTreeMap<u32, Half>,
     pub matched: u64,
@@ -28,19 +34,26 @@ pub(super) struct Pairs {
 const LEVELS_MAX: u32 = 20_000;
 
 impl Pairs {
-    pub fn of(lower: Decimal, upper: Decimal, levels: u32, tick: Decimal) -> Self {
+    pub fn of(shape: Shape, tick: Decimal) -> Self {
         let (halves, profit) = (BTreeMap::new(), Decimal::ZERO);
-        Self { lower, upper, levels, tick, halves, matched: 0, profit, moves: 0 }
+        Self { shape, tick, halves, matched: 0, profit, moves: 0 }
+    }
+
+    /// Between other bounds, and what it has gained goes on.
+    pub fn start_anew(&mut self, shape: Shape) {
+        self.shape = shape;
+        self.halves.clear();
     }
 
     /// An order was asked for. No ladder buys at its upper bound that was not moved up.
     pub fn asked(&mut self, side: Side, price: Decimal) {
-        self.moves += u64::from(side == Side::Buy && price >= self.upper);
+        self.moves += u64::from(side == Side::Buy && price >= self.shape.upper);
     }
 
     fn level(&self, number: u32) -> Decimal {
-        let step = Decimal::from(number) * (self.upper - self.lower);
-        let exact = (self.lower * Decimal::from(self.levels) + step) / Decimal::from(self.levels);
+        let Shape { lower, upper, levels } = self.shape;
+        let step = Decimal::from(number) * (upper - lower);
+        let exact = (lower * Decimal::from(levels) + step) / Decimal::from(levels);
         (exact / self.tick).round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven) * self.tick
     }
 

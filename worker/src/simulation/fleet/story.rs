@@ -1,28 +1,23 @@
-//! One seeded fleet: strategies of several kinds on one account, its gateway, a market, trouble at any commit, releases of
-//! what is latched, and an audit whenever all of it has come to rest.
+//! One seeded fleet: strategies of several kinds on one account, its gateway, a market, trouble at any commit, a human who
+//! interferes, and an audit whenever all of it has come to rest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use bus::{StateStore, Topic};
-use crds::record::{PHASE, POSITION, REPORT};
-use crds::roles::{BookSpec, GatewayDesired, Stance, StrategyDesired, transfers};
-use engine::Engine;
-use engine::fees::PaidIn;
-use engine::messages::{Fill, Inbox, OrderCommand, RiskAlert, Tick};
-use engine::report::{Report, Trade};
-use engine::risk::Release;
+use bus::Topic;
+use crds::record::{PHASE, POSITION};
+use crds::roles::{BookSpec, GatewayDesired, Stance};
+use engine::messages::{Fill, Inbox, OrderCommand, Tick};
+use engine::report::Trade;
 use engine::testkit::quoting::Chance;
-use engine::transfers::{WantedTransfer, WantedTransfers};
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::super::account::{Account, Role, at_once};
+use super::super::account::{Account, Role};
 use super::super::bus::Trouble;
-use super::auditor::{Books, Rates};
-use super::pairs::Pairs;
+use super::auditor::Books;
+use super::member::Member;
 use super::{Met, drawn, market};
 use crate::commands::backtest;
-use crate::roles::saved;
 
 /// Ticks between two audits.
 const AUDIT_EACH: usize = 200;
@@ -31,40 +26,28 @@ const QUIET_ROUNDS: u32 = 12;
 /// Rounds within which that must be so.
 const CALM_ROUNDS: u32 = 20_000;
 
-/// One strategy.
-struct Member {
-    account: Account,
-    worker: Role,
-    books: Books,
-    /// What a human has released, while it is not done.
-    asked: Option<Release>,
-    /// The transfers that are asked for.
-    wanted: WantedTransfers,
-    /// It was released from something, or money was moved, which `backtest` does not know of.
-    is_touched: bool,
-    /// How often that was done.
-    releases: usize,
-    seen: BTreeSet<String>,
-    /// While something is latched: how many buys were asked for when that was seen.
-    buys_while_latched: Option<u64>,
-}
-
 pub(super) struct Fleet {
-    chance: Chance,
-    gateway: Role,
-    members: Vec<Member>,
+    pub chance: Chance,
+    pub gateway: Role,
+    pub members: Vec<Member>,
     ticks: Vec<Tick>,
     published: usize,
-    /// The price of each tick, by its place in the stream.
-    prices: BTreeMap<String, Decimal>,
+    /// Number and price of each tick, by its place in the stream.
+    prices: BTreeMap<String, (u64, Decimal)>,
     /// Frozen at a commit while a successor took over.
     frozen: Vec<(u64, Role)>,
     heard: usize,
     /// Nothing is released: what is latched stays so, as in `backtest`.
-    is_untouched: bool,
+    pub is_untouched: bool,
     /// The auditor overhears the next trade.
     overhears: bool,
     met: Met,
+}
+
+/// The book of a strategy in its gateway's register.
+pub(super) fn book(account: &Account, stance: Stance) -> BookSpec {
+    let capital = account.spec.spec.capital.clone();
+    BookSpec::new(account.spec.name.clone(), account.ledger.parse().unwrap(), capital, stance)
 }
 
 impl Fleet {
@@ -75,11 +58,7 @@ impl Fleet {
         let mut first = Account::trading(specs.next().unwrap(), drawn::registry());
         let mut accounts: Vec<_> = specs.map(|spec| first.beside(spec, drawn::registry())).collect();
         let all = || std::iter::once(&first).chain(&accounts);
-        let book = |account: &Account| {
-            let capital = account.spec.spec.capital.clone();
-            BookSpec::new(account.spec.name.clone(), account.ledger.parse().unwrap(), capital, Stance::Open)
-        };
-        let desired = GatewayDesired::of(all().map(book).collect());
+        let desired = GatewayDesired::of(all().map(|account| book(account, Stance::Open)).collect());
         first.register(&first.gateway.clone(), &desired);
         let mut gateway = first.start_paper_gateway(1);
         accounts.insert(0, first);
@@ -107,8 +86,13 @@ impl Fleet {
         Self { overhears: true, ..self }
     }
 
-    fn first(&self) -> &Account {
+    pub fn first(&self) -> &Account {
         &self.members[0].account
+    }
+
+    /// The whole part of the last price that was published.
+    pub fn dollars(&self) -> i64 {
+        self.ticks[self.published - 1].price.get().trunc().to_string().parse().unwrap()
     }
 
     /// What was met; `Err` tells what does not hold.
@@ -124,7 +108,7 @@ impl Fleet {
             if self.published >= next_audit {
                 next_audit += AUDIT_EACH;
                 self.audit()?;
-                self.ask();
+                self.interfere();
             }
         }
         self.audit()?;
@@ -139,12 +123,12 @@ impl Fleet {
         let end = (self.published + count).min(self.ticks.len());
         for tick in &self.ticks[self.published..end] {
             let id = self.members[0].account.tick(tick);
-            self.prices.insert(id.to_string(), tick.price.get());
+            self.prices.insert(id.to_string(), (tick.source_sequence, tick.price.get()));
         }
         self.published = end;
     }
 
-    fn meet(&mut self, what: impl Into<String>) {
+    pub fn meet(&mut self, what: impl Into<String>) {
         *self.met.entry(what.into()).or_default() += 1;
     }
 
@@ -182,8 +166,8 @@ impl Fleet {
         let next = role.epoch + self.chance.below(2);
         let Some((number, _)) = self.first().bus.take_stopped() else { return };
         let successor = match self.members.get(place) {
-            Some(member) => member.account.start_paper_worker(next),
-            None => self.first().start_paper_gateway(next),
+            Some(member) => member.worker.successor(&member.account, next),
+            None => self.gateway.successor(self.first(), next),
         };
         self.meet(if place < self.members.len() { "WorkerReplaced" } else { "GatewayReplaced" });
         let role = self.members.get_mut(place).map_or(&mut self.gateway, |member| &mut member.worker);
@@ -247,8 +231,8 @@ impl Fleet {
         for (stream, text) in heard {
             if stream == commands {
                 let command: OrderCommand = serde_json::from_str(&text).unwrap();
-                let price = command.tick.as_ref().and_then(|id| self.prices.get(id)).copied();
-                self.books_of(command.ledger.as_str()).command(&command, price);
+                let tick = command.tick.as_ref().and_then(|id| self.prices.get(id)).copied();
+                self.books_of(command.ledger.as_str()).command(&command, tick);
             } else if stream == fills && !std::mem::take(&mut self.overhears) {
                 let fill: Fill = serde_json::from_str(&text).unwrap();
                 self.books_of(fill.ledger.as_str()).fill(&fill);
@@ -263,27 +247,6 @@ impl Fleet {
 
     fn books_of(&mut self, ledger: &str) -> &mut Books {
         &mut self.members.iter_mut().find(|member| member.account.ledger == ledger).unwrap().books
-    }
-
-    /// A human releases something of some strategies, and moves money of some.
-    fn ask(&mut self) {
-        for place in 0..self.members.len() {
-            if self.is_untouched {
-                continue;
-            }
-            let mut latched = self.members[place].report().latched();
-            let release = if self.chance.one_in(2) && !latched.is_empty() {
-                let which = usize::try_from(self.chance.below(latched.len() as u64)).unwrap();
-                Some(latched.swap_remove(which))
-            } else {
-                None
-            };
-            // Cash alone: which trades stand before it, and which behind it, makes no difference to what it is worth.
-            let amount = self.chance.one_in(4).then(|| self.chance.pick(&["120", "7.25", "-40", "-300", "-90000"]));
-            if release.is_some() || amount.is_some() {
-                self.members[place].ask(release, amount);
-            }
-        }
     }
 
     /// A strategy that no human has touched does what it does alone in `backtest`, to the byte.
@@ -327,130 +290,5 @@ impl Fleet {
         }
         let troubles = self.first().bus.troubles();
         self.met.extend(troubles);
-    }
-}
-
-impl Member {
-    fn at(account: Account, price: Decimal) -> Self {
-        let worker = account.start_paper_worker(1);
-        let spec = &account.spec;
-        let fees = spec.account.fees();
-        let rate = |percent: &Value| percent.as_str().unwrap_or("0").parse::<Decimal>().unwrap() / Decimal::ONE_HUNDRED;
-        let written = serde_json::to_value(&fees).unwrap();
-        let rates = Rates {
-            maker: rate(&written["makerPercent"]),
-            taker: rate(&written["takerPercent"]),
-            received: fees.paid_in == PaidIn::Received,
-        };
-        let amount = |asset: &str| {
-            let asset = asset.parse().unwrap();
-            spec.spec.capital.get(&asset).map_or(Decimal::ZERO, |amount| amount.get())
-        };
-        let written = serde_json::to_value(&spec.spec.strategy).unwrap();
-        let pairs = written.get("ladder").map(|ladder| {
-            let bound = |name: &str| ladder[name].to_string().trim_matches('"').parse().unwrap();
-            let levels = u32::try_from(ladder["levels"].as_u64().unwrap()).unwrap();
-            Pairs::of(bound("lowerPrice"), bound("upperPrice"), levels, Decimal::new(1, 2))
-        });
-        let books = Books::opening((amount("BNB"), amount("USDT")), price, rates, pairs);
-        Self {
-            wanted: transfers(&account.spec.spec, account.spec.generation),
-            account,
-            worker,
-            books,
-            asked: None,
-            is_touched: false,
-            releases: 0,
-            seen: BTreeSet::new(),
-            buys_while_latched: None,
-        }
-    }
-
-    /// The number of the last tick that its record has.
-    fn position(&self) -> Option<Value> {
-        self.account.field(&self.account.strategy, POSITION)
-    }
-
-    fn report(&self) -> Report {
-        serde_json::from_value(self.account.field(&self.account.strategy, REPORT).unwrap()).unwrap()
-    }
-
-    fn engine(&self) -> Engine {
-        let record = at_once(self.account.bus.record(&self.account.strategy)).unwrap().unwrap();
-        let Account { spec, ledger, registry, .. } = &self.account;
-        saved::engine(spec, ledger, Some(&record.fields), registry).unwrap()
-    }
-
-    fn trades(&self) -> Vec<String> {
-        let fills = self.account.bus.committed(&self.account.topic(Topic::OrderFill)).into_iter();
-        let fills = fills.map(|fill| serde_json::from_value::<Fill>(fill).unwrap());
-        let own = fills.filter(|fill| fill.ledger.as_str() == self.account.ledger);
-        own.map(|fill| Trade::of(&fill, fill.tick_sequence.unwrap()).line()).collect()
-    }
-
-    /// What has latched since the last audit; `Err` tells what does not hold.
-    fn audit(&mut self, price: Decimal) -> Result<Vec<String>, String> {
-        let report = self.report();
-        let account = &self.account;
-        let sub_account = account.field(&account.gateway, &format!("book:{}", account.ledger)).unwrap_or_default();
-        self.books.agree(&self.engine(), &serde_json::to_value(&report).unwrap(), &sub_account, price);
-        if !report.risk.reason.is_empty() && report.risk.state == engine::risk::RiskState::Halted {
-            return Err(format!("it is halted: {}", report.risk.reason));
-        }
-        if let Some(first) = self.books.findings.first() {
-            return Err(format!("{first}, and {} more", self.books.findings.len() - 1));
-        }
-        if report.transfers.len() != self.wanted.list.len() {
-            return Err(format!("of {} transfers {} are decided", self.wanted.list.len(), report.transfers.len()));
-        }
-        let mut met = self.follow_release(&report)?;
-        let latched = report.latched();
-        if self.buys_while_latched.is_some_and(|before| before != self.books.buys) {
-            return Err("it was latched, and bought".to_owned());
-        }
-        self.buys_while_latched = (!latched.is_empty()).then_some(self.books.buys);
-        for latch in latched {
-            if self.seen.insert(format!("{} {}", latch.name, latch.since.millis())) {
-                met.push(latch.name);
-            }
-        }
-        Ok(met)
-    }
-
-    /// What was released is latched no more, and was told once.
-    fn follow_release(&mut self, report: &Report) -> Result<Vec<String>, String> {
-        let Some(asked) = self.asked.take() else { return Ok(Vec::new()) };
-        self.releases += 1;
-        let alerts = self.account.bus.committed(&self.account.topic(Topic::RiskAlert)).into_iter();
-        let alerts = alerts.map(|alert| serde_json::from_value::<RiskAlert>(alert).unwrap());
-        let own = alerts.filter(|alert| alert.ledger.as_str() == self.account.ledger);
-        let told = own.filter(|alert| alert.message.contains("its measure starts anew")).count();
-        if report.latched().contains(&asked) || told != self.releases {
-            return Err(format!("{asked} was released {told} times in all, of {}", self.releases));
-        }
-        Ok(vec!["Released".to_owned()])
-    }
-
-    fn ask(&mut self, release: Option<Release>, amount: Option<&str>) {
-        if let Some(amount) = amount {
-            self.wanted.generation += 1;
-            let id = format!("later{}", self.wanted.generation);
-            let (asset, amount) = ("USDT".parse().unwrap(), amount.parse().unwrap());
-            self.wanted.list.push(WantedTransfer { id, asset, amount });
-        }
-        let spec = &self.account.spec;
-        let desired = StrategyDesired {
-            release: release.clone(),
-            transfers: Some(self.wanted.clone()),
-            ..StrategyDesired::of(&spec.spec, spec.generation)
-        };
-        let owner = self.account.strategy.clone();
-        self.account.register(&owner, &desired);
-        // Without it a worker whose ticks bring nothing looks when these are stored, which is by the machine's clock.
-        self.account.nudge(&owner);
-        self.is_touched = true;
-        if release.is_some() {
-            (self.asked, self.buys_while_latched) = (release, None);
-        }
     }
 }
