@@ -1,6 +1,11 @@
 //! A ladder that is paused, refused, halted and edited: what is left without an order, and when it comes back.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "ladder/words.rs"]
+mod words;
+#[path = "ladder/written_apart.rs"]
+mod written_apart;
+
 use engine::messages::{AlertKind, CommandKind, OrderCommand, OrderStatus, OrderUpdate};
 use engine::strategies::DesiredState;
 use engine::strategies::ladder::DEFINITION;
@@ -176,6 +181,22 @@ fn a_first_purchase_that_a_bound_denies_has_ended_and_the_levels_are_placed_with
 }
 
 #[test]
+fn the_levels_wait_for_the_first_purchase() {
+    let parameters = json!({"lowerPrice": 540, "upperPrice": 660, "levels": 6, "quantity": 2});
+    let mut bench = Bench::of(&Market::USUAL, config(&parameters), &DEFINITION);
+    let purchase = bench.tick("600");
+    assert_eq!((lines(&purchase), bench.reason()), (vec!["Buy 1 @ 600.00".to_owned()], "OrderOpen".to_owned()));
+    accept(&mut bench, &purchase);
+    assert_eq!(bench.tick("600"), []);
+    let mut late = Bench::of(&Market::USUAL, config(&parameters), &DEFINITION);
+    let never = late.tick("600");
+    assert_eq!(refuse(&mut late, &never[0], OrderStatus::Expired, "MarketDataEnded"), [], "nothing arrives any more");
+    let levels = fill(&mut bench, &purchase[0]);
+    let expected = ["Buy 2 @ 580.00", "Buy 2 @ 560.00", "Sell 2 @ 620.00", "Sell 2 @ 640.00", "Sell 2 @ 660.00"];
+    assert_eq!(lines(&levels), expected);
+}
+
+#[test]
 fn a_halt_places_nothing_more() {
     let (mut bench, commands) = placed(&parameters());
     // Told twice with two contents: nothing is true any more.
@@ -218,6 +239,34 @@ fn edited_bounds_cancel_all_and_start_anew_and_the_profit_goes_on() {
     assert_eq!((figures["matchedTrades"].to_string(), figures["gridProfit"].to_string()), ("1".into(), "2".into()));
 }
 
+/// Nothing is open that news could come of: the next tick starts it.
+#[test]
+fn edited_bounds_of_a_ladder_without_orders_start_with_the_tick() {
+    let (mut bench, commands) = placed(&parameters());
+    bench.step(commands[0].time, Event::Control(DesiredState::Stopped));
+    for command in &commands {
+        assert_eq!(bench.update(ended(command, OrderStatus::Canceled)), []);
+    }
+    edited(&mut bench, &json!({"lowerPrice": 590, "upperPrice": 610, "levels": 2, "quantity": "0.1"}));
+    bench.step(commands[0].time, Event::Control(DesiredState::Running));
+    assert_eq!(lines(&bench.tick("601")), ["Buy 0.1 @ 590.00", "Sell 0.1 @ 610.00"]);
+}
+
+/// Of the ladder before nothing is shown while the one after it waits.
+#[test]
+fn edited_bounds_that_the_price_is_outside_of_leave_no_level() {
+    let (mut bench, commands) = placed(&parameters());
+    edited(&mut bench, &json!({"lowerPrice": 700, "upperPrice": 720, "levels": 2, "quantity": "0.1"}));
+    assert_eq!(bench.tick("600").len(), 6);
+    for command in &commands {
+        assert_eq!(bench.update(ended(command, OrderStatus::Canceled)), []);
+    }
+    let shown = serde_json::to_value(bench.engine.report().strategy).unwrap();
+    let shown = (shown.get("empty"), &shown["left"], &shown["resting"]);
+    assert_eq!(shown, (None, &json!(0), &json!({"buys": 0, "sells": 0})));
+    assert_eq!((bench.tick("600"), bench.reason()), (vec![], "LadderOutside".to_owned()));
+}
+
 fn price(command: &OrderCommand) -> String {
     command.kind.order().unwrap().price.unwrap().to_string()
 }
@@ -231,6 +280,21 @@ fn an_edited_quantity_holds_for_what_is_placed_from_then_on() {
     let sell = fill(&mut bench, at(&commands, "580.00"));
     assert_eq!(lines(&sell), ["Sell 0.1 @ 600.00"]);
     assert_eq!(lines(&fill(&mut bench, &sell[0])), ["Buy 0.2 @ 580.00"]);
+}
+
+/// 99 % of 3 are less than a thousandth of each order; with a size of its own it starts.
+#[test]
+fn a_ladder_that_had_no_size_starts_once_it_is_given_one() {
+    let unsized_one = json!({"lowerPrice": 540, "upperPrice": 660, "levels": 6});
+    let capital = Market::USUAL.capital("0.005", "0");
+    let config = |parameters: &Value| Config { capital: capital.clone(), ..config(parameters) };
+    let mut bench = Bench::of(&Market::USUAL, config(&unsized_one), &DEFINITION);
+    assert_eq!((bench.tick("600"), bench.reason()), (vec![], "LadderShort".to_owned()));
+    assert_eq!(bench.tick("600"), []);
+    let saved = serde_json::from_str(&bench.engine.saved().unwrap()).unwrap();
+    let sized = json!({"lowerPrice": 540, "upperPrice": 660, "levels": 6, "quantity": "0.002"});
+    bench.engine = Engine::restore(config(&sized), &DEFINITION, &saved).unwrap();
+    assert_eq!(lines(&bench.tick("600")), ["Sell 0.002 @ 620.00", "Sell 0.002 @ 640.00"]);
 }
 
 #[test]
@@ -263,6 +327,37 @@ fn a_level_whose_replacement_was_denied_has_not_left() {
     assert_eq!(lines(&moved), ["Buy 0.1 @ 600.00"]);
     assert_eq!(refuse(&mut bench, &moved[0], OrderStatus::Denied, "InsufficientBook"), []);
     assert_eq!(lines(&fill(&mut bench, at(&commands, "540.00"))), ["Sell 0.1 @ 560.00"]);
+}
+
+/// Three steps below 600 that follow the price, on a market with this least worth of an order.
+fn trailing(min_notional: &'static str, cash: &str, risk: Value) -> Bench {
+    let parameters = json!({"lowerPrice": 540, "upperPrice": 600, "levels": 3, "quantity": "0.1", "trailingUp": true});
+    let market = Market { min_notional, ..Market::USUAL };
+    let (capital, risk) = (market.capital("0.001", cash), serde_json::from_value(risk).unwrap());
+    let mut bench = Bench::of(&market, Config { capital, risk, ..market.config(&parameters) }, &DEFINITION);
+    let commands = bench.tick("600");
+    accept(&mut bench, &commands);
+    bench
+}
+
+/// Two levels above the ladder: the first step takes the last of what is allowed, and the second is denied.
+#[test]
+fn it_moves_up_as_far_as_money_and_limits_reach_to_the_last_digit() {
+    let denied = |bench: &Bench, why: &str| bench.engine.report().orders.denied_reasons.get(why).copied();
+    // 58, 56 and 54, and 6 more for the buy at 600.
+    let mut poor = trailing("1", "174", json!({}));
+    assert_eq!(lines(&poor.tick("640")), ["Buy 0.1 @ 600.00"]);
+    assert_eq!(denied(&poor, "InsufficientFunds"), Some(1));
+    let mut poorer = trailing("1", "173.99", json!({}));
+    assert_eq!(poorer.tick("620"), []);
+    assert_eq!(denied(&poorer, "InsufficientFunds"), Some(1));
+    let mut limited = trailing("1", "3000", json!({"maxOrderNotional": {"USDT": 60}}));
+    assert_eq!(lines(&limited.tick("640")), ["Buy 0.1 @ 600.00"]);
+    assert_eq!(denied(&limited, "MaxOrderNotional"), Some(1));
+    // Buys at 580 and below are worth too little: those at 600 and 620 are not.
+    let mut least = trailing("60", "3000", json!({}));
+    assert_eq!(denied(&least, "BelowMinNotional"), Some(3));
+    assert_eq!(lines(&least.tick("640")), ["Buy 0.1 @ 600.00", "Buy 0.1 @ 620.00"]);
 }
 
 /// One that trades whole before its replacement is placed is followed by its sell; what was to take its place is gone.

@@ -26,7 +26,8 @@ pub struct Session<B> {
     version: u64,
     /// Counts the different changes that were tried at this version.
     attempt: u64,
-    trims: Vec<(StreamKey, StreamId)>,
+    /// Up to where its streams are trimmed.
+    trimmed: Trimmed,
     /// What the store last said that the register holds.
     register: Option<RegisterVersion>,
     /// What this owner follows of it.
@@ -41,6 +42,26 @@ pub struct Session<B> {
     full: (u32, Option<Instant>),
     /// Whether it says that memory is full, though nothing of its own waits for room.
     says_full: bool,
+}
+
+/// Up to where streams were trimmed, each once. Others only append to them: what is gone stays so.
+#[derive(Debug, Default)]
+struct Trimmed(Vec<(StreamKey, StreamId)>);
+
+impl Trimmed {
+    /// What there is to do of these: a commit without a stream costs the server less than one that changes nothing of it.
+    fn left_of(&self, mut trims: Vec<(StreamKey, StreamId)>) -> Vec<(StreamKey, StreamId)> {
+        trims.retain(|trim| !self.0.contains(trim));
+        trims
+    }
+
+    /// These are stored.
+    fn reach(&mut self, trims: Vec<(StreamKey, StreamId)>) {
+        for (stream, up_to) in trims {
+            self.0.retain(|(known, _)| *known != stream);
+            self.0.push((stream, up_to));
+        }
+    }
 }
 
 /// One change of an owner's record.
@@ -94,7 +115,7 @@ impl<B: Bus> Session<B> {
                     lease,
                     version,
                     attempt: 0,
-                    trims: Vec::new(),
+                    trimmed: Trimmed::default(),
                     register: None,
                     // A new process reads the register, whatever the one before it followed.
                     followed: None,
@@ -159,7 +180,7 @@ impl<B: Bus> Session<B> {
             delete: change.delete,
             set: change.set.into_iter().map(|(name, value)| (name, value.into())).collect(),
             messages: change.messages,
-            trims: change.trims,
+            trims: self.trimmed.left_of(change.trims),
             followed: self.followed,
             judged: change.judged,
             owned: self.owned.clone(),
@@ -211,7 +232,7 @@ impl<B: Bus> Session<B> {
                 (self.version, self.attempt, self.register) = (commit.expected_version + 1, 0, register);
                 self.seen = Instant::now();
                 self.runtime.health.committed();
-                self.trims = commit.trims;
+                self.trimmed.reach(commit.trims);
                 self.owned.clear();
                 self.has_room();
                 Ok(Done::Stored)
@@ -253,7 +274,7 @@ impl<B: Bus> Session<B> {
         let (times, last) = self.full;
         let step = if last.is_some_and(|last| last.elapsed() < ROOMY_AFTER) { times.saturating_add(1) } else { 1 };
         self.full = (step, Some(Instant::now()));
-        for (stream, up_to) in &self.trims {
+        for (stream, up_to) in &self.trimmed.0 {
             if let Err(error) = self.runtime.bus.trim(stream, *up_to).await {
                 tracing::warn!(%stream, %error, "cannot trim while memory is full");
             }
@@ -361,6 +382,24 @@ mod tests {
         let keys = Keys::new("glm").unwrap();
         let identity = Identity { keys, namespace: "trading".to_owned(), ledger: ledger.to_owned(), epoch: 1 };
         (stop, Runtime { bus: MemoryBus::new(), identity, health: Health::new("strategy"), shutdown })
+    }
+
+    #[test]
+    fn what_is_trimmed_is_not_trimmed_once_more() {
+        let [inbox, commands] = ["inbox", "commands"].map(StreamKey::from_name);
+        let to = |stream: &StreamKey, last| (stream.clone(), StreamId::new(last, 0));
+        let mut trimmed = Trimmed::default();
+        let first = vec![to(&inbox, 5), to(&commands, 7)];
+        assert_eq!(trimmed.left_of(first.clone()), first, "a new process does not know");
+        trimmed.reach(first.clone());
+        assert_eq!(trimmed.left_of(first), []);
+        let further = vec![to(&inbox, 6), to(&commands, 7)];
+        assert_eq!(trimmed.left_of(further), [to(&inbox, 6)]);
+        trimmed.reach(vec![to(&inbox, 6)]);
+        // What memory is freed by when it is full: all of it, each once.
+        assert_eq!(trimmed.0, [to(&commands, 7), to(&inbox, 6)]);
+        trimmed.reach(Vec::new());
+        assert_eq!(trimmed.left_of(vec![to(&commands, 7)]), []);
     }
 
     #[tokio::test]

@@ -84,11 +84,17 @@ impl Markets {
         self.last
     }
 
+    /// The market of a tick that shares its name with the last one, as those of one source mostly do.
+    pub fn again(&self, tick: &Tick) -> Option<InstrumentIndex> {
+        self.last().filter(|last| last.symbol.is_shared_with(&tick.symbol)).map(|_| self.last)
+    }
+
     /// A tick of this market is taken.
+    #[inline]
     pub fn take(&mut self, index: InstrumentIndex, tick: &Tick) {
         if let Some(market) = self.get_mut(index) {
             match &mut market.last_tick {
-                Some(last) => last.clone_from(tick),
+                Some(last) => last.replace_with(tick),
                 none => *none = Some(tick.clone()),
             }
             self.last = index;
@@ -107,6 +113,9 @@ impl Markets {
 
     /// The first that had no tick yet.
     pub fn without_tick(&self) -> Option<usize> {
+        if self.first.last_tick.is_some() && self.others.is_empty() {
+            return None;
+        }
         self.iter().position(|market| market.last_tick.is_none())
     }
 

@@ -34,6 +34,11 @@ pub(super) enum Follows {
     Contradiction(String),
 }
 
+/// Whether `tick` is the one right after `last`, as nearly all are.
+pub(super) fn is_next(last: &Tick, tick: &Tick) -> bool {
+    last.sequence.checked_add(1) == Some(tick.sequence)
+}
+
 /// How `tick` follows `last`, before which `gap` was missing.
 pub(super) fn follows(last: &Tick, gap: Option<Gap>, tick: &Tick) -> Follows {
     let (number, before) = (tick.sequence, last.sequence);

@@ -14,9 +14,9 @@ use crate::strategies::Warning;
 use crate::time::Timestamp;
 
 impl Engine {
-    /// Judges limits, then exits, at this tick.
+    /// Judges limits, then exits, at this tick; called where it [judges](Engine::judges).
     pub(super) fn hold_to_limits(&mut self, turn: &mut Turn, tick: &Tick) {
-        if !self.judges || self.state.risk == RiskState::Halted {
+        if self.state.risk == RiskState::Halted {
             return;
         }
         self.keep_measures();

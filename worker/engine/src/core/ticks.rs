@@ -4,7 +4,7 @@ use super::Engine;
 use super::bars::WARMING_UP;
 use super::context::{Context, Ended};
 use super::scope::Scope;
-use super::sequence::{Follows, Gap, follows};
+use super::sequence::{Follows, Gap, follows, is_next};
 use super::state::Judged;
 use super::turn::Turn;
 use crate::client_order_id::ClientOrderId;
@@ -17,7 +17,8 @@ use crate::strategies::{DesiredState, Warning};
 
 impl Engine {
     pub(super) fn on_tick(&mut self, turn: &mut Turn, tick: &Tick) {
-        let Some(index) = self.config.instruments.index_of(&tick.symbol) else {
+        let index = self.state.markets.again(tick).or_else(|| self.config.instruments.index_of(&tick.symbol));
+        let Some(index) = index else {
             return self.leave_out(turn, tick);
         };
         if !self.is_new(turn, index, tick) {
@@ -35,9 +36,13 @@ impl Engine {
             self.state.bars.take(index, tick);
             return self.wait_for(turn, place);
         }
-        self.decide_transfers(turn);
+        if self.owes_transfers {
+            self.decide_transfers(turn);
+        }
         self.follow(turn);
-        self.hold_to_limits(turn, tick);
+        if self.judges {
+            self.hold_to_limits(turn, tick);
+        }
         if !self.state.news.is_empty() {
             self.tell_kept(turn, tick);
         }
@@ -108,7 +113,12 @@ impl Engine {
 
     /// Whether a tick of this market is to be taken: one that was delivered before is not.
     fn is_new(&mut self, turn: &mut Turn, index: InstrumentIndex, tick: &Tick) -> bool {
+        let is_again = self.state.markets.last_market() == index;
         let Some(market) = self.state.markets.get_mut(index) else { return false };
+        if is_again && market.last_tick.as_ref().is_some_and(|last| is_next(last, tick)) {
+            market.behind = false;
+            return true;
+        }
         let follows = match &market.last_tick {
             None => {
                 self.state.bars.on_join(index, tick);
@@ -247,10 +257,16 @@ impl Engine {
         !matches!(self.state.desired, DesiredState::Running) || self.state.stops.exit().is_some()
     }
 
+    #[inline]
     pub(super) fn hold(&mut self, turn: &mut Turn, reason: &'static str) {
-        if self.state.holding.is_some_and(|held| std::ptr::eq(held, reason)) {
-            return;
+        if !self.state.holding.is_some_and(|held| std::ptr::eq(held, reason)) {
+            self.hold_for(turn, reason);
         }
+    }
+
+    /// Not for most ticks, on which the reason is that of the tick before.
+    #[inline(never)]
+    fn hold_for(&mut self, turn: &mut Turn, reason: &'static str) {
         let (reason, message) = match (self.state.desired, self.state.stops.exit()) {
             (DesiredState::Paused, _) => ("Paused", Some("Paused on request: follows prices, sends no order.")),
             (DesiredState::Stopped, _) => ("Stopped", Some("Stopped on request.")),

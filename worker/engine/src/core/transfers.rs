@@ -51,9 +51,7 @@ impl Engine {
 
     /// Decides, in the order of the manifest, the transfers that were not, at the last prices.
     pub(super) fn decide_transfers(&mut self, turn: &mut Turn) {
-        if !std::mem::take(&mut self.owes_transfers) {
-            return;
-        }
+        self.owes_transfers = false;
         while let Some(wanted) = self.state.transfers.next_of(&self.config.transfers).cloned() {
             let decision = match self.book_transfer(&wanted) {
                 Ok(booked) => booked,

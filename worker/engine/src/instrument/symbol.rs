@@ -111,6 +111,11 @@ impl Symbol {
         &self.0.text
     }
 
+    /// Whether both are clones of one: then they are equal, and no text was compared.
+    pub(crate) fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Exchanges' own spelling of a spot market, such as `BTCUSDT`.
     pub fn joined(&self) -> String {
         format!("{}{}", self.0.base, self.0.quote)

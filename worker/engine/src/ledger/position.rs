@@ -75,6 +75,7 @@ impl Position {
     }
 
     /// Values the opening coins at the first price. Later calls change nothing.
+    #[inline]
     pub(super) fn open_at(&mut self, price: Price) -> Result<(), NumberError> {
         if self.opening.is_none() {
             let coins = OpeningCoins { price, quantity: self.quantity };

@@ -111,6 +111,16 @@ impl Tick {
         }
     }
 
+    /// Becomes a later tick of the same market: the name stays where it is.
+    pub(crate) fn replace_with(&mut self, tick: &Self) {
+        let Self { symbol, price, volume, bid, ask, bid_size, ask_size, time, received, .. } = tick;
+        let Self { source_sequence, sequence, last, .. } = *tick;
+        self.symbol.clone_from(symbol);
+        (self.price, self.volume, self.bid, self.ask) = (*price, *volume, *bid, *ask);
+        (self.bid_size, self.ask_size, self.time, self.received) = (*bid_size, *ask_size, *time, *received);
+        (self.source_sequence, self.sequence, self.last) = (source_sequence, sequence, last);
+    }
+
     /// The venue's time, else when it was received.
     pub fn event_time(&self) -> Timestamp {
         self.time.unwrap_or(self.received)

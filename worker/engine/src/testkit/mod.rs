@@ -29,7 +29,8 @@
 //! [`Bench::run`] answers each order as a venue does that has all of it at the best price. To script the answers, take
 //! the orders from [`Bench::tick`] and tell their news with [`Bench::update`]: [`Market::news`] makes those of an order that
 //! trades in parts, [`Market::fill`] one trade, [`ended`] an end without one. What the engine wanted beside orders stands
-//! in [`Bench::effects`], and [`alerts`], [`holds`] and [`halted`] read it.
+//! in [`Bench::effects`], and [`alerts`], [`holds`] and [`halted`] read it. [`ladder`] is a ladder written apart, for tests of the
+//! one among the strategies.
 //!
 //! All of it is deterministic: ticks are numbered from 0, the first at [`START_MS`], and no clock is read. A text that is
 //! no number, or a command that is no order, stops the test where it stands.
@@ -47,6 +48,7 @@ use crate::strategies::Figures;
 
 mod bench;
 pub mod crossing;
+pub mod ladder;
 mod market;
 mod news;
 pub mod quoting;

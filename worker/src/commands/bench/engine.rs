@@ -76,12 +76,12 @@ fn engine(registry: &Registry) -> Result<Engine, Failure> {
 
 /// Ticks on which a grid only looks.
 pub fn quiet(counter: &mut Instructions, registry: &Registry, ticks: u32) -> Result<Taken, Failure> {
-    let templates = ticks_of(&quiet_prices())?;
+    let mut made = ticks_of(&quiet_prices())?;
     let mut engine = engine(registry)?;
     let mut effects = 0;
     let taken = measure(counter, || {
-        for (sequence, template) in (0..u64::from(ticks)).zip(templates.iter().cycle()) {
-            effects += step(&mut engine, template, sequence).len();
+        for sequence in 0..u64::from(ticks) {
+            effects += step(&mut engine, &mut made, sequence).len();
         }
         Ok((u64::from(ticks), ()))
     })?;
@@ -94,11 +94,11 @@ pub fn quiet(counter: &mut Instructions, registry: &Registry, ticks: u32) -> Res
 
 /// Ticks of which one in 100 makes an order.
 pub fn orders(counter: &mut Instructions, registry: &Registry, ticks: u32) -> Result<Taken, Failure> {
-    let templates = ticks_of(&trading_prices())?;
+    let mut made = ticks_of(&trading_prices())?;
     let mut engine = engine(registry)?;
     let taken = measure(counter, || {
-        for (sequence, template) in (0..u64::from(ticks)).zip(templates.iter().cycle()) {
-            for effect in step(&mut engine, template, sequence) {
+        for sequence in 0..u64::from(ticks) {
+            for effect in step(&mut engine, &mut made, sequence) {
                 if let Effect::Command(command) = effect {
                     let update = filled(command.into_message(None), sequence)?;
                     let _ = engine.step(update.time, Event::OrderUpdate(update));
@@ -114,10 +114,14 @@ pub fn orders(counter: &mut Instructions, registry: &Registry, ticks: u32) -> Re
     Ok(taken)
 }
 
-fn step(engine: &mut Engine, template: &Tick, sequence: u64) -> Vec<Effect> {
+/// Takes the tick of this number: one of those in turn, which is numbered anew. None is copied, as that is no work of the
+/// engine's.
+fn step(engine: &mut Engine, ticks: &mut [Tick], sequence: u64) -> Vec<Effect> {
     let now = Timestamp::from_millis(START_MS).plus_millis(i64::try_from(sequence).unwrap_or(i64::MAX) * 1_000);
-    let tick = Tick { time: Some(now), received: now, source_sequence: sequence, sequence, ..template.clone() };
-    engine.tick(now, &tick)
+    let place = usize::try_from(sequence).unwrap_or(usize::MAX) % ticks.len().max(1);
+    let Some(tick) = ticks.get_mut(place) else { return Vec::new() };
+    (tick.time, tick.received, tick.source_sequence, tick.sequence) = (Some(now), now, sequence, sequence);
+    engine.tick(now, tick)
 }
 
 /// All of an order, traded at its limit, without a fee.

@@ -88,8 +88,8 @@ struct Grid {
 /// What prices are held against, computed when what they follow from changes, not at each tick. Never saved.
 #[derive(Debug, Default)]
 struct Bounds {
-    upper_band: Followed,
-    lower_band: Followed,
+    /// The zones begin at the lower and at the upper band.
+    bands: Option<(PriceBound, PriceBound)>,
     /// Where a fall from the high fires, and a rise from the low.
     fallen: Followed,
     risen: Followed,
@@ -173,9 +173,11 @@ impl Grid {
         }
     }
 
-    fn zones(&mut self, price: Price, base: Price) -> Zones {
-        let upper = self.bounds.upper_band.of(base, || base.bound_above(self.size.above));
-        let lower = self.bounds.lower_band.of(base, || base.bound_below(self.size.below));
+    fn zones(&mut self, price: Price) -> Zones {
+        let (lower, upper) = *self.bounds.bands.get_or_insert_with(|| {
+            let base = *self.memory.base.get_or_insert(price);
+            (base.bound_below(self.size.below), base.bound_above(self.size.above))
+        });
         Zones { sell: price.is_at_or_above(upper), buy: price.is_at_or_below(lower) }
     }
 
@@ -229,14 +231,16 @@ impl Grid {
             (Some(_), _) => WAITING_FOR_FALL,
             (None, Some(_)) => WAITING_FOR_RISE,
             (None, None) if zones.sell => SELL_BLOCKED,
-            (None, None) if zones.buy => BUY_BLOCKED,
-            (None, None) => BETWEEN_BANDS,
+            (None, None) => BUY_BLOCKED,
         }
     }
 
     fn decide(&mut self, price: Price, view: View) -> Choice {
-        let base = *self.memory.base.get_or_insert(price);
-        let zones = self.zones(price, base);
+        let zones = self.zones(price);
+        if !zones.sell && !zones.buy {
+            (self.memory.high, self.memory.low) = (None, None);
+            return Choice::Hold(if view.order_open { ORDER_OPEN } else { BETWEEN_BANDS });
+        }
         self.track(price, zones, view);
         if view.order_open {
             return Choice::Hold(ORDER_OPEN);
@@ -287,6 +291,7 @@ impl Strategy for Grid {
             OrderNews::Filled(_) => self.memory.last_fill = self.memory.last_fill.max(Some(event.time)),
             OrderNews::Closed(Outcome::Traded { average, .. }) => {
                 self.memory = Memory { base: Some(average), high: None, low: None, ..self.memory.clone() };
+                self.bounds = Bounds::default();
             }
             // A failed order keeps the extreme: the chance stands while the price stays in the zone.
             OrderNews::Accepted | OrderNews::Closed(Outcome::Nothing { .. }) => {}

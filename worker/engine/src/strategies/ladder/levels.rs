@@ -162,6 +162,18 @@ mod tests {
     }
 
     #[test]
+    fn bounds_that_are_none_have_no_levels() {
+        let of = |lower: &str, upper: &str, levels: u32| {
+            let json = format!(r#"{{"lowerPrice": "{lower}", "upperPrice": "{upper}", "levels": {levels}}}"#);
+            Formula::of(&serde_json::from_str(&json).unwrap(), "0.01".parse().unwrap()).is_some()
+        };
+        assert!(of("500", "500.01", 1));
+        for (lower, upper, levels) in [("0", "560", 3), ("500", "500", 3), ("560", "500", 3), ("500", "560", 0)] {
+            assert!(!of(lower, upper, levels), "{lower} {upper} {levels}");
+        }
+    }
+
+    #[test]
     fn the_widest_ladder_of_the_most_levels_is_made() {
         let ladder = formula("0.000000001", "999999999.999999999", 200, "Geometric", "0.000000001");
         let prices = ladder.prices(0, 201);

@@ -194,6 +194,7 @@ mod tests {
         assert_eq!(bounds("0.000000001", "999999999.999999999"), Vec::<String>::new());
         assert_eq!(bounds("0", "1"), ["l.lowerPrice"]);
         assert_eq!(bounds("1", "1000000000"), ["l.upperPrice"]);
+        assert_eq!(bounds("1000000000", "1"), ["l.lowerPrice"], "only what is in range is compared");
         assert_eq!(bounds("5", "5"), ["l.lowerPrice"]);
         assert_eq!(bounds("5", "4.999999999"), ["l.lowerPrice"]);
     }

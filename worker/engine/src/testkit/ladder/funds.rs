@@ -1,9 +1,9 @@
 //! What is free, and what orders may take of it: summed anew each time.
 
-use engine::messages::Side;
 use rust_decimal::Decimal;
 
 use super::{Naive, Order};
+use crate::messages::Side;
 
 impl Naive {
     /// What is neither gone nor promised to an order.

@@ -1,40 +1,17 @@
 //! A ladder and its exchange written apart, from the rules alone: one list of orders, sums made anew each time, nothing
-//! kept that can be counted.
+//! kept that can be counted. Held beside the strategy on the same random markets, as [`cases`] makes them.
 
+pub mod cases;
 mod exchange;
 mod funds;
 
 use std::collections::BTreeMap;
 
-use engine::messages::{Side, Tick};
-use rust_decimal::prelude::ToPrimitive;
+use num_bigint::BigUint;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-/// What it is run with.
-#[allow(clippy::struct_excessive_bools, reason = "each is one parameter")]
-#[derive(Debug, Clone)]
-pub struct Case {
-    pub lower: Decimal,
-    pub upper: Decimal,
-    pub levels: usize,
-    pub geometric: bool,
-    pub quantity: Option<Decimal>,
-    pub reserve: Decimal,
-    pub trailing: bool,
-    pub trigger: Option<Decimal>,
-    pub slippage: Decimal,
-    pub tick_size: Decimal,
-    pub lot: Decimal,
-    pub min_notional: Decimal,
-    pub max_notional: Option<Decimal>,
-    pub cash: Decimal,
-    pub coins: Decimal,
-    pub maker: Decimal,
-    pub taker: Decimal,
-    pub received: bool,
-    pub touch: bool,
-    pub latency: i64,
-}
+use crate::messages::{Side, Tick};
+use cases::Case;
 
 #[derive(Debug, Clone, PartialEq)]
 struct Order {
@@ -75,9 +52,13 @@ impl Step {
     }
 }
 
+/// A ladder at its exchange.
+#[derive(Debug)]
 pub struct Naive {
     case: Case,
+    /// What is held, reserved or not.
     pub cash: Decimal,
+    /// The same, of coins.
     pub coins: Decimal,
     orders: Vec<Order>,
     sent: Vec<(i64, u64, Sent)>,
@@ -87,19 +68,31 @@ pub struct Naive {
     amount: Decimal,
     first: Option<Decimal>,
     triggered: bool,
+    /// Pairs that are closed.
     pub matched: u64,
+    /// What they gave, less fees.
     pub profit: Decimal,
+    /// Each as `7 Buy 1 @ 520 fee 0 USDT`, the tick first.
     pub trades: Vec<String>,
+    /// How often orders were denied, by the reason.
     pub denied: BTreeMap<String, u64>,
     told: BTreeMap<(bool, usize), String>,
+    /// What was warned of, each once, in that order.
     pub warnings: Vec<&'static str>,
     tried: Option<u64>,
     opening: Option<Decimal>,
     /// Steps that were moved up while their order may still trade, and the index of the one in its place.
     left: Vec<(Step, usize)>,
+    /// Steps that were moved up.
     pub moves: u64,
     /// Lowest buys that traded while their replacement was on its way.
     pub raced: u64,
+}
+
+/// A number of few places in units of 10^-9.
+fn units(value: Decimal) -> BigUint {
+    let units = (value * Decimal::from(1_000_000_000)).normalize();
+    BigUint::from(u128::try_from(units.mantissa()).expect("no test has a negative price"))
 }
 
 fn steps_of(value: Decimal, step: Decimal, up: bool) -> Decimal {
@@ -108,6 +101,7 @@ fn steps_of(value: Decimal, step: Decimal, up: bool) -> Decimal {
 }
 
 impl Naive {
+    /// One that has seen nothing yet.
     pub fn new(case: &Case) -> Self {
         Self {
             case: case.clone(),
@@ -135,22 +129,44 @@ impl Naive {
         }
     }
 
-    #[allow(
-        clippy::float_arithmetic,
-        clippy::cast_precision_loss,
-        reason = "apart from the product: no level of a test lies so near a half"
-    )]
+    /// The price of the level `i`, which may lie above the bounds.
     pub fn level(&self, i: usize) -> Decimal {
-        let case = &self.case;
-        let (n, i) = (case.levels, i);
-        let exact = if case.geometric {
-            let (lower, upper) = (case.lower.to_f64().unwrap(), case.upper.to_f64().unwrap());
-            let exact = lower * (upper / lower).powf(i as f64 / n as f64);
-            Decimal::from_f64_retain(exact).unwrap()
+        let Case { lower, upper, levels, tick_size, .. } = &self.case;
+        if self.case.geometric {
+            return self.root(i) * tick_size;
+        }
+        let exact = (lower * Decimal::from(*levels) + Decimal::from(i) * (upper - lower)) / Decimal::from(*levels);
+        (exact / tick_size).round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven) * tick_size
+    }
+
+    /// Whether two levels are one price, which no manifest may have.
+    pub fn merges(&self) -> bool {
+        (0..self.case.levels).any(|i| self.level(i) == self.level(i + 1))
+    }
+
+    /// How many ticks a level of equal ratios is: found by halving, among whole numbers alone. A number of ticks is too
+    /// many where the middle between it and the one below, to the power n, is above upper^i × lower^(n−i); where it is
+    /// just that, the even one of the two is it.
+    fn root(&self, i: usize) -> Decimal {
+        let power = |number: &BigUint, times: usize| number.pow(u32::try_from(times).expect("a ladder of few levels"));
+        let [lower, upper, tick] = [self.case.lower, self.case.upper, self.case.tick_size].map(units);
+        let n = self.case.levels;
+        let (mut exact, mut scale) = (power(&upper, i) * power(&BigUint::from(2_u8), n), power(&tick, n));
+        if i > n {
+            scale *= power(&lower, i - n);
         } else {
-            (case.lower * Decimal::from(n) + Decimal::from(i) * (case.upper - case.lower)) / Decimal::from(n)
+            exact *= power(&lower, n - i);
+        }
+        let is_too_many = |ticks: u64| {
+            let middle = power(&BigUint::from(2 * ticks - 1), n) * &scale;
+            middle > exact || (middle == exact && ticks % 2 == 1)
         };
-        (exact / case.tick_size).round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven) * case.tick_size
+        let (mut least, mut most) = (0_u64, u64::from(u32::MAX));
+        while least < most {
+            let middle = (least + most).div_ceil(2);
+            if is_too_many(middle) { most = middle - 1 } else { least = middle }
+        }
+        Decimal::from(least)
     }
 
     fn warn(&mut self, kind: &'static str) {
@@ -330,7 +346,7 @@ impl Naive {
 
     fn start(&mut self, price: Decimal, tick: &Tick) {
         let (n, lot) = (self.case.levels, self.case.lot);
-        let nearest = (0..=n).min_by_key(|i| ((self.level(*i) - price).abs(), *i)).unwrap();
+        let nearest = (0..=n).min_by_key(|i| ((self.level(*i) - price).abs(), *i)).expect("it is there");
         let sells = Decimal::from(n - nearest);
         let sum: Decimal = (0..nearest).map(|i| self.level(i)).sum::<Decimal>() + sells * price;
         let equity = self.cash + self.coins * price;
@@ -386,7 +402,7 @@ impl Naive {
         // Steps that leave, lowest first; what joins and leaves at once is not among them.
         let mut leaving = Vec::new();
         loop {
-            let top = self.steps.last().unwrap().index + 1;
+            let top = self.steps.last().expect("it is there").index + 1;
             let sells = self.steps.iter().any(|step| step.side == Side::Sell && step.order.is_some());
             let lowest = self.steps[0].clone();
             let partly = lowest.order.is_some_and(|id| !self.orders[id].filled.is_zero());
@@ -422,7 +438,8 @@ impl Naive {
     /// The lowest that leaves is replaced by the lowest that joins.
     fn send_up(&mut self, leaving: Vec<Step>, tick: &Tick) {
         let joining = self.steps.len() - leaving.len();
-        let joined: Vec<_> = self.steps[joining..].iter().map(|step| (step.index, step.order.unwrap())).collect();
+        let joined: Vec<_> =
+            self.steps[joining..].iter().map(|step| (step.index, step.order.expect("it is there"))).collect();
         for (step, (index, new)) in leaving.into_iter().zip(joined) {
             let Some(of) = step.order else {
                 self.send(tick, Sent::Create(new));
@@ -444,7 +461,7 @@ impl Naive {
         }
     }
 
-    /// Orders that are not closed: side, price, quantity, what has traded.
+    /// Orders at rest: side, price, quantity, what has traded.
     pub fn open(&self) -> Vec<String> {
         let open = self.orders.iter().filter(|order| !order.closed && order.resting);
         let line = |order: &Order| {
@@ -461,11 +478,13 @@ impl Naive {
         open
     }
 
+    /// What was won since the first tick, with the coins at this price.
     pub fn net(&self, price: Decimal) -> Decimal {
-        self.cash + self.coins * price - self.opening.unwrap()
+        self.cash + self.coins * price - self.opening.expect("it is there")
     }
 
+    /// What the opening amounts alone would have won.
     pub fn holding(&self, price: Decimal) -> Decimal {
-        self.case.cash + self.case.coins * price - self.opening.unwrap()
+        self.case.cash + self.case.coins * price - self.opening.expect("it is there")
     }
 }

@@ -1,11 +1,12 @@
 //! The exchange: what rests and what arrives, on each tick.
 
-use engine::messages::{Side, Tick};
 use rust_decimal::Decimal;
 
 use super::{Naive, Order, Sent, steps_of};
+use crate::messages::{Side, Tick};
 
 impl Naive {
+    /// Takes a tick: what rests trades, the ladder acts, and what arrives acts.
     pub fn tick(&mut self, tick: &Tick) {
         self.opening.get_or_insert(self.case.cash + self.case.coins * tick.price.get());
         let mut touched: Vec<usize> = self.orders.iter().filter(|o| o.resting && !o.closed).map(|o| o.id).collect();
