@@ -24,6 +24,8 @@ mod once;
 mod outcome;
 #[path = "command_line/output.rs"]
 mod output;
+#[path = "command_line/python_package.rs"]
+mod python_package;
 #[path = "command_line/refused_data.rs"]
 mod refused_data;
 #[path = "command_line/refused_manifests.rs"]
