@@ -8,6 +8,8 @@
 mod account_limits;
 #[path = "command_line/bench.rs"]
 mod bench;
+#[path = "command_line/custom_strategy.rs"]
+mod custom_strategy;
 #[path = "command_line/data.rs"]
 mod data;
 #[path = "command_line/figures.rs"]
@@ -16,6 +18,8 @@ mod figures;
 mod fills;
 #[path = "command_line/folder.rs"]
 mod folder;
+#[path = "command_line/guard.rs"]
+mod guard;
 #[path = "command_line/limits.rs"]
 mod limits;
 #[path = "command_line/once.rs"]

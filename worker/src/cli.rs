@@ -11,6 +11,7 @@ use crate::commands::bench;
 use crate::commands::ledger;
 use crate::commands::run;
 use crate::commands::validate;
+use crate::guard;
 use crate::process::exit::{Failure, print};
 use crate::process::telemetry;
 use crate::roles::launch;
@@ -56,6 +57,9 @@ enum Command {
     Gateway(Role),
     /// The role of a market data source's pod.
     Feed(Role),
+    /// Put bounds on this process and become COMMAND: how a worker starts the process of a strategy.
+    #[command(hide = true)]
+    Guard(guard::Options),
 }
 
 /// How `backtest` prints.
@@ -82,6 +86,7 @@ fn command(command: Command, registry: &Registry) -> ExitCode {
         Command::Strategy(role) => launch::strategy(&role, registry),
         Command::Gateway(role) => launch::gateway(&role),
         Command::Feed(role) => launch::feed(&role),
+        Command::Guard(options) => guard::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

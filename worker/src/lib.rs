@@ -8,6 +8,7 @@
 mod cli;
 mod commands;
 mod fleet;
+mod guard;
 mod outcome;
 mod process;
 mod roles;
