@@ -88,7 +88,7 @@ class Grid(glm.Strategy):
 
     def restore(self, state):
         for name in ("base", "high", "low"):
-            setattr(self, name, None if state[name] is None else Decimal(state[name]))
+            setattr(self, name, glm.decimal(state[name]))
         self.last_fill, self.time = state["last_fill"], state["time"]
         self.traded = {int(id): tuple(Decimal(part) for part in both) for id, both in state["traded"].items()}
 

@@ -14,7 +14,7 @@ All numbers of money are `decimal.Decimal`; a float raises. The same events must
 use no chance and do no input or output; `print` goes to the worker's log.
 """
 
-from .messages import Bar, Bars, Instrument, Order, OrderUpdate, Position, Risk, Tick, Timer
+from .messages import Bar, Bars, Instrument, Order, OrderUpdate, Position, Risk, Tick, Timer, decimal
 from .session import ProtocolError, Session, run
 from .strategy import Context, Strategy
 
@@ -32,5 +32,6 @@ __all__ = [
     "Strategy",
     "Tick",
     "Timer",
+    "decimal",
     "run",
 ]

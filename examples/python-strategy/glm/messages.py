@@ -59,9 +59,9 @@ class Tick:
             price,
             price if bid is None else Decimal(bid),
             price if ask is None else Decimal(ask),
-            optional(given.get("bidSize")),
-            optional(given.get("askSize")),
-            optional(given.get("volume")),
+            decimal(given.get("bidSize")),
+            decimal(given.get("askSize")),
+            decimal(given.get("volume")),
         )
 
 
@@ -134,7 +134,7 @@ class OrderUpdate(NamedTuple):
 
     @classmethod
     def read(cls, given: Json) -> OrderUpdate:
-        quantity, price, fee = (optional(given.get(name)) for name in ("quantity", "price", "fee"))
+        quantity, price, fee = (decimal(given.get(name)) for name in ("quantity", "price", "fee"))
         status, reason, fee_asset = given["status"], given.get("reason", ""), given.get("feeAsset")
         return cls(given.get("id"), given["tag"], status, reason, quantity, price, fee, fee_asset)
 
@@ -162,6 +162,6 @@ class Risk(NamedTuple):
         return self.state == "AllowAll" or self.state == f"{side}Only"
 
 
-def optional(text: Optional[str]) -> Optional[Decimal]:
-    """A decimal that may be absent."""
+def decimal(text: Optional[str]) -> Optional[Decimal]:
+    """The decimal of its text, as messages and saved state have it; None where there is none."""
     return None if text is None else Decimal(text)

@@ -193,22 +193,36 @@ class Clock:
     """The bars and timers that a strategy asked for."""
 
     def __init__(self, ready: Json) -> None:
-        self.bars = [(of["symbol"], of["interval"]) for of in ready["bars"]]
+        self.bars = [(of["symbol"], of["interval"], of["lookBack"]) for of in ready["bars"]]
+        # Bars that closed before the strategy is told anything, by interval; None once it is.
+        self.waiting: Optional[dict[str, list[dict[str, Any]]]] = {interval: [] for _, interval, _ in self.bars}
         self.timers = [of["everySeconds"] * 1000 for of in ready["timers"]]
         self.making: dict[str, dict[str, Any]] = {}
         self.last: Optional[int] = None
 
-    def events(self, tick: Json) -> Iterator[dict[str, Any]]:
-        """What a tick closes and what is due with it."""
-        for symbol, interval in self.bars:
-            bar = self._bar(symbol, interval, tick)
-            if bar is not None:
-                yield {"type": "bar", **{name: number(v) if isinstance(v, Decimal) else v for name, v in bar.items()}}
-        for every in self.timers:
-            due = tick["time"] // every * every
-            if self.last is not None and self.last < due:
-                yield {"type": "timer", "time": due, "everySeconds": every // 1000}
-        self.last = tick["time"]
+    def events(self, tick: dict[str, Any]) -> list[dict[str, Any]]:
+        """What a tick closes, what is due with it, and the tick; nothing before the bars looked back on are there."""
+        closed = [bar for symbol, interval, _ in self.bars for bar in self._closed(symbol, interval, tick)]
+        if self.waiting is not None:
+            for bar in closed:
+                self.waiting[bar["interval"]].append(bar)
+            if any(len(self.waiting[interval]) < look_back for _, interval, look_back in self.bars):
+                return []
+            closed = [bar for _, interval, look_back in self.bars for bar in self.waiting[interval][-look_back:]]
+            self.waiting = None
+        due = [(every, tick["time"] // every * every) for every in self.timers]
+        before, self.last = self.last, tick["time"]
+        timers = [
+            {"type": "timer", "time": time, "everySeconds": every // 1000}
+            for every, time in due
+            if before is not None and before < time
+        ]
+        return [*closed, *timers, tick]
+
+    def _closed(self, symbol: str, interval: str, tick: Json) -> Iterator[dict[str, Any]]:
+        bar = self._bar(symbol, interval, tick)
+        if bar is not None:
+            yield {"type": "bar", **{name: number(v) if isinstance(v, Decimal) else v for name, v in bar.items()}}
 
     def _bar(self, symbol: str, interval: str, tick: Json) -> Optional[dict[str, Any]]:
         every, price = int(interval[:-1]) * UNITS_MS[interval[-1]], Decimal(tick["price"])
@@ -243,7 +257,7 @@ def run(
     kit = Kit(session, market, start)
     for tick in ticks(data, instrument.symbol) if isinstance(data, (str, Path)) else data:
         market.take(tick)
-        kit.ask([*clock.events(tick), tick])
+        kit.ask(clock.events(tick))
         rounds = 0
         while market.news:
             rounds += 1

@@ -122,7 +122,11 @@ class Time(unittest.TestCase):
             for n, (time, price, volume) in enumerate(rows)
         ]
         result = testkit.run(Timed, ticks, capital={"USDT": "1"}, instrument=RULES)
-        self.assertEqual(result.state, [90000, [60000, "10", "12", "9", "9", "4"], 120000])
+        # The timer at 90 s was due before the first bar had closed, and nothing was told until then.
+        self.assertEqual(result.state, [[60000, "10", "12", "9", "9", "4"]])
+        later = {"type": "tick", "index": 4, "time": 185000, "symbol": "BNB/USDT", "price": "12"}
+        result = testkit.run(Timed, [*ticks, later], capital={"USDT": "1"}, instrument=RULES)
+        self.assertEqual(result.state[1:], [[120000, "11", "11", "11", "11", "5"], 180000])
 
 
 class Files(unittest.TestCase):
