@@ -24,6 +24,8 @@ mod once;
 mod outcome;
 #[path = "command_line/output.rs"]
 mod output;
+#[path = "command_line/process.rs"]
+mod process;
 #[path = "command_line/refused_data.rs"]
 mod refused_data;
 #[path = "command_line/refused_manifests.rs"]

@@ -10,6 +10,7 @@ use super::context::{Context, Ended};
 use super::scope::Scope;
 use super::state::State;
 use super::turn::Turn;
+use super::valuation::Valuation;
 use super::view;
 use super::{Effect, Engine};
 use crate::messages::{AlertKind, Tick};
@@ -19,7 +20,7 @@ use crate::report::Decision;
 use crate::risk::RiskState;
 use crate::running_hash::RunningHash;
 use crate::strategies::Strategy;
-use crate::strategies::process::messages::{Answer, Events, Held, OpenOrder, STATE_MAX};
+use crate::strategies::process::messages::{Answer, Event, Events, Held, OpenOrder, STATE_MAX};
 use crate::strategies::process::{BadAction, Memory, check};
 
 /// Events at most of one batch: with as many bars or ticks a line stays well below its bound.
@@ -29,6 +30,8 @@ const EVENTS_MAX: usize = 2_000;
 struct Before {
     state: State,
     memory: Memory,
+    /// It knows which falls are in the state.
+    valuation: Valuation,
     judges: bool,
     owes_transfers: bool,
 }
@@ -44,9 +47,9 @@ impl Engine {
         self.strategy.process().and_then(|process| process.state().map(str::to_owned))
     }
 
-    /// Whether the strategy is a process that has failed, and is told nothing more.
-    pub fn process_has_failed(&mut self) -> bool {
-        self.strategy.process().is_some_and(|process| process.has_failed())
+    /// How and why the strategy, a process, has failed; `None` where it has not. One that has is told nothing more.
+    pub fn process_failure(&self) -> Option<(AlertKind, &str)> {
+        self.strategy.failure()
     }
 
     /// What the process is asked, as batch `number`; `None` where there is nothing to ask. `coming` are ticks that follow and
@@ -105,7 +108,7 @@ impl Engine {
         let now = self.state.markets.last().map_or(self.state.as_of, Tick::event_time);
         let mut turn = Turn::new(now);
         if let Some(process) = self.strategy.process() {
-            process.fail(kind);
+            process.fail(kind, why);
         }
         self.halt(&mut turn, kind, why);
         let decision = Decision::new(kind.as_str(), format!("Nothing more is traded: {why}."));
@@ -122,17 +125,15 @@ impl Engine {
 
     /// The events of ticks that tell nothing but themselves and lead to nothing, up to the first that does not. The engine
     /// stays as it is.
-    fn look_ahead<'t>(
-        &mut self,
-        coming: impl Iterator<Item = &'t Tick>,
-    ) -> Vec<crate::strategies::process::messages::Event> {
+    fn look_ahead<'t>(&mut self, coming: impl Iterator<Item = &'t Tick>) -> Vec<Event> {
         let mut coming = coming.peekable();
         if coming.peek().is_none() {
             return Vec::new();
         }
         let Some(memory) = self.strategy.process().map(|process| process.remembered()) else { return Vec::new() };
         let (judges, owes_transfers) = (self.judges, self.owes_transfers);
-        let before = Before { state: self.state.clone(), memory, judges, owes_transfers };
+        let (state, valuation) = (self.state.clone(), self.valuation.clone());
+        let before = Before { state, memory, valuation, judges, owes_transfers };
         let mut quiet = 0;
         for tick in coming {
             let known = self.process_events();
@@ -142,8 +143,9 @@ impl Engine {
             }
             quiet += 1;
         }
-        let Before { state, memory, judges, owes_transfers } = before;
-        (self.state, self.judges, self.owes_transfers) = (state, judges, owes_transfers);
+        let Before { state, memory, valuation, judges, owes_transfers } = before;
+        (self.state, self.valuation) = (state, valuation);
+        (self.judges, self.owes_transfers) = (judges, owes_transfers);
         let mut events = self.strategy.process().map(|process| process.go_back(memory)).unwrap_or_default();
         events.truncate(quiet);
         events
@@ -165,7 +167,7 @@ impl Engine {
             position.insert(instrument.symbol.quote().to_string(), cash);
         }
         let (orders, risk) = (self.orders_told(), view::risk_told(&self.state));
-        let standing = serde_json::to_string(&(&position, &orders, &risk)).unwrap_or_default();
+        let standing = format!("{position:?} {orders:?} {risk:?}");
         let now = self.state.equity()?;
         let process = self.strategy.process();
         let equity = process.map_or(now, |process| process.equity_of(RunningHash::of(&standing), now));

@@ -101,6 +101,9 @@ impl AlertKind {
         Self::BadAction,
     ];
 
+    /// Those of a strategy that is a process, after which it is told nothing more.
+    pub const OF_PROCESSES: [Self; 3] = [Self::StrategyCrashed, Self::StrategyTimeout, Self::BadAction];
+
     /// The word itself.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -262,6 +262,12 @@ pub trait Strategy: Send + std::fmt::Debug {
         None
     }
 
+    /// Why it is told nothing more, where it is a process that has failed.
+    #[doc(hidden)]
+    fn failure(&self) -> Option<(AlertKind, &str)> {
+        None
+    }
+
     /// All state, to be restored by the definition's `start`.
     fn snapshot(&self) -> Result<serde_json::Value, serde_json::Error>;
 

@@ -41,6 +41,8 @@ pub(crate) struct Failed {
     /// Which program, under which parameters.
     #[serde(default)]
     pub program: Option<String>,
+    /// Why, in words.
+    pub why: String,
 }
 
 /// What is told beside events, by its name, and the equity when it became so.

@@ -111,8 +111,8 @@ impl Process {
     }
 
     /// Nothing more is told.
-    pub(crate) fn fail(&mut self, kind: AlertKind) {
-        self.memory.fail(Failed { kind, program: self.program.clone() });
+    pub(crate) fn fail(&mut self, kind: AlertKind, why: &str) {
+        self.memory.fail(Failed { kind, program: self.program.clone(), why: why.to_owned() });
         (self.asked, self.told_ahead, self.due) = (None, 0, None);
     }
 
@@ -290,6 +290,10 @@ impl Strategy for Process {
 
     fn process(&mut self) -> Option<&mut Process> {
         Some(self)
+    }
+
+    fn failure(&self) -> Option<(AlertKind, &str)> {
+        self.memory.failed.as_ref().map(|failed| (failed.kind, failed.why.as_str()))
     }
 }
 
