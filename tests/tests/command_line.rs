@@ -28,6 +28,8 @@ mod once;
 mod outcome;
 #[path = "command_line/output.rs"]
 mod output;
+#[path = "command_line/process.rs"]
+mod process;
 #[path = "command_line/python_package.rs"]
 mod python_package;
 #[path = "command_line/refused_data.rs"]

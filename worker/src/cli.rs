@@ -11,6 +11,7 @@ use crate::commands::bench;
 use crate::commands::ledger;
 use crate::commands::run;
 use crate::commands::validate;
+use crate::fleet::sources::Folder;
 use crate::guard;
 use crate::process::exit::{Failure, print};
 use crate::process::telemetry;
@@ -36,6 +37,9 @@ enum Command {
         /// Recorded data, [SYMBOL=]FILE: CSV of ticks or candles, gzipped or not, or a recorded stream.
         #[arg(long, required = true, num_args = 1.., value_name = "[SYMBOL=]FILE")]
         data: Vec<Data>,
+        /// The folder with the files of a process's ConfigMap, NAME=FOLDER.
+        #[arg(long, num_args = 1.., value_name = "NAME=FOLDER")]
+        source: Vec<Folder>,
         /// How to print; default: table on a terminal, json off it.
         #[arg(long, value_enum)]
         output: Option<BacktestOutput>,
@@ -79,7 +83,7 @@ pub fn main(registry: &Registry) -> ExitCode {
 fn command(command: Command, registry: &Registry) -> ExitCode {
     let done = match command {
         Command::Run(options) => run::run(&options, registry),
-        Command::Backtest { file, data, output } => backtest(&file, &data, output, registry),
+        Command::Backtest { file, data, source, output } => backtest((&file, &data, &source), output, registry),
         Command::Bench(options) => bench::run(&options, registry),
         Command::Validate { files } => validate::run(&files),
         Command::Ledger(command) => ledger::run(&command, registry),
@@ -94,12 +98,16 @@ fn command(command: Command, registry: &Registry) -> ExitCode {
     }
 }
 
-fn backtest(file: &PathBuf, data: &[Data], output: Option<BacktestOutput>, registry: &Registry) -> Result<(), Failure> {
+fn backtest(
+    (file, data, source): (&PathBuf, &[Data], &[Folder]),
+    output: Option<BacktestOutput>,
+    registry: &Registry,
+) -> Result<(), Failure> {
     use std::io::IsTerminal as _;
 
     telemetry::start("warn");
     let terminal = std::io::stdout().is_terminal();
-    let Results { outcomes, untraded } = backtest::run(file, data, registry)?;
+    let Results { outcomes, untraded, faults } = backtest::run(file, data, source, registry)?;
     match output.unwrap_or(if terminal { BacktestOutput::Table } else { BacktestOutput::Json }) {
         BacktestOutput::Table => run::print_outcomes(&outcomes)?,
         BacktestOutput::Json => {
@@ -112,5 +120,5 @@ fn backtest(file: &PathBuf, data: &[Data], output: Option<BacktestOutput>, regis
     for line in untraded {
         process::say(format_args!("{line}"));
     }
-    Ok(())
+    if faults.is_empty() { Ok(()) } else { Err(Failure::error(faults.join("\n"))) }
 }

@@ -5,6 +5,7 @@
 //! Kubernetes client: what a role needs comes with its arguments.
 #![deny(clippy::print_stderr, clippy::print_stdout, reason = "it panics where nobody reads: process::say, exit::print")]
 
+mod child;
 mod cli;
 mod commands;
 mod fleet;

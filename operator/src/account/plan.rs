@@ -223,6 +223,7 @@ fn request(observed: &Observed, role: Role, spec: String) -> PodRequest {
         ledger: ledger.map(|ledger| ledger.id.clone()).unwrap_or_default(),
         steady: spec.clone(),
         spec,
+        process: None,
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crds::strategy::{ProcessStrategy, SOURCE_FOLDER};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, Pod, PodSecurityContext, PodSpec,
-    Probe, ResourceRequirements, SeccompProfile, SecretKeySelector, SecurityContext,
+    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, Pod,
+    PodSecurityContext, PodSpec, Probe, ResourceRequirements, SeccompProfile, SecretKeySelector, SecurityContext,
+    Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -14,6 +16,8 @@ use crate::names::{DIGEST_ANNOTATION, EPOCH_LABEL, OPERATOR, OWNER_LABEL, Role};
 
 /// Where processes serve their health and metrics.
 const ADMIN_PORT: i32 = 9090;
+/// The volume of a process's files.
+const FILES: &str = "strategies";
 /// The user of the image.
 const USER: i64 = 65_532;
 
@@ -34,6 +38,8 @@ pub struct Image {
     pub prefix: String,
     /// The installation the prefix belongs to.
     pub installation: String,
+    /// Whether strategies may be processes.
+    pub processes: bool,
 }
 
 /// What one pod is made from.
@@ -54,6 +60,22 @@ pub struct PodRequest {
     pub spec: String,
     /// What of that asks for a new pod; the rest is followed without one.
     pub steady: String,
+    /// Where a process that runs beside the role has its files; none where there is no process.
+    pub process: Option<ProcessFiles>,
+}
+
+/// The files of a strategy that is a process. They follow from what asks for a new pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessFiles {
+    /// The ConfigMap that is mounted; none where the image has them.
+    pub config_map: Option<String>,
+}
+
+impl ProcessFiles {
+    /// Those of a spec.
+    pub fn of(process: &ProcessStrategy) -> Self {
+        Self { config_map: process.source.as_ref().map(|source| source.config_map.to_string()) }
+    }
 }
 
 impl PodRequest {
@@ -127,6 +149,7 @@ fn spec(request: &PodRequest, image: &Image, epoch: u64) -> PodSpec {
         }),
         service_account_name: Some(image.service_account.clone()),
         termination_grace_period_seconds: Some(30),
+        volumes: config_map(request).map(|name| vec![volume(name)]),
         ..PodSpec::default()
     }
 }
@@ -145,7 +168,8 @@ fn container(request: &PodRequest, image: &Image, epoch: u64) -> Container {
         }]),
         readiness_probe: Some(probe("/readyz", 2)),
         liveness_probe: Some(probe("/healthz", 10)),
-        resources: Some(resources()),
+        resources: Some(resources(request.process.is_some())),
+        volume_mounts: config_map(request).map(|_| vec![mount()]),
         // Why it ended stands in its status, though it writes no file for that.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         security_context: Some(SecurityContext {
@@ -198,8 +222,29 @@ fn probe(path: &str, period_seconds: i32) -> Probe {
     }
 }
 
-/// A worker holds about 8 MiB; the limit leaves room for a burst of ticks.
-fn resources() -> ResourceRequirements {
+fn config_map(request: &PodRequest) -> Option<&str> {
+    request.process.as_ref()?.config_map.as_deref()
+}
+
+fn volume(config_map: &str) -> Volume {
+    Volume {
+        name: FILES.to_owned(),
+        config_map: Some(ConfigMapVolumeSource { name: config_map.to_owned(), ..ConfigMapVolumeSource::default() }),
+        ..Volume::default()
+    }
+}
+
+fn mount() -> VolumeMount {
+    VolumeMount {
+        name: FILES.to_owned(),
+        mount_path: SOURCE_FOLDER.to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    }
+}
+
+/// A worker holds about 8 MiB; the limit leaves room for a burst of ticks. A process needs what its language needs.
+fn resources(has_process: bool) -> ResourceRequirements {
     let amounts = |cpu: Option<&str>, memory: &str| {
         let mut amounts = BTreeMap::from([("memory".to_owned(), Quantity(memory.to_owned()))]);
         if let Some(cpu) = cpu {
@@ -208,8 +253,8 @@ fn resources() -> ResourceRequirements {
         Some(amounts)
     };
     ResourceRequirements {
-        requests: amounts(Some("10m"), "16Mi"),
-        limits: amounts(None, "64Mi"),
+        requests: amounts(Some("10m"), if has_process { "48Mi" } else { "16Mi" }),
+        limits: amounts(None, if has_process { "384Mi" } else { "64Mi" }),
         ..ResourceRequirements::default()
     }
 }
@@ -228,6 +273,7 @@ mod tests {
             ledger: "abc".to_owned(),
             spec: "{}".to_owned(),
             steady: "{}".to_owned(),
+            process: None,
         }
     }
 
@@ -240,6 +286,7 @@ mod tests {
             redis_secret: None,
             prefix: "glm".to_owned(),
             installation: "i".to_owned(),
+            processes: false,
         }
     }
 
@@ -263,6 +310,20 @@ mod tests {
         let security = spec.containers[0].security_context.as_ref().unwrap();
         assert_eq!(security.allow_privilege_escalation, Some(false));
         assert_eq!(security.capabilities.as_ref().unwrap().drop, Some(vec!["ALL".to_owned()]));
+    }
+
+    #[test]
+    fn a_process_finds_its_config_map_read_only() {
+        let process = Some(ProcessFiles { config_map: Some("mean".to_owned()) });
+        let spec = pod(&PodRequest { process, ..request() }, &image(), 7).spec.unwrap();
+        let volume = &spec.volumes.as_ref().unwrap()[0];
+        assert_eq!(volume.config_map.as_ref().unwrap().name, "mean");
+        let mount = &spec.containers[0].volume_mounts.as_ref().unwrap()[0];
+        assert_eq!(
+            (&mount.name, mount.mount_path.as_str(), mount.read_only),
+            (&volume.name, "/strategies", Some(true))
+        );
+        assert_eq!(pod(&request(), &image(), 7).spec.unwrap().volumes, None);
     }
 
     #[test]

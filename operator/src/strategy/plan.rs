@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::observe::Observed;
 use super::validate::{Invalid, pod_documents};
-use crate::build::{Image, PodRequest};
+use crate::build::{Image, PodRequest, ProcessFiles};
 use crate::names::{LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
 use crate::placement::{Answer, LedgerStatus, PodFacts, RecordFacts, Situation, Standing, Step, Stored, place};
 use crate::release_request::{LimitRelease, Release, asked_limit_release, asked_release};
@@ -109,7 +109,8 @@ pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, imag
     let request = match accepted {
         Ok(spec) => {
             let json = |source| Error::Json { subject: observed.name.clone(), source };
-            Some(request(observed, pod_documents(spec).map_err(json)?))
+            let process = spec.spec.strategy.process.as_ref().map(ProcessFiles::of);
+            Some(PodRequest { process, ..request(observed, pod_documents(spec).map_err(json)?) })
         }
         // A bad spec changes nothing that runs.
         Err(_) => None,
@@ -306,6 +307,7 @@ fn request(observed: &Observed, (spec, steady): (String, String)) -> PodRequest 
         ledger: observed.status.ledger.as_ref().map(|ledger| ledger.id.clone()).unwrap_or_default(),
         spec,
         steady,
+        process: None,
     }
 }
 

@@ -38,6 +38,13 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
     if !violations.is_empty() {
         return Err(Invalid::new(Reason::InvalidSpec, violations.join("; ")));
     }
+    if observed.spec.strategy.process.is_some() && !observed.allows_processes {
+        return Err(Invalid::new(
+            Reason::InvalidSpec,
+            "spec.strategy.process: processes are switched off in this installation; set processStrategies.enabled=true in \
+             the chart's values, or choose another strategy",
+        ));
+    }
     let name = &observed.spec.account_ref.name;
     let account = observed.account.as_ref().map_err(|why| {
         let message = format!("spec.accountRef.name: account {name:?} does not read: {why}; apply it again");
@@ -53,6 +60,7 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
         generation: observed.generation,
         spec: observed.spec.clone(),
         account: AccountSpec { name: name.to_string(), spec: account.spec.clone() },
+        source_folder: None,
     };
     if let Err(error) = spec.instrument() {
         return Err(Invalid::new(Reason::NoInstrumentRules, format!("spec.instruments[0].rules: {error}")));

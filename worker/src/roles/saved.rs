@@ -6,6 +6,7 @@ use bus::Fields;
 use crds::roles::StrategySpec;
 use engine::Engine;
 use engine::strategies::Registry;
+use serde_json::{Map, Value};
 
 /// The field that holds the engine's state; its open orders and what its strategy remembers stand in fields beside it.
 pub const ENGINE: &str = "engine";
@@ -30,10 +31,23 @@ pub fn engine(
     saved: Option<&Fields>,
     registry: &Registry,
 ) -> Result<Engine, String> {
+    engine_knowing(&Map::new(), (spec, ledger), saved, registry)
+}
+
+/// The same for who knows more of a strategy than its spec says: these parameters stand beside its own.
+pub fn engine_knowing(
+    more: &Map<String, Value>,
+    (spec, ledger): (&StrategySpec, &str),
+    saved: Option<&Fields>,
+    registry: &Registry,
+) -> Result<Engine, String> {
     fn text(error: impl Display) -> String {
         error.to_string()
     }
-    let config = spec.engine_config(ledger.parse().map_err(text)?).map_err(text)?;
+    let mut config = spec.engine_config(ledger.parse().map_err(text)?).map_err(text)?;
+    if let Some(parameters) = config.parameters.as_object_mut() {
+        parameters.extend(more.clone());
+    }
     let (name, _) = spec.strategy().map_err(text)?;
     let definition = registry.get(&name).map_err(text)?;
     match saved {

@@ -91,6 +91,11 @@ impl<'a> Context<'a> {
         self.scope.state.markets.last_market()
     }
 
+    /// How many ticks were taken, of all markets.
+    pub const fn ticks(&self) -> u64 {
+        self.scope.state.ticks
+    }
+
     /// The last tick of a market.
     pub fn tick_of(&self, index: InstrumentIndex) -> Option<&Tick> {
         self.scope.state.markets.tick_of(index)
@@ -221,6 +226,17 @@ impl<'a> Context<'a> {
     /// gives the words when they are needed.
     pub const fn hold(&mut self, reason: &'static str) {
         self.held = Some(reason);
+    }
+
+    /// Shows why what is done is done, under a stable reason; told when that is another one than was told last.
+    pub(crate) fn say(&mut self, reason: String, message: String) {
+        self.acted = true;
+        let decision = Decision::new(reason, message);
+        if self.scope.state.told == decision.reason {
+            self.scope.state.decide(decision);
+        } else {
+            self.scope.decide(decision);
+        }
     }
 
     /// Sends an order; gives its sequence, or why it was denied. A denial is counted and told.

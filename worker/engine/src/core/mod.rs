@@ -2,6 +2,7 @@
 //!
 //! It may not read a clock, use chance, or do input and output; it never fails, it refuses with a reason.
 
+mod asking;
 mod bars;
 mod context;
 mod denials;
@@ -191,7 +192,8 @@ impl Engine {
         let Saved { mut state, bars, strategy } = saved;
         let config = state.in_its_order(config)?;
         state.orders.follow(Terms::of(&config.fees)).map_err(RestoreError::Reserved)?;
-        let strategy = (definition.start)(&config.parameters, Some(&strategy))?;
+        let mut strategy = (definition.start)(&config.parameters, Some(&strategy))?;
+        state.release_process(&mut *strategy);
         let needed = Bars::needed_by(&*strategy, definition, &config.instruments)?;
         state.bars = needed.take_up(bars, |index| state.markets.tick_of(index).is_some())?;
         let mut engine = Self::with(config, definition, strategy, state);

@@ -6,6 +6,7 @@ pub mod grid;
 pub mod ladder;
 mod needs;
 pub mod position_control;
+pub mod process;
 mod registry;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use crate::time::Timestamp;
 pub use crate::core::Context;
 pub use figures::{Figure, Figures, Standing};
 pub use needs::{BarsOf, Needs, NeedsError};
+use process::Process;
 pub use registry::{Definition, Registry, StrategyError, parameters, remembered};
 
 /// How large an order is.
@@ -187,6 +189,11 @@ pub trait Strategy: Send + std::fmt::Debug {
         Needs::default()
     }
 
+    /// The same for these markets, where it names them by their symbols.
+    fn needs_of(&self, _instruments: &Instruments) -> Result<Needs, NeedsError> {
+        Ok(self.needs())
+    }
+
     /// A bar that it needs has closed, by the tick that it gets next: it is the last of [`Context::bars`]. What the venue
     /// made of orders on that tick has been told.
     fn on_bar(&mut self, _bar: &Bar, _of: BarsOf, _context: &mut Context<'_>) {}
@@ -246,6 +253,18 @@ pub trait Strategy: Send + std::fmt::Debug {
     /// How far from the tick's price all of its coins may be sold, where a limit or an exit asks for that; half a percent where
     /// it says nothing.
     fn max_slippage(&self) -> Option<Ratio> {
+        None
+    }
+
+    /// Itself, where it is a process, which whoever drives the engine asks.
+    #[doc(hidden)]
+    fn process(&mut self) -> Option<&mut Process> {
+        None
+    }
+
+    /// Why it is told nothing more, where it is a process that has failed.
+    #[doc(hidden)]
+    fn failure(&self) -> Option<(AlertKind, &str)> {
         None
     }
 

@@ -7,6 +7,7 @@
 mod barrier;
 mod batch;
 mod bounds;
+mod consult;
 mod doubt;
 mod inbox;
 mod joining;
@@ -29,8 +30,8 @@ use engine::messages::Tick;
 use engine::strategies::{DesiredState, Registry};
 use tracing::Instrument;
 
+use crate::child::{Child, Opened};
 use crate::outcome::hashes::{DATA, DataHash, MADE, Made};
-use crate::roles::saved;
 use crate::roles::session::{Session, again_after_conflicts, patiently};
 use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::roles::{AccountSpec, Bounds, StrategyDesired, StrategySpec};
@@ -63,6 +64,10 @@ pub(crate) struct Worker<'a, B> {
     markets: Markets,
     session: Session<B>,
     engine: Engine,
+    /// What is asked, where the strategy is a process that has not failed.
+    child: Option<Child>,
+    /// The tick that was just taken, while its process has not said what it does on it: nothing arrives before.
+    unjudged: Option<Tick>,
     /// The hash of the ticks taken; none where the release before took some.
     data: Option<DataHash>,
     pending: Pending,
@@ -152,11 +157,9 @@ impl<'a, B: Bus> Worker<'a, B> {
     ) -> Result<Self, Stop> {
         let account = runtime.account_scope(&spec.account.name)?;
         let owner = runtime.identity.keys.strategy(&account, &spec.name);
-        let (session, acquired) = Session::acquire(runtime, &owner).await?;
+        let (mut session, acquired) = Session::acquire(runtime, &owner).await?;
         let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
-        let engine = saved::fields(acquired.version, &acquired.fields)
-            .and_then(|saved| saved::engine(spec, &runtime.identity.ledger, saved, registry))
-            .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
+        let Opened { engine, child, fault } = consult::open(runtime, spec, registry, (&mut session, &acquired)).await?;
         let stored: Option<Advance> = field(ADVANCE).map(serde_json::from_str).transpose().map_err(|error| {
             Stop::Record { owner: owner.name().to_owned(), problem: format!("its field {ADVANCE}: {error}") }
         })?;
@@ -189,6 +192,8 @@ impl<'a, B: Bus> Worker<'a, B> {
             markets,
             session,
             engine,
+            child,
+            unjudged: None,
             data,
             pending: Pending::default(),
             barrier,
@@ -207,6 +212,9 @@ impl<'a, B: Bus> Worker<'a, B> {
             joining,
             gateway_is_older: false,
         };
+        if let Some(fault) = &fault {
+            worker.has_failed(fault);
+        }
         worker.follow_register().await?;
         worker.is_made_of(made)?;
         worker.tell_needs(&acquired.fields)?;
@@ -236,6 +244,9 @@ impl<'a, B: Bus> Worker<'a, B> {
                 self.follow_register().await?;
             }
             self.take_inbox(read.inbox).await?;
+            if self.must_ask() {
+                self.consult().await?;
+            }
             self.join().await?;
             if self.runtime.shutdown.asked() {
                 // Asked while an inbox entry did not read: nothing is traded past it, not even on the way out.
@@ -243,6 +254,10 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
             self.ahead.extend(read.ticks);
             self.take_ticks();
+            while self.must_ask() {
+                self.consult().await?;
+                self.take_ticks();
+            }
             if let Some((id, problem)) = self.poison.clone() {
                 return self.quarantine(id, &problem, inbox::UNKNOWN_ORDER).await;
             }

@@ -128,6 +128,10 @@ impl<B: Bus> Worker<'_, B> {
         Ok(unkept)
     }
 
+    pub(super) fn unsaved(&self, problem: String) -> Stop {
+        Stop::Unsaved { owner: self.owner.name().to_owned(), problem }
+    }
+
     /// Commits everything since the last commit. Where the gateway has no room for commands of a simulated venue, nothing
     /// is stored and it is tried again: the venue's word is waited for in any case, and a denial would be no replay's.
     pub(super) async fn store(&mut self) -> Result<(), Stop> {
@@ -223,6 +227,12 @@ impl<B: Bus> Worker<'_, B> {
         if self.engine.is_mismatched() {
             // It takes no tick any more: nobody waits for it.
             return phase(PhaseState::Quarantined, MISMATCH, MISMATCH_MESSAGE.to_owned());
+        }
+        let is_wanted = self.engine.desired() != DesiredState::Stopped;
+        if let Some((kind, why)) = self.engine.process_failure().filter(|_| is_wanted) {
+            // It takes every tick all the same: the data go on.
+            let state = if self.has_ended() { PhaseState::Stopped } else { PhaseState::Running };
+            return phase(state, kind.as_str(), why.to_owned());
         }
         let has_exited = self.engine.has_exited();
         let (state, reason) = match self.engine.desired() {
