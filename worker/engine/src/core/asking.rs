@@ -110,17 +110,31 @@ impl Engine {
         if let Some(process) = self.strategy.process() {
             process.fail(kind, why);
         }
-        self.halt(&mut turn, kind, why);
+        self.stop_trading(&mut turn, kind, why);
+        turn.effects
+    }
+
+    /// A strategy that panicked in what was stepped is called no more, nothing more is traded, and all of its orders are
+    /// cancelled. So it stays until it is started under other parameters.
+    pub(super) fn stop_where_failed(&mut self, turn: &mut Turn) {
+        let halts = &self.state.halts;
+        let failure = self.strategy.failure().filter(|(kind, _)| !halts.contains(kind));
+        if let Some((kind, why)) = failure.map(|(kind, why)| (kind, why.to_owned())) {
+            self.stop_trading(turn, kind, &why);
+        }
+    }
+
+    fn stop_trading(&mut self, turn: &mut Turn, kind: AlertKind, why: &str) {
+        self.halt(turn, kind, why);
         let decision = Decision::new(kind.as_str(), format!("Nothing more is traded: {why}."));
-        self.scope(&mut turn).decide(decision);
-        let cause = self.state.markets.last().map_or(Cause { sequence: 0, time: now }, Cause::of);
+        self.scope(turn).decide(decision);
+        let cause = self.state.markets.last().map_or(Cause { sequence: 0, time: turn.now }, Cause::of);
         let own: Vec<_> =
             self.state.orders.iter().filter(|order| !order.flattens).map(|order| order.sequence()).collect();
         for sequence in own {
-            self.scope(&mut turn).cancel(sequence, cause);
+            self.scope(turn).cancel(sequence, cause);
         }
         turn.effects.push(Effect::StateChanged);
-        turn.effects
     }
 
     /// The events of ticks that tell nothing but themselves and lead to nothing, up to the first that does not. The engine
@@ -193,9 +207,10 @@ impl Engine {
 }
 
 impl State {
-    /// Another program is asked than the one that failed: it trades again, where nothing else has halted it.
-    pub(super) fn release_process(&mut self, strategy: &mut dyn Strategy) {
-        let Some(kind) = strategy.process().and_then(|process| process.take_released()) else { return };
+    /// Another program is asked than the one that failed, or other parameters hold: it trades again, where nothing else has
+    /// halted it.
+    pub(super) fn release_failed(&mut self, strategy: &mut dyn Strategy) {
+        let Some(kind) = strategy.take_released() else { return };
         self.halts.retain(|halt| *halt != kind);
         self.halt = self.halts.first().copied();
         if self.halt.is_none() {

@@ -1,6 +1,7 @@
 //! Plug-in strategies: the trait, the registry, one folder each. Adding one touches the registry and the
 //! manifest's union, nothing else.
 
+mod caught;
 mod figures;
 pub mod grid;
 pub mod ladder;
@@ -20,6 +21,7 @@ use crate::orders::OrderState;
 use crate::time::Timestamp;
 
 pub use crate::core::Context;
+pub(crate) use caught::Caught;
 pub use figures::{Figure, Figures, Standing};
 pub use needs::{BarsOf, Needs, NeedsError};
 use process::Process;
@@ -262,9 +264,15 @@ pub trait Strategy: Send + std::fmt::Debug {
         None
     }
 
-    /// Why it is told nothing more, where it is a process that has failed.
+    /// Why it is told nothing more, where it has failed: as a process, or by a panic.
     #[doc(hidden)]
     fn failure(&self) -> Option<(AlertKind, &str)> {
+        None
+    }
+
+    /// For what it failed before, where it is asked again now; once.
+    #[doc(hidden)]
+    fn take_released(&mut self) -> Option<AlertKind> {
         None
     }
 

@@ -90,11 +90,6 @@ impl Process {
         Ok(Self { memory, program: given.program, released, asked: None, told_ahead: 0, due: None, has_strayed: false })
     }
 
-    /// For what it failed before, where it is asked again now; once.
-    pub(crate) const fn take_released(&mut self) -> Option<AlertKind> {
-        self.released.take()
-    }
-
     /// Whether it must be asked before anything else happens.
     pub fn is_waiting(&self) -> bool {
         self.memory.failed.is_none() && !self.memory.queue.is_empty()
@@ -290,6 +285,10 @@ impl Strategy for Process {
 
     fn process(&mut self) -> Option<&mut Process> {
         Some(self)
+    }
+
+    fn take_released(&mut self) -> Option<AlertKind> {
+        self.released.take()
     }
 
     fn failure(&self) -> Option<(AlertKind, &str)> {
