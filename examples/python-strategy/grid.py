@@ -4,8 +4,8 @@ In the sell zone, at or above base × (1 + g), it tracks the high and sells once
 it and still lies in the zone; the buy side mirrors it. Leaving a zone forgets that side. The base moves once for each
 order, to the average price of what traded.
 
-Write `minPositionPercent: 10` and `maxPositionPercent: 90` into the manifest's `risk`: they bind a process only where they
-are written, and the stock grid always.
+The bounds of its position, which the stock grid has in `risk`, are parameters too: `minPositionPercent` (10) and
+`maxPositionPercent` (90) of the equity in coins.
 """
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
@@ -23,6 +23,8 @@ class Grid(glm.Strategy):
         self.turn = self.size * self.decimal("flipThresholdFactor", "0.2")
         self.share = self.decimal("orderPercent", 10) / 100
         self.slippage = self.decimal("maxSlippagePercent", "0.1") / 100
+        self.least = self.decimal("minPositionPercent", 10) / 100
+        self.most = self.decimal("maxPositionPercent", 90) / 100
         self.interval = int(self.parameters.get("minTradeIntervalSeconds", 30)) * 1000
         configured = self.parameters.get("basePrice")
         self.base = None if configured is None else Decimal(configured)
@@ -35,16 +37,22 @@ class Grid(glm.Strategy):
         self.time = tick.time
         if self.base is None:
             self.base = tick.price
-        self.track(tick.price, context.risk)
+        self.track(tick.price, self.allowed(tick.price, context))
         if context.orders:
             return
         side = self.turned(tick.price)
         if side and (self.last_fill is None or tick.time - self.last_fill >= self.interval):
             self.trade(side, tick, context)
 
-    def track(self, price, risk):
-        sells = price >= self.base * (1 + self.size) and risk.allows("Sell")
-        buys = price <= self.base * (1 - self.size) and risk.allows("Buy")
+    def allowed(self, price, context):
+        """Too many coins are not added to, too few not sold; nor is what the worker would deny."""
+        worth, equity = context.position(self.instrument.base).total * price, context.equity(price)
+        within = {"Buy": worth <= self.most * equity, "Sell": worth >= self.least * equity}
+        return [side for side in within if within[side] and context.risk.allows(side)]
+
+    def track(self, price, allowed):
+        sells = price >= self.base * (1 + self.size) and "Sell" in allowed
+        buys = price <= self.base * (1 - self.size) and "Buy" in allowed
         self.high = max(price, self.high or price) if sells else None
         self.low = min(price, self.low or price) if buys else None
 

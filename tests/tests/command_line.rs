@@ -20,6 +20,8 @@ mod fills;
 mod folder;
 #[path = "command_line/guard.rs"]
 mod guard;
+#[path = "command_line/hostile_processes.rs"]
+mod hostile_processes;
 #[path = "command_line/limits.rs"]
 mod limits;
 #[path = "command_line/once.rs"]
@@ -30,8 +32,12 @@ mod outcome;
 mod output;
 #[path = "command_line/process.rs"]
 mod process;
+#[path = "command_line/process_page.rs"]
+mod process_page;
 #[path = "command_line/python_package.rs"]
 mod python_package;
+#[path = "command_line/python_strategies.rs"]
+mod python_strategies;
 #[path = "command_line/refused_data.rs"]
 mod refused_data;
 #[path = "command_line/refused_manifests.rs"]

@@ -16,8 +16,13 @@ mod needed;
 mod reach;
 
 use std::ffi::OsString;
+use std::io;
+use std::process::Command;
 
 use crate::process::exit::Failure;
+
+#[cfg(not(target_os = "linux"))]
+const NEEDS_LINUX: &str = "process strategies need Linux: elsewhere nothing bounds what their process reaches";
 
 /// What the process may have.
 #[derive(Debug, clap::Args)]
@@ -36,6 +41,22 @@ pub struct Options {
     command: Vec<OsString>,
 }
 
+/// The command that runs this one under bounds, as a child of this process. From now on nobody of the same user looks into this
+/// process either: its store's address stands in its environment.
+#[cfg(target_os = "linux")]
+pub fn guarded(command: &[String]) -> io::Result<Command> {
+    let mut guarded = Command::new(std::env::current_exe()?);
+    bounds::hide()?;
+    guarded.args(["guard", "--parent", &std::process::id().to_string(), "--"]).args(command);
+    Ok(guarded)
+}
+
+/// Elsewhere nothing of it holds, so nothing is run.
+#[cfg(not(target_os = "linux"))]
+pub fn guarded(_command: &[String]) -> io::Result<Command> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, NEEDS_LINUX))
+}
+
 /// Becomes the command. Returns only where it cannot.
 #[cfg(target_os = "linux")]
 pub fn run(options: &Options) -> Result<(), Failure> {
@@ -49,12 +70,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 /// Elsewhere nothing of it holds, so nothing is run.
 #[cfg(not(target_os = "linux"))]
 pub fn run(_options: &Options) -> Result<(), Failure> {
-    Err(Failure::refused("process strategies need Linux: elsewhere nothing bounds what their process reaches"))
+    Err(Failure::refused(NEEDS_LINUX))
 }
 
 /// All steps but the last one.
 #[cfg(target_os = "linux")]
-fn confine(options: &Options) -> Result<std::process::Command, Failure> {
+fn confine(options: &Options) -> Result<Command, Failure> {
     bounds::close_inherited().map_err(failed("close what it inherited"))?;
     bounds::be_first_to_go().map_err(failed("be the first to go when memory is short"))?;
     // Until exec this process is the worker's program with its environment: nobody may look into it, and from here on neither
