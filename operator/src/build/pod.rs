@@ -252,11 +252,19 @@ fn resources(has_process: bool) -> ResourceRequirements {
         }
         Some(amounts)
     };
-    ResourceRequirements {
-        requests: amounts(Some("10m"), if has_process { "48Mi" } else { "16Mi" }),
-        limits: amounts(None, if has_process { "384Mi" } else { "64Mi" }),
+    let usual = ResourceRequirements {
+        requests: amounts(Some("10m"), "16Mi"),
+        limits: amounts(None, "64Mi"),
         ..ResourceRequirements::default()
+    };
+    if has_process {
+        return ResourceRequirements {
+            requests: amounts(Some("10m"), "48Mi"),
+            limits: amounts(None, "384Mi"),
+            ..usual
+        };
     }
+    usual
 }
 
 #[cfg(test)]

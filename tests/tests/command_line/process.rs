@@ -31,10 +31,16 @@ fn quoter() -> Folder {
 const BACKTEST: &str = "backtest grid.yaml --data prices.csv --source strategies=programs";
 const RUN: &str = "run grid.yaml --output json --source strategies=programs";
 
+fn result(folder: &Folder) -> Value {
+    let finished = folder.worker(BACKTEST);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    serde_json::from_str(&finished.stdout).unwrap()
+}
+
 #[test]
 fn run_gives_the_trades_of_backtest() {
     let folder = quoter();
-    let result: Value = serde_json::from_str(&folder.prints(BACKTEST)).unwrap();
+    let result = result(&folder);
     assert!(result["trades"].as_array().unwrap().len() >= 50, "{result}");
     let finished = folder.worker(RUN);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
@@ -48,9 +54,7 @@ fn run_gives_the_trades_of_backtest() {
 #[test]
 fn another_script_is_another_program() {
     let folder = quoter();
-    let hashes = |folder: &Folder| -> Value {
-        serde_json::from_str::<Value>(&folder.prints(BACKTEST)).unwrap()["hashes"].clone()
-    };
+    let hashes = |folder: &Folder| result(folder)["hashes"].clone();
     let before = hashes(&folder);
     assert_eq!(before, hashes(&folder));
     let script = std::fs::read_to_string(folder.path().join("programs/quoter.py")).unwrap();
@@ -98,7 +102,7 @@ fn a_manifest_of_a_process_is_checked() {
     let folder = Folder::with(&[("bad.yaml", &with(&manifest("a.py"), "[python3, /strategies/a.py]", "[]"))]);
     let finished = folder.worker("validate bad.yaml");
     assert_eq!(finished.code, Some(4), "{finished:?}");
-    let words = "spec.strategy.process.command: 0 entries; write a program and its arguments, 1 to 32";
+    let words = "spec.strategy.process.command: 0 entries; write 1 to 32";
     assert!(finished.stderr.contains(words), "{}", finished.stderr);
     folder.write("bad.yaml", with(&manifest("a.py"), "timeoutMs: 20000", "timeoutMs: 9"));
     let finished = folder.worker("validate bad.yaml");
