@@ -35,7 +35,7 @@ type Order = (Command, SyncSender<io::Result<Child>>);
 fn by_lasting_thread(command: Command) -> io::Result<Child> {
     static STARTER: Mutex<Option<Sender<Order>>> = Mutex::new(None);
     let gone = || io::Error::other("the thread that starts processes is gone");
-    let (answer, started) = sync_channel(1);
+    let (answer, child) = sync_channel(1);
     {
         let mut starter = STARTER.lock().unwrap_or_else(PoisonError::into_inner);
         if starter.is_none() {
@@ -51,5 +51,5 @@ fn by_lasting_thread(command: Command) -> io::Result<Child> {
         let orders = starter.as_ref().ok_or_else(gone)?;
         orders.send((command, answer)).map_err(|_| gone())?;
     }
-    started.recv().map_err(|_| gone())?
+    child.recv().map_err(|_| gone())?
 }
