@@ -43,6 +43,9 @@ pub struct StrategySpec {
     pub spec: TradingStrategySpec,
     /// The account it trades on.
     pub account: AccountSpec,
+    /// The folder that stands for its ConfigMap; in a pod the files lie where they are looked for.
+    #[serde(skip)]
+    pub source_folder: Option<PathBuf>,
 }
 
 /// For the role `gateway`.

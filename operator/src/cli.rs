@@ -70,6 +70,9 @@ struct Options {
     /// The pods' service account.
     #[arg(long, env = "GLM_WORKER_SERVICE_ACCOUNT", default_value = "glm-worker")]
     worker_service_account: String,
+    /// Let strategies be processes: whoever may write one runs its command in the worker's pod.
+    #[arg(long, env = "GLM_PROCESS_STRATEGIES")]
+    process_strategies: bool,
     /// Where to serve /healthz, /readyz and /metrics.
     #[arg(long, env = "GLM_ADMIN", default_value = "0.0.0.0:9090")]
     admin: SocketAddr,
@@ -137,6 +140,7 @@ fn image(options: &Options) -> anyhow::Result<Image> {
         redis_secret: secret,
         prefix: options.prefix.clone(),
         installation: options.installation.clone(),
+        processes: options.process_strategies,
     })
 }
 

@@ -59,6 +59,12 @@ pub enum Reason {
     RedisUnavailable,
     /// The account holds something else than the strategy's ledger.
     AccountMismatch,
+    /// The strategy's process has ended by itself.
+    StrategyCrashed,
+    /// The strategy's process has not answered in time.
+    StrategyTimeout,
+    /// The strategy's process has answered what is no answer.
+    BadAction,
     /// The store has no record of the ledger.
     LedgerLost,
     /// The store has another ledger, or one made for another resource.
@@ -75,7 +81,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the document about them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 37] = [
         Self::Valid,
         Self::InvalidSpec,
         Self::UnknownField,
@@ -104,6 +110,9 @@ impl Reason {
         Self::CrashLoop,
         Self::RedisUnavailable,
         Self::AccountMismatch,
+        Self::StrategyCrashed,
+        Self::StrategyTimeout,
+        Self::BadAction,
         Self::LedgerLost,
         Self::LedgerFound,
         Self::PoisonInbox,
@@ -143,6 +152,9 @@ impl Reason {
             Self::CrashLoop => "CrashLoop",
             Self::RedisUnavailable => "RedisUnavailable",
             Self::AccountMismatch => "AccountMismatch",
+            Self::StrategyCrashed => "StrategyCrashed",
+            Self::StrategyTimeout => "StrategyTimeout",
+            Self::BadAction => "BadAction",
             Self::LedgerLost => "LedgerLost",
             Self::LedgerFound => "LedgerFound",
             Self::PoisonInbox => "PoisonInbox",

@@ -18,7 +18,9 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use market::{ACCOUNT, Wave, accounts_of_markets, crossing, ladder, manifest, pair, quoter, strategy, wave};
+pub use market::{
+    ACCOUNT, Wave, accounts_of_markets, crossing, ladder, manifest, pair, process, quoter, strategy, wave,
+};
 pub use process::RoleProcess;
 pub use stage::{Actor, Stage};
 pub use store::{Entry, Store};

@@ -8,6 +8,8 @@
 mod account_limits;
 #[path = "command_line/bench.rs"]
 mod bench;
+#[path = "command_line/custom_strategy.rs"]
+mod custom_strategy;
 #[path = "command_line/data.rs"]
 mod data;
 #[path = "command_line/figures.rs"]
@@ -16,6 +18,10 @@ mod figures;
 mod fills;
 #[path = "command_line/folder.rs"]
 mod folder;
+#[path = "command_line/guard.rs"]
+mod guard;
+#[path = "command_line/hostile_processes.rs"]
+mod hostile_processes;
 #[path = "command_line/limits.rs"]
 mod limits;
 #[path = "command_line/once.rs"]
@@ -24,6 +30,14 @@ mod once;
 mod outcome;
 #[path = "command_line/output.rs"]
 mod output;
+#[path = "command_line/process.rs"]
+mod process;
+#[path = "command_line/process_page.rs"]
+mod process_page;
+#[path = "command_line/python_package.rs"]
+mod python_package;
+#[path = "command_line/python_strategies.rs"]
+mod python_strategies;
 #[path = "command_line/refused_data.rs"]
 mod refused_data;
 #[path = "command_line/refused_manifests.rs"]

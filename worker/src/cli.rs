@@ -11,6 +11,8 @@ use crate::commands::bench;
 use crate::commands::ledger;
 use crate::commands::run;
 use crate::commands::validate;
+use crate::fleet::sources::Folder;
+use crate::guard;
 use crate::process::exit::{Failure, print};
 use crate::process::telemetry;
 use crate::roles::launch;
@@ -35,6 +37,9 @@ enum Command {
         /// Recorded data, [SYMBOL=]FILE: CSV of ticks or candles, gzipped or not, or a recorded stream.
         #[arg(long, required = true, num_args = 1.., value_name = "[SYMBOL=]FILE")]
         data: Vec<Data>,
+        /// The folder with the files of a process's ConfigMap, NAME=FOLDER.
+        #[arg(long, num_args = 1.., value_name = "NAME=FOLDER")]
+        source: Vec<Folder>,
         /// How to print; default: table on a terminal, json off it.
         #[arg(long, value_enum)]
         output: Option<BacktestOutput>,
@@ -56,6 +61,9 @@ enum Command {
     Gateway(Role),
     /// The role of a market data source's pod.
     Feed(Role),
+    /// Put bounds on this process and become COMMAND: how a worker starts the process of a strategy.
+    #[command(hide = true)]
+    Guard(guard::Options),
 }
 
 /// How `backtest` prints.
@@ -75,13 +83,14 @@ pub fn main(registry: &Registry) -> ExitCode {
 fn command(command: Command, registry: &Registry) -> ExitCode {
     let done = match command {
         Command::Run(options) => run::run(&options, registry),
-        Command::Backtest { file, data, output } => backtest(&file, &data, output, registry),
+        Command::Backtest { file, data, source, output } => backtest((&file, &data, &source), output, registry),
         Command::Bench(options) => bench::run(&options, registry),
         Command::Validate { files } => validate::run(&files),
         Command::Ledger(command) => ledger::run(&command, registry),
         Command::Strategy(role) => launch::strategy(&role, registry),
         Command::Gateway(role) => launch::gateway(&role),
         Command::Feed(role) => launch::feed(&role),
+        Command::Guard(options) => guard::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -89,12 +98,16 @@ fn command(command: Command, registry: &Registry) -> ExitCode {
     }
 }
 
-fn backtest(file: &PathBuf, data: &[Data], output: Option<BacktestOutput>, registry: &Registry) -> Result<(), Failure> {
+fn backtest(
+    (file, data, source): (&PathBuf, &[Data], &[Folder]),
+    output: Option<BacktestOutput>,
+    registry: &Registry,
+) -> Result<(), Failure> {
     use std::io::IsTerminal as _;
 
     telemetry::start("warn");
     let terminal = std::io::stdout().is_terminal();
-    let Results { outcomes, untraded } = backtest::run(file, data, registry)?;
+    let Results { outcomes, untraded, faults } = backtest::run(file, data, source, registry)?;
     match output.unwrap_or(if terminal { BacktestOutput::Table } else { BacktestOutput::Json }) {
         BacktestOutput::Table => run::print_outcomes(&outcomes)?,
         BacktestOutput::Json => {
@@ -107,5 +120,5 @@ fn backtest(file: &PathBuf, data: &[Data], output: Option<BacktestOutput>, regis
     for line in untraded {
         process::say(format_args!("{line}"));
     }
-    Ok(())
+    if faults.is_empty() { Ok(()) } else { Err(Failure::error(faults.join("\n"))) }
 }

@@ -5,9 +5,11 @@
 //! Kubernetes client: what a role needs comes with its arguments.
 #![deny(clippy::print_stderr, clippy::print_stdout, reason = "it panics where nobody reads: process::say, exit::print")]
 
+mod child;
 mod cli;
 mod commands;
 mod fleet;
+mod guard;
 mod outcome;
 mod process;
 mod roles;

@@ -97,6 +97,10 @@ impl StrategySpec {
             if *generation < self.generation {
                 return self;
             }
+            if strategy.steady() != self.spec.strategy.steady() {
+                // It comes with a new pod.
+                return self;
+            }
             (self.generation, self.spec.strategy) = (*generation, strategy.clone());
         }
         if let Some(Bounds { risk, exit }) = &register.bounds {

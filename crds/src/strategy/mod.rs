@@ -1,5 +1,6 @@
 //! The kind `TradingStrategy`: what one strategy trades, with which money, by which rules.
 
+mod process;
 pub mod status;
 mod validate;
 mod worker;
@@ -20,6 +21,7 @@ use serde_json::{Map, Value};
 use crate::Amounts;
 use crate::name::ResourceName;
 
+pub use process::{ProcessSource, ProcessStrategy, SOURCE_FOLDER};
 pub use status::TradingStrategyStatus;
 pub use worker::{
     PullSecret, ResourceAmount, ResourceAmounts, TaintEffect, Toleration, TolerationOperator, WorkerResources,
@@ -83,8 +85,8 @@ pub struct TradingStrategySpec {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"])
     )]
     pub transfers: Vec<TransferSpec>,
-    /// The strategy and its parameters: exactly one member of grid, ladder, positionControl and custom. Write {grid: {}} for
-    /// a grid with the default parameters. The parameters can be changed at any time, the member cannot.
+    /// The strategy and its parameters: exactly one member of grid, ladder, positionControl, custom and process. Write
+    /// {grid: {}} for a grid with the default parameters. The parameters can be changed at any time, the member cannot.
     pub strategy: StrategyChoice,
     /// Bounds that each order must keep, and limits of the strategy as a whole. An order beyond one is denied, with the
     /// reason in status; a breached limit stays latched until it is released. All can be changed at any time.
@@ -161,6 +163,10 @@ pub struct StrategyChoice {
     /// A strategy of your own worker image, by its name in that program's registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom: Option<CustomStrategy>,
+    /// A program of your own, in any language: it is told prices and news of its orders on stdin, one JSON document a line,
+    /// and answers on stdout with orders. command is required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessStrategy>,
 }
 
 /// A strategy of a user's own worker image: whoever builds it knows what its parameters mean.
@@ -192,6 +198,19 @@ pub struct NeededBars {
 }
 
 impl StrategyChoice {
+    /// What of it a worker cannot take while it runs: where the files of a process come from.
+    #[must_use]
+    pub fn steady(&self) -> Self {
+        let source = self.process.as_ref().and_then(|process| process.source.clone());
+        let process = source.map(|source| ProcessStrategy {
+            command: Vec::new(),
+            parameters: Map::new(),
+            source: Some(source),
+            timeout_ms: 0,
+        });
+        Self { process, ..Self::default() }
+    }
+
     /// The same choice with the default of a grid's size written, as it stands in records since they are kept.
     #[must_use]
     pub fn with_grid_size(self) -> Self {
@@ -212,12 +231,13 @@ impl StrategyChoice {
 
     /// The name of the member that is set, as status shows it; empty where none is.
     pub fn name(&self) -> &str {
-        match (&self.grid, &self.ladder, &self.position_control, &self.custom) {
-            (Some(_), _, _, _) => "grid",
-            (None, Some(_), _, _) => "ladder",
-            (None, None, Some(_), _) => "positionControl",
-            (None, None, None, Some(custom)) => custom.name.as_str(),
-            (None, None, None, None) => "",
+        match (&self.grid, &self.ladder, &self.position_control, &self.custom, &self.process) {
+            (Some(_), _, _, _, _) => "grid",
+            (None, Some(_), _, _, _) => "ladder",
+            (None, None, Some(_), _, _) => "positionControl",
+            (None, None, None, Some(custom), _) => custom.name.as_str(),
+            (None, None, None, None, Some(_)) => "process",
+            (None, None, None, None, None) => "",
         }
     }
 

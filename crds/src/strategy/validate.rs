@@ -195,9 +195,9 @@ impl StrategyChoice {
     /// All that is wrong with the choice and its parameters.
     pub fn validate(&self, path: &str) -> Vec<Violation> {
         // What the parameters of a custom one must be only the program knows that has it.
-        let Self { grid, ladder, position_control, custom } = self;
-        let set = [grid.is_some(), ladder.is_some(), position_control.is_some(), custom.is_some()];
-        let all = "custom, grid, ladder, positionControl";
+        let Self { grid, ladder, position_control, custom, process } = self;
+        let set = [grid.is_some(), ladder.is_some(), position_control.is_some(), custom.is_some(), process.is_some()];
+        let all = "custom, grid, ladder, positionControl, process";
         match set.into_iter().filter(|set| *set).count() {
             0 => vec![Violation::new(path, "", format!("no member is set; write exactly one of: {all}"))],
             1 => {
@@ -205,7 +205,8 @@ impl StrategyChoice {
                 let ladder = ladder.iter().flat_map(|ladder| ladder.validate(&format!("{path}.ladder")));
                 let control =
                     position_control.iter().flat_map(|control| control.validate(&format!("{path}.positionControl")));
-                grid.chain(ladder).chain(control).collect()
+                let process = process.iter().flat_map(|process| process.validate(&format!("{path}.process")));
+                grid.chain(ladder).chain(control).chain(process).collect()
             }
             _ => vec![Violation::new(path, "", format!("several members are set; keep one of: {all}"))],
         }

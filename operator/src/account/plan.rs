@@ -226,6 +226,7 @@ fn request(observed: &Observed, role: Role, spec: String) -> PodRequest {
         worker: WorkerSpec::default(),
         whole: spec.clone(),
         spec,
+        process: None,
     }
 }
 

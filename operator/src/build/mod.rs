@@ -2,4 +2,4 @@
 
 mod pod;
 
-pub use pod::{Image, PodRequest, pod};
+pub use pod::{Image, PodRequest, ProcessFiles, pod};

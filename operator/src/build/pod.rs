@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crds::strategy::{PullSecret, ResourceAmount, TaintEffect, TolerationOperator, WorkerResources, WorkerSpec};
+use crds::strategy::{
+    ProcessStrategy, PullSecret, ResourceAmount, SOURCE_FOLDER, TaintEffect, TolerationOperator, WorkerResources,
+    WorkerSpec,
+};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference, Pod,
-    PodSecurityContext, PodSpec, Probe, ResourceRequirements, SeccompProfile, SecretKeySelector, SecurityContext,
-    Toleration,
+    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction,
+    LocalObjectReference, Pod, PodSecurityContext, PodSpec, Probe, ResourceRequirements, SeccompProfile,
+    SecretKeySelector, SecurityContext, Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -17,6 +20,8 @@ use crate::names::{DIGEST_ANNOTATION, EPOCH_LABEL, OPERATOR, OWNER_LABEL, Role, 
 
 /// Where processes serve their health and metrics.
 const ADMIN_PORT: i32 = 9090;
+/// The volume of a process's files.
+const FILES: &str = "strategies";
 /// The user of the image.
 const USER: i64 = 65_532;
 
@@ -37,6 +42,8 @@ pub struct Image {
     pub prefix: String,
     /// The installation the prefix belongs to.
     pub installation: String,
+    /// Whether strategies may be processes.
+    pub processes: bool,
 }
 
 /// What one pod is made from.
@@ -61,6 +68,22 @@ pub struct PodRequest {
     pub worker: WorkerSpec,
     /// What asks for a new pod of a worker of the release before, which follows less without one.
     pub whole: String,
+    /// Where a process that runs beside the role has its files; none where there is no process.
+    pub process: Option<ProcessFiles>,
+}
+
+/// The files of a strategy that is a process. They follow from what asks for a new pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessFiles {
+    /// The ConfigMap that is mounted; none where the image has them.
+    pub config_map: Option<String>,
+}
+
+impl ProcessFiles {
+    /// Those of a spec.
+    pub fn of(process: &ProcessStrategy) -> Self {
+        Self { config_map: process.source.as_ref().map(|source| source.config_map.to_string()) }
+    }
 }
 
 impl PodRequest {
@@ -155,6 +178,7 @@ fn spec(request: &PodRequest, image: &Image, epoch: u64) -> PodSpec {
         }),
         service_account_name: Some(image.service_account.clone()),
         termination_grace_period_seconds: Some(30),
+        volumes: config_map(request).map(|name| vec![volume(name)]),
         ..PodSpec::default()
     }
 }
@@ -197,7 +221,8 @@ fn container(request: &PodRequest, image: &Image, epoch: u64) -> Container {
         }]),
         readiness_probe: Some(probe("/readyz", 2)),
         liveness_probe: Some(probe("/healthz", 10)),
-        resources: Some(resources(&request.worker.resources)),
+        resources: Some(resources(request)),
+        volume_mounts: config_map(request).map(|_| vec![mount()]),
         // Why it ended stands in its status, though it writes no file for that.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         security_context: Some(SecurityContext {
@@ -250,10 +275,32 @@ fn probe(path: &str, period_seconds: i32) -> Probe {
     }
 }
 
+fn config_map(request: &PodRequest) -> Option<&str> {
+    request.process.as_ref()?.config_map.as_deref()
+}
+
+fn volume(config_map: &str) -> Volume {
+    Volume {
+        name: FILES.to_owned(),
+        config_map: Some(ConfigMapVolumeSource { name: config_map.to_owned(), ..ConfigMapVolumeSource::default() }),
+        ..Volume::default()
+    }
+}
+
+fn mount() -> VolumeMount {
+    VolumeMount {
+        name: FILES.to_owned(),
+        mount_path: SOURCE_FOLDER.to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    }
+}
+
 /// A worker holds about 8 MiB; the limit leaves room for a burst of ticks. What a human asks for goes first, and what is not
-/// written follows it: no request lies above its limit.
-fn resources(wanted: &WorkerResources) -> ResourceRequirements {
-    let WorkerResources { requests, limits } = wanted;
+/// written follows it: no request lies above its limit. A process needs what its language needs.
+fn resources(request: &PodRequest) -> ResourceRequirements {
+    let WorkerResources { requests, limits } = &request.worker.resources;
+    let (memory, memory_most) = if request.process.is_some() { ("48Mi", "384Mi") } else { ("16Mi", "64Mi") };
     let own = |text: &str| text.parse::<ResourceAmount>().ok();
     let asked = |request: &Option<ResourceAmount>, text: &str, limit: &Option<ResourceAmount>| {
         let lower = |own: ResourceAmount| limit.clone().filter(|limit| own.is_more_than(limit)).unwrap_or(own);
@@ -262,7 +309,7 @@ fn resources(wanted: &WorkerResources) -> ResourceRequirements {
     let memory_limit = limits.memory.clone().or_else(|| {
         let higher =
             |own: ResourceAmount| requests.memory.clone().filter(|asked| asked.is_more_than(&own)).unwrap_or(own);
-        own("64Mi").map(higher)
+        own(memory_most).map(higher)
     });
     let amounts = |cpu: Option<ResourceAmount>, memory: Option<ResourceAmount>| {
         let both = [("cpu", cpu), ("memory", memory)];
@@ -271,7 +318,7 @@ fn resources(wanted: &WorkerResources) -> ResourceRequirements {
     ResourceRequirements {
         requests: Some(amounts(
             asked(&requests.cpu, "10m", &limits.cpu),
-            asked(&requests.memory, "16Mi", &limits.memory),
+            asked(&requests.memory, memory, &limits.memory),
         )),
         limits: Some(amounts(limits.cpu.clone(), memory_limit)),
         ..ResourceRequirements::default()
@@ -294,6 +341,7 @@ mod tests {
             steady: "{}".to_owned(),
             worker: WorkerSpec::default(),
             whole: "{}".to_owned(),
+            process: None,
         }
     }
 
@@ -310,6 +358,7 @@ mod tests {
             redis_secret: None,
             prefix: "glm".to_owned(),
             installation: "i".to_owned(),
+            processes: false,
         }
     }
 
@@ -360,6 +409,20 @@ mod tests {
         let security = spec.containers[0].security_context.as_ref().unwrap();
         assert_eq!(security.allow_privilege_escalation, Some(false));
         assert_eq!(security.capabilities.as_ref().unwrap().drop, Some(vec!["ALL".to_owned()]));
+    }
+
+    #[test]
+    fn a_process_finds_its_config_map_read_only() {
+        let process = Some(ProcessFiles { config_map: Some("mean".to_owned()) });
+        let spec = pod(&PodRequest { process, ..request() }, &image(), 7).spec.unwrap();
+        let volume = &spec.volumes.as_ref().unwrap()[0];
+        assert_eq!(volume.config_map.as_ref().unwrap().name, "mean");
+        let mount = &spec.containers[0].volume_mounts.as_ref().unwrap()[0];
+        assert_eq!(
+            (&mount.name, mount.mount_path.as_str(), mount.read_only),
+            (&volume.name, "/strategies", Some(true))
+        );
+        assert_eq!(pod(&request(), &image(), 7).spec.unwrap().volumes, None);
     }
 
     #[test]

@@ -250,6 +250,9 @@ fn working(observed: &Observed, plan: &Plan, word: Option<&Word>, pod: &str) -> 
         let message = format!("Pod {pod} is ready and has not reported yet.");
         return Judged::under_way(StrategyState::Starting, Reason::Starting, message);
     };
+    if let Some(failed) = failed(&word.phase) {
+        return failed;
+    }
     match (word.phase.state, word.phase.reason.as_str()) {
         (PhaseState::Running | PhaseState::Paused, _) => {
             if let Some(silent) = silence(observed) {
@@ -272,6 +275,15 @@ fn working(observed: &Observed, plan: &Plan, word: Option<&Word>, pod: &str) -> 
         (PhaseState::Stopped, _) => Judged::under_way(StrategyState::Stopping, Reason::Stopping, "The pod is ending."),
         (PhaseState::Quarantined, _) => quarantined(&word.phase),
     }
+}
+
+/// The worker's own word that its process has failed: it runs, and trades no more.
+fn failed(phase: &Phase) -> Option<Judged> {
+    let reasons = [Reason::StrategyCrashed, Reason::StrategyTimeout, Reason::BadAction];
+    let reason = reasons.into_iter().find(|reason| reason.as_str() == phase.reason)?;
+    let message =
+        format!("Nothing more is traded: {}. Mend the program, and change the spec to start it again.", phase.message);
+    Some(Judged { stalled: true, ..Judged::of(StrategyState::Degraded, ConditionStatus::False, reason, message) })
 }
 
 fn at_work(observed: &Observed, plan: &Plan, word: &Word, record: &RecordFacts) -> Judged {

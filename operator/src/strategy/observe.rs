@@ -62,6 +62,8 @@ pub struct Observed {
     pub pods: Vec<PodFacts>,
     /// Ends before readiness, up to now.
     pub ends: Option<Ends>,
+    /// Whether strategies may be processes here.
+    pub allows_processes: bool,
     /// Its register, read before its record.
     pub register: Option<Desired>,
     /// Its record.
@@ -138,6 +140,7 @@ pub async fn observe(
         kept,
         granted,
         ends,
+        allows_processes: context.image.processes,
         resource_version: strategy.resource_version().unwrap_or_default(),
         generation: strategy.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         made: strategy.metadata.creation_timestamp.as_ref().map(|time| time.0),

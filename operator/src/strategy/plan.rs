@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::observe::Observed;
 use super::validate::{Invalid, PodDocuments};
-use crate::build::{Image, PodRequest};
+use crate::build::{Image, PodRequest, ProcessFiles};
 use crate::names::{LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
 use crate::placement::{Answer, LedgerStatus, PodFacts, RecordFacts, Situation, Standing, Step, Stored, place};
 use crate::release_request::{LimitRelease, Release, asked_limit_release, asked_release};
@@ -111,7 +111,8 @@ pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, imag
     let request = match accepted {
         Ok(spec) => {
             let json = |source| Error::Json { subject: observed.name.clone(), source };
-            Some(request(observed, PodDocuments::of(spec).map_err(json)?))
+            let process = spec.spec.strategy.process.as_ref().map(ProcessFiles::of);
+            Some(PodRequest { process, ..request(observed, PodDocuments::of(spec).map_err(json)?) })
         }
         // A bad spec changes nothing that runs.
         Err(_) => None,
@@ -365,6 +366,7 @@ fn request(observed: &Observed, documents: PodDocuments) -> PodRequest {
         steady,
         worker: observed.spec.worker.clone(),
         whole,
+        process: None,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Whether a strategy can be run as it is, and what its worker is told. Pure: no client, no clock.
 
 use crds::roles::{self, AccountSpec, StrategySpec};
+use crds::strategy::WorkerSpec;
 use crds::strategy::status::Ledger;
-use crds::strategy::{StrategyChoice, WorkerSpec};
 use crds::symbol::{self, Claim};
 use crds::{TradingAccount, TradingStrategy};
 use engine::instrument::Asset;
@@ -39,6 +39,13 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
     if !violations.is_empty() {
         return Err(Invalid::new(Reason::InvalidSpec, violations.join("; ")));
     }
+    if observed.spec.strategy.process.is_some() && !observed.allows_processes {
+        return Err(Invalid::new(
+            Reason::InvalidSpec,
+            "spec.strategy.process: processes are switched off in this installation; set processStrategies.enabled=true in \
+             the chart's values, or choose another strategy",
+        ));
+    }
     let name = &observed.spec.account_ref.name;
     let account = observed.account.as_ref().map_err(|why| {
         let message = format!("spec.accountRef.name: account {name:?} does not read: {why}; apply it again");
@@ -54,6 +61,7 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
         generation: observed.generation,
         spec: observed.spec.clone(),
         account: AccountSpec { name: name.to_string(), spec: account.spec.clone() },
+        source_folder: None,
     };
     if let Err(error) = spec.instrument() {
         return Err(Invalid::new(Reason::NoInstrumentRules, format!("spec.instruments[0].rules: {error}")));
@@ -210,7 +218,7 @@ impl PodDocuments {
         let mut whole = StrategySpec { generation: 0, ..told.clone() };
         (whole.spec.risk, whole.spec.exit, whole.spec.transfers) = (RiskParameters::default(), None, Vec::new());
         let mut steady = whole.clone();
-        steady.spec.strategy = StrategyChoice::default();
+        steady.spec.strategy = steady.spec.strategy.steady();
         Ok(Self {
             told: serde_json::to_string(&told)?,
             steady: serde_json::to_string(&steady)?,

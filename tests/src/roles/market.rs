@@ -97,6 +97,13 @@ pub fn crossing(name: &str, bars: u64) -> String {
     custom(name, &["BNB/USDT"], "5", &format!("{{name: crossing, parameters: {{bars: {bars}}}}}"))
 }
 
+/// A strategy that is this program of Python, with these parameters.
+pub fn process(name: &str, program: &str, parameters: &str) -> String {
+    let command = format!("[python3, {program}]");
+    let process = format!("{{process: {{command: {command}, parameters: {parameters}, timeoutMs: 20000}}}}");
+    resting(name, &["BNB/USDT"], "5", &process)
+}
+
 /// A ladder around 600 with these parameters beside its bounds.
 pub fn ladder(name: &str, (lower, upper): (u64, u64), more: &str) -> String {
     let strategy = format!("{{ladder: {{lowerPrice: {lower}, upperPrice: {upper}, {more}}}}}");

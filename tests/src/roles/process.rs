@@ -57,6 +57,17 @@ impl RoleProcess {
         self.killer()();
     }
 
+    /// The processes that it has started and not waited for.
+    pub fn children(&self) -> Vec<u32> {
+        let processes = fs::read_dir("/proc").expect("processes are listed").filter_map(Result::ok);
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let parent = |id: &u32| {
+            let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+            stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse::<u32>().ok()
+        };
+        ids.filter(|id| parent(id) == Some(self.pid)).collect()
+    }
+
     /// Sends a signal by name, such as TERM. A process just started would die of TERM or INT: those wait until it has
     /// its handler.
     pub fn signal(&self, name: &str) {

@@ -99,6 +99,7 @@ fn expected() -> [BTreeSet<String>; 11] {
     let mut decisions = words_of("worker/engine/src/strategies/grid/mod.rs");
     decisions.extend(words_of("worker/engine/src/strategies/position_control/mod.rs"));
     decisions.extend(words_below("worker/engine/src/strategies/ladder"));
+    decisions.extend(words_below("worker/engine/src/strategies/process"));
     decisions.extend(words_of("worker/engine/src/core/ticks.rs"));
     decisions.extend(words_of("worker/engine/src/core/bars.rs"));
     decisions.extend(words_of("worker/engine/src/core/orders.rs"));

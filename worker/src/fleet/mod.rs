@@ -1,6 +1,7 @@
 //! From manifests to what each role is told. Pure but for reading the files.
 
 pub(crate) mod provision;
+pub(crate) mod sources;
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -142,6 +143,7 @@ pub fn strategy_spec(
         generation: 1,
         spec: document.spec.clone(),
         account: account.clone(),
+        source_folder: None,
     };
     let refuse = |error: SpecError| {
         FleetError::Invalid(ManifestErrors(vec![document.error("spec.instruments[0].rules", error.to_string())]))

@@ -15,6 +15,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
+use crate::child::script;
+
 /// The field of a record that holds the [`DataHash`] of a strategy's ticks.
 pub const DATA: &str = "data";
 
@@ -53,7 +55,7 @@ pub struct Made {
 impl Made {
     /// Of a strategy that takes all of its ticks under this spec, by this program.
     pub fn of(spec: &StrategySpec) -> Self {
-        Self { parameters: Some(RunningHash::of(&parameters(spec))), program: Some(RunningHash::of(&program(spec))) }
+        Self { parameters: Some(RunningHash::of(&parameters(spec))), program: Some(program(spec)) }
     }
 
     /// That of a record. The release before kept none.
@@ -86,9 +88,12 @@ fn parameters(spec: &StrategySpec) -> String {
     normal(parameters).to_string()
 }
 
-/// The version of the program and the strategy's name, a line each.
+/// Over the version of the program and the strategy's name, a line each; of a process over its script too.
 fn program(spec: &StrategySpec) -> String {
-    format!("{}\n{}\n", env!("CARGO_PKG_VERSION"), spec.spec.strategy.name())
+    let mut hash = RunningHash::default();
+    hash.update(format!("{}\n{}\n", env!("CARGO_PKG_VERSION"), spec.spec.strategy.name()).as_bytes());
+    hash.update(&script(spec));
+    hash.hex()
 }
 
 /// The same value with the keys of all objects in their order, and decimals without trailing zeros: it may be written in

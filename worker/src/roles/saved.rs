@@ -6,6 +6,7 @@ use bus::Fields;
 use crds::roles::StrategySpec;
 use engine::strategies::{Definition, Registry};
 use engine::{Config, Engine};
+use serde_json::{Map, Value};
 
 /// The field that holds the engine's state; its open orders and what its strategy remembers stand in fields beside it.
 pub const ENGINE: &str = "engine";
@@ -45,7 +46,20 @@ pub fn engine(
     saved: Option<&Fields>,
     registry: &Registry,
 ) -> Result<Engine, String> {
-    let (config, definition) = config(spec, ledger, registry)?;
+    engine_knowing(&Map::new(), (spec, ledger), saved, registry)
+}
+
+/// The same for who knows more of a strategy than its spec says: these parameters stand beside its own.
+pub fn engine_knowing(
+    more: &Map<String, Value>,
+    (spec, ledger): (&StrategySpec, &str),
+    saved: Option<&Fields>,
+    registry: &Registry,
+) -> Result<Engine, String> {
+    let (mut config, definition) = config(spec, ledger, registry)?;
+    if let Some(parameters) = config.parameters.as_object_mut() {
+        parameters.extend(more.clone());
+    }
     match saved {
         Some(saved) => {
             let fields = saved.iter().map(|(name, text)| (name.as_str(), &**text));

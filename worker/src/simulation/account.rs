@@ -455,7 +455,13 @@ fn spec(latency_ms: u32) -> StrategySpec {
         "risk": {"maxOrdersPerMinute": 600},
     });
     let account = AccountSpec { name: "test".to_owned(), spec: serde_json::from_value(account).unwrap() };
-    StrategySpec { name: NAME.to_owned(), generation: 1, spec: serde_json::from_value(spec).unwrap(), account }
+    StrategySpec {
+        name: NAME.to_owned(),
+        generation: 1,
+        spec: serde_json::from_value(spec).unwrap(),
+        account,
+        source_folder: None,
+    }
 }
 
 /// A tick of BNB at a price in cents, without quotes.

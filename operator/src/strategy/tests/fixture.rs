@@ -30,6 +30,7 @@ pub fn image() -> Image {
         redis_secret: None,
         prefix: "t".to_owned(),
         installation: "i".to_owned(),
+        processes: false,
     }
 }
 
@@ -189,6 +190,7 @@ pub fn trading() -> Observed {
         granted: BTreeMap::new(),
         pods: vec![pod()],
         ends: None,
+        allows_processes: false,
         register: Some(held("Running")),
         stored: found(record([phase(PhaseState::Running, "Trading"), position])),
         book: Some(BookSpec::new("grid".to_owned(), LEDGER.parse().unwrap(), BTreeMap::new(), Stance::Open)),

@@ -108,7 +108,8 @@ impl Bars {
         instruments: &Instruments,
     ) -> Result<Self, StrategyError> {
         let name = definition.name;
-        Self::of(&strategy.needs(), instruments).map_err(|source| StrategyError::Needs { name, source })
+        let needs = strategy.needs_of(instruments);
+        needs.and_then(|needs| Self::of(&needs, instruments)).map_err(|source| StrategyError::Needs { name, source })
     }
 
     fn of(needs: &Needs, instruments: &Instruments) -> Result<Self, NeedsError> {

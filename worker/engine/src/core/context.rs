@@ -24,6 +24,8 @@ pub struct Context<'a> {
     actions: u32,
     held: Option<&'static str>,
     acted: bool,
+    /// Whether an action is being carried out.
+    at_work: bool,
 }
 
 impl std::fmt::Debug for Context<'_> {
@@ -55,7 +57,7 @@ impl<'a> Context<'a> {
     pub const ROUNDS_MAX: u32 = 16;
 
     pub(super) const fn new(scope: Scope<'a>, tick: &'a Tick, round: u32) -> Self {
-        Self { scope, tick, round, actions: 0, held: None, acted: false }
+        Self { scope, tick, round, actions: 0, held: None, acted: false, at_work: false }
     }
 
     pub(super) const fn end(self) -> Ended {
@@ -64,6 +66,11 @@ impl<'a> Context<'a> {
             (None, true) => Ended::Acted,
             (None, false) => Ended::Silent,
         }
+    }
+
+    /// Whether an action is being carried out: what panics then is the engine's.
+    pub(crate) const fn is_at_work(&self) -> bool {
+        self.at_work
     }
 
     /// Event time.
@@ -89,6 +96,11 @@ impl<'a> Context<'a> {
     /// The market of [`Self::tick`].
     pub const fn index(&self) -> InstrumentIndex {
         self.scope.state.markets.last_market()
+    }
+
+    /// How many ticks were taken, of all markets.
+    pub const fn ticks(&self) -> u64 {
+        self.scope.state.ticks
     }
 
     /// The last tick of a market.
@@ -223,6 +235,17 @@ impl<'a> Context<'a> {
         self.held = Some(reason);
     }
 
+    /// Shows why what is done is done, under a stable reason; told when that is another one than was told last.
+    pub(crate) fn say(&mut self, reason: String, message: String) {
+        self.acted = true;
+        let decision = Decision::new(reason, message);
+        if self.scope.state.told == decision.reason {
+            self.scope.state.decide(decision);
+        } else {
+            self.scope.decide(decision);
+        }
+    }
+
     /// Sends an order; gives its sequence, or why it was denied. A denial is counted and told.
     pub fn place(&mut self, intent: Intent) -> Result<u64, Denial> {
         self.place_as(intent, true)
@@ -235,9 +258,12 @@ impl<'a> Context<'a> {
     }
 
     fn place_as(&mut self, intent: Intent, counts: bool) -> Result<u64, Denial> {
+        self.at_work = true;
         let approved = self.may_send().and_then(|()| self.approve(&intent, (Funds::NONE, None), counts));
         let admitted = approved.map(|command| Proposed { command, replaces: None });
-        self.conclude(intent, admitted)
+        let sent = self.conclude(intent, admitted);
+        self.at_work = false;
+        sent
     }
 
     /// Cancels an order. Of one that is closed, or is being cancelled, nothing is sent.
@@ -247,10 +273,12 @@ impl<'a> Context<'a> {
             return;
         };
         let wanted = (order.instrument, order.side, 0);
+        self.at_work = true;
         match self.count_action() {
             Ok(()) => self.scope.cancel(sequence, Cause::of(self.tick)),
             Err(refusal) => self.tell_denied(wanted, &refusal, &format!("cancel of order {sequence}")),
         }
+        self.at_work = false;
     }
 
     /// Sends an order in the place of another; gives the new one's sequence, or why it was denied and the old one stays.
@@ -265,6 +293,7 @@ impl<'a> Context<'a> {
     }
 
     fn replace_as(&mut self, of: u64, intent: Intent, counts: bool) -> Result<u64, Denial> {
+        self.at_work = true;
         let admitted = self.may_send().and_then(|()| self.approve_replacement(of, &intent, counts));
         let admitted = self.conclude(intent, admitted);
         if admitted.is_ok() {
@@ -273,6 +302,7 @@ impl<'a> Context<'a> {
                 order.cancel = Some(cause);
             }
         }
+        self.at_work = false;
         admitted
     }
 

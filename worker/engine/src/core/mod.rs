@@ -2,6 +2,7 @@
 //!
 //! It may not read a clock, use chance, or do input and output; it never fails, it refuses with a reason.
 
+mod asking;
 mod bars;
 mod context;
 mod denials;
@@ -38,7 +39,7 @@ use crate::orders::{Funds, Order, Terms};
 use crate::report::{OrderCounts, Report};
 use crate::risk::{Approved, ExitParameters, PositionBounds, PositionLimits, RiskParameters};
 use crate::running_hash::RunningHash;
-use crate::strategies::{BarsOf, Definition, DesiredState, Strategy, StrategyError, Warning};
+use crate::strategies::{BarsOf, Caught, Definition, DesiredState, Strategy, StrategyError, Warning};
 use crate::time::Timestamp;
 use crate::transfers::WantedTransfers;
 
@@ -165,7 +166,7 @@ impl Engine {
     /// A strategy that has seen nothing yet.
     pub fn new(config: Config, definition: &Definition) -> Result<Self, StartError> {
         definition.admits(&config.instruments)?;
-        let strategy = (definition.start)(&config.parameters, None)?;
+        let strategy = Caught::start(definition, &config.parameters, None)?;
         let mut state = State::new(&config)?;
         state.bars = Bars::needed_by(&*strategy, definition, &config.instruments)?;
         Ok(Self::with(config, definition, strategy, state))
@@ -191,7 +192,8 @@ impl Engine {
         let Saved { mut state, bars, strategy } = saved;
         let config = state.in_its_order(config)?;
         state.orders.follow(Terms::of(&config.fees)).map_err(RestoreError::Reserved)?;
-        let strategy = (definition.start)(&config.parameters, Some(&strategy))?;
+        let mut strategy = Caught::start(definition, &config.parameters, Some(&strategy))?;
+        state.release_failed(&mut *strategy);
         let needed = Bars::needed_by(&*strategy, definition, &config.instruments)?;
         state.bars = needed.take_up(bars, |index| state.markets.tick_of(index).is_some())?;
         let mut engine = Self::with(config, definition, strategy, state);
@@ -294,6 +296,7 @@ impl Engine {
             Event::Transfers(wanted) => self.on_transfers(&mut turn, wanted),
             Event::Recovered { highest_sequence } => self.on_recovered(&mut turn, highest_sequence),
         }
+        self.stop_where_failed(&mut turn);
         turn.effects
     }
 
@@ -302,6 +305,7 @@ impl Engine {
     pub fn tick(&mut self, now: Timestamp, tick: &Tick) -> Vec<Effect> {
         let mut turn = Turn::new(now);
         self.on_tick(&mut turn, tick);
+        self.stop_where_failed(&mut turn);
         turn.effects
     }
 

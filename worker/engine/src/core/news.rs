@@ -85,6 +85,7 @@ impl Engine {
         if let Ended::Held(reason) = context.end() {
             self.hold(&mut turn, reason);
         }
+        self.stop_where_failed(&mut turn);
         turn.effects
     }
 

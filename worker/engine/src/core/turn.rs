@@ -84,6 +84,9 @@ impl Turn {
             | AlertKind::TickAnomaly
             | AlertKind::SequenceExhausted
             | AlertKind::AccountMismatch
+            | AlertKind::StrategyCrashed
+            | AlertKind::StrategyTimeout
+            | AlertKind::BadAction
             | AlertKind::MaxDrawdown
             | AlertKind::MaxDailyLoss
             | AlertKind::MaxConsecutiveLosses

@@ -65,7 +65,7 @@ impl<T: Ord + Copy> Calm<T> {
 }
 
 /// What is known of the last valuation. It holds by itself: what it was made from is compared, and it is never saved.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Valuation {
     worths: Vec<Worth>,
     worth: Option<Calm<Notional>>,

@@ -11,6 +11,7 @@ use crate::numbers::{Notional, Price, Ratio};
 use crate::orders::OrderState;
 use crate::report::{Decision, Pnl, Report, RiskReport, Summary};
 use crate::risk::RiskState;
+use crate::strategies::process::messages::Risk;
 use crate::strategies::{Figures, Standing};
 use crate::time::rfc3339;
 
@@ -137,6 +138,15 @@ fn risk(state: &State) -> RiskReport {
         RiskState::Halted => state.halt.unwrap_or(AlertKind::LedgerBroken).as_str(),
     };
     RiskReport { state: state.risk, reason: reason.to_owned(), limits: state.stops.shown_limits() }
+}
+
+/// The same for a process: why not everything may be sent, in words.
+pub(super) fn risk_told(state: &State) -> Risk {
+    let RiskReport { state, mut reason, limits } = risk(state);
+    if reason.is_empty() {
+        reason = limits.into_iter().map(|limit| limit.name).collect::<Vec<_>>().join(", ");
+    }
+    Risk { state, reason }
 }
 
 /// The last decision, in the words of now where it is a hold: bands move with each trade.

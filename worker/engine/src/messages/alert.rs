@@ -43,6 +43,12 @@ pub enum AlertKind {
     SequenceExhausted,
     /// The account's gateway holds something else for the strategy than its ledger: nothing more is traded.
     AccountMismatch,
+    /// The strategy's process has ended by itself: nothing more is traded.
+    StrategyCrashed,
+    /// The strategy's process has not answered in time: nothing more is traded.
+    StrategyTimeout,
+    /// The strategy's process has answered what is no answer: nothing more is traded.
+    BadAction,
     /// The equity has fallen further from its peak than allowed.
     MaxDrawdown,
     /// The equity has fallen further in a day than allowed.
@@ -59,7 +65,7 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// Every kind, in the order of the document about them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::GridBelowFees,
         Self::BasePriceFar,
         Self::LadderBelowFees,
@@ -72,6 +78,9 @@ impl AlertKind {
         Self::TickAnomaly,
         Self::SequenceExhausted,
         Self::AccountMismatch,
+        Self::StrategyCrashed,
+        Self::StrategyTimeout,
+        Self::BadAction,
         Self::MaxDrawdown,
         Self::MaxDailyLoss,
         Self::MaxConsecutiveLosses,
@@ -81,8 +90,19 @@ impl AlertKind {
     ];
 
     /// Those after which nothing more is traded.
-    pub const HALTING: [Self; 5] =
-        [Self::OrderAnomaly, Self::LedgerBroken, Self::TickAnomaly, Self::SequenceExhausted, Self::AccountMismatch];
+    pub const HALTING: [Self; 8] = [
+        Self::OrderAnomaly,
+        Self::LedgerBroken,
+        Self::TickAnomaly,
+        Self::SequenceExhausted,
+        Self::AccountMismatch,
+        Self::StrategyCrashed,
+        Self::StrategyTimeout,
+        Self::BadAction,
+    ];
+
+    /// Those of a strategy that is a process, after which it is told nothing more.
+    pub const OF_PROCESSES: [Self; 3] = [Self::StrategyCrashed, Self::StrategyTimeout, Self::BadAction];
 
     /// The word itself.
     pub const fn as_str(self) -> &'static str {
@@ -99,6 +119,9 @@ impl AlertKind {
             Self::TickAnomaly => "TickAnomaly",
             Self::SequenceExhausted => "SequenceExhausted",
             Self::AccountMismatch => "AccountMismatch",
+            Self::StrategyCrashed => "StrategyCrashed",
+            Self::StrategyTimeout => "StrategyTimeout",
+            Self::BadAction => "BadAction",
             Self::MaxDrawdown => "MaxDrawdown",
             Self::MaxDailyLoss => "MaxDailyLoss",
             Self::MaxConsecutiveLosses => "MaxConsecutiveLosses",

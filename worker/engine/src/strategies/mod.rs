@@ -1,11 +1,13 @@
 //! Plug-in strategies: the trait, the registry, one folder each. Adding one touches the registry and the
 //! manifest's union, nothing else.
 
+mod caught;
 mod figures;
 pub mod grid;
 pub mod ladder;
 mod needs;
 pub mod position_control;
+pub mod process;
 mod registry;
 
 use serde::{Deserialize, Serialize};
@@ -19,8 +21,10 @@ use crate::orders::OrderState;
 use crate::time::Timestamp;
 
 pub use crate::core::Context;
+pub(crate) use caught::Caught;
 pub use figures::{Figure, Figures, Standing};
 pub use needs::{BarsOf, Needs, NeedsError};
+use process::Process;
 pub use registry::{Definition, Registry, StrategyError, parameters, remembered};
 
 /// How large an order is.
@@ -187,6 +191,11 @@ pub trait Strategy: Send + std::fmt::Debug {
         Needs::default()
     }
 
+    /// The same for these markets, where it names them by their symbols.
+    fn needs_of(&self, _instruments: &Instruments) -> Result<Needs, NeedsError> {
+        Ok(self.needs())
+    }
+
     /// A bar that it needs has closed, by the tick that it gets next: it is the last of [`Context::bars`]. What the venue
     /// made of orders on that tick has been told.
     fn on_bar(&mut self, _bar: &Bar, _of: BarsOf, _context: &mut Context<'_>) {}
@@ -246,6 +255,24 @@ pub trait Strategy: Send + std::fmt::Debug {
     /// How far from the tick's price all of its coins may be sold, where a limit or an exit asks for that; half a percent where
     /// it says nothing.
     fn max_slippage(&self) -> Option<Ratio> {
+        None
+    }
+
+    /// Itself, where it is a process, which whoever drives the engine asks.
+    #[doc(hidden)]
+    fn process(&mut self) -> Option<&mut Process> {
+        None
+    }
+
+    /// Why it is told nothing more, where it has failed: as a process, or by a panic.
+    #[doc(hidden)]
+    fn failure(&self) -> Option<(AlertKind, &str)> {
+        None
+    }
+
+    /// For what it failed before, where it is asked again now; once.
+    #[doc(hidden)]
+    fn take_released(&mut self) -> Option<AlertKind> {
         None
     }
 

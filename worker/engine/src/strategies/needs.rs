@@ -57,6 +57,12 @@ pub enum NeedsError {
     /// A series is named twice.
     #[error("bars {0} are asked for twice; ask once, for the longer look-back")]
     Twice(BarsOf),
+    /// They are of no market of the strategy, which it names.
+    #[error("bars of {symbol} are of a market that it does not trade; ask for bars of one of its instruments")]
+    UnknownSymbol {
+        #[expect(missing_docs, reason = "the name says it")]
+        symbol: String,
+    },
     /// They are of no market of the strategy.
     #[error("bars {of} are of a market that it does not trade: it has {count}, counted from 0")]
     NoInstrument {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{NeedsError, Strategy, grid, ladder, position_control};
+use super::{NeedsError, Strategy, grid, ladder, position_control, process};
 use crate::instrument::Instruments;
 use crate::risk::PositionBounds;
 
@@ -108,6 +108,7 @@ impl Registry {
         registry.register(grid::DEFINITION);
         registry.register(ladder::DEFINITION);
         registry.register(position_control::DEFINITION);
+        registry.register(process::DEFINITION);
         registry
     }
 

@@ -15,11 +15,14 @@ use engine::messages::{AlertKind, CommandKind, OrderCommand, Tick};
 use engine::report::{Trade, TransferState};
 use engine::risk::Approved;
 use engine::strategies::Registry;
+use engine::strategies::process::messages::Mode;
 use engine::{Effect, Engine, Event};
 use venue::replay::Summary;
 use venue::sim::Exchange;
 
+use crate::child::{self, Child, Fault, Opened};
 use crate::fleet;
+use crate::fleet::sources::{self, Folder};
 use crate::outcome::candles;
 use crate::outcome::clock::Clock;
 use crate::outcome::hashes::{DataHash, Made};
@@ -29,7 +32,6 @@ use crate::outcome::{DataCounts, Outcome};
 use crate::process::exit::Failure;
 use crate::roles::gateway::{Counter, News};
 use crate::roles::paper::resting_fills;
-use crate::roles::saved;
 use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 use market::Market;
 
@@ -42,12 +44,13 @@ const LEDGER: &str = "backtest";
 const NAMES_MAX: usize = 3;
 
 /// Runs every strategy of the file on the data.
-pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results, Failure> {
+pub fn run(file: &PathBuf, data: &[Data], sources: &[Folder], registry: &Registry) -> Result<Results, Failure> {
     let reading = fleet::read(std::slice::from_ref(file))?;
     if !reading.errors.is_empty() {
         return Err(Failure::refused(reading.errors.to_string()));
     }
-    let specs = specs(&reading.manifests)?;
+    let mut specs = specs(&reading.manifests)?;
+    sources::place(sources, &mut specs)?;
     if specs.is_empty() {
         return Err(Failure::refused(format!("{}: no TradingStrategy in it", file.display())));
     }
@@ -95,7 +98,8 @@ pub fn run(file: &PathBuf, data: &[Data], registry: &Registry) -> Result<Results
         untraded
             .extend(simulation.untraded(Clock::of(data_of(simulation)?.summaries.iter().map(|summary| &**summary))));
     }
-    Ok(Results { outcomes, untraded })
+    let faults = simulations.iter().filter_map(|one| Some(format!("{}: {}", one.spec.name, one.fault.as_ref()?)));
+    Ok(Results { outcomes, untraded, faults: faults.collect() })
 }
 
 /// What a backtest gives.
@@ -104,6 +108,8 @@ pub struct Results {
     pub outcomes: Vec<Outcome>,
     /// For people: the orders that did not trade, and why.
     pub untraded: Vec<String>,
+    /// For people: the processes that failed, and why. Their strategies traded nothing more.
+    pub faults: Vec<String>,
 }
 
 /// Warns of parameters, once for all strategies of which the same is to be said.
@@ -180,6 +186,10 @@ fn specs(manifests: &[Manifest]) -> Result<Vec<StrategySpec>, Failure> {
 pub(crate) struct Simulation {
     spec: StrategySpec,
     engine: Engine,
+    /// What is asked, where the strategy is a process.
+    child: Option<Child>,
+    /// Why its process is asked no more.
+    fault: Option<Fault>,
     counter: Counter,
     /// What went wrong; nothing is taken after it.
     problem: Option<String>,
@@ -201,9 +211,13 @@ impl Simulation {
         let exchange = Exchange::new(config.fees.clone(), latency_ms, resting_fills(&spec.account));
         let book = BookSpec::of(spec.name.clone(), config.ledger.clone(), &spec.spec, Stance::Open);
         let counter = Counter::new(&config.fees, exchange, book).map_err(|error| refuse(&error))?;
-        let engine = saved::engine(spec, id, None, registry).map_err(|error| refuse(&error))?;
+        let Opened { engine, child, fault } =
+            child::open(spec, id, None, registry, Mode::Backtest).map_err(|error| refuse(&error))?;
+        if let Some(fault) = fault {
+            return Err(Failure::error(format!("{}: {fault}", spec.name)));
+        }
         let (trades, untraded) = (Vec::new(), Untraded::default());
-        Ok(Self { spec: spec.clone(), engine, counter, problem: None, trades, untraded })
+        Ok(Self { spec: spec.clone(), engine, child, fault: None, counter, problem: None, trades, untraded })
     }
 
     fn markets(&self) -> Markets {
@@ -264,20 +278,21 @@ impl Simulation {
 
     /// Takes ticks, unless one before them went wrong.
     pub fn take(&mut self, ticks: &[Tick]) {
-        for tick in ticks {
-            if self.problem.is_none() {
-                self.problem = self.tick(tick).err();
-            }
+        let mut coming = ticks;
+        while let Some((tick, behind)) = coming.split_first().filter(|_| self.problem.is_none()) {
+            self.problem = self.tick(tick, behind).err();
+            coming = behind;
         }
     }
 
     /// One tick: what rests trades and is booked, the engine takes the tick, then what arrives on it acts, in rounds as
-    /// its news causes more. As a worker does with its gateway.
-    fn tick(&mut self, tick: &Tick) -> Result<(), String> {
+    /// its news causes more. As a worker does with its gateway. A process may be told of what is `coming` too.
+    fn tick(&mut self, tick: &Tick, coming: &[Tick]) -> Result<(), String> {
         let filled = self.counter.match_resting(tick);
         let mut commands = self.book(filled)?;
         let effects = self.engine.tick(tick.event_time(), tick);
         self.take_effects(effects, &mut commands)?;
+        self.consult(tick, coming, &mut commands)?;
         let mut round = 1;
         while !commands.is_empty() || self.counter.has_arrivals(tick) {
             let mut news = News::new();
@@ -291,6 +306,34 @@ impl Simulation {
             commands = self.book(news)?;
             let effects = self.engine.end_round();
             self.take_effects(effects, &mut commands)?;
+            self.consult(tick, &[], &mut commands)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the process until it has read all that has happened. One that fails is asked no more.
+    fn consult(
+        &mut self,
+        tick: &Tick,
+        coming: &[Tick],
+        commands: &mut Vec<Approved<OrderCommand>>,
+    ) -> Result<(), String> {
+        while let Some(child) = self.child.as_mut().filter(|_| self.engine.asks()) {
+            let is_quiet = commands.is_empty() && !self.counter.has_arrivals(tick);
+            let quiet = coming.iter().take_while(|tick| is_quiet && self.counter.is_quiet(tick)).take(child.window());
+            let asked = self.engine.ask_process(child.next_batch(), quiet).map_err(|error| error.to_string())?;
+            let Some(asked) = asked else { return Ok(()) };
+            let answered =
+                child.ask(&asked).and_then(|answer| self.engine.process_answered(answer).map_err(|bad| child.bad(bad)));
+            let effects = match answered {
+                Ok(effects) => effects,
+                Err(fault) => {
+                    let effects = self.engine.process_failed(fault.kind, &fault.message);
+                    (self.child, self.fault) = (None, Some(fault));
+                    effects
+                }
+            };
+            self.take_effects(effects, commands)?;
         }
         Ok(())
     }

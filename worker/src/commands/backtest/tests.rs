@@ -1,6 +1,7 @@
 //! Several strategies at once, what is told of a problem, and what a strategy is told of orders that rest.
 
 mod ladder;
+mod process;
 mod resting;
 mod several_markets;
 

@@ -4,6 +4,7 @@ use crds::TradingStrategyStatus;
 use crds::record::{Phase, PhaseState};
 use crds::roles::StrategySpec;
 use engine::Engine;
+use engine::messages::AlertKind;
 
 use crate::fleet::provision::Place;
 
@@ -39,6 +40,8 @@ impl End {
             on_request &= phase.reason == "Stopped";
             if phase.state == PhaseState::Quarantined {
                 quarantined.push(format!("{name} is quarantined, {}: {}", phase.reason, phase.message));
+            } else if AlertKind::OF_PROCESSES.iter().any(|kind| kind.as_str() == phase.reason) {
+                quarantined.push(format!("{name} trades no more, {}: {}", phase.reason, phase.message));
             }
         }
         match (quarantined.is_empty(), ended, on_request) {

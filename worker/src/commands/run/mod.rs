@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::fleet::Fleet;
 use crate::fleet::provision::{Place, Places, Provisioner, identity};
+use crate::fleet::sources::{self, Folder};
 use crate::outcome::{Outcome, candles};
 use crate::process::admin::Health;
 use crate::process::exit::{Failure, print};
@@ -53,6 +54,9 @@ pub struct Options {
     /// Replay so much faster than it happened; without it, as fast as this machine can.
     #[arg(long, value_name = "N")]
     speed: Option<ExactDecimal>,
+    /// The folder with the files of a process's ConfigMap, NAME=FOLDER.
+    #[arg(long, num_args = 1.., value_name = "NAME=FOLDER")]
+    source: Vec<Folder>,
     /// How to print the result.
     #[arg(long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -82,6 +86,7 @@ pub fn run(options: &Options, registry: &Registry) -> Result<(), Failure> {
         return Err(Failure::refused("--speed: 0 would never end; write a number above 0"));
     }
     let mut fleet = Fleet::from_files(&options.files)?;
+    sources::place(&options.source, fleet.accounts.iter_mut().flat_map(|account| &mut account.strategies))?;
     let (mut data, mut scanned) = (data::Data::default(), Vec::new());
     for group in &mut fleet.accounts {
         if let Some(feed) = &mut group.feed {

@@ -33,6 +33,11 @@ impl Counter {
         if self.exchange.is_idle() { News::new() } else { self.manager.match_resting(&mut self.exchange, tick) }
     }
 
+    /// Whether nothing trades and nothing arrives on a tick, whatever is sent on it.
+    pub fn is_quiet(&self, tick: &Tick) -> bool {
+        self.exchange.is_idle() || !(self.exchange.is_touched(tick) || self.exchange.has_arrivals(tick))
+    }
+
     /// A command on the tick that caused it.
     pub fn command(&mut self, command: &OrderCommand, tick: &Tick) -> News {
         match self.manager.judge(command, command.time) {

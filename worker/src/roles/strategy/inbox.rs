@@ -125,7 +125,7 @@ impl<B: Bus> Worker<'_, B> {
     /// Consumes entries in their order. While a word is awaited none, until it is there; then all before it and itself,
     /// and that may be what the next word is awaited for.
     pub(super) fn apply_pending(&mut self) {
-        while self.poison.is_none() {
+        while self.poison.is_none() && !self.engine.asks() {
             let waits_for = self.barrier.waits_for().cloned();
             let up_to_word = waits_for.as_ref().and_then(|advance| self.pending.up_to_word(advance));
             let awaited = waits_for.filter(|_| up_to_word.is_some());

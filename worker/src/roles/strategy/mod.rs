@@ -6,6 +6,7 @@
 
 mod barrier;
 mod batch;
+mod consult;
 mod doubt;
 mod edits;
 mod inbox;
@@ -29,8 +30,8 @@ use engine::messages::Tick;
 use engine::strategies::{DesiredState, Registry};
 use tracing::Instrument;
 
+use crate::child::{Child, Opened};
 use crate::outcome::hashes::{DATA, DataHash, MADE, Made};
-use crate::roles::saved;
 use crate::roles::session::{Session, again_after_conflicts, patiently};
 use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::record::RefusedEdit;
@@ -66,6 +67,10 @@ pub(crate) struct Worker<'a, B> {
     markets: Markets,
     session: Session<B>,
     engine: Engine,
+    /// What is asked, where the strategy is a process that has not failed.
+    child: Option<Child>,
+    /// The tick that was just taken, while its process has not said what it does on it: nothing arrives before.
+    unjudged: Option<Tick>,
     /// The hash of the ticks taken; none where the release before took some.
     data: Option<DataHash>,
     pending: Pending,
@@ -162,12 +167,11 @@ impl<'a, B: Bus> Worker<'a, B> {
     ) -> Result<Self, Stop> {
         let account = runtime.account_scope(&told.account.name)?;
         let owner = runtime.identity.keys.strategy(&account, &told.name);
-        let (session, acquired) = Session::acquire(runtime, &owner).await?;
+        let (mut session, acquired) = Session::acquire(runtime, &owner).await?;
         let spec = edits::newest(runtime, &owner, told).await?;
         let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
-        let engine = saved::fields(acquired.version, &acquired.fields)
-            .and_then(|saved| saved::engine(&spec, &runtime.identity.ledger, saved, registry))
-            .map_err(|problem| Stop::Record { owner: owner.name().to_owned(), problem })?;
+        let Opened { engine, child, fault } =
+            consult::open(runtime, &spec, registry, (&mut session, &acquired)).await?;
         let stored: Option<Advance> = field(ADVANCE).map(serde_json::from_str).transpose().map_err(|error| {
             Stop::Record { owner: owner.name().to_owned(), problem: format!("its field {ADVANCE}: {error}") }
         })?;
@@ -201,6 +205,8 @@ impl<'a, B: Bus> Worker<'a, B> {
             markets,
             session,
             engine,
+            child,
+            unjudged: None,
             data,
             pending: Pending::default(),
             barrier,
@@ -219,6 +225,9 @@ impl<'a, B: Bus> Worker<'a, B> {
             joining,
             gateway_is_older: false,
         };
+        if let Some(fault) = &fault {
+            worker.has_failed(fault);
+        }
         worker.follow_register().await?;
         worker.is_made_of(made)?;
         worker.tell_needs(&acquired.fields)?;
@@ -249,6 +258,9 @@ impl<'a, B: Bus> Worker<'a, B> {
                 self.follow_register().await?;
             }
             self.take_inbox(read.inbox).await?;
+            if self.must_ask() {
+                self.consult().await?;
+            }
             if self.is_edited && self.poison.is_none() {
                 // No tick is taken any more as before the edit.
                 continue;
@@ -260,6 +272,10 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
             self.ahead.extend(read.ticks);
             self.take_ticks();
+            while self.must_ask() {
+                self.consult().await?;
+                self.take_ticks();
+            }
             if let Some((id, problem)) = self.poison.clone() {
                 return self.quarantine(id, &problem, inbox::UNKNOWN_ORDER).await;
             }

@@ -239,6 +239,12 @@ impl<B: Bus> Worker<'_, B> {
             // It takes no tick any more: nobody waits for it.
             return phase(PhaseState::Quarantined, MISMATCH, MISMATCH_MESSAGE.to_owned());
         }
+        let is_wanted = self.engine.desired() != DesiredState::Stopped;
+        if let Some((kind, why)) = self.engine.process_failure().filter(|_| is_wanted) {
+            // It takes every tick all the same: the data go on.
+            let state = if self.has_ended() { PhaseState::Stopped } else { PhaseState::Running };
+            return phase(state, kind.as_str(), why.to_owned());
+        }
         let has_exited = self.engine.has_exited();
         let (state, reason) = match self.engine.desired() {
             DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),

@@ -35,7 +35,8 @@ impl<B: Bus> Worker<'_, B> {
     /// What was sent but not on a tick, as when a human pauses, acts as of the last tick; on the next one where the venue is
     /// past the last already.
     pub(super) fn let_owed_arrive(&mut self) {
-        if !self.barrier.owes() || self.barrier.waits_for().is_some() || self.is_told_ahead() {
+        let is_later = self.barrier.waits_for().is_some() || self.is_told_ahead() || self.engine.asks();
+        if !self.barrier.owes() || is_later {
             return;
         }
         let Some((tick, (market, id))) = self.engine.last_tick().zip(self.markets.last()) else { return };

@@ -16,6 +16,9 @@ impl<B: Bus> Worker<'_, B> {
         let (mut ahead, mut read, mut passed) = (std::mem::take(&mut self.ahead), 0, 0);
         let mut data = self.data.take().map(Standing::Own);
         for Unread { market, entry } in &ahead {
+            if self.engine.asks() {
+                break;
+            }
             let lacks_news = !self.is_told_ahead() && self.barrier.lacks_news(self.engine.open_orders());
             if lacks_news || !self.may_take_ticks() {
                 break;
@@ -58,7 +61,9 @@ impl<B: Bus> Worker<'_, B> {
         let is_new = self.engine.ticks() > taken;
         self.batch.tick();
         self.absorb(effects);
-        if is_new {
+        if is_new && self.engine.asks() {
+            self.unjudged = Some(tick.clone());
+        } else if is_new {
             self.let_arrive(at);
         }
         if tick.last {

@@ -29,7 +29,7 @@ pub(super) fn strategies(chance: &mut Chance) -> Vec<StrategySpec> {
     }
     let strategy = |kind: &str| {
         let spec = serde_json::from_value(spec(chance, kind)).unwrap();
-        StrategySpec { name: kind.to_owned(), generation: 1, spec, account: account.clone() }
+        StrategySpec { name: kind.to_owned(), generation: 1, spec, account: account.clone(), source_folder: None }
     };
     kinds.into_iter().map(strategy).collect()
 }

@@ -97,6 +97,12 @@ impl Exchange {
         self.placed.contains_key(&id.sequence()) || self.held.making(id).is_some()
     }
 
+    /// Whether [`Self::match_resting`] could trade anything on this tick.
+    pub fn is_touched(&self, tick: &Tick) -> bool {
+        let mut resting = self.placed.values().filter(|(symbol, _, _)| *symbol == tick.symbol);
+        resting.any(|(_, side, price)| touches(self.fills, *side, *price, tick))
+    }
+
     /// Holds what rests against a tick: buys from the highest price down, then sells from the lowest up, equal prices by
     /// sequence. Looks only at what the tick crosses.
     pub fn match_resting(&mut self, tick: &Tick) -> Vec<VenueReport> {

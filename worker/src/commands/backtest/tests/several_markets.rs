@@ -34,7 +34,7 @@ impl Folder {
         });
         let mut registry = Registry::standard();
         registry.register(PAIR);
-        let results = run(&place("pair.yaml"), &data.collect::<Vec<_>>(), &registry);
+        let results = run(&place("pair.yaml"), &data.collect::<Vec<_>>(), &[], &registry);
         let mut results = results.map_err(|failure| format!("{failure:?}"))?;
         assert_eq!(results.outcomes.len(), 1);
         Ok(serde_json::to_value(results.outcomes.remove(0)).unwrap())

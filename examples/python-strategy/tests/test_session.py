@@ -1,0 +1,214 @@
+"""What a strategy answers, message by message."""
+
+import io
+import json
+import sys
+import unittest
+from decimal import Decimal
+from unittest import mock
+
+import glm
+
+START = {
+    "v": 1,
+    "type": "start",
+    "strategy": "counted",
+    "mode": "Paper",
+    "parameters": {"every": 3},
+    "instruments": [{"symbol": "BTC/USDT", "tickSize": "0.01", "lotSize": "0.001", "minNotional": "5"}],
+    "state": None,
+}
+
+
+def events(batch, *told):
+    """A message with these events."""
+    position = {"BTC": {"free": "1", "reserved": "0.5"}, "USDT": {"free": "100", "reserved": "0"}}
+    orders = [{"id": 7, "tag": "b", "symbol": "BTC/USDT", "side": "Sell", "price": "30", "quantity": "0.5", "filled": "0"}]
+    risk = {"state": "AllowAll", "reason": ""}
+    message = {"v": 1, "type": "events", "batch": batch, "position": position, "equity": "130", "orders": orders}
+    return {**message, "risk": risk, "events": list(told)}
+
+
+def tick(index, price="20"):
+    return {"type": "tick", "index": index, "time": 1000 * index, "symbol": "BTC/USDT", "price": price}
+
+
+class Counted(glm.Strategy):
+    """Buys on each nth tick, and notes all it is told."""
+
+    def __init__(self, *start):
+        super().__init__(*start)
+        self.seen = 0
+        self.told = []
+
+    def bars(self):
+        return [glm.Bars("BTC/USDT", "4h", 42)]
+
+    def timers(self):
+        return [60]
+
+    def on_tick(self, tick, context):
+        self.seen += 1
+        if self.seen % self.parameters["every"] == 0:
+            context.place("Buy", Decimal("1E+1"), tick.price, post_only=True, tag="a")
+
+    def on_bar(self, bar, context):
+        self.told.append(bar)
+
+    def on_order(self, update, context):
+        self.told.append(update)
+
+    def on_timer(self, timer, context):
+        context.cancel(7)
+        context.replace(7, Decimal("0.25"), Decimal("31"))
+        context.say("Timed", "a minute is over")
+
+    def on_gap(self, symbol, context):
+        self.seen = 0
+
+    def save(self):
+        return {"seen": self.seen, "half": Decimal("0.50")}
+
+    def restore(self, state):
+        self.seen = state["seen"]
+
+
+class Messages(unittest.TestCase):
+    def setUp(self):
+        self.session = glm.Session(Counted)
+        self.ready = self.session.handle(START)
+
+    def test_it_says_what_it_needs(self):
+        bars = [{"symbol": "BTC/USDT", "interval": "4h", "lookBack": 42}]
+        self.assertEqual(self.ready, {"v": 1, "type": "ready", "bars": bars, "timers": [{"everySeconds": 60}]})
+
+    def test_it_stops_at_the_first_event_on_which_it_acts(self):
+        answer = self.session.handle(events(5, *(tick(index) for index in range(9))))
+        self.assertEqual((answer["batch"], answer["consumed"]), (5, 3))
+        self.assertEqual(answer["state"], {"seen": 3, "half": "0.50"})
+        order = {"tag": "a", "side": "Buy", "quantity": "10", "price": "20", "postOnly": True}
+        self.assertEqual(answer["actions"], [{"place": order}])
+
+    def test_all_is_consumed_where_it_does_not_act(self):
+        answer = self.session.handle(events(1, tick(0), tick(1)))
+        self.assertEqual((answer["consumed"], answer["actions"]), (2, []))
+
+    def test_each_kind_of_event_reaches_its_callback(self):
+        bar = {"type": "bar", "symbol": "BTC/USDT", "interval": "4h", "openTime": 0, "open": "1", "high": "3"}
+        bar.update(low="0.5", close="2", volume="9")
+        update = {"type": "order", "id": 7, "tag": "b", "status": "Filled", "reason": "", "quantity": "0.5"}
+        update.update(price="30", fee="0.01", feeAsset="USDT")
+        unknown = {"type": "later", "of": "a later worker"}
+        answer = self.session.handle(events(1, tick(0), bar, update, unknown, {"type": "gap", "symbol": "BTC/USDT"}))
+        self.assertEqual((answer["consumed"], answer["state"]["seen"]), (5, 0))
+        decimals = [Decimal(text) for text in ("1", "3", "0.5", "2", "9")]
+        filled = glm.OrderUpdate(
+            7, "b", "Filled", "", Decimal("0.5"), Decimal("30"), Decimal("0.01"), "USDT"
+        )
+        self.assertEqual(self.session.strategy.told, [glm.Bar("BTC/USDT", "4h", 0, *decimals), filled])
+
+    def test_cancel_replace_and_say(self):
+        answer = self.session.handle(events(1, {"type": "timer", "time": 60000, "everySeconds": 60}, tick(0)))
+        self.assertEqual(answer["consumed"], 1)
+        replace = {"id": 7, "quantity": "0.25", "price": "31"}
+        said = {"reason": "Timed", "message": "a minute is over"}
+        self.assertEqual(answer["actions"], [{"cancel": {"id": 7}}, {"replace": replace}, {"say": said}])
+
+    def test_it_goes_on_from_its_state(self):
+        session = glm.Session(Counted)
+        session.handle({**START, "state": {"seen": 2, "half": "0.50"}})
+        self.assertEqual(session.handle(events(1, tick(0), tick(1)))["consumed"], 1)
+
+    def test_another_version_is_refused(self):
+        with self.assertRaises(glm.ProtocolError):
+            self.session.handle({**events(1, tick(0)), "v": 2})
+
+    def test_events_before_start_are_refused(self):
+        with self.assertRaises(glm.ProtocolError):
+            glm.Session(Counted).handle(events(1, tick(0)))
+
+
+class Contexts(unittest.TestCase):
+    def setUp(self):
+        glm.Session(Counted)
+        self.instruments = [glm.Instrument("BTC/USDT", Decimal("0.01"), Decimal("0.001"), Decimal(5))]
+        self.context = glm.Context(events(1), self.instruments)
+
+    def test_what_is_held(self):
+        self.assertEqual(self.context.position("BTC"), glm.Position(Decimal(1), Decimal("0.5")))
+        self.assertEqual(self.context.position("ETH").total, 0)
+        self.assertEqual(self.context.equity(Decimal("20.02")), Decimal("130.03"))
+        self.assertEqual(self.context.equity({"BTC/USDT": Decimal(20)}), 130)
+        self.assertEqual([order.id for order in self.context.orders], [7])
+
+    def test_risk_allows_sides(self):
+        for state, sides in (("AllowAll", "BuySell"), ("BuyOnly", "Buy"), ("SellOnly", "Sell"), ("Halted", "")):
+            risk = glm.Risk(state, "")
+            self.assertEqual([side for side in ("Buy", "Sell") if risk.allows(side)], [s for s in ("Buy", "Sell") if s in sides])
+
+    def test_a_float_is_no_money(self):
+        for quantity in (0.1, 1, Decimal("NaN"), Decimal("Infinity")):
+            with self.assertRaises(TypeError):
+                self.context.place("Buy", quantity)
+        with self.assertRaises(Exception):
+            Decimal("0.1") * Decimal(0.1)
+
+    def test_a_side_is_buy_or_sell(self):
+        with self.assertRaises(ValueError):
+            self.context.place("buy", Decimal(1))
+
+    def test_without_a_price_it_takes_what_there_is(self):
+        self.context.place("Sell", Decimal(1), reduce_only=True)
+        placed = {"tag": "", "side": "Sell", "quantity": "1", "reduceOnly": True}
+        self.assertEqual(self.context.actions, [{"place": placed}])
+
+
+class Loop(unittest.TestCase):
+    """`glm.run` on lines, as a worker has it."""
+
+    def answers(self, kind, *messages):
+        lines = "".join(json.dumps(m) + "\n" for m in messages)
+        out, log = io.StringIO(), io.StringIO()
+        with mock.patch.multiple(sys, stdin=io.StringIO(lines), stdout=out, stderr=log):
+            glm.run(kind)
+        return [json.loads(line) for line in out.getvalue().splitlines()], log.getvalue()
+
+    def test_one_line_each_and_nothing_after_stop(self):
+        answers, _ = self.answers(Counted, START, events(1, tick(0)), {"v": 1, "type": "stop"}, events(2, tick(1)))
+        self.assertEqual([answer["type"] for answer in answers], ["ready", "answer"])
+
+    def test_what_it_prints_is_its_log(self):
+        class Talks(Counted):
+            def on_tick(self, tick, context):
+                print("tick", tick.index)
+
+        answers, log = self.answers(Talks, START, events(1, tick(0)))
+        self.assertEqual((len(answers), log), (2, "tick 0\n"))
+
+    def test_an_error_of_the_strategy_is_raised(self):
+        class Fails(Counted):
+            def on_tick(self, tick, context):
+                raise KeyError("signal")
+
+        with self.assertRaises(KeyError):
+            self.answers(Fails, START, events(1, tick(0)))
+
+    def test_a_number_with_a_point_is_as_exact_as_it_was_written(self):
+        class Shows(Counted):
+            def save(self):
+                return self.parameters
+
+        answers, _ = self.answers(Shows, {**START, "parameters": {"every": 3, "share": 1.10}}, events(1, tick(0)))
+        self.assertEqual(answers[1]["state"], {"every": 3, "share": "1.1"})
+
+    def test_a_float_in_state_is_refused(self):
+        class Floats(Counted):
+            def save(self):
+                return {"mean": [Decimal(1), 0.5]}
+
+        with self.assertRaises(TypeError):
+            self.answers(Floats, START, events(1, tick(0)))
+
+
+if __name__ == "__main__":
+    unittest.main()
