@@ -67,7 +67,7 @@ async fn what_is_immutable_stays_and_all_else_can_change() {
         (json!({"strategy": {"grid": {"gridSizePercent": 3, "basePrice": "612.5"}}}), String::new()),
         (
             json!({"strategy": {"grid": null}}),
-            "no member is set; write exactly one of: custom, grid, ladder, positionControl".to_owned(),
+            "no member is set; write exactly one of: custom, grid, ladder, positionControl, process".to_owned(),
         ),
         (json!({"risk": {"maxOrderNotional": {"USDT": 100}}, "state": "Paused"}), String::new()),
         (json!({"transfers": [{"id": "june", "asset": "USDT", "amount": 500}]}), String::new()),

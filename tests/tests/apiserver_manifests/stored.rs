@@ -203,7 +203,7 @@ async fn kubectl_explain_reads_well() {
         ("ts", "A trading strategy with its own money"),
         ("ts.spec.strategy.grid.gridSizePercent", "in percent; 0.01 to 50. Default 2, unless adaptive is"),
         ("ts.spec.capital", "Cannot be changed later: create a second strategy instead."),
-        ("ts.spec.strategy", "exactly one member of grid, ladder, positionControl and custom."),
+        ("ts.spec.strategy", "exactly one member of grid, ladder, positionControl, custom and process."),
         ("ts.spec.state", "Paused watches prices but sends no new order"),
         ("ts.status.conditions", "Accepted, Ready, Reconciling and Stalled."),
         ("tacct.spec.marketData.replay.file", "It lies beside the manifest, or in the image's /replay."),

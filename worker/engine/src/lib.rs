@@ -1,7 +1,8 @@
 //! The trading engine: pure state machines, no clock, no randomness, no input or output.
 //!
 //! Time is an argument, money is exact, a refusal is an effect with a reason. The same code runs in
-//! `backtest`, in `run` and in the pods. [`Engine::step`] is the whole surface: an event in, effects out.
+//! `backtest`, in `run` and in the pods. [`Engine::step`] is the whole surface: an event in, effects out; where
+//! the strategy is a process, [`Engine::ask_process`] and [`Engine::process_answered`] too.
 
 #![cfg_attr(not(test), deny(clippy::float_arithmetic, clippy::arithmetic_side_effects))]
 
@@ -27,6 +28,6 @@ pub mod transfers;
 pub mod validation;
 
 pub use self::core::{
-    Changes, Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SavedBarsError, SavedBooks,
-    SnapshotError, StartError,
+    AskError, Changes, Config, Effect, Engine, Event, MissingFill, Performance, RestoreError, SavedBarsError,
+    SavedBooks, SnapshotError, StartError,
 };

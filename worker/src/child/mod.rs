@@ -71,7 +71,7 @@ impl Child {
         let crashed = |message: String| Fault { kind: AlertKind::StrategyCrashed, message };
         let command = program.command();
         let mut process = spawn::spawn(&command)
-            .map_err(|error| crashed(format!("its command {:?} cannot be started: {error}", command.join(" "))))?;
+            .map_err(|error| crashed(format!("its command {} cannot be started: {error}", command.join(" "))))?;
         let pipes = (process.stdin.take(), process.stdout.take(), process.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(crashed("it was started without pipes".to_owned()));
@@ -82,7 +82,7 @@ impl Child {
             Ok::<_, std::io::Error>((input, lines::read_all(stdout)?, Log::of(stderr, program.name())?))
         })();
         let (input, output, log) = threads.map_err(|error| crashed(format!("a thread cannot be started: {error}")))?;
-        let window_max = program.window_max();
+        let window_max = Program::window_max();
         let window = WINDOW.min(window_max);
         let (input, timeout) = (Some(input), program.timeout());
         let mut child = Self { process, input, output, log, timeout, batch: 0, window, window_max };
@@ -129,10 +129,18 @@ impl Child {
         Ok(answer)
     }
 
-    /// It has answered what is no answer.
+    /// It has answered what is no answer, and is ended.
     pub fn bad(&mut self, problem: impl std::fmt::Display) -> Fault {
-        let message = format!("its process has answered what cannot be: {problem}{}", self.log.tail());
+        let message = format!("its process has answered what cannot be: {problem}{}", self.last_lines());
         Fault { kind: AlertKind::BadAction, message }
+    }
+
+    /// Ends it; its last lines are what it has written up to now.
+    fn last_lines(&mut self) -> String {
+        // One that has ended by itself cannot be ended again.
+        let _ = self.process.kill();
+        self.log.wait(END_MAX);
+        self.log.tail()
     }
 
     fn tell<M: Message + serde::Serialize>(&mut self, message: &M) -> Result<(), Fault> {
@@ -163,7 +171,7 @@ impl Child {
     }
 
     fn too_slow(&mut self, most: Duration) -> Fault {
-        let (kind, tail) = (AlertKind::StrategyTimeout, self.log.tail());
+        let (kind, tail) = (AlertKind::StrategyTimeout, self.last_lines());
         Fault { kind, message: format!("its process has not answered within {} ms{tail}", most.as_millis()) }
     }
 
@@ -172,8 +180,7 @@ impl Child {
             Some(status) => format!("has ended ({status})"),
             None => "has closed its output".to_owned(),
         };
-        self.log.wait(END_MAX);
-        Fault { kind: AlertKind::StrategyCrashed, message: format!("its process {how}{}", self.log.tail()) }
+        Fault { kind: AlertKind::StrategyCrashed, message: format!("its process {how}{}", self.last_lines()) }
     }
 
     fn ended_within(&mut self, most: Duration) -> Option<ExitStatus> {

@@ -29,23 +29,29 @@ pub(crate) fn open(
     mode: Mode,
 ) -> Result<Opened, String> {
     let Some(program) = Program::of(spec) else {
-        return Ok(Opened { engine: saved::engine(spec, ledger, saved, registry)?, child: None, fault: None });
+        let mut engine = saved::engine(spec, ledger, saved, registry)?;
+        if engine.is_process() {
+            return Err(
+                "spec.strategy.custom.name: a process is no custom strategy; write spec.strategy.process".to_owned()
+            );
+        }
+        return Ok(Opened { engine, child: None, fault: None });
     };
-    let made = |ready: Option<&Ready>| {
+    let engine_of = |ready: Option<&Ready>| {
         let known = Map::from_iter([
             ("ready".to_owned(), ready.map_or(Value::Null, |ready| json!(ready))),
             ("program".to_owned(), json!(program.id())),
         ]);
         saved::engine_knowing(&known, (spec, ledger), saved, registry)
     };
-    let mut engine = made(None)?;
+    let mut engine = engine_of(None)?;
     if engine.process_failure().is_some() {
         return Ok(Opened { engine, child: None, fault: None });
     }
     let state = engine.process_state();
     let start = program.start(mode, engine.instruments(), state).map_err(|error| error.to_string())?;
     match Child::start(&program, &start) {
-        Ok((mut child, ready)) => Ok(match made(Some(&ready)) {
+        Ok((mut child, ready)) => Ok(match engine_of(Some(&ready)) {
             Ok(engine) => Opened { engine, child: Some(child), fault: None },
             Err(problem) => Opened { engine, child: None, fault: Some(child.bad(problem)) },
         }),

@@ -57,7 +57,7 @@ impl Program {
     }
 
     /// The most ticks that are told at once.
-    pub fn window_max(&self) -> usize {
+    pub fn window_max() -> usize {
         let said = std::env::var(WINDOW_MAX).ok().and_then(|said| said.parse().ok());
         said.unwrap_or(WINDOW_USUAL).max(1)
     }

@@ -300,6 +300,17 @@ fn a_bad_spec_says_what_runs_on() {
 }
 
 #[test]
+fn a_process_that_failed_is_degraded_and_waits_for_a_human() {
+    for reason in ["StrategyCrashed", "StrategyTimeout", "BadAction"] {
+        for state in [PhaseState::Running, PhaseState::Stopped] {
+            let mut observed = trading();
+            edit(&mut observed.stored, |record| record.fields.extend([phase(state, reason)]));
+            assert_eq!(line(&observed), format!("Degraded False {reason} stalled"));
+        }
+    }
+}
+
+#[test]
 fn who_waits_for_a_human_says_so_though_its_pod_is_not_ready() {
     for (reason, told_reason) in
         [("PoisonInbox", "PoisonInbox"), ("AccountMismatch", "AccountMismatch"), ("ALaterOne", "PoisonInbox")]

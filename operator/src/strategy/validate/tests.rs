@@ -75,6 +75,17 @@ fn each_symbol_needs_a_file_and_a_lone_file_has_one_symbol() {
 }
 
 #[test]
+fn a_process_is_refused_where_processes_are_switched_off() {
+    let mut observed = trading();
+    observed.spec.strategy = serde_json::from_value(json!({"process": {"command": ["python3"]}})).unwrap();
+    let refused = validate(&observed).unwrap_err();
+    assert_eq!(refused.reason, Reason::InvalidSpec);
+    assert!(refused.message.contains("set processStrategies.enabled=true"), "{}", refused.message);
+    observed.allows_processes = true;
+    assert!(validate(&observed).is_ok());
+}
+
+#[test]
 fn capital_is_judged_before_the_ledger_and_never_again() {
     let taken = |amount: u32| {
         let capital = strategy("other", "BTC/USDT", amount, EARLY, None).spec.capital;

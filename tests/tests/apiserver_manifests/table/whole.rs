@@ -136,7 +136,7 @@ pub(super) const WHOLE: &[(&str, &str, &str, By)] = &[
         "TradingStrategy",
         "{accountRef: {name: paper}, instruments: [{symbol: BNB/USDT}], capital: {USDT: 1}, strategy: {}}",
         "spec.strategy",
-        BothAlike("no member is set; write exactly one of: custom, grid, ladder, positionControl"),
+        BothAlike("no member is set; write exactly one of: custom, grid, ladder, positionControl, process"),
     ),
     (
         "TradingStrategy",

@@ -14,8 +14,8 @@ use super::valuation::Valuation;
 use super::view;
 use super::{Effect, Engine};
 use crate::messages::{AlertKind, Tick};
-use crate::numbers::NumberError;
-use crate::orders::Cause;
+use crate::numbers::{Notional, NumberError};
+use crate::orders::{Cause, Order};
 use crate::report::Decision;
 use crate::risk::RiskState;
 use crate::running_hash::RunningHash;
@@ -25,6 +25,17 @@ use crate::strategies::process::{BadAction, Memory, check};
 
 /// Events at most of one batch: with as many bars or ticks a line stays well below its bound.
 const EVENTS_MAX: usize = 2_000;
+
+/// Why a process cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// What is held cannot be told exactly.
+    #[error("what the strategy holds cannot be told to its process: {0}")]
+    Number(#[from] NumberError),
+    /// It cannot be written.
+    #[error("what its process is asked cannot be written: {0}")]
+    Text(#[from] serde_json::Error),
+}
 
 /// What a look at coming ticks must not change.
 struct Before {
@@ -37,6 +48,11 @@ struct Before {
 }
 
 impl Engine {
+    /// Whether the strategy is a process.
+    pub fn is_process(&mut self) -> bool {
+        self.strategy.process().is_some()
+    }
+
     /// Whether the strategy is a process that must be asked before anything else is stepped.
     pub fn asks(&mut self) -> bool {
         self.strategy.process().is_some_and(|process| process.is_waiting())
@@ -58,7 +74,7 @@ impl Engine {
         &mut self,
         number: u64,
         coming: impl Iterator<Item = &'t Tick>,
-    ) -> Result<Option<Events>, NumberError> {
+    ) -> Result<Option<Events>, AskError> {
         if !self.asks() {
             return Ok(None);
         }
@@ -129,8 +145,7 @@ impl Engine {
         let decision = Decision::new(kind.as_str(), format!("Nothing more is traded: {why}."));
         self.scope(turn).decide(decision);
         let cause = self.state.markets.last().map_or(Cause { sequence: 0, time: turn.now }, Cause::of);
-        let own: Vec<_> =
-            self.state.orders.iter().filter(|order| !order.flattens).map(|order| order.sequence()).collect();
+        let own: Vec<_> = self.state.orders.iter().filter(|order| !order.flattens).map(Order::sequence).collect();
         for sequence in own {
             self.scope(turn).cancel(sequence, cause);
         }
@@ -148,14 +163,14 @@ impl Engine {
         let (judges, owes_transfers) = (self.judges, self.owes_transfers);
         let (state, valuation) = (self.state.clone(), self.valuation.clone());
         let before = Before { state, memory, valuation, judges, owes_transfers };
-        let mut quiet = 0;
+        let mut quiet = 0_usize;
         for tick in coming {
             let known = self.process_events();
             let leads_on = !tick.last && self.tick(tick.event_time(), tick).is_empty();
             if !leads_on || self.process_events() != known.saturating_add(1) || self.state.risk != before.state.risk {
                 break;
             }
-            quiet += 1;
+            quiet = quiet.saturating_add(1);
         }
         let Before { state, memory, valuation, judges, owes_transfers } = before;
         (self.state, self.valuation) = (state, valuation);
@@ -170,7 +185,7 @@ impl Engine {
     }
 
     /// All but the events.
-    fn standing_told(&mut self, number: u64) -> Result<Events, NumberError> {
+    fn standing_told(&mut self, number: u64) -> Result<Events, AskError> {
         let mut position = BTreeMap::new();
         for (index, instrument) in self.config.instruments.iter() {
             let reserved = self.state.orders.reserved(index);
@@ -181,11 +196,12 @@ impl Engine {
             position.insert(instrument.symbol.quote().to_string(), cash);
         }
         let (orders, risk) = (self.orders_told(), view::risk_told(&self.state));
-        let standing = format!("{position:?} {orders:?} {risk:?}");
         let now = self.state.equity()?;
+        let told = Events { batch: 0, position, equity: Notional::ZERO, orders, risk, events: Vec::new() };
+        let standing = RunningHash::of(&serde_json::to_string(&told)?);
         let process = self.strategy.process();
-        let equity = process.map_or(now, |process| process.equity_of(RunningHash::of(&standing), now));
-        Ok(Events { batch: number, position, equity, orders, risk, events: Vec::new() })
+        let equity = process.map_or(now, |process| process.equity_of(standing, now));
+        Ok(Events { batch: number, equity, ..told })
     }
 
     fn orders_told(&mut self) -> Vec<OpenOrder> {

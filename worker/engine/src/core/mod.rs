@@ -43,6 +43,7 @@ use crate::strategies::{BarsOf, Caught, Definition, DesiredState, Strategy, Stra
 use crate::time::Timestamp;
 use crate::transfers::WantedTransfers;
 
+pub use asking::AskError;
 pub use bars::SavedBarsError;
 use bars::{Bars, ClosedBars};
 pub use context::Context;

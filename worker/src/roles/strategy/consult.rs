@@ -2,7 +2,7 @@
 //! the worker gives its sign of life; how long it may think is bounded.
 
 use bus::Acquired;
-use engine::numbers::NumberError;
+use engine::AskError;
 use engine::strategies::Registry;
 use engine::strategies::process::messages::{Events, Mode};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -104,7 +104,7 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// What the child is asked, with ticks that were read ahead where nothing else can happen on them.
-    fn question(&mut self, number: u64, most: usize) -> Result<Option<Events>, NumberError> {
+    fn question(&mut self, number: u64, most: usize) -> Result<Option<Events>, AskError> {
         let last = self.unjudged.as_ref().zip(self.markets.last());
         let arrives = last.is_some_and(|(tick, (market, id))| {
             self.barrier.arrives(&At { market, id, tick }, self.engine.open_orders())

@@ -172,9 +172,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
         let Opened { engine, child, fault } =
             consult::open(runtime, &spec, registry, (&mut session, &acquired)).await?;
-        let stored: Option<Advance> = field(ADVANCE).map(serde_json::from_str).transpose().map_err(|error| {
-            Stop::Record { owner: owner.name().to_owned(), problem: format!("its field {ADVANCE}: {error}") }
-        })?;
+        let stored = stored_advance(&owner, field(ADVANCE))?;
         let barrier = match place {
             Place::Simulated => Barrier::simulated(&spec.account, stored.clone()),
             Place::Elsewhere => Barrier::default(),
@@ -184,11 +182,8 @@ impl<'a, B: Bus> Worker<'a, B> {
             _ => (DataHash::saved(field(DATA), &engine), Some(Made::saved(field(MADE)))),
         };
         runtime.health.ended(engine.ended_orders());
-        let ledger = runtime
-            .identity
-            .ledger
-            .parse()
-            .map_err(|error: IdError| Stop::Record { owner: owner.name().to_owned(), problem: error.to_string() })?;
+        let broken = |error: IdError| Stop::Record { owner: owner.name().to_owned(), problem: error.to_string() };
+        let ledger = runtime.identity.ledger.parse().map_err(broken)?;
         let symbols: Vec<_> = engine.instruments().iter().map(|(_, instrument)| instrument.symbol.clone()).collect();
         let last = engine.last_tick().map(|tick| tick.symbol.clone());
         let streams = streams_of(runtime, &spec.account, symbols, &acquired).await?;
@@ -331,6 +326,14 @@ impl<'a, B: Bus> Worker<'a, B> {
         }
         Ok(Some(Read { inbox, ticks: self.markets.merge(ticks, TICKS_MAX) }))
     }
+}
+
+/// The Advance in a record's field.
+fn stored_advance(owner: &Owner, field: Option<&str>) -> Result<Option<Advance>, Stop> {
+    field.map(serde_json::from_str).transpose().map_err(|error| Stop::Record {
+        owner: owner.name().to_owned(),
+        problem: format!("its field {ADVANCE}: {error}"),
+    })
 }
 
 /// The stream of each of these markets, and where a strategy stands in it.

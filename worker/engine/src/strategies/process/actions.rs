@@ -139,9 +139,8 @@ pub(crate) fn carry_out(memory: &mut Memory, wanted: Vec<Wanted>, slippage: Rati
     for one in wanted {
         match one {
             Wanted::Place { instrument, place } => {
-                let (tag, reduces) = (place.tag.clone(), place.reduce_only);
-                let sent = context.place(intent_of(instrument, place, slippage));
-                conclude(memory, (tag, reduces), sent, context);
+                let sent = context.place(intent_of(instrument, &place, slippage));
+                conclude(memory, (place.tag, place.reduce_only), sent, context);
             }
             Wanted::Cancel(id) if memory.orders.contains_key(&id) => context.cancel(id),
             // It is closed by now, of which the process was not told yet.
@@ -176,7 +175,7 @@ const fn purpose(reduces: bool) -> Purpose {
     if reduces { Purpose::Reduce } else { Purpose::Open }
 }
 
-fn intent_of(instrument: InstrumentIndex, place: Place, slippage: Ratio) -> Intent {
+fn intent_of(instrument: InstrumentIndex, place: &Place, slippage: Ratio) -> Intent {
     let limit = |price: Price| OrderKind::Limit {
         price,
         time_in_force: place.time_in_force.unwrap_or(TimeInForce::GoodTillCanceled),
@@ -195,7 +194,7 @@ fn intent_of(instrument: InstrumentIndex, place: Place, slippage: Ratio) -> Inte
 }
 
 fn described(tag: &str) -> String {
-    if tag.is_empty() { "order of the process".to_owned() } else { format!("order {tag:?} of the process") }
+    if tag.is_empty() { "order of the process".to_owned() } else { format!("order {tag} of the process") }
 }
 
 fn conclude(memory: &mut Memory, mark: (String, bool), sent: Result<u64, Denial>, context: &Context<'_>) {

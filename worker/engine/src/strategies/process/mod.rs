@@ -3,6 +3,7 @@
 //! [`Engine::process_answered`](crate::Engine::process_answered). It may not start anything itself: it knows documents only.
 
 mod actions;
+mod line;
 mod memory;
 pub mod messages;
 
@@ -235,7 +236,7 @@ impl Strategy for Process {
         let due = self.memory.timers_due(tick.event_time());
         if self.told_ahead > 0 {
             self.has_strayed |= !due.is_empty();
-            self.told_ahead -= 1;
+            self.told_ahead = self.told_ahead.saturating_sub(1);
             if let Some((wanted, state)) = self.due.take_if(|_| self.told_ahead == 0) {
                 self.carry_out(wanted, state, context);
             }
@@ -243,7 +244,9 @@ impl Strategy for Process {
         }
         self.tell_missing(context);
         self.tell_history(context);
-        due.into_iter().for_each(|event| self.record(event));
+        for event in due {
+            self.record(event);
+        }
         self.record(Event::Tick(tick_event(tick, context.ticks())));
     }
 

@@ -128,6 +128,17 @@ fn a_child_that_ends_or_answers_nonsense_halts_and_its_orders_are_cancelled() {
     }
 }
 
+/// Nobody would ask it, and what it is to be told would grow for ever.
+#[test]
+fn a_process_is_no_custom_strategy() {
+    let account = json!({"venue": {"paper": {"balances": {}}}, "marketData": {"replay": {"file": "none.csv"}}});
+    let spec = json!({"name": "p", "generation": 1, "account": {"name": "paper", "spec": account},
+        "spec": {"accountRef": {"name": "paper"}, "capital": {"USDT": 1}, "strategy": {"custom": {"name": "process"}},
+            "instruments": [{"symbol": "BNB/USDT", "rules": {"tickSize": "0.01", "lotSize": "0.001"}}]}});
+    let refused = Simulation::new(&serde_json::from_value(spec).unwrap(), &Registry::standard()).err().unwrap();
+    assert!(format!("{refused:?}").contains("write spec.strategy.process"), "{refused:?}");
+}
+
 #[test]
 fn a_child_that_stalls_halts_within_its_time() {
     let script =
