@@ -126,7 +126,7 @@ pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, imag
     let kept = request.as_ref().filter(|_| desired != DesiredState::Stopped);
     let kept = kept.map(|request| Kept::of(observed, request, image));
     let is_valid = request.is_some();
-    let request = request.unwrap_or_else(|| self::request(observed, Default::default()));
+    let request = request.unwrap_or_else(|| self::request(observed, PodDocuments::default()));
     let mut situation = situation(observed, wanted, kept.as_ref());
     let asked = observed.annotations.get(RELEASE_ANNOTATION).map(String::as_str);
     let release = asked_release(asked, [situation.ends.as_ref()]);
@@ -425,7 +425,7 @@ fn delete_pods(observed: &Observed) -> Move {
         .filter(|pod| pod.owned && !pod.deleting)
         .map(|pod| Step::DeletePod { name: pod.name.clone(), uid: pod.uid.clone() })
         .collect();
-    Move::Place(Box::new(request(observed, Default::default())), steps)
+    Move::Place(Box::new(request(observed, PodDocuments::default())), steps)
 }
 
 #[cfg(test)]
