@@ -177,7 +177,7 @@ async fn an_object_that_does_not_read_never_stops_the_others() {
     // The rules are back: what was stored before them can still be looked at, mended and deleted.
     install(&client).await;
     world.patch(Kind::Strategy, "good", json!({"spec": {"strategy": {"grid": {"gridSizePercent": 3}}}})).await;
-    trades(&world, 1).await;
+    trades(&world, 2).await;
     for name in ["empty", "number", "range"] {
         world.delete(Kind::Strategy, name).await;
         world.until("it is gone", Kind::Strategy, name, Value::is_null).await;

@@ -7,7 +7,7 @@ use kube::Api;
 use kube::api::ListParams;
 use operator::names::Role;
 use serde_json::{Value, json};
-use tests::apiserver::{Behaviour, Kind, World, await_that};
+use tests::apiserver::{Behaviour, World, await_that};
 
 use super::scenarios::{STRATEGY, create, set, trades};
 use super::settled::quiet;

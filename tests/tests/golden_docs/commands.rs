@@ -55,7 +55,7 @@ const COMMANDS: &[(&str, Shown)] = &[
     ),
     (
         r#"kubectl -n trading patch ts grid-btc-1 --type=merge -p '{"spec":{"strategy":{"grid":{"gridSizePercent":1}}}}'"#,
-        By("an_edited_spec_makes_exactly_one_new_pod_and_a_bad_one_none", &["gridSizePercent: 1"]),
+        By("an_edited_rule_makes_exactly_one_new_pod_an_edited_parameter_and_a_bad_spec_none", &["gridSizePercent: 1"]),
     ),
     (
         r#"kubectl -n trading patch ts grid-btc-1 --type=merge -p '{"spec":{"state":"Paused"}}'"#,

@@ -209,9 +209,9 @@ pub fn trading() -> Observed {
 pub fn digests(observed: &Observed) -> (String, String) {
     let spec = super::validate::validate(observed).unwrap();
     let plan = super::plan::plan(observed, Ok(&spec), &image()).unwrap();
-    let placed = plan.moves.iter().find_map(|next| match next {
-        super::plan::Move::Place(request, _) => Some((request.digest(&image()), request.whole_digest(&image()))),
-        _ => None,
+    let placed = plan.moves.iter().find_map(|next| {
+        let super::plan::Move::Place(request, _) = next else { return None };
+        Some((request.digest(&image()), request.whole_digest(&image())))
     });
     placed.unwrap()
 }

@@ -161,7 +161,7 @@ impl<B: Bus> Worker<'_, B> {
         let health = &self.runtime.health;
         if self.engine.is_mismatched() {
             health.not_ready(MISMATCH, MISMATCH_MESSAGE);
-        } else if let Some(problem) = &self.register_problem {
+        } else if let Some(problem) = &self.edits.problem {
             health.not_ready("RegisterUnreadable", problem);
         } else if self.gateway_is_older {
             health.not_ready("GatewayOlder", GATEWAY_OLDER);

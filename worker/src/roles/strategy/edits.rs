@@ -16,6 +16,17 @@ use crate::outcome::hashes::{MADE, Made};
 use crate::roles::session::patiently;
 use crate::roles::{Bus, Runtime, Stop, saved};
 
+/// What of its register a strategy does not follow, or not yet.
+#[derive(Debug, Default)]
+pub(super) struct Edits {
+    /// Why nothing of it is followed.
+    pub problem: Option<String>,
+    /// The edit that cannot be followed.
+    pub refused: Option<RefusedEdit>,
+    /// It holds an edit that takes an engine made anew from the record.
+    pub is_due: bool,
+}
+
 /// What a strategy trades by that was started with `told`: its register may hold a newer edit. One that does not read is told
 /// of where it is followed.
 pub(super) async fn newest<B: Bus>(
@@ -38,7 +49,7 @@ impl<B: Bus> Worker<'_, B> {
             Some(Err(error)) => {
                 self.session.follow(register.as_ref().map(Desired::version));
                 tracing::error!(%error, "the register does not read; what was followed before goes on");
-                self.register_problem = Some(format!("the strategy's register does not read: {error}"));
+                self.edits.problem = Some(format!("the strategy's register does not read: {error}"));
                 self.tell_readiness();
                 return Ok(());
             }
@@ -46,11 +57,11 @@ impl<B: Bus> Worker<'_, B> {
         };
         if self.is_to_start_anew(&desired)? {
             // This version of the register is followed by the engine that is made for it.
-            self.is_edited = true;
+            self.edits.is_due = true;
             return Ok(());
         }
         self.session.follow(register.as_ref().map(Desired::version));
-        if self.register_problem.take().is_some() {
+        if self.edits.problem.take().is_some() {
             self.tell_readiness();
         }
         self.follow_transfers(desired.transfers);
@@ -67,17 +78,17 @@ impl<B: Bus> Worker<'_, B> {
         let edited = self.spec.clone().under(desired);
         if edited.trades_as(&self.spec) {
             let is_newer = std::mem::replace(&mut self.spec.generation, edited.generation) != edited.generation;
-            if self.refused.take().is_some() || is_newer {
+            if self.edits.refused.take().is_some() || is_newer {
                 self.batch.touch();
             }
             return Ok(false);
         }
-        if self.refused.as_ref().is_some_and(|refused| refused.generation == edited.generation) {
+        if self.edits.refused.as_ref().is_some_and(|refused| refused.generation == edited.generation) {
             return Ok(false);
         }
         let Some(message) = self.refusal(&edited)? else { return Ok(true) };
         tracing::error!(generation = edited.generation, "the edit cannot be followed: {message}");
-        self.refused = Some(RefusedEdit { generation: edited.generation, message });
+        self.edits.refused = Some(RefusedEdit { generation: edited.generation, message });
         self.batch.touch();
         Ok(false)
     }

@@ -34,13 +34,13 @@ use crate::child::{Child, Opened};
 use crate::outcome::hashes::{DATA, DataHash, MADE, Made};
 use crate::roles::session::{Session, again_after_conflicts, patiently};
 use crate::roles::{Bus, IDLE, Runtime, Stop};
-use crds::record::RefusedEdit;
 use crds::roles::{AccountSpec, StrategySpec};
 
 pub(crate) use barrier::ADVANCE;
 use barrier::{Advance, Barrier};
 use batch::Batch;
 use doubt::Doubt;
+use edits::Edits;
 use inbox::Pending;
 use joining::Joining;
 use markets::{Markets, Unread};
@@ -90,12 +90,8 @@ pub(crate) struct Worker<'a, B> {
     inbox_cursor: StreamId,
     batch: Batch,
     doubt: Doubt,
-    /// Why the register is not followed.
-    register_problem: Option<String>,
-    /// The edit that cannot be followed.
-    refused: Option<RefusedEdit>,
-    /// The register holds an edit that takes an engine made anew from the record.
-    is_edited: bool,
+    /// What of its register it does not follow, or not yet.
+    edits: Edits,
     /// It waits for the bars that closed before its first tick.
     joining: Option<Joining>,
     /// How far the gateway has followed the transfers.
@@ -214,9 +210,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             inbox_cursor,
             batch: Batch::default(),
             doubt: Doubt::default(),
-            register_problem: None,
-            refused: None,
-            is_edited: false,
+            edits: Edits::default(),
             joining,
             gateway_is_older: false,
         };
@@ -236,7 +230,7 @@ impl<'a, B: Bus> Worker<'a, B> {
 
     async fn work(&mut self) -> Result<(), Stop> {
         while !self.runtime.shutdown.asked() {
-            if self.is_edited && self.poison.is_none() {
+            if self.edits.is_due && self.poison.is_none() {
                 return self.start_anew().await;
             }
             let Some(read) = self.read().await? else { break };
@@ -256,7 +250,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             if self.must_ask() {
                 self.consult().await?;
             }
-            if self.is_edited && self.poison.is_none() {
+            if self.edits.is_due && self.poison.is_none() {
                 // No tick is taken any more as before the edit.
                 continue;
             }

@@ -229,7 +229,7 @@ impl<B: Bus> Worker<'_, B> {
             message,
             generation: self.spec.generation,
             follows: vec![PARAMETERS.to_owned()],
-            refused: self.refused.clone(),
+            refused: self.edits.refused.clone(),
         }
     }
 
