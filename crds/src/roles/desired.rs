@@ -134,14 +134,13 @@ mod tests {
 
     #[test]
     fn an_edit_of_where_a_process_has_its_files_is_left_to_the_pod_that_has_them() {
-        let strategy = |source: &str, parameter: u32| {
-            json!({"process": {"command": ["a"], "parameters": {"n": parameter}, "source": {"configMap": source}}})
-        };
+        let strategy = |source: &str, parameter: u32| json!({"process": {"command": ["a"], "parameters": {"n": parameter}, "source": {"configMap": source}}});
         let mut running = spec(4, "2", &json!({}));
         running.spec.strategy = serde_json::from_value(strategy("one", 1)).unwrap();
         for (source, generation) in [("one", 5), ("two", 4)] {
             let parameters = json!({"generation": 5, "strategy": strategy(source, 2)});
-            let register: StrategyDesired = serde_json::from_value(json!({"parameters": parameters})).unwrap();
+            let register: StrategyDesired =
+                serde_json::from_value(json!({"state": "Running", "parameters": parameters})).unwrap();
             let followed = running.clone().under(&register);
             assert_eq!((followed.generation, followed.trades_as(&running)), (generation, generation == 4), "{source}");
         }
