@@ -261,7 +261,7 @@ fn unions_have_exactly_one_member() {
     for (rest, expected) in [
         (
             "    {}\n",
-            "bad.yaml:12: spec.strategy: no member is set; write exactly one of: custom, grid, ladder, positionControl",
+            "bad.yaml:12: spec.strategy: no member is set; write exactly one of: custom, grid, ladder, positionControl, process",
         ),
         (
             "    grid:\n",
@@ -270,11 +270,11 @@ fn unions_have_exactly_one_member() {
         ("    gird: {}\n", "bad.yaml:13: spec.strategy.gird: unknown field; did you mean grid?"),
         (
             "    grid: {}\n    trend: {}\n",
-            "bad.yaml:14: spec.strategy.trend: unknown field; known here: custom, grid, ladder, positionControl",
+            "bad.yaml:14: spec.strategy.trend: unknown field; known here: custom, grid, ladder, positionControl, process",
         ),
         (
             "    grid\n",
-            "bad.yaml:12: spec.strategy: grid is not a map; write fields: custom, grid, ladder, positionControl",
+            "bad.yaml:12: spec.strategy: grid is not a map; write fields: custom, grid, ladder, positionControl, process",
         ),
     ] {
         assert_eq!(errors(&format!("{head}{rest}")), expected);

@@ -72,6 +72,7 @@ fn others() -> Vec<Bounded> {
         ("strategy.positionControl.buyTargetPercent", none.clone(), json!([0, 100]), json!([BEYOND_100])),
         ("strategy.positionControl.usePercent", none.clone(), json!([STEP, 100]), json!([0, BEYOND_100])),
         ("strategy.positionControl.maxSlippagePercent", none, json!([0, 10]), json!([BEYOND_10])),
+        ("strategy.process.timeoutMs", json!({"command": ["a"]}), json!([10, 60_000]), json!([9, 60_001])),
     ]
 }
 

@@ -16,15 +16,15 @@ const ENTRIES_MAX: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerSpec {
-    /// How much of processor and memory it asks for, and how much it may take at most. What is not written is as the
-    /// operator gives it: 10m and 16Mi are asked for, 64Mi may be taken.
+    /// How much of processor and memory it asks for, and how much it may take at most. Default: 10m and 16Mi are
+    /// asked for and 64Mi may be taken, beside a process 48Mi and 384Mi.
     #[serde(default, skip_serializing_if = "WorkerResources::is_default")]
     pub resources: WorkerResources,
-    /// Labels that its node must have; at most 16.
+    /// Labels that its node must have; at most 16. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "labels")]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints of nodes that it bears; at most 16.
+    /// Taints of nodes that it bears; at most 16. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub tolerations: Vec<Toleration>,
@@ -37,7 +37,7 @@ pub struct WorkerSpec {
     #[schemars(length(min = 1, max = 500))]
     pub image: Option<String>,
     /// Secrets of this namespace with which the image is pulled, in the place of those of the pods' service account; at
-    /// most 16.
+    /// most 16. Default: those.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 16),
@@ -57,10 +57,10 @@ fn labels(_: &mut SchemaGenerator) -> Schema {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerResources {
-    /// What is kept free for it on its node.
+    /// What is kept free for it on its node. Default: as above.
     #[serde(default, skip_serializing_if = "ResourceAmounts::is_default")]
     pub requests: ResourceAmounts,
-    /// What it may take at most.
+    /// What it may take at most. Default: as above.
     #[serde(default, skip_serializing_if = "ResourceAmounts::is_default")]
     pub limits: ResourceAmounts,
 }
@@ -75,10 +75,10 @@ impl WorkerResources {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceAmounts {
-    /// In cores, such as 250m or 1.
+    /// In cores, such as 250m or 1. Default: as above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<ResourceAmount>,
-    /// In bytes, such as 128Mi.
+    /// In bytes, such as 128Mi. Default: as above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<ResourceAmount>,
 }
@@ -93,14 +93,14 @@ impl ResourceAmounts {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Toleration {
-    /// The taint's key; none bears all keys, with operator Exists.
+    /// The taint's key. Default: all keys, with operator Exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 316))]
     pub key: Option<String>,
     /// Equal or Exists. Default Equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<TolerationOperator>,
-    /// The taint's value, with Equal.
+    /// The taint's value, with Equal. Default: an empty one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub value: Option<String>,
@@ -146,8 +146,10 @@ pub struct ResourceAmount(String);
 
 /// The text is not an amount of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an amount; write it like 250m, 1 or 128Mi")]
-pub struct ResourceAmountError(String);
+#[error("{text:?} is not an amount; write it like 250m, 1 or 128Mi")]
+pub struct ResourceAmountError {
+    text: String,
+}
 
 impl ResourceAmount {
     /// What a manifest's schema accepts as text.
@@ -190,7 +192,7 @@ impl FromStr for ResourceAmount {
     type Err = ResourceAmountError;
 
     fn from_str(text: &str) -> Result<Self, ResourceAmountError> {
-        let wrong = || ResourceAmountError(text.chars().take(40).collect());
+        let wrong = || ResourceAmountError { text: text.chars().take(40).collect() };
         let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
         let (number, unit) = text.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));

@@ -96,7 +96,7 @@ fn requested(rendering: &str) -> u32 {
 #[test]
 fn the_pages_tell_how_much_memory_is_asked_for() {
     let pod = read("operator/src/build/pod.rs");
-    assert!(pod.contains(r#"requests: amounts(Some("10m"), "16Mi")"#), "a pod asks for another amount than 16 MiB");
+    assert!(pod.contains(r#"else { ("16Mi", "64Mi") }"#), "a pod asks for another amount than 16 MiB");
     for values in ["default", "small"] {
         // A grid has three pods: strategy, gateway, feed.
         let sum = requested(&format!("tests/golden/chart/{values}.yaml")) + 3 * 16;

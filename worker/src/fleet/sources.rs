@@ -36,7 +36,8 @@ pub fn place<'a>(sources: &[Folder], specs: impl IntoIterator<Item = &'a mut Str
         let wanted = wanted.config_map.as_str();
         let Some(at) = sources.iter().position(|source| source.name == wanted) else {
             let path = "spec.strategy.process.source.configMap";
-            let message = format!("{}: {path}: {wanted:?} is in a cluster; write --source {wanted}=FOLDER", spec.name);
+            let message =
+                format!("{}: {path}: \"{wanted}\" is in a cluster; write --source {wanted}=FOLDER", spec.name);
             return Err(Failure::refused(message));
         };
         let Some(source) = sources.get(at) else { continue };

@@ -54,7 +54,8 @@ impl Caught {
         snapshot: Option<&Value>,
     ) -> Result<Box<dyn Strategy>, StrategyError> {
         let parameters = RunningHash::of(&given.to_string());
-        let failed = snapshot.and_then(|saved| Failed::deserialize(saved).ok());
+        // A list of three would read as one too, and is what some strategy saves.
+        let failed = snapshot.filter(|saved| saved.is_object()).and_then(|saved| Failed::deserialize(saved).ok());
         let saved = match &failed {
             Some(failed) => Some(&failed.strategy).filter(|saved| !saved.is_null()),
             None => snapshot,
