@@ -63,7 +63,7 @@ fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
 }
 
 /// What the least manifests do not write; below it nothing is stored.
-const NOT_WRITTEN: [&str; 9] = [
+const NOT_WRITTEN: [&str; 11] = [
     "spec.exit.",
     "spec.risk.cooldown.",
     "spec.strategy.custom.",
@@ -71,6 +71,8 @@ const NOT_WRITTEN: [&str; 9] = [
     "spec.strategy.grid.range.",
     "spec.strategy.ladder.",
     "spec.strategy.positionControl.",
+    "spec.strategy.process.",
+    "spec.worker.",
     "spec.marketData.replay.files.",
     "spec.transfers.",
 ];

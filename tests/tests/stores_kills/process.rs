@@ -101,6 +101,8 @@ fn a_child_that_is_killed_alone_halts_until_it_is_another_one() {
         let mut spec: Value = serde_json::from_str(&actor.launch.option("--spec")).unwrap();
         spec["spec"]["strategy"]["process"]["parameters"]["seed"] = seed.into();
         let epoch = actor.launch.epoch() + 1;
+        // Newer than its register, which else counts.
+        spec["generation"] = epoch.into();
         actor.launch = actor.launch.with("--spec", &spec.to_string()).at_epoch(epoch);
         actor.start(scene);
     };
