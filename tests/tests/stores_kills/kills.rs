@@ -151,7 +151,7 @@ fn run(seed: u64, replays: Vec<Replay>) -> (Table, Vec<String>) {
     println!("seed {seed}");
     let (mut random, mut table, mut results) = (Chance::of(seed), Table::new(), Vec::new());
     for (name, scene, speed, kills) in replays {
-        let mut left = kills;
+        let (mut left, mut unharmed) = (kills, 0);
         while left > 0 {
             let begun = Instant::now();
             let scene = scene(random.below(1 << 16));
@@ -167,7 +167,9 @@ fn run(seed: u64, replays: Vec<Replay>) -> (Table, Vec<String>) {
                 begun.elapsed().as_secs_f64()
             );
             a_false_fill_is_seen(stage, seed);
-            assert!(killed > 0, "{name} is too short for a kill");
+            // On a busy machine one may be over before its first kill comes; not one after the other.
+            unharmed = if killed > 0 { 0 } else { unharmed + 1 };
+            assert!(unharmed < 5, "{name} is too short for a kill");
             left -= killed;
             results.push(stage.expected.clone());
         }
