@@ -14,9 +14,12 @@ const QUOTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/processes/quoter.py")
 /// Seeds that once failed: always run first, with few kills.
 const KEPT_SEEDS: &[u64] = &[];
 
+fn text(seed: u64, latency_ms: u32) -> String {
+    manifest("data.csv", latency_ms, &[process("quoter", QUOTER, &format!("{{seed: {}}}", seed % 80_000))])
+}
+
 fn quoters(seed: u64, ticks: u64, latency_ms: u32) -> Scene {
-    let strategies = [process("quoter", QUOTER, &format!("{{seed: {}}}", seed % 80_000))];
-    Scene::new(&manifest("data.csv", latency_ms, &strategies), &Market::of(seed, ticks).csv())
+    Scene::new(&text(seed, latency_ms), &Market::of(seed, ticks).csv())
 }
 
 fn replays(kills: usize) -> Vec<Replay> {
@@ -118,4 +121,37 @@ fn a_child_that_is_killed_alone_halts_until_it_is_another_one() {
     });
     assert_eq!(report(&mut stage)["risk"]["state"], "AllowAll");
     stage.stop();
+}
+
+/// The worker that runs follows, with a child of its own; so does one whose child has failed, which is released by it.
+#[test]
+fn an_edit_is_followed_by_the_worker_that_runs_with_another_child() {
+    const OWNER: &str = "strategy-quoter";
+    let mut stage = Stage::new(quoters(3, 4_000, 0), &[]);
+    stage.start(Some(200));
+    stage.wait_for_ticks(200);
+    let worker = stage.actor("strategy").process().id();
+    let phase = |stage: &mut Stage| -> Value {
+        let phase = stage.store.field(&Stage::record(OWNER), "field:phase").unwrap_or_default();
+        serde_json::from_str(&phase).unwrap_or_default()
+    };
+    for (generation, fails) in [(2, false), (3, true)] {
+        let before = stage.actor("strategy").process().children();
+        assert_eq!(before.len(), 1);
+        if fails {
+            kill(&before);
+            until("the halt", DEADLINE, || (phase(&mut stage)["reason"] == "StrategyCrashed").then_some(()));
+        }
+        let edited = stage.scene.other_manifest("edited.yaml", &text(3 + generation, 0));
+        stage.scene.create(&edited, &stage.redis.url());
+        stage.store.add(&Stage::topic(&format!("inbox:{OWNER}")), r#"{"kind":"Control"}"#);
+        until("another child", DEADLINE, || {
+            let now = stage.actor("strategy").process().children();
+            (now.len() == 1 && now != before && phase(&mut stage)["reason"] == "Trading").then_some(())
+        });
+        assert_eq!(stage.actor("strategy").process().id(), worker, "it is the same process");
+        stage.wait_for_more_ticks(100);
+    }
+    stage.stop();
+    stage.audit_orders().unwrap();
 }

@@ -93,11 +93,8 @@ impl<B: Bus> Worker<'_, B> {
         Ok(false)
     }
 
-    /// Why no engine of this spec goes on from here; `None` where one does, and where its process will say it.
+    /// Why no engine of this spec goes on from here; `None` where one does.
     fn refusal(&self, edited: &StrategySpec) -> Result<Option<String>, Stop> {
-        if edited.spec.strategy.process.is_some() {
-            return Ok(None);
-        }
         let saved = self.engine.snapshot().map_err(|error| self.unsaved(error.to_string()))?;
         let made =
             saved::config(edited, &self.runtime.identity.ledger, self.registry).and_then(|(config, definition)| {
