@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use engine::numbers::integer_or_text;
 use engine::validation::Violation;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The most entries a list or a map of a worker's pod may have.
@@ -165,44 +165,45 @@ impl ResourceAmount {
         self.thousandths() > other.thousandths()
     }
 
-    /// In thousandths of its unit of one: of a core, of a byte.
     fn thousandths(&self) -> u128 {
-        let digits = self.0.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(self.0.len());
-        let (number, unit) = self.0.split_at(digits);
-        let unit: u128 = match unit {
-            "m" => 1,
-            "k" => 1_000_000,
-            "M" => 1_000_000_000,
-            "G" => 1_000_000_000_000,
-            "T" => 1_000_000_000_000_000,
-            "Ki" => 1000 << 10,
-            "Mi" => 1000 << 20,
-            "Gi" => 1000 << 30,
-            "Ti" => 1000 << 40,
-            _ => 1000,
-        };
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        // At most 15 and 9 digits, as the pattern has it.
-        let nano = format!("{whole}{fraction:0<9}").parse::<u128>().unwrap_or(u128::from(u64::MAX));
-        nano * unit / 1_000_000_000
+        // Text that has no worth was never taken.
+        thousandths(&self.0).unwrap_or_default()
     }
+}
+
+/// The worth of an amount, in thousandths of one: of a core, of a byte. `None` where the text is none.
+fn thousandths(text: &str) -> Option<u128> {
+    let (number, unit) =
+        text.split_at(text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len()));
+    let unit: u128 = match unit {
+        "" => 1000,
+        "m" => 1,
+        "k" => 1_000_000,
+        "M" => 1_000_000_000,
+        "G" => 1_000_000_000_000,
+        "T" => 1_000_000_000_000_000,
+        "Ki" => 1000 << 10,
+        "Mi" => 1000 << 20,
+        "Gi" => 1000 << 30,
+        "Ti" => 1000 << 40,
+        _ => return None,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let are_digits = |part: &str, most| (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    if !are_digits(whole, 15) || !are_digits(fraction, 9) {
+        return None;
+    }
+    let billionths: u128 = format!("{whole}{fraction:0<9}").parse().ok()?;
+    Some(billionths * unit / 1_000_000_000)
 }
 
 impl FromStr for ResourceAmount {
     type Err = ResourceAmountError;
 
     fn from_str(text: &str) -> Result<Self, ResourceAmountError> {
-        let wrong = || ResourceAmountError { text: text.chars().take(40).collect() };
-        let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
-        let (number, unit) = text.split_at(end);
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-        let are_digits =
-            |part: &str, most| (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-        let is_unit = ["", "m", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"].contains(&unit);
-        if are_digits(whole, 15) && are_digits(fraction, 9) && is_unit {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(wrong())
+        match thousandths(text) {
+            Some(_) => Ok(Self(text.to_owned())),
+            None => Err(ResourceAmountError { text: text.chars().take(40).collect() }),
         }
     }
 }
@@ -215,27 +216,7 @@ impl fmt::Display for ResourceAmount {
 
 impl<'de> Deserialize<'de> for ResourceAmount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Written;
-        impl Visitor<'_> for Written {
-            type Value = ResourceAmount;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an amount like 250m, 1 or 128Mi")
-            }
-
-            fn visit_u64<E: Error>(self, number: u64) -> Result<ResourceAmount, E> {
-                number.to_string().parse().map_err(E::custom)
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<ResourceAmount, E> {
-                number.to_string().parse().map_err(E::custom)
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<ResourceAmount, E> {
-                text.parse().map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_any(Written)
+        integer_or_text(deserializer, "an amount like 250m, 1 or 128Mi")
     }
 }
 

@@ -111,8 +111,7 @@ pub fn plan(observed: &Observed, accepted: Result<&StrategySpec, &Invalid>, imag
     let request = match accepted {
         Ok(spec) => {
             let json = |source| Error::Json { subject: observed.name.clone(), source };
-            let process = spec.spec.strategy.process.as_ref().map(ProcessFiles::of);
-            Some(PodRequest { process, ..request(observed, PodDocuments::of(spec).map_err(json)?) })
+            Some(request(observed, PodDocuments::of(spec).map_err(json)?))
         }
         // A bad spec changes nothing that runs.
         Err(_) => None,
@@ -366,7 +365,7 @@ fn request(observed: &Observed, documents: PodDocuments) -> PodRequest {
         steady,
         worker: observed.spec.worker.clone(),
         whole,
-        process: None,
+        process: observed.spec.strategy.process.as_ref().map(ProcessFiles::of),
     }
 }
 

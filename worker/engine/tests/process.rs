@@ -173,7 +173,7 @@ fn one_that_failed_is_told_nothing_until_it_is_another_program() {
     assert_eq!(commands(&effects).len(), 1, "its order is cancelled: {effects:?}");
     for _ in 0..2 {
         assert_eq!(halted(&bench.engine).as_deref(), Some("StrategyTimeout"));
-        assert_eq!(bench.engine.process_failure(), Some((AlertKind::StrategyTimeout, "it slept")));
+        assert_eq!(bench.engine.strategy_failure(), Some((AlertKind::StrategyTimeout, "it slept")));
         let _ = bench.tick("601");
         assert!(!bench.engine.asks());
         bench.restart();
@@ -182,7 +182,7 @@ fn one_that_failed_is_told_nothing_until_it_is_another_program() {
     let registry = Registry::standard();
     let config = MARKET.config(&json!({"program": "two"}));
     bench.engine = engine::Engine::restore(config, registry.get("process").unwrap(), &saved).unwrap();
-    assert_eq!((halted(&bench.engine), bench.engine.process_failure()), (None, None));
+    assert_eq!((halted(&bench.engine), bench.engine.strategy_failure()), (None, None));
     let _ = bench.tick("602");
     assert_eq!(words(&asked(&mut bench)), ["gap BNB/USDT", "tick 3"]);
 }

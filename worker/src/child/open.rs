@@ -45,7 +45,7 @@ pub(crate) fn open(
         saved::engine_knowing(&known, (spec, ledger), saved, registry)
     };
     let mut engine = engine_of(None)?;
-    if engine.process_failure().is_some() {
+    if engine.strategy_failure().is_some() {
         return Ok(Opened { engine, child: None, fault: None });
     }
     let state = engine.process_state();

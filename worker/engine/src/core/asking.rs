@@ -63,8 +63,9 @@ impl Engine {
         self.strategy.process().and_then(|process| process.state().map(str::to_owned))
     }
 
-    /// How and why the strategy, a process, has failed; `None` where it has not. One that has is told nothing more.
-    pub fn process_failure(&self) -> Option<(AlertKind, &str)> {
+    /// How and why the strategy has failed, as a process or by a panic; `None` where it has not. One that has is told nothing
+    /// more.
+    pub fn strategy_failure(&self) -> Option<(AlertKind, &str)> {
         self.strategy.failure()
     }
 

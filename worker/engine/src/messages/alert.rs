@@ -43,7 +43,7 @@ pub enum AlertKind {
     SequenceExhausted,
     /// The account's gateway holds something else for the strategy than its ledger: nothing more is traded.
     AccountMismatch,
-    /// The strategy's process has ended by itself: nothing more is traded.
+    /// The strategy has panicked, or its process has ended by itself: nothing more is traded.
     StrategyCrashed,
     /// The strategy's process has not answered in time: nothing more is traded.
     StrategyTimeout,
@@ -101,8 +101,8 @@ impl AlertKind {
         Self::BadAction,
     ];
 
-    /// Those of a strategy that is a process, after which it is told nothing more.
-    pub const OF_PROCESSES: [Self; 3] = [Self::StrategyCrashed, Self::StrategyTimeout, Self::BadAction];
+    /// Those of a strategy that has failed, as a process or by a panic: it is told nothing more.
+    pub const OF_FAILED: [Self; 3] = [Self::StrategyCrashed, Self::StrategyTimeout, Self::BadAction];
 
     /// The word itself.
     pub const fn as_str(self) -> &'static str {

@@ -1,7 +1,9 @@
 //! Numbers as users write them in a manifest: an integer or a quoted string, never a float.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::marker::PhantomData;
+use std::str::FromStr;
 
 use rust_decimal::Decimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -27,7 +29,7 @@ macro_rules! written {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(IntegerOrText(PhantomData))
+                integer_or_text(deserializer, "an integer or a quoted decimal such as \"612.50\"")
             }
         }
 
@@ -93,7 +95,7 @@ impl ExactDecimal {
     }
 }
 
-impl std::str::FromStr for ExactDecimal {
+impl FromStr for ExactDecimal {
     type Err = NumberError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -107,14 +109,25 @@ impl std::str::FromStr for ExactDecimal {
     }
 }
 
-/// Reads a number from an integer or a text, never from a float.
-struct IntegerOrText<T>(PhantomData<T>);
+/// Reads what a manifest may write as an integer or as a text, and never as a float; `expected` says in words what it is.
+pub fn integer_or_text<'de, T, D>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
+where
+    T: FromStr<Err: Display>,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_any(IntegerOrText { expected, of: PhantomData })
+}
 
-impl<T: std::str::FromStr<Err = NumberError>> de::Visitor<'_> for IntegerOrText<T> {
+struct IntegerOrText<T> {
+    expected: &'static str,
+    of: PhantomData<T>,
+}
+
+impl<T: FromStr<Err: Display>> de::Visitor<'_> for IntegerOrText<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an integer or a quoted decimal such as \"612.50\"")
+        f.write_str(self.expected)
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<T, E> {
@@ -149,7 +162,7 @@ impl SignedDecimal {
     }
 }
 
-impl std::str::FromStr for SignedDecimal {
+impl FromStr for SignedDecimal {
     type Err = NumberError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

@@ -34,7 +34,7 @@ pub mod shown;
 mod volume;
 mod wide;
 
-pub use exact_decimal::{ExactDecimal, SignedDecimal};
+pub use exact_decimal::{ExactDecimal, SignedDecimal, integer_or_text};
 pub use notional::Notional;
 pub use price::{Price, PriceBound};
 pub use quantity::Quantity;

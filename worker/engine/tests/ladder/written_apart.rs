@@ -9,7 +9,8 @@ use engine::messages::{Fill, OrderCommand, OrderStatus, OrderUpdate, Tick};
 use engine::numbers::ExactDecimal;
 use engine::strategies::ladder::{DEFINITION, LadderParameters};
 use engine::testkit::ladder::Naive;
-use engine::testkit::ladder::cases::{Case, far_case, near_case, ticks};
+use engine::testkit::ladder::cases::{Case, case_of, ticks};
+use engine::testkit::ladder::shown::{expected, open_orders, parameters, percent, text};
 use engine::testkit::quoting::Chance;
 use engine::testkit::{Market, commands, ended};
 use engine::{Config, Engine, Event};
@@ -17,26 +18,6 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use venue::VenueReport;
 use venue::sim::{Exchange, RestingFills};
-
-fn text(value: Decimal) -> String {
-    value.normalize().to_string()
-}
-
-fn percent(share: Decimal) -> String {
-    text(share * Decimal::ONE_HUNDRED)
-}
-
-fn parameters(case: &Case) -> Value {
-    let mut ladder = json!({"lowerPrice": text(case.lower), "upperPrice": text(case.upper), "levels": case.levels,
-        "spacing": if case.geometric { "Geometric" } else { "Arithmetic" }, "trailingUp": case.trailing,
-        "reservePercent": percent(case.reserve), "maxSlippagePercent": percent(case.slippage)});
-    for (name, value) in [("quantity", case.quantity), ("triggerPrice", case.trigger)] {
-        if let Some(value) = value {
-            ladder[name] = json!(text(value));
-        }
-    }
-    ladder
-}
 
 /// `None` where a manifest may not say so: levels merge, or the quantity is no multiple of the lot.
 fn config(case: &Case) -> Option<Config> {
@@ -175,38 +156,18 @@ impl Ladder {
     /// All that both are to agree on.
     fn shown(&self) -> Value {
         let report = self.engine.report();
-        let mut open: Vec<_> = self
-            .engine
-            .open_orders()
-            .map(|order| {
-                let (quantity, price, filled) = (order.quantity.get(), order.price.unwrap().get(), order.filled.get());
-                format!("{} {} @ {} {}", order.side, text(quantity), text(price), text(filled))
-            })
-            .collect();
-        open.sort();
         let kinds = self.engine.warnings().into_iter().map(|warning| warning.kind.as_str());
-        let mut warnings: Vec<_> = kinds.filter(|kind| *kind != "LadderBelowFees").collect();
-        warnings.sort_unstable();
+        let warnings: Vec<_> = kinds.filter(|kind| *kind != "LadderBelowFees").collect();
         json!({"trades": self.trades, "final": self.engine.performance().unwrap().outcome,
-            "denied": report.orders.denied_reasons, "open": open, "warnings": warnings,
+            "denied": report.orders.denied_reasons, "open": open_orders(&self.engine), "warnings": warnings,
             "holds": [report.position["USDT"].to_string(), report.position["BNB"].to_string()]})
     }
-}
-
-fn expected(naive: &Naive, last: Decimal) -> Value {
-    let mut warnings = naive.warnings.clone();
-    warnings.sort_unstable();
-    json!({"trades": naive.trades,
-        "final": {"matchedTrades": naive.matched, "gridProfit": text(naive.profit),
-            "floatingProfit": text(naive.net(last) - naive.profit), "buyAndHold": text(naive.holding(last))},
-        "denied": naive.denied, "open": naive.open(), "warnings": warnings,
-        "holds": [text(naive.cash), text(naive.coins)]})
 }
 
 /// The case of a seed and its market; `None` where it is none.
 fn of_seed(seed: u64, count: u64) -> Option<(Case, Config, Vec<Tick>)> {
     let mut chance = Chance::of(seed);
-    let case = if seed % 3 == 2 { far_case(&mut chance) } else { near_case(&mut chance) };
+    let case = case_of(seed, &mut chance);
     let config = config(&case)?;
     let ticks = ticks(&mut chance, count);
     Some((case, config, ticks))

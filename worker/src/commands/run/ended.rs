@@ -40,7 +40,7 @@ impl End {
             on_request &= phase.reason == "Stopped";
             if phase.state == PhaseState::Quarantined {
                 quarantined.push(format!("{name} is quarantined, {}: {}", phase.reason, phase.message));
-            } else if AlertKind::OF_PROCESSES.iter().any(|kind| kind.as_str() == phase.reason) {
+            } else if AlertKind::OF_FAILED.iter().any(|kind| kind.as_str() == phase.reason) {
                 quarantined.push(format!("{name} trades no more, {}: {}", phase.reason, phase.message));
             }
         }

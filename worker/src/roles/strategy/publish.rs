@@ -240,7 +240,7 @@ impl<B: Bus> Worker<'_, B> {
             return phase(PhaseState::Quarantined, MISMATCH, MISMATCH_MESSAGE.to_owned());
         }
         let is_wanted = self.engine.desired() != DesiredState::Stopped;
-        if let Some((kind, why)) = self.engine.process_failure().filter(|_| is_wanted) {
+        if let Some((kind, why)) = self.engine.strategy_failure().filter(|_| is_wanted) {
             // It takes every tick all the same: the data go on.
             let state = if self.has_ended() { PhaseState::Stopped } else { PhaseState::Running };
             return phase(state, kind.as_str(), why.to_owned());

@@ -39,6 +39,11 @@ fn decimal(chance: &mut Chance, least: u64, most: u64, places: u32) -> Decimal {
     Decimal::new(i64::try_from(value).expect("a number in range"), places)
 }
 
+/// The case of a seed: of three one far, two near.
+pub fn case_of(seed: u64, chance: &mut Chance) -> Case {
+    if seed % 3 == 2 { far_case(chance) } else { near_case(chance) }
+}
+
 /// A case of everything, mostly small enough that it is reached.
 pub fn near_case(chance: &mut Chance) -> Case {
     let lower = decimal(chance, 50_000, 59_000, 2);

@@ -4,6 +4,7 @@
 pub mod cases;
 mod exchange;
 mod funds;
+pub mod shown;
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,8 @@
 use engine::messages::Tick;
 use engine::numbers::Price;
 use engine::testkit::ladder::Naive;
-use engine::testkit::ladder::cases::{Case, far_case, near_case, ticks};
+use engine::testkit::ladder::cases::{Case, case_of, near_case, ticks};
+use engine::testkit::ladder::shown::{expected, open_orders, parameters, percent, text};
 use engine::testkit::quoting::Chance;
 use engine::time::Timestamp;
 use rust_decimal::Decimal;
@@ -12,20 +13,7 @@ use serde_json::{Value, json};
 
 use super::super::*;
 
-fn text(value: Decimal) -> String {
-    value.normalize().to_string()
-}
-
 fn spec(case: &Case) -> Value {
-    let percent = |share: Decimal| text(share * Decimal::ONE_HUNDRED);
-    let mut ladder = json!({"lowerPrice": text(case.lower), "upperPrice": text(case.upper), "levels": case.levels,
-        "spacing": if case.geometric { "Geometric" } else { "Arithmetic" }, "trailingUp": case.trailing,
-        "reservePercent": percent(case.reserve), "maxSlippagePercent": percent(case.slippage)});
-    for (name, value) in [("quantity", case.quantity), ("triggerPrice", case.trigger)] {
-        if let Some(value) = value {
-            ladder[name] = json!(text(value));
-        }
-    }
     let mut risk = json!({});
     if let Some(most) = case.max_notional {
         risk["maxOrderNotional"] = json!({"USDT": text(most)});
@@ -38,7 +26,7 @@ fn spec(case: &Case) -> Value {
                 "paidIn": if case.received { "Received" } else { "Quote" }}}},
         "marketData": {"replay": {"file": "none.csv"}}});
     let spec = json!({"accountRef": {"name": "paper"}, "instruments": [{"symbol": "BNB/USDT", "rules": rules}],
-        "capital": {"USDT": text(case.cash), "BNB": text(case.coins)}, "strategy": {"ladder": ladder}, "risk": risk});
+        "capital": {"USDT": text(case.cash), "BNB": text(case.coins)}, "strategy": {"ladder": parameters(case)}, "risk": risk});
     json!({"name": "ladder", "generation": 1, "spec": spec, "account": {"name": "paper", "spec": account}})
 }
 
@@ -61,29 +49,10 @@ fn shown(simulation: &Simulation) -> Value {
             trade.fee_asset
         )
     };
-    let mut open: Vec<_> = simulation
-        .engine
-        .open_orders()
-        .map(|order| {
-            let (quantity, price, filled) = (order.quantity.get(), order.price.unwrap().get(), order.filled.get());
-            format!("{} {} @ {} {}", order.side, text(quantity), text(price), text(filled))
-        })
-        .collect();
-    open.sort();
     let kinds: Vec<_> = outcome.warnings.iter().map(|one| one.kind).filter(|kind| *kind != "LadderBelowFees").collect();
     json!({"trades": outcome.trades.iter().map(trade).collect::<Vec<_>>(), "final": outcome.end.strategy,
-        "denied": outcome.orders.denied, "open": open, "warnings": kinds,
+        "denied": outcome.orders.denied, "open": open_orders(&simulation.engine), "warnings": kinds,
         "holds": [outcome.end.position["USDT"].to_string(), outcome.end.position["BNB"].to_string()]})
-}
-
-fn expected(naive: &Naive, last: Decimal) -> Value {
-    let mut warnings = naive.warnings.clone();
-    warnings.sort_by_key(|kind| *kind == "LadderOutside");
-    json!({"trades": naive.trades,
-        "final": {"matchedTrades": naive.matched, "gridProfit": text(naive.profit),
-            "floatingProfit": text(naive.net(last) - naive.profit), "buyAndHold": text(naive.holding(last))},
-        "denied": naive.denied, "open": naive.open(), "warnings": warnings,
-        "holds": [text(naive.cash), text(naive.coins)]})
 }
 
 #[test]
@@ -92,7 +61,7 @@ fn a_ladder_is_the_one_that_was_written_apart() {
     let seeds = std::env::var("SEEDS").map_or(600, |seeds| seeds.parse().unwrap());
     for seed in 0..seeds {
         let mut chance = Chance::of(seed);
-        let case = if seed % 3 == 2 { far_case(&mut chance) } else { near_case(&mut chance) };
+        let case = case_of(seed, &mut chance);
         if spec_is_refused(&case) {
             continue;
         }
