@@ -1,6 +1,8 @@
 //! A ladder that is paused, refused, halted and edited: what is left without an order, and when it comes back.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "ladder/left_out.rs"]
+mod left_out;
 #[path = "ladder/words.rs"]
 mod words;
 #[path = "ladder/written_apart.rs"]
@@ -326,6 +328,8 @@ fn a_level_whose_replacement_was_denied_has_not_left() {
     let moved = bench.tick("620");
     assert_eq!(lines(&moved), ["Buy 0.1 @ 600.00"]);
     assert_eq!(refuse(&mut bench, &moved[0], OrderStatus::Denied, "InsufficientBook"), []);
+    let shown = serde_json::to_value(bench.engine.report().strategy).unwrap();
+    assert_eq!((&shown["left"], &shown["resting"]["buys"]), (&json!(0), &json!(3)));
     assert_eq!(lines(&fill(&mut bench, at(&commands, "540.00"))), ["Sell 0.1 @ 560.00"]);
 }
 
