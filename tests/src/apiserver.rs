@@ -21,6 +21,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 pub use behaviour::{Behaviour, Behaviours};
+pub use kubelet::REFUSAL;
 pub use tap::Crash;
 pub use world::{Kind, World, condition};
 

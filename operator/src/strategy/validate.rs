@@ -6,7 +6,7 @@ use crds::strategy::status::Ledger;
 use crds::symbol::{self, Claim};
 use crds::{TradingAccount, TradingStrategy};
 use engine::instrument::Asset;
-use engine::risk::RiskParameters;
+use engine::risk::{PositionBounds, RiskParameters};
 use engine::strategies::DesiredState;
 use engine::transfers::WantedTransfer;
 use k8s_openapi::jiff::Timestamp;
@@ -216,7 +216,9 @@ impl PodDocuments {
         told.spec.worker = WorkerSpec::default();
         told.account = told.account.steady();
         let mut whole = StrategySpec { generation: 0, ..told.clone() };
-        (whole.spec.risk, whole.spec.exit, whole.spec.transfers) = (RiskParameters::default(), None, Vec::new());
+        // With the position limits that each spec had in the release before.
+        let risk = RiskParameters::default().with_position_defaults(PositionBounds::Bind);
+        (whole.spec.risk, whole.spec.exit, whole.spec.transfers) = (risk, None, Vec::new());
         let mut steady = whole.clone();
         steady.spec.strategy = steady.spec.strategy.steady();
         Ok(Self {

@@ -13,7 +13,7 @@ use bus::{
     RegisterVersion, Scope, StateStore,
 };
 use crds::account::balances::BOOK;
-use crds::record::{PARAMETERS, PHASE, POSITION, Phase, PhaseState, REPORT, STANCE};
+use crds::record::{INVALID_SPEC, PARAMETERS, PHASE, POSITION, Phase, PhaseState, REPORT, RefusedEdit, STANCE};
 use crds::roles::{GatewayDesired, StrategyDesired};
 use engine::strategies::DesiredState;
 use engine::transfers::{WantedTransfer, WantedTransfers};
@@ -38,6 +38,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one watch lasts. A busy API server can leave a watch without its events for minutes; the next one begins
 /// where it stood, so nothing is told out of order, as it would be by a list beside it.
 pub(super) const WATCH_SECONDS: u32 = 15;
+/// What a program says of a spec of which it can make nothing.
+pub const REFUSAL: &str =
+    "the parameters of dips do not read: fallPercent: 51 is out of range; write more than 0, at most 50";
 /// How long a container that has ended waits until it is started again.
 const RESTART: Duration = Duration::from_secs(1);
 
@@ -192,32 +195,38 @@ impl Kubelet {
             return;
         }
         if let Some(strategy) = owner.name().strip_prefix("strategy-") {
-            let follows_parameters = self.behaviour(pod) != Behaviour::ReleaseBefore;
-            self.trade(strategy, program, (&desired, follows_parameters)).await;
+            self.trade(strategy, program, (&desired, self.behaviour(pod))).await;
         } else if owner.name() == "gateway" {
             self.keep_books(program, &desired).await;
         }
     }
 
     /// A strategy's step: it tells the phase that its register asks for.
-    async fn trade(&self, strategy: &str, program: &mut Program, (register, follows_parameters): (&Desired, bool)) {
+    async fn trade(&self, strategy: &str, program: &mut Program, (register, behaviour): (&Desired, Behaviour)) {
         let Ok(desired) = serde_json::from_str::<StrategyDesired>(&register.value) else { return };
         let (state, reason) = match desired.state {
             DesiredState::Running => (PhaseState::Running, "Trading"),
             DesiredState::Paused => (PhaseState::Paused, "Paused"),
             DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),
         };
+        let (state, reason) = match behaviour {
+            Behaviour::Refuses => (PhaseState::Paused, INVALID_SPEC),
+            _ => (state, reason),
+        };
         if program.told == Some(state) && program.followed == Some(register.version()) {
             return;
         }
-        let edit = desired.parameters.as_ref().filter(|_| follows_parameters);
+        let edit = desired.parameters.as_ref().filter(|_| behaviour != Behaviour::ReleaseBefore);
+        let generation = edit.map_or(0, |parameters| parameters.generation);
+        let is_refused = behaviour == Behaviour::Refuses;
+        let refused = is_refused.then(|| RefusedEdit { generation, message: REFUSAL.to_owned() });
         let phase = Phase {
             state,
             reason: reason.to_owned(),
-            message: String::new(),
-            generation: edit.map_or(0, |parameters| parameters.generation),
+            message: refused.as_ref().map_or_else(String::new, |refused| refused.message.clone()),
+            generation: if is_refused { 0 } else { generation },
             follows: edit.map(|_| PARAMETERS.to_owned()).into_iter().collect(),
-            refused: None,
+            refused,
         };
         let mut set = vec![(PHASE.to_owned(), phase.to_field().1.into()), (POSITION.to_owned(), "0".into())];
         if let Some(transfers) = &desired.transfers {
@@ -318,6 +327,11 @@ fn is_running(pod: &Pod) -> bool {
         && pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running")
 }
 
+fn is_ready(pod: &Pod) -> bool {
+    let told = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+    told.into_iter().flatten().any(|container| container.ready)
+}
+
 /// What the node tells next of a pod that it has; `None`: nothing new.
 fn next_status(pod: &Pod, container: &mut Container, behaviour: Behaviour) -> Option<Value> {
     let is_pending = pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Pending");
@@ -333,10 +347,18 @@ fn next_status(pod: &Pod, container: &mut Container, behaviour: Behaviour) -> Op
             (is_pending && !is_told).then(|| status(pod, container, "Pending"))
         }
         Behaviour::Late(pause) if container.seen.elapsed() < pause => None,
-        Behaviour::Obeys | Behaviour::Silent | Behaviour::Late(_) | Behaviour::ReleaseBefore => {
-            ((is_pending || container.ended.is_some()) && is_due).then(|| {
+        Behaviour::Refuses | Behaviour::Obeys | Behaviour::Silent | Behaviour::Late(_) | Behaviour::ReleaseBefore => {
+            let starts = (is_pending || container.ended.is_some()) && is_due;
+            let turns =
+                is_running(pod) && container.ended.is_none() && is_ready(pod) == (behaviour == Behaviour::Refuses);
+            (starts || turns).then(|| {
                 container.starts += u32::from(container.starts == 0 || container.ended.take().is_some());
-                status(pod, container, "Running")
+                let mut told = status(pod, container, "Running");
+                if behaviour == Behaviour::Refuses {
+                    told["status"]["conditions"][0]["status"] = json!("False");
+                    told["status"]["containerStatuses"][0]["ready"] = json!(false);
+                }
+                told
             })
         }
     }

@@ -78,10 +78,11 @@ impl Made {
 /// An instrument is its symbol, which says its kind, and its rules.
 fn parameters(spec: &StrategySpec) -> String {
     let spec = &spec.spec;
+    let risk = spec.risk.clone().with_position_defaults(spec.strategy.position_bounds());
     let strategy = spec.strategy.clone().with_defaults();
     let instrument = |instrument: &InstrumentSpec| json!({"symbol": instrument.symbol, "rules": instrument.rules});
     let instruments: Vec<_> = spec.instruments.iter().map(instrument).collect();
-    let mut parameters = json!({ "instruments": instruments, "strategy": strategy, "risk": spec.risk });
+    let mut parameters = json!({ "instruments": instruments, "strategy": strategy, "risk": risk });
     if let Some(exit) = spec.exit.as_ref().filter(|exit| !exit.is_never()) {
         parameters["exit"] = json!(exit);
     }

@@ -16,6 +16,7 @@ pub(crate) mod kind;
 mod limits;
 mod lost;
 mod quoting;
+mod refused;
 mod release_before;
 pub(crate) mod script;
 mod transfers;

@@ -1,7 +1,7 @@
 //! A strategy that is a process: its child is asked, and what it wants is done, before anything else is taken. While it thinks
 //! the worker gives its sign of life; how long it may think is bounded.
 
-use bus::Acquired;
+use bus::Fields;
 use engine::AskError;
 use engine::strategies::Registry;
 use engine::strategies::process::messages::{Events, Mode};
@@ -12,28 +12,25 @@ use super::barrier::At;
 use super::markets::Unread;
 use crate::child::{self, Fault, Opened};
 use crate::outcome::hashes::LinedTick;
-use crate::roles::saved;
 use crate::roles::session::Session;
 use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::roles::StrategySpec;
 
-/// Opens the strategy of a record. A child may take a while to be ready.
+/// Opens a strategy as `saved`, or new where nothing is; `Err` within says what does not read. A child may take a while to be
+/// ready.
 pub(super) async fn open<B: Bus>(
     runtime: &Runtime<B>,
     spec: &StrategySpec,
     registry: &Registry,
-    (session, acquired): (&mut Session<B>, &Acquired),
-) -> Result<Opened, Stop> {
-    let owner = format!("strategy-{}", spec.name);
-    let broken = |problem: String| Stop::Record { owner: owner.clone(), problem };
-    let saved = saved::fields(acquired.version, &acquired.fields).map_err(broken)?;
+    (session, saved): (&mut Session<B>, Option<&Fields>),
+) -> Result<Result<Opened, String>, Stop> {
     let ledger = &runtime.identity.ledger;
     if spec.spec.strategy.process.is_none() {
-        return child::open(spec, ledger, saved, registry, Mode::Paper).map_err(broken);
+        return Ok(child::open(spec, ledger, saved, registry, Mode::Paper));
     }
     let (spec, ledger, saved, registry) = (spec.clone(), ledger.clone(), saved.cloned(), registry.clone());
     let opening = spawn_blocking(move || child::open(&spec, &ledger, saved.as_ref(), &registry, Mode::Paper));
-    while_alive(session, opening).await?.map_err(broken)
+    while_alive(session, opening).await
 }
 
 /// What a thread makes. While it is waited for, the record is told that this process lives.

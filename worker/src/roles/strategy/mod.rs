@@ -13,6 +13,7 @@ mod inbox;
 mod joining;
 mod markets;
 mod publish;
+mod refused;
 mod rounds;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ use edits::Edits;
 use inbox::Pending;
 use joining::Joining;
 use markets::{Markets, Unread};
+use refused::{Begun, Refused, TRADED};
 use transfers::{FOLLOWED, Followed};
 
 /// Fields that hold the command of each open order, so that it can be asked again.
@@ -106,6 +108,12 @@ pub async fn run<B: Bus>(runtime: Runtime<B>, spec: StrategySpec, registry: Regi
     run_at(Place::Simulated, runtime, spec, registry).await
 }
 
+/// Who begins: a worker that trades, or one that has nothing to trade by.
+enum Start<'a, B> {
+    Worker(Box<Worker<'a, B>>),
+    Refused(Box<Refused<B>>),
+}
+
 /// Where an account's orders trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -138,7 +146,11 @@ async fn live<B: Bus>(
 ) -> Result<(), Stop> {
     let working = || async {
         loop {
-            match Worker::start(place, runtime, spec, registry).await?.work().await {
+            let ended = match Worker::start(place, runtime, spec, registry).await? {
+                Start::Worker(mut worker) => worker.work().await,
+                Start::Refused(refused) => refused.stay().await,
+            };
+            match ended {
                 Err(Stop::RegisterNews) => tracing::info!("{}", Stop::RegisterNews),
                 ended => return ended,
             }
@@ -160,14 +172,20 @@ impl<'a, B: Bus> Worker<'a, B> {
         runtime: &Runtime<B>,
         told: &StrategySpec,
         registry: &'a Registry,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Start<'a, B>, Stop> {
         let account = runtime.account_scope(&told.account.name)?;
         let owner = runtime.identity.keys.strategy(&account, &told.name);
         let (mut session, acquired) = Session::acquire(runtime, &owner).await?;
-        let spec = edits::newest(runtime, &owner, told).await?;
+        let newest = edits::newest(runtime, &owner, told).await?;
         let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
-        let Opened { engine, child, fault } =
-            consult::open(runtime, &spec, registry, (&mut session, &acquired)).await?;
+        let begun = refused::open(runtime, (told, newest), registry, (&mut session, &acquired)).await?;
+        let (spec, Opened { engine, child, fault }, refused) = match begun {
+            Begun::Opened(spec, opened, refused) => (spec, opened, refused),
+            Begun::Refused(spec, message) => {
+                let (runtime, told) = (runtime.clone(), told.clone());
+                return Ok(Start::Refused(Box::new(Refused { runtime, owner, told, spec, message, session })));
+            }
+        };
         let stored = stored_advance(&owner, field(ADVANCE))?;
         let barrier = match place {
             Place::Simulated => Barrier::simulated(&spec.account, stored.clone()),
@@ -210,7 +228,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             inbox_cursor,
             batch: Batch::default(),
             doubt: Doubt::default(),
-            edits: Edits::default(),
+            edits: Edits { refused, ..Edits::default() },
             joining,
             gateway_is_older: false,
         };
@@ -219,13 +237,14 @@ impl<'a, B: Bus> Worker<'a, B> {
         }
         worker.follow_register().await?;
         worker.is_made_of(made)?;
+        worker.keep_traded(acquired.fields.contains_key(TRADED))?;
         worker.tell_needs(&acquired.fields)?;
         worker.batch.touch();
         worker.tell_what_is_owed().await?;
         worker.store().await?;
         worker.tell_readiness();
         tracing::info!(version = worker.session.version(), "the strategy trades");
-        Ok(worker)
+        Ok(Start::Worker(Box::new(worker)))
     }
 
     async fn work(&mut self) -> Result<(), Stop> {

@@ -33,7 +33,7 @@ use messages::{BarEvent, Event, OrderEvent, OrderStatus, Ready, TickEvent};
 pub const DEFINITION: Definition = Definition {
     name: "process",
     instruments_max: 16,
-    position_bounds: PositionBounds::Free,
+    position_bounds: PositionBounds::Written,
     schema: || schemars::json_schema!({ "type": "object" }),
     start: |parameters, snapshot| Ok(Box::new(Process::start(parameters, snapshot)?)),
 };
