@@ -4,6 +4,7 @@ pub mod binance;
 mod connection;
 mod data;
 mod facts;
+pub mod live;
 mod market_data;
 pub mod replay;
 mod report;
