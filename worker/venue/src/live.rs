@@ -166,6 +166,9 @@ pub enum News {
         /// Why, with the beginning of the frame.
         problem: String,
     },
+    /// What its user should know, in words; nothing is lost by it, and nothing is to be done: another host of the venue is
+    /// used, the clock is wrong.
+    Notice(String),
     /// This process was not scheduled for so long; whatever news came before this one and was not read yet is not to be
     /// traded on.
     Suspended {
