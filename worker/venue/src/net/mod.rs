@@ -3,6 +3,8 @@
 
 mod http;
 mod proxy;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod tunnel;
 mod websocket;
@@ -13,11 +15,11 @@ use std::time::Duration;
 pub use ::http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
+use tower_service::Service as _;
 
 pub use proxy::{Proxy, ProxyError};
 pub use tls::CaError;
@@ -39,6 +41,7 @@ type BoxStream = Box<dyn Stream>;
 pub(crate) struct Network {
     proxies: Proxies,
     tls: TlsConnector,
+    step: Duration,
 }
 
 /// Why the network cannot be used as it is set.
@@ -114,7 +117,7 @@ impl Network {
             Some(proxy) => Proxies::only(proxy),
             None => Proxies::from_environment(|name| std::env::var(name).ok())?,
         };
-        Ok(Self { proxies, tls: tls::connector(ca)? })
+        Ok(Self { proxies, tls: tls::connector(ca)?, step: STEP })
     }
 
     /// A stream to the host of `uri`.
@@ -123,9 +126,9 @@ impl Network {
         let stream = match self.proxies.intercept(&target.uri()?) {
             Some(proxy) => {
                 let way = tunnel::through(&proxy, &target, &self.tls);
-                timeout(STEP, way).await.unwrap_or_else(|_| Err(proxy.hangs()))?
+                timeout(self.step, way).await.unwrap_or_else(|_| Err(proxy.hangs(self.step)))?
             }
-            None => Box::new(direct(&target.uri()?, STEP).await.map_err(|problem| {
+            None => Box::new(direct(&target.uri()?, self.step).await.map_err(|problem| {
                 let Target { host, port, .. } = &target;
                 NetError::Failed(format!("no connection to {host}:{port}: {problem}; check the network, its name service, and whether a proxy is needed"))
             })?),
@@ -136,11 +139,10 @@ impl Network {
 
 /// A TCP stream to the host of an address of HTTP.
 async fn direct(uri: &Uri, within: Duration) -> Result<tokio::net::TcpStream, String> {
-    use hyper::service::Service as _;
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
-    let connecting = TowerToHyperService::new(connector).call(uri.clone());
+    let connecting = connector.call(uri.clone());
     match timeout(within, connecting).await {
         Ok(connected) => connected.map(TokioIo::into_inner).map_err(|problem| chain(&problem)),
         Err(_) => Err(format!("no answer within {} s", within.as_secs())),

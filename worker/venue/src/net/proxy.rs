@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
@@ -45,6 +46,10 @@ pub(super) enum Kind {
 
 impl Proxy {
     fn way(text: &str) -> Option<Way> {
+        // What stands behind it would be cut off in silence, and with it most of a password.
+        if text.contains('#') {
+            return None;
+        }
         let matcher = Matcher::builder().all(text).build();
         way(&matcher.intercept(&Uri::from_static("https://example.com/"))?)
     }
@@ -110,7 +115,10 @@ fn way(intercept: &Intercept) -> Option<Way> {
         "socks5" | "socks5h" => (Kind::Socks5, 1080),
         _ => return None,
     };
-    let (host, port) = (uri.host()?.to_owned(), uri.port_u16().unwrap_or(standard));
+    let host = uri.host()?.to_owned();
+    // What is no port would else be left out in silence.
+    let is_bare = uri.authority()?.as_str() == host;
+    let port = uri.port_u16().or(is_bare.then_some(standard))?;
     let user = intercept.raw_auth().map(|(user, password)| (user.to_owned(), password.to_owned()));
     let uri = format!("{}://{host}:{port}/", uri.scheme_str()?).parse().ok()?;
     Some(Way { kind, uri, host, auth: intercept.basic_auth().cloned(), user })
@@ -128,10 +136,10 @@ impl Way {
     }
 
     /// It did not answer in time.
-    pub(super) fn hangs(&self) -> NetError {
+    pub(super) fn hangs(&self, within: Duration) -> NetError {
         self.failed(format_args!(
-            "did not answer within {} s; check that it runs and reaches the exchange",
-            super::STEP.as_secs()
+            "did not answer within {} ms; check that it runs and reaches the exchange",
+            within.as_millis()
         ))
     }
 

@@ -1,14 +1,17 @@
 //! Through a proxy: a stream to the target on the other side of it.
 
+use std::future::{Ready, ready};
+use std::io;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Request, StatusCode, Uri, header};
 use http_body_util::Empty;
-use hyper::service::Service as _;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::SocksV5;
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tower_service::Service;
 
 use super::proxy::{Kind, Way};
 use super::{BoxStream, NetError, STEP, Target, chain, direct, secured};
@@ -26,7 +29,7 @@ pub(super) async fn through(proxy: &Way, target: &Target, tls: &TlsConnector) ->
     }
 }
 
-async fn reach(proxy: &Way) -> Result<tokio::net::TcpStream, NetError> {
+async fn reach(proxy: &Way) -> Result<TcpStream, NetError> {
     let failed =
         |problem| proxy.failed(format_args!("was not reached: {problem}; check that it runs, and its address"));
     direct(&proxy.uri, STEP).await.map_err(failed)
@@ -70,20 +73,34 @@ fn refused(proxy: &Way, target: &Target, status: StatusCode) -> NetError {
 
 /// Asks a SOCKS proxy for a stream. It looks names up itself.
 async fn socks(proxy: &Way, target: &Target) -> Result<BoxStream, NetError> {
-    let mut connector = HttpConnector::new();
-    connector.enforce_http(false);
-    connector.set_nodelay(true);
-    let mut socks = SocksV5::new(proxy.uri.clone(), connector);
+    let mut socks = SocksV5::new(proxy.uri.clone(), Reached(Some(reach(proxy).await?)));
     if let Some((user, password)) = &proxy.user {
         socks = socks.with_auth(user.clone(), password.clone());
     }
-    let stream = TowerToHyperService::new(socks).call(target.uri()?).await.map_err(|problem| {
+    let stream = socks.call(target.uri()?).await.map_err(|problem| {
         let remedy = if proxy.has_password() {
-            "check that it runs, its user and password, and that it reaches the exchange"
+            "check its user and password, and that it reaches the exchange"
         } else {
-            "check that it runs, that it wants no password, and that it reaches the exchange"
+            "check that it wants no password, and that it reaches the exchange"
         };
         proxy.failed(format_args!("did not lead to {}:{}: {}; {remedy}", target.host, target.port, chain(&problem)))
     })?;
     Ok(Box::new(stream.into_inner()))
+}
+
+/// A connector whose connection stands already: it is asked once.
+struct Reached(Option<TcpStream>);
+
+impl Service<Uri> for Reached {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = Ready<io::Result<TokioIo<TcpStream>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        ready(self.0.take().map(TokioIo::new).ok_or_else(|| io::ErrorKind::NotConnected.into()))
+    }
 }

@@ -52,13 +52,11 @@ pub(super) async fn serve(
             if happened.send((id, Happened::Opened)).await.is_err() {
                 return;
             }
-            match exchange(&mut socket, id, &mut outgoing, &happened).await {
-                Some(problem) => Failure::unreachable(format!("{host}: {problem}; it connects anew")),
-                None => {
-                    socket.close().await;
-                    return;
-                }
-            }
+            let Some(problem) = exchange(&mut socket, id, &mut outgoing, &happened).await else {
+                socket.close().await;
+                return;
+            };
+            Failure::unreachable(format!("{host}: {problem}; it connects anew"))
         }
         Err(error) => Failure::of(&host, &error, clock::now().wall),
     };

@@ -27,6 +27,8 @@ const HAPPENED_MAX: usize = 64;
 /// Messages that wait to go out on one connection.
 const OUTGOING_MAX: usize = 16;
 
+type Channel<T> = (mpsc::Sender<T>, mpsc::Receiver<T>);
+
 /// What waits for its reader.
 enum Out {
     News(News),
@@ -53,11 +55,11 @@ pub(super) struct Driver {
     tap: Option<mpsc::Sender<TakenFrame>>,
     out: VecDeque<Out>,
     connections: HashMap<ConnectionId, Outlet>,
-    happened: (mpsc::Sender<(ConnectionId, Happened)>, mpsc::Receiver<(ConnectionId, Happened)>),
+    happened: Channel<(ConnectionId, Happened)>,
     /// Asked one after the other, so that what the first answer forbids is not done by the second question.
     questions: VecDeque<Question>,
     asking: bool,
-    answered: (mpsc::Sender<Answered>, mpsc::Receiver<Answered>),
+    answered: Channel<Answered>,
     /// All that runs for it; ends with it.
     tasks: JoinSet<()>,
 }

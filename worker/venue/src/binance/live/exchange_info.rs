@@ -52,7 +52,8 @@ struct SymbolData {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Filter {
-    filter_type: String,
+    #[serde(rename = "filterType")]
+    kind: String,
     tick_size: Option<String>,
     step_size: Option<String>,
     min_notional: Option<String>,
@@ -133,7 +134,7 @@ fn state(status: &str) -> MarketState {
 
 /// The steps; none where one of them does not read.
 fn steps(data: &SymbolData) -> Option<MarketSteps> {
-    let filter = |kinds: &[&str]| data.filters.iter().find(|filter| kinds.contains(&filter.filter_type.as_str()));
+    let filter = |kinds: &[&str]| data.filters.iter().find(|filter| kinds.contains(&filter.kind.as_str()));
     let is_zero = |text: &&String| text.bytes().all(|b| matches!(b, b'0' | b'.'));
     let step =
         |text: Option<&String>| text.filter(|text| !is_zero(text)).map_or(SMALLEST_STEP, String::as_str).to_owned();

@@ -6,6 +6,8 @@
     reason = "tests may stop at the first surprise"
 )]
 
+mod driver;
 mod machine;
 mod recording;
 mod stage;
+mod venue;

@@ -129,7 +129,9 @@ impl Stage {
         if message["method"] == "SUBSCRIBE" {
             known.extend(streams);
         } else {
-            streams.for_each(|stream| drop(known.remove(&stream)));
+            for stream in streams {
+                known.remove(&stream);
+            }
         }
         if self.answers {
             let answer = format!("{{\"result\":null,\"id\":{}}}", message["id"]);
