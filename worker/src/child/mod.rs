@@ -86,7 +86,7 @@ impl Child {
         let window = WINDOW.min(window_max);
         let (input, timeout) = (Some(input), program.timeout());
         let mut child = Self { process, input, output, log, timeout, batch: 0, window, window_max };
-        child.tell(start)?;
+        child.tell(start, "write fewer or shorter parameters")?;
         let ready = child.hear::<Ready>(START_MAX.max(timeout))?;
         match unfit(&ready) {
             None => Ok((child, ready)),
@@ -119,7 +119,8 @@ impl Child {
     /// Asks, and waits for the answer as long as it may take.
     pub fn ask(&mut self, events: &Events) -> Result<Answer, Fault> {
         self.batch = events.batch;
-        self.tell(events)?;
+        let open = events.orders.len();
+        self.tell(events, &format!("keep fewer orders open than {open}"))?;
         let answer: Answer = self.hear(self.timeout)?;
         if answer.batch != events.batch {
             return Err(self.bad(format!("batch {} is answered where {} was asked", answer.batch, events.batch)));
@@ -143,11 +144,11 @@ impl Child {
         self.log.tail()
     }
 
-    fn tell<M: Message + serde::Serialize>(&mut self, message: &M) -> Result<(), Fault> {
+    fn tell<M: Message + serde::Serialize>(&mut self, message: &M, remedy: &str) -> Result<(), Fault> {
         let line = messages::write(message).map_err(|error| self.bad(error))?;
         if line.len() > messages::LINE_MAX {
             return Err(self.bad(format!(
-                "what it is to be told has {} bytes, a line has at most {}",
+                "what it is to be told has {} bytes, a line has at most {}; {remedy}",
                 line.len(),
                 messages::LINE_MAX
             )));

@@ -128,6 +128,35 @@ fn a_child_that_ends_or_answers_nonsense_halts_and_its_orders_are_cancelled() {
     }
 }
 
+/// More open orders than a line holds: it is halted before it is told half of the truth.
+#[test]
+fn a_process_with_more_open_orders_than_a_line_holds_is_halted_and_they_are_cancelled() {
+    let script = "import json,sys\nsys.stdin.readline()\nprint('{\"v\":1,\"type\":\"ready\"}',flush=True)\n\
+        a=[{'place':{'tag':'\\x01'*64,'side':'Buy','quantity':'0.001','price':'1'}}]*200\n\
+        for line in sys.stdin:\n m=json.loads(line)\n if m['type']=='stop': break\n \
+        t=[n for n,e in enumerate(m['events'],1) if e['type']=='tick']\n \
+        print(json.dumps({'v':1,'type':'answer','batch':m['batch'],'consumed':t[0] if t else len(m['events']),\
+        'actions':a if t else []}),flush=True)";
+    let mut simulation = simulation(&["python3", "-c", script], &json!({}), 0);
+    // A minute apart, so that no rate of orders holds it back.
+    let ticks: Vec<Tick> = (0..20).map(|minute| spaced(minute, minute * 60_000)).collect();
+    simulation.take(&ticks);
+    assert_eq!(simulation.problem, None);
+    let report = simulation.engine.report();
+    let fault = simulation.fault.clone().unwrap_or_else(|| panic!("{:?}", report.orders));
+    assert_eq!(fault.kind, AlertKind::BadAction, "{fault}");
+    let (_, open) = fault.message.split_once("a line has at most 1048576; keep fewer orders open than ").unwrap();
+    let open: usize = open.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+    assert!((1_000..4_000).contains(&open), "{open}");
+    assert_eq!((simulation.open_orders(), simulation.engine.ticks()), (0, 20));
+}
+
+/// A tick of a calm market.
+fn spaced(sequence: u64, after_ms: u64) -> Tick {
+    let time = engine::time::Timestamp::from_millis(1_700_000_000_000 + i64::try_from(after_ms).unwrap());
+    Tick { time: Some(time), received: time, ..engine::testkit::Market::USUAL.tick(sequence, "600") }
+}
+
 /// Nobody would ask it, and what it is to be told would grow for ever.
 #[test]
 fn a_process_is_no_custom_strategy() {
