@@ -14,7 +14,7 @@ CMD ["worker", "--help"]
 
 # With Python, for strategies that are processes: docker build --target python .
 FROM build AS build-python
-RUN apt-get update && apt-get install --yes --no-install-recommends python3 tzdata
+RUN apt-get update && apt-get install --yes --no-install-recommends python3 tzdata libstdc++6
 RUN charts/image/rootfs --contents charts/image/python --binaries target/release --into /python
 
 FROM platform AS python
