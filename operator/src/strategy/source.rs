@@ -47,12 +47,19 @@ pub fn config_map(spec: &TradingStrategySpec) -> Option<&str> {
     Some(spec.strategy.process.as_ref()?.source.as_ref()?.config_map.as_str())
 }
 
-/// The files that a spec asks for, as they are now; `None` where it asks for none, or they do not exist.
-pub async fn read(client: &Client, namespace: &str, spec: &TradingStrategySpec) -> Result<Option<Files>, Error> {
-    let Some(name) = config_map(spec) else { return Ok(None) };
+/// The files that a spec asks for: `None` where it asks for none or they do not exist, or why they may not be read.
+pub type Found = Result<Option<Files>, String>;
+
+/// The files that a spec asks for, as they are now.
+pub async fn read(client: &Client, namespace: &str, spec: &TradingStrategySpec) -> Result<Found, Error> {
+    let Some(name) = config_map(spec) else { return Ok(Ok(None)) };
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    let found = api.get_opt(name).await.map_err(Error::api("get ConfigMap", name))?;
-    Ok(found.as_ref().map(Files::of))
+    match api.get_opt(name).await {
+        Ok(found) => Ok(Ok(found.as_ref().map(Files::of))),
+        // A missing right must not hold up a stop or a deletion.
+        Err(kube::Error::Api(answer)) if answer.code == 403 => Ok(Err(answer.message.clone())),
+        Err(error) => Err(Error::api("get ConfigMap", name)(error)),
+    }
 }
 
 /// Refuses a command whose files do not exist: its pod would wait for them, or its program end at once.
@@ -61,7 +68,14 @@ pub fn check(observed: &Observed) -> Result<(), Invalid> {
         return Ok(());
     };
     let create = format!("kubectl -n {} create configmap {name} --from-file=FOLDER", observed.namespace);
-    let Some(files) = &observed.files else {
+    let files = observed.files.as_ref().map_err(|why| {
+        let message = format!(
+            "spec.strategy.process.source.configMap: {name:?} may not be read: {why}; give the operator the rights of this \
+             version's chart"
+        );
+        Invalid { reason: Reason::SourceNotFound, message }
+    })?;
+    let Some(files) = files else {
         let message = format!(
             "spec.strategy.process.source.configMap: {name:?} not found in namespace {}; create it: {create}",
             observed.namespace
@@ -103,7 +117,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::strategy::fixture::{digests, trading};
+    use engine::strategies::DesiredState;
+
+    use crate::placement::Step;
+    use crate::strategy::fixture::{digests, image, trading};
+    use crate::strategy::plan::{Move, plan};
     use crate::strategy::validate::validate;
 
     fn files(given: &serde_json::Value) -> Files {
@@ -111,7 +129,7 @@ mod tests {
     }
 
     fn process(files: Option<Files>) -> Observed {
-        let mut observed = Observed { allows_processes: true, files, ..trading() };
+        let mut observed = Observed { allows_processes: true, files: Ok(files), ..trading() };
         let command = json!(["python3", "/strategies/mean.py", "--fast"]);
         observed.spec.strategy =
             serde_json::from_value(json!({"process": {"command": command, "source": {"configMap": "mean"}}})).unwrap();
@@ -146,6 +164,28 @@ mod tests {
         assert!(refused(Some(files(&json!({})))).message.contains("which has none;"));
         assert!(validate(&process(Some(files(&json!({"data": {"mean.py": ""}}))))).is_ok());
         assert!(validate(&process(Some(files(&json!({"binaryData": {"mean.py": "AA=="}}))))).is_ok());
+    }
+
+    #[test]
+    fn files_that_may_not_be_read_change_nothing_that_runs_and_hold_up_no_stop() {
+        let before = process(Some(files(&json!({"data": {"mean.py": ""}}))));
+        let (digest, whole) = digests(&before);
+        let mut observed = Observed { files: Err("configmaps is forbidden".to_owned()), ..before };
+        (observed.pods[0].digest, observed.pods[0].whole_digest) = (digest, Some(whole));
+        let refused = validate(&observed).unwrap_err();
+        assert_eq!(refused.reason, Reason::SourceNotFound);
+        assert!(refused.message.contains("configmaps is forbidden; give the operator the rights"), "{refused:?}");
+        let moves = |observed: &Observed| plan(observed, Err(&refused), &image()).unwrap().moves;
+        let deletes = |moves: &[Move]| {
+            moves.iter().any(|next| matches!(next, Move::Place(_, steps) if steps.iter().any(|step| matches!(step, Step::DeletePod { .. }))))
+        };
+        assert!(!deletes(&moves(&observed)), "{:?}", moves(&observed));
+        observed.spec.state = DesiredState::Stopped;
+        let asks = moves(&observed).into_iter().find_map(|next| match next {
+            Move::Register(value) => Some(value["state"].clone()),
+            _ => None,
+        });
+        assert_eq!(asks, Some(json!("Stopped")));
     }
 
     #[test]
