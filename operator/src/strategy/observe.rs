@@ -13,6 +13,7 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::granted::{self, Granted, asks_for_money};
 use super::has_ledger;
+use super::source;
 use crate::admission::Turn;
 use crate::context::{Context, Strategies};
 use crate::names::Role;
@@ -64,6 +65,8 @@ pub struct Observed {
     pub ends: Option<Ends>,
     /// Whether strategies may be processes here.
     pub allows_processes: bool,
+    /// The files of its process, if it asks for any and they exist.
+    pub files: source::Found,
     /// Its register, read before its record.
     pub register: Option<Desired>,
     /// Its record.
@@ -125,6 +128,9 @@ pub async fn observe(
     let kept = kept(&neighbours, &records);
     let status = strategy.status.clone().unwrap_or_default();
     let epoch = status.epoch.unwrap_or(0);
+    // Where processes are switched off, so is the right to look; and who is being deleted needs no files.
+    let looks = context.image.processes && strategy.metadata.deletion_timestamp.is_none();
+    let files = if looks { source::read(&context.client, &namespace, &strategy.spec).await? } else { Ok(None) };
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     let ends = observe::ends(status.restarts.as_ref(), Timestamp::now());
     Ok(Some(Observed {
@@ -141,6 +147,7 @@ pub async fn observe(
         granted,
         ends,
         allows_processes: context.image.processes,
+        files,
         resource_version: strategy.resource_version().unwrap_or_default(),
         generation: strategy.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         made: strategy.metadata.creation_timestamp.as_ref().map(|time| time.0),

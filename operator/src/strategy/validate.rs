@@ -12,8 +12,8 @@ use engine::transfers::WantedTransfer;
 use k8s_openapi::jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::granted;
 use super::observe::Observed;
+use super::{granted, source};
 use crate::placement::Stored;
 use crate::reason::Reason;
 use crate::report::word;
@@ -46,6 +46,7 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
              the chart's values, or choose another strategy",
         ));
     }
+    source::check(observed)?;
     let name = &observed.spec.account_ref.name;
     let account = observed.account.as_ref().map_err(|why| {
         let message = format!("spec.accountRef.name: account {name:?} does not read: {why}; apply it again");

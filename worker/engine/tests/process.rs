@@ -76,6 +76,7 @@ fn what_is_denied_is_told_with_what_happens_next_and_an_order_from_its_acceptanc
     let mut bench = bench(&MARKET, &json!({}));
     let _ = bench.tick("600");
     let actions = json!([
+        {"place": {"tag": "none", "side": "Sell", "quantity": "0"}},
         {"place": {"tag": "big", "side": "Sell", "quantity": "100", "price": "700"}},
         {"place": {"tag": "a", "side": "Buy", "quantity": "1", "price": "590"}},
         {"say": {"reason": "Opened", "message": "for a test"}},
@@ -86,8 +87,9 @@ fn what_is_denied_is_told_with_what_happens_next_and_an_order_from_its_acceptanc
     assert_eq!(bench.reason(), "Opened");
     let _ = bench.update(ended(command, OrderStatus::Accepted));
     let (events, _) = listens(&mut bench, &json!([]));
-    let denied = r#"order None "big" Denied InsufficientFunds"#;
-    assert_eq!(words(&events), [denied, r#"order Some(1) "a" Accepted "#]);
+    let none = r#"order None "none" Denied BelowLotSize"#;
+    let big = r#"order None "big" Denied InsufficientFunds"#;
+    assert_eq!(words(&events), [none, big, r#"order Some(1) "a" Accepted "#]);
     // As of now: something else than prices has changed.
     assert_eq!(
         (events.orders[0].id, &*events.orders[0].tag, events.orders[0].price.to_string()),
@@ -145,7 +147,6 @@ fn an_answer_that_cannot_be_does_nothing_of_what_it_wants() {
     for (more, words) in [
         (json!({"cancel": {"id": 1}}), "actions[1]: no order has id 1"),
         (json!({"replace": {"id": 0, "price": "1"}}), "no order has id 0"),
-        (json!({"place": {"side": "Buy", "quantity": "0", "price": "1"}}), "quantity is 0"),
         (json!({"place": {"side": "Buy", "quantity": "1", "timeInForce": "GTC"}}), "write a price"),
         (json!({"place": {"side": "Buy", "quantity": "1", "postOnly": true}}), "postOnly needs a price"),
         (json!({"place": {"side": "Buy", "quantity": "1", "symbol": "X/Y"}}), "it has BNB/USDT"),

@@ -181,7 +181,11 @@ impl Child {
             Some(status) => format!("has ended ({status})"),
             None => "has closed its output".to_owned(),
         };
-        Fault { kind: AlertKind::StrategyCrashed, message: format!("its process {how}{}", self.last_lines()) }
+        let tail = self.last_lines();
+        // A script that only defines its strategy says nothing.
+        let silent = self.batch == 0 && tail.is_empty();
+        let hint = if silent { " without an answer to start; does its script end with glm.run(...)?" } else { "" };
+        Fault { kind: AlertKind::StrategyCrashed, message: format!("its process {how}{hint}{tail}") }
     }
 
     fn ended_within(&mut self, most: Duration) -> Option<ExitStatus> {

@@ -80,7 +80,6 @@ fn one(action: Action, instruments: &Instruments, highest: u64) -> Result<Wanted
         Action::Cancel { id } => known(id).map(Wanted::Cancel),
         Action::Replace(replace) => {
             known(replace.id)?;
-            replace.quantity.map_or(Ok(()), is_some_quantity)?;
             Ok(Wanted::Replace(replace))
         }
         Action::Say { reason, message } => {
@@ -113,15 +112,10 @@ fn market_of(symbol: Option<&str>, instruments: &Instruments) -> Result<Instrume
     }
 }
 
-fn is_some_quantity(quantity: Quantity) -> Result<(), String> {
-    if quantity.is_zero() { Err("quantity is 0; write how much, in base".to_owned()) } else { Ok(()) }
-}
-
 fn placeable(place: &Place) -> Result<(), String> {
     if place.tag.chars().count() > WORD_MAX {
         return Err(format!("tag is longer than {WORD_MAX} letters; write less"));
     }
-    is_some_quantity(place.quantity)?;
     match (place.price, place.time_in_force) {
         (None, _) if place.post_only => Err("postOnly needs a price; write one".to_owned()),
         (None, Some(TimeInForce::GoodTillCanceled | TimeInForce::FillOrKill)) => {

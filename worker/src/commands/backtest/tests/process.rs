@@ -192,6 +192,11 @@ fn a_command_that_cannot_be_started_and_a_child_that_is_not_ready_are_refused() 
         Simulation::new(&spec, &Registry::standard()).err().map(|failure| format!("{failure:?}")).unwrap()
     };
     assert!(refused(&["/no/such/program"]).contains("cannot be started"));
+    let silent = refused(&["python3", "-c", "class Dips: pass"]);
+    assert!(
+        silent.contains("(exit status: 0) without an answer to start; does its script end with glm.run"),
+        "{silent}"
+    );
     let ready = |text: &str| refused(&["python3", "-c", &format!("print('{text}',flush=True);input();input()")]);
     assert!(ready("hello").contains("does not read"));
     assert!(ready(r#"{"v":1,"type":"ready","timers":[{"everySeconds":0}]}"#).contains("write 1 to 86400"));
