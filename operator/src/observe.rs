@@ -48,21 +48,44 @@ pub struct Owner<'a> {
     pub uid: &'a str,
 }
 
-/// All pods of a resource in a role, and foreign ones that hold the names of its present and next epoch.
-pub async fn pods(client: &Client, owner: Owner<'_>, role: Role, epoch: u64) -> Result<Vec<PodFacts>, Error> {
+/// All pods of a resource, whatever their role.
+pub async fn pods(client: &Client, owner: Owner<'_>) -> Result<Vec<Pod>, Error> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), owner.namespace);
+    let params = ListParams::default().labels(&format!("{OWNER_LABEL}={}", owner.uid));
+    Ok(api.list(&params).await.map_err(Error::api("list pods of", owner.name))?.items)
+}
+
+/// Of those pods the ones in a role, and, where the next one may be made, others that hold the names of its present and
+/// next epoch.
+pub async fn in_role(
+    client: &Client,
+    owner: Owner<'_>,
+    pods: &[Pod],
+    role: Role,
+    epoch: u64,
+) -> Result<Vec<PodFacts>, Error> {
     let Owner { namespace, name, uid } = owner;
+    let now = Timestamp::now();
+    let mut found: Vec<PodFacts> = pods.iter().filter_map(|pod| facts(pod, name, uid, role, now)).collect();
+    if found.iter().any(|pod| runs_on(pod, epoch)) {
+        // No name is needed while this one is there, and it is looked at again once it is not.
+        return Ok(found);
+    }
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let params = ListParams::default().labels(&format!("{OWNER_LABEL}={uid}"));
-    let mut pods = api.list(&params).await.map_err(Error::api("list pods of", name))?.items;
     // A pod whose labels were edited is still ours: its name and its owner reference tell.
     for epoch in [epoch, epoch + 1] {
         let wanted = role.pod(name, epoch);
         if !pods.iter().any(|pod| pod.name_any() == wanted) {
-            pods.extend(api.get_opt(&wanted).await.map_err(Error::api("get pod", wanted.clone()))?);
+            let other = api.get_opt(&wanted).await.map_err(Error::api("get pod", wanted.clone()))?;
+            found.extend(other.and_then(|pod| facts(&pod, name, uid, role, now)));
         }
     }
-    let now = Timestamp::now();
-    Ok(pods.iter().filter_map(|pod| facts(pod, name, uid, role, now)).collect())
+    Ok(found)
+}
+
+/// Whether a pod is the present one and goes on unless it is deleted: no other is made in the same look.
+fn runs_on(pod: &PodFacts, epoch: u64) -> bool {
+    pod.owned && pod.epoch == epoch && !pod.deleting && !pod.ended && pod.last_exit.is_none()
 }
 
 /// A controller reference that never blocks its owner's deletion.
@@ -192,6 +215,24 @@ mod tests {
         assert_eq!((ready.ready, ready.ready_s), (true, Some(60)));
         let facts = pod(&json!([beside, own]), "False");
         assert_eq!((facts.last_exit, facts.ready), (None, false));
+    }
+
+    /// Only where `placement` makes no other pod in the same look may others' names stay unread.
+    #[test]
+    fn names_are_not_asked_for_while_the_present_pod_goes_on_and_only_then() {
+        let running = json!([container("strategy", true, &json!({"running": {}}), &json!({}))]);
+        let of_it = PodFacts { owned: true, ..pod(&running, "True") };
+        assert!(runs_on(&of_it, 3));
+        assert!(runs_on(&PodFacts { ready: false, ..of_it.clone() }, 3), "it starts");
+        assert!(!runs_on(&of_it, 2) && !runs_on(&of_it, 4), "of another epoch");
+        for other in [
+            PodFacts { owned: false, ..of_it.clone() },
+            PodFacts { deleting: true, ..of_it.clone() },
+            PodFacts { ended: true, ..of_it.clone() },
+            PodFacts { last_exit: Some(70), ..of_it },
+        ] {
+            assert!(!runs_on(&other, 3), "{other:?}");
+        }
     }
 
     #[test]

@@ -155,9 +155,10 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
     let (feed_register, feed_stored) = context.register_and_record(&feed).await;
     let ends = |restarts| observe::ends(restarts, Timestamp::now());
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
+    let pods = observe::pods(client, pods_of).await?;
     Ok(Some(Observed {
-        gateway_pods: observe::pods(client, pods_of, Role::Gateway, gateway_epoch).await?,
-        feed_pods: observe::pods(client, pods_of, Role::Feed, feed_epoch).await?,
+        gateway_pods: observe::in_role(client, pods_of, &pods, Role::Gateway, gateway_epoch).await?,
+        feed_pods: observe::in_role(client, pods_of, &pods, Role::Feed, feed_epoch).await?,
         gateway_ends: ends(status.restarts.as_ref()),
         feed_ends: ends(status.feed.as_ref().and_then(|feed| feed.restarts.as_ref())),
         gateway_stored,

@@ -133,8 +133,10 @@ pub async fn observe(
     let files = if looks { source::read(&context.client, &namespace, &strategy.spec).await? } else { Ok(None) };
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     let ends = observe::ends(status.restarts.as_ref(), Timestamp::now());
+    let client = &context.client;
+    let pods = observe::pods(client, pods_of).await?;
     Ok(Some(Observed {
-        pods: observe::pods(&context.client, pods_of, Role::Strategy, epoch).await?,
+        pods: observe::in_role(client, pods_of, &pods, Role::Strategy, epoch).await?,
         register: records.register,
         stored: records.stored,
         book: records.books.books.into_iter().find(|book| book.strategy == name),

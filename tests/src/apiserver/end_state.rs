@@ -7,7 +7,6 @@ use kube::api::ListParams;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use super::look::TOUCHED;
 use super::world::{Kind, World};
 
 /// Records and registers under a prefix.
@@ -22,14 +21,8 @@ impl World {
     pub async fn end_state(&self) -> Value {
         let mut state = json!({});
         for kind in Kind::ALL {
-            for mut object in self.all(kind).await {
+            for object in self.all(kind).await {
                 let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-                if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
-                    annotations.remove(TOUCHED);
-                    if annotations.is_empty() {
-                        object["metadata"]["annotations"] = Value::Null;
-                    }
-                }
                 let metadata =
                     ["finalizers", "annotations", "generation"].map(|field| object["metadata"][field].clone());
                 state[format!("{kind:?} {name}")] = json!([metadata, object["spec"], object["status"]]);

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bus::{
-    AcquireOutcome, Acquired, Commit, CommitOutcome, Desired, Keys, Lease, MessageBus as _, Owner, RedisBus,
-    RegisterVersion, Scope, StateStore,
+    AcquireOutcome, Acquired, BeatOutcome, Commit, CommitOutcome, Desired, Keys, Lease, MessageBus as _, Owner,
+    RedisBus, RegisterVersion, Scope, StateStore,
 };
 use crds::account::balances::BOOK;
 use crds::record::{INVALID_SPEC, PARAMETERS, PHASE, POSITION, Phase, PhaseState, REPORT, RefusedEdit, STANCE};
@@ -31,8 +31,8 @@ use tokio::time::timeout;
 use super::audit::Audit;
 use super::behaviour::{Behaviour, Behaviours};
 
-/// How often programs look at their registers.
-const TURN: Duration = Duration::from_millis(100);
+/// How often programs beat, by which they hear of what is new in their registers.
+const TURN: Duration = Duration::from_millis(250);
 /// How long one request to the API server may take: one that is never answered must not hold all pods up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one watch lasts. A busy API server can leave a watch without its events for minutes; the next one begins
@@ -71,6 +71,16 @@ struct Container {
     /// When and with which code it has ended last, if it does not run.
     ended: Option<(Instant, i32)>,
     starts: u32,
+    /// Whether the API server has taken its pod's binding; the watch tells so later.
+    is_bound: bool,
+    /// The same of its pod's end.
+    is_deleted: bool,
+}
+
+impl Container {
+    fn new() -> Self {
+        Self { seen: Instant::now(), ended: None, starts: 0, is_bound: false, is_deleted: false }
+    }
 }
 
 /// A program that has its lease.
@@ -109,11 +119,9 @@ impl Kubelet {
         loop {
             tokio::select! {
                 event = events.next() => match event {
-                    Some(Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod))) => {
-                        let uid = pod.uid().unwrap_or_default();
-                        let seen = Container { seen: Instant::now(), ended: None, starts: 0 };
-                        let container = containers.entry(uid).or_insert(seen);
-                        timeout(PATIENCE, self.handle(&api, &pod, container)).await.ok();
+                    Some(Ok(watcher::Event::Apply(mut pod) | watcher::Event::InitApply(mut pod))) => {
+                        let container = containers.entry(pod.uid().unwrap_or_default()).or_insert_with(Container::new);
+                        timeout(PATIENCE, self.handle(&api, &mut pod, container)).await.ok();
                         pods.insert(pod.name_any(), pod);
                     }
                     Some(Ok(watcher::Event::Delete(pod))) => {
@@ -126,7 +134,7 @@ impl Kubelet {
                     None => return,
                 },
                 _ = turn.tick() => {
-                    for pod in pods.values() {
+                    for pod in pods.values_mut() {
                         let uid = pod.uid().unwrap_or_default();
                         let Some(container) = containers.get_mut(&uid) else { continue };
                         // What failed before is tried again.
@@ -156,25 +164,33 @@ impl Kubelet {
     }
 
     /// One step of a pod's life. What fails is tried again at the next turn, and what is gone needs nothing.
-    async fn handle(&self, api: &Api<Pod>, pod: &Pod, container: &mut Container) {
+    async fn handle(&self, api: &Api<Pod>, pod: &mut Pod, container: &mut Container) {
         let name = pod.name_any();
         if is_ours(pod) {
             self.audit().seen(&name, &pod.uid().unwrap_or_default());
         }
         if pod.metadata.deletion_timestamp.is_some() {
+            if container.is_deleted {
+                return;
+            }
             let preconditions = Some(Preconditions { uid: pod.uid(), resource_version: None });
             let now = DeleteParams { grace_period_seconds: Some(0), preconditions, ..DeleteParams::default() };
-            api.delete(&name, &now).await.ok();
+            container.is_deleted = api.delete(&name, &now).await.is_ok();
         } else if pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_none()) {
+            if container.is_bound {
+                return;
+            }
             let target = json!({"apiVersion": "v1", "kind": "Node", "name": "node1"});
             let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": target});
-            api.create_subresource::<_, Value>("binding", &name, &PostParams::default(), &binding).await.ok();
+            let bound = api.create_subresource::<_, Value>("binding", &name, &PostParams::default(), &binding).await;
+            container.is_bound = bound.is_ok();
         } else {
             // It is so once it is told: what a busy API server did not take is told again.
             let mut next = *container;
             let Some(status) = next_status(pod, &mut next, self.behaviour(pod)) else { return };
-            if api.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await.is_ok() {
-                *container = next;
+            if let Ok(told) = api.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await {
+                // Not told again until the watch has it.
+                (*container, *pod) = (next, told);
             }
         }
     }
@@ -187,8 +203,10 @@ impl Kubelet {
             programs.insert(uid.clone(), Program::new(&uid, acquired));
         }
         let Some(program) = programs.get_mut(&uid) else { return };
-        // What it is told by that is in the register, which is looked at anyhow.
-        self.bus.beat(&program.lease).await.ok();
+        let Ok(BeatOutcome::Beaten { register, .. }) = self.bus.beat(&program.lease).await else { return };
+        if register.is_none() || register == program.followed {
+            return;
+        }
         let Ok(Some(desired)) = self.bus.desired(&owner).await else { return };
         // Who has become silent since this turn began has not read this.
         if self.behaviour(pod) == Behaviour::Silent {
