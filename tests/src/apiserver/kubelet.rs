@@ -336,6 +336,15 @@ fn is_running(pod: &Pod) -> bool {
         && pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running")
 }
 
+/// Whether somebody else says that a pod is not ready whose container is: a node without a heartbeat is taken for away by
+/// the cluster's controllers, and tells otherwise.
+fn is_doubted(pod: &Pod) -> bool {
+    let Some(status) = &pod.status else { return false };
+    let is_ready = status.container_statuses.as_ref().is_some_and(|all| all.iter().all(|container| container.ready));
+    let told = status.conditions.iter().flatten().find(|condition| condition.type_ == "Ready");
+    is_ready && told.is_some_and(|condition| condition.status == "False")
+}
+
 /// What the node tells next of a pod that it has; `None`: nothing new.
 fn next_status(pod: &Pod, container: &mut Container, behaviour: Behaviour) -> Option<Value> {
     let is_pending = pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Pending");
@@ -352,7 +361,7 @@ fn next_status(pod: &Pod, container: &mut Container, behaviour: Behaviour) -> Op
         }
         Behaviour::Late(pause) if container.seen.elapsed() < pause => None,
         Behaviour::Obeys | Behaviour::Silent | Behaviour::Late(_) | Behaviour::ReleaseBefore => {
-            ((is_pending || container.ended.is_some()) && is_due).then(|| {
+            ((is_pending || is_doubted(pod) || container.ended.is_some()) && is_due).then(|| {
                 container.starts += u32::from(container.starts == 0 || container.ended.take().is_some());
                 status(pod, container, "Running")
             })
