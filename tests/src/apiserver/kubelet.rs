@@ -345,9 +345,11 @@ fn is_running(pod: &Pod) -> bool {
         && pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running")
 }
 
+/// Whether a pod is said to be ready. The cluster's controllers say so too: a node without a heartbeat is taken for away, and
+/// tells otherwise.
 fn is_ready(pod: &Pod) -> bool {
-    let told = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
-    told.into_iter().flatten().any(|container| container.ready)
+    let told = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    told.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 /// What the node tells next of a pod that it has; `None`: nothing new.
