@@ -76,9 +76,9 @@ impl Line {
         [state.reader.take(), state.writer.take()].into_iter().flatten().for_each(Waker::wake);
     }
 
-    /// Whether nothing passes now.
+    /// Whether nothing that is written passes now.
     pub fn stalled(&self) -> bool {
-        matches!(lock(&self.0).mode, Mode::Stalled(_))
+        matches!(lock(&self.0).mode, Mode::Stalled(_) | Mode::Holding(_))
     }
 }
 

@@ -172,7 +172,8 @@ fn prepare(options: &Options) -> Result<(Arc<Exchange>, Vec<Scheduled>), StartEr
     };
     let start = if options.as_recorded { first.1 } else { Timestamp::now().as_millisecond() };
     let venue = Venue::new(rules, sources, start)?;
-    let clock = Clock::new(start, options.speed, options.paused);
+    // A moment before the first event, so that who starts it paused and then listens hears all.
+    let clock = Clock::new(start - 1, options.speed, options.paused);
     Ok((Arc::new(Exchange::new(clock, venue, options.weight_limit)), scenario))
 }
 

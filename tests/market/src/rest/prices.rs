@@ -25,7 +25,7 @@ pub const ROUTES: [&str; 13] = [
     "ticker/price",
     "ticker/bookTicker",
 ];
-/// The longest time between the two times of aggTrades.
+/// Minutes of the average price.
 const AVERAGE: i64 = 5;
 const MINUTE: i64 = 60_000;
 

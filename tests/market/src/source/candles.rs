@@ -119,7 +119,7 @@ mod tests {
             .iter()
             .filter_map(|event| match event.change {
                 Change::Trade { price, quantity, time, .. } => Some((price, quantity, time - 1_670_889_600_000)),
-                _ => None,
+                Change::Quote(_) | Change::Depth { .. } | Change::Snapshot { .. } => None,
             })
             .collect();
         let prices: Vec<Amount> = trades.iter().map(|trade| trade.0).collect();

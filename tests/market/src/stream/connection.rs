@@ -82,6 +82,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.socket.send(Message::Ping(payload.into_bytes().into())).await?;
                 }
                 _ = ends.tick() => {
+                    // Who is kept from hearing pings cannot answer them.
+                    if self.peer.line.stalled() {
+                        self.answered = Instant::now();
+                    }
                     if self.answered.elapsed() > limits.pong {
                         return Err(Ended("no pong".to_owned()));
                     }
