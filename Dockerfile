@@ -3,7 +3,7 @@
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /source
 COPY . .
-RUN cargo build --release --locked --workspace --exclude tests --bins
+RUN cargo build --release --locked --workspace --exclude tests --exclude market-server --bins
 RUN charts/image/rootfs --contents charts/image/contents --binaries target/release --into /rootfs
 
 FROM scratch AS platform
