@@ -90,12 +90,13 @@ impl Machine {
     pub(in super::super) fn lost(&mut self, id: ConnectionId, failure: &Failure, now: u64) {
         let Some(connection) = self.connections.remove(&id) else { return };
         self.hold(failure, now);
-        if connection.is_open() {
+        let is_told = if connection.is_open() {
             self.streams.lost(now, &mut self.random);
             self.refresh_rules(now);
+            true
         } else {
-            self.streams.failed(now, &mut self.random);
-        }
+            self.streams.failed(now, &mut self.random) || failure.hold_millis.is_some()
+        };
         let Some(lane) = self.lanes.get_mut(connection.lane) else { return };
         if lane.successor == Some(id) {
             lane.successor = None;
@@ -110,7 +111,9 @@ impl Machine {
                     market.may_miss(HoleCause::Disconnect);
                 }
             }
-            self.fault = Some(failure.fault.clone());
+            if is_told {
+                self.fault = Some(failure.fault.clone());
+            }
         }
     }
 

@@ -158,8 +158,8 @@ impl Machine {
     /// A request, of whatever kind, came to nothing.
     pub(super) fn request_failed(&mut self, failure: &Failure, now: u64) {
         self.hold(failure, now);
-        self.requests.failed(now, &mut self.random);
-        if self.followed.values().any(|followed| followed.rules.is_none()) {
+        let none_is_left = self.requests.failed(now, &mut self.random) || failure.hold_millis.is_some();
+        if none_is_left && self.followed.values().any(|followed| followed.rules.is_none()) {
             self.fault = Some(failure.fault.clone());
         }
     }

@@ -248,7 +248,7 @@ fn another_host_serves_where_the_first_one_refuses_the_place() {
         |news| matches!(news, News::Notice(words) if words.contains("by api.two from now on, in place of api.one")),
     );
     assert!(said, "{:?}", stage.news);
-    assert_eq!(links(&stage).pop(), Some(Link::Up));
+    assert_eq!(links(&stage), [Link::Up], "while another host is left to try, the way is not down");
 }
 
 #[test]
