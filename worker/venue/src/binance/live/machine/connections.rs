@@ -152,6 +152,7 @@ impl Machine {
         let Some(market) = self.markets.remove(&name) else { return };
         let Some(lane) = self.lanes.get_mut(market.lane) else { return };
         lane.markets.remove(&name);
+        self.left.insert(name.clone());
         for id in [lane.current, lane.successor].into_iter().flatten() {
             if let Some(connection) = self.connections.get_mut(&id).filter(|connection| connection.is_open()) {
                 connection.requests.unsubscribe(&name);
@@ -318,7 +319,8 @@ impl Machine {
 
     /// The venue did not take a request.
     pub(super) fn refused(&mut self, id: ConnectionId, said: &str, now: u64) {
-        let words = format!("streams of the exchange: it refused a subscription, and said {said:?}; it connects anew");
+        let words =
+            format!("streams of the exchange: it refused a subscription, and said \"{said}\"; it connects anew");
         self.close(id, &Failure { fault: LinkFault::Unreachable(words), hold_millis: None }, now);
     }
 }

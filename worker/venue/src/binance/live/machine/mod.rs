@@ -9,7 +9,7 @@ mod connections;
 mod frames;
 mod rules;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use engine::instrument::Symbol;
 use engine::time::Timestamp;
@@ -66,6 +66,8 @@ pub(super) struct Machine {
     followed: BTreeMap<Symbol, Followed>,
     /// Those that the venue has, by its names.
     markets: HashMap<String, Market>,
+    /// Names of those that were left.
+    left: HashSet<String>,
     lanes: Vec<Lane>,
     connections: BTreeMap<ConnectionId, Connection>,
     last_connection: u64,
@@ -91,6 +93,7 @@ impl Machine {
         Self {
             followed: BTreeMap::new(),
             markets: HashMap::new(),
+            left: HashSet::new(),
             lanes: Vec::new(),
             connections: BTreeMap::new(),
             last_connection: 0,
