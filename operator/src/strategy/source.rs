@@ -82,13 +82,13 @@ pub fn check(observed: &Observed) -> Result<(), Invalid> {
         );
         return Err(Invalid { reason: Reason::SourceNotFound, message });
     };
-    for (index, argument) in process.command.iter().enumerate() {
-        let file = argument.strip_prefix(SOURCE_FOLDER).and_then(|rest| rest.strip_prefix('/'));
-        if let Some(file) = file.filter(|file| !file.is_empty() && !files.names.contains(*file)) {
+    for (index, text) in process.command.iter().enumerate() {
+        let key = text.strip_prefix(SOURCE_FOLDER).and_then(|rest| rest.strip_prefix('/'));
+        if let Some(key) = key.filter(|key| !key.is_empty() && !files.names.contains(*key)) {
             let names: Vec<&str> = files.names.iter().map(String::as_str).collect();
             let message = format!(
-                "spec.strategy.process.command[{index}]: {argument:?} is no file of ConfigMap {name:?}, which has {}; write \
-                 {SOURCE_FOLDER}/ and one of its keys, or make it anew with {file:?}: {create} --dry-run=client -o yaml | kubectl \
+                "spec.strategy.process.command[{index}]: {text:?} is no file of ConfigMap {name:?}, which has {}; write \
+                 {SOURCE_FOLDER}/ and one of its keys, or make it anew with {key:?}: {create} --dry-run=client -o yaml | kubectl \
                  apply -f -",
                 if names.is_empty() { "none".to_owned() } else { names.join(", ") },
             );
@@ -181,9 +181,9 @@ mod tests {
         };
         assert!(!deletes(&moves(&observed)), "{:?}", moves(&observed));
         observed.spec.state = DesiredState::Stopped;
-        let asks = moves(&observed).into_iter().find_map(|next| match next {
-            Move::Register(value) => Some(value["state"].clone()),
-            _ => None,
+        let asks = moves(&observed).into_iter().find_map(|next| {
+            let Move::Register(value) = next else { return None };
+            Some(value["state"].clone())
         });
         assert_eq!(asks, Some(json!("Stopped")));
     }

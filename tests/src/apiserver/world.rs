@@ -453,6 +453,6 @@ fn image(redis: &str, keys: &Keys) -> Image {
         redis_secret: None,
         prefix: keys.prefix().to_owned(),
         installation: "tests".to_owned(),
-        processes: true,
+        processes: false,
     }
 }

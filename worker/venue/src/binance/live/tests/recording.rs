@@ -55,7 +55,7 @@ fn play(stage: &mut Stage, frames: &[(i64, String)]) -> String {
     let mut taken = String::new();
     for (nanos, frame) in frames {
         if stage.machine.frame(connection, frame, Timestamp::from_millis(nanos / 1_000_000), stage.now) {
-            taken.push_str(&format!("{nanos} {frame}\n"));
+            taken.extend([&nanos.to_string(), " ", frame, "\n"]);
         }
     }
     stage.step();

@@ -94,12 +94,11 @@ impl Stage {
             match action {
                 Action::Connect { connection, host } => {
                     self.connects.push((self.now, host));
-                    match &self.refusal {
-                        Some(failure) => self.machine.lost(connection, failure, self.now),
-                        None => {
-                            self.open.insert(connection, BTreeSet::new());
-                            self.machine.opened(connection, now);
-                        }
+                    if let Some(failure) = &self.refusal {
+                        self.machine.lost(connection, failure, self.now);
+                    } else {
+                        self.open.insert(connection, BTreeSet::new());
+                        self.machine.opened(connection, now);
                     }
                 }
                 Action::Send { connection, text } => self.said(connection, &text),
