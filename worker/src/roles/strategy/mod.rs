@@ -12,6 +12,7 @@ mod edits;
 mod inbox;
 mod joining;
 mod markets;
+mod prices;
 mod publish;
 mod rounds;
 #[cfg(test)]
@@ -44,6 +45,7 @@ use edits::Edits;
 use inbox::Pending;
 use joining::Joining;
 use markets::{Markets, Unread};
+use prices::Prices;
 use transfers::{FOLLOWED, Followed};
 
 /// Fields that hold the command of each open order, so that it can be asked again.
@@ -98,6 +100,8 @@ pub(crate) struct Worker<'a, B> {
     followed: Followed,
     /// The gateway does not read what says as of which tick orders are to be matched.
     gateway_is_older: bool,
+    /// Live prices have ages; those of a replay have none.
+    prices: Option<Prices>,
 }
 
 /// Runs until asked to stop. Every line it logs carries strategy, epoch and cursor.
@@ -138,6 +142,7 @@ async fn live<B: Bus>(
 ) -> Result<(), Stop> {
     let working = || async {
         loop {
+            let Some(spec) = &prices::ruled(runtime, spec).await? else { return Ok(()) };
             match Worker::start(place, runtime, spec, registry).await?.work().await {
                 Err(Stop::RegisterNews) => tracing::info!("{}", Stop::RegisterNews),
                 ended => return ended,
@@ -183,7 +188,8 @@ impl<'a, B: Bus> Worker<'a, B> {
         let symbols: Vec<_> = engine.instruments().iter().map(|(_, instrument)| instrument.symbol.clone()).collect();
         let last = engine.last_tick().map(|tick| tick.symbol.clone());
         let streams = streams_of(runtime, &spec.account, symbols, &acquired).await?;
-        let joining = Joining::of(runtime, &spec.account.source(), &engine, &streams, &acquired)?;
+        let joining = Joining::of(runtime, &spec.account, &engine, &streams, &acquired)?;
+        let prices = Prices::of(runtime, told).await?;
         let markets = Markets::of(streams, last.as_ref());
         let inbox_cursor = acquired.cursors.get(owner.inbox()).copied().unwrap_or(StreamId::ZERO);
         let mut worker = Self {
@@ -213,6 +219,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             edits: Edits::default(),
             joining,
             gateway_is_older: false,
+            prices,
         };
         if let Some(fault) = &fault {
             worker.has_failed(fault);
@@ -246,6 +253,7 @@ impl<'a, B: Bus> Worker<'a, B> {
                 // Its nudge is lost or still on its way: the store has told.
                 self.follow_register().await?;
             }
+            self.look_at_source().await?;
             self.take_inbox(read.inbox).await?;
             if self.must_ask() {
                 self.consult().await?;
