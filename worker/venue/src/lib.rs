@@ -6,6 +6,8 @@ mod data;
 mod facts;
 pub mod live;
 mod market_data;
+pub mod net;
+mod observation;
 pub mod replay;
 mod report;
 pub mod sim;

@@ -43,6 +43,11 @@ pub struct SequenceCheck {
 }
 
 impl SequenceCheck {
+    /// As if the trade `id` were the last one, and nothing else had come.
+    pub fn after(id: u64) -> Self {
+        Self { last_trade: Some(id), ..Self::default() }
+    }
+
     /// Takes note of the trade `id`.
     pub fn trade(&mut self, id: u64) -> TradeOrder {
         let order = match self.last_trade {

@@ -14,8 +14,8 @@ use super::header::names_symbol;
 use super::intervals::Span;
 use super::layout::Layout;
 use super::lines::{Digest, Lines};
-use super::observation::Observation;
 use crate::data;
+use crate::observation::Observation;
 
 /// What happened in one interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

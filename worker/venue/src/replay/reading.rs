@@ -9,9 +9,9 @@ use engine::numbers::Price;
 
 use super::candles::{Candle, Quarters};
 use super::error::DataError;
-use super::observation::Observation;
 use super::scan::{self, CandleScan, Candles, FileScan, Noted, TickScan};
 use super::summary::{self, FileSummary, Summary};
+use crate::observation::Observation;
 
 /// Candles that are read ahead of the one whose ticks go out: so many tell how long the others are.
 const CANDLES_AHEAD: usize = 4_096;

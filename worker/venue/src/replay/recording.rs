@@ -10,10 +10,11 @@ use super::findings::Finding;
 use super::format::Format;
 use super::layout::{Layout, is_message};
 use super::lines::{Digest, Lines};
-use super::observation::{Observation, Quote};
-use crate::binance::sequence::{BookOrder, SequenceCheck, TradeOrder};
+use crate::binance::quoted::QuotedTrades;
+use crate::binance::sequence::TradeOrder;
 use crate::binance::stream::{self, BookTicker, ParseError, StreamEvent, Trade};
 use crate::data;
+use crate::observation::Observation;
 
 /// Other markets that are remembered, to name them where the wanted one is not there.
 const MARKETS_MAX: usize = 10;
@@ -23,7 +24,6 @@ pub(crate) struct RecordingReader {
     lines: Lines,
     symbol: Symbol,
     market: String,
-    quote: Option<Quote>,
     previous: Option<Timestamp>,
     seen: Seen,
 }
@@ -37,8 +37,8 @@ pub(crate) struct Seen {
     pub quotes: u64,
     /// The first and the last trade's time.
     pub span: Option<(Timestamp, Timestamp)>,
-    /// The order of the market's events.
-    pub sequence: SequenceCheck,
+    /// The market's trades and their order.
+    pub ticks: QuotedTrades,
     /// The first trade behind missing ones.
     pub first_gap: Option<Place>,
     /// Trades and quotes without their stream's name.
@@ -50,27 +50,16 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Counts a trade; an observation if it is new and there is a quote to go with it.
-    fn trade(&mut self, trade: &Trade<'_>, received: Option<Timestamp>, quote: Option<Quote>) -> Option<Observation> {
+    fn trade(&mut self, trade: &Trade<'_>, received: Option<Timestamp>) -> Option<Observation> {
         self.trades += 1;
-        match self.sequence.trade(trade.id) {
+        let (order, observation) = self.ticks.trade(trade, received);
+        match order {
             TradeOrder::Next | TradeOrder::AfterGap { .. } => {}
             TradeOrder::Duplicate | TradeOrder::Regression => return None,
         }
         let first = self.span.map_or(trade.time, |(first, _)| first);
         self.span = Some((first, trade.time));
-        Some(Observation {
-            time: trade.time,
-            received: received.unwrap_or(trade.time),
-            price: trade.price,
-            volume: trade.quantity,
-            quote: Some(quote?),
-        })
-    }
-
-    /// Counts a quote.
-    const fn book(&mut self, book: &BookTicker<'_>) -> Quote {
-        self.quotes += 1;
-        Quote { bid: book.bid, ask: book.ask, bid_size: Some(book.bid_size), ask_size: Some(book.ask_size) }
+        observation
     }
 
     /// The other markets, for a message.
@@ -97,7 +86,7 @@ impl Seen {
 impl RecordingReader {
     pub(crate) fn new(lines: Lines, symbol: &Symbol) -> Self {
         let (symbol, market) = (symbol.clone(), symbol.joined());
-        Self { lines, symbol, market, quote: None, previous: None, seen: Seen::default() }
+        Self { lines, symbol, market, previous: None, seen: Seen::default() }
     }
 
     /// Where the last message that was read stands.
@@ -122,7 +111,7 @@ impl RecordingReader {
 
     pub(crate) fn next(&mut self) -> Result<Option<Observation>, DataError> {
         while self.lines.advance()? {
-            let Self { lines, symbol, market, quote, previous, seen } = self;
+            let Self { lines, symbol, market, previous, seen } = self;
             let (received, message) = split(lines, symbol)?;
             let event =
                 stream::parse(message).map_err(|problem| DataError::Message { place: lines.place(), problem })?;
@@ -132,9 +121,9 @@ impl RecordingReader {
                         let refuse = |problem| DataError::Value { place: lines.place(), column: "data.T", problem };
                         data::check_first_millis(trade.time).map_err(refuse)?;
                     }
-                    let gaps = seen.sequence.gaps;
-                    let observation = seen.trade(&trade, received, *quote);
-                    if gaps == 0 && seen.sequence.gaps > 0 {
+                    let gaps = seen.ticks.sequence.gaps;
+                    let observation = seen.trade(&trade, received);
+                    if gaps == 0 && seen.ticks.sequence.gaps > 0 {
                         seen.first_gap = Some(lines.place());
                     }
                     if let Some(observation) = observation {
@@ -150,17 +139,16 @@ impl RecordingReader {
                     }
                 }
                 StreamEvent::BookTicker(book) if book.symbol == *market => {
-                    let newer = seen.book(&book);
-                    if let Some((bid, ask)) = newer.crossed() {
+                    seen.quotes += 1;
+                    if let Err(refused) = seen.ticks.book(&book)
+                        && let Some((bid, ask)) = refused.crossed()
+                    {
                         let problem = Contradiction::Crossed { bid, ask, remedy: RowRemedy::Message };
                         return Err(DataError::Row { place: lines.place(), column: "data.b", problem });
                     }
-                    if seen.sequence.book(book.update_id) == BookOrder::Current {
-                        *quote = Some(newer);
-                    }
                 }
                 StreamEvent::OffMarketTrade { symbol, id } if symbol == *market => {
-                    seen.sequence.trade(id);
+                    seen.ticks.sequence.trade(id);
                 }
                 StreamEvent::Trade(Trade { symbol, .. })
                 | StreamEvent::BookTicker(BookTicker { symbol, .. })

@@ -13,11 +13,11 @@ use super::findings::Finer;
 use super::format::Format;
 use super::intervals::Intervals;
 use super::layout::Layout;
-use super::observation::Observation;
 use super::opening;
 use super::recording::RecordingReader;
 use super::summary::FileSummary;
 use super::ticks::TickReader;
+use crate::observation::Observation;
 
 /// A file that is read; all that its rows say is kept.
 pub(super) enum FileScan {
@@ -190,11 +190,11 @@ fn recorded(summary: FileSummary, reader: &mut RecordingReader) -> Result<FileSu
         first,
         last,
         ends: last,
-        gaps: seen.sequence.gaps,
-        missing: seen.sequence.missed,
+        gaps: seen.ticks.sequence.gaps,
+        missing: seen.ticks.sequence.missed,
         first_gap: seen.first_gap.clone(),
         other_markets: seen.others.clone(),
-        repeated: seen.sequence.duplicates + seen.sequence.regressions,
+        repeated: seen.ticks.sequence.duplicates + seen.ticks.sequence.regressions,
         digest,
         ..summary
     })

@@ -10,8 +10,8 @@ use super::fields::Fields;
 use super::format::Format;
 use super::layout::Layout;
 use super::lines::{Digest, Lines};
-use super::observation::{Observation, Quote};
 use crate::data;
+use crate::observation::{Observation, Quote};
 
 /// Reads ticks and checks each one and their order.
 pub(crate) struct TickReader {

@@ -37,7 +37,7 @@ impl Quote {
 }
 
 /// The size on a side: of an empty one it is 0 whatever the source says, so that nothing trades there.
-fn size(price: Option<Price>, size: Option<Quantity>) -> Option<Quantity> {
+pub(crate) fn size(price: Option<Price>, size: Option<Quantity>) -> Option<Quantity> {
     if price.is_some() { size } else { Some(Quantity::ZERO) }
 }
 

@@ -1,0 +1,268 @@
+//! What drives the machine: it gives it what comes and the time, and does what it says. All in one loop, whose pauses tell
+//! whether this process was run at all.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::clock::{self, Now};
+use super::connection::{self, Happened, Outgoing, Outlet};
+use super::faults::Failure;
+use super::machine::{Action, ConnectionId, Hosts, Machine};
+use super::questions::{self, Answered, Question};
+use super::{Config, TakenFrame};
+use crate::live::{LiveSource, News, Wish};
+use crate::net::{Network, Uri};
+
+/// How often time goes on.
+const STEP: Duration = Duration::from_millis(100);
+/// A loop that was not run for longer was held up: what lies in its connections is old.
+const HELD_UP_MILLIS: u64 = 2_000;
+/// Messages that wait for the loop, of all connections.
+const HAPPENED_MAX: usize = 64;
+/// Messages that wait to go out on one connection.
+const OUTGOING_MAX: usize = 16;
+
+type Channel<T> = (mpsc::Sender<T>, mpsc::Receiver<T>);
+
+/// What waits for its reader.
+enum Out {
+    News(News),
+    Frame(TakenFrame),
+}
+
+/// What one turn of the loop is about.
+enum Turn {
+    Time,
+    Gave,
+    Happened(ConnectionId, Happened),
+    Answered(Answered),
+    Wished(Wish),
+    End,
+}
+
+/// The loop and what it holds.
+pub(super) struct Driver {
+    machine: Machine,
+    config: Config,
+    network: Arc<Network>,
+    clock: Box<dyn Fn() -> Now + Send>,
+    source: LiveSource,
+    tap: Option<mpsc::Sender<TakenFrame>>,
+    out: VecDeque<Out>,
+    connections: HashMap<ConnectionId, Outlet>,
+    happened: Channel<(ConnectionId, Happened)>,
+    /// Asked one after the other, so that what the first answer forbids is not done by the second question.
+    questions: VecDeque<Question>,
+    asking: bool,
+    answered: Channel<Answered>,
+    /// All that runs for it; ends with it.
+    tasks: JoinSet<()>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        config: Config,
+        network: Network,
+        source: LiveSource,
+        tap: Option<mpsc::Sender<TakenFrame>>,
+    ) -> Self {
+        let names = |hosts: &[Uri]| hosts.iter().map(|uri| uri.host().unwrap_or_default().to_owned()).collect();
+        let hosts = Hosts { requests: names(&config.rest), streams: names(&config.stream) };
+        Self {
+            machine: Machine::new(hosts, fastrand::u64(..)),
+            config,
+            network: Arc::new(network),
+            clock: Box::new(clock::now),
+            source,
+            tap,
+            out: VecDeque::new(),
+            connections: HashMap::new(),
+            happened: mpsc::channel(HAPPENED_MAX),
+            questions: VecDeque::new(),
+            asking: false,
+            answered: mpsc::channel(1),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// With another clock.
+    #[cfg(test)]
+    pub(super) fn by(mut self, clock: impl Fn() -> Now + Send + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Runs until nobody listens.
+    pub(super) async fn run(mut self) {
+        let mut steps = interval(STEP);
+        steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut before = (self.clock)();
+        loop {
+            let turn = tokio::select! {
+                biased;
+                _ = steps.tick() => Turn::Time,
+                wish = self.source.wishes.recv() => wish.map_or(Turn::End, Turn::Wished),
+                Some(answered) = self.answered.1.recv() => Turn::Answered(answered),
+                goes_on = give(&mut self.out, &self.source.news, &mut self.tap), if !self.out.is_empty() => {
+                    if goes_on { Turn::Gave } else { Turn::End }
+                }
+                // While news wait for their reader, nothing more is read.
+                Some((id, happened)) = self.happened.1.recv(), if self.out.is_empty() => Turn::Happened(id, happened),
+            };
+            let now = (self.clock)();
+            let pause = now.millis.saturating_sub(before.millis);
+            before = now;
+            if pause > HELD_UP_MILLIS {
+                self.machine.suspended(pause);
+            }
+            let is_frame = matches!(turn, Turn::Happened(_, Happened::Text(..) | Happened::Life) | Turn::Gave);
+            match turn {
+                Turn::End => return,
+                Turn::Time if !self.out.is_empty() => self.machine.not_read(now),
+                Turn::Time | Turn::Gave => {}
+                Turn::Happened(id, happened) => self.take(id, happened, now),
+                Turn::Answered(answered) => self.take_answer(answered, now),
+                Turn::Wished(wish) => self.take_wish(wish),
+            }
+            if !is_frame {
+                self.machine.tick(now);
+            }
+            self.act(now);
+        }
+    }
+
+    fn take(&mut self, id: ConnectionId, happened: Happened, now: Now) {
+        match happened {
+            Happened::Opened => self.machine.opened(id, now),
+            Happened::Text(nanos, text) => {
+                let is_taken = self.machine.frame(id, &text, clock::timestamp(nanos), now.millis);
+                if is_taken && self.tap.is_some() {
+                    self.out.push_back(Out::Frame((nanos, text)));
+                }
+            }
+            Happened::Binary(length) => {
+                self.machine.heard_from(id, now);
+                self.machine.refuse(id, "a message that is no text", &format!("{length} bytes"));
+            }
+            Happened::Life => self.machine.heard_from(id, now),
+            Happened::Lost(failure) => {
+                self.connections.remove(&id);
+                self.machine.lost(id, &failure, now.millis);
+            }
+        }
+    }
+
+    fn take_answer(&mut self, answered: Answered, now: Now) {
+        self.asking = false;
+        match answered {
+            Answered::Rules(Ok((info, took))) => self.machine.rules_came(&info, took, now),
+            Answered::Rules(Err(failure)) => self.machine.rules_failed(&failure, now.millis),
+            Answered::Candles(Ok(())) => self.machine.request_served(),
+            Answered::Candles(Err(failure)) => self.machine.request_failed(&failure, now.millis),
+        }
+    }
+
+    fn take_wish(&mut self, wish: Wish) {
+        match wish {
+            Wish::Follow(markets) => self.machine.follow(markets),
+            Wish::Candles(wanted, answer) => {
+                let clock_offset = self.machine.clock_offset();
+                self.questions.push_back(Question::Candles { wanted, answer, clock_offset });
+            }
+        }
+    }
+
+    /// Does what the machine says, and asks the next question.
+    fn act(&mut self, now: Now) {
+        for action in self.machine.take_actions() {
+            match action {
+                Action::Connect { connection, host } => self.connect(connection, host),
+                Action::Send { connection, text } => self.send(connection, Outgoing::Text(text)),
+                Action::Ping { connection } => self.send(connection, Outgoing::Ping),
+                Action::Close { connection } => drop(self.connections.remove(&connection)),
+                Action::AskRules { names, .. } => self.questions.push_back(Question::Rules(names)),
+            }
+        }
+        self.ask(now);
+        self.out.extend(self.machine.take_news().into_iter().map(Out::News));
+        // What has ended is forgotten.
+        while self.tasks.try_join_next().is_some() {}
+    }
+
+    fn connect(&mut self, id: ConnectionId, host: usize) {
+        let Some(base) = self.config.stream.get(host) else { return };
+        let (outlet, outgoing) = mpsc::channel(OUTGOING_MAX);
+        self.connections.insert(id, outlet);
+        let (network, happened) = (Arc::clone(&self.network), self.happened.0.clone());
+        match questions::below(base, "/stream") {
+            Ok(uri) => drop(self.tasks.spawn(connection::serve(id, (network, uri), outgoing, happened))),
+            Err(problem) => {
+                let failure = Failure::unreachable(problem.to_string());
+                self.tasks.spawn(async move { drop(happened.send((id, Happened::Lost(failure))).await) });
+            }
+        }
+    }
+
+    /// A connection that takes nothing for so long that its channel is full is found to be stale.
+    fn send(&self, id: ConnectionId, outgoing: Outgoing) {
+        if let Some(outlet) = self.connections.get(&id) {
+            drop(outlet.try_send(outgoing));
+        }
+    }
+
+    fn ask(&mut self, now: Now) {
+        while !self.asking
+            && let Some(question) = self.questions.pop_front()
+        {
+            let question = match (question, self.machine.holding(now.millis)) {
+                (Question::Candles { answer, .. }, Some(fault)) => {
+                    // Who waited may be gone.
+                    let _ = answer.send(Err(fault));
+                    continue;
+                }
+                (Question::Rules(_), Some(fault)) => {
+                    self.machine.rules_failed(&Failure { fault, hold_millis: None }, now.millis);
+                    continue;
+                }
+                (question, None) => question,
+            };
+            let Some(base) = self.config.rest.get(self.machine.request_host()).cloned() else { return };
+            self.asking = true;
+            let (network, answered) = (Arc::clone(&self.network), self.answered.0.clone());
+            self.tasks.spawn(async move {
+                // If the driver is gone, nobody needs to know.
+                let _ = answered.send(questions::ask(&network, &base, question).await).await;
+            });
+        }
+    }
+}
+
+/// Gives out what waits, as much as its reader takes; whether one is there.
+async fn give(out: &mut VecDeque<Out>, news: &mpsc::Sender<News>, tap: &mut Option<mpsc::Sender<TakenFrame>>) -> bool {
+    while let Some(next) = out.front() {
+        match (next, tap.clone()) {
+            (Out::News(_), _) => {
+                let Ok(place) = news.reserve().await else { return false };
+                if let Some(Out::News(told)) = out.pop_front() {
+                    place.send(told);
+                }
+            }
+            (Out::Frame(_), Some(frames)) => match frames.reserve().await {
+                Ok(place) => {
+                    if let Some(Out::Frame(frame)) = out.pop_front() {
+                        place.send(frame);
+                    }
+                }
+                // Who recorded has ended.
+                Err(_) => *tap = None,
+            },
+            (Out::Frame(_), None) => drop(out.pop_front()),
+        }
+    }
+    true
+}

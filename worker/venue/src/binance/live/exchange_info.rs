@@ -1,0 +1,155 @@
+//! The venue's list of markets and their rules, as text. May not ask for it.
+
+use engine::instrument::{Asset, Symbol};
+use engine::market::Interval;
+use engine::numbers::Notional;
+use engine::time::Timestamp;
+use serde::Deserialize;
+
+use crate::data;
+use crate::live::{MarketState, MarketSteps};
+
+/// Names in one question, at most: a longer one becomes an address that proxies refuse, and the whole list is no longer.
+const NAMES_MAX: usize = 100;
+/// The step where a market has none: the smallest that the venue writes.
+const SMALLEST_STEP: &str = "0.00000001";
+
+/// What the venue answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ExchangeInfo {
+    /// Its clock.
+    pub server_time: Timestamp,
+    pub markets: Vec<Listed>,
+}
+
+/// One market.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub name: String,
+    pub base: String,
+    pub quote: String,
+    pub state: MarketState,
+    pub steps: Option<MarketSteps>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    server_time: i64,
+    symbols: Vec<SymbolData>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SymbolData {
+    symbol: String,
+    status: String,
+    base_asset: String,
+    quote_asset: String,
+    filters: Vec<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Filter {
+    #[serde(rename = "filterType")]
+    kind: String,
+    tick_size: Option<String>,
+    step_size: Option<String>,
+    min_notional: Option<String>,
+}
+
+/// The question for the rules of these markets; for those of all where there are many, or none is named.
+pub(super) fn question(names: &[String]) -> String {
+    // Permissions are most of the list, and nothing here asks for them.
+    let all = "/api/v3/exchangeInfo?showPermissionSets=false";
+    if names.is_empty() || names.len() > NAMES_MAX {
+        return all.to_owned();
+    }
+    let quoted: Vec<String> = names.iter().map(|name| format!("%22{}%22", encoded(name))).collect();
+    format!("{all}&symbols=%5B{}%5D", quoted.join(","))
+}
+
+/// The question for closed candles of a market that open from one time to before another one.
+pub(super) fn candles_question(symbol: &Symbol, interval: Interval, from: Timestamp, to: Timestamp) -> String {
+    format!(
+        "/api/v3/klines?symbol={}&interval={interval}&startTime={}&endTime={}&limit=1000",
+        encoded(&symbol.joined()),
+        from.millis(),
+        to.millis().saturating_sub(1)
+    )
+}
+
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// Whether a refusal says that one of the markets is unknown.
+pub(super) fn is_unknown_symbol(status: u16, body: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Refused {
+        code: i64,
+    }
+    status == 400 && serde_json::from_str::<Refused>(body).is_ok_and(|refused| matches!(refused.code, -1121 | -1100))
+}
+
+impl ExchangeInfo {
+    /// Reads the answer.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let answer: Answer = serde_json::from_str(text).map_err(|problem| problem.to_string())?;
+        let server_time =
+            data::checked_millis(answer.server_time).map_err(|problem| format!("serverTime: {problem}"))?;
+        Ok(Self { server_time, markets: answer.symbols.into_iter().map(Listed::of).collect() })
+    }
+
+    /// The market whose name is nearest to one that the venue does not have.
+    pub(super) fn nearest(&self, symbol: &Symbol) -> Option<String> {
+        let wanted = format!("{}/{}", symbol.base(), symbol.quote());
+        let named = self.markets.iter().map(|listed| format!("{}/{}", listed.base, listed.quote));
+        let (distance, nearest) = named.map(|name| (strsim::osa_distance(&wanted, &name), name)).min()?;
+        (distance <= wanted.chars().count() / 3).then_some(nearest)
+    }
+}
+
+impl Listed {
+    fn of(data: SymbolData) -> Self {
+        Self {
+            state: state(&data.status),
+            steps: steps(&data),
+            name: data.symbol,
+            base: data.base_asset,
+            quote: data.quote_asset,
+        }
+    }
+}
+
+fn state(status: &str) -> MarketState {
+    match status {
+        "TRADING" => MarketState::Trading,
+        "CANCEL_ONLY" => MarketState::CancelOnly,
+        // HALT, BREAK, PRE_TRADING, END_OF_DAY and whatever comes: nothing that is known to be allowed.
+        _ => MarketState::Halted,
+    }
+}
+
+/// The steps; none where one of them does not read.
+fn steps(data: &SymbolData) -> Option<MarketSteps> {
+    let filter = |kinds: &[&str]| data.filters.iter().find(|filter| kinds.contains(&filter.kind.as_str()));
+    let is_zero = |text: &&String| text.bytes().all(|b| matches!(b, b'0' | b'.'));
+    let step =
+        |text: Option<&String>| text.filter(|text| !is_zero(text)).map_or(SMALLEST_STEP, String::as_str).to_owned();
+    let tick_size = step(filter(&["PRICE_FILTER"]).and_then(|filter| filter.tick_size.as_ref()));
+    let lot_size = step(filter(&["LOT_SIZE"]).and_then(|filter| filter.step_size.as_ref()));
+    let least = filter(&["NOTIONAL", "MIN_NOTIONAL"]).and_then(|filter| filter.min_notional.as_deref());
+    let min_notional = match least {
+        Some(text) => text.parse().ok()?,
+        None => Notional::ZERO,
+    };
+    Some(MarketSteps {
+        tick_size: data::price(&tick_size).ok()?,
+        lot_size: data::size(&lot_size).ok()?,
+        min_notional,
+        base: data.base_asset.parse::<Asset>().ok()?,
+        quote: data.quote_asset.parse::<Asset>().ok()?,
+    })
+}

@@ -1,0 +1,172 @@
+//! Messages of the streams: trades and quotes of followed markets, answers, and what does not read.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use engine::time::Timestamp;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::super::clock::Now;
+use super::super::market::Market;
+use super::{ConnectionId, Machine};
+use crate::binance::stream::{self, BookTicker, ParseError, StreamEvent};
+use crate::live::{HoleCause, News};
+
+/// Malformed frames are told of no more often.
+const TOLD_MILLIS: u64 = 60_000;
+/// How much of a frame is shown.
+const SHOWN_MAX: usize = 120;
+
+/// Frames that did not read.
+#[derive(Debug, Default)]
+pub(super) struct Malformed {
+    count: u64,
+    problem: String,
+    told_at: Option<u64>,
+}
+
+impl Malformed {
+    fn add(&mut self, problem: &str, frame: &str) {
+        self.count = self.count.saturating_add(1);
+        self.problem = format!("{problem}: {:?}", frame.chars().take(SHOWN_MAX).collect::<String>());
+    }
+
+    pub(super) fn tell(&mut self, now: u64, news: &mut VecDeque<News>) {
+        let is_due = self.told_at.is_none_or(|told_at| now.saturating_sub(told_at) >= TOLD_MILLIS);
+        if self.count > 0 && is_due {
+            self.told_at = Some(now);
+            news.push_back(News::Malformed {
+                count: std::mem::take(&mut self.count),
+                problem: std::mem::take(&mut self.problem),
+            });
+        }
+    }
+}
+
+/// What the venue says beside its streams.
+#[derive(Deserialize)]
+struct Said<'a> {
+    id: Option<u64>,
+    #[serde(borrow)]
+    e: Option<Cow<'a, str>>,
+    event: Option<Event<'a>>,
+    data: Option<Event<'a>>,
+    error: Option<Refused<'a>>,
+    #[serde(borrow)]
+    msg: Option<Cow<'a, str>>,
+    /// Of a snapshot of the book, as recordings have one.
+    #[serde(rename = "lastUpdateId")]
+    last_update_id: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    e: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Refused<'a> {
+    #[serde(borrow)]
+    msg: Option<Cow<'a, str>>,
+}
+
+const SHUTDOWN: &str = "serverShutdown";
+
+impl Machine {
+    /// A message came. Whether it told something of a market that was not known: only such ones belong in a recording.
+    pub(in super::super) fn frame(&mut self, id: ConnectionId, text: &str, received: Timestamp, now: u64) -> bool {
+        if !self.connections.contains_key(&id) {
+            return false;
+        }
+        self.heard_from(id, Now { millis: now, wall: received });
+        match stream::parse(text) {
+            Ok(StreamEvent::Trade(trade)) => {
+                self.take_trade(id, &trade.symbol, trade.id, |market, news| market.trade(&trade, received, news))
+            }
+            Ok(StreamEvent::OffMarketTrade { symbol, id: number }) => {
+                self.take_trade(id, &symbol, number, |market, news| market.off_market(number, received, news))
+            }
+            Ok(StreamEvent::BookTicker(book)) => self.take_quote(id, &book, text),
+            Ok(StreamEvent::Other) => {
+                self.take_said(id, text, now);
+                false
+            }
+            Ok(StreamEvent::Raw { .. }) => self.refuse(id, "a message without its stream's name", text),
+            Err(ParseError::Message { problem, column }) => {
+                self.refuse(id, &format!("{problem} at byte {column}"), text)
+            }
+            Err(problem @ ParseError::Field { .. }) => self.refuse(id, &problem.to_string(), text),
+        }
+    }
+
+    fn take_trade(
+        &mut self,
+        id: ConnectionId,
+        name: &str,
+        number: u64,
+        take: impl FnOnce(&mut Market, &mut VecDeque<News>) -> bool,
+    ) -> bool {
+        let Some(market) = self.markets.get_mut(name) else { return false };
+        if market.source == Some(id) {
+            return take(market, &mut self.news);
+        }
+        // The next connection gives it already: it takes over once this trade has come on the old one too.
+        if let Some(connection) = self.connections.get_mut(&id) {
+            let seen = connection.seen.entry(name.to_owned()).or_insert(number);
+            *seen = number.max(*seen);
+        }
+        false
+    }
+
+    /// Quotes are taken from both connections of a lane: the newest counts.
+    fn take_quote(&mut self, id: ConnectionId, book: &BookTicker<'_>, text: &str) -> bool {
+        let Some(market) = self.markets.get_mut(&*book.symbol) else { return false };
+        match market.book(book) {
+            Ok(()) => true,
+            Err(_) => self.refuse(id, "the bid is above the ask", text),
+        }
+    }
+
+    fn take_said(&mut self, id: ConnectionId, text: &str, now: u64) {
+        // Another stream's message says nothing that is wanted, but that the venue goes.
+        if text.contains("\"stream\"") && !text.contains(SHUTDOWN) {
+            return;
+        }
+        let Ok(said) = serde_json::from_str::<Said<'_>>(text) else {
+            self.refuse(id, "neither a stream's message nor an answer", text);
+            return;
+        };
+        let events = [said.e, said.event.and_then(|event| event.e), said.data.and_then(|event| event.e)];
+        if events.into_iter().flatten().any(|event| event == SHUTDOWN) {
+            self.ends_soon(id, now);
+        } else if let Some(problem) = said.error.map(|refused| refused.msg).or(said.msg.map(Some)) {
+            self.refused(id, problem.as_deref().unwrap_or("nothing more"), now);
+        } else if said.last_update_id.is_none()
+            && let Some(connection) = self.connections.get_mut(&id)
+            && !said.id.is_some_and(|answered| connection.requests.answered(answered))
+        {
+            self.refuse(id, "neither a stream's message nor an awaited answer", text);
+        }
+    }
+
+    /// Counts a frame that changes nothing. If it was a trade, that one is missing.
+    pub(in super::super) fn refuse(&mut self, id: ConnectionId, problem: &str, frame: &str) -> bool {
+        self.malformed.add(problem, frame);
+        let market = frame.split_once("\"stream\":\"").and_then(|(_, stream)| stream.split_once('@'));
+        match market {
+            Some((_, stream)) if stream.starts_with("bookTicker\"") => {}
+            Some((name, _)) if self.markets.contains_key(&name.to_ascii_uppercase()) => {
+                if let Some(market) = self.markets.get_mut(&name.to_ascii_uppercase()) {
+                    market.may_miss(HoleCause::Malformed);
+                }
+            }
+            Some(_) | None => {
+                let of_it = self.markets.values_mut().filter(|market| market.source == Some(id));
+                of_it.for_each(|market| market.may_miss(HoleCause::Malformed));
+            }
+        }
+        false
+    }
+}

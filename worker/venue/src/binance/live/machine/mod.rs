@@ -1,0 +1,254 @@
+//! The live source without its connections: it is given what happens and when, and says what to tell and what to do. Knows no
+//! clock, no chance but a seed, and waits for nothing.
+//!
+//! Followed markets are dealt to lanes of as many as one connection may carry. A lane has one connection, and for a while two:
+//! before the venue ends one the next is opened, and each market changes over when what the old one gave is not behind what the
+//! new one gave.
+
+mod connections;
+mod frames;
+mod rules;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use engine::instrument::Symbol;
+use engine::time::Timestamp;
+
+use super::clock::Now;
+use super::faults::Failure;
+use super::market::Market;
+use super::route::Route;
+use crate::live::{HoleCause, LastTrade, Link, LinkFault, MarketRules, News};
+use connections::{Connection, Lane};
+use frames::Malformed;
+
+/// A connection, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ConnectionId(pub(super) u64);
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Open a connection to this one of the hosts of streams.
+    Connect { connection: ConnectionId, host: usize },
+    /// Send a message.
+    Send { connection: ConnectionId, text: String },
+    /// Send a ping.
+    Ping { connection: ConnectionId },
+    /// Close it, and drop what came from it.
+    Close { connection: ConnectionId },
+    /// Ask for the rules of these markets, by the venue's names, at this one of the hosts of requests.
+    AskRules { host: usize, names: Vec<String> },
+}
+
+/// News of life come no closer than this.
+const ALIVE_MILLIS: u64 = 1_000;
+
+/// A wish to follow a market.
+#[derive(Debug)]
+struct Followed {
+    known: Option<LastTrade>,
+    rules: Option<MarketRules>,
+}
+
+/// The hosts that serve the same, the first one before all others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hosts {
+    /// Of requests.
+    pub requests: Vec<String>,
+    /// Of streams.
+    pub streams: Vec<String>,
+}
+
+/// What is known of the venue and of the way to it.
+#[derive(Debug)]
+pub(super) struct Machine {
+    followed: BTreeMap<Symbol, Followed>,
+    /// Those that the venue has, by its names.
+    markets: HashMap<String, Market>,
+    lanes: Vec<Lane>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    last_connection: u64,
+    streams: Route,
+    requests: Route,
+    hosts: Hosts,
+    rules: rules::Asking,
+    /// Nothing is asked and opened before, and why.
+    held: Option<(u64, LinkFault)>,
+    /// Why the streams are not all there; what was told last.
+    fault: Option<LinkFault>,
+    told: Option<Link>,
+    malformed: Malformed,
+    alive_at: u64,
+    random: fastrand::Rng,
+    news: VecDeque<News>,
+    actions: Vec<Action>,
+}
+
+impl Machine {
+    /// A source that follows nothing.
+    pub(super) fn new(hosts: Hosts, seed: u64) -> Self {
+        Self {
+            followed: BTreeMap::new(),
+            markets: HashMap::new(),
+            lanes: Vec::new(),
+            connections: BTreeMap::new(),
+            last_connection: 0,
+            streams: Route::new(hosts.streams.len()),
+            requests: Route::new(hosts.requests.len()),
+            hosts,
+            rules: rules::Asking::default(),
+            held: None,
+            fault: None,
+            told: None,
+            malformed: Malformed::default(),
+            alive_at: 0,
+            random: fastrand::Rng::with_seed(seed),
+            news: VecDeque::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// What is to be told, in order; empty afterwards.
+    pub(super) fn take_news(&mut self) -> VecDeque<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// What is to be done, in order; empty afterwards.
+    pub(super) fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// From now on these markets.
+    pub(super) fn follow(&mut self, wanted: BTreeMap<Symbol, Option<LastTrade>>) {
+        let gone: Vec<Symbol> = self.followed.keys().filter(|symbol| !wanted.contains_key(*symbol)).cloned().collect();
+        for symbol in gone {
+            self.followed.remove(&symbol);
+            self.leave(&symbol);
+        }
+        for (symbol, known) in wanted {
+            self.followed.entry(symbol).or_insert(Followed { known, rules: None });
+        }
+    }
+
+    /// Time goes on. Does what is due.
+    pub(super) fn tick(&mut self, now: Now) {
+        self.drop_stale(now.millis);
+        self.hand_over(now.millis);
+        if self.holding(now.millis).is_none() {
+            self.ask_rules(now.millis);
+            self.connect(now);
+        }
+        self.send_due(now.millis);
+        self.tell_link();
+        self.tell_alive(now.millis);
+        self.malformed.tell(now.millis, &mut self.news);
+    }
+
+    /// Why nothing is asked now, where it is so.
+    pub(super) fn holding(&self, now: u64) -> Option<LinkFault> {
+        self.held.as_ref().filter(|(until, _)| now < *until).map(|(_, fault)| fault.clone())
+    }
+
+    /// The host that requests go to.
+    pub(super) const fn request_host(&self) -> usize {
+        self.requests.host
+    }
+
+    /// A request, of whatever kind, came to nothing.
+    pub(super) fn request_failed(&mut self, failure: &Failure, now: u64) {
+        self.hold(failure, now);
+        self.requests.failed(now, &mut self.random);
+        if self.followed.values().any(|followed| followed.rules.is_none()) {
+            self.fault = Some(failure.fault.clone());
+        }
+    }
+
+    /// A request was answered.
+    pub(super) fn request_served(&mut self) {
+        let Self { requests, hosts, news, .. } = self;
+        requests.settled();
+        tell_host(requests.served(), "requests", &hosts.requests, news);
+    }
+
+    /// Whoever runs this was not run for so long. What lay in its connections is old, and dropped with them.
+    pub(super) fn suspended(&mut self, millis: u64) {
+        self.news.push_back(News::Suspended { millis });
+        for connection in std::mem::take(&mut self.connections).into_keys() {
+            self.actions.push(Action::Close { connection });
+        }
+        for lane in &mut self.lanes {
+            (lane.current, lane.successor) = (None, None);
+        }
+        for market in self.markets.values_mut() {
+            market.source = None;
+            market.may_miss(HoleCause::Suspend);
+        }
+        if !self.lanes.is_empty() {
+            let words = format!(
+                "this process was not run for {millis} ms; what had piled up was dropped, and it connects anew"
+            );
+            self.fault = Some(LinkFault::Unreachable(words));
+        }
+    }
+
+    /// Nothing was read from any connection on purpose: none of them is stale for that.
+    pub(super) fn not_read(&mut self, now: Now) {
+        for connection in self.connections.values_mut().filter(|connection| connection.is_open()) {
+            connection.was_not_read(now.millis);
+        }
+    }
+
+    fn hold(&mut self, failure: &Failure, now: u64) {
+        if let Some(millis) = failure.hold_millis {
+            let until = now.saturating_add(millis);
+            if self.held.as_ref().is_none_or(|(held, _)| *held < until) {
+                self.held = Some((until, failure.fault.clone()));
+            }
+        }
+    }
+
+    /// Whether every market that the venue has is subscribed.
+    fn is_up(&self) -> bool {
+        !self.followed.is_empty()
+            && self.followed.values().all(|followed| followed.rules.is_some())
+            && self.lanes.iter().all(|lane| self.serves(lane))
+    }
+
+    fn tell_link(&mut self) {
+        let link = if self.is_up() {
+            self.fault = None;
+            Link::Up
+        } else if let Some(fault) = &self.fault {
+            Link::Down(fault.clone())
+        } else {
+            return;
+        };
+        if self.told.as_ref() != Some(&link) {
+            self.told = Some(link.clone());
+            self.news.push_back(News::Link(link));
+        }
+    }
+
+    fn tell_alive(&mut self, now: u64) {
+        let since = self.alive_at;
+        if now.saturating_sub(since) < ALIVE_MILLIS {
+            return;
+        }
+        let used = self.lanes.iter().filter(|lane| !lane.markets.is_empty());
+        let heard = used.map(|lane| self.heard(lane).filter(|heard| heard.millis > since).map(|heard| heard.wall));
+        let heard: Option<Vec<Timestamp>> = heard.collect();
+        if let Some(at) = heard.and_then(|heard| heard.into_iter().min()) {
+            self.alive_at = now;
+            self.news.push_back(News::Alive { at });
+        }
+    }
+}
+
+/// Says which host serves from now on, where it is another one than before.
+fn tell_host(changed: Option<usize>, what: &str, hosts: &[String], news: &mut VecDeque<News>) {
+    if let Some((host, first)) = changed.and_then(|host| hosts.get(host)).zip(hosts.first()) {
+        let other = if host == first { String::new() } else { format!(", in place of {first}, which did not serve") };
+        news.push_back(News::Notice(format!("{what} are answered by {host} from now on{other}")));
+    }
+}

@@ -1,0 +1,112 @@
+//! One followed market: its trades with their quotes, and what of them is missing.
+
+use std::collections::VecDeque;
+
+use engine::instrument::Symbol;
+use engine::numbers::Quantity;
+use engine::time::Timestamp;
+
+use super::machine::ConnectionId;
+use crate::binance::quoted::QuotedTrades;
+use crate::binance::sequence::TradeOrder;
+use crate::binance::stream::{BookTicker, Trade};
+use crate::live::{Hole, HoleCause, LastTrade, LiveTrade, News};
+use crate::observation::{Observation, Quote, size};
+
+/// What is known of it.
+#[derive(Debug)]
+pub(super) struct Market {
+    pub symbol: Symbol,
+    /// Where it is subscribed.
+    pub lane: usize,
+    /// The connection whose trades are taken: one at a time, so that each comes once and in order.
+    pub source: Option<ConnectionId>,
+    ticks: QuotedTrades,
+    /// The last trade.
+    last: Option<LastTrade>,
+    /// Why trades would be missing before the next one.
+    cause: Option<HoleCause>,
+}
+
+impl Market {
+    /// A market that is known up to a trade, or not at all.
+    pub(super) fn new(symbol: Symbol, lane: usize, known: Option<LastTrade>) -> Self {
+        Self {
+            symbol,
+            lane,
+            source: None,
+            ticks: known.map_or_else(QuotedTrades::default, |known| QuotedTrades::after(known.id)),
+            last: known,
+            cause: known.map(|_| HoleCause::Restart),
+        }
+    }
+
+    /// From now on trades may be missing.
+    pub(super) fn may_miss(&mut self, cause: HoleCause) {
+        // What was dropped on purpose says more than what was lost before; else the first cause made the hole.
+        if cause == HoleCause::Suspend || self.cause.is_none_or(|known| known == HoleCause::Malformed) {
+            self.cause = Some(cause);
+        }
+    }
+
+    /// The last trade's number.
+    pub(super) fn last_id(&self) -> Option<u64> {
+        self.last.map(|last| last.id)
+    }
+
+    /// Takes a trade of the source: whether it is new, and what there is to tell of it.
+    pub(super) fn trade(&mut self, trade: &Trade<'_>, received: Timestamp, news: &mut VecDeque<News>) -> bool {
+        let (order, observation) = self.ticks.trade(trade, Some(received));
+        if !self.follows(order, LastTrade { id: trade.id, time: trade.time }, news) {
+            return false;
+        }
+        if let Some((observation, quote)) = observation.and_then(|observation| Some((observation, observation.quote?)))
+        {
+            news.push_back(News::Trade(self.live_trade(trade.id, &observation, &quote)));
+        }
+        true
+    }
+
+    /// Takes note of a trade outside the market, which has a number but no price.
+    pub(super) fn off_market(&mut self, id: u64, received: Timestamp, news: &mut VecDeque<News>) -> bool {
+        let time = self.last.map_or(received, |last| last.time);
+        let order = self.ticks.sequence.trade(id);
+        self.follows(order, LastTrade { id, time }, news)
+    }
+
+    /// Takes a quote; a crossed one is given back.
+    pub(super) fn book(&mut self, book: &BookTicker<'_>) -> Result<(), Quote> {
+        self.ticks.book(book).map(|_| ())
+    }
+
+    /// Whether the trade is new; names the hole before it.
+    fn follows(&mut self, order: TradeOrder, next: LastTrade, news: &mut VecDeque<News>) -> bool {
+        match order {
+            TradeOrder::Duplicate | TradeOrder::Regression => return false,
+            TradeOrder::Next => self.cause = None,
+            TradeOrder::AfterGap { missed } => {
+                let cause = self.cause.take().unwrap_or(HoleCause::Skipped);
+                let from = self.last.map_or(next.time, |last| last.time);
+                news.push_back(News::Hole(Hole { symbol: self.symbol.clone(), cause, from, to: next.time, missed }));
+            }
+        }
+        self.last = Some(next);
+        true
+    }
+
+    fn live_trade(&self, id: u64, observation: &Observation, quote: &Quote) -> LiveTrade {
+        let offered = |price, quantity| size(price, quantity).unwrap_or(Quantity::ZERO);
+        LiveTrade {
+            symbol: self.symbol.clone(),
+            id,
+            price: observation.price,
+            volume: observation.volume,
+            bid: quote.bid,
+            ask: quote.ask,
+            bid_size: offered(quote.bid, quote.bid_size),
+            ask_size: offered(quote.ask, quote.ask_size),
+            time: observation.time,
+            received: observation.received,
+        }
+    }
+}

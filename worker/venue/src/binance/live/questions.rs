@@ -1,0 +1,103 @@
+//! Requests to the venue, one after the other: rules and candles.
+
+use std::time::Instant;
+
+use engine::market::Bar;
+use engine::time::Timestamp;
+use tokio::sync::oneshot;
+
+use super::candles;
+use super::clock;
+use super::exchange_info::{self, ExchangeInfo};
+use super::faults::Failure;
+use crate::live::{CandlesWanted, LinkFault};
+use crate::net::{NetError, Network, Uri};
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) enum Question {
+    /// The rules of these markets.
+    Rules(Vec<String>),
+    /// Candles, for who waits for them. The venue's clock is so many milliseconds ahead.
+    Candles { wanted: CandlesWanted, answer: oneshot::Sender<Result<Vec<Bar>, LinkFault>>, clock_offset: i64 },
+}
+
+/// How it went.
+#[derive(Debug)]
+pub(super) enum Answered {
+    /// The rules, and how many milliseconds they took.
+    Rules(Result<(ExchangeInfo, u64), Failure>),
+    /// Whoever waited has the candles, or knows why not.
+    Candles(Result<(), Failure>),
+}
+
+/// Asks a host.
+pub(super) async fn ask(network: &Network, base: &Uri, question: Question) -> Answered {
+    match question {
+        Question::Rules(names) => Answered::Rules(rules(network, base, &names).await),
+        Question::Candles { wanted, answer, clock_offset } => {
+            let bars = bars(network, base, &wanted, clock_offset).await;
+            let (told, done) = match bars {
+                Ok(bars) => (Ok(bars), Ok(())),
+                Err(failure) => (Err(failure.fault.clone()), Err(failure)),
+            };
+            // Who waited may be gone.
+            let _ = answer.send(told);
+            Answered::Candles(done)
+        }
+    }
+}
+
+/// Of all markets where one of these is unknown: the venue then answers for none of them.
+async fn rules(network: &Network, base: &Uri, names: &[String]) -> Result<(ExchangeInfo, u64), Failure> {
+    let start = Instant::now();
+    let (text, took) = match get(network, base, &exchange_info::question(names)).await {
+        Ok(text) => (text, start.elapsed()),
+        Err(NetError::Refused(refusal)) if exchange_info::is_unknown_symbol(refusal.status, &refusal.body) => {
+            let again = Instant::now();
+            let text = get(network, base, &exchange_info::question(&[])).await;
+            (text.map_err(|error| failure(base, &error))?, again.elapsed())
+        }
+        Err(error) => return Err(failure(base, &error)),
+    };
+    let info = ExchangeInfo::read(&text).map_err(|problem| nonsense(base, &problem, &text))?;
+    Ok((info, u64::try_from(took.as_millis()).unwrap_or(u64::MAX)))
+}
+
+async fn bars(network: &Network, base: &Uri, wanted: &CandlesWanted, clock_offset: i64) -> Result<Vec<Bar>, Failure> {
+    let CandlesWanted { symbol, interval, from, to } = wanted;
+    let (mut bars, mut next) = (Vec::new(), Some(*from));
+    while let Some(from) = next.filter(|from| from < to) {
+        let question = exchange_info::candles_question(symbol, *interval, from, *to);
+        let text = get(network, base, &question).await.map_err(|error| failure(base, &error))?;
+        let venue_now = Timestamp::from_millis(clock::now().wall.millis().saturating_add(clock_offset));
+        let page =
+            candles::read(&text, *interval, from, venue_now).map_err(|problem| nonsense(base, &problem, &text))?;
+        bars.extend(page.bars);
+        next = page.next;
+    }
+    bars.retain(|bar| bar.open_time < *to);
+    Ok(bars)
+}
+
+async fn get(network: &Network, base: &Uri, path: &str) -> Result<String, NetError> {
+    network.get(&below(base, path)?).await
+}
+
+/// The address of a path on a host, which may have a path of its own.
+pub(super) fn below(base: &Uri, path: &str) -> Result<Uri, NetError> {
+    let text = format!("{}{path}", base.to_string().trim_end_matches('/'));
+    text.parse().map_err(|problem| NetError::Failed(format!("{text}: {problem}; correct the address")))
+}
+
+fn host(base: &Uri) -> &str {
+    base.host().unwrap_or_default()
+}
+
+fn failure(base: &Uri, error: &NetError) -> Failure {
+    Failure::of(host(base), error, clock::now().wall)
+}
+
+fn nonsense(base: &Uri, problem: &str, text: &str) -> Failure {
+    Failure::nonsense(host(base), problem, text)
+}

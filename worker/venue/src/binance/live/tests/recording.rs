@@ -1,0 +1,124 @@
+//! A live source makes the ticks that a replay makes of the same frames.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use engine::messages::Tick;
+use engine::time::Timestamp;
+use flate2::read::GzDecoder;
+use proptest::prelude::*;
+
+use super::stage::Stage;
+use crate::live::LiveTrade;
+use crate::replay::Replay;
+
+const RECORDING: &str = "binance-spot-btcusdt-20240808.gz";
+
+fn file() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata").join(RECORDING)
+}
+
+/// Receive times and frames of the recording.
+fn frames() -> Vec<(i64, String)> {
+    let mut text = String::new();
+    GzDecoder::new(std::fs::File::open(file()).unwrap()).read_to_string(&mut text).unwrap();
+    let split = |line: &str| {
+        let (stamp, frame) = line.split_once(' ').unwrap();
+        (stamp.parse().unwrap(), frame.to_owned())
+    };
+    text.lines().map(split).collect()
+}
+
+fn replayed(path: PathBuf) -> Vec<Tick> {
+    let summary = Replay::scan(&[path], &"BTC/USDT".parse().unwrap()).unwrap();
+    Replay::open(summary).collect::<Result<_, _>>().unwrap()
+}
+
+/// What a tick says of a trade.
+fn assert_same(trades: &[&LiveTrade], ticks: &[Tick]) {
+    assert_eq!(trades.len(), ticks.len());
+    for (trade, tick) in trades.iter().zip(ticks) {
+        assert_eq!(
+            (&trade.symbol, trade.price, trade.volume, Some(trade.time), trade.received),
+            (&tick.symbol, tick.price, tick.volume, tick.time, tick.received)
+        );
+        assert_eq!(
+            (trade.bid, trade.ask, Some(trade.bid_size), Some(trade.ask_size)),
+            (tick.bid, tick.ask, tick.bid_size, tick.ask_size)
+        );
+    }
+}
+
+/// Gives frames as they were received; those that were taken, as lines of a recording.
+fn play(stage: &mut Stage, frames: &[(i64, String)]) -> String {
+    let connection = stage.newest();
+    let mut taken = String::new();
+    for (nanos, frame) in frames {
+        if stage.machine.frame(connection, frame, Timestamp::from_millis(nanos / 1_000_000), stage.now) {
+            taken.push_str(&format!("{nanos} {frame}\n"));
+        }
+    }
+    stage.step();
+    taken
+}
+
+#[test]
+fn the_frames_of_a_recording_make_its_ticks() {
+    let mut stage = Stage::following(7, &["BTC/USDT"]);
+    let taken = play(&mut stage, &frames());
+    let ticks = replayed(file());
+    assert_eq!(ticks.len(), 69);
+    assert_same(&stage.trades(), &ticks);
+    // What was taken is a recording of the same.
+    let again = tempfile::tempdir().unwrap().keep().join("taken.txt");
+    std::fs::write(&again, taken).unwrap();
+    assert_same(&stage.trades(), &replayed(again));
+}
+
+/// What may come between two frames of the recording without changing anything.
+fn noise() -> impl Strategy<Value = (usize, String)> {
+    let frames = frames();
+    let count = frames.len();
+    let cut = (0..count, any::<prop::sample::Index>()).prop_map(move |(frame, at)| {
+        let text = &frames[frame].1;
+        text[..at.index(text.len())].to_owned()
+    });
+    let other = prop::sample::select(
+        &[
+            "",
+            "{}",
+            "[]",
+            "null",
+            "{\"result\":null,\"id\":99}",
+            "\u{1}\u{2}",
+            r#"{"stream":"btcusdt@trade","data":{"s":"BTCUSDT","t":-1,"p":"1","q":"1","T":1,"m":true}}"#,
+            r#"{"stream":"btcusdt@trade","data":{"s":"BTCUSDT","t":3735683300,"p":"0","q":"1","T":1,"m":true}}"#,
+            r#"{"stream":"btcusdt@bookTicker","data":{"u":99999999999999,"s":"BTCUSDT","b":"2","B":"1","a":"1","A":"1"}}"#,
+            r#"{"e":"trade","s":"BTCUSDT","t":3735683300,"p":"5","q":"1","T":1,"m":true}"#,
+        ][..],
+    );
+    (0..count, prop_oneof![cut, other.prop_map(str::to_owned)])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn malformed_frames_are_counted_and_change_nothing(noise in prop::collection::vec(noise(), 1..20)) {
+        let mut stage = Stage::following(7, &["BTC/USDT"]);
+        let mut mixed = Vec::new();
+        for (index, frame) in frames().into_iter().enumerate() {
+            mixed.extend(noise.iter().filter(|(at, _)| *at == index).map(|(_, text)| (frame.0, text.clone())));
+            mixed.push(frame);
+        }
+        play(&mut stage, &mixed);
+        assert_same(&stage.trades(), &replayed(file()));
+        prop_assert_eq!(stage.holes(), vec![]);
+        // The first is told at once, the others a minute later.
+        stage.run(61_000);
+        let counts = stage.news.iter().filter_map(|news| match news {
+            crate::live::News::Malformed { count, .. } => Some(*count),
+            _ => None,
+        });
+        prop_assert_eq!(counts.sum::<u64>(), noise.len() as u64);
+    }
+}
