@@ -12,6 +12,7 @@ pub mod name;
 pub mod record;
 pub mod roles;
 mod rules;
+pub mod source;
 pub mod strategy;
 pub mod symbol;
 pub mod yaml_text;

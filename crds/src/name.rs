@@ -15,7 +15,7 @@ pub struct NameError {
 }
 
 impl NameError {
-    fn new(text: &str, remedy: &'static str) -> Self {
+    pub(crate) fn new(text: &str, remedy: &'static str) -> Self {
         Self { text: text.chars().take(80).collect(), remedy }
     }
 

@@ -2,8 +2,8 @@
 //! Read leniently, so that an older image runs under a newer operator.
 
 mod desired;
+mod feed;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use engine::client_order_id::LedgerId;
@@ -16,10 +16,10 @@ use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::account::{AccountLimits, RestingFills};
-use crate::name::FileName;
 use crate::{Amounts, TradingAccountSpec, TradingStrategySpec};
 
 pub use desired::{Bounds, Parameters, StrategyDesired, transfers};
+pub use feed::{Endpoint, FeedDesired, FeedMarket, FeedSpec, LiveSpec, ReplaySpec};
 
 /// The account a strategy trades on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,88 +56,6 @@ pub struct GatewaySpec {
     pub generation: u64,
     #[expect(missing_docs, reason = "the name says it")]
     pub account: AccountSpec,
-}
-
-/// For the role `feed`: one replay.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FeedSpec {
-    /// The account it belongs to.
-    pub account: String,
-    /// The source's name in keys.
-    pub source: String,
-    /// The market; the first of several.
-    pub symbol: Symbol,
-    /// Its file; a bare name lies in the image's /replay.
-    pub file: PathBuf,
-    /// All markets, where there are several. The release before has one.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub files: Vec<FeedMarket>,
-    /// How much faster than it happened; absent: as fast as the readers are.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub speed: Option<ExactDecimal>,
-    /// Whether it starts again at its end.
-    pub repeat: bool,
-    /// The account's latency: the feed stays so far ahead that orders meet their tick.
-    pub latency_ms: u32,
-}
-
-/// One market of a replay.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FeedMarket {
-    /// The market.
-    pub symbol: Symbol,
-    /// Its file; a bare name lies in the image's /replay.
-    pub file: PathBuf,
-}
-
-impl FeedSpec {
-    /// The feed of an account: of the files that name their markets, else of its lone file, which has the prices of `symbol`.
-    /// `None` where no market is known. `place` says where a file lies.
-    pub fn of(
-        account: &AccountSpec,
-        source: String,
-        symbol: Option<&Symbol>,
-        place: impl Fn(&FileName) -> PathBuf,
-    ) -> Option<Self> {
-        let replay = account.spec.market_data.replay.as_ref()?;
-        let mut files: Vec<_> = match &replay.file {
-            Some(file) => {
-                symbol.map(|symbol| FeedMarket { symbol: symbol.clone(), file: place(file) }).into_iter().collect()
-            }
-            None => replay
-                .files()
-                .iter()
-                .map(|one| FeedMarket { symbol: one.symbol.clone(), file: place(&one.file) })
-                .collect(),
-        };
-        files.sort();
-        let FeedMarket { symbol, file } = files.first()?.clone();
-        if files.len() == 1 {
-            files.clear();
-        }
-        Some(Self {
-            account: account.name.clone(),
-            source,
-            symbol,
-            file,
-            files,
-            speed: Some(replay.speed),
-            repeat: replay.repeat,
-            latency_ms: account.latency_ms(),
-        })
-    }
-
-    /// Its markets, by symbol.
-    pub fn markets(&self) -> Vec<FeedMarket> {
-        if self.files.is_empty() {
-            return vec![FeedMarket { symbol: self.symbol.clone(), file: self.file.clone() }];
-        }
-        let mut markets = self.files.clone();
-        markets.sort();
-        markets
-    }
 }
 
 /// A gateway's register: the books it keeps, and the limits that it holds all of them to.
@@ -238,45 +156,6 @@ impl Stance {
             DesiredState::Paused => Self::StopOpening,
             DesiredState::Stopped => Self::CancelOrders,
         }
-    }
-}
-
-/// A feed's register: who reads it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FeedDesired {
-    /// Names of strategies of the account.
-    pub readers: Vec<String>,
-    /// Of what it tells the prices: the name of its stream, which goes with its ledger.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub symbol: Option<Symbol>,
-    /// All of them, where there are several.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub symbols: Vec<Symbol>,
-    /// Which of them each reader reads; all, of one that is not named. Empty where there is one.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub reads: BTreeMap<String, Vec<Symbol>>,
-}
-
-impl FeedDesired {
-    /// These readers of these markets, each by its name and what it reads of them.
-    pub fn of(markets: &[Symbol], readers: impl IntoIterator<Item = (String, Vec<Symbol>)>) -> Self {
-        let several = markets.len() > 1;
-        let mut desired = Self { symbol: markets.first().cloned(), ..Self::default() };
-        desired.symbols = if several { markets.to_vec() } else { Vec::new() };
-        for (name, reads) in readers {
-            if several {
-                desired.reads.insert(name.clone(), reads);
-            }
-            desired.readers.push(name);
-        }
-        desired.readers.sort();
-        desired
-    }
-
-    /// The markets that it tells the prices of.
-    pub fn markets(&self) -> Vec<Symbol> {
-        if self.symbols.is_empty() { self.symbol.iter().cloned().collect() } else { self.symbols.clone() }
     }
 }
 
@@ -382,9 +261,17 @@ impl AccountSpec {
         self.spec.venue.paper.as_ref().map_or_else(RestingFills::default, |paper| paper.resting_fills)
     }
 
-    /// The name of the account's market data in keys: a replay belongs to one account.
+    /// The name of the account's market data in keys: a replay belongs to one account, live prices to all who take them.
     pub fn source(&self) -> String {
-        format!("replay-{}", self.name)
+        match &self.spec.market_data.binance {
+            Some(binance) => binance.source(),
+            None => format!("replay-{}", self.name),
+        }
+    }
+
+    /// Whether its prices are those of now: they have ages, and nobody waits for who reads them.
+    pub const fn is_live(&self) -> bool {
+        self.spec.market_data.binance.is_some()
     }
 }
 

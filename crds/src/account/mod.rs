@@ -2,6 +2,7 @@
 
 pub mod balances;
 mod limits;
+mod live;
 pub mod status;
 mod validate;
 
@@ -16,6 +17,7 @@ use crate::Amounts;
 use crate::name::FileName;
 
 pub use limits::AccountLimits;
+pub use live::{Binance, BinanceMarket, Proxy, ProxyUrl};
 pub use status::TradingAccountStatus;
 pub(crate) use validate::{BOTH, NO_FILE};
 
@@ -45,7 +47,7 @@ pub struct TradingAccountSpec {
     /// Where orders go: exactly one member, paper. Cannot be changed later to another member: create a second
     /// account instead.
     pub venue: Venue,
-    /// Where prices come from: exactly one member, replay.
+    /// Where prices come from: exactly one member, replay or binance.
     pub market_data: MarketData,
     /// Limits over all strategies of the account, which its gateway holds. Changed at any time, without a new pod. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,6 +103,10 @@ pub struct MarketData {
     /// trades some of those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replay>,
+    /// Live prices of Binance, without a key. Each strategy trades markets of its own; rules that it does not write are the
+    /// venue's. Runs with `worker run`; in a cluster it comes with a later release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binance: Option<Binance>,
 }
 
 /// Prices from files: of one market, or of several in one order, by time.

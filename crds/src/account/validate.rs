@@ -9,6 +9,8 @@ use crate::symbol::spot;
 
 /// What to write where no data are named.
 pub(crate) const NO_FILE: &str = "names no data; write file for one market, or files for several";
+/// The sources of prices, as the schema has them.
+const MEMBERS: &str = "replay, binance";
 /// What to do where they are named twice.
 pub(crate) const BOTH: &str = "and files are both set; keep one";
 
@@ -19,15 +21,13 @@ impl TradingAccountSpec {
             Some(paper) => paper.validate("spec.venue.paper"),
             None => vec![Violation::new("spec.venue", "", "no member is set; write exactly one of: paper")],
         };
-        match &self.market_data.replay {
-            Some(replay) => violations.extend(replay.validate("spec.marketData.replay")),
-            None => {
-                violations.push(Violation::new(
-                    "spec.marketData",
-                    "",
-                    "no member is set; write exactly one of: replay",
-                ));
-            }
+        let refuse =
+            |what: &str| Violation::new("spec.marketData", "", format!("{what}; write exactly one of: {MEMBERS}"));
+        match (&self.market_data.replay, &self.market_data.binance) {
+            (Some(replay), None) => violations.extend(replay.validate("spec.marketData.replay")),
+            (None, Some(_)) => {}
+            (None, None) => violations.push(refuse("no member is set")),
+            (Some(_), Some(_)) => violations.push(refuse("several members are set")),
         }
         violations.extend(self.limits.iter().flat_map(|limits| limits.validate("spec.limits")));
         violations

@@ -208,6 +208,16 @@ fn files_fix_the_markets_and_each_reader_says_which_it_reads() {
     assert_eq!((feed.get("files"), &feed["file"]), (None, &json!("btc.csv")));
 }
 
+/// No feed of it is started here: nobody is to wait for prices that never come.
+#[test]
+fn an_account_with_live_prices_is_refused_with_the_remedy() {
+    let mut observed = serving();
+    observed.spec.market_data = serde_json::from_value(json!({"binance": {"market": "Spot"}})).unwrap();
+    let refused = validate(&observed).unwrap_err();
+    assert_eq!(refused.reason, crate::reason::Reason::InvalidSpec);
+    assert!(refused.message.starts_with("spec.marketData.binance: ") && refused.message.contains("worker run"));
+}
+
 #[test]
 fn a_book_stands_as_its_strategy_asks_whatever_else_is_wrong() {
     let mut observed = serving();

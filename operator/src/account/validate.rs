@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crds::TradingStrategy;
 use crds::name::FileName;
-use crds::roles::{AccountSpec, BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, Stance};
+use crds::roles::{AccountSpec, BookSpec, FeedDesired, GatewayDesired, GatewaySpec, ReplaySpec, Stance};
 use crds::symbol;
 use engine::instrument::Symbol;
 use engine::strategies::DesiredState;
@@ -16,13 +16,17 @@ use crate::reason::Reason;
 use crate::strategy::has_ledger;
 use crate::strategy::validate::{Invalid, claim};
 
+/// Why an account with live prices is not run here, and what to do.
+const LIVE: &str = "spec.marketData.binance: this release takes live prices with `worker run FILE` alone, and its operator \
+                    starts no feed for them; write replay, or run the manifests with `worker run`";
+
 /// What the account's processes are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     #[expect(missing_docs, reason = "the name says it")]
     pub gateway: GatewaySpec,
     /// For the feed; absent while nobody reads.
-    pub feed: Option<FeedSpec>,
+    pub feed: Option<ReplaySpec>,
     /// The feed's register.
     pub readers: FeedDesired,
 }
@@ -34,6 +38,9 @@ pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
         return Err(Invalid { reason: Reason::InvalidSpec, message: violations.join("; ") });
     }
     let account = AccountSpec { name: observed.name.clone(), spec: observed.spec.clone() };
+    if account.is_live() {
+        return Err(Invalid { reason: Reason::InvalidSpec, message: LIVE.to_owned() });
+    }
     let markets = markets(observed);
     let is_served = |strategy: &&TradingStrategy| {
         markets.is_empty() || strategy.spec.instruments.iter().all(|instrument| markets.contains(&instrument.symbol))
@@ -41,7 +48,7 @@ pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
     let reading: Vec<&TradingStrategy> =
         observed.strategies.iter().filter(|strategy| reads(strategy)).filter(is_served).collect();
     let place = |file: &FileName| PathBuf::from(file.as_str());
-    let feed = FeedSpec::of(&account, observed.source.clone(), markets.first(), place);
+    let feed = ReplaySpec::of(&account, observed.source.clone(), markets.first(), place);
     Ok(Accepted {
         feed: feed.filter(|_| !reading.is_empty()),
         readers: readers(observed, &reading, &markets),

@@ -64,6 +64,11 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
         account: AccountSpec { name: name.to_string(), spec: account.spec.clone() },
         source_folder: None,
     };
+    if spec.account.is_live() {
+        let message =
+            format!("spec.accountRef.name: account \"{name}\" takes live prices, which `worker run` alone does yet");
+        return Err(Invalid::new(Reason::InvalidSpec, message));
+    }
     if let Err(error) = spec.instrument() {
         return Err(Invalid::new(Reason::NoInstrumentRules, format!("spec.instruments[0].rules: {error}")));
     }

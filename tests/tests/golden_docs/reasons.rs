@@ -77,7 +77,7 @@ const NO_REASONS: [&str; 49] = [
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
-const READINESS: [(&str, &str); 10] = [
+const READINESS: [(&str, &str); 16] = [
     ("Starting", "worker/src/process/admin.rs"),
     ("StoreUnfit", "worker/src/process/admin.rs"),
     ("InboxBusy", "worker/src/roles/gateway/mod.rs"),
@@ -88,6 +88,12 @@ const READINESS: [(&str, &str); 10] = [
     ("AccountMismatch", "worker/src/roles/strategy/doubt.rs"),
     ("RegisterUnreadable", "worker/src/roles/strategy/doubt.rs"),
     ("LedgerClosed", "worker/src/roles/strategy/mod.rs"),
+    ("FeedUnreachable", "crds/src/source.rs"),
+    ("FeedBanned", "crds/src/source.rs"),
+    ("FeedRegion", "crds/src/source.rs"),
+    ("MarketDataStale", "crds/src/source.rs"),
+    ("SymbolUnknown", "crds/src/source.rs"),
+    ("SymbolHalted", "crds/src/source.rs"),
 ];
 const BUSY: (&str, &str) = ("CommandsBusy", "worker/src/roles/strategy/publish.rs");
 

@@ -150,6 +150,11 @@ impl Keys {
         self.stream(source, &["bars:", symbol, ":", interval].concat())
     }
 
+    /// What is missing among a source's ticks.
+    pub fn market_gap(&self, source: &Scope) -> StreamKey {
+        self.stream(source, "market.gap")
+    }
+
     /// A topic of a scope.
     pub fn topic(&self, scope: &Scope, topic: Topic) -> StreamKey {
         self.stream(scope, topic.name())

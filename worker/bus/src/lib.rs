@@ -9,6 +9,7 @@
 
 mod backoff;
 mod bounds;
+mod clock;
 mod document;
 mod error;
 mod health;
@@ -21,6 +22,7 @@ mod stream;
 
 pub use backoff::Backoff;
 pub use bounds::{BASE_MEMORY, Bounds, STRATEGY_MEMORY, account_memory};
+pub use clock::since_boot;
 pub use document::{Lent, Poison, excerpt};
 pub use error::{BusError, Failure};
 pub use health::{Finding, Health, Persistence};

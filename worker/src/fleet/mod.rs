@@ -8,7 +8,8 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crds::manifest::{self, Manifest, ManifestErrors, Reading};
-use crds::roles::{AccountSpec, FeedSpec, GatewaySpec, SpecError, StrategySpec};
+use crds::roles::{AccountSpec, Endpoint, GatewaySpec, LiveSpec, ReplaySpec, SpecError, StrategySpec};
+use engine::instrument::Symbol;
 
 use crate::process::exit::Failure;
 
@@ -51,16 +52,37 @@ pub struct AccountGroup {
     pub namespace: String,
     /// The account's gateway.
     pub gateway: GatewaySpec,
-    /// The account's market data; absent without strategies.
-    pub feed: Option<FeedSpec>,
+    /// The account's replay; absent without strategies, and where its prices are live.
+    pub feed: Option<ReplaySpec>,
     /// In the order of the files.
     pub strategies: Vec<StrategySpec>,
+}
+
+/// A source of live prices, with all who read it.
+#[derive(Debug, Clone)]
+pub struct LiveGroup {
+    /// The namespace of all of them.
+    pub namespace: String,
+    /// What its feed is told.
+    pub feed: LiveSpec,
+    /// Each strategy as `ACCOUNT/STRATEGY`, with the markets that it reads.
+    pub readers: Vec<(String, Vec<Symbol>)>,
 }
 
 /// All accounts of the files, in their order.
 #[derive(Debug, Clone)]
 pub struct Fleet {
     pub accounts: Vec<AccountGroup>,
+}
+
+impl AccountGroup {
+    /// Its strategies, as who reads a source.
+    fn readers(&self) -> impl Iterator<Item = (String, Vec<Symbol>)> {
+        self.strategies.iter().map(|strategy| {
+            let symbols = strategy.spec.instruments.iter().map(|instrument| instrument.symbol.clone());
+            (format!("{}/{}", self.gateway.account.name, strategy.name), symbols.collect())
+        })
+    }
 }
 
 /// Reads files strictly; every fault of every file.
@@ -106,6 +128,28 @@ impl Fleet {
         Ok(fleet)
     }
 
+    /// The sources of live prices, each once; `hosts` gives those of the endpoint of a name, or says why it cannot.
+    pub fn live(&self, hosts: impl Fn(&str) -> Result<Endpoint, Failure>) -> Result<Vec<LiveGroup>, Failure> {
+        let mut groups: Vec<LiveGroup> = Vec::new();
+        for account in self.accounts.iter().filter(|account| !account.strategies.is_empty()) {
+            let spec = &account.gateway.account;
+            let endpoint = spec.spec.market_data.binance.as_ref().and_then(|binance| binance.endpoint.as_ref());
+            let hosts = endpoint.map(|name| hosts(name.as_str())).transpose()?;
+            let Some(feed) = LiveSpec::of(spec, hosts) else { continue };
+            let is_it =
+                |group: &&mut LiveGroup| group.namespace == account.namespace && group.feed.source == feed.source;
+            match groups.iter_mut().find(is_it) {
+                Some(group) => group.readers.extend(account.readers()),
+                None => groups.push(LiveGroup {
+                    namespace: account.namespace.clone(),
+                    feed,
+                    readers: account.readers().collect(),
+                }),
+            }
+        }
+        Ok(groups)
+    }
+
     fn from_manifests(manifests: &[Manifest]) -> Result<Self, FleetError> {
         let mut accounts: Vec<AccountGroup> = Vec::new();
         for manifest in manifests {
@@ -148,11 +192,14 @@ pub fn strategy_spec(
     let refuse = |error: SpecError| {
         FleetError::Invalid(ManifestErrors(vec![document.error("spec.instruments[0].rules", error.to_string())]))
     };
-    spec.instrument().map_err(refuse)?;
+    // The source of live prices has rules of its own.
+    if !(account.is_live() && spec.spec.instruments.iter().any(|instrument| instrument.rules.is_none())) {
+        spec.instrument().map_err(refuse)?;
+    }
     Ok(spec)
 }
 
-fn feed_spec(account: &AccountSpec, strategies: &[StrategySpec], folder: &Path) -> Option<FeedSpec> {
+fn feed_spec(account: &AccountSpec, strategies: &[StrategySpec], folder: &Path) -> Option<ReplaySpec> {
     let first = strategies.first()?.spec.instruments.first().map(|instrument| &instrument.symbol);
-    FeedSpec::of(account, account.source(), first, |file| folder.join(file.as_str()))
+    ReplaySpec::of(account, account.source(), first, |file| folder.join(file.as_str()))
 }

@@ -1,7 +1,7 @@
 //! Making and finding the records of a fleet, as the operator does: created only here, and never silently
 //! remade. Also the registers: which sub-accounts a gateway keeps, which readers a feed has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bus::{Closing, CreateOutcome, Desired, DesiredOutcome, Fields, Keys, Owner, Scope};
@@ -9,13 +9,13 @@ use engine::client_order_id::LedgerId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::fleet::AccountGroup;
+use crate::fleet::{AccountGroup, LiveGroup};
 use crate::process::exit::Failure;
 use crate::roles::session::patiently;
 use crate::roles::{Bus, Runtime};
 use crds::record::{KEPT, STARTED_AT};
 use crds::roles::{
-    BookSpec, FeedDesired, FeedSpec, GatewayDesired, GatewaySpec, Stance, StrategyDesired, StrategySpec,
+    BookSpec, FeedDesired, GatewayDesired, GatewaySpec, LiveSpec, ReplaySpec, Stance, StrategyDesired, StrategySpec,
 };
 
 /// The field that holds what may never change under a ledger.
@@ -44,8 +44,15 @@ pub struct Places {
     pub namespace: String,
     pub gateway: Place<GatewaySpec>,
     /// The feed; absent without strategies.
-    pub feed: Option<Place<FeedSpec>>,
+    pub feed: Option<Place<ReplaySpec>>,
     pub strategies: Vec<Place<StrategySpec>>,
+}
+
+/// A live feed's record.
+#[derive(Debug, Clone)]
+pub struct LivePlace {
+    pub namespace: String,
+    pub feed: Place<LiveSpec>,
 }
 
 /// Who makes records, and how.
@@ -90,6 +97,21 @@ impl<B: Bus> Provisioner<B> {
         let places = Places { namespace: group.namespace.clone(), gateway, feed, strategies };
         self.register(&places).await?;
         Ok(places)
+    }
+
+    /// Makes or finds the record of a live feed, and says in its register who reads it.
+    pub async fn provision_live(&self, group: &LiveGroup) -> Result<LivePlace, Failure> {
+        let source = Scope::source(&group.namespace, &group.feed.source);
+        let source = source.map_err(|error| Failure::refused(error.to_string()))?;
+        let uid = format!("{}/{}/{}", self.uid, group.namespace, group.feed.source);
+        // Its name is all that never changes: whatever was read from it is the same.
+        let identity = BTreeMap::from([("source", group.feed.source.as_str())]);
+        let owner = self.runtime.identity.keys.feed(&source);
+        let feed = self.place(owner, &uid, &identity, group.feed.clone()).await?;
+        let markets: BTreeSet<_> = group.readers.iter().flat_map(|(_, symbols)| symbols.iter().cloned()).collect();
+        let markets: Vec<_> = markets.into_iter().collect();
+        self.set(&feed, &FeedDesired::of(&markets, group.readers.iter().cloned())).await?;
+        Ok(LivePlace { namespace: group.namespace.clone(), feed })
     }
 
     /// Refuses a strategy without a record that its gateway still has a sub-account of this ledger for: anew it would trade on
@@ -254,7 +276,7 @@ fn gateway_identity(spec: &GatewaySpec) -> impl Serialize {
 }
 
 /// What may never change under a replay's ledger: the data, and so the meaning of its position.
-fn feed_identity(spec: &FeedSpec) -> impl Serialize {
+fn feed_identity(spec: &ReplaySpec) -> impl Serialize {
     let file = spec.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     BTreeMap::from([("file", file), ("symbol", spec.symbol.to_string())])
 }

@@ -78,6 +78,8 @@ struct Metrics {
     orders: Counter,
     fills: Counter,
     poison: Counter,
+    gaps: Family<Missing, Counter>,
+    malformed: Counter,
     denials: Family<Denied, Counter>,
     ended: Family<Ended, Counter>,
     halted: Gauge,
@@ -88,6 +90,12 @@ struct Metrics {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Denied {
     reason: String,
+}
+
+/// The label of ticks that are missing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Missing {
+    cause: String,
 }
 
 /// The label of an order that is closed.
@@ -114,6 +122,10 @@ impl Health {
         registry.register("ticks", "Market data ticks taken or published", metrics.ticks.clone());
         registry.register("orders", "Order commands made or taken", metrics.orders.clone());
         registry.register("fills", "Trades told on or booked", metrics.fills.clone());
+        if role == "feed" {
+            registry.register("gaps", "Holes in the ticks of a live source", metrics.gaps.clone());
+            registry.register("feed_malformed", "Frames of the venue that did not read", metrics.malformed.clone());
+        }
         if role == "strategy" {
             registry.register("denials", "Orders that our own checks refused", metrics.denials.clone());
             registry.register("orders_ended", "Orders that are closed", metrics.ended.clone());
@@ -286,6 +298,16 @@ impl Health {
     /// An entry did not read.
     pub fn poison(&self) {
         self.0.metrics.poison.inc();
+    }
+
+    /// Ticks of a live source are missing, for this cause.
+    pub fn gap(&self, cause: &str) {
+        self.0.metrics.gaps.get_or_create(&Missing { cause: cause.to_owned() }).inc();
+    }
+
+    /// Frames of a venue did not read.
+    pub fn malformed(&self, count: u64) {
+        self.0.metrics.malformed.inc_by(count);
     }
 }
 

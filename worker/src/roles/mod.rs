@@ -1,6 +1,7 @@
 //! The roles of the pods, and what all of them share: who they are, how they stop, and how they tell their health. A role
 //! may not use another.
 
+pub(crate) mod clock;
 pub(crate) mod document;
 pub(crate) mod feed;
 pub(crate) mod gateway;

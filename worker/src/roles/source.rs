@@ -46,6 +46,9 @@ pub struct KeptBars {
     /// When the oldest of them opens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest: Option<Timestamp>,
+    /// When the newest of them opens, where none is being made: else that tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Timestamp>,
     /// What is being made.
     pub unfinished: Unfinished,
     /// When the interval opens within which the data begin; absent where they begin with its very start.
@@ -87,17 +90,19 @@ pub enum ListError {
 }
 
 impl KeptBars {
-    /// What is kept of this series, whose data begin then.
-    pub fn of(symbol: &Symbol, series: &BarSeries, begins: Timestamp) -> Self {
-        let first = series.interval().open_of(begins);
+    /// What is kept of this series, whose data begin then; `None`: nobody knows, and what is not whole is not in it.
+    pub fn of(symbol: &Symbol, series: &BarSeries, begins: Option<Timestamp>) -> Self {
+        let begins_within =
+            |begins: Timestamp| Some(series.interval().open_of(begins)).filter(|first| *first != begins);
         Self {
             symbol: symbol.clone(),
             interval: series.interval(),
             look_back: series.look_back(),
             count: series.bars().len(),
             oldest: series.bars().first().map(|bar| bar.open_time),
+            newest: series.bars().last().map(|bar| bar.open_time).filter(|_| !series.has_begun()),
             unfinished: series.unfinished().clone(),
-            partial: (first != begins).then_some(first),
+            partial: begins.and_then(begins_within),
         }
     }
 
@@ -106,13 +111,15 @@ impl KeptBars {
     pub fn series(&self, stream: &StreamKey, list: &[Entry]) -> Result<BarSeries, ListError> {
         let mut bars = Vec::with_capacity(self.count);
         let (oldest, behind) = (self.oldest, self.unfinished.open_time());
+        let newest = self.newest.filter(|_| behind.is_none());
         for entry in list {
             let bar: Bar = entry.decode().map_err(|problem| ListError::Entry {
                 id: entry.id.to_string(),
                 stream: stream.clone(),
                 problem,
             })?;
-            if oldest.is_some_and(|oldest| bar.open_time >= oldest) && Some(bar.open_time) < behind {
+            let is_closed = Some(bar.open_time) < behind || newest.is_some_and(|newest| bar.open_time <= newest);
+            if oldest.is_some_and(|oldest| bar.open_time >= oldest) && is_closed {
                 bars.push(bar);
             }
         }
@@ -188,7 +195,7 @@ mod tests {
     fn a_series_is_found_in_its_list_whatever_older_and_later_bars_stand_there() {
         for ticks in 0..30 {
             let (expected, _) = made(4, ticks);
-            let kept = KeptBars::of(&MARKET.tick(0, "1").symbol, &expected, MARKET.tick(0, "1").event_time());
+            let kept = KeptBars::of(&MARKET.tick(0, "1").symbol, &expected, Some(MARKET.tick(0, "1").event_time()));
             let text = serde_json::to_string(&kept).unwrap();
             assert_eq!(serde_json::from_str::<KeptBars>(&text).unwrap(), kept);
             // As of the record and read late: nothing was removed since.
@@ -207,7 +214,7 @@ mod tests {
     #[test]
     fn a_list_that_is_not_the_one_of_the_record_is_refused_with_what_is_wrong() {
         let (made, list) = made(4, 21);
-        let kept = KeptBars::of(&MARKET.tick(0, "1").symbol, &made, MARKET.tick(0, "1").event_time());
+        let kept = KeptBars::of(&MARKET.tick(0, "1").symbol, &made, Some(MARKET.tick(0, "1").event_time()));
         let problem = |list: &[Entry]| kept.series(&stream(), list).unwrap_err().to_string();
         assert!(kept.series(&stream(), &list).is_ok());
 

@@ -141,7 +141,7 @@ impl Stage {
             "feed" => {
                 let place = places.feed.as_ref().unwrap();
                 let (runtime, alive) = self.role(place);
-                (tokio::spawn(feed::run(runtime, place.spec.clone())), alive)
+                (tokio::spawn(feed::replay::run(runtime, place.spec.clone())), alive)
             }
             "gateway" => {
                 let (runtime, alive) = self.role(&places.gateway);

@@ -14,6 +14,7 @@ mod guard;
 mod joins;
 pub(crate) mod kind;
 mod limits;
+mod live;
 mod lost;
 mod quoting;
 mod refused;

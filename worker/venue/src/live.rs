@@ -231,10 +231,17 @@ impl Live {
     }
 
     /// Closed candles of the venue.
-    pub async fn candles(&self, wanted: CandlesWanted) -> Result<Vec<Bar>, LinkFault> {
+    ///
+    /// It is asked for at once, and the answer does not borrow: news go on meanwhile.
+    pub fn candles(&self, wanted: CandlesWanted) -> impl Future<Output = Result<Vec<Bar>, LinkFault>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
-        let gone = || LinkFault::Unreachable("the source of live prices has ended".to_owned());
-        self.wishes.send(Wish::Candles(wanted, answer)).map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        let sent = self.wishes.send(Wish::Candles(wanted, answer)).is_ok();
+        async move {
+            let gone = || LinkFault::Unreachable("the source of live prices has ended".to_owned());
+            if !sent {
+                return Err(gone());
+            }
+            answered.await.map_err(|_| gone())?
+        }
     }
 }

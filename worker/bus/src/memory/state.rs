@@ -1,10 +1,6 @@
 //! What the memory bus holds, and its streams as commits see them. No locks, no waiting.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{streams::Stream, waiters::Waiters};
 use crate::{Batch, Body, Claim, Desired, Entry, Keys, Message, Record, Retention, StreamId, StreamKey};
@@ -113,7 +109,7 @@ impl State {
     }
 }
 
-/// The clock of this store; a clock before 1970 counts as 1970.
+/// The clock of this store.
 pub(super) fn clock_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
+    crate::clock::millis()
 }

@@ -11,6 +11,7 @@ use crate::messages::{OrderStatus, OrderUpdate, Tick};
 use crate::orders::{Order, OrderState};
 use crate::report::Decision;
 use crate::strategies::{OrderEvent, OrderNews, Outcome};
+use crate::time::Timestamp;
 
 /// Why an order ended that was on its way when the data ended.
 pub(crate) const NEVER_ARRIVED: &str = "MarketDataEnded";
@@ -74,11 +75,12 @@ const fn is_failure(state: OrderState) -> bool {
 }
 
 impl Engine {
-    /// On a simulated venue: all news of a round of the last tick taken has been stepped. See [`Engine::begin_round`].
+    /// On a simulated venue: all news of a round of the last tick taken has been stepped. See [`Engine::begin_round`]. `now`
+    /// is as in [`Engine::step`].
     #[must_use]
-    pub fn end_round(&mut self) -> Vec<Effect> {
+    pub fn end_round(&mut self, now: Timestamp) -> Vec<Effect> {
         let Some(seen) = self.state.markets.last().cloned() else { return Vec::new() };
-        let mut turn = Turn::new(seen.event_time());
+        let mut turn = Turn::new(now);
         let scope = Scope { config: &self.config, state: &mut self.state, turn: &mut turn };
         let mut context = Context::new(scope, &seen, self.round);
         self.strategy.on_round(&mut context);

@@ -80,7 +80,7 @@ impl Ladder {
             self.engine.begin_round(round);
             sent = told.into_iter().flatten().flat_map(|update| self.update(update)).collect();
             sent.extend(self.tell(reports, tick));
-            sent.extend(commands(&self.engine.end_round()));
+            sent.extend(commands(&self.engine.end_round(tick.event_time())));
         }
     }
 

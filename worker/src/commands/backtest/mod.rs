@@ -304,7 +304,7 @@ impl Simulation {
             round += 1;
             self.engine.begin_round(round);
             commands = self.book(news)?;
-            let effects = self.engine.end_round();
+            let effects = self.engine.end_round(tick.event_time());
             self.take_effects(effects, &mut commands)?;
             self.consult(tick, &[], &mut commands)?;
         }

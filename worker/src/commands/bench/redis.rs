@@ -207,7 +207,7 @@ pub(super) fn ticks(registry: &Registry, ticks: u32) -> Result<Taken, Failure> {
         // As fast as the worker is.
         place.spec.speed = None;
         let started = Instant::now();
-        bench.role("feed", place, feed::run)?;
+        bench.role("feed", place, feed::replay::run)?;
         bench.until_taken(u64::from(ticks).saturating_sub(1)).await?;
         let time = started.elapsed();
         bench.end()?;

@@ -84,6 +84,15 @@ pub(super) fn strategy_line(spec: &StrategySpec, strategy: &dyn Strategy, first:
     Ok(format!("{symbols}, {described}; capital {capital} = {worth} {}", symbol.quote()))
 }
 
+/// The same before the first price, and before rules that the venue tells.
+pub(super) fn live_line(spec: &StrategySpec, strategy: &dyn Strategy) -> String {
+    let symbols: Vec<_> = spec.spec.instruments.iter().map(|instrument| instrument.symbol.as_str()).collect();
+    let described = spec.instruments().map(|instruments| strategy.described(&instruments)).unwrap_or_default();
+    let described = if described.is_empty() { spec.spec.strategy.name().to_owned() } else { described };
+    let capital: Vec<_> = spec.spec.capital.iter().map(|(asset, amount)| format!("{amount} {asset}")).collect();
+    format!("{}, {described}; capital {}", symbols.join(" + "), capital.join(" + "))
+}
+
 /// A strategy under the parameters of its manifest, before its first tick: it says itself what there is to say of it.
 pub(super) fn strategy_of(spec: &StrategySpec, registry: &Registry) -> Result<Box<dyn Strategy>, Failure> {
     fn refuse(error: impl std::fmt::Display) -> Failure {

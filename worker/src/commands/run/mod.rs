@@ -3,6 +3,7 @@
 //! the reports.
 
 mod bar;
+mod board;
 mod data;
 mod ended;
 mod figures;
@@ -19,9 +20,10 @@ use engine::strategies::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::fleet::Fleet;
+use crate::commands::endpoint::{self, Named};
 use crate::fleet::provision::{Place, Places, Provisioner, identity};
 use crate::fleet::sources::{self, Folder};
+use crate::fleet::{Fleet, LiveGroup};
 use crate::outcome::{Outcome, candles};
 use crate::process::admin::Health;
 use crate::process::exit::{Failure, print};
@@ -34,6 +36,7 @@ use crate::roles::options::Store;
 use crate::roles::strategy;
 use crate::roles::{Bus, Identity, Runtime, Stop};
 
+use board::Board;
 use data::Scanned;
 use ended::End;
 use observe::Observer;
@@ -57,6 +60,10 @@ pub struct Options {
     /// The folder with the files of a process's ConfigMap, NAME=FOLDER.
     #[arg(long, num_args = 1.., value_name = "NAME=FOLDER")]
     source: Vec<Folder>,
+    /// The hosts of an endpoint that a manifest names, in place of the venue's: where requests go, and where streams come from
+    /// if that is another host, NAME=URL[,URL].
+    #[arg(long, value_name = "NAME=URL")]
+    endpoint: Vec<Named>,
     /// How to print the result.
     #[arg(long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -99,16 +106,17 @@ pub fn run(options: &Options, registry: &Registry) -> Result<(), Failure> {
         }
         scanned.push(read);
     }
+    let lives = fleet.live(|name| endpoint::hosts(&options.endpoint, name))?;
     in_runtime(async {
         if let Some(url) = &options.redis {
             let store = Store { redis: url.clone(), prefix: options.prefix.clone(), installation: "run".to_owned() };
             let runtime = runtime(open(&store)?, &store)?;
             admit(&runtime, &store).await?;
-            Session { options, registry, runtime }.run(fleet, &scanned).await
+            Session { options, registry, runtime }.run(fleet, lives, &scanned).await
         } else {
             let store = Store { redis: String::new(), prefix: "glm".to_owned(), installation: "run".to_owned() };
             let runtime = runtime(MemoryBus::new(), &store)?;
-            Session { options, registry, runtime }.run(fleet, &scanned).await
+            Session { options, registry, runtime }.run(fleet, lives, &scanned).await
         }
     })
 }
@@ -126,24 +134,33 @@ struct Session<'a, B> {
 }
 
 impl<B: Bus> Session<'_, B> {
-    async fn run(&self, fleet: Fleet, scanned: &[Option<Scanned>]) -> Result<(), Failure> {
+    async fn run(&self, fleet: Fleet, groups: Vec<LiveGroup>, scanned: &[Option<Scanned>]) -> Result<(), Failure> {
         let provisioner =
             Provisioner { runtime: self.runtime.clone(), uid: "run", new_ledger: self.options.new_ledger, only: None };
-        let mut accounts = Vec::new();
+        let (mut lives, mut accounts) = (Vec::new(), Vec::new());
+        for group in &groups {
+            lives.push(provisioner.provision_live(group).await?);
+        }
         for group in &fleet.accounts {
             accounts.push(provisioner.provision(group).await?);
         }
         let mut screen = Screen::new(self.options.verbose, self.options.speed.is_some(), self.options.redis.as_deref());
         screen.head(&accounts, scanned, self.registry)?;
+        let board = Board::of(&self.runtime, &lives, &accounts)?;
         let (stop, shutdown) = Shutdown::channel();
         // Before the roles start, so that nothing is missed.
-        let mut observer = Observer::new(self.runtime.clone(), &accounts, screen).await?;
+        let mut observer = Observer::new(self.runtime.clone(), &accounts, screen, board).await?;
         let mut roles = self.start(&accounts, scanned, &shutdown);
+        for live in lives {
+            let runtime = self.role("feed", &live.namespace, &live.feed, &shutdown);
+            roles.spawn(feed::live::run(runtime, live.feed.spec, feed::live::open));
+        }
         let ended = self.watch(&mut roles, &mut observer).await;
         let finished = finish(roles, &stop).await;
         ended?;
         finished?;
         let end = observer.catch_up().await?;
+        board::know_rules(&self.runtime, &mut accounts).await?;
         status::print(&observer, &accounts, self.options.output, self.registry).await?;
         match end {
             End::Data | End::OnRequest | End::Stopped => Ok(()),
@@ -170,7 +187,7 @@ impl<B: Bus> Session<'_, B> {
             }
             if let (Some(place), Some(scanned)) = (&places.feed, scanned) {
                 let runtime = self.role("feed", &places.namespace, place, shutdown);
-                roles.spawn(feed::replay(runtime, place.spec.clone(), scanned.markets.clone()));
+                roles.spawn(feed::replay::replay(runtime, place.spec.clone(), scanned.markets.clone()));
             }
         }
         roles

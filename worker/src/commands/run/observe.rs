@@ -11,6 +11,7 @@ use engine::report::Report;
 use engine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::board::Board;
 use super::ended::{End, has_ended};
 use super::screen::Screen;
 use crate::fleet::provision::Places;
@@ -30,6 +31,7 @@ const LOOK_AROUND: Duration = Duration::from_secs(IDLE.as_secs() / 5);
 pub(super) struct Observer<B> {
     pub runtime: Runtime<B>,
     pub screen: Screen,
+    board: Board,
     cursors: BTreeMap<StreamKey, (Topic, StreamId)>,
     strategies: Vec<Followed>,
     /// Where each strategy stands in the list, by the stream of its nudges and its owner's name.
@@ -58,7 +60,7 @@ struct Taken {
 
 impl<B: Bus> Observer<B> {
     /// Starts at the present end of each topic.
-    pub async fn new(runtime: Runtime<B>, accounts: &[Places], screen: Screen) -> Result<Self, Failure> {
+    pub async fn new(runtime: Runtime<B>, accounts: &[Places], screen: Screen, board: Board) -> Result<Self, Failure> {
         let mut cursors = BTreeMap::new();
         for places in accounts {
             let scope: &Scope = places.gateway.owner.scope();
@@ -70,7 +72,7 @@ impl<B: Bus> Observer<B> {
         }
         let strategies = accounts.iter().flat_map(|places| &places.strategies);
         let strategies = strategies.map(|place| (place.spec.name.clone(), place.owner.clone(), place.epoch)).collect();
-        Ok(Self::of(runtime, screen, cursors, strategies))
+        Ok(Self { board, ..Self::of(runtime, screen, cursors, strategies) })
     }
 
     /// Of names, owners, and the epochs of this run.
@@ -87,13 +89,15 @@ impl<B: Bus> Observer<B> {
         let places = strategies.iter().enumerate().map(place).collect();
         let followed = |(name, owner, epoch)| Followed { name, owner, epoch, ticks: 0, phase: None };
         let strategies = strategies.into_iter().map(followed).collect();
-        Self { runtime, screen, cursors, strategies, places, nudged: BTreeSet::new(), looked: None }
+        let (board, nudged) = (Board::default(), BTreeSet::new());
+        Self { runtime, screen, board, cursors, strategies, places, nudged, looked: None }
     }
 
     /// Shows what happens until every strategy's data has ended.
     pub async fn until_ended(&mut self) -> Result<(), Failure> {
         loop {
             self.look().await?;
+            self.board.look(&self.runtime, &mut self.screen).await?;
             if self.strategies.iter().all(|strategy| strategy.phase.as_ref().is_some_and(has_ended)) {
                 return Ok(());
             }

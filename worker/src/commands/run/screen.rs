@@ -17,6 +17,7 @@ use process::say;
 use super::bar;
 use super::data::Scanned;
 use super::ended::{End, Ended};
+use super::figures;
 use super::figures::{
     account_line, columns, data_line, first_price, grouped, opening_digits, performance, quantity, strategy_line,
     strategy_of,
@@ -123,7 +124,10 @@ impl Screen {
                     "hold over all its strategies: who comes first takes the room, so another run may trade otherwise";
                 say(format_args!("  limits    {:width$}  {told}", places.gateway.spec.account.name));
             }
-            let Some(scanned) = scanned else { continue };
+            let Some(scanned) = scanned else {
+                self.head_of_live(places, width, several, registry)?;
+                continue;
+            };
             for place in &places.strategies {
                 let spec = &place.spec;
                 total += scanned.of(spec).map(|summary| summary.ticks).sum::<u64>();
@@ -150,12 +154,58 @@ impl Screen {
         }
         say(format_args!("\n{}", starts.trim_end()));
         self.bar.set_length(total);
+        if accounts.iter().any(|places| places.gateway.spec.account.is_live()) {
+            self.paced = true;
+            self.bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+            say(format_args!("  Ctrl-C ends it, with the result.\n"));
+        }
         Ok(())
     }
 
+    /// The same of an account with live prices, of which nobody knows the first one.
+    fn head_of_live(
+        &mut self,
+        places: &Places,
+        width: usize,
+        several: bool,
+        registry: &Registry,
+    ) -> Result<(), Failure> {
+        for place in &places.strategies {
+            let spec = &place.spec;
+            say(format_args!(
+                "  strategy  {:width$}  {}",
+                spec.name,
+                figures::live_line(spec, &*strategy_of(spec, registry)?)
+            ));
+            let prefix = if several { format!("{:width$}  ", spec.name) } else { String::new() };
+            self.know(place, prefix, Digits::ORDINARY);
+        }
+        let source = places.gateway.spec.account.source();
+        say(format_args!("  data      live prices of the venue, {source}; without a key"));
+        Ok(())
+    }
+
+    /// Whether something is drawn that is drawn anew.
+    pub fn is_drawn(&self) -> bool {
+        !self.bar.is_hidden()
+    }
+
+    /// Draws these lines in place of the last ones.
+    pub fn draw(&self, lines: &[String]) {
+        let lines: Vec<_> = lines.iter().map(|line| format!("  {line}")).collect();
+        self.bar.set_message(lines.join("\n"));
+    }
+
+    /// Says a line.
+    pub fn say(&self, text: &str) {
+        self.line(text);
+    }
+
     fn know(&mut self, place: &Place<StrategySpec>, prefix: String, digits: Digits) {
-        if let (Ok(ledger), Ok(instrument)) = (place.ledger.parse(), place.spec.instrument()) {
-            let (lot_size, signals, untraded) = (instrument.lot_size, VecDeque::new(), Untraded::default());
+        if let Ok(ledger) = place.ledger.parse() {
+            // Rules that the venue tells are not known yet: then amounts are shown with the digits that they have.
+            let lot_size = place.spec.instrument().map_or(Quantity::ZERO, |instrument| instrument.lot_size);
+            let (signals, untraded) = (VecDeque::new(), Untraded::default());
             let resting = BTreeMap::new();
             self.strategies.insert(ledger, Shown { prefix, lot_size, digits, signals, resting, untraded });
         }

@@ -87,6 +87,7 @@ fn strategy(place: &Place<StrategySpec>, record: Option<&Record>, registry: &Reg
     }
     let state = match phase.as_ref().map(|phase| phase.state) {
         Some(PhaseState::Running) if reason == EXIT_REACHED => StrategyState::Stopped,
+        Some(PhaseState::Running) if crds::source::REASONS.contains(&reason) => StrategyState::Degraded,
         Some(PhaseState::Running) => StrategyState::Running,
         Some(PhaseState::Paused) => StrategyState::Paused,
         Some(PhaseState::Stopped) => StrategyState::Stopped,

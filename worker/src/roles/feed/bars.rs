@@ -1,29 +1,23 @@
 //! The bars that a feed keeps for its readers: made of its ticks, each told in the commit of the tick that closed it.
 //!
 //! The record tells what is kept and what is unfinished as of its position, so a restart goes on where it stood. Whose need
-//! comes later finds the bars that closed before: the data of a replay tell what they were.
+//! comes later finds the bars that closed before: where they come from, each kind of feed knows.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use bus::{Fields, Keys, Message, Retention, Scope, StreamId, StreamKey};
 use engine::instrument::Symbol;
 use engine::market::{BarSeries, Interval, LookBack};
 use engine::messages::Tick;
 use engine::time::Timestamp;
-use tokio::task::spawn_blocking;
-use venue::MarketData;
-use venue::replay::{DataError, Summary, Tape};
 
-use super::Feed;
-use super::markets::Markets;
 use crate::roles::document::message;
 use crate::roles::session::{Change, patiently};
 use crate::roles::source::{BARS, KeptBars, LIST_MAX, NeededBars, kept};
-use crate::roles::{Bus, IDLE, Runtime, Stop};
+use crate::roles::{Bus, Runtime, Stop};
 
 /// Which bars: of which market, and how long they are.
-type Of = (Symbol, Interval);
+pub(super) type Of = (Symbol, Interval);
 
 /// All series of a feed.
 #[derive(Debug)]
@@ -32,25 +26,25 @@ pub(super) struct Bars {
     source: Scope,
     /// When the data of each market begin.
     begins: BTreeMap<Symbol, Timestamp>,
-    kept: BTreeMap<Of, Kept>,
+    pub(super) kept: BTreeMap<Of, Kept>,
     /// What readers need beyond that.
-    lacking: BTreeMap<Of, LookBack>,
+    pub(super) lacking: BTreeMap<Of, LookBack>,
 }
 
 /// One series and its list.
 #[derive(Debug)]
-struct Kept {
-    stream: StreamKey,
-    series: BarSeries,
+pub(super) struct Kept {
+    pub(super) stream: StreamKey,
+    pub(super) series: BarSeries,
 }
 
 impl Bars {
-    pub fn new(keys: Keys, source: Scope, data: &[Arc<Summary>]) -> Self {
-        let begins = data.iter().map(|market| (market.symbol.clone(), market.first)).collect();
+    /// Of a source whose markets' data begin then; of live prices nobody knows.
+    pub fn new(keys: Keys, source: Scope, begins: BTreeMap<Symbol, Timestamp>) -> Self {
         Self { keys, source, begins, kept: BTreeMap::new(), lacking: BTreeMap::new() }
     }
 
-    fn stream(&self, of: &Of) -> StreamKey {
+    pub fn stream(&self, of: &Of) -> StreamKey {
         self.keys.bars(&self.source, of.0.as_str(), of.1.as_str())
     }
 
@@ -74,160 +68,85 @@ impl Bars {
 
     /// Takes ticks that go out. Gives the bars that they close, and the field that the record needs of it.
     pub fn take(&mut self, ticks: &[Tick]) -> (Vec<Message>, Option<(String, String)>) {
-        let mut closed = Vec::new();
         if ticks.is_empty() || self.kept.is_empty() {
-            return (closed, None);
+            return (Vec::new(), None);
         }
-        for tick in ticks {
-            for ((symbol, _), Kept { stream, series }) in &mut self.kept {
-                if *symbol == tick.symbol
-                    && let Some(bar) = series.take(tick)
-                {
-                    let bar = message(stream.clone(), bar);
-                    closed.push(bar.with_retention(retention(series.look_back())));
-                }
-            }
-        }
+        let closed = ticks.iter().flat_map(|tick| self.closed_by(tick)).collect();
         (closed, Some(self.field()))
     }
 
-    fn field(&self) -> (String, String) {
-        let kept = self.kept.iter().map(|((symbol, _), kept)| {
-            KeptBars::of(symbol, &kept.series, self.begins.get(symbol).copied().unwrap_or_default())
-        });
+    /// The bars that this tick closes.
+    pub fn closed_by(&mut self, tick: &Tick) -> Vec<Message> {
+        let mut closed = Vec::new();
+        for ((symbol, _), Kept { stream, series }) in &mut self.kept {
+            if *symbol == tick.symbol
+                && let Some(bar) = series.take(tick)
+            {
+                let bar = message(stream.clone(), bar);
+                closed.push(bar.with_retention(retention(series.look_back())));
+            }
+        }
+        closed
+    }
+
+    pub fn field(&self) -> (String, String) {
+        let kept = self.kept.iter();
+        let kept = kept.map(|((symbol, _), kept)| KeptBars::of(symbol, &kept.series, self.begins.get(symbol).copied()));
         let kept: Vec<_> = kept.collect();
         // Numbers and names: this cannot fail.
         (BARS.to_owned(), serde_json::to_string(&kept).unwrap_or_default())
     }
 }
 
+/// Takes up the series that a record tells of. One whose list is not what the feed has put there is made anew.
+pub(super) async fn take_up<B: Bus>(runtime: &Runtime<B>, bars: &mut Bars, fields: &Fields) -> Result<(), Stop> {
+    let unread = |problem| Stop::Record { owner: "feed".to_owned(), problem };
+    for kept in kept(fields).map_err(unread)? {
+        let of = (kept.symbol.clone(), kept.interval);
+        let stream = bars.stream(&of);
+        let list = patiently(runtime, || runtime.bus.range(&stream, StreamId::ZERO, StreamId::MAX, LIST_MAX)).await?;
+        match kept.series(&stream, &list) {
+            Ok(series) => {
+                bars.kept.insert(of, Kept { stream, series });
+            }
+            Err(problem) => {
+                tracing::error!(%problem, "a list of bars was changed by somebody else; it is made anew");
+                bars.lacking.insert(of, kept.look_back);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts a series into its list in place of what is there, and keeps it from then on.
+pub(super) async fn put<B: Bus>(
+    runtime: &Runtime<B>,
+    bars: &mut Bars,
+    symbol: Symbol,
+    series: BarSeries,
+) -> Result<Change, Stop> {
+    let of = (symbol, series.interval());
+    let stream = bars.stream(&of);
+    let (count, look_back) = (series.bars().len(), series.look_back());
+    let last = patiently(runtime, || runtime.bus.last_id(&stream)).await?;
+    let messages = series.bars().iter().map(|bar| message(stream.clone(), bar)).collect();
+    let trims = last.filter(|last| *last != StreamId::ZERO).map(|last| (stream.clone(), last)).into_iter().collect();
+    tracing::info!(%stream, bars = count, %look_back, "bars are kept");
+    bars.lacking.remove(&of);
+    bars.kept.insert(of, Kept { stream, series });
+    Ok(Change { set: vec![bars.field()], messages, trims, ..Change::default() })
+}
+
 fn retention(look_back: LookBack) -> Retention {
     Retention { max_len: Some(look_back.get() as u64), max_age_ms: None }
-}
-
-impl<B: Bus, D: MarketData> Feed<B, D> {
-    /// Takes up the series that the record tells of. One whose list is not what the feed has put there is made anew.
-    pub(super) async fn take_up_bars(runtime: &Runtime<B>, bars: &mut Bars, fields: &Fields) -> Result<(), Stop> {
-        let unread = |problem| Stop::Record { owner: "feed".to_owned(), problem };
-        for kept in kept(fields).map_err(unread)? {
-            let of = (kept.symbol.clone(), kept.interval);
-            let stream = bars.stream(&of);
-            let list =
-                patiently(runtime, || runtime.bus.range(&stream, StreamId::ZERO, StreamId::MAX, LIST_MAX)).await?;
-            match kept.series(&stream, &list) {
-                Ok(series) => {
-                    bars.kept.insert(of, Kept { stream, series });
-                }
-                Err(problem) => {
-                    tracing::error!(%problem, "a list of bars was changed by somebody else; it is made anew from the data");
-                    bars.lacking.insert(of, kept.look_back);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes what readers lack, as of the feed's position, and puts it into its list in place of what is there. Asked to stop
-    /// first, nothing is made.
-    pub(super) async fn make_bars(&mut self) -> Result<(), Stop> {
-        let markets = &self.markets;
-        self.bars.lacking.retain(|(symbol, _), _| markets.stream(symbol).is_some());
-        if self.bars.lacking.is_empty() {
-            return Ok(());
-        }
-        let new = |((_, interval), look_back): (&Of, &LookBack)| BarSeries::new(*interval, *look_back);
-        let series: Vec<_> = self.bars.lacking.iter().map(|lacking| (lacking.0.0.clone(), new(lacking))).collect();
-        let past = Past {
-            markets: self.markets.clone(),
-            data: self.scanned.clone(),
-            next: self.next,
-            repeats: self.spec.repeat,
-        };
-        let mut making = spawn_blocking(move || past.make(&series));
-        let made = loop {
-            match tokio::time::timeout(IDLE, self.runtime.shutdown.or(&mut making)).await {
-                Ok(None) => return Ok(()),
-                Ok(Some(made)) => break made.map_err(|error| Stop::MarketData(error.to_string()))??,
-                // A long file is read on, and meanwhile the feed is seen to live.
-                Err(_) => self.session.beat().await?,
-            }
-        };
-        for (symbol, series) in made {
-            self.put(symbol, series).await?;
-        }
-        Ok(())
-    }
-
-    async fn put(&mut self, symbol: Symbol, series: BarSeries) -> Result<(), Stop> {
-        let of = (symbol, series.interval());
-        let stream = self.bars.stream(&of);
-        let (bars, look_back) = (series.bars().len(), series.look_back());
-        let last = patiently(&self.runtime, || self.runtime.bus.last_id(&stream)).await?;
-        let messages = series.bars().iter().map(|bar| message(stream.clone(), bar)).collect();
-        let trims =
-            last.filter(|last| *last != StreamId::ZERO).map(|last| (stream.clone(), last)).into_iter().collect();
-        tracing::info!(%stream, bars, %look_back, "bars are kept");
-        self.bars.lacking.remove(&of);
-        self.bars.kept.insert(of, Kept { stream, series });
-        self.session.own(self.markets.streams().into_iter().chain(self.bars.streams()));
-        self.commit(Change { set: vec![self.bars.field()], messages, trims, ..Change::default() }).await
-    }
-}
-
-/// The ticks that are out.
-struct Past {
-    markets: Markets,
-    data: Vec<Arc<Summary>>,
-    next: u64,
-    repeats: bool,
-}
-
-impl Past {
-    /// Lets these series take them. Of a replay that repeats as many rounds as it takes to fill them all: what is before
-    /// changes nothing of them.
-    fn make(&self, series: &[(Symbol, BarSeries)]) -> Result<Vec<(Symbol, BarSeries)>, DataError> {
-        let round = if self.repeats { self.next / self.markets.ticks() } else { 0 };
-        let mut back = 1;
-        loop {
-            let first = round.saturating_sub(back);
-            let mut made = series.to_vec();
-            if first > 0 {
-                for (_, series) in &mut made {
-                    series.on_gap();
-                }
-            }
-            for round in first..=round {
-                self.play(round, &mut made)?;
-            }
-            if first == 0 || made.iter().all(|(_, series)| series.is_complete()) {
-                return Ok(made);
-            }
-            back = back.saturating_mul(2);
-        }
-    }
-
-    fn play(&self, round: u64, series: &mut [(Symbol, BarSeries)]) -> Result<(), DataError> {
-        if self.next == 0 {
-            return Ok(());
-        }
-        for tick in Tape::open(self.data.iter().cloned()) {
-            let tick = self.markets.in_round(round, tick?);
-            if tick.source_sequence >= self.next {
-                break;
-            }
-            for (_, series) in series.iter_mut().filter(|(symbol, _)| *symbol == tick.symbol) {
-                series.take(&tick);
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
+    use std::sync::Arc;
 
-    use venue::replay::Replay;
+    use venue::replay::{Replay, Summary, Tape};
 
     use super::*;
 
@@ -245,50 +164,14 @@ mod tests {
         Arc::new(Replay::scan(&[file], &symbol.parse().unwrap()).unwrap())
     }
 
-    fn past(data: &[Arc<Summary>], repeats: bool) -> Past {
-        let (keys, source) = (Keys::new("glm").unwrap(), Scope::source("n", "replay-paper").unwrap());
-        let markets = Markets::of(&keys, &source, data, &Fields::new()).unwrap();
-        Past { markets, data: data.to_vec(), next: 0, repeats }
-    }
-
     fn need(symbol: &str, interval: Interval, look_back: usize) -> NeededBars {
         NeededBars { symbol: symbol.parse().unwrap(), interval, look_back: LookBack::new(look_back).unwrap() }
     }
 
-    fn new(needs: &[NeededBars]) -> Vec<(Symbol, BarSeries)> {
-        needs.iter().map(|need| (need.symbol.clone(), BarSeries::new(need.interval, need.look_back))).collect()
-    }
-
-    /// Whoever comes later finds what who has made bars from the first tick on has, at any tick of any round.
-    #[test]
-    fn the_past_is_what_who_saw_it_has() {
-        let folder = tempfile::tempdir().unwrap();
-        let data = [data(&folder, BTC, 11, 40), data(&folder, ETH, 50, 9)];
-        let needs =
-            [need(BTC, Interval::OneMinute, 5), need(BTC, Interval::FiveMinutes, 3), need(ETH, Interval::OneMinute, 7)];
-        for repeats in [false, true] {
-            let mut past = past(&data, repeats);
-            let mut watched = new(&needs);
-            for round in 0..if repeats { 6 } else { 1 } {
-                for tick in Tape::open(data.iter().cloned()) {
-                    let tick = past.markets.in_round(round, tick.unwrap());
-                    past.next = tick.source_sequence;
-                    for ((symbol, made), (_, seen)) in past.make(&new(&needs)).unwrap().iter().zip(&watched) {
-                        assert_eq!(made.bars(), seen.bars(), "{symbol} before {}", past.next);
-                        assert_eq!(made.unfinished(), seen.unfinished(), "{symbol} before {}", past.next);
-                    }
-                    for (_, series) in watched.iter_mut().filter(|(symbol, _)| *symbol == tick.symbol) {
-                        series.take(&tick);
-                    }
-                }
-            }
-            assert!(!repeats || watched.iter().all(|(_, series)| series.is_complete()));
-        }
-    }
-
     #[test]
     fn the_largest_look_back_is_kept_and_what_is_kept_is_not_made_again() {
-        let mut bars = Bars::new(Keys::new("glm").unwrap(), Scope::source("n", "replay-paper").unwrap(), &[]);
+        let mut bars =
+            Bars::new(Keys::new("glm").unwrap(), Scope::source("n", "replay-paper").unwrap(), BTreeMap::new());
         let of = |bars: &Bars| bars.lacking.iter().map(|(of, n)| (of.0.to_string(), of.1, n.get())).collect::<Vec<_>>();
         bars.need(vec![need(BTC, Interval::OneMinute, 6), need(ETH, Interval::OneDay, 2)]);
         bars.need(vec![need(BTC, Interval::OneMinute, 9), need(BTC, Interval::OneMinute, 3)]);
@@ -312,7 +195,7 @@ mod tests {
         let mut bars = Bars::new(
             Keys::new("glm").unwrap(),
             Scope::source("n", "replay-paper").unwrap(),
-            std::slice::from_ref(&data),
+            BTreeMap::from([(data.symbol.clone(), data.first)]),
         );
         let ticks: Vec<_> = Tape::open([data]).map(Result::unwrap).collect();
         assert_eq!(bars.take(&ticks), (Vec::new(), None));

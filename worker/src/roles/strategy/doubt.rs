@@ -11,6 +11,7 @@ use engine::orders::{Order, OrderState};
 use super::{ASK_AGAIN, Worker};
 use crate::roles::told::Holdings;
 use crate::roles::{Bus, Stop};
+use crds::source::Fault;
 
 /// How often the gateway is asked once more after all was told and it did not help.
 const IN_VAIN_MAX: u8 = 2;
@@ -167,6 +168,8 @@ impl<B: Bus> Worker<'_, B> {
             health.not_ready("GatewayOlder", GATEWAY_OLDER);
         } else if self.waits_for_room {
             health.not_ready("CommandsBusy", "the gateway does not take commands; does its pod run?");
+        } else if let Some(Fault { reason, message }) = self.price_fault() {
+            health.not_ready(reason, message);
         } else {
             health.ready();
         }

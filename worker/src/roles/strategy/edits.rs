@@ -153,7 +153,7 @@ impl<B: Bus> Worker<'_, B> {
 
     fn control(&mut self, desired: DesiredState) {
         if self.engine.desired() != desired {
-            let now = self.engine.report().as_of;
+            let now = self.now(self.engine.report().as_of);
             let effects = self.engine.step(now, engine::Event::Control(desired));
             self.absorb(effects);
             self.batch.touch();

@@ -109,7 +109,7 @@ impl<B: Bus> Worker<'_, B> {
                     waiting.news = News::Order(update);
                 }
                 Inbox::Recovered { highest_sequence } => {
-                    let now = self.engine.report().as_of;
+                    let now = self.now(self.engine.report().as_of);
                     let effects = self.engine.step(now, engine::Event::Recovered { highest_sequence });
                     self.absorb(effects);
                 }
@@ -225,7 +225,8 @@ impl<B: Bus> Worker<'_, B> {
                 self.runtime.health.fill();
             }
             self.barrier.orders_changed();
-            let effects = self.engine.step(update.time, engine::Event::OrderUpdate(update));
+            let now = self.now(update.time);
+            let effects = self.engine.step(now, engine::Event::OrderUpdate(update));
             if let [engine::Effect::Poison(problem)] = &effects[..] {
                 return Err(problem.clone());
             }

@@ -19,6 +19,7 @@ use crate::outcome::hashes::LinedTick;
 use crate::roles::session::patiently;
 use crate::roles::source::{ENDED, KeptBars, LIST_MAX, NEEDS, NeededBars, kept, position};
 use crate::roles::{Bus, Runtime, Stop};
+use crds::roles::AccountSpec;
 
 /// How often it looks whether the feed keeps what it needs.
 pub(super) const LOOK: Duration = Duration::from_millis(200);
@@ -56,18 +57,19 @@ impl Joining {
     /// Whether a strategy has to wait: it looks back on bars, has taken no tick, stands nowhere yet, and ticks are out.
     pub fn of<B: Bus>(
         runtime: &Runtime<B>,
-        source: &str,
+        account: &AccountSpec,
         engine: &Engine,
         streams: &Streams,
         acquired: &Acquired,
     ) -> Result<Option<Self>, Stop> {
-        let needs = needs_of(engine);
+        let (needs, is_live) = (needs_of(engine), account.is_live());
         let has_begun = engine.ticks() > 0 || streams.iter().any(|one| acquired.cursors.contains_key(&one.1));
-        let nothing_is_out = streams.iter().all(|(_, _, last)| *last == StreamId::ZERO);
+        // A live feed keeps what closed before its first tick too.
+        let nothing_is_out = !is_live && streams.iter().all(|(_, _, last)| *last == StreamId::ZERO);
         if needs.is_empty() || has_begun || nothing_is_out {
             return Ok(None);
         }
-        let source = runtime.source_scope(source)?;
+        let source = runtime.source_scope(&account.source())?;
         let feed = runtime.identity.keys.feed(&source);
         let streams = streams.iter().map(|(symbol, stream, _)| (symbol.clone(), stream.clone())).collect();
         let why = "The feed has not read yet which bars it needs.".to_owned();

@@ -12,6 +12,7 @@ mod edits;
 mod inbox;
 mod joining;
 mod markets;
+mod prices;
 mod publish;
 mod refused;
 mod rounds;
@@ -45,6 +46,7 @@ use edits::Edits;
 use inbox::Pending;
 use joining::Joining;
 use markets::{Markets, Unread};
+use prices::Prices;
 use refused::{Begun, Refused, TRADED};
 use transfers::{FOLLOWED, Followed};
 
@@ -100,6 +102,8 @@ pub(crate) struct Worker<'a, B> {
     followed: Followed,
     /// The gateway does not read what says as of which tick orders are to be matched.
     gateway_is_older: bool,
+    /// Live prices have ages; those of a replay have none.
+    prices: Option<Prices>,
 }
 
 /// Runs until asked to stop. Every line it logs carries strategy, epoch and cursor.
@@ -146,6 +150,7 @@ async fn live<B: Bus>(
 ) -> Result<(), Stop> {
     let working = || async {
         loop {
+            let Some(spec) = &prices::ruled(runtime, spec).await? else { return Ok(()) };
             let ended = match Worker::start(place, runtime, spec, registry).await? {
                 Start::Worker(mut worker) => worker.work().await,
                 Start::Refused(refused) => refused.stay().await,
@@ -201,7 +206,8 @@ impl<'a, B: Bus> Worker<'a, B> {
         let symbols: Vec<_> = engine.instruments().iter().map(|(_, instrument)| instrument.symbol.clone()).collect();
         let last = engine.last_tick().map(|tick| tick.symbol.clone());
         let streams = streams_of(runtime, &spec.account, symbols, &acquired).await?;
-        let joining = Joining::of(runtime, &spec.account.source(), &engine, &streams, &acquired)?;
+        let joining = Joining::of(runtime, &spec.account, &engine, &streams, &acquired)?;
+        let prices = Prices::of(runtime, told).await?;
         let markets = Markets::of(streams, last.as_ref());
         let inbox_cursor = acquired.cursors.get(owner.inbox()).copied().unwrap_or(StreamId::ZERO);
         let mut worker = Self {
@@ -231,6 +237,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             edits: Edits { refused, ..Edits::default() },
             joining,
             gateway_is_older: false,
+            prices,
         };
         if let Some(fault) = &fault {
             worker.has_failed(fault);
@@ -265,6 +272,7 @@ impl<'a, B: Bus> Worker<'a, B> {
                 // Its nudge is lost or still on its way: the store has told.
                 self.follow_register().await?;
             }
+            self.look_at_source().await?;
             self.take_inbox(read.inbox).await?;
             if self.must_ask() {
                 self.consult().await?;

@@ -255,6 +255,9 @@ impl<B: Bus> Worker<'_, B> {
                 (PhaseState::Stopped, "MarketDataEnded")
             }
             DesiredState::Paused => (PhaseState::Paused, "Paused"),
+            DesiredState::Running if let Some(fault) = self.price_fault() => {
+                return phase(PhaseState::Running, &fault.reason, fault.message.clone());
+            }
             DesiredState::Running => match self.awaits_bars().or_else(|| self.engine.warming_up()) {
                 Some(missing) => return phase(PhaseState::Running, "WarmingUp", missing),
                 None => (PhaseState::Running, "Trading"),

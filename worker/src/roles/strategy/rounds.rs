@@ -80,7 +80,8 @@ impl<B: Bus> Worker<'_, B> {
         self.gateway_reads();
         // Of round 0 the tick itself comes next.
         if round.is_some_and(|round| round > 0) {
-            let effects = self.engine.end_round();
+            let event = self.engine.last_tick().map(Tick::event_time).unwrap_or_default();
+            let effects = self.engine.end_round(self.now(event));
             self.absorb(effects);
             self.let_owed_arrive();
         }

@@ -55,9 +55,8 @@ impl<B: Bus> Worker<'_, B> {
     /// Whether it was taken: one that was delivered before is not.
     fn take_tick(&mut self, at: &At<'_>) -> bool {
         let tick = at.tick;
-        // On a replay the engine's now is the tick's own time, and no tick is stale.
-        let taken = self.engine.ticks();
-        let effects = self.engine.tick(tick.event_time(), tick);
+        let (now, taken) = (self.now_at(at), self.engine.ticks());
+        let effects = self.engine.tick(now, tick);
         let is_new = self.engine.ticks() > taken;
         self.batch.tick();
         self.absorb(effects);

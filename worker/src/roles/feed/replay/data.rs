@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bus::Fields;
-use crds::roles::FeedSpec;
+use crds::roles::ReplaySpec;
 use engine::messages::Tick;
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
@@ -54,7 +54,7 @@ pub(super) fn check(
     fields: &Fields,
     next: u64,
     ended: bool,
-    spec: &FeedSpec,
+    spec: &ReplaySpec,
     markets: &[Arc<Summary>],
 ) -> Result<(), Stop> {
     const REMEDY: &str =
@@ -86,7 +86,7 @@ pub(super) fn check(
 }
 
 /// Reads the files once, on a thread of their own; by symbol.
-pub(super) async fn scan(spec: FeedSpec) -> Result<Vec<Arc<Summary>>, Stop> {
+pub(super) async fn scan(spec: ReplaySpec) -> Result<Vec<Arc<Summary>>, Stop> {
     let scan = move || spec.markets().iter().map(|market| Ok(Arc::new(super::scan(market, None)?))).collect();
     spawn_blocking(scan).await.map_err(|error| Stop::MarketData(error.to_string()))?
 }
