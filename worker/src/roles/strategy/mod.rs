@@ -266,9 +266,7 @@ impl<'a, B: Bus> Worker<'a, B> {
                 self.follow_register().await?;
             }
             self.take_inbox(read.inbox).await?;
-            if self.must_ask() {
-                self.consult().await?;
-            }
+            self.consult_and_take().await?;
             if self.edits.is_due && self.poison.is_none() {
                 // No tick is taken any more as before the edit.
                 continue;
@@ -280,10 +278,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
             self.ahead.extend(read.ticks);
             self.take_ticks();
-            while self.must_ask() {
-                self.consult().await?;
-                self.take_ticks();
-            }
+            self.consult_and_take().await?;
             if let Some((id, problem)) = self.poison.clone() {
                 return self.quarantine(id, &problem, inbox::UNKNOWN_ORDER).await;
             }
