@@ -114,6 +114,18 @@ enum Start<'a, B> {
     Refused(Box<Refused<B>>),
 }
 
+impl<B: Bus> Start<'_, B> {
+    fn refused(
+        (runtime, told): (&Runtime<B>, &StrategySpec),
+        owner: Owner,
+        session: Session<B>,
+        (spec, message): (StrategySpec, String),
+    ) -> Self {
+        let (runtime, told) = (runtime.clone(), told.clone());
+        Self::Refused(Box::new(Refused { runtime, owner, told, spec, message, session }))
+    }
+}
+
 /// Where an account's orders trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -182,8 +194,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         let (spec, Opened { engine, child, fault }, refused) = match begun {
             Begun::Opened(spec, opened, refused) => (spec, opened, refused),
             Begun::Refused(spec, message) => {
-                let (runtime, told) = (runtime.clone(), told.clone());
-                return Ok(Start::Refused(Box::new(Refused { runtime, owner, told, spec, message, session })));
+                return Ok(Start::refused((runtime, told), owner, session, (spec, message)));
             }
         };
         let stored = stored_advance(&owner, field(ADVANCE))?;
@@ -232,9 +243,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             joining,
             gateway_is_older: false,
         };
-        if let Some(fault) = &fault {
-            worker.has_failed(fault);
-        }
+        fault.iter().for_each(|fault| worker.has_failed(fault));
         worker.follow_register().await?;
         worker.is_made_of(made)?;
         worker.keep_traded(acquired.fields.contains_key(TRADED))?;
