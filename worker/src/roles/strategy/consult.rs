@@ -48,7 +48,7 @@ async fn while_alive<B: Bus, T>(session: &mut Session<B>, mut making: JoinHandle
 
 impl<B: Bus> Worker<'_, B> {
     /// Asks the child until it has read all that has happened, then lets arrive what it has sent.
-    pub(super) async fn consult(&mut self) -> Result<(), Stop> {
+    async fn consult(&mut self) -> Result<(), Stop> {
         loop {
             self.ask_child().await?;
             if let Some((tick, (market, id))) = self.unjudged.take().zip(self.markets.last()) {
@@ -62,8 +62,19 @@ impl<B: Bus> Worker<'_, B> {
         }
     }
 
+    /// Asks the child until nothing is left to ask, and takes the ticks that it was told ahead: before that nothing is stored.
+    pub(super) async fn consult_and_take(&mut self) -> Result<(), Stop> {
+        while self.must_ask() {
+            self.consult().await?;
+            if !self.edits.is_due {
+                self.take_ticks();
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a child runs that must be asked before anything else.
-    pub(super) fn must_ask(&mut self) -> bool {
+    fn must_ask(&mut self) -> bool {
         self.child.is_some() && self.engine.asks()
     }
 
@@ -102,13 +113,12 @@ impl<B: Bus> Worker<'_, B> {
 
     /// What the child is asked, with ticks that were read ahead where nothing else can happen on them.
     fn question(&mut self, number: u64, most: usize) -> Result<Option<Events>, AskError> {
-        let last = self.unjudged.as_ref().zip(self.markets.last());
-        let arrives = last.is_some_and(|(tick, (market, id))| {
-            self.barrier.arrives(&At { market, id, tick }, self.engine.open_orders())
-        });
+        let last = self.unjudged.clone().zip(self.markets.last());
+        let arrives = last.is_some_and(|(tick, (market, id))| self.may_arrive(&At { market, id, tick: &tick }));
         let lacks_news = self.barrier.lacks_news(self.engine.open_orders());
-        let is_quiet =
-            !arrives && !lacks_news && !self.barrier.owes() && self.may_take_ticks() && self.pending.is_empty();
+        // An edit is followed before the next tick.
+        let may_go_on = !self.edits.is_due && self.may_take_ticks();
+        let is_quiet = !arrives && !lacks_news && !self.barrier.owes() && may_go_on && self.pending.is_empty();
         let most = if is_quiet { most } else { 0 };
         let mut coming = Vec::new();
         for Unread { market, entry } in self.ahead.iter().take(most) {

@@ -118,6 +118,18 @@ enum Start<'a, B> {
     Refused(Box<Refused<B>>),
 }
 
+impl<B: Bus> Start<'_, B> {
+    fn refused(
+        (runtime, told): (&Runtime<B>, &StrategySpec),
+        owner: Owner,
+        session: Session<B>,
+        (spec, message): (StrategySpec, String),
+    ) -> Self {
+        let (runtime, told) = (runtime.clone(), told.clone());
+        Self::Refused(Box::new(Refused { runtime, owner, told, spec, message, session }))
+    }
+}
+
 /// Where an account's orders trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -187,8 +199,7 @@ impl<'a, B: Bus> Worker<'a, B> {
         let (spec, Opened { engine, child, fault }, refused) = match begun {
             Begun::Opened(spec, opened, refused) => (spec, opened, refused),
             Begun::Refused(spec, message) => {
-                let (runtime, told) = (runtime.clone(), told.clone());
-                return Ok(Start::Refused(Box::new(Refused { runtime, owner, told, spec, message, session })));
+                return Ok(Start::refused((runtime, told), owner, session, (spec, message)));
             }
         };
         let stored = stored_advance(&owner, field(ADVANCE))?;
@@ -239,9 +250,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             gateway_is_older: false,
             prices,
         };
-        if let Some(fault) = &fault {
-            worker.has_failed(fault);
-        }
+        fault.iter().for_each(|fault| worker.has_failed(fault));
         worker.follow_register().await?;
         worker.is_made_of(made)?;
         worker.keep_traded(acquired.fields.contains_key(TRADED))?;
@@ -274,9 +283,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
             self.look_at_source().await?;
             self.take_inbox(read.inbox).await?;
-            if self.must_ask() {
-                self.consult().await?;
-            }
+            self.consult_and_take().await?;
             if self.edits.is_due && self.poison.is_none() {
                 // No tick is taken any more as before the edit.
                 continue;
@@ -288,10 +295,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
             self.ahead.extend(read.ticks);
             self.take_ticks();
-            while self.must_ask() {
-                self.consult().await?;
-                self.take_ticks();
-            }
+            self.consult_and_take().await?;
             if let Some((id, problem)) = self.poison.clone() {
                 return self.quarantine(id, &problem, inbox::UNKNOWN_ORDER).await;
             }
