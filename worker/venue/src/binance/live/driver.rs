@@ -163,7 +163,10 @@ impl Driver {
             Answered::Rules(Ok((info, took))) => self.machine.rules_came(&info, took, now),
             Answered::Rules(Err(failure)) => self.machine.rules_failed(&failure, now.millis),
             Answered::Candles(Ok(())) => self.machine.request_served(),
-            Answered::Candles(Err(failure)) => self.machine.request_failed(&failure, now.millis),
+            Answered::Candles(Err(failure)) => {
+                // Who asked was told.
+                self.machine.request_failed(&failure, now.millis);
+            }
         }
     }
 

@@ -257,10 +257,11 @@ impl Machine {
         let lanes: Vec<_> = self.lanes.iter().filter_map(|lane| lane.current.zip(lane.successor)).collect();
         for (old, new) in lanes {
             let Some(connection) = self.connections.get_mut(&new) else { continue };
-            if connection.is_open() && connection.served_at.is_none() && connection.requests.are_done() {
-                connection.served_at = Some(now);
+            if !connection.is_open() || !connection.requests.are_done() {
+                connection.served_at = None;
+                continue;
             }
-            let Some(served_at) = connection.served_at else { continue };
+            let served_at = *connection.served_at.get_or_insert(now);
             let names: Vec<String> =
                 self.lane_of(new).map(|lane| lane.markets.iter().cloned().collect()).unwrap_or_default();
             let left =

@@ -158,13 +158,15 @@ impl Machine {
         self.requests.host
     }
 
-    /// A request, of whatever kind, came to nothing.
-    pub(super) fn request_failed(&mut self, failure: &Failure, now: u64) {
+    /// A request, of whatever kind, came to nothing. Whether no host is left to try, and what is known has to do.
+    pub(super) fn request_failed(&mut self, failure: &Failure, now: u64) -> bool {
         self.hold(failure, now);
         let none_is_left = self.requests.failed(now, &mut self.random) || failure.hold_millis.is_some();
-        if none_is_left && self.followed.values().any(|followed| followed.rules.is_none()) {
+        let lacks_rules = self.followed.values().any(|followed| followed.rules.is_none());
+        if none_is_left && lacks_rules {
             self.fault = Some(failure.fault.clone());
         }
+        none_is_left && !lacks_rules
     }
 
     /// A request was answered.

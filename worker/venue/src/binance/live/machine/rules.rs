@@ -51,8 +51,7 @@ impl Machine {
     /// The rules could not be had.
     pub(in super::super) fn rules_failed(&mut self, failure: &Failure, now: u64) {
         self.rules.under_way = false;
-        self.request_failed(failure, now);
-        if !std::mem::replace(&mut self.rules.failed, true) {
+        if self.request_failed(failure, now) && !std::mem::replace(&mut self.rules.failed, true) {
             let words = format!("rules of the markets: {}; those that are known stay", failure.fault);
             self.news.push_back(News::Notice(words));
         }

@@ -261,6 +261,12 @@ fn while_nothing_answers_attempts_come_more_and_more_seldom() {
     stage.refusal = None;
     stage.run(31_000);
     assert_eq!(links(&stage), [Link::Down(LinkFault::Unreachable("down".into())), Link::Up]);
+    // Later, what is known stays, and that is told once.
+    stage.refusal = Some(Failure::unreachable("down"));
+    stage.run(hour(2));
+    let words: Vec<&News> = stage.news.iter().filter(|news| matches!(news, News::Notice(_))).collect();
+    assert_eq!(words, [&News::Notice("rules of the markets: down; those that are known stay".into())]);
+    assert_eq!(links(&stage).len(), 2);
 }
 
 #[test]

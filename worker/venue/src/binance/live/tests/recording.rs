@@ -122,3 +122,32 @@ proptest! {
         prop_assert_eq!(counts.sum::<u64>(), noise.len() as u64);
     }
 }
+
+/// A byte of a frame changed, taken out or put in; the frame stays text.
+fn mutation() -> impl Strategy<Value = (usize, prop::sample::Index, u8, u8)> {
+    // In the first part of the recording, with all of its first trades.
+    (0_usize..150, any::<prop::sample::Index>(), 0_u8..3, b' '..=b'~')
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn frames_that_are_mutated_do_not_decide_what_follows(mutations in prop::collection::vec(mutation(), 1..30)) {
+        let mut stage = Stage::following(7, &["BTC/USDT"]);
+        let mut frames = frames();
+        for (index, at, how, byte) in mutations {
+            let mut text = std::mem::take(&mut frames[index].1).into_bytes();
+            let at = at.index(text.len().max(1));
+            match how {
+                0 if !text.is_empty() => text[at] = byte,
+                1 if !text.is_empty() => drop(text.remove(at)),
+                _ => text.insert(at, byte),
+            }
+            frames[index].1 = String::from_utf8(text).unwrap();
+        }
+        play(&mut stage, &frames);
+        let (trades, ticks) = (stage.trades(), replayed(file()));
+        // An id that is wrong by fewer than are taken for a gap is caught up with.
+        assert_same(&trades[trades.len() - 3..], &ticks[ticks.len() - 3..]);
+    }
+}
