@@ -142,8 +142,10 @@ async fn live<B: Bus>(
 ) -> Result<(), Stop> {
     let working = || async {
         loop {
-            let Some(spec) = &prices::ruled(runtime, spec).await? else { return Ok(()) };
-            match Worker::start(place, runtime, spec, registry).await?.work().await {
+            let Some(ruled) = prices::ruled(runtime, spec).await? else { return Ok(()) };
+            let mut worker = Worker::start(place, runtime, &ruled, registry).await?;
+            worker.follows_rules_beyond(spec);
+            match worker.work().await {
                 Err(Stop::RegisterNews) => tracing::info!("{}", Stop::RegisterNews),
                 ended => return ended,
             }
