@@ -14,7 +14,7 @@ use crate::name::{NameError, ResourceName};
 pub struct Binance {
     /// Which of its markets: Spot.
     pub market: BinanceMarket,
-    /// The name of an endpoint of your own in place of the public hosts, which `worker run --endpoint NAME=URL` tells.
+    /// The name of an endpoint of your own, whose hosts `worker run --endpoint NAME=URL` tells. Default: the public hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<ResourceName>,
     /// The proxy on the way to the venue. Default: what the variables HTTPS_PROXY, ALL_PROXY and NO_PROXY of the process say.
@@ -102,7 +102,7 @@ impl fmt::Debug for ProxyUrl {
 
 impl JsonSchema for ProxyUrl {
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ProxyUrl".into()
+        stringify!(ProxyUrl).into()
     }
 
     fn inline_schema() -> bool {

@@ -24,7 +24,7 @@ const PRODUCT: [&str; 7] = [
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes and
 /// of orders, schemas.
-const NO_REASONS: [&str; 49] = [
+const NO_REASONS: [&str; 54] = [
     "Accepted",
     "AlreadyExists",
     "Always",
@@ -34,6 +34,7 @@ const NO_REASONS: [&str; 49] = [
     "Conflict",
     "ContainerCreating",
     "Control",
+    "Disconnect",
     "Edit",
     "Equal",
     "Exists",
@@ -46,6 +47,7 @@ const NO_REASONS: [&str; 49] = [
     "Hold",
     "Ki",
     "List",
+    "Malformed",
     "Mi",
     "NoExecute",
     "NoSchedule",
@@ -60,12 +62,15 @@ const NO_REASONS: [&str; 49] = [
     "RedisBus",
     "Release",
     "ResourceAmount",
+    "Restart",
     "Running",
     "RuntimeDefault",
     "Sell",
     "Sent",
+    "Skipped",
     "Stalled",
     "Succeeded",
+    "Suspend",
     "Symbol",
     "Ti",
     "TradingAccount",

@@ -93,8 +93,14 @@ impl Stage {
 
     /// The venue is there, and tells its rules.
     fn open(&self) {
+        self.rules("0.01");
+        self.say(News::Link(Link::Up));
+        self.say(News::Alive { at: Timestamp::default() });
+    }
+
+    fn rules(&self, tick_size: &str) {
         let steps = MarketSteps {
-            tick_size: "0.01".parse().unwrap(),
+            tick_size: tick_size.parse().unwrap(),
             lot_size: "0.00001".parse().unwrap(),
             min_notional: "5".parse().unwrap(),
             base: "BTC".parse().unwrap(),
@@ -102,8 +108,6 @@ impl Stage {
         };
         let rules = MarketRules { state: MarketState::Trading, steps: Some(steps), suggestion: None };
         self.say(News::Rules([(SYMBOL.parse().unwrap(), rules)].into()));
-        self.say(News::Link(Link::Up));
-        self.say(News::Alive { at: Timestamp::default() });
     }
 
     /// A trade at this price, so many milliseconds ago.
@@ -223,6 +227,26 @@ async fn without_a_way_to_the_venue_a_strategy_says_so_and_trades_again_with_it(
     stage.say(News::Link(Link::Up));
     stage.say(News::Alive { at: Timestamp::default() });
     stage.reason("Trading").await;
+    stage.is_well();
+}
+
+#[tokio::test]
+async fn rules_of_the_venue_that_change_are_followed() {
+    let mut stage = Stage::new("0").await;
+    stage.open();
+    stage.reason("Trading").await;
+    let version = async || stage.bus.record(&stage.owner()).await.unwrap().map(|record| record.commit_id.to_string());
+    let before = version().await;
+    // An engine is made anew, by a process that counts itself: its commits say so.
+    let life = |id: &Option<String>| id.as_ref().and_then(|id| id.split('.').nth(1).map(str::to_owned));
+    stage.rules("0.5");
+    until("another life", async || (life(&version().await) != life(&before)).then_some(())).await;
+    for price in RISE_AND_FALL {
+        stage.trade(price, 0).await;
+    }
+    until("a fill", async || (!stage.fills().await.is_empty()).then_some(())).await;
+    let price = stage.fills().await[0].price.to_string();
+    assert_eq!(price, "60800.0", "in the new step");
     stage.is_well();
 }
 

@@ -89,7 +89,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     telemetry::start("warn");
     in_runtime(async {
         let shutdown = on_signals()?;
-        let writer = Writer::create(&options.file, options.rotate, now()).map_err(refused)?;
+        let writer = Writer::create(&options.file, options.rotate, now())?;
         process::say(format_args!(
             "recording {} into {}; Ctrl-C ends it",
             told(&options.symbols),
@@ -123,7 +123,7 @@ async fn record(options: &Options, mut writer: Writer, mut shutdown: Shutdown) -
                 Some(news) => counts.hear(news)?,
                 None => break Err(Failure::error("the source of live prices has ended")),
             },
-            _ = look.tick() => writer.flush_if_due(bus::since_boot()).map_err(refused)?,
+            _ = look.tick() => writer.flush_if_due(bus::since_boot())?,
         }
         if said.elapsed() >= SAY {
             said = tokio::time::Instant::now();
@@ -133,14 +133,14 @@ async fn record(options: &Options, mut writer: Writer, mut shutdown: Shutdown) -
     while let Ok(frame) = frames.try_recv() {
         take(&mut writer, &mut counts, &frame)?;
     }
-    writer.close().map_err(refused)?;
+    writer.close()?;
     process::say(format_args!("{}", counts.told(&writer)));
     ended
 }
 
 fn take(writer: &mut Writer, counts: &mut Counts, frame: &TakenFrame) -> Result<(), Failure> {
     counts.frames += 1;
-    writer.frame(frame, bus::since_boot()).map_err(refused)
+    Ok(writer.frame(frame, bus::since_boot())?)
 }
 
 impl Counts {
@@ -150,7 +150,12 @@ impl Counts {
             News::Hole(hole) => {
                 self.holes += 1;
                 self.missed = self.missed.saturating_add(hole.missed);
-                process::say(format_args!("{}: {} trades are missing, {:?}", hole.symbol, hole.missed, hole.cause));
+                process::say(format_args!(
+                    "{}: {} trades are missing, {}",
+                    hole.symbol,
+                    hole.missed,
+                    hole.cause.as_str()
+                ));
             }
             News::Rules(markets) => {
                 if let Some((symbol, market)) = markets.iter().find(|(_, market)| market.state == MarketState::Unknown)
@@ -192,11 +197,13 @@ fn told(symbols: &[Symbol]) -> String {
     symbols.iter().map(Symbol::as_str).collect::<Vec<_>>().join(", ")
 }
 
-fn refused(error: WriteError) -> Failure {
-    if error.cause.kind() == std::io::ErrorKind::AlreadyExists {
-        return Failure::refused(format!("{error}; name another file: what is recorded is not written over"));
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        if error.cause.kind() == std::io::ErrorKind::AlreadyExists {
+            return Self::refused(format!("{error}; name another file: what is recorded is not written over"));
+        }
+        Self::error(format!("{error}; is there room, and may this user write there?"))
     }
-    Failure::error(format!("{error}; is there room, and may this user write there?"))
 }
 
 #[cfg(test)]

@@ -162,9 +162,12 @@ async fn live<B: Bus>(
 ) -> Result<(), Stop> {
     let working = || async {
         loop {
-            let Some(spec) = &prices::ruled(runtime, spec).await? else { return Ok(()) };
-            let ended = match Worker::start(place, runtime, spec, registry).await? {
-                Start::Worker(mut worker) => worker.work().await,
+            let Some(ruled) = prices::ruled(runtime, spec).await? else { return Ok(()) };
+            let ended = match Worker::start(place, runtime, &ruled, registry).await? {
+                Start::Worker(mut worker) => {
+                    worker.follows_rules_beyond(spec);
+                    worker.work().await
+                }
                 Start::Refused(refused) => refused.stay().await,
             };
             match ended {

@@ -118,7 +118,6 @@ impl<B: Bus> LiveFeed<B> {
             clock,
             pulse: Pulse::new(since_boot),
         };
-        feed.session.shortens(keys, &feed.source.clone());
         feed.follow_register().await?;
         // What the process before knew of the way is not known.
         let mut change = feed.position()?;

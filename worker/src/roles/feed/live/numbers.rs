@@ -109,7 +109,7 @@ impl Numbers {
         let cause = self.causes.remove(&trade.symbol).unwrap_or(HoleCause::Skipped);
         let gap = known.filter(|_| missed > 0).map(|known| Gap {
             symbol: trade.symbol.clone(),
-            cause: format!("{cause:?}"),
+            cause: cause.as_str().to_owned(),
             from: known.time,
             to: trade.time,
             filled: false,
