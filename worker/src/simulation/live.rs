@@ -235,7 +235,7 @@ async fn rules_of_the_venue_that_change_are_followed() {
     let mut stage = Stage::new("0").await;
     stage.open();
     stage.reason("Trading").await;
-    let version = async || stage.bus.record(&stage.owner()).await.unwrap().map(|record| record.commit_id.to_string());
+    let version = async || stage.bus.record(&stage.owner()).await.unwrap().map(|record| record.commit_id.clone());
     let before = version().await;
     // An engine is made anew, by a process that counts itself: its commits say so.
     let life = |id: &Option<String>| id.as_ref().and_then(|id| id.split('.').nth(1).map(str::to_owned));

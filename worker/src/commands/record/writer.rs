@@ -175,7 +175,7 @@ mod tests {
         let whole = std::fs::read(&file).unwrap();
         assert_eq!((ticks(&file), writer.bytes), (Ok(9), whole.len() as u64));
         let in_members = ticks(&write(&folder, &whole[..usize::try_from(before_the_last).unwrap()])).unwrap();
-        assert!(in_members < 9 && in_members >= 6, "{in_members}");
+        assert!((6..9).contains(&in_members), "{in_members}");
         for end in usize::try_from(before_the_last).unwrap()..whole.len() {
             let found = ticks(&write(&folder, &whole[..end]));
             assert!(found.as_ref().is_ok_and(|found| (in_members..=9).contains(found)), "cut at {end}: {found:?}");

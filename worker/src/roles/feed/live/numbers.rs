@@ -159,7 +159,10 @@ mod tests {
     const BTC: &str = "BTC/USDT";
     const ETH: &str = "ETH/USDT";
 
-    fn taken(numbers: &mut Numbers, symbol: &str, id: u64) -> Option<(u64, u64, Option<(String, u64)>)> {
+    /// The number at the source, at the market, and the cause and count of what is missing before.
+    type Taken = (u64, u64, Option<(String, u64)>);
+
+    fn taken(numbers: &mut Numbers, symbol: &str, id: u64) -> Option<Taken> {
         let taken = numbers.take(trade(symbol, id))?;
         Some((taken.tick.source_sequence, taken.tick.sequence, taken.gap.map(|gap| (gap.cause, gap.missed))))
     }

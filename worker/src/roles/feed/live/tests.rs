@@ -47,6 +47,9 @@ pub(crate) fn trade(symbol: &str, id: u64) -> LiveTrade {
     }
 }
 
+/// A role at work, and what asks it to stop.
+type Role = (JoinHandle<Result<(), Stop>>, watch::Sender<bool>);
+
 /// A feed that is started and stopped.
 struct Stage {
     bus: MemoryBus,
@@ -55,7 +58,7 @@ struct Stage {
     ledger: String,
     since_boot: fn() -> Duration,
     sources: Arc<Mutex<Vec<LiveSource>>>,
-    role: Option<(JoinHandle<Result<(), Stop>>, watch::Sender<bool>)>,
+    role: Option<Role>,
 }
 
 impl Stage {
@@ -343,10 +346,10 @@ async fn bars_before_the_first_tick_and_those_with_a_hole_are_the_venues() {
     assert_eq!(opens(&until("a bar of ticks", has_made).await), [-3, -2, -1, 1]);
     // A hole: what it touches is taken from the venue, and the list is made anew. By the store's clock those hours are still to
     // come: all that the venue tells by now are those before.
-    let last = stage.bus.last_id(&list).await.unwrap().unwrap();
+    let before = stage.bus.last_id(&list).await.unwrap().unwrap();
     say(&source, [at(9, 2)]);
     candles(&mut source).await;
-    let anew = async || stage.bus.range(&list, StreamId::ZERO, last, 1).await.unwrap().is_empty().then_some(());
+    let anew = async || stage.bus.range(&list, StreamId::ZERO, before, 1).await.unwrap().is_empty().then_some(());
     until("another list", anew).await;
     assert_eq!(opens(&bars(4).await), [-3, -2, -1, 1]);
     assert_eq!(stage.gaps(1).await[0].missed, 4);
