@@ -345,11 +345,15 @@ fn is_running(pod: &Pod) -> bool {
         && pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running")
 }
 
-/// Whether a pod is said to be ready. The cluster's controllers say so too: a node without a heartbeat is taken for away, and
-/// tells otherwise.
-fn is_ready(pod: &Pod) -> bool {
-    let told = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-    told.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+/// Whether what is told of a pod's readiness is not what this node would tell. A pod whose container was told to have ended,
+/// as a test does, is left as it is; the cluster's controllers take a node without a heartbeat for away and tell otherwise.
+fn is_mistold(pod: &Pod, is_ready: bool) -> bool {
+    let Some(status) = &pod.status else { return false };
+    let containers = || status.container_statuses.iter().flatten();
+    let has_ended = containers().any(|one| one.last_state.as_ref().is_some_and(|last| last.terminated.is_some()));
+    let condition = status.conditions.iter().flatten().find(|condition| condition.type_ == "Ready");
+    let is_told = containers().all(|one| one.ready) && condition.is_some_and(|condition| condition.status == "True");
+    is_told != is_ready && !(has_ended && !containers().all(|one| one.ready))
 }
 
 /// What the node tells next of a pod that it has; `None`: nothing new.
@@ -370,7 +374,7 @@ fn next_status(pod: &Pod, container: &mut Container, behaviour: Behaviour) -> Op
         Behaviour::Refuses | Behaviour::Obeys | Behaviour::Silent | Behaviour::Late(_) | Behaviour::ReleaseBefore => {
             let starts = (is_pending || container.ended.is_some()) && is_due;
             let turns =
-                is_running(pod) && container.ended.is_none() && is_ready(pod) == (behaviour == Behaviour::Refuses);
+                is_running(pod) && container.ended.is_none() && is_mistold(pod, behaviour != Behaviour::Refuses);
             (starts || turns).then(|| {
                 container.starts += u32::from(container.starts == 0 || container.ended.take().is_some());
                 let mut told = status(pod, container, "Running");

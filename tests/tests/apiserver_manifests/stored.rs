@@ -63,7 +63,8 @@ fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
 }
 
 /// What the least manifests do not write; below it nothing is stored.
-const NOT_WRITTEN: [&str; 11] = [
+const NOT_WRITTEN: [&str; 12] = [
+    "spec.marketData.binance.",
     "spec.exit.",
     "spec.risk.cooldown.",
     "spec.strategy.custom.",

@@ -204,14 +204,17 @@ pub(super) const WHOLE: &[(&str, &str, &str, By)] = &[
         "TradingAccount",
         "{venue: {paper: {balances: {USDT: 1}}}, marketData: {}}",
         "spec.marketData",
-        BothAlike("no member is set; write exactly one of: replay, binance"),
+        BothAlike("no member is set; write exactly one of: binance, replay"),
     ),
     // Live prices.
     (
         "TradingAccount",
         "{venue: {paper: {balances: {USDT: 1}}}, marketData: {replay: {file: a.csv}, binance: {market: Spot}}}",
         "spec.marketData",
-        BothAlike("several members are set; write exactly one of: replay, binance"),
+        Both(
+            "binance stands beside replay of line 4; keep exactly one",
+            "several members are set; write exactly one of: binance, replay",
+        ),
     ),
     (
         "TradingAccount",
