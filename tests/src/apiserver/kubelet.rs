@@ -229,7 +229,12 @@ impl Kubelet {
         };
         let (state, reason) = match behaviour {
             Behaviour::Refuses => (PhaseState::Paused, INVALID_SPEC),
-            _ => (state, reason),
+            Behaviour::Obeys
+            | Behaviour::ExitsAlways(_)
+            | Behaviour::Silent
+            | Behaviour::Late(_)
+            | Behaviour::ReleaseBefore
+            | Behaviour::NeverStarts => (state, reason),
         };
         if program.told == Some(state) && program.followed == Some(register.version()) {
             return;
@@ -351,9 +356,10 @@ fn is_mistold(pod: &Pod, is_ready: bool) -> bool {
     let Some(status) = &pod.status else { return false };
     let containers = || status.container_statuses.iter().flatten();
     let has_ended = containers().any(|one| one.last_state.as_ref().is_some_and(|last| last.terminated.is_some()));
+    let runs = containers().all(|one| one.ready);
     let condition = status.conditions.iter().flatten().find(|condition| condition.type_ == "Ready");
-    let is_told = containers().all(|one| one.ready) && condition.is_some_and(|condition| condition.status == "True");
-    is_told != is_ready && !(has_ended && !containers().all(|one| one.ready))
+    let is_told_ready = runs && condition.is_some_and(|condition| condition.status == "True");
+    is_told_ready != is_ready && (runs || !has_ended)
 }
 
 /// What the node tells next of a pod that it has; `None`: nothing new.

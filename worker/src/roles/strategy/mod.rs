@@ -24,7 +24,7 @@ mod transfers;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bus::{Acquired, Entry, Owner, StreamId, StreamKey};
+use bus::{Acquired, Entry, Fields, Owner, StreamId, StreamKey};
 use engine::Engine;
 use engine::client_order_id::{IdError, LedgerId};
 use engine::instrument::Symbol;
@@ -253,17 +253,25 @@ impl<'a, B: Bus> Worker<'a, B> {
             gateway_is_older: false,
             prices,
         };
-        fault.iter().for_each(|fault| worker.has_failed(fault));
-        worker.follow_register().await?;
-        worker.is_made_of(made)?;
-        worker.keep_traded(acquired.fields.contains_key(TRADED))?;
-        worker.tell_needs(&acquired.fields)?;
-        worker.batch.touch();
-        worker.tell_what_is_owed().await?;
-        worker.store().await?;
-        worker.tell_readiness();
-        tracing::info!(version = worker.session.version(), "the strategy trades");
+        if let Some(fault) = &fault {
+            worker.has_failed(fault);
+        }
+        worker.begin(&acquired.fields, made).await?;
         Ok(Start::Worker(Box::new(worker)))
+    }
+
+    /// Follows what was said meanwhile, and stores as what it goes on, before it takes anything.
+    async fn begin(&mut self, saved: &Fields, made: Option<Made>) -> Result<(), Stop> {
+        self.follow_register().await?;
+        self.is_made_of(made)?;
+        self.keep_traded(saved.contains_key(TRADED))?;
+        self.tell_needs(saved)?;
+        self.batch.touch();
+        self.tell_what_is_owed().await?;
+        self.store().await?;
+        self.tell_readiness();
+        tracing::info!(version = self.session.version(), "the strategy trades");
+        Ok(())
     }
 
     async fn work(&mut self) -> Result<(), Stop> {
