@@ -58,7 +58,7 @@ async fn a_spec_that_the_worker_refuses_is_not_accepted_until_it_is_edited() {
     let refused = |object: &Value, epoch: u64| {
         let [accepted, ready] = ["Accepted", "Ready"].map(|name| condition(object, name));
         let is_told = |condition: &Value| condition["reason"] == "InvalidSpec" && condition["message"] == words;
-        is_told(&accepted) && accepted["status"] == "False" && is_told(&ready) && object["status"]["epoch"] == epoch
+        is_told(accepted) && accepted["status"] == "False" && is_told(ready) && object["status"]["epoch"] == epoch
     };
     world.until("it is refused", Kind::Strategy, STRATEGY, |object| refused(object, 1)).await;
     assert_eq!(world.get(Kind::Strategy, STRATEGY).await["status"]["state"], "Pending");
