@@ -9,7 +9,7 @@ use market_server::control::{Aim, ClockChange, Fault, Kind, Line};
 use market_server::process::Server;
 use venue::live::{CandlesWanted, HoleCause, News};
 
-use super::follower::{Follower, config, everywhere};
+use super::follower::{Follower, config, everywhere, newest_stream};
 use crate::client::{candles, lines, server, until};
 
 const MINUTE: i64 = 60_000;
@@ -84,9 +84,7 @@ async fn asked(follower: &Follower, from: Timestamp, to: Timestamp) -> Vec<Bar> 
 async fn loses(server: &Server, follower: &mut Follower, pace: f64, fault: Fault) {
     // So that the log knows exactly what has come before it.
     follower.settles(server).await;
-    let state = server.control.state().expect("a state");
-    let numbers = state.connections.iter().filter(|connection| connection.websocket);
-    let aim = Aim { connection: numbers.map(|connection| connection.number).max(), ..Aim::default() };
+    let aim = Aim { connection: Some(newest_stream(server)), ..Aim::default() };
     server.control.fault(aim, fault).expect("an order that can be");
     speed(server, pace);
     follower.is_down().await;
@@ -94,16 +92,17 @@ async fn loses(server: &Server, follower: &mut Follower, pace: f64, fault: Fault
     speed(server, FAST);
 }
 
-/// All that befalls the source in a day.
-async fn live_through(server: &Server, follower: &mut Follower) {
+/// All that befalls the source in a day. The connection that was changed over in time.
+async fn live_through(server: &Server, follower: &mut Follower) -> u64 {
     let end = || Fault::Close { code: 1001, reason: "24 hours are over".to_owned() };
     speed(server, FAST);
     until_time(server, 2 * HOUR);
     loses(server, follower, MIDDLE, end()).await;
     until_time(server, 5 * HOUR);
+    let old = newest_stream(server);
     everywhere(server, Fault::Shutdown { after_ms: 9_000 });
-    let changed = server.control.wait(|line| line.event == "closed" && line.detail == "the client has closed");
-    changed.expect("another connection has taken over");
+    let closed = server.control.wait(|line| line.event == "closed" && line.connection == Some(old)).expect("it ends");
+    assert_ne!(closed.detail, "server shutdown", "another connection has taken over before");
     until_time(server, 10 * HOUR);
     let (retry_after, for_ms) = (Some(2), Some(1_500));
     let ban = Fault::Status { status: 418, retry_after, for_ms, count: None, path: None, on: Kind::All };
@@ -113,6 +112,7 @@ async fn live_through(server: &Server, follower: &mut Follower) {
     until_time(server, 18 * HOUR);
     loses(server, follower, MIDDLE, end()).await;
     until_time(server, DAY + 2 * MINUTE);
+    old
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,7 +121,7 @@ async fn a_day_is_whole_whatever_befalls_it() {
     let server = server(&["--candles", &source, "--as-recorded", "--paused", "--weight-limit", "1000000"]);
     let mut follower = Follower::start(config(&[&server]), &["BTC/BUSD"]);
     follower.is_up().await;
-    live_through(&server, &mut follower).await;
+    let changed_over = live_through(&server, &mut follower).await;
     let day = day();
     assert_eq!(day.len(), 1_440);
     follower.reaches(4 * 1_440).await;
@@ -135,7 +135,7 @@ async fn a_day_is_whole_whatever_befalls_it() {
     // What the log says of the last trades that were sent before each loss.
     let log = server.control.log(0).expect("a log");
     let is_loss = |line: &&Line| match line.event.as_str() {
-        "closed" => line.detail != "the client has closed",
+        "closed" => line.connection != Some(changed_over),
         event => event == "stall",
     };
     let ends: Vec<u64> = log.iter().filter(is_loss).filter_map(|line| line.trade).collect();

@@ -51,6 +51,13 @@ pub fn everywhere(server: &Server, fault: Fault) {
     server.control.fault(Aim::default(), fault).expect("an order that can be");
 }
 
+/// The number of the stream's connection that was accepted last.
+pub fn newest_stream(server: &Server) -> u64 {
+    let state = server.control.state().expect("a state");
+    let streams = state.connections.iter().filter(|connection| connection.websocket);
+    streams.map(|connection| connection.number).max().expect("a stream's connection")
+}
+
 /// Ends what requests and new connections meet, and leaves connections as they are.
 pub fn open_the_gate(server: &Server) {
     let nobody = Aim { connection: Some(u64::MAX), ..Aim::default() };

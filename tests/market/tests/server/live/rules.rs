@@ -62,3 +62,15 @@ async fn markets_that_halt_leave_or_get_other_rules_are_told() {
     let gaps = follower.checked(&server, "BTC/USDT");
     assert!(gaps.iter().all(|gap| gap.cause == HoleCause::Disconnect) && gaps.len() <= 1, "{gaps:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn for_a_market_that_is_none_the_nearest_is_named_whatever_else_is_listed() {
+    let server = server(&["--random", "BTCUSDT=1", "--random", "币安人生USDT=2", "--speed", "20"]);
+    let mut follower = Follower::start(config(&[&server]), &["BTC/USDT", "BTC/USDR"]);
+    let rules = rules(&mut follower).await;
+    let unknown = of(&rules, "BTC/USDR");
+    assert_eq!((unknown.state, unknown.suggestion.as_deref()), (MarketState::Unknown, Some("BTC/USDT")));
+    assert_eq!(of(&rules, "BTC/USDT").state, MarketState::Trading);
+    follower.is_up().await;
+    follower.next("a trade", |news| matches!(news, News::Trade(_)).then_some(())).await;
+}

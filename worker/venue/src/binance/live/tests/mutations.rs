@@ -108,10 +108,10 @@ fn mutated_frames_are_counted_and_change_nothing() {
         let (with, counted) = lived(frames.iter());
         let (without, none) = lived(read.iter().copied());
         let dropped = (frames.len() - read.len()) as u64;
-        assert_eq!((counted, none), (dropped, 0), "life {}: {frames:?}", given / OF_A_LIFE);
-        assert_eq!(with.trades(), without.trades(), "life {}: {frames:?}", given / OF_A_LIFE);
+        assert_eq!((counted, none), (dropped, 0), "life {}", given / OF_A_LIFE);
+        assert_eq!(with.trades(), without.trades(), "life {}", given / OF_A_LIFE);
         let missed = |stage: &Stage| stage.holes().into_iter().map(|(_, missed)| missed).collect::<Vec<_>>();
-        assert_eq!(missed(&with), missed(&without), "life {}: {frames:?}", given / OF_A_LIFE);
+        assert_eq!(missed(&with), missed(&without), "life {}", given / OF_A_LIFE);
         // What did read and was wrong is caught up with.
         let trades = with.trades();
         assert_same(&trades[trades.len() - 3..], &ticks[ticks.len() - 3..]);
