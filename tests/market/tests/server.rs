@@ -14,6 +14,8 @@ mod client;
 mod faults;
 #[path = "server/limits.rs"]
 mod limits;
+#[path = "server/live/mod.rs"]
+mod live;
 #[path = "server/process.rs"]
 mod process;
 #[path = "server/requests.rs"]

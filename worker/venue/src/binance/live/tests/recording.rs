@@ -14,12 +14,12 @@ use crate::replay::Replay;
 
 const RECORDING: &str = "binance-spot-btcusdt-20240808.gz";
 
-fn file() -> PathBuf {
+pub fn file() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata").join(RECORDING)
 }
 
 /// Receive times and frames of the recording.
-fn frames() -> Vec<(i64, String)> {
+pub fn frames() -> Vec<(i64, String)> {
     let mut text = String::new();
     GzDecoder::new(std::fs::File::open(file()).unwrap()).read_to_string(&mut text).unwrap();
     let split = |line: &str| {
@@ -29,13 +29,13 @@ fn frames() -> Vec<(i64, String)> {
     text.lines().map(split).collect()
 }
 
-fn replayed(path: PathBuf) -> Vec<Tick> {
+pub fn replayed(path: PathBuf) -> Vec<Tick> {
     let summary = Replay::scan(&[path], &"BTC/USDT".parse().unwrap()).unwrap();
     Replay::open(summary).collect::<Result<_, _>>().unwrap()
 }
 
 /// What a tick says of a trade.
-fn assert_same(trades: &[&LiveTrade], ticks: &[Tick]) {
+pub fn assert_same(trades: &[&LiveTrade], ticks: &[Tick]) {
     assert_eq!(trades.len(), ticks.len());
     for (trade, tick) in trades.iter().zip(ticks) {
         assert_eq!(
