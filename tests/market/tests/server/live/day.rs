@@ -24,9 +24,11 @@ const MIDDLE: f64 = 600.0;
 /// While a half-open connection is not found yet: its half minute is half an hour.
 const SLOW: f64 = 60.0;
 
-/// Waits until the exchange's clock shows that time of the day.
-fn until_time(server: &Server, time: i64) {
-    until("the day goes on", || server.control.state().expect("a state").time >= BEGIN + time);
+/// Waits for a trade of that time of the day.
+async fn until_time(follower: &mut Follower, time: i64) {
+    let time = Timestamp::from_millis(BEGIN + time);
+    let is_later = |news: &News| matches!(news, News::Trade(trade) if trade.time >= time).then_some(());
+    follower.next("the day goes on", is_later).await;
 }
 
 fn speed(server: &Server, speed: f64) {
@@ -101,14 +103,14 @@ async fn loses(server: &Server, follower: &mut Follower, pace: f64, fault: Fault
 async fn live_through(server: &Server, follower: &mut Follower) -> u64 {
     let end = || Fault::Close { code: 1001, reason: "24 hours are over".to_owned() };
     speed(server, FAST);
-    until_time(server, 2 * HOUR);
+    until_time(follower, 2 * HOUR).await;
     loses(server, follower, MIDDLE, end()).await;
-    until_time(server, 5 * HOUR);
+    until_time(follower, 5 * HOUR).await;
     let old = newest_stream(server);
     everywhere(server, Fault::Shutdown { after_ms: 9_000 });
     let closed = server.control.wait(|line| line.event == "closed" && line.connection == Some(old)).expect("it ends");
     assert_ne!(closed.detail, "server shutdown", "another connection has taken over before");
-    until_time(server, 10 * HOUR);
+    until_time(follower, 10 * HOUR).await;
     let retry_after = Some(2);
     let ban = Fault::Status { status: 418, retry_after, for_ms: None, count: None, path: None, on: Kind::All };
     everywhere(server, ban);
@@ -117,9 +119,10 @@ async fn live_through(server: &Server, follower: &mut Follower) -> u64 {
     open_the_gate(server);
     follower.is_up().await;
     loses(server, follower, SLOW, Fault::Stall { for_ms: None }).await;
-    until_time(server, 18 * HOUR);
+    until_time(follower, 18 * HOUR).await;
     loses(server, follower, MIDDLE, end()).await;
-    until_time(server, DAY + 2 * MINUTE);
+    follower.reaches(4 * 1_440).await;
+    until("the last candle is closed", || server.control.state().expect("a state").time >= BEGIN + DAY);
     old
 }
 
@@ -132,7 +135,6 @@ async fn a_day_is_whole_whatever_befalls_it() {
     let changed_over = live_through(&server, &mut follower).await;
     let day = day();
     assert_eq!(day.len(), 1_440);
-    follower.reaches(4 * 1_440).await;
     let gaps = follower.checked(&server, "BTC/BUSD");
     assert!(gaps.iter().all(|gap| gap.cause == HoleCause::Disconnect), "{gaps:?}");
     let told = format!("{:?}", follower.told());
