@@ -104,7 +104,7 @@ fn what_is_denied_is_told_with_what_happens_next_and_an_order_from_its_acceptanc
     assert_eq!(commands(&effects).len(), 1);
     let _ = bench.update(ended(command, OrderStatus::Canceled));
     let (events, _) = listens(&mut bench, &json!([{"cancel": {"id": 1}}]));
-    assert_eq!((words(&events), events.orders.len()), (vec![r#"order Some(1) "a" Canceled Canceled"#.to_owned()], 0));
+    assert_eq!((words(&events), events.orders.len()), (vec![r#"order Some(1) "a" Canceled "#.to_owned()], 0));
     assert_eq!(events.equity.to_string(), "5950");
 }
 

@@ -347,11 +347,13 @@ fn order_event(news: &News, mark: &mut Mark) -> Option<OrderEvent> {
         }
         OrderNews::Closed(_) if mark.filled >= mark.quantity => None,
         OrderNews::Closed(outcome) => {
-            let why = match outcome {
-                Outcome::Nothing { why } => why,
-                Outcome::Traded { .. } => "",
+            let (status, why) = match outcome {
+                Outcome::Nothing { why } => (ended_as(news.failed), why.as_str()),
+                Outcome::Traded { .. } => (ended_as(news.failed), ""),
             };
-            Some(told(ended_as(news.failed), why))
+            // A reason that only repeats the status says nothing.
+            let says_it_all = status == OrderStatus::Canceled && why == OrderState::Canceled.as_str();
+            Some(told(status, if says_it_all { "" } else { why }))
         }
     }
 }
