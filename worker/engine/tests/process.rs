@@ -164,6 +164,69 @@ fn an_answer_that_cannot_be_does_nothing_of_what_it_wants() {
     assert!(refused(serde_json::from_value(large).unwrap()).contains("keep at most 65536"));
 }
 
+/// The worth of it is more than there is.
+fn unaffordable() -> Value {
+    json!({"place": {"side": "Buy", "quantity": "900000", "price": "590"}})
+}
+
+/// Answers each event by itself: what `acts` on, with as many orders that are denied. How many answers ordered on a denial since
+/// the tick, and what halts it.
+fn retries(bench: &mut Bench, orders: usize, acts: fn(&Event) -> bool) -> (usize, Option<BadAction>) {
+    let _ = bench.tick("600");
+    let mut retried = 0;
+    while bench.engine.asks() {
+        let first = asked(bench).events.remove(0);
+        let actions = if acts(&first) { vec![unaffordable(); orders] } else { Vec::new() };
+        retried += usize::from(is_denied(&first) && acts(&first));
+        match bench.engine.process_answered(answer(1, &json!(actions))) {
+            Ok(_) => bench.restart(),
+            Err(problem) => return (retried, Some(problem)),
+        }
+    }
+    (retried, None)
+}
+
+fn is_denied(event: &Event) -> bool {
+    matches!(event, Event::Order(order) if order.status == engine::strategies::process::messages::OrderStatus::Denied)
+}
+
+#[test]
+fn orders_that_are_sent_again_on_each_denial_end_at_16_of_a_tick() {
+    let mut bench = bench(&MARKET, &json!({}));
+    for denials in [0, 3, 12] {
+        assert_eq!(retries(&mut bench, 3, |_| true), (denials, None));
+    }
+    let (retried, problem) = retries(&mut bench, 3, |_| true);
+    assert_eq!((retried, &problem), (17, &Some(BadAction::Retries { denial: "InsufficientFunds".to_owned() })));
+    let words = problem.unwrap().to_string();
+    assert!(words.contains("16 denials") && words.contains("order again on a later tick"), "{words}");
+}
+
+#[test]
+fn orders_that_are_sent_again_on_the_next_tick_may_be_denied_for_ever() {
+    let mut bench = bench(&MARKET, &json!({}));
+    for _ in 0..20 {
+        assert_eq!(retries(&mut bench, 20, |event| !is_denied(event)), (0, None));
+    }
+    let _ = bench.tick("600");
+    assert_eq!(asked(&mut bench).events.iter().filter(|event| is_denied(event)).count(), 20);
+}
+
+#[test]
+fn an_answer_has_at_most_256_actions() {
+    let say = json!({"say": {"reason": "Waits"}});
+    for action in [say, unaffordable(), json!({"place": {"side": "Buy", "quantity": "0.01", "price": "500"}})] {
+        let mut bench = bench(&MARKET, &json!({}));
+        let _ = bench.tick("600");
+        let _ = asked(&mut bench);
+        let problem = bench.engine.process_answered(answer(1, &json!(vec![action.clone(); 257]))).unwrap_err();
+        assert_eq!(problem, BadAction::Actions { actions: 257 });
+        assert_eq!((bench.engine.highest_order(), bench.engine.report().orders.denied), (0, 0));
+        let _ = asked(&mut bench);
+        assert!(bench.engine.process_answered(answer(1, &json!(vec![action; 256]))).is_ok());
+    }
+}
+
 #[test]
 fn one_that_failed_is_told_nothing_until_it_is_another_program() {
     let mut bench = bench(&MARKET, &json!({"program": "one"}));
