@@ -134,6 +134,7 @@ impl Child {
     pub fn bad(&mut self, problem: impl std::fmt::Display) -> Fault {
         let message = format!("its process has answered what cannot be: {problem}{}", self.last_lines());
         Fault { kind: AlertKind::BadAction, message }
+        let problem = messages::visible(&problem.to_string());
     }
 
     /// Ends it; its last lines are what it has written up to now.

@@ -2,7 +2,7 @@
 
 use super::memory::{Mark, Memory};
 use super::messages::{
-    ACTIONS_MAX, Action, MESSAGE_MAX, OrderEvent, OrderStatus, Place, Replace, STATE_MAX, WORD_MAX,
+    ACTIONS_MAX, Action, MESSAGE_MAX, OrderEvent, OrderStatus, Place, Replace, STATE_MAX, WORD_MAX, visible,
 };
 use crate::instrument::{InstrumentIndex, Instruments};
 use crate::messages::TimeInForce;
@@ -122,7 +122,7 @@ fn one(action: Action, instruments: &Instruments, highest: u64) -> Result<Wanted
             if message.chars().count() > MESSAGE_MAX {
                 return Err(format!("message is longer than {MESSAGE_MAX} letters; write less"));
             }
-            Ok(Wanted::Say { reason, message })
+            Ok(Wanted::Say { reason, message: visible(&message) })
         }
     }
 }
@@ -217,7 +217,7 @@ fn intent_of(instrument: InstrumentIndex, place: &Place, slippage: Ratio) -> Int
 }
 
 fn described(tag: &str) -> String {
-    if tag.is_empty() { "order of the process".to_owned() } else { format!("order {} of the process", tag) }
+    if tag.is_empty() { "order of the process".to_owned() } else { format!("order {} of the process", visible(tag)) }
 }
 
 fn conclude(memory: &mut Memory, mark: (String, bool), sent: Result<u64, Denial>, context: &Context<'_>) {

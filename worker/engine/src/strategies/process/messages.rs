@@ -12,7 +12,7 @@ use crate::numbers::{Notional, Price, Quantity, Volume};
 use crate::risk::RiskState;
 use crate::time::Timestamp;
 
-pub use super::line::{LINE_MAX, LineError, VERSION, read, write};
+pub use super::line::{LINE_MAX, LineError, VERSION, read, visible, write};
 
 /// Bytes that a process's state may have.
 pub const STATE_MAX: usize = 64 * 1024;

@@ -144,6 +144,15 @@ fn a_child_that_orders_again_on_each_denial_is_halted() {
     assert_eq!((simulation.engine.report().risk.reason.as_str(), simulation.engine.ticks()), ("BadAction", 50));
 }
 
+#[test]
+fn what_a_child_writes_is_no_control_of_a_terminal() {
+    let (_, fault) = faulty(
+        "sys.stderr.write('a\\x1b]0;b\\x07\\0c\\r\\n')\nsys.stderr.flush()\nprint('\\x1b[2J',flush=True)\ntime.sleep(60)",
+    );
+    assert!(fault.message.contains("a\u{fffd}]0;b\u{fffd}\u{fffd}c"), "{fault}");
+    assert!(fault.message.contains(": \u{fffd}[2J") && !fault.message.contains(char::is_control), "{fault:?}");
+}
+
 /// More open orders than a line holds: it is halted before it is told half of the truth.
 #[test]
 fn a_process_with_more_open_orders_than_a_line_holds_is_halted_and_they_are_cancelled() {
