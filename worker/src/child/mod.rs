@@ -3,6 +3,7 @@
 //!
 //! Threads carry the lines, so that a child that neither reads nor writes holds nobody up.
 
+mod files;
 mod lines;
 mod open;
 mod program;
@@ -18,9 +19,10 @@ use engine::strategies::process::messages::{
 };
 use serde::de::DeserializeOwned;
 
+pub(crate) use files::hash_files;
 use lines::{Line, Log};
 pub(crate) use open::{Opened, open};
-pub(crate) use program::{Program, script};
+pub(crate) use program::Program;
 
 /// How long a child may take from its start to its first line: interpreters load their libraries then.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -132,9 +134,9 @@ impl Child {
 
     /// It has answered what is no answer, and is ended.
     pub fn bad(&mut self, problem: impl std::fmt::Display) -> Fault {
+        let problem = messages::visible(&problem.to_string());
         let message = format!("its process has answered what cannot be: {problem}{}", self.last_lines());
         Fault { kind: AlertKind::BadAction, message }
-        let problem = messages::visible(&problem.to_string());
     }
 
     /// Ends it; its last lines are what it has written up to now.

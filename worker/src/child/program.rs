@@ -1,14 +1,15 @@
 //! What is run for a strategy that is a process, and by what name it is known.
 
-use std::path::Path;
 use std::time::Duration;
 
 use crds::roles::StrategySpec;
-use crds::strategy::{ProcessStrategy, SOURCE_FOLDER};
+use crds::strategy::ProcessStrategy;
 use engine::instrument::Instruments;
 use engine::running_hash::RunningHash;
 use engine::strategies::process::messages::{InstrumentRules, Mode, Start};
 use serde_json::value::{RawValue, to_raw_value};
+
+use super::files::{hash_files, placed};
 
 /// The variable that bounds the ticks of a batch. It changes no trade.
 const WINDOW_MAX: &str = "GLM_PROCESS_BATCH";
@@ -32,7 +33,7 @@ impl Program {
         let command = process.command.iter().map(|argument| placed(argument, folder)).collect();
         let mut id = RunningHash::default();
         id.update(serde_json::to_string(&process).unwrap_or_default().as_bytes());
-        id.update(&script(spec));
+        hash_files(spec, &mut id);
         Some(Self { name: spec.name.clone(), process, command, id: id.hex() })
     }
 
@@ -83,20 +84,4 @@ impl Program {
             state: state.map(RawValue::from_string).transpose()?,
         })
     }
-}
-
-/// Where an argument of the command lies on this machine: files of the configMap are in the folder that stands for it.
-fn placed(argument: &str, folder: Option<&Path>) -> String {
-    let within = argument.strip_prefix(SOURCE_FOLDER).and_then(|rest| rest.strip_prefix('/'));
-    match within.zip(folder) {
-        Some((file, folder)) => folder.join(file).display().to_string(),
-        None => argument.to_owned(),
-    }
-}
-
-/// The bytes of the files of its configMap that its command names; of one that does not read none.
-pub(crate) fn script(spec: &StrategySpec) -> Vec<u8> {
-    let Some(process) = &spec.spec.strategy.process else { return Vec::new() };
-    let files = process.command.iter().filter(|argument| argument.starts_with(SOURCE_FOLDER));
-    files.flat_map(|file| std::fs::read(placed(file, spec.source_folder.as_deref())).unwrap_or_default()).collect()
 }
