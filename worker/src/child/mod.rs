@@ -69,7 +69,8 @@ impl std::fmt::Display for Fault {
 
 impl Child {
     /// Starts a program and tells it what it trades; gives what it needs.
-    pub fn start(program: &Program, start: &Start) -> Result<(Self, Ready), Fault> {
+    /// At most `window_max` ticks are told at once.
+    pub fn start(program: &Program, start: &Start, window_max: usize) -> Result<(Self, Ready), Fault> {
         let crashed = |message: String| Fault { kind: AlertKind::StrategyCrashed, message };
         let command = program.command();
         let mut process = spawn::spawn(&command)
@@ -84,7 +85,6 @@ impl Child {
             Ok::<_, std::io::Error>((input, lines::read_all(stdout)?, Log::of(stderr, program.name())?))
         })();
         let (input, output, log) = threads.map_err(|error| crashed(format!("a thread cannot be started: {error}")))?;
-        let window_max = Program::window_max();
         let window = WINDOW.min(window_max);
         let (input, timeout) = (Some(input), program.timeout());
         let mut child = Self { process, input, output, log, timeout, batch: 0, window, window_max };

@@ -15,6 +15,8 @@ use super::files::{hash_files, placed};
 const WINDOW_MAX: &str = "GLM_PROCESS_BATCH";
 /// That bound where nothing is said.
 const WINDOW_USUAL: usize = 256;
+/// As many events as a batch has.
+const WINDOW_LIMIT: usize = 1_000;
 
 /// A program with its parameters.
 #[derive(Debug, Clone)]
@@ -57,10 +59,9 @@ impl Program {
         Duration::from_millis(u64::from(self.process.timeout_ms))
     }
 
-    /// The most ticks that are told at once.
-    pub fn window_max() -> usize {
-        let said = std::env::var(WINDOW_MAX).ok().and_then(|said| said.parse().ok());
-        said.unwrap_or(WINDOW_USUAL).max(1)
+    /// The most ticks that are told at once. `Err` says what of the environment does not read.
+    pub fn window_max() -> Result<usize, String> {
+        window_of(std::env::var_os(WINDOW_MAX).map(|said| said.to_string_lossy().into_owned()).as_deref())
     }
 
     /// What it is told first. `state` is what it answered last.
@@ -83,5 +84,30 @@ impl Program {
             instruments: rules.collect(),
             state: state.map(RawValue::from_string).transpose()?,
         })
+    }
+}
+
+fn window_of(said: Option<&str>) -> Result<usize, String> {
+    let Some(said) = said else { return Ok(WINDOW_USUAL) };
+    let most = said.parse().ok().filter(|most| (1..=WINDOW_LIMIT).contains(most));
+    most.ok_or_else(|| {
+        format!("{WINDOW_MAX} is {said:.40?}; write a whole number from 1 to {WINDOW_LIMIT}, or leave it out")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_of_a_batch_are_a_number_that_can_be() {
+        assert_eq!((window_of(None), window_of(Some("1")), window_of(Some("1000"))), (Ok(256), Ok(1), Ok(1_000)));
+        for said in ["0", "abc", "", "-1", "1001", "2.5"] {
+            let problem = window_of(Some(said)).unwrap_err();
+            assert_eq!(
+                problem,
+                format!("GLM_PROCESS_BATCH is {said:?}; write a whole number from 1 to 1000, or leave it out")
+            );
+        }
     }
 }
