@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use engine::strategies::process::messages::LINE_MAX;
+use engine::strategies::process::messages::{LINE_MAX, visible};
 
 /// Lines that may wait to be heard: one is awaited at a time.
 const WAITING_MAX: usize = 4;
@@ -160,7 +160,7 @@ impl Log {
                     Ok(0) | Err(_) => return passed.end(),
                     Ok(_) => {}
                 }
-                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                let text = visible(String::from_utf8_lossy(&line).trim_end());
                 passed.line(Instant::now(), &text);
                 let mut tail = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 if tail.len() >= TAIL_LINES {

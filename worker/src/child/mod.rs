@@ -3,6 +3,7 @@
 //!
 //! Threads carry the lines, so that a child that neither reads nor writes holds nobody up.
 
+mod files;
 mod lines;
 mod open;
 mod program;
@@ -18,9 +19,10 @@ use engine::strategies::process::messages::{
 };
 use serde::de::DeserializeOwned;
 
+pub(crate) use files::hash_files;
 use lines::{Line, Log};
 pub(crate) use open::{Opened, open};
-pub(crate) use program::{Program, script};
+pub(crate) use program::Program;
 
 /// How long a child may take from its start to its first line: interpreters load their libraries then.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -67,7 +69,8 @@ impl std::fmt::Display for Fault {
 
 impl Child {
     /// Starts a program and tells it what it trades; gives what it needs.
-    pub fn start(program: &Program, start: &Start) -> Result<(Self, Ready), Fault> {
+    /// At most `window_max` ticks are told at once.
+    pub fn start(program: &Program, start: &Start, window_max: usize) -> Result<(Self, Ready), Fault> {
         let crashed = |message: String| Fault { kind: AlertKind::StrategyCrashed, message };
         let command = program.command();
         let mut process = spawn::spawn(&command)
@@ -82,7 +85,6 @@ impl Child {
             Ok::<_, std::io::Error>((input, lines::read_all(stdout)?, Log::of(stderr, program.name())?))
         })();
         let (input, output, log) = threads.map_err(|error| crashed(format!("a thread cannot be started: {error}")))?;
-        let window_max = Program::window_max();
         let window = WINDOW.min(window_max);
         let (input, timeout) = (Some(input), program.timeout());
         let mut child = Self { process, input, output, log, timeout, batch: 0, window, window_max };
@@ -132,6 +134,7 @@ impl Child {
 
     /// It has answered what is no answer, and is ended.
     pub fn bad(&mut self, problem: impl std::fmt::Display) -> Fault {
+        let problem = messages::visible(&problem.to_string());
         let message = format!("its process has answered what cannot be: {problem}{}", self.last_lines());
         Fault { kind: AlertKind::BadAction, message }
     }

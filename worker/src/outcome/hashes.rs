@@ -15,7 +15,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::child::script;
+use crate::child::hash_files;
 
 /// The field of a record that holds the [`DataHash`] of a strategy's ticks.
 pub const DATA: &str = "data";
@@ -89,11 +89,11 @@ fn parameters(spec: &StrategySpec) -> String {
     normal(parameters).to_string()
 }
 
-/// Over the version of the program and the strategy's name, a line each; of a process over its script too.
+/// Over the version of the program and the strategy's name, a line each; of a process over its files too.
 fn program(spec: &StrategySpec) -> String {
     let mut hash = RunningHash::default();
     hash.update(format!("{}\n{}\n", env!("CARGO_PKG_VERSION"), spec.spec.strategy.name()).as_bytes());
-    hash.update(&script(spec));
+    hash_files(spec, &mut hash);
     hash.hex()
 }
 

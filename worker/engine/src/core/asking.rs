@@ -104,7 +104,7 @@ impl Engine {
         }
         let wanted = check(answer.actions, &self.config.instruments, self.state.sequence)?;
         let Some(process) = self.strategy.process() else { return Err(BadAction::NotAsked) };
-        if !process.consume(answer.consumed)? {
+        if !process.consume(answer.consumed, &wanted)? {
             process.owes(wanted, state);
             return Ok(Vec::new());
         }

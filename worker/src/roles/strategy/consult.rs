@@ -51,6 +51,10 @@ impl<B: Bus> Worker<'_, B> {
     async fn consult(&mut self) -> Result<(), Stop> {
         loop {
             self.ask_child().await?;
+            if self.must_ask() {
+                // This process is to stop: what was not asked is asked after its next start.
+                return Ok(());
+            }
             if let Some((tick, (market, id))) = self.unjudged.take().zip(self.markets.last()) {
                 self.let_arrive(&At { market, id, tick: &tick });
             }
@@ -63,8 +67,9 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// Asks the child until nothing is left to ask, and takes the ticks that it was told ahead: before that nothing is stored.
+    /// Something is left where this process is to stop.
     pub(super) async fn consult_and_take(&mut self) -> Result<(), Stop> {
-        while self.must_ask() {
+        while self.must_ask() && !self.runtime.shutdown.asked() {
             self.consult().await?;
             if !self.edits.is_due {
                 self.take_ticks();
@@ -74,12 +79,20 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// Whether a child runs that must be asked before anything else.
-    fn must_ask(&mut self) -> bool {
+    pub(super) fn must_ask(&mut self) -> bool {
         self.child.is_some() && self.engine.asks()
     }
 
+    /// Answers that are short each may be long together: between two of them it is heard what others want.
     async fn ask_child(&mut self) -> Result<(), Stop> {
-        while self.engine.asks() {
+        while self.engine.asks() && !self.runtime.shutdown.asked() {
+            if self.session.is_silent() {
+                self.session.beat().await?;
+                if self.session.register_is_news() {
+                    // It is followed before anything is asked once more.
+                    return Err(Stop::RegisterNews);
+                }
+            }
             let Some(mut child) = self.child.take() else { return Ok(()) };
             let asked = self.question(child.next_batch(), child.window());
             let Some(asked) = asked.map_err(|error| self.unsaved(error.to_string()))? else { return Ok(()) };

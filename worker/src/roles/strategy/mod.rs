@@ -295,6 +295,9 @@ impl<'a, B: Bus> Worker<'a, B> {
             self.look_at_source().await?;
             self.take_inbox(read.inbox).await?;
             self.consult_and_take().await?;
+            if self.must_ask() {
+                break;
+            }
             if self.edits.is_due && self.poison.is_none() {
                 // No tick is taken any more as before the edit.
                 continue;
@@ -307,6 +310,9 @@ impl<'a, B: Bus> Worker<'a, B> {
             self.ahead.extend(read.ticks);
             self.take_ticks();
             self.consult_and_take().await?;
+            if self.must_ask() {
+                break;
+            }
             if let Some((id, problem)) = self.poison.clone() {
                 return self.quarantine(id, &problem, inbox::UNKNOWN_ORDER).await;
             }
@@ -315,7 +321,8 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
             self.settle_doubt().await?;
         }
-        if self.batch.is_dirty() || self.owes_report {
+        // What its process has not answered is not stored: it is asked again.
+        if !self.must_ask() && (self.batch.is_dirty() || self.owes_report) {
             self.store().await?;
         }
         Ok(())

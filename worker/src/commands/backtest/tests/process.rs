@@ -128,6 +128,31 @@ fn a_child_that_ends_or_answers_nonsense_halts_and_its_orders_are_cancelled() {
     }
 }
 
+/// What it is told of would grow with each tick.
+#[test]
+fn a_child_that_orders_again_on_each_denial_is_halted() {
+    let script = "for line in sys.stdin:\n m=json.loads(line)\n if m['type']=='stop': break\n e=m['events'][0]\n \
+        a=[{'place':{'side':'Buy','quantity':'900000','price':'500'}}]*3\n \
+        print(json.dumps({'v':1,'type':'answer','batch':m['batch'],'consumed':1,\
+        'actions':a if e['type']=='tick' or e['status']=='Denied' else []}),flush=True)";
+    let (simulation, fault) = faulty(script);
+    assert_eq!(fault.kind, AlertKind::BadAction, "{fault}");
+    assert!(
+        fault.message.contains("denied each time, last for InsufficientFunds; order again on a later tick"),
+        "{fault}"
+    );
+    assert_eq!((simulation.engine.report().risk.reason.as_str(), simulation.engine.ticks()), ("BadAction", 50));
+}
+
+#[test]
+fn what_a_child_writes_is_no_control_of_a_terminal() {
+    let (_, fault) = faulty(
+        "sys.stderr.write('a\\x1b]0;b\\x07\\0c\\r\\n')\nsys.stderr.flush()\nprint('\\x1b[2J',flush=True)\ntime.sleep(60)",
+    );
+    assert!(fault.message.contains("a\u{fffd}]0;b\u{fffd}\u{fffd}c"), "{fault}");
+    assert!(fault.message.contains(": \u{fffd}[2J") && !fault.message.contains(char::is_control), "{fault:?}");
+}
+
 /// More open orders than a line holds: it is halted before it is told half of the truth.
 #[test]
 fn a_process_with_more_open_orders_than_a_line_holds_is_halted_and_they_are_cancelled() {
