@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 use crate::Amounts;
 use crate::name::ResourceName;
 
-pub use process::{ProcessSource, ProcessStrategy, SOURCE_FOLDER};
+pub use process::{ProcessSource, ProcessStrategy, SOURCE_FOLDER, source_file};
 pub use status::TradingStrategyStatus;
 pub use worker::{
     PullSecret, ResourceAmount, ResourceAmounts, TaintEffect, Toleration, TolerationOperator, WorkerResources,

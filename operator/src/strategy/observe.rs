@@ -128,9 +128,6 @@ pub async fn observe(
     let kept = kept(&neighbours, &records);
     let status = strategy.status.clone().unwrap_or_default();
     let epoch = status.epoch.unwrap_or(0);
-    // Where processes are switched off, so is the right to look; and who is being deleted needs no files.
-    let looks = context.image.processes && strategy.metadata.deletion_timestamp.is_none();
-    let files = if looks { source::read(&context.client, &namespace, &strategy.spec).await? } else { Ok(None) };
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     let ends = observe::ends(status.restarts.as_ref(), Timestamp::now());
     let client = &context.client;
@@ -149,7 +146,7 @@ pub async fn observe(
         granted,
         ends,
         allows_processes: context.image.processes,
-        files,
+        files: files(context, &namespace, &strategy).await?,
         resource_version: strategy.resource_version().unwrap_or_default(),
         generation: strategy.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         made: strategy.metadata.creation_timestamp.as_ref().map(|time| time.0),
@@ -168,6 +165,14 @@ pub async fn observe(
         gateway_owner,
         account,
     }))
+}
+
+/// Its files. Where processes are switched off, so is the right to look; and who is being deleted needs none.
+async fn files(context: &Context, namespace: &str, strategy: &TradingStrategy) -> Result<source::Found, Error> {
+    if !context.image.processes || strategy.metadata.deletion_timestamp.is_some() {
+        return Ok(Ok(None));
+    }
+    source::read(&context.client, namespace, &strategy.spec).await
 }
 
 /// Its account, if there is one; else what of it does not read.

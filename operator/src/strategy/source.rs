@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crds::TradingStrategySpec;
-use crds::strategy::SOURCE_FOLDER;
+use crds::strategy::{SOURCE_FOLDER, source_file};
 use engine::running_hash::RunningHash;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::core::PartialObjectMeta;
@@ -83,8 +83,7 @@ pub fn check(observed: &Observed) -> Result<(), Invalid> {
         return Err(Invalid { reason: Reason::SourceNotFound, message });
     };
     for (index, text) in process.command.iter().enumerate() {
-        let key = text.strip_prefix(SOURCE_FOLDER).and_then(|rest| rest.strip_prefix('/'));
-        if let Some(key) = key.filter(|key| !key.is_empty() && !files.names.contains(*key)) {
+        if let Some(key) = source_file(text).filter(|key| !key.is_empty() && !files.names.contains(*key)) {
             let names: Vec<&str> = files.names.iter().map(String::as_str).collect();
             let message = format!(
                 "spec.strategy.process.command[{index}]: {text:?} is no file of ConfigMap {name:?}, which has {}; write \

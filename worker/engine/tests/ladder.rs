@@ -67,6 +67,12 @@ fn refuse(bench: &mut Bench, command: &OrderCommand, status: OrderStatus, reason
     bench.update(OrderUpdate { reason: reason.to_owned(), ..ended(command, status) })
 }
 
+/// How many buys rest, and how many levels are left out.
+fn resting(bench: &Bench) -> (Value, Value) {
+    let shown = serde_json::to_value(bench.engine.report().strategy).unwrap();
+    (shown["resting"]["buys"].clone(), shown["left"].clone())
+}
+
 fn counts(command: &OrderCommand) -> bool {
     command.kind.order().unwrap().counts
 }
@@ -328,8 +334,7 @@ fn a_level_whose_replacement_was_denied_has_not_left() {
     let moved = bench.tick("620");
     assert_eq!(lines(&moved), ["Buy 0.1 @ 600.00"]);
     assert_eq!(refuse(&mut bench, &moved[0], OrderStatus::Denied, "InsufficientBook"), []);
-    let shown = serde_json::to_value(bench.engine.report().strategy).unwrap();
-    assert_eq!((&shown["left"], &shown["resting"]["buys"]), (&json!(0), &json!(3)));
+    assert_eq!(resting(&bench), (json!(3), json!(0)));
     assert_eq!(lines(&fill(&mut bench, at(&commands, "540.00"))), ["Sell 0.1 @ 560.00"]);
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crds::roles::StrategySpec;
-use crds::strategy::SOURCE_FOLDER;
+use crds::strategy::{SOURCE_FOLDER, source_file};
 use engine::running_hash::RunningHash;
 
 /// Of a larger file only the size counts. An interpreter has some MiB; a ConfigMap has 1 MiB at most.
@@ -17,8 +17,7 @@ const ENVIRONMENT: &str = "pyvenv.cfg";
 
 /// Where an argument of the command lies on this machine: files of the configMap are in the folder that stands for it.
 pub(super) fn placed(argument: &str, folder: Option<&Path>) -> String {
-    let within = argument.strip_prefix(SOURCE_FOLDER).and_then(|rest| rest.strip_prefix('/'));
-    match within.zip(folder) {
+    match source_file(argument).zip(folder) {
         Some((file, folder)) => folder.join(file).display().to_string(),
         None => argument.to_owned(),
     }
@@ -39,7 +38,6 @@ pub(crate) fn hash_files(spec: &StrategySpec, hash: &mut RunningHash) {
         let root = folder.unwrap_or(Path::new(SOURCE_FOLDER));
         let mut files = Vec::new();
         list(root, DEPTH_MAX, &mut files);
-        files.sort();
         for file in files {
             take(&file.strip_prefix(root).unwrap_or(&file).to_string_lossy(), &file, hash);
         }
@@ -56,7 +54,7 @@ fn take(name: &str, file: &Path, hash: &mut RunningHash) {
     hash.update(&read);
 }
 
-/// The files of a folder and of those in it; none that is hidden, as what a mounted ConfigMap has beside its files, or that an
+/// The files of a folder and of those in it, by name; none that is hidden, as what a mounted ConfigMap has beside its files, or that an
 /// interpreter keeps for itself.
 fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };

@@ -19,6 +19,7 @@ use crate::fleet::provision::{LivePlace, Place, Places, Provisioner, identity};
 use crate::fleet::{Fleet, LiveGroup};
 use crate::process::admin::Health;
 use crate::process::shutdown::Shutdown;
+use crate::roles::feed::live::tests::until;
 use crate::roles::{Identity, Runtime, Stop, feed, gateway, strategy};
 
 const SYMBOL: &str = "BTC/USDT";
@@ -79,7 +80,7 @@ impl Stage {
         roles.spawn(gateway::run(of(id(&keys, &places.gateway)), places.gateway.spec.clone()));
         let strategy = &places.strategies[0];
         roles.spawn(strategy::run(of(id(&keys, strategy)), strategy.spec.clone(), Registry::standard()));
-        let source = until("a source", async || opened.lock().unwrap().take()).await;
+        let source = until("a source", DEADLINE, async || opened.lock().unwrap().take()).await;
         Self { bus, keys, source, roles, _stop: stop, next: 1 }
     }
 
@@ -137,12 +138,14 @@ impl Stage {
 
     /// Waits until the strategy has taken the tick of this sequence.
     async fn taken(&self, sequence: u64) {
-        until("that tick taken", async || self.field("position").await.filter(|at| at.as_u64() >= Some(sequence)))
-            .await;
+        until("that tick taken", DEADLINE, async || {
+            self.field("position").await.filter(|at| at.as_u64() >= Some(sequence))
+        })
+        .await;
     }
 
     async fn reason(&self, reason: &str) {
-        until(reason, async || self.field(PHASE).await.filter(|phase| phase["reason"] == reason)).await;
+        until(reason, DEADLINE, async || self.field(PHASE).await.filter(|phase| phase["reason"] == reason)).await;
     }
 
     async fn fills(&self) -> Vec<Fill> {
@@ -158,17 +161,6 @@ impl Stage {
 
 fn id<S>(keys: &Keys, place: &Place<S>) -> Identity {
     identity(keys, "default", place)
-}
-
-async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(started.elapsed() < DEADLINE, "no {what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }
 
 /// Up above the band and down from its high: the grid sells.
@@ -206,13 +198,15 @@ async fn an_old_price_is_tracked_and_never_traded_on() {
         stage.trade(price, 60_000).await;
     }
     stage.taken(3).await;
-    let report =
-        until("a denial", async || stage.field("report").await.filter(|report| report["orders"]["denied"] != 0)).await;
+    let report = until("a denial", DEADLINE, async || {
+        stage.field("report").await.filter(|report| report["orders"]["denied"] != 0)
+    })
+    .await;
     assert_eq!(report["orders"]["deniedReasons"]["StaleTick"], 1);
     assert!(stage.fills().await.is_empty());
     // The high counts: the first fresh tick below it triggers.
     stage.trade(60_800, 0).await;
-    until("a fill", async || (!stage.fills().await.is_empty()).then_some(())).await;
+    until("a fill", DEADLINE, async || (!stage.fills().await.is_empty()).then_some(())).await;
     stage.is_well();
 }
 
@@ -240,11 +234,11 @@ async fn rules_of_the_venue_that_change_are_followed() {
     // An engine is made anew, by a process that counts itself: its commits say so.
     let life = |id: &Option<String>| id.as_ref().and_then(|id| id.split('.').nth(1).map(str::to_owned));
     stage.rules("0.5");
-    until("another life", async || (life(&version().await) != life(&before)).then_some(())).await;
+    until("another life", DEADLINE, async || (life(&version().await) != life(&before)).then_some(())).await;
     for price in RISE_AND_FALL {
         stage.trade(price, 0).await;
     }
-    until("a fill", async || (!stage.fills().await.is_empty()).then_some(())).await;
+    until("a fill", DEADLINE, async || (!stage.fills().await.is_empty()).then_some(())).await;
     let price = stage.fills().await[0].price.to_string();
     assert_eq!(price, "60800.0", "in the new step");
     stage.is_well();
@@ -275,7 +269,7 @@ async fn the_trades_of_a_recording_become_the_ticks_of_its_replay() {
         }));
     }
     let stream = stage.keys.market_tick(&Scope::source("default", "binance-spot").unwrap(), SYMBOL);
-    let out = until("all ticks", async || {
+    let out = until("all ticks", DEADLINE, async || {
         let found = stage.bus.range(&stream, StreamId::ZERO, StreamId::MAX, ticks.len()).await.unwrap();
         (found.len() == ticks.len()).then_some(found)
     })

@@ -136,9 +136,3 @@ fn strategy(saved: &mut Value) -> &mut Value {
 fn leaving(saved: &mut Value) -> &mut Value {
     &mut strategy(saved)["leaving"]
 }
-
-/// How many buys rest, and how many levels are left out.
-fn resting(bench: &Bench) -> (Value, Value) {
-    let shown = serde_json::to_value(bench.engine.report().strategy).unwrap();
-    (shown["resting"]["buys"].clone(), shown["left"].clone())
-}
