@@ -20,6 +20,7 @@ use operator::metrics::{self, Metrics};
 use operator::names::OPERATOR;
 use operator::pace::Pace;
 use operator::since::Since;
+use operator::written::Written;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -168,6 +169,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             pace: Pace::default(),
             admission: Admission::default(),
             since: Since::default(),
+            written: Written::default(),
             metrics: metrics.clone(),
             strategies,
             accounts: accounts.clone(),
