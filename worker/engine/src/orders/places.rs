@@ -83,8 +83,10 @@ impl Share {
     /// trade, as where that one is withdrawn before it arrives.
     pub const fn of(holder: Holder, is_first: bool, has_traded: bool) -> Self {
         match holder {
-            _ if has_traded || !is_first => Self::All,
+            _ if has_traded => Self::All,
+            // Whoever asks before it: the venue rejects it.
             Holder::Raced => Self::Nothing,
+            _ if !is_first => Self::All,
             Holder::Holds => Self::Beyond,
             Holder::Waits | Holder::Gone => Self::All,
         }

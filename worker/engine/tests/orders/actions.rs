@@ -317,6 +317,20 @@ fn a_replacement_that_comes_too_late_reserves_nothing_more() {
 }
 
 #[test]
+fn of_several_replacements_that_come_too_late_none_reserves_anything() {
+    let again = |price| Action::Replace(1, rest(Side::Buy, "1", price));
+    let ticks: [&[Action]; 2] = [&[buy("2", "600")], &[again("590"), again("580"), again("570")]];
+    for (parts, cash) in [(vec![100], "0"), (vec![40], "720")] {
+        let mut engine = acting(&ticks);
+        let first = at_600(&mut engine, 0).remove(0);
+        assert_eq!((at_600(&mut engine, 1).len(), reserved(&engine).1.as_str()), (3, "2350"));
+        step_update(&mut engine, &news(&first, &parts, &crate::bench::USUAL)[1]);
+        assert_eq!(reserved(&engine).1, cash, "of {parts:?} % the rest");
+        assert_eq!(reserved(&restored(&engine, usual(&Script::default()))).1, cash, "as its record says");
+    }
+}
+
+#[test]
 fn what_is_filled_cannot_be_replaced() {
     let mut engine = acting(&[&[buy("1", "600")], &[Action::Replace(1, rest(Side::Buy, "1", "590"))]]);
     let order = at_600(&mut engine, 0).remove(0);

@@ -281,8 +281,8 @@ impl World {
                 let (all, none) = ((coins, cash), (Decimal::ZERO, Decimal::ZERO));
                 let left = |all: Decimal, shared: Decimal| (all - shared).max(Decimal::ZERO);
                 (coins, cash) = match old {
-                    _ if !is_first => all,
                     _ if replaced.raced => none,
+                    _ if !is_first => all,
                     // Both may trade.
                     Some(old) if old.replaces.is_some() && !has_place(old) => all,
                     // Only one of them does.

@@ -80,7 +80,7 @@ pub fn run(file: &PathBuf, data: &[Data], sources: &[Folder], registry: &Registr
         process::say(format_args!("warning: {}: {}", warning.kind, warning.message));
     }
     let data_of =
-        |simulation: &Simulation| data_of.get(&simulation.markets()).ok_or_else(|| simulation.without_ticks());
+        |simulation: &Simulation| data_of.get(&simulation.markets()).ok_or_else(|| simulation.without_outcome());
     let result = |simulation: &Simulation| {
         let data = data_of(simulation)?;
         candles::are_short_enough(&simulation.spec, &data.summaries)?;
@@ -230,13 +230,19 @@ impl Simulation {
             return Err(Failure::refused(problem));
         }
         Outcome::of(&self.spec.name, &self.engine, &self.trades, Made::of(&self.spec), Some(data))
-            .ok_or_else(|| self.without_ticks())
+            .ok_or_else(|| self.without_outcome())
     }
 
-    fn without_ticks(&self) -> Failure {
-        let lacking = self.engine.prices().find(|(_, price)| price.is_none());
-        let of = lacking.filter(|_| self.engine.instruments().len() > 1).map(|(symbol, _)| format!(" of {symbol}"));
-        Failure::refused(format!("{}: the data holds no tick{}", self.spec.name, of.unwrap_or_default()))
+    /// Why there is no outcome: nothing has come, or what is held is worth more than can be counted.
+    fn without_outcome(&self) -> Failure {
+        let name = &self.spec.name;
+        let Some((symbol, _)) = self.engine.prices().find(|(_, price)| price.is_none()) else {
+            return Failure::refused(format!(
+                "{name}: spec.capital is worth too much at the data's prices: worths are counted below 10^15; lower it"
+            ));
+        };
+        let of = if self.engine.instruments().len() > 1 { format!(" of {symbol}") } else { String::new() };
+        Failure::refused(format!("{name}: the data holds no tick{of}"))
     }
 
     /// The orders that did not trade, and why, for people.

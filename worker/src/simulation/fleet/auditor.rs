@@ -286,11 +286,11 @@ impl Books {
             *number < sequence && other.is_open() && other.of.is_some_and(|(theirs, _)| theirs == of)
         };
         let Some(old) = self.orders.get(&of).filter(|_| order.filled.is_zero()) else { return Decimal::ZERO };
-        if self.orders.iter().any(asks) {
-            return Decimal::ZERO;
-        }
         if old.filled != known {
             return self.needs(order);
+        }
+        if self.orders.iter().any(asks) {
+            return Decimal::ZERO;
         }
         if old.side == order.side && old.is_open() && !self.waits(old) { self.needs(old) } else { Decimal::ZERO }
     }

@@ -163,6 +163,7 @@ impl Exchange {
                 reports.push(if traded == Some(known_quantity) {
                     self.place(held.id, held.symbol, order, tick)
                 } else {
+                    self.note_end(&held.id, Quantity::ZERO);
                     refused(&Resting::new(held.id, held.symbol, order), "ReplaceRaced", tick)
                 });
             }

@@ -133,13 +133,7 @@ impl Exchange {
                     if traded == Some(hundredths(known_quantity)) {
                         told.push(self.place(sequence, order, tick));
                     } else {
-                        told.push(Told {
-                            sequence,
-                            status: OrderStatus::Rejected,
-                            reason: "ReplaceRaced",
-                            traded: 0,
-                            trade: None,
-                        });
+                        told.push(self.over(sequence, OrderStatus::Rejected, "ReplaceRaced"));
                     }
                 }
                 CommandKind::Advance { .. } | CommandKind::Transfer(_) => {}

@@ -305,10 +305,12 @@ mod tests {
         bench.tick(3, "100");
         assert!(bench.send(&replace(2, 1, "0", buy("98", "10")), 4));
         assert_eq!(bench.reserved("USDT"), "981.96");
+        assert!(bench.send(&replace(3, 1, "0", buy("10", "1")), 4));
+        assert_eq!(bench.reserved("USDT"), "991.98", "only one of them takes the place");
         bench.tick(5, "98.5");
-        assert_eq!(bench.reserved("USDT"), "0", "order 1 has traded, so order 2 will be rejected");
+        assert_eq!(bench.reserved("USDT"), "0", "order 1 has traded, so orders 2 and 3 will be rejected");
         bench.tick(6, "98.5");
-        assert!(!bench.exchange.has(&id(2)));
+        assert!(!bench.exchange.has(&id(2)) && !bench.exchange.has(&id(3)));
     }
 
     /// Sums that are kept with each change are those that anybody counts from the orders.

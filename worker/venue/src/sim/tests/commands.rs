@@ -106,6 +106,22 @@ fn a_replacement_of_what_ended_as_known_is_placed_and_of_what_is_gone_it_is_not(
 }
 
 #[test]
+fn a_replacement_of_one_that_was_rejected_is_placed_whatever_it_was_rejected_for() {
+    // Both ended without a trade, as was known of them.
+    let raced = (replace(2, 1, "0.4", order(Side::Buy, "590")), "2 RejectedReplaceRaced 0");
+    let taking = NewOrder { post_only: true, ..order(Side::Buy, "701") };
+    let post_only = (replace(2, 1, "0", taking), "2 RejectedPostOnlyWouldTake 0");
+    for (second, expected) in [raced, post_only] {
+        let mut exchange = exchange_of(&json!({}), 1500);
+        exchange.admit(&command(1, CommandKind::Create(order(Side::Buy, "600"))), &quotes(1, "700", "701"));
+        exchange.arrive(&quotes(3, "700", "701"));
+        exchange.admit(&second, &quotes(4, "700", "701"));
+        exchange.admit(&replace(3, 2, "0", order(Side::Buy, "580")), &quotes(4, "700", "701"));
+        assert_eq!(told(&exchange.arrive(&quotes(6, "700", "701"))), ["1 Canceled 0", expected, "3 Accepted 0"]);
+    }
+}
+
+#[test]
 fn an_order_can_be_cancelled_at_once_whether_it_rests_or_is_on_its_way() {
     let mut exchange = exchange_of(&json!({}), 1500);
     let time = Timestamp::from_millis(1_000);
