@@ -13,6 +13,9 @@ class Crowd(glm.Strategy):
 
     def on_tick(self, tick, context):
         self.ticks += 1
+        if self.ticks % 16 > 1:
+            # Two ticks of many are enough, and the second of them meets what the first has left.
+            return
         for place, order in enumerate(context.orders):
             offset = Decimal(self.ticks % 7) / 1000
             if (self.ticks + place) % 3 == 0:

@@ -182,7 +182,8 @@ class Market:
         steps = (Decimal(self.best(side) if asked is None else asked) / step).to_integral_value(outward)
         price, quantity = (steps * step).quantize(step), Decimal(wanted["quantity"]) // lot * lot
         order = {**wanted, "symbol": self.instrument.symbol, "id": self.next_id, "price": price, "quantity": quantity}
-        order.update(filled=Decimal(0), rests=asked is not None and wanted.get("timeInForce", "GTC") == "GTC", lent=self.lent(old))
+        waits = asked is not None and wanted.get("timeInForce", "GTC") == "GTC"
+        order.update(filled=Decimal(0), rests=waits, lent=self.lent(old))
         refusal = self._refusal(order, asked is None)
         if refusal:
             self._deny(order["tag"], refusal)

@@ -98,7 +98,7 @@ fn the_test_kit_gives_the_trades_and_denials_of_backtest() {
     let strategies = [
         (here.as_path(), "mean", "Mean", 50, &[][..]),
         (here.as_path(), "grid", "Grid", 20, &[][..]),
-        (crowded.path(), "crowd", "Crowd", 10_000, &["InsufficientFunds", "OrderRateExceeded"][..]),
+        (crowded.path(), "crowd", "Crowd", 2_000, &["InsufficientFunds", "OrderRateExceeded"][..]),
     ];
     for (folder, script, class, trades_min, denied) in strategies {
         let outcome = backtest(&process(&format!("{script}.py"), ""), 0, folder);
