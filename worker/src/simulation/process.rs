@@ -23,7 +23,7 @@ const TICKS: u64 = 150;
 /// Ticks that are there when it is held, and where that is at least and at most.
 const THERE: usize = 100;
 const HELD: (u64, u64) = (20, 90);
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A process that is held at this tick.
 fn spec(latency_ms: u32, quantity: &str, at: u64, folder: &Path) -> StrategySpec {
