@@ -10,8 +10,6 @@ use engine::strategies::{
     Context, Definition, Intent, OrderKind, OrderSize, Purpose, Registry, Strategy, StrategyError, parameters,
     remembered,
 };
-use serde::de::Error as _;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, to_value};
 
 /// What manifests name as `custom: {name: dips}`.
@@ -22,15 +20,13 @@ const DIPS: Definition = Definition {
     schema: || schemars::schema_for!(Parameters),
     start: |given, saved| {
         let parameters: Parameters = parameters("dips", given)?;
-        parameters
-            .check()
-            .map_err(|said| StrategyError::Parameters { name: "dips", source: serde_json::Error::custom(said) })?;
-        Ok(Box::new(Dips { parameters, memory: remembered("dips", saved)?.unwrap_or_default() }))
+        parameters.check().map_err(|words| StrategyError::refused("dips", words))?;
+        Ok(Box::new(Dips { parameters, high: remembered("dips", saved)?.flatten() }))
     },
 };
 
 /// Its parameters.
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Parameters {
     /// How far the price must fall, in percent: more than 0, at most 50.
@@ -41,35 +37,25 @@ struct Parameters {
 
 impl Parameters {
     fn check(&self) -> Result<(), String> {
-        let (zero, most) = (ExactDecimal::from_integer(0), ExactDecimal::from_integer(50));
-        match self {
-            Self { fall_percent, .. } if *fall_percent <= zero || *fall_percent > most => {
-                Err(format!("fallPercent: {fall_percent} is out of range; write more than 0, at most 50"))
-            }
-            Self { quantity, .. } if *quantity <= zero => {
-                Err(format!("quantity: {quantity} buys nothing; write more than 0"))
-            }
-            Self { .. } => Ok(()),
+        let (Self { fall_percent: fall, quantity }, whole) = (self, ExactDecimal::from_integer);
+        if *fall <= whole(0) || *fall > whole(50) {
+            return Err(format!("fallPercent: {fall} is out of range; write more than 0, at most 50"));
         }
+        if *quantity > whole(0) { Ok(()) } else { Err(format!("quantity: {quantity} buys nothing; write more than 0")) }
     }
-}
-
-/// All that outlives a restart.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Memory {
-    high: Option<Price>,
 }
 
 #[derive(Debug)]
 struct Dips {
     parameters: Parameters,
-    memory: Memory,
+    /// All that outlives a restart.
+    high: Option<Price>,
 }
 
 impl Strategy for Dips {
     fn on_tick(&mut self, tick: &Tick, context: &mut Context<'_>) {
-        let high = self.memory.high.map_or(tick.price, |high| high.max(tick.price));
-        self.memory.high = Some(high);
+        let high = self.high.map_or(tick.price, |high| high.max(tick.price));
+        self.high = Some(high);
         let fallen = high.bound_below(Ratio::from_percent(self.parameters.fall_percent).below_one());
         let Ok(quantity) = Quantity::new(self.parameters.quantity.get()) else { return };
         if context.has_open_orders() || !tick.price.is_at_or_below(fallen) {
@@ -87,16 +73,16 @@ impl Strategy for Dips {
         });
         // What was denied is told by the engine, and tried again on the next tick.
         if sent.is_ok() {
-            self.memory.high = Some(tick.price);
+            self.high = Some(tick.price);
         }
     }
 
     fn on_gap(&mut self, _instrument: InstrumentIndex) {
-        self.memory.high = None;
+        self.high = None;
     }
 
     fn snapshot(&self) -> Result<Value, serde_json::Error> {
-        to_value(&self.memory)
+        to_value(self.high)
     }
 }
 

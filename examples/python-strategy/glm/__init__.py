@@ -15,23 +15,8 @@ use no chance and do no input or output; `print` goes to the worker's log.
 """
 
 from .messages import Bar, Bars, Instrument, Order, OrderUpdate, Position, Risk, Tick, Timer, decimal
-from .session import ProtocolError, Session, run
+from .session import run
 from .strategy import Context, Strategy
 
-__all__ = [
-    "Bar",
-    "Bars",
-    "Context",
-    "Instrument",
-    "Order",
-    "OrderUpdate",
-    "Position",
-    "ProtocolError",
-    "Risk",
-    "Session",
-    "Strategy",
-    "Tick",
-    "Timer",
-    "decimal",
-    "run",
-]
+__all__ = ["Bar", "Bars", "Context", "Instrument", "Order", "OrderUpdate", "Position", "Risk", "Strategy", "Tick"]
+__all__ += ["Timer", "decimal", "run"]

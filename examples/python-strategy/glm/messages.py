@@ -1,12 +1,12 @@
 """What a strategy is told: plain values, with decimals as `Decimal` and times in milliseconds UTC."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Mapping, NamedTuple, Optional
+from functools import lru_cache
+from typing import Any, Mapping, NamedTuple, Optional, Type, TypeVar, cast
 
 Json = Mapping[str, Any]
+Told = TypeVar("Told")
 
 
 class Instrument(NamedTuple):
@@ -27,12 +27,6 @@ class Instrument(NamedTuple):
         """The asset that it is paid in."""
         return self.symbol.partition("/")[2].partition(":")[0]
 
-    @classmethod
-    def read(cls, given: Json) -> Instrument:
-        return cls(
-            given["symbol"], Decimal(given["tickSize"]), Decimal(given["lotSize"]), Decimal(given["minNotional"])
-        )
-
 
 @dataclass(frozen=True)
 class Tick:
@@ -47,22 +41,6 @@ class Tick:
     bid_size: Optional[Decimal]
     ask_size: Optional[Decimal]
     volume: Optional[Decimal]
-
-    @classmethod
-    def read(cls, given: Json) -> Tick:
-        price = Decimal(given["price"])
-        bid, ask = given.get("bid"), given.get("ask")
-        return cls(
-            given["index"],
-            given["time"],
-            given["symbol"],
-            price,
-            price if bid is None else Decimal(bid),
-            price if ask is None else Decimal(ask),
-            decimal(given.get("bidSize")),
-            decimal(given.get("askSize")),
-            decimal(given.get("volume")),
-        )
 
 
 class Bars(NamedTuple):
@@ -85,21 +63,12 @@ class Bar(NamedTuple):
     close: Decimal
     volume: Decimal
 
-    @classmethod
-    def read(cls, given: Json) -> Bar:
-        prices = (Decimal(given[name]) for name in ("open", "high", "low", "close", "volume"))
-        return cls(given["symbol"], given["interval"], given["openTime"], *prices)
-
 
 class Timer(NamedTuple):
     """A timer that is due: a multiple of its interval has passed."""
 
     time: int
     every_seconds: int
-
-    @classmethod
-    def read(cls, given: Json) -> Timer:
-        return cls(given["time"], given["everySeconds"])
 
 
 class Order(NamedTuple):
@@ -112,11 +81,6 @@ class Order(NamedTuple):
     price: Decimal
     quantity: Decimal
     filled: Decimal
-
-    @classmethod
-    def read(cls, given: Json) -> Order:
-        decimals = (Decimal(given[name]) for name in ("price", "quantity", "filled"))
-        return cls(given["id"], given["tag"], given["symbol"], given["side"], *decimals)
 
 
 class OrderUpdate(NamedTuple):
@@ -131,12 +95,6 @@ class OrderUpdate(NamedTuple):
     price: Optional[Decimal]
     fee: Optional[Decimal]
     fee_asset: Optional[str]
-
-    @classmethod
-    def read(cls, given: Json) -> OrderUpdate:
-        quantity, price, fee = (decimal(given.get(name)) for name in ("quantity", "price", "fee"))
-        status, reason, fee_asset = given["status"], given.get("reason", ""), given.get("feeAsset")
-        return cls(given.get("id"), given["tag"], status, reason, quantity, price, fee, fee_asset)
 
 
 class Position(NamedTuple):
@@ -159,9 +117,27 @@ class Risk(NamedTuple):
 
     def allows(self, side: str) -> bool:
         """Whether an order of this side may open. Advice: the worker holds it on every order."""
-        return self.state == "AllowAll" or self.state == f"{side}Only"
+        return self.state in ("AllowAll", f"{side}Only")
 
 
 def decimal(text: Optional[str]) -> Optional[Decimal]:
     """The decimal of its text, as messages and saved state have it; None where there is none."""
     return None if text is None else Decimal(text)
+
+
+@lru_cache(maxsize=None)
+def fields(kind: Any) -> list[tuple[str, bool]]:
+    """The names that its fields have in messages, and which are decimals."""
+    names = ((name.split("_"), "Decimal" in str(hint)) for name, hint in kind.__annotations__.items())
+    return [(first + "".join(map(str.title, rest)), exact) for (first, *rest), exact in names]
+
+
+def read(kind: Type[Told], given: Json) -> Told:
+    """This kind of value, from what a message tells; what it leaves out is None."""
+    named = fields(cast(Any, kind))
+    return kind(*[Decimal(given[name]) if exact and name in given else given.get(name) for name, exact in named])
+
+
+def read_tick(given: Json) -> Tick:
+    """A tick; without quotes the price stands for them."""
+    return read(Tick, {"bid": given["price"], "ask": given["price"], **given})

@@ -8,16 +8,12 @@ import os
 import sys
 import traceback
 from decimal import Decimal
-from typing import Any, Callable, Optional, Type
+from typing import Any, Optional, Type
 
-from .messages import Bar, Instrument, Json, OrderUpdate, Tick, Timer
+from .messages import Bar, Instrument, Json, OrderUpdate, Timer, read, read_tick
 from .strategy import Context, Strategy
 
-VERSION = 1
-
-
-class ProtocolError(Exception):
-    """The worker said what this package does not understand."""
+TOLD = {"bar": Bar, "order": OrderUpdate, "timer": Timer}
 
 
 class Session:
@@ -28,55 +24,41 @@ class Session:
         traps = [decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow, decimal.FloatOperation]
         decimal.setcontext(decimal.Context(prec=60, rounding=decimal.ROUND_HALF_EVEN, traps=traps))
         self.kind = kind
-        self.strategy: Optional[Strategy] = None
         # What a strategy without `save` held before its first event; None once nobody needs to be warned.
-        self.begun: Optional[dict[str, str]] = {} if kind.save is Strategy.save else None
+        self.begun: Optional[dict[str, str]] = None
 
     def handle(self, message: Json) -> Optional[dict[str, Any]]:
-        """The answer to a message; None where there is none to give."""
-        if message.get("v") != VERSION:
-            raise ProtocolError(f"message of version {message.get('v')!r}; this package speaks {VERSION}")
-        kind = message.get("type")
-        if kind == "start":
-            return self._start(message)
-        if kind == "events":
-            if self.strategy is None:
-                raise ProtocolError("events before start")
-            return self._events(self.strategy, message)
-        # What a later worker says beside these asks for no answer.
-        return None
+        """The answer to a message; None for one that asks for none, such as a later worker may say."""
+        if message["v"] != 1:
+            raise ValueError(f"a message of version {message['v']}, and this package speaks 1: take the worker's own")
+        answer = {"start": self._start, "events": self._events}.get(message["type"])
+        return None if answer is None else {"v": 1, **answer(message)}
 
-    def _start(self, message: Json) -> dict[str, Any]:
-        instruments = [Instrument.read(given) for given in message["instruments"]]
-        strategy = self.kind(message["strategy"], message["mode"], message["parameters"], instruments)
-        if message.get("state") is not None:
-            strategy.restore(message["state"])
-        self.strategy = strategy
-        self.begun = None if self.begun is None else shown(strategy)
-        bars = [{"symbol": of.symbol, "interval": of.interval, "lookBack": of.look_back} for of in strategy.bars()]
-        timers = [{"everySeconds": seconds} for seconds in strategy.timers()]
-        return {"v": VERSION, "type": "ready", "bars": bars, "timers": timers}
+    def _start(self, message: Json) -> Json:
+        instruments = [read(Instrument, given) for given in message["instruments"]]
+        self.strategy = self.kind(message["strategy"], message["mode"], message["parameters"], instruments)
+        if message["state"] is not None:
+            self.strategy.restore(message["state"])
+        self.begun = shown(self.strategy) if self.kind.save is Strategy.save else None
+        bars = [{"symbol": of.symbol, "interval": of.interval, "lookBack": of.look_back} for of in self.strategy.bars()]
+        return {"type": "ready", "bars": bars, "timers": [{"everySeconds": every} for every in self.strategy.timers()]}
 
-    def _events(self, strategy: Strategy, message: Json) -> dict[str, Any]:
-        context = Context(message, strategy.instruments)
-        consumed = 0
-        for event in message["events"]:
-            consumed += 1
-            tell(strategy, event, context)
+    def _events(self, message: Json) -> Json:
+        context, consumed = Context(message, self.strategy.instruments), 0
+        for consumed, event in enumerate(message["events"], 1):
+            tell(self.strategy, event, context)
             if context.actions:
                 break
-        self._warn(strategy)
-        answer = {"v": VERSION, "type": "answer", "batch": message["batch"], "consumed": consumed}
-        return {**answer, "actions": context.actions, "state": exact(strategy.save())}
+        self._warn()
+        answer = {"type": "answer", "batch": message["batch"], "consumed": consumed}
+        return {**answer, "actions": context.actions, "state": exact(self.strategy.save())}
 
-
-    def _warn(self, strategy: Strategy) -> None:
+    def _warn(self) -> None:
         """Says once what a restart would lose."""
-        changed = [] if self.begun is None else [name for name, held in shown(strategy).items() if self.begun.get(name) != held]
-        if changed:
+        if self.begun is not None and self.begun != shown(self.strategy):
+            lost = [name for name, held in shown(self.strategy).items() if self.begun.get(name) != held]
             self.begun = None
-            lost = f"{self.kind.__name__} keeps {', '.join(changed)} and has no save(): a restart loses that"
-            print(lost, file=sys.stderr, flush=True)
+            print(f"{self.kind.__name__} keeps {', '.join(lost)} and has no save(): a restart loses that", file=sys.stderr)
 
 
 def shown(strategy: Strategy) -> dict[str, str]:
@@ -88,34 +70,38 @@ def tell(strategy: Strategy, event: Json, context: Context) -> None:
     """Calls what an event calls. One that this package does not know is passed over."""
     kind = event["type"]
     if kind == "tick":
-        strategy.on_tick(Tick.read(event), context)
-    elif kind == "bar":
-        strategy.on_bar(Bar.read(event), context)
-    elif kind == "order":
-        strategy.on_order(OrderUpdate.read(event), context)
-    elif kind == "timer":
-        strategy.on_timer(Timer.read(event), context)
+        strategy.on_tick(read_tick(event), context)
     elif kind == "gap":
         strategy.on_gap(event["symbol"], context)
+    elif kind in TOLD:
+        getattr(strategy, f"on_{kind}")(read(TOLD[kind], event), context)
 
 
 def exact(state: Any) -> Any:
     """State as JSON that reads back as it was."""
-    if state is None or isinstance(state, (str, bool, int)):
-        return state
-    if isinstance(state, Decimal):
-        return str(state)
     if isinstance(state, dict):
         return {str(name): exact(value) for name, value in state.items()}
     if isinstance(state, (list, tuple)):
         return [exact(value) for value in state]
+    if state is None or isinstance(state, (str, int, Decimal)):
+        return str(state) if isinstance(state, Decimal) else state
     raise TypeError(f"state holds {state!r}: keep Decimals, whole numbers, texts, lists and dicts; a float is not exact")
 
 
 def run(kind: Type[Strategy]) -> None:
     """Serves a worker until it says stop or is gone. Ends with what the strategy raises: the worker then halts it."""
+    session, answers = Session(kind), sys.stdout
+    # Whatever the strategy prints is its log, and never a half answer.
+    sys.stdout = sys.stderr
     try:
-        serve(kind)
+        for line in sys.stdin:
+            # A number with a point, as parameters may hold it, is as exact as it was written.
+            message = json.loads(line, parse_float=Decimal)
+            if message["type"] == "stop":
+                return
+            answer = session.handle(message)
+            if answer is not None:
+                print(json.dumps(answer, separators=(",", ":")), file=answers, flush=True)
     except Exception as error:
         sys.exit(explained(error))
 
@@ -128,20 +114,3 @@ def explained(error: Exception) -> str:
     if isinstance(error, decimal.FloatOperation) or ("'float'" in words and "'decimal.Decimal'" in words):
         words += '\nMoney is Decimal: write Decimal("0.95") for 0.95, and Decimal(str(x)) for a float x that was computed'
     return words
-
-
-def serve(kind: Type[Strategy]) -> None:
-    """Answers a worker line by line."""
-    session, answers = Session(kind), sys.stdout
-    # Whatever the strategy prints is its log, and never a half answer.
-    sys.stdout = sys.stderr
-    # A number with a point, as parameters may hold it, is as exact as it was written.
-    read: Callable[[str], Any] = json.JSONDecoder(parse_float=Decimal).decode
-    for line in iter(sys.stdin.readline, ""):
-        message = read(line)
-        if message.get("type") == "stop":
-            return
-        answer = session.handle(message)
-        if answer is not None:
-            answers.write(json.dumps(answer, separators=(",", ":")) + "\n")
-            answers.flush()

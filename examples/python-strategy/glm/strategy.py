@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import ROUND_DOWN, Decimal
+from functools import cached_property
 from typing import Any, Mapping, Optional, Sequence, Union
 
-from .messages import Bar, Bars, Instrument, Json, Order, OrderUpdate, Position, Risk, Tick, Timer
+from .messages import Bar, Bars, Instrument, Json, Order, OrderUpdate, Position, Risk, Tick, Timer, read
 
-ZERO = Position(Decimal(0), Decimal(0))
 # Messages hold no finer amounts.
 SMALLEST = Decimal("1e-18")
+Amount = Union[Decimal, int]
 
 
 class Strategy:
@@ -23,10 +24,7 @@ class Strategy:
                 raise TypeError(f"{cls.__name__}.{name} is never called; there are {', '.join(callbacks)}")
 
     def __init__(self, name: str, mode: str, parameters: Json, instruments: Sequence[Instrument]) -> None:
-        self.name = name
-        self.mode = mode
-        self.parameters = parameters
-        self.instruments = instruments
+        self.name, self.mode, self.parameters, self.instruments = name, mode, parameters, instruments
 
     @property
     def instrument(self) -> Instrument:
@@ -62,7 +60,6 @@ class Strategy:
 
     def save(self) -> Any:
         """All state, as JSON; a Decimal becomes its text. Kept with the money, so nothing is lost at a restart."""
-        return None
 
     def restore(self, state: Any) -> None:
         """Takes what `save` returned. Called once before the first event, not for a fresh start."""
@@ -72,66 +69,49 @@ class Context:
     """What a strategy sees and may do. Actions leave when the callback returns; the worker may still deny each."""
 
     def __init__(self, message: Json, instruments: Sequence[Instrument]) -> None:
-        self._message = message
-        self._instruments = {instrument.symbol: instrument for instrument in instruments}
-        self._orders: Optional[Sequence[Order]] = None
+        self._message, self._instruments = message, instruments
         self.actions: list[dict[str, Any]] = []
 
     def position(self, asset: str) -> Position:
         """What is held of an asset, before the actions of this callback."""
-        held = self._message["position"].get(asset)
-        return ZERO if held is None else Position(Decimal(held["free"]), Decimal(held["reserved"]))
+        return read(Position, self._message["position"].get(asset, {"free": 0, "reserved": 0}))
 
     def equity(self, prices: Union[Decimal, Mapping[str, Decimal]]) -> Decimal:
         """What all is worth, in quote: at this price, or of several markets at these prices by symbol."""
-        if isinstance(prices, Decimal):
-            (symbol,) = self._instruments
-            prices = {symbol: prices}
-        held = {asset: self.position(asset).total for asset in self._message["position"]}
-        worth = {self._instruments[symbol].base: price for symbol, price in prices.items()}
-        return sum((amount * worth.get(asset, 1) for asset, amount in held.items()), Decimal(0))
+        given = prices if isinstance(prices, Mapping) else {self._instruments[0].symbol: prices}
+        worth = {instrument.base: given[instrument.symbol] for instrument in self._instruments}
+        held = ((asset, self.position(asset).total) for asset in self._message["position"])
+        return sum((amount * worth.get(asset, 1) for asset, amount in held), Decimal(0))
 
-    @property
+    @cached_property
     def orders(self) -> Sequence[Order]:
         """The orders that are not closed, the oldest first."""
-        if self._orders is None:
-            self._orders = [Order.read(order) for order in self._message["orders"]]
-        return self._orders
+        return [read(Order, order) for order in self._message["orders"]]
 
     @property
     def risk(self) -> Risk:
         """Which sides are allowed now."""
-        return Risk(self._message["risk"]["state"], self._message["risk"].get("reason", ""))
+        return read(Risk, self._message["risk"])
 
     def place(
-        self,
-        side: str,
-        quantity: Union[Decimal, int],
-        price: Union[Decimal, int, None] = None,
-        *,
-        symbol: Optional[str] = None,
-        time_in_force: Optional[str] = None,
-        post_only: bool = False,
-        reduce_only: bool = False,
-        tag: str = "",
-    ) -> None:
+        self, side: str, quantity: Amount, price: Optional[Amount] = None, *, symbol: Optional[str] = None, tag: str = "",
+        time_in_force: Optional[str] = None, post_only: bool = False, reduce_only: bool = False,
+    ) -> None:  # fmt: skip
         """Sends an order, Buy or Sell. Without a price it takes the best one there is now and drops the rest; with one it
         waits (GTC) unless `time_in_force` is IOC or FOK. The worker rounds the quantity down to lots, and the price to ticks.
         `tag` is your own mark of it, at most 64 letters."""
         if side not in ("Buy", "Sell"):
             raise ValueError(f"side {side!r}: write Buy or Sell")
-        order: dict[str, Any] = {"tag": tag, "side": side, "quantity": number(quantity)}
-        limit = None if price is None else number(price)
-        given = {"symbol": symbol, "price": limit, "timeInForce": time_in_force}
-        order.update({name: value for name, value in given.items() if value is not None})
-        order.update({name: True for name, on in (("postOnly", post_only), ("reduceOnly", reduce_only)) if on})
-        self.actions.append({"place": order})
+        order: dict[str, Any] = {"tag": tag, "symbol": symbol, "side": side, "quantity": number(quantity)}
+        order.update(price=None if price is None else number(price), timeInForce=time_in_force)
+        order.update(postOnly=post_only or None, reduceOnly=reduce_only or None)
+        self.actions.append({"place": {name: value for name, value in order.items() if value is not None}})
 
     def cancel(self, id: int) -> None:
         """Cancels an order."""
         self.actions.append({"cancel": {"id": id}})
 
-    def replace(self, id: int, quantity: Union[Decimal, int], price: Union[Decimal, int]) -> None:
+    def replace(self, id: int, quantity: Amount, price: Amount) -> None:
         """Sends an order in the place of another, which is placed only if no more of the old one trades meanwhile."""
         self.actions.append({"replace": {"id": id, "quantity": number(quantity), "price": number(price)}})
 
@@ -140,9 +120,9 @@ class Context:
         self.actions.append({"say": {"reason": reason, "message": message}})
 
 
-def number(value: Union[Decimal, int]) -> str:
+def number(value: Amount) -> str:
     """An amount as messages hold it, without an exponent: a quotient's digits beyond the 18th after the point are cut off."""
-    exact = Decimal(value) if isinstance(value, (Decimal, int)) and not isinstance(value, bool) else None
-    if exact is None or not exact.is_finite():
+    if not isinstance(value, (Decimal, int)) or isinstance(value, bool) or not Decimal(value).is_finite():
         raise TypeError(f'{value!r} is no number of money; make it a finite Decimal, such as Decimal("0.25")')
+    exact = Decimal(value)
     return format(exact.quantize(SMALLEST, ROUND_DOWN) if exact % SMALLEST else exact, "f")

@@ -4,6 +4,7 @@ import tempfile
 import unittest
 from decimal import Decimal
 from pathlib import Path
+from unittest import mock
 
 import glm
 from glm import testkit
@@ -72,6 +73,13 @@ class Trading(unittest.TestCase):
     def test_an_order_that_crosses_trades_at_the_best_price(self):
         self.assertEqual(shown(run({0: [buy("1", "110")]}, "100")), ["0 Buy 1.000 @ 100.00, fee 0.00000"])
 
+    def test_a_replacement_needs_what_it_takes_beyond_the_order_it_replaces(self):
+        # 900 are reserved: one that replaces may take 1,000, a second one of the same order only the 100 that are free.
+        script = {0: [buy("10", "90")], 1: [("replace", 1, Decimal(10), Decimal(100)), ("replace", 1, Decimal(2), Decimal(90))]}
+        self.assertEqual(run(script, "101", "101").denied, [(1, "InsufficientFunds")])
+        script[1][0] = ("replace", 1, Decimal("10.001"), Decimal(100))
+        self.assertEqual(run(script, "101", "101").denied, [(1, "InsufficientFunds")])
+
     def test_what_is_not_covered_is_denied(self):
         # What waits reserves its worth and fee; coins that an open order sells are not sold again.
         result = run(
@@ -85,6 +93,32 @@ class Trading(unittest.TestCase):
         self.assertEqual(shown(result), ["2 Buy 2.000 @ 95.00, fee 0.00000"])
         told = [[1, "Accepted", ""], [2, "Accepted", ""], [1, "Canceled", ""], [2, "Canceled", ""], [3, "Accepted", ""]]
         self.assertEqual(result.state, [*told, [3, "Filled", ""]])
+
+    def test_an_order_at_the_best_price_that_slips_too_far_is_denied(self):
+        ticks = [{"price": "100", "ask": ask} for ask in ("100.5", "100.51")]
+        result = run({0: [buy("1")], 1: [buy("1")]}, *ticks)
+        self.assertEqual((len(result.trades), result.denied), (1, [(1, "SlippageTooHigh")]))
+
+    def test_more_orders_in_a_minute_than_the_worker_sends_are_denied(self):
+        # A replacement is an order as well; a cancel is none, and what was denied counts for nothing.
+        script = {0: [buy("0.1", "90"), ("replace", 1, Decimal("0.1"), Decimal(91)), buy("0.01"), buy("0.1", "90")]}
+        script.update({59: [("cancel", 2), buy("0.1", "90")], 60: [buy("0.1", "90")]})
+        result = run(script, *61 * ["100"], max_orders_per_minute=3)
+        expected = [(0, "BelowMinNotional"), (59, "OrderRateExceeded")]
+        self.assertEqual(result.denied, expected)
+        # Ten where nothing is said.
+        result = run({0: 11 * [buy("0.1", "90")]}, "100")
+        self.assertEqual(result.denied, [(0, "OrderRateExceeded")])
+
+    def test_an_answer_that_takes_longer_than_a_worker_waits_is_told(self):
+        # Two looks at the clock for each of two answers.
+        for took, allowed in ((1.0, 1000), (0.02, 20)):
+            with mock.patch("time.monotonic", side_effect=[5, 5, 7, 7 + took]):
+                run({}, "100", "100", timeout_ms=allowed)
+            with mock.patch("time.monotonic", side_effect=[5, 5, 7, 7 + took + 0.001]):
+                words = f"tick 1: answered after {round(took * 1000) + 1} ms, and timeoutMs allows {allowed}"
+                with self.assertRaisesRegex(TimeoutError, words):
+                    run({}, "100", "100", timeout_ms=allowed)
 
     def test_what_it_says(self):
         self.assertEqual(run({1: [("say", "Waits", "for more")]}, "100", "100").said, [(1, "Waits", "for more")])
@@ -175,7 +209,7 @@ class Files(unittest.TestCase):
     def test_ticks_with_quotes(self):
         (tick,) = self.read("time,price,bid,ask,volume\n5,1.50,1.4,1.6,\n")
         named = {"type": "tick", "index": 0, "time": 5, "symbol": "BNB/USDT"}
-        self.assertEqual(tick, {**named, "price": "1.50", "bid": "1.4", "ask": "1.6"})
+        self.assertEqual(tick, {**named, "price": "1.5", "bid": "1.4", "ask": "1.6"})
 
     def test_a_candle_is_four_ticks(self):
         head = "open_time_ms,open,high,low,close,volume\n"

@@ -294,8 +294,10 @@ fn working(observed: &Observed, plan: &Plan, word: Option<&Word>, pod: &str) -> 
 fn failed(phase: &Phase) -> Option<Judged> {
     let reasons = [Reason::StrategyCrashed, Reason::StrategyTimeout, Reason::BadAction];
     let reason = reasons.into_iter().find(|reason| reason.as_str() == phase.reason)?;
-    let message =
-        format!("Nothing more is traded: {}. Mend the program, and change the spec to start it again.", phase.message);
+    let message = format!(
+        "Nothing more is traded: {}. Mend the program: other files, another command or other parameters start it again.",
+        phase.message
+    );
     Some(Judged { stalled: true, ..Judged::of(StrategyState::Degraded, ConditionStatus::False, reason, message) })
 }
 

@@ -1,7 +1,7 @@
 //! A strategy and its account changed by their user, and the pods touched by others.
 
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::cluster::manifest::{edit, part, quickstart, watcher};
@@ -13,8 +13,9 @@ const RESOURCE: &str = "ts/grid-btc-1";
 const RULES: &str =
     r#"{"spec":{"instruments":[{"symbol":"BTC/USDT","rules":{"tickSize":"0.01","lotSize":"0.0001"}}]}}"#;
 
-static PLATFORM: LazyLock<Platform> =
-    LazyLock::new(|| Platform::install("changes", &["spec", "state", "account", "quota", "labels", "foreign"], &[]));
+static PLATFORM: LazyLock<Platform> = LazyLock::new(|| {
+    Platform::install("changes", &["spec", "edits", "state", "account", "quota", "labels", "foreign"], &[])
+});
 
 fn ready(object: &Value, word: &str) -> bool {
     condition(object, "Ready").starts_with(word)
@@ -63,6 +64,36 @@ fn an_edited_rule_makes_exactly_one_new_pod_an_edited_parameter_and_a_bad_spec_n
     assert_eq!(pods_of(&scenario).len(), 1, "the running pod went");
     history.expect_one_at_a_time();
     assert_eq!(history.pods_of(&format!("strategy-{STRATEGY}")), 2);
+}
+
+/// How long that took is told as a user sees it: from the end of `kubectl patch` to that of a `kubectl wait` for its generation
+/// to be followed, so with the start of a program.
+#[test]
+fn twenty_edits_in_a_row_are_each_followed_by_the_pod_that_runs() {
+    let scenario = Scenario::of(&PLATFORM, "edits");
+    let mut history = PodHistory::begin(&scenario.namespace);
+    scenario.apply(&quickstart());
+    scenario.await_trading(STRATEGY);
+    let uid = || pods_of(&scenario).iter().map(|pod| text(pod, "/metadata/uid")).collect::<Vec<_>>();
+    let first = uid();
+    let mut took: Vec<Duration> = (2..=21)
+        .map(|generation| {
+            let size = generation % 3 + 1;
+            scenario.patch(RESOURCE, &format!(r#"{{"spec":{{"strategy":{{"grid":{{"gridSizePercent":{size}}}}}}}}}"#));
+            let edited = Instant::now();
+            let followed = format!("--for=jsonpath={{.status.appliedGeneration}}={generation}");
+            scenario.kubectl(&["wait", RESOURCE, &followed, "--timeout=60s"]);
+            edited.elapsed()
+        })
+        .collect();
+    took.sort();
+    println!("20 edits were followed: p50 {:?}, max {:?}", took[took.len() / 2], took[took.len() - 1]);
+    assert_eq!(uid(), first, "it is the same pod");
+    assert_eq!(history.pods_of(&format!("strategy-{STRATEGY}")), 1);
+    // The last of them is what it trades by.
+    scenario.await_strategy(STRATEGY, "the size of generation 21", 60, |strategy| {
+        text(strategy, "/status/strategy/gridSizePercent") == "1" && ready(strategy, "True Trading")
+    });
 }
 
 #[test]

@@ -19,7 +19,7 @@ const REACH: &str = "tests/processes/reach.py";
 
 static PLATFORM: LazyLock<Platform> = LazyLock::new(|| {
     let values = ["--set", "image.tag=python,processStrategies.enabled=true"];
-    Platform::install("processes", &["mean", "files"], &values)
+    Platform::install("processes", &["mean", "files", "broken"], &values)
 });
 
 /// What the page shows in this language: a strategy, and its manifest.
@@ -133,4 +133,68 @@ fn edited_files_come_with_one_new_pod_whose_program_reaches_nothing_of_its_worke
     assert!(condition(&refused, "Ready").contains("generation 1 keeps trading"), "{refused}");
     let pod = scenario.pod_of("strategy", STRATEGY).expect("its pod is there");
     assert_eq!(text(&pod, "/metadata/name"), format!("strategy-{STRATEGY}-2"));
+}
+
+/// How many orders of the strategy its record says are open: figures of a status are written seldom.
+fn open_orders(scenario: &Scenario) -> Result<u64, String> {
+    let key = format!("glm:{{{}/paper}}:state:strategy-{STRATEGY}", scenario.namespace);
+    let report = PLATFORM.try_redis(&["hget", &key, "field:report"])?;
+    let report: Value = serde_json::from_str(&report).map_err(|error| format!("{error}: {report}"))?;
+    Ok(number(&report, "/orders/open"))
+}
+
+/// It has an order far below the price.
+const RESTS: &str = "import glm
+
+class Rests(glm.Strategy):
+    def on_tick(self, tick, context):
+        if not context.orders:
+            context.place(\"Buy\", glm.decimal(\"0.01\"), tick.price / 2)
+
+glm.run(Rests)
+";
+
+#[test]
+fn a_program_that_cannot_start_halts_with_its_words_and_the_mended_one_goes_on_by_itself() {
+    let scenario = Scenario::of(&PLATFORM, "broken");
+    let mut history = PodHistory::begin(&scenario.namespace);
+    let of = |program: &str| apply_files(&scenario, folder(&[("dips.py", program)]).path());
+    let orders = |wanted: u64| {
+        await_that(&format!("{wanted} orders are open"), 120, || match open_orders(&scenario)? {
+            open if open == wanted => Ok(()),
+            open => Err(format!("{open} are open")),
+        });
+    };
+    let rests = |epoch: u64| {
+        scenario.await_strategy(STRATEGY, "it trades", 120, |strategy| {
+            condition(strategy, "Ready").starts_with("True Trading") && number(strategy, "/status/epoch") == epoch
+        });
+        orders(1);
+    };
+    scenario.apply(&of_page("yaml"));
+    of(RESTS);
+    rests(1);
+    // A parenthesis is missing.
+    of(&RESTS.replace("tick.price / 2)", "tick.price / 2"));
+    let halted = scenario.await_strategy(STRATEGY, "it is halted", 120, |strategy| {
+        condition(strategy, "Ready").starts_with("False StrategyCrashed")
+            && number(strategy, "/status/orders/open") == 0
+    });
+    let ready = condition(&halted, "Ready");
+    for words in ["its process has ended (exit status: 1)", "/strategies/dips.py", "SyntaxError: '(' was never closed"]
+    {
+        assert!(ready.contains(words), "{words}: {ready}");
+    }
+    let resource = format!("ts/{STRATEGY}");
+    let [shown, described] =
+        [["get", &resource], ["describe", &resource]].map(|arguments| scenario.kubectl(&arguments));
+    println!("{shown}\n{described}");
+    assert!(shown.contains("StrategyCrashed") && shown.contains("Degraded"), "{shown}");
+    assert!(described.contains("SyntaxError: '(' was never closed"), "{described}");
+    let pod = scenario.pod_of("strategy", STRATEGY).expect("its pod is there");
+    assert_eq!(number(&pod, "/status/containerStatuses/0/restartCount"), 0, "the worker runs on");
+    of(RESTS);
+    rests(3);
+    history.expect_one_at_a_time();
+    assert_eq!(history.pods_of(&format!("strategy-{STRATEGY}")), 3);
 }

@@ -90,6 +90,18 @@ pub fn repository_file(path: &str) -> String {
     root.to_str().unwrap().to_owned()
 }
 
+/// Puts the Python package where a user would: beside his scripts.
+pub fn copy_python_package(into: &Path) {
+    let package = into.join("glm");
+    fs::create_dir(&package).unwrap();
+    for module in fs::read_dir(repository_file("examples/python-strategy/glm")).unwrap() {
+        let module = module.unwrap().path();
+        if module.is_file() {
+            fs::copy(&module, package.join(module.file_name().unwrap())).unwrap();
+        }
+    }
+}
+
 /// A folder that goes away with the test.
 pub struct Folder(TempDir);
 

@@ -13,6 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tests::worker_binary::run_worker;
 
+use super::folder::copy_python_package;
+
 const PAGES: [&str; 2] = ["docs/process-strategies.md", "docs/zh/process-strategies.md"];
 
 fn repository() -> &'static Path {
@@ -93,13 +95,8 @@ fn each_message_of_the_page_is_one_of_the_protocol() {
 fn followed(page: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mine = folder.path().join("mine");
-    fs::create_dir_all(mine.join("glm")).unwrap();
-    for module in fs::read_dir(repository().join("examples/python-strategy/glm")).unwrap() {
-        let module = module.unwrap().path();
-        if module.is_file() {
-            fs::copy(&module, mine.join("glm").join(module.file_name().unwrap())).unwrap();
-        }
-    }
+    fs::create_dir(&mine).unwrap();
+    copy_python_package(&mine);
     let data = "btcusdt-1h-2020q2.csv.gz";
     fs::copy(repository().join("examples").join(data), mine.join(data)).unwrap();
     fs::write(mine.join("dips.py"), &blocks(page, "python")[0]).unwrap();

@@ -1,11 +1,12 @@
 //! The strategies of `examples/python-strategy`, run by the worker.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tests::worker_binary::run_worker;
 
-use super::folder::with;
+use super::folder::{copy_python_package, with};
 
 const STOCK: &str = "    grid:
       gridSizePercent: 2                    # sells 2 % above the base price, buys 2 % below
@@ -16,8 +17,8 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples")
 }
 
-/// What `backtest` prints of the quickstart with this strategy in the place of its own, and with a latency.
-fn backtest(strategy: &str, latency_ms: u32) -> Value {
+/// What `backtest` prints of the quickstart with this strategy in the place of its own, with a latency and files from a folder.
+fn backtest(strategy: &str, latency_ms: u32, files: &Path) -> Value {
     let manifest = std::fs::read_to_string(examples().join("quickstart.yaml")).unwrap();
     let manifest = with(
         &with(&manifest, STOCK, strategy),
@@ -27,7 +28,7 @@ fn backtest(strategy: &str, latency_ms: u32) -> Value {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("manifest.yaml"), manifest).unwrap();
     let data = examples().join("btcusdt-1h-2020q2.csv.gz");
-    let source = format!("python={}", examples().join("python-strategy").display());
+    let source = format!("python={}", files.display());
     let mut arguments = vec!["backtest", "manifest.yaml", "--data", data.to_str().unwrap()];
     if strategy.contains("process") {
         arguments.extend(["--source", &source]);
@@ -46,9 +47,10 @@ fn process(script: &str, parameters: &str) -> String {
 
 #[test]
 fn the_grid_in_python_makes_the_trades_of_the_stock_grid_byte_for_byte() {
+    let files = examples().join("python-strategy");
     for latency in [0, 1_500] {
-        let stock = backtest(STOCK, latency);
-        let python = backtest(&process("grid.py", "gridSizePercent: 2, orderPercent: 10"), latency);
+        let stock = backtest(STOCK, latency, &files);
+        let python = backtest(&process("grid.py", "gridSizePercent: 2, orderPercent: 10"), latency, &files);
         assert!(stock["trades"].as_array().unwrap().len() > 20, "{stock}");
         assert_eq!(python["trades"], stock["trades"]);
         assert_eq!(python["hashes"]["trades"], stock["hashes"]["trades"]);
@@ -56,24 +58,53 @@ fn the_grid_in_python_makes_the_trades_of_the_stock_grid_byte_for_byte() {
     }
 }
 
-#[test]
-fn the_moving_average_trades_as_in_its_test_kit() {
-    let outcome = backtest(&process("mean.py", "window: 20"), 0);
-    let kit = "
-import glm.testkit as testkit
-from mean import Mean
-made = testkit.run(Mean, '../btcusdt-1h-2020q2.csv.gz', capital={'USDT': '3000', 'BTC': '0.34'}, fee_percent='0.1').trades
-print([[t.index, t.side, str(t.price), format(t.quantity.normalize(), 'f')] for t in made].__repr__().replace(\"'\", '\"'))
-";
+/// What the package's test kit makes of it, with the money of the quickstart: its trades, and for which reasons orders were denied.
+fn in_test_kit(folder: &Path, script: &str, class: &str) -> Value {
+    let kit = format!(
+        "
+import json
+from glm import testkit
+from {script} import {class}
+money = dict(capital={{'USDT': '3000', 'BTC': '0.34'}}, fee_percent='0.1')
+result = testkit.run({class}, '{data}', **money)
+amount = lambda value: format(value.normalize(), 'f')
+trades = [[t.index, t.side, str(t.price), amount(t.quantity), amount(t.fee)] for t in result.trades]
+print(json.dumps([trades, sorted(set(reason for _, reason in result.denied))]))
+",
+        data = examples().join("btcusdt-1h-2020q2.csv.gz").display()
+    );
     let mut python = std::process::Command::new("python3");
-    let python = python.args(["-B", "-c", kit]).current_dir(examples().join("python-strategy"));
-    let done = python.output().unwrap();
-    let kit: Value =
-        serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&done.stderr)));
-    let trades = outcome["trades"].as_array().unwrap().iter();
-    let made: Vec<Value> = trades
-        .map(|trade| serde_json::json!([trade["index"], trade["side"], trade["price"], trade["quantity"]]))
-        .collect();
-    assert!(made.len() > 50, "{outcome}");
-    assert_eq!(Value::from(made), kit);
+    let path = examples().join("python-strategy");
+    let done = python.args(["-B", "-c", &kit]).current_dir(folder).env("PYTHONPATH", path).output().unwrap();
+    serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&done.stderr)))
+}
+
+/// The same of what `backtest` printed.
+fn in_backtest(outcome: &Value) -> Value {
+    let fields = ["index", "side", "price", "quantity", "fee"];
+    let row = |trade: &Value| fields.map(|field| trade[field].clone());
+    let trades: Vec<_> = outcome["trades"].as_array().unwrap().iter().map(row).collect();
+    let denied: BTreeSet<_> = outcome["orders"]["denied"].as_object().unwrap().keys().collect();
+    serde_json::json!([trades, denied])
+}
+
+#[test]
+fn the_test_kit_gives_the_trades_and_denials_of_backtest() {
+    let crowded = tempfile::tempdir().unwrap();
+    let tests = examples().parent().unwrap().join("tests/processes");
+    std::fs::copy(tests.join("crowd.py"), crowded.path().join("crowd.py")).unwrap();
+    copy_python_package(crowded.path());
+    let here = examples().join("python-strategy");
+    let strategies = [
+        (here.as_path(), "mean", "Mean", 50, &[][..]),
+        (here.as_path(), "grid", "Grid", 20, &[][..]),
+        (crowded.path(), "crowd", "Crowd", 2_000, &["InsufficientFunds", "OrderRateExceeded"][..]),
+    ];
+    for (folder, script, class, trades_min, denied) in strategies {
+        let outcome = backtest(&process(&format!("{script}.py"), ""), 0, folder);
+        let made = in_backtest(&outcome);
+        assert!(made[0].as_array().unwrap().len() >= trades_min, "{script}: {outcome}");
+        assert_eq!(made[1], serde_json::json!(denied), "{script}");
+        assert_eq!(made, in_test_kit(folder, script, class), "{script}");
+    }
 }

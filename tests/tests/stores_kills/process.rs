@@ -46,6 +46,24 @@ fn kill(processes: &[u32]) {
     assert!(Command::new("kill").arg("-9").args(ids).status().unwrap().success());
 }
 
+fn kill_worker_and_child(stage: &mut Stage) {
+    let worker = stage.actor("strategy").process();
+    // It must not see how its child ends.
+    worker.signal("STOP");
+    let children = worker.children();
+    assert_eq!(children.len(), 1);
+    kill(&children);
+    worker.kill();
+}
+
+/// Its child is told at most so many ticks at once.
+fn start_next_worker(stage: &mut Stage, batch: u64) {
+    let scene = &stage.scene;
+    let actor = stage.actors.iter_mut().find(|actor| actor.launch.role() == "strategy").unwrap();
+    actor.launch = actor.launch.at_epoch(actor.launch.epoch() + 1);
+    actor.process = Some(scene.start_after(&format!("export GLM_PROCESS_BATCH={batch}"), &actor.launch));
+}
+
 #[test]
 fn a_child_that_is_killed_with_its_worker_changes_nothing_whatever_is_told_at_once() {
     let seed = 7;
@@ -56,23 +74,48 @@ fn a_child_that_is_killed_with_its_worker_changes_nothing_whatever_is_told_at_on
         stage.start(Some(200));
         for _ in 0..6 {
             stage.wait_for_more_ticks(60);
-            let worker = stage.actor("strategy").process();
-            // It must not see how its child ends.
-            worker.signal("STOP");
-            let children = worker.children();
-            assert_eq!(children.len(), 1);
-            kill(&children);
-            worker.kill();
-            let scene = &stage.scene;
-            let actor = stage.actors.iter_mut().find(|actor| actor.launch.role() == "strategy").unwrap();
-            actor.launch = actor.launch.at_epoch(actor.launch.epoch() + 1);
-            let setup = format!("export GLM_PROCESS_BATCH={}", 1 + chance.below(40));
-            actor.process = Some(scene.start_after(&setup, &actor.launch));
+            kill_worker_and_child(&mut stage);
+            start_next_worker(&mut stage, 1 + chance.below(40));
         }
         stage.hurry();
         stage.finish();
         stage.audit().unwrap();
     }
+}
+
+/// Redis too is killed, and every other time worker and child with it: each hash that the store gives at the end is that of
+/// `backtest`.
+#[test]
+fn each_hash_is_that_of_backtest_though_redis_worker_and_child_are_killed() {
+    let mut stage = Stage::new(quoters(11, 900, 0), &["--appendonly", "yes", "--appendfsync", "always"]);
+    stage.start(Some(200));
+    for batch in [7, 1, 23, 2, 40, 3] {
+        stage.wait_for_more_ticks(60);
+        stage.redis.kill();
+        if batch % 2 == 1 {
+            kill_worker_and_child(&mut stage);
+        }
+        stage.redis.restart();
+        if batch % 2 == 1 {
+            start_next_worker(&mut stage, batch);
+        }
+    }
+    stage.hurry();
+    stage.finish();
+    let [shown, told] = [stage.scene.show(&stage.redis.url()).unwrap(), stage.scene.backtest()].map(|result| {
+        let hashes = &serde_json::from_str::<Value>(&result).unwrap()["hashes"];
+        let hashes =
+            hashes.as_object().unwrap().iter().map(|(name, hash)| (name.clone(), hash.as_str().unwrap().to_owned()));
+        hashes.collect::<Vec<_>>()
+    });
+    let names: Vec<_> = told.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["data", "parameters", "program", "trades"]);
+    assert!(
+        told.iter().all(|(_, hash)| hash.len() == 64 && hash.bytes().all(|letter| letter.is_ascii_hexdigit())),
+        "{told:?}"
+    );
+    assert_eq!(shown, told);
+    stage.audit().unwrap();
 }
 
 /// A restart asks it no more; other parameters do.

@@ -34,6 +34,8 @@ const END_MAX: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(5);
 /// Ticks of the first batch after the child has acted: most of a long one would be told again.
 const WINDOW: usize = 16;
+/// What is told at once is to be answered within this part of the time that there is for an answer.
+const PART_OF_TIME: u128 = 4;
 
 /// A child that runs.
 #[derive(Debug)]
@@ -85,9 +87,9 @@ impl Child {
             Ok::<_, std::io::Error>((input, lines::read_all(stdout)?, Log::of(stderr, program.name())?))
         })();
         let (input, output, log) = threads.map_err(|error| crashed(format!("a thread cannot be started: {error}")))?;
-        let window = WINDOW.min(window_max);
         let (input, timeout) = (Some(input), program.timeout());
-        let mut child = Self { process, input, output, log, timeout, batch: 0, window, window_max };
+        // How long it thinks over a tick is not known yet.
+        let mut child = Self { process, input, output, log, timeout, batch: 0, window: 0, window_max };
         child.tell(start, "write fewer or shorter parameters")?;
         let ready = child.hear::<Ready>(START_MAX.max(timeout))?;
         match unfit(&ready) {
@@ -122,13 +124,16 @@ impl Child {
     pub fn ask(&mut self, events: &Events) -> Result<Answer, Fault> {
         self.batch = events.batch;
         let open = events.orders.len();
+        let asked = Instant::now();
         self.tell(events, &format!("keep fewer orders open than {open}"))?;
         let answer: Answer = self.hear(self.timeout)?;
+        let took = asked.elapsed();
         if answer.batch != events.batch {
             return Err(self.bad(format!("batch {} is answered where {} was asked", answer.batch, events.batch)));
         }
         let has_read_all = answer.actions.is_empty() && answer.consumed == events.events.len();
-        self.window = if has_read_all { self.window.saturating_mul(2) } else { WINDOW }.min(self.window_max);
+        let wanted = if has_read_all { self.window.saturating_mul(2).max(WINDOW) } else { WINDOW };
+        self.window = wanted.min(fitting(answer.consumed, took, self.timeout)).min(self.window_max);
         Ok(answer)
     }
 
@@ -217,6 +222,14 @@ impl Drop for Child {
     }
 }
 
+/// How many events may be told at once to who read so many in this time: one who thinks long over each is not late because many
+/// are told.
+fn fitting(read: usize, took: Duration, timeout: Duration) -> usize {
+    let read = u128::try_from(read).unwrap_or(u128::MAX);
+    let fitting = (timeout.as_nanos() / PART_OF_TIME).saturating_mul(read) / took.as_nanos().max(1);
+    usize::try_from(fitting).unwrap_or(usize::MAX)
+}
+
 /// Why it cannot have what it needs; what is wrong with its bars, the engine finds.
 fn unfit(ready: &Ready) -> Option<String> {
     let timers = &ready.timers;
@@ -235,4 +248,24 @@ fn unfit(ready: &Ready) -> Option<String> {
         }
     }
     (ready.bars.len() > 16).then(|| format!("{} series of bars; ask for at most 16", ready.bars.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_thinks_long_over_each_event_is_told_so_many_as_fit_a_quarter_of_its_time() {
+        let ms = Duration::from_millis;
+        for (read, took, timeout, fits) in [
+            (16, 160, 1_000, 25),
+            (1, 100, 1_000, 2),
+            (1, 600, 1_000, 0),
+            (256, 2, 1_000, 32_000),
+            (1, 0, 10, 2_500_000),
+        ] {
+            assert_eq!(fitting(read, ms(took), ms(timeout)), fits, "{read} events in {took} ms");
+        }
+        assert_eq!(fitting(usize::MAX, Duration::ZERO, Duration::MAX), usize::MAX);
+    }
 }

@@ -16,6 +16,7 @@ pub(crate) mod kind;
 mod limits;
 mod live;
 mod lost;
+mod process;
 mod quoting;
 mod refused;
 mod release_before;

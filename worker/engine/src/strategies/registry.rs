@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
 
 use super::{NeedsError, Strategy, grid, ladder, position_control, process};
@@ -54,6 +54,13 @@ pub enum StrategyError {
         /// Why.
         source: serde_json::Error,
     },
+}
+
+impl StrategyError {
+    /// Parameters that read and cannot be, in words: field, value, remedy.
+    pub fn refused(name: &'static str, words: impl std::fmt::Display) -> Self {
+        Self::Parameters { name, source: serde_json::Error::custom(words) }
+    }
 }
 
 /// The parameters of the strategy of this name.

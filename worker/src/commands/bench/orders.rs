@@ -13,7 +13,6 @@ use engine::strategies::{
     StrategyError, grid,
 };
 use engine::time::Timestamp;
-use serde::de::Error as _;
 use serde_json::{Value, json};
 
 use super::instructions::Instructions;
@@ -106,8 +105,7 @@ fn price(cents: i64) -> Result<Price, Failure> {
 }
 
 fn number<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, StrategyError> {
-    text.parse()
-        .map_err(|error| StrategyError::Parameters { name: BENCH.name, source: serde_json::Error::custom(error) })
+    text.parse().map_err(|error: T::Err| StrategyError::refused(BENCH.name, error))
 }
 
 /// Has orders at rest, all far away but one: a sell above the market and, once that has filled, a buy below it.

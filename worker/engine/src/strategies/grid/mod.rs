@@ -149,10 +149,8 @@ impl Grid {
         memory.size = parameters.adaptive.as_ref().and_then(|adaptive| Some(adaptive.clamped(memory.size?)));
         memory.sigma = memory.sigma.filter(|_| parameters.adaptive.is_some());
         let percent = memory.size.unwrap_or_else(|| parameters.grid_size());
-        let size = Size::of(percent, parameters.flip_threshold_factor).map_err(|error| StrategyError::Parameters {
-            name: DEFINITION.name,
-            source: serde::de::Error::custom(format!("flipThresholdFactor: {error}")),
-        })?;
+        let refused = |error| StrategyError::refused(DEFINITION.name, format!("flipThresholdFactor: {error}"));
+        let size = Size::of(percent, parameters.flip_threshold_factor).map_err(refused)?;
         Ok(Self { parameters, size, memory, bounds: Bounds::default() })
     }
 

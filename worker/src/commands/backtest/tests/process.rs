@@ -205,6 +205,21 @@ fn a_child_that_stalls_halts_within_its_time() {
     assert!(fault.message.contains("within 50 ms"), "{fault}");
 }
 
+/// Each tick is answered in time; so many as are told to who is quick are not.
+#[test]
+fn a_child_that_thinks_long_over_each_tick_is_told_few_at_once() {
+    let script = "import json,sys,time\nsys.stdin.readline()\nprint('{\"v\":1,\"type\":\"ready\"}',flush=True)\nasked=0\n\
+        for line in sys.stdin:\n m=json.loads(line)\n if m['type']=='stop': break\n asked+=1\n \
+        time.sleep(0.15*len(m['events']))\n \
+        print(json.dumps({'v':1,'type':'answer','batch':m['batch'],'consumed':len(m['events']),'state':asked}),flush=True)";
+    let mut simulation = simulation(&["python3", "-c", script], &json!({}), 0);
+    simulation.child.as_mut().unwrap().bound_time(std::time::Duration::from_secs(2));
+    simulation.take(&Market::of(5, 20).collect::<Vec<_>>());
+    let _ = result(&simulation);
+    let asked: u64 = simulation.engine.process_state().unwrap().parse().unwrap();
+    assert!(asked >= 5, "{asked} questions for 20 ticks");
+}
+
 #[test]
 fn a_command_that_cannot_be_started_and_a_child_that_is_not_ready_are_refused() {
     let refused = |command: &[&str]| {
