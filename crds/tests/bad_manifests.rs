@@ -197,6 +197,12 @@ fn what_a_strategy_trades_and_with_what() {
             ),
             (
                 9,
+                "    - symbol: 币安人生/USDT",
+                "bad.yaml:9: spec.instruments[0].symbol: \"币安人生/USDT\" is not BASE/QUOTE in capital letters and digits; \
+                 write it like BTC/USDT",
+            ),
+            (
+                9,
                 "    - rules: {tickSize: 1, lotSize: 1}",
                 "bad.yaml:9: spec.instruments[0].symbol: missing; this field must be written",
             ),

@@ -5,6 +5,8 @@
 mod history;
 #[path = "bars_needed/kept.rs"]
 mod kept;
+#[path = "bars_needed/whole.rs"]
+mod whole;
 
 use engine::instrument::{InstrumentIndex, Instruments};
 use engine::market::{Bar, Interval};

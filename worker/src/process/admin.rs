@@ -1,5 +1,6 @@
 //! What a process tells of itself over HTTP: `/healthz` (itself, never a remote call), `/readyz`, `/metrics`.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
@@ -22,6 +23,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use rust_decimal::prelude::ToPrimitive;
 use tokio::net::TcpListener;
+use venue::live::Traffic;
+
+mod feed;
+
+use feed::FeedMetrics;
 
 /// The role is on its way.
 const STARTING: &str = "Starting";
@@ -78,8 +84,7 @@ struct Metrics {
     orders: Counter,
     fills: Counter,
     poison: Counter,
-    gaps: Family<Missing, Counter>,
-    malformed: Counter,
+    feed: FeedMetrics,
     denials: Family<Denied, Counter>,
     ended: Family<Ended, Counter>,
     halted: Gauge,
@@ -90,12 +95,6 @@ struct Metrics {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Denied {
     reason: String,
-}
-
-/// The label of ticks that are missing.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Missing {
-    cause: String,
 }
 
 /// The label of an order that is closed.
@@ -123,8 +122,7 @@ impl Health {
         registry.register("orders", "Order commands made or taken", metrics.orders.clone());
         registry.register("fills", "Trades told on or booked", metrics.fills.clone());
         if role == "feed" {
-            registry.register("gaps", "Holes in the ticks of a live source", metrics.gaps.clone());
-            registry.register("feed_malformed", "Frames of the venue that did not read", metrics.malformed.clone());
+            metrics.feed.register(&mut registry);
         }
         if role == "strategy" {
             registry.register("denials", "Orders that our own checks refused", metrics.denials.clone());
@@ -302,12 +300,27 @@ impl Health {
 
     /// Ticks of a live source are missing, for this cause.
     pub fn gap(&self, cause: &str) {
-        self.0.metrics.gaps.get_or_create(&Missing { cause: cause.to_owned() }).inc();
+        self.0.metrics.feed.gap(cause);
     }
 
-    /// Frames of a venue did not read.
-    pub fn malformed(&self, count: u64) {
-        self.0.metrics.malformed.inc_by(count);
+    /// What has passed between a live source and its venue since `before`.
+    pub fn passed(&self, before: &Traffic, traffic: &Traffic) {
+        self.0.metrics.feed.passed(before, traffic);
+    }
+
+    /// How many milliseconds old the last ticks of a live source are, by market; `told` are the markets of which it was told.
+    pub fn tick_ages<'a>(&self, told: &mut BTreeSet<String>, ages: impl Iterator<Item = (&'a str, i64)>) {
+        self.0.metrics.feed.ages(told, ages);
+    }
+}
+
+#[cfg(test)]
+impl Health {
+    /// What `/metrics` answers.
+    pub(crate) fn metrics(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.0.registry).unwrap();
+        text
     }
 }
 
@@ -346,12 +359,6 @@ mod tests {
 
     use super::*;
 
-    fn metrics(health: &Health) -> String {
-        let mut text = String::new();
-        encode(&mut text, &health.0.registry).unwrap();
-        text
-    }
-
     #[test]
     fn orders_are_counted_over_the_whole_ledger_and_once() {
         let health = Health::new("strategy");
@@ -363,7 +370,7 @@ mod tests {
         counts.deny("BelowMinNotional");
         counts.rejected = 1;
         health.ended(&counts);
-        let text = metrics(&health);
+        let text = health.metrics();
         for line in [
             "glm_denials_total{reason=\"BelowMinNotional\"} 2\n",
             "glm_orders_ended_total{state=\"Filled\"} 7\n",
@@ -373,7 +380,7 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is not in {text}");
         }
-        assert!(!metrics(&Health::new("feed")).contains("glm_denials"));
+        assert!(!Health::new("feed").metrics().contains("glm_denials"));
     }
 
     #[test]
@@ -385,7 +392,7 @@ mod tests {
         for (price, used, halted) in [("600", "0.0", 0), ("597", "0.25", 0), ("585", "1.25", 1)] {
             bench.run([price]);
             health.limits(&bench.engine);
-            let text = metrics(&health);
+            let text = health.metrics();
             for line in [
                 format!("glm_limit_used_ratio{{limit=\"maxDrawdownPercent\"}} {used}\n"),
                 format!("glm_halted {halted}\n"),
@@ -395,15 +402,15 @@ mod tests {
         }
         bench.edit(|config| config.risk = RiskParameters::default());
         health.limits(&bench.engine);
-        assert!(!metrics(&health).contains("glm_limit_used_ratio{"), "{}", metrics(&health));
+        assert!(!health.metrics().contains("glm_limit_used_ratio{"), "{}", health.metrics());
     }
     #[test]
     fn a_gateway_tells_how_much_of_its_accounts_exposure_is_used_up() {
         let health = Health::new("gateway");
         health.account_limits(false, Some("0.5".parse().unwrap()));
         let [used, halted] = ["glm_limit_used_ratio{limit=\"maxExposure\"} 0.5\n", "glm_halted 0\n"];
-        assert!(metrics(&health).contains(used) && metrics(&health).contains(halted), "{}", metrics(&health));
+        assert!(health.metrics().contains(used) && health.metrics().contains(halted), "{}", health.metrics());
         health.account_limits(true, None);
-        assert!(metrics(&health).contains("glm_halted 1\n") && !metrics(&health).contains("glm_limit_used_ratio{"));
+        assert!(health.metrics().contains("glm_halted 1\n") && !health.metrics().contains("glm_limit_used_ratio{"));
     }
 }

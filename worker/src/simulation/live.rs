@@ -1,5 +1,7 @@
 //! Strategies on live prices: the real roles on the bus in memory, with the other end of the source in the test's hand.
 
+mod holes;
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -55,9 +57,13 @@ struct Stage {
 
 impl Stage {
     async fn new(latency: &str) -> Self {
+        Self::of(&MANIFEST.replace("LATENCY", latency), Registry::standard()).await
+    }
+
+    async fn of(manifest: &str, registry: Registry) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("manifest.yaml");
-        std::fs::write(&file, MANIFEST.replace("LATENCY", latency)).unwrap();
+        std::fs::write(&file, manifest).unwrap();
         let fleet = Fleet::from_files(&[file]).unwrap();
         let groups: Vec<LiveGroup> = fleet.live(|_| panic!("it names no endpoint")).unwrap();
         let (bus, keys) = (MemoryBus::new(), Keys::new("glm").unwrap());
@@ -79,7 +85,7 @@ impl Stage {
         roles.spawn(feed::live::run(of(id(&keys, &place)), place.spec.clone(), open));
         roles.spawn(gateway::run(of(id(&keys, &places.gateway)), places.gateway.spec.clone()));
         let strategy = &places.strategies[0];
-        roles.spawn(strategy::run(of(id(&keys, strategy)), strategy.spec.clone(), Registry::standard()));
+        roles.spawn(strategy::run(of(id(&keys, strategy)), strategy.spec.clone(), registry));
         let source = until("a source", DEADLINE, async || opened.lock().unwrap().take()).await;
         Self { bus, keys, source, roles, _stop: stop, next: 1 }
     }

@@ -7,7 +7,11 @@ use engine::instrument::{Asset, Symbol};
 use engine::market::{Bar, Interval};
 use engine::numbers::{Notional, Price, Quantity, Volume};
 use engine::time::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+
+mod traffic;
+
+pub use traffic::{Counts, Traffic};
 
 /// News that wait for their reader, at most: past that the source stops reading its connections.
 const NEWS_MAX: usize = 10_000;
@@ -218,6 +222,7 @@ pub struct Live {
     /// What happens.
     pub news: mpsc::Receiver<News>,
     wishes: mpsc::UnboundedSender<Wish>,
+    traffic: watch::Receiver<Traffic>,
 }
 
 /// The source's end.
@@ -227,6 +232,8 @@ pub struct LiveSource {
     pub news: mpsc::Sender<News>,
     /// What it is asked for; ends when nobody listens any more.
     pub wishes: mpsc::UnboundedReceiver<Wish>,
+    /// What has passed, told about once a second.
+    pub traffic: watch::Sender<Traffic>,
 }
 
 /// Both ends.
@@ -234,13 +241,20 @@ pub struct LiveSource {
 pub fn live() -> (Live, LiveSource) {
     let (news_sender, news) = mpsc::channel(NEWS_MAX);
     let (wishes, wishes_receiver) = mpsc::unbounded_channel();
-    (Live { news, wishes }, LiveSource { news: news_sender, wishes: wishes_receiver })
+    let (traffic_sender, traffic) = watch::channel(Traffic::default());
+    let source = LiveSource { news: news_sender, wishes: wishes_receiver, traffic: traffic_sender };
+    (Live { news, wishes, traffic }, source)
 }
 
 impl Live {
     /// From now on these markets. A source that has ended hears nothing: its channel of news tells.
     pub fn follow(&self, markets: BTreeMap<Symbol, Option<LastTrade>>) {
         let _ = self.wishes.send(Wish::Follow(markets));
+    }
+
+    /// What has passed between the source and its venue, as of about a second ago.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic.borrow().clone()
     }
 
     /// Closed candles of the venue.

@@ -1,6 +1,10 @@
-//! Rules and prices through real proxies: tinyproxy for HTTP CONNECT, microsocks for SOCKS5, each with a password.
+//! Rules and prices through real proxies: tinyproxy and squid for HTTP CONNECT, microsocks and Dante for SOCKS5: with a
+//! password, with none or a wrong one where one is wanted, with one that refuses, and one that hangs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
+use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -8,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use venue::binance::live::{Config, start};
-use venue::live::{Link, LinkFault, News};
+use venue::live::{Link, LinkFault, Live, News};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const RULES: &str = r#"{"serverTime":1800000000000,"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","filters":[]}]}"#;
@@ -27,7 +31,7 @@ impl Drop for Running {
 /// Starts a program and waits until it listens.
 async fn running(command: &mut Command, port: u16) -> Running {
     let started = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let running = Running(started.expect("apt-get install tinyproxy microsocks"));
+    let running = Running(started.expect("apt-get install tinyproxy microsocks squid dante-server"));
     let listens = async {
         while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             tokio::task::yield_now().await;
@@ -77,7 +81,10 @@ async fn venue() -> Config {
 
 /// How the way to the venue is through this proxy.
 async fn link(config: &Config, proxy: &str) -> Link {
-    let mut live = start(Config { proxy: Some(proxy.parse().unwrap()), ..config.clone() }).unwrap();
+    first_link(start(Config { proxy: Some(proxy.parse().unwrap()), ..config.clone() }).unwrap()).await
+}
+
+async fn first_link(mut live: Live) -> Link {
     live.follow([("BTC/USDT".parse().unwrap(), None)].into());
     loop {
         if let News::Link(link) = timeout(DEADLINE, live.news.recv()).await.expect("news in time").unwrap() {
@@ -86,13 +93,27 @@ async fn link(config: &Config, proxy: &str) -> Link {
     }
 }
 
+/// A folder with this file in it, which a proxy that gives up root can read too.
+fn readable(name: &str, text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(name);
+    std::fs::write(&file, text).unwrap();
+    for (path, mode) in [(folder.path(), 0o755), (&*file, 0o644)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    (folder, file)
+}
+
+fn ports(config: &Config) -> [u16; 2] {
+    [&config.rest, &config.stream].map(|hosts| hosts[0].port_u16().unwrap())
+}
+
 fn assert_refused(link: Link, words: &[&str]) {
     let Link::Down(LinkFault::Unreachable(told)) = link else { panic!("{link:?}") };
     assert!(words.iter().all(|word| told.contains(word)) && !told.contains("wrong-one"), "{told}");
 }
 
 #[tokio::test]
-#[ignore = "wants tinyproxy on the machine"]
 async fn through_tinyproxy_with_its_password() {
     let (config, port, folder) = (venue().await, free_port().await, tempfile::tempdir().unwrap());
     let file = folder.path().join("tinyproxy.conf");
@@ -105,7 +126,6 @@ async fn through_tinyproxy_with_its_password() {
 }
 
 #[tokio::test]
-#[ignore = "wants microsocks on the machine"]
 async fn through_microsocks_with_its_password() {
     let (config, port) = (venue().await, free_port().await);
     let port_text = port.to_string();
@@ -115,4 +135,108 @@ async fn through_microsocks_with_its_password() {
     let place = format!("the proxy socks5://127.0.0.1:{port} did not lead to");
     assert_refused(link(&config, &format!("socks5://127.0.0.1:{port}")).await, &[&place, "wants no password"]);
     assert_refused(link(&config, &format!("socks5://user:wrong-one@127.0.0.1:{port}")).await, &[&place]);
+}
+
+/// Squid on this port, for who knows the password; it refuses to lead to `refused`.
+async fn squid(port: u16, refused: u16) -> (Running, [tempfile::TempDir; 2]) {
+    // The password is `secret`.
+    let (users, passwords) = readable("users", "user:$apr1$abcdefgh$h9FWgUz3n9YxylKLlR5SQ/\n");
+    let mut text = format!("http_port 127.0.0.1:{port}\nacl refused port {refused}\n");
+    let _ = writeln!(text, "auth_param basic program /usr/lib/squid/basic_ncsa_auth {}", passwords.display());
+    text.push_str(
+        "auth_param basic children 1\nacl known proxy_auth REQUIRED\nhttp_access deny refused\nhttp_access allow known\n\
+         http_access deny all\npid_filename none\naccess_log none\ncache_log /dev/null\ncache_store_log none\n\
+         netdb_filename none\nshutdown_lifetime 0 seconds\ncoredump_dir /tmp\n",
+    );
+    let (folder, file) = readable("squid.conf", &text);
+    (running(Command::new("squid").arg("-N").arg("-f").arg(&file), port).await, [users, folder])
+}
+
+#[tokio::test]
+async fn through_squid_with_its_password_and_where_it_refuses() {
+    let (config, port) = (venue().await, free_port().await);
+    let [_, streams] = ports(&config);
+    let (proxy, _folders) = squid(port, free_port().await).await;
+    assert_eq!(link(&config, &format!("http://user:secret@127.0.0.1:{port}")).await, Link::Up);
+    let place = format!("the proxy http://127.0.0.1:{port} answered 407");
+    assert_refused(link(&config, &format!("http://127.0.0.1:{port}")).await, &[&place, "write USER:PASSWORD@"]);
+    assert_refused(link(&config, &format!("http://user:wrong-one@127.0.0.1:{port}")).await, &[&place]);
+    // One that lets requests through, and streams not.
+    drop(proxy);
+    let port = free_port().await;
+    let (_proxy, _folders) = squid(port, streams).await;
+    let place = format!("the proxy http://127.0.0.1:{port} answered 403");
+    assert_refused(link(&config, &format!("http://user:secret@127.0.0.1:{port}")).await, &[&place]);
+}
+
+#[tokio::test]
+async fn a_proxy_that_hangs_is_given_up_and_named() {
+    let (config, port) = (venue().await, free_port().await);
+    let (proxy, _folders) = squid(port, free_port().await).await;
+    // It is stopped: the machine takes connections for it, and nobody answers.
+    let stopped = Command::new("kill").args(["-STOP", &proxy.0.id().to_string()]).status().unwrap();
+    assert!(stopped.success());
+    let place = format!("the proxy http://127.0.0.1:{port} did not answer within");
+    assert_refused(link(&config, &format!("http://user:secret@127.0.0.1:{port}")).await, &[&place]);
+}
+
+/// Dante on this port, with this way of knowing who comes; it refuses to lead to `refused`.
+async fn dante(port: u16, method: &str, refused: u16) -> (Running, tempfile::TempDir) {
+    let text = format!(
+        "logoutput: /dev/null\ninternal: 127.0.0.1 port = {port}\nexternal: 127.0.0.1\nsocksmethod: {method}\n\
+         clientmethod: none\nuser.unprivileged: nobody\nclient pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}\n\
+         socks block {{ from: 127.0.0.0/8 to: 127.0.0.0/8 port = {refused} }}\n\
+         socks pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}\n"
+    );
+    let (folder, file) = readable("danted.conf", &text);
+    (running(Command::new("danted").arg("-f").arg(&file), port).await, folder)
+}
+
+#[tokio::test]
+async fn through_dante_and_where_it_refuses_or_wants_a_password() {
+    let (config, port) = (venue().await, free_port().await);
+    let [_, streams] = ports(&config);
+    let (open, _folder) = dante(port, "none", free_port().await).await;
+    assert_eq!(link(&config, &format!("socks5h://127.0.0.1:{port}")).await, Link::Up);
+    drop(open);
+    let port = free_port().await;
+    let (blocking, _folder) = dante(port, "none", streams).await;
+    let place = |port| format!("the proxy socks5://127.0.0.1:{port} did not lead to");
+    assert_refused(link(&config, &format!("socks5://127.0.0.1:{port}")).await, &[&place(port)]);
+    drop(blocking);
+    // Its users are those of the machine, and this is none.
+    let port = free_port().await;
+    let (_closed, _folder) = dante(port, "username", free_port().await).await;
+    assert_refused(link(&config, &format!("socks5://127.0.0.1:{port}")).await, &[&place(port), "wants no password"]);
+    assert_refused(link(&config, &format!("socks5://glm-nobody:wrong-one@127.0.0.1:{port}")).await, &[&place(port)]);
+}
+
+/// What the test below does in a process of its own, whose variables it sets.
+const CHILD: &str = "GLM_TEST_OF_VARIABLES";
+
+/// Without a proxy of its own a source takes that of the usual variables, but to the hosts of `NO_PROXY`.
+#[tokio::test]
+async fn the_usual_variables_lead_through_a_proxy_and_around_it() {
+    if std::env::var_os(CHILD).is_some() {
+        let live = start(venue().await).unwrap();
+        println!("link: {:?}", first_link(live).await);
+        return;
+    }
+    let port = free_port().await;
+    let (_proxy, _folders) = squid(port, free_port().await).await;
+    let told = |user: &str, around: &str| {
+        let this = std::env::current_exe().unwrap();
+        let name = "the_usual_variables_lead_through_a_proxy_and_around_it";
+        let mut command = Command::new(this);
+        command.args(["--exact", name, "--nocapture"]).env(CHILD, "1").env("NO_PROXY", around);
+        for variable in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+            command.env_remove(variable);
+        }
+        let output = command.env("ALL_PROXY", format!("http://{user}127.0.0.1:{port}")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(told("user:secret@", "").contains("link: Up"));
+    assert!(told("", "").contains("answered 407"));
+    assert!(told("", "localhost,127.0.0.0/8").contains("link: Up"));
 }

@@ -30,8 +30,12 @@ struct Series {
     bars: BarSeries,
     /// Whether the record holds its closed bars as they are.
     is_stored: bool,
-    /// Whether the tick that is being taken closed a bar of it.
-    has_closed: bool,
+    /// How many of the newest bars the tick that is being taken closed, or found put in, and that were not told yet.
+    untold: usize,
+    /// How many of the newest bars the strategy is not shown yet: it is told of each one as if it were the last.
+    hidden: usize,
+    /// How many of the newest bars were put in since the last tick of its market.
+    put_in: usize,
     /// Whether only those of its bars count that follow one another up to now.
     unbroken: bool,
 }
@@ -117,7 +121,9 @@ impl Bars {
             of,
             bars: BarSeries::new(of.interval, look_back),
             is_stored: false,
-            has_closed: false,
+            untold: 0,
+            hidden: 0,
+            put_in: 0,
             unbroken: needs.unbroken,
         };
         let all = needs.checked(instruments.len())?.into_iter().map(series).collect();
@@ -175,7 +181,7 @@ impl Bars {
 
     /// The closed ones, the oldest first; none of a series that the strategy does not need.
     pub fn closed(&self, of: BarsOf) -> &[Bar] {
-        self.all.iter().find(|series| series.of == of).map_or(&[], |series| series.bars.bars())
+        self.all.iter().find(|series| series.of == of).map_or(&[], |series| series.bars.bars_before(series.hidden))
     }
 
     /// How many there are of how many, of the first series that lacks some.
@@ -208,15 +214,21 @@ impl Bars {
             .for_each(|series| series.bars.on_gap());
     }
 
-    /// Takes a tick; whether it closed a bar.
+    /// Takes a tick; whether it closed a bar, or found some put in.
     pub fn take(&mut self, instrument: InstrumentIndex, tick: &Tick) -> bool {
         let (mut any, mut has_moved) = (false, false);
         for series in &mut self.all {
-            let before = series.bars.newest_open();
             // What closed while the strategy was not called is not told later.
-            series.has_closed = series.of.instrument == instrument && series.bars.take(tick).is_some();
-            series.is_stored &= !series.has_closed;
-            any |= series.has_closed;
+            (series.untold, series.hidden) = (0, 0);
+            if series.of.instrument != instrument {
+                continue;
+            }
+            let before = series.bars.newest_open();
+            let has_closed = series.bars.take(tick).is_some();
+            series.is_stored &= !has_closed;
+            series.untold = std::mem::take(&mut series.put_in).saturating_add(usize::from(has_closed));
+            series.hidden = series.untold.saturating_sub(1);
+            any |= series.untold > 0;
             has_moved |= series.bars.newest_open() != before;
         }
         if has_moved {
@@ -233,14 +245,31 @@ impl Bars {
             let missing = u64::try_from(apart).ok()?.checked_sub(1).filter(|missing| *missing > 0)?;
             Some((series.of, before.open_time.plus_millis(series.of.interval.millis()), missing))
         };
-        self.all.iter().filter(|series| series.has_closed).filter_map(hole).collect()
+        self.all.iter().filter(|series| series.untold > 0).filter_map(hole).collect()
     }
 
-    /// A bar that the last tick closed, each once.
+    /// A bar that the last tick closed or found, each once, the oldest of a series first.
     fn next_closed(&mut self) -> Option<(BarsOf, Bar)> {
-        let series = self.all.iter_mut().find(|series| series.has_closed)?;
-        series.has_closed = false;
-        series.bars.bars().last().map(|bar| (series.of, *bar))
+        let series = self.all.iter_mut().find(|series| series.untold > 0)?;
+        let bar = series.bars.bars().iter().rev().nth(series.untold.saturating_sub(1)).copied();
+        series.untold = series.untold.saturating_sub(1);
+        series.hidden = series.untold;
+        bar.map(|bar| (series.of, bar))
+    }
+
+    /// The series with an interval of which ticks are missing, and when the newest of these opens.
+    fn with_hole(&self) -> impl Iterator<Item = (BarsOf, Timestamp)> {
+        self.all.iter().filter_map(|series| Some((series.of, series.bars.hole()?)))
+    }
+
+    /// Puts in bars that are known whole.
+    fn put_whole(&mut self, of: BarsOf, bars: &[Bar]) -> Result<(), HistoryError> {
+        let Some(series) = self.all.iter_mut().find(|series| series.of == of) else { return Ok(()) };
+        let new = series.bars.put_whole(bars)?;
+        series.put_in = series.put_in.saturating_add(new);
+        series.is_stored = false;
+        self.judge();
+        Ok(())
     }
 
     /// Takes up bars that closed before the first tick.
@@ -328,6 +357,20 @@ impl Engine {
     pub(super) fn end_of_warming_up(&mut self) {
         if self.state.decision.reason == WARMING_UP && self.state.desired == DesiredState::Running {
             self.state.decide(Decision::new(WARMED_UP, "All bars that it looks back on are there."));
+        }
+    }
+
+    /// Series of which an interval is not whole because ticks of it are missing, each with when the newest of these opens: a
+    /// bar of it is to come by [`Event::WholeBars`](super::Event::WholeBars), if anybody knows it.
+    pub fn bars_with_hole(&self) -> impl Iterator<Item = (BarsOf, Timestamp)> {
+        self.state.bars.with_hole()
+    }
+
+    /// Bars that somebody else knows whole. Those that are newer than all that the strategy knows are told with the next tick.
+    pub(super) fn on_whole_bars(&mut self, turn: &mut Turn, of: BarsOf, bars: &[Bar]) {
+        if let Err(error) = self.state.bars.put_whole(of, bars) {
+            let message = format!("Bars {of} that are said to be whole are left out: {error}.");
+            turn.alarm(&self.config, AlertKind::MarketDataGap, message, 1);
         }
     }
 

@@ -104,6 +104,14 @@ pub enum Event {
         /// The bars.
         history: History,
     },
+    /// Closed bars that somebody else knows whole, the oldest first: they stand in place of what ticks have made of their
+    /// intervals. Those behind the newest bar are told with the next tick of their market.
+    WholeBars {
+        /// Of which market and interval.
+        of: BarsOf,
+        /// The bars.
+        bars: Vec<Bar>,
+    },
     /// News of an order.
     OrderUpdate(OrderUpdate),
     /// A human wants it elsewhere.
@@ -290,6 +298,7 @@ impl Engine {
         match event {
             Event::Tick(tick) => self.on_tick(&mut turn, &tick),
             Event::History { of, history } => self.on_history(&mut turn, of, history),
+            Event::WholeBars { of, bars } => self.on_whole_bars(&mut turn, of, &bars),
             Event::OrderUpdate(update) => self.on_order_update(&mut turn, &update),
             Event::Control(desired) => self.on_control(&mut turn, desired),
             Event::Transfers(wanted) => self.on_transfers(&mut turn, wanted),

@@ -73,6 +73,9 @@ pub struct Unfinished {
     /// Only intervals behind the one that opens then are whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     behind: Option<Timestamp>,
+    /// When the newest interval opens that is known not to be whole, until its bar is put in from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hole: Option<Timestamp>,
 }
 
 /// Bars that closed before the first tick that is taken, as who saw all ticks made them.
@@ -93,7 +96,7 @@ impl History {
         if let Some(partial) = self.partial.take() {
             self.bars.retain(|bar| bar.open_time != partial);
             if self.unfinished.open_time() == Some(partial) {
-                self.unfinished = Unfinished { bar: None, lacks: false, behind: Some(partial) };
+                self.unfinished = Unfinished { behind: Some(partial), ..Unfinished::default() };
             }
         }
         self
@@ -161,7 +164,7 @@ impl BarSeries {
             interval,
             look_back,
             closed: Vec::new(),
-            unfinished: Unfinished { bar: None, lacks: false, behind: None },
+            unfinished: Unfinished { bar: None, lacks: false, behind: None, hole: None },
         }
     }
 
@@ -184,6 +187,8 @@ impl BarSeries {
             }
         }
         let mut series = Self { interval, look_back, closed, unfinished };
+        let is_there = |hole: &mut Timestamp| series.closed.iter().any(|bar| bar.open_time == *hole);
+        series.unfinished.hole.take_if(is_there);
         series.shorten();
         Ok(series)
     }
@@ -201,8 +206,14 @@ impl BarSeries {
     /// The newest closed bars, the oldest first, at most as many as the look-back. An interval without a tick, or of which
     /// ticks are missing, has no bar: that is seen by the times of those beside it.
     pub fn bars(&self) -> &[Bar] {
-        let surplus = self.closed.len().saturating_sub(self.look_back.get());
-        self.closed.get(surplus..).unwrap_or_default()
+        self.bars_before(0)
+    }
+
+    /// The same without the newest of them, as far as those before are still there.
+    pub(crate) fn bars_before(&self, newest: usize) -> &[Bar] {
+        let end = self.closed.len().saturating_sub(newest);
+        let surplus = end.saturating_sub(self.look_back.get());
+        self.closed.get(surplus..end).unwrap_or_default()
     }
 
     /// What must be kept beside the closed bars.
@@ -257,7 +268,54 @@ impl BarSeries {
     /// and neither is made.
     pub fn on_gap(&mut self) {
         let behind = self.unfinished.behind.max(self.unfinished.bar.map(|bar| bar.open_time));
-        self.unfinished = Unfinished { bar: None, lacks: true, behind };
+        self.unfinished = Unfinished { bar: None, lacks: true, behind, hole: self.unfinished.hole };
+    }
+
+    /// When the newest interval opens of which ticks are missing, as long as no bar of it was [put in](Self::put_whole); `None`
+    /// too where it is so old that no look-back reaches it.
+    pub const fn hole(&self) -> Option<Timestamp> {
+        self.unfinished.hole
+    }
+
+    /// Puts in bars that somebody else knows whole, the oldest first, in place of what ticks have made of their intervals, the
+    /// one that is being made among them. Gives how many of the closed bars are newer than the one that was the newest before.
+    pub fn put_whole(&mut self, bars: &[Bar]) -> Result<usize, HistoryError> {
+        let mut previous = None;
+        for bar in bars {
+            bar.check(self.interval)?;
+            let open_time = bar.open_time;
+            match previous.replace(open_time) {
+                Some(previous) if previous == open_time => return Err(HistoryError::Doubled { open_time }),
+                Some(previous) if previous > open_time => return Err(HistoryError::OutOfOrder { open_time, previous }),
+                Some(_) | None => {}
+            }
+        }
+        let newest = self.closed.last().map(|bar| bar.open_time);
+        for bar in bars {
+            self.put(*bar);
+        }
+        let new = self.closed.iter().rev().take_while(|bar| Some(bar.open_time) > newest).count();
+        self.shorten();
+        Ok(new.min(self.look_back.get()))
+    }
+
+    fn put(&mut self, bar: Bar) {
+        if let Some(making) = self.unfinished.bar.take_if(|making| making.open_time <= bar.open_time)
+            && making.open_time < bar.open_time
+        {
+            // A later interval has begun.
+            self.closed.push(making);
+        }
+        match self.closed.binary_search_by_key(&bar.open_time, |closed| closed.open_time) {
+            Ok(place) => self.closed.iter_mut().skip(place).take(1).for_each(|closed| *closed = bar),
+            Err(place) => self.closed.insert(place, bar),
+        }
+        if self.unfinished.bar.is_none() {
+            self.unfinished.behind = self.unfinished.behind.max(Some(bar.open_time));
+        }
+        if self.unfinished.hole == Some(bar.open_time) {
+            self.unfinished.hole = None;
+        }
     }
 
     /// Opens the bar of this tick, which closes the one before.
@@ -265,7 +323,10 @@ impl BarSeries {
         let unfinished = &mut self.unfinished;
         if std::mem::take(&mut unfinished.lacks) {
             unfinished.behind = unfinished.behind.max(Some(open_time));
+            unfinished.hole = unfinished.behind;
         }
+        let reach = reach(self.interval, self.look_back);
+        unfinished.hole.take_if(|hole| open_time.millis_since(*hole) > reach);
         let taken = self.closed.last().map(|last| last.open_time).max(unfinished.behind);
         if taken >= Some(open_time) {
             return None;
@@ -283,4 +344,9 @@ impl BarSeries {
             self.closed.drain(..count.saturating_sub(kept));
         }
     }
+}
+
+/// How far back the bars lie that are looked back on, in milliseconds.
+fn reach(interval: Interval, look_back: LookBack) -> i64 {
+    interval.millis().saturating_mul(i64::try_from(look_back.get()).unwrap_or(i64::MAX))
 }

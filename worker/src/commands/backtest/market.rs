@@ -71,7 +71,8 @@ impl Market {
         }
         // The strategies have taken ticks that are none, so they start afresh.
         for simulation in on_it.iter_mut() {
-            **simulation = Simulation::new(&simulation.spec, registry)?;
+            let whole = simulation.whole.afresh();
+            **simulation = Simulation { whole, ..Simulation::new(&simulation.spec, registry)? };
         }
         let scan = |instrument: &Instrument| Replay::scan_for(&self.files, &self.symbol, instrument.tick_size);
         let summaries: Vec<_> = self.instruments.iter().map(scan).collect::<Result<_, _>>().map_err(Stop::from)?;

@@ -2,6 +2,7 @@
 
 mod data;
 mod market;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
@@ -34,6 +35,7 @@ use crate::roles::gateway::{Counter, News};
 use crate::roles::paper::resting_fills;
 use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 use market::Market;
+use whole::WholeBars;
 
 pub use data::Data;
 use data::{Markets, Source};
@@ -55,6 +57,7 @@ pub fn run(file: &PathBuf, data: &[Data], sources: &[Folder], registry: &Registr
         return Err(Failure::refused(format!("{}: no TradingStrategy in it", file.display())));
     }
     let mut simulations: Vec<_> = specs.iter().map(|spec| Simulation::new(spec, registry)).collect::<Result<_, _>>()?;
+    whole::give(&mut simulations, data)?;
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let traded: BTreeSet<Symbol> = simulations.iter().flat_map(Simulation::markets).map(|(symbol, _)| symbol).collect();
     data::tell_left_out(data, &traded, file);
@@ -195,6 +198,8 @@ pub(crate) struct Simulation {
     problem: Option<String>,
     trades: Vec<Trade>,
     untraded: Untraded,
+    /// The venue's bars of intervals of which its data lack ticks.
+    whole: WholeBars,
 }
 
 impl Simulation {
@@ -216,8 +221,8 @@ impl Simulation {
         if let Some(fault) = fault {
             return Err(Failure::error(format!("{}: {fault}", spec.name)));
         }
-        let (trades, untraded) = (Vec::new(), Untraded::default());
-        Ok(Self { spec: spec.clone(), engine, child, fault: None, counter, problem: None, trades, untraded })
+        let (trades, untraded, whole) = (Vec::new(), Untraded::default(), WholeBars::default());
+        Ok(Self { spec: spec.clone(), engine, child, fault: None, counter, problem: None, trades, untraded, whole })
     }
 
     fn markets(&self) -> Markets {
@@ -296,7 +301,8 @@ impl Simulation {
     fn tick(&mut self, tick: &Tick, coming: &[Tick]) -> Result<(), String> {
         let filled = self.counter.match_resting(tick);
         let mut commands = self.book(filled)?;
-        let effects = self.engine.tick(tick.event_time(), tick);
+        let mut effects = self.put_in_whole_bars(tick);
+        effects.extend(self.engine.tick(tick.event_time(), tick));
         self.take_effects(effects, &mut commands)?;
         self.consult(tick, coming, &mut commands)?;
         let mut round = 1;
@@ -326,7 +332,8 @@ impl Simulation {
     ) -> Result<(), String> {
         while let Some(child) = self.child.as_mut().filter(|_| self.engine.asks()) {
             let is_quiet = commands.is_empty() && !self.counter.has_arrivals(tick);
-            let quiet = coming.iter().take_while(|tick| is_quiet && self.counter.is_quiet(tick)).take(child.window());
+            let goes_on = |tick: &&Tick| is_quiet && self.counter.is_quiet(tick) && !self.whole.has_any_before(tick);
+            let quiet = coming.iter().take_while(goes_on).take(child.window());
             let asked = self.engine.ask_process(child.next_batch(), quiet).map_err(|error| error.to_string())?;
             let Some(asked) = asked else { return Ok(()) };
             let answered =

@@ -1,5 +1,6 @@
 //! Several strategies at once, what is told of a problem, and what a strategy is told of orders that rest.
 
+mod holes;
 mod ladder;
 mod process;
 mod resting;

@@ -1,5 +1,8 @@
 //! The command `record`: what a venue says, as it says it, for `backtest`.
 
+mod holes;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::PathBuf;
@@ -12,7 +15,7 @@ use engine::instrument::Symbol;
 use engine::time::Timestamp;
 use tokio::sync::mpsc;
 use venue::binance::live::{TakenFrame, start_with_tap};
-use venue::live::{Link, MarketState, News};
+use venue::live::{Link, Live, MarketState, News};
 
 use crate::commands::endpoint::{self, Named};
 use crate::process::exit::Failure;
@@ -21,6 +24,7 @@ use crate::process::telemetry;
 use crate::roles::feed::live::config;
 use crate::roles::launch::{in_runtime, on_signals};
 
+use holes::Holes;
 use writer::{WriteError, Writer};
 
 /// How often what waits is looked at.
@@ -82,6 +86,8 @@ struct Counts {
     holes: u64,
     missed: u64,
     malformed: u64,
+    /// Times that the venue's own bars were put in.
+    whole: u64,
 }
 
 /// Records until asked to stop.
@@ -95,20 +101,32 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             told(&options.symbols),
             writer.path().display()
         ));
-        record(options, writer, shutdown).await
+        let source = open(options)?;
+        record(source, writer, shutdown).await
     })
 }
 
-async fn record(options: &Options, mut writer: Writer, mut shutdown: Shutdown) -> Result<(), Failure> {
+/// The source and the frames that it takes.
+fn open(options: &Options) -> Result<(Live, mpsc::Receiver<TakenFrame>), Failure> {
     let hosts = options.endpoint.as_ref().map(|named| endpoint::hosts(std::slice::from_ref(named), "binance-spot"));
     let Source::BinanceSpot = options.source;
     let proxy = options.proxy.clone().map(|url| Proxy { url });
     let binance = Binance { market: BinanceMarket::Spot, endpoint: None, proxy };
     let spec = LiveSpec { source: binance.source(), binance, hosts: hosts.transpose()? };
-    let (tap, mut frames) = mpsc::channel(FRAMES_MAX);
+    let (tap, frames) = mpsc::channel(FRAMES_MAX);
     let config = config(&spec).map_err(|problem| Failure::refused(problem.to_string()))?;
-    let mut live = start_with_tap(config, tap).map_err(|error| Failure::refused(error.to_string()))?;
+    let live = start_with_tap(config, tap).map_err(|error| Failure::refused(error.to_string()))?;
     live.follow(options.symbols.iter().map(|symbol| (symbol.clone(), None)).collect());
+    Ok((live, frames))
+}
+
+/// Writes what comes until asked to stop.
+async fn record(
+    (mut live, mut frames): (Live, mpsc::Receiver<TakenFrame>),
+    mut writer: Writer,
+    mut shutdown: Shutdown,
+) -> Result<(), Failure> {
+    let mut holes = Holes::default();
     let (mut look, mut counts) = (tokio::time::interval(LOOK), Counts::default());
     let mut said = tokio::time::Instant::now();
     let ended = loop {
@@ -120,10 +138,25 @@ async fn record(options: &Options, mut writer: Writer, mut shutdown: Shutdown) -
                 None => break Err(Failure::error("the source of live prices has ended")),
             },
             news = live.news.recv() => match news {
-                Some(news) => counts.hear(news)?,
+                Some(news) => {
+                    if let News::Hole(hole) = &news {
+                        holes.add(hole);
+                    }
+                    counts.hear(news)?;
+                }
                 None => break Err(Failure::error("the source of live prices has ended")),
             },
-            _ = look.tick() => writer.flush_if_due(bus::since_boot())?,
+            whole = holes.answered(now) => match whole {
+                Ok(bars) => {
+                    counts.whole += 1;
+                    writer.frame(&(now().millis().saturating_mul(1_000_000), bars), bus::since_boot())?;
+                }
+                Err(problem) => process::say(format_args!("{problem}")),
+            },
+            _ = look.tick() => {
+                holes.ask(&live, now());
+                writer.flush_if_due(bus::since_boot())?;
+            }
         }
         if said.elapsed() >= SAY {
             said = tokio::time::Instant::now();
@@ -135,6 +168,12 @@ async fn record(options: &Options, mut writer: Writer, mut shutdown: Shutdown) -
     }
     writer.close()?;
     process::say(format_args!("{}", counts.told(&writer)));
+    if holes.open() > 0 {
+        process::say(format_args!(
+            "bars of {} intervals with a hole were not over: the recording lacks them",
+            holes.open()
+        ));
+    }
     ended
 }
 
@@ -179,11 +218,12 @@ impl Counts {
     }
 
     fn told(&self, writer: &Writer) -> String {
-        let Self { frames, trades, holes, missed, malformed } = self;
+        let Self { frames, trades, holes, missed, malformed, whole } = self;
         let kib = writer.bytes.div_ceil(1_024);
         let file = writer.path().display();
         format!(
-            "{file}: {frames} frames, {trades} trades, {holes} holes with {missed} trades, {malformed} malformed; {kib} KiB"
+            "{file}: {frames} frames, {trades} trades, {holes} holes with {missed} trades, {whole} times bars of the venue, \
+             {malformed} malformed; {kib} KiB"
         )
     }
 }
@@ -203,20 +243,5 @@ impl From<WriteError> for Failure {
             return Self::refused(format!("{error}; name another file: what is recorded is not written over"));
         }
         Self::error(format!("{error}; is there room, and may this user write there?"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_period_is_a_minute_to_a_day() {
-        for (text, seconds) in [("1m", 60), ("30m", 1_800), ("1h", 3_600), ("24h", 86_400), ("1d", 86_400)] {
-            assert_eq!(period(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        for bad in ["", "1", "h", "0m", "2d", "1s", "-1h", "1.5h", "99999999999999999999h", "1ü"] {
-            assert!(period(bad).unwrap_err().contains("such as 30m"), "{bad}");
-        }
     }
 }

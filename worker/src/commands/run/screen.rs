@@ -151,12 +151,15 @@ impl Screen {
                 say(format_args!("  warning   {kind}: {message}"));
             }
         }
-        say(format_args!("\n{}", starts.trim_end()));
-        self.bar.set_length(total);
+        let starts = starts.trim_end();
+        say(format_args!("{}{starts}", if starts.is_empty() { "" } else { "\n" }));
         if accounts.iter().any(|places| places.gateway.spec.account.is_live()) {
             self.paced = true;
             self.bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
             say(format_args!("  Ctrl-C ends it, with the result.\n"));
+        } else {
+            // What has a length is drawn with it, and live prices have none.
+            self.bar.set_length(total);
         }
         Ok(())
     }

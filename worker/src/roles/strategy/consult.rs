@@ -131,6 +131,7 @@ impl<B: Bus> Worker<'_, B> {
         let lacks_news = self.barrier.lacks_news(self.engine.open_orders());
         // An edit is followed before the next tick.
         let may_go_on = !self.edits.is_due && self.may_take_ticks();
+        let may_go_on = may_go_on && !self.has_whole_bars();
         let is_quiet = !arrives && !lacks_news && !self.barrier.owes() && may_go_on && self.pending.is_empty();
         let most = if is_quiet { most } else { 0 };
         let mut coming = Vec::new();

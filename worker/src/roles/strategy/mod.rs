@@ -9,6 +9,7 @@ mod batch;
 mod consult;
 mod doubt;
 mod edits;
+mod holes;
 mod inbox;
 mod joining;
 mod markets;

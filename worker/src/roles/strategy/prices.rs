@@ -3,13 +3,15 @@
 //! A price has an age by the store's clock: of the venue's word and of when the feed stored it the older one counts, so a venue
 //! whose clock is ahead makes nothing younger than it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bus::{Owner, Record};
 use crds::roles::StrategySpec;
 use crds::source::{self, Fault};
 use engine::instrument::Symbol;
+use engine::market::Bar;
+use engine::strategies::BarsOf;
 use engine::time::Timestamp;
 
 use super::Worker;
@@ -35,6 +37,8 @@ pub(super) struct Prices {
     fault: Option<Fault>,
     /// Markets whose rules are the source's.
     ruled: BTreeSet<Symbol>,
+    /// Bars that the feed knows whole and the engine does not, until the next tick of their market.
+    pub(super) whole: BTreeMap<BarsOf, Vec<Bar>>,
 }
 
 impl Prices {
@@ -50,6 +54,7 @@ impl Prices {
             looked: None,
             fault: None,
             ruled: BTreeSet::new(),
+            whole: BTreeMap::new(),
         }))
     }
 
@@ -162,6 +167,6 @@ impl<B: Bus> Worker<'_, B> {
             self.batch.touch();
             self.tell_readiness();
         }
-        Ok(())
+        self.look_for_whole_bars(&record.fields).await
     }
 }

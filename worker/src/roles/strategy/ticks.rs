@@ -55,6 +55,7 @@ impl<B: Bus> Worker<'_, B> {
     /// Whether it was taken: one that was delivered before is not.
     fn take_tick(&mut self, at: &At<'_>) -> bool {
         let tick = at.tick;
+        self.put_in_whole_bars(at);
         let (now, taken) = (self.now_at(at), self.engine.ticks());
         let effects = self.engine.tick(now, tick);
         let is_new = self.engine.ticks() > taken;

@@ -1,6 +1,9 @@
 //! Requests of HTTP: one on a connection of its own, and its answer as text.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bytes::Bytes;
+use engine::time::{Timestamp, rfc3339};
 use http::{HeaderMap, Request, Uri, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Incoming;
@@ -64,7 +67,68 @@ async fn text(body: Incoming) -> Result<String, NetError> {
         .map_err(|_| NetError::Failed("the answer is no text; check that the host is the exchange's".to_owned()))
 }
 
-/// When a refusal says to come again.
+/// In how many seconds a refusal says to come again. A date counts from the answer's own, so that a clock that is wrong here
+/// changes nothing; without that one, from this machine's.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let told = text(header::RETRY_AFTER)?;
+    if let Ok(seconds) = told.parse() {
+        return Some(seconds);
+    }
+    let answered = text(header::DATE).and_then(date).or_else(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        Some(Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?))
+    })?;
+    let millis = date(told)?.millis_since(answered).max(0);
+    u64::try_from(millis).ok().map(|millis| millis.div_ceil(1_000))
+}
+
+/// A date as HTTP writes it now: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn date(text: &str) -> Option<Timestamp> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (_, text) = text.split_once(", ")?;
+    let mut parts = text.strip_suffix(" GMT")?.split(' ');
+    let (day, month, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    let text = format!("{year}-{month:02}-{day}T{time}");
+    let date = rfc3339::parse(&format!("{text}Z")).filter(|_| parts.next().is_none())?;
+    // A day that there is not would be another one.
+    rfc3339::text(date).starts_with(&text).then_some(date)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn told(retry_after: &str, date: Option<&str>) -> Option<u64> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_str(retry_after).unwrap());
+        if let Some(date) = date {
+            headers.insert(header::DATE, HeaderValue::from_str(date).unwrap());
+        }
+        super::retry_after(&headers)
+    }
+
+    #[test]
+    fn a_refusal_says_in_seconds_or_with_a_date_when_to_come_again() {
+        let at = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (text, date, expected) in [
+            ("7", None, Some(7)),
+            (" 120 ", Some(at), Some(120)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(at), Some(30)),
+            ("Mon, 07 Nov 1994 08:49:37 GMT", Some(at), Some(86_400)),
+            // It is over already: by the answer's own date, and by any clock of now.
+            ("Sun, 06 Nov 1994 08:49:07 GMT", Some(at), Some(0)),
+            (at, None, Some(0)),
+            ("Sun, 06 Nov 1994 08:49:37 CET", Some(at), None),
+            ("Sun, 06 Foo 1994 08:49:37 GMT", Some(at), None),
+            ("Sun, 36 Nov 1994 08:49:37 GMT", Some(at), None),
+            ("soon", None, None),
+            ("-3", None, None),
+        ] {
+            assert_eq!(told(text, date), expected, "{text:?} answered at {date:?}");
+        }
+    }
 }

@@ -167,6 +167,12 @@ async fn secured(tls: &TlsConnector, host: &str, stream: BoxStream) -> Result<Bo
     }
 }
 
+/// Who is spoken with, as words name them: the host, with its port where the address has one.
+pub(crate) fn place(uri: &Uri) -> &str {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    authority.rsplit_once('@').map_or(authority, |(_, place)| place)
+}
+
 /// An error with all its causes.
 fn chain(problem: &dyn std::error::Error) -> String {
     let mut text = problem.to_string();

@@ -22,6 +22,7 @@ mod scan;
 mod summary;
 mod tape;
 mod ticks;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use recording::RecordingReader;
 pub use summary::{FileSummary, Summary};
 pub use tape::Tape;
 use ticks::TickReader;
+pub use whole::whole_bars;
 
 /// The ticks of scanned files, in order. After an error it gives nothing more.
 pub struct Replay {

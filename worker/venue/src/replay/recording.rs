@@ -168,7 +168,7 @@ impl RecordingReader {
 }
 
 /// Splits the current line into receive time and message.
-fn split<'a>(lines: &'a Lines, symbol: &Symbol) -> Result<(Option<Timestamp>, &'a str), DataError> {
+pub(super) fn split<'a>(lines: &'a Lines, symbol: &Symbol) -> Result<(Option<Timestamp>, &'a str), DataError> {
     let line = lines.line();
     if line.starts_with('{') {
         return Ok((None, line));

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 
+use bus::{Fields, excerpt};
 use engine::instrument::Symbol;
 use engine::market::{Bar, BarSeries, LookBack};
 use engine::time::Timestamp;
 use venue::live::{CandlesWanted, LinkFault};
 
-use super::LiveFeed;
 use super::numbers::Gap;
+use super::{LiveFeed, text};
 use crate::roles::feed::bars::{Bars, Of, put};
 use crate::roles::{Bus, Stop};
 
@@ -39,11 +40,27 @@ struct Broken {
 /// The venue's answer: of which series, up to when, and what.
 pub(super) struct Answer(Of, Timestamp, Result<Vec<Bar>, LinkFault>);
 
+/// The field of the record with the gaps whose bars are not whole yet: a successor tells them anew once they are.
+const UNFILLED: &str = "unfilled";
+/// Gaps that wait at most; past that the oldest are told no second time.
+const UNFILLED_MAX: usize = 1_000;
+
 impl Filling {
-    /// Of a feed that starts: what was missed before its first tick, nobody knows.
-    pub fn of(bars: &Bars, now: Timestamp) -> Self {
+    /// Of a feed that starts: what was missed before its first tick, nobody knows. `Err` says what of its record does not read.
+    pub fn restore(bars: &Bars, now: Timestamp, fields: &Fields) -> Result<Self, String> {
         let broken = bars.kept.keys().map(|of| (of.clone(), Broken { due: now, tries: 0 })).collect();
-        Self { broken, asked: None, gaps: Vec::new() }
+        let gaps = fields.get(UNFILLED).map(|text| {
+            serde_json::from_str(text).map_err(|error| {
+                let text = excerpt(text);
+                format!("its field {UNFILLED} is \"{text}\": {error}; stop the feed, remove the field with HDEL and start it")
+            })
+        });
+        Ok(Self { broken, asked: None, gaps: gaps.transpose()?.unwrap_or_default() })
+    }
+
+    /// The field of the record.
+    fn field(&self) -> Result<(String, String), Stop> {
+        Ok((UNFILLED.to_owned(), text(&self.gaps)?))
     }
 
     /// The venue's answer, when it comes; never while nothing is asked.
@@ -67,7 +84,9 @@ impl Filling {
 
 impl<B: Bus> LiveFeed<B> {
     /// Ticks are missing before the next one of this market: the bars that they are in are not made of ticks.
-    pub(super) fn breaks(&mut self, gap: Gap) {
+    ///
+    /// Gives the field of the record that has changed.
+    pub(super) fn breaks(&mut self, gap: Gap) -> Result<Option<(String, String)>, Stop> {
         let now = self.clock.now();
         let of_market = self.bars.kept.iter_mut().filter(|((symbol, _), _)| *symbol == gap.symbol);
         let mut any = false;
@@ -76,9 +95,13 @@ impl<B: Bus> LiveFeed<B> {
             self.filling.broken.insert(of.clone(), Broken { due: now, tries: 0 });
             any = true;
         }
-        if any {
-            self.filling.gaps.push(gap);
+        if !any {
+            return Ok(None);
         }
+        let gaps = &mut self.filling.gaps;
+        gaps.push(gap);
+        gaps.drain(..gaps.len().saturating_sub(UNFILLED_MAX));
+        self.filling.field().map(Some)
     }
 
     /// Asks for one series at a time: the venue counts requests.
@@ -163,6 +186,7 @@ impl<B: Bus> LiveFeed<B> {
             return Ok(());
         }
         let mut change = self.position()?;
+        change.set.push(self.filling.field()?);
         change.messages = filled.into_iter().map(|gap| self.told(&Gap { filled: true, ..gap })).collect();
         self.commit(change).await
     }

@@ -12,10 +12,10 @@ mod readers;
 pub(crate) mod tests;
 mod venue;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use ::venue::live::{HoleCause, Live, MarketRules, News};
+use ::venue::live::{HoleCause, Live, MarketRules, News, Traffic};
 use bus::{Bounds, Fields, Message, Owner, Retention, Scope, StreamKey};
 use crds::roles::LiveSpec;
 use crds::source::{ALIVE, LINK, Link, MARKETS, SourceMarket};
@@ -63,6 +63,14 @@ struct LiveFeed<B> {
     readers: Readers,
     clock: StoreClock,
     pulse: Pulse,
+    told: Metered,
+}
+
+/// What the metrics have told.
+#[derive(Debug, Default)]
+struct Metered {
+    traffic: Traffic,
+    ages_of: BTreeSet<String>,
 }
 
 /// Runs until asked to stop, on the source that `open` makes. After a conflict it starts again from the record, on another.
@@ -101,6 +109,7 @@ impl<B: Bus> LiveFeed<B> {
         let mut bars = Bars::new(keys.clone(), source.clone(), BTreeMap::new());
         take_up(runtime, &mut bars, &acquired.fields).await?;
         let clock = StoreClock::look_by(runtime, since_boot).await?;
+        let filling = Filling::restore(&bars, clock.now(), &acquired.fields).map_err(unread)?;
         let mut feed = Self {
             runtime: runtime.clone(),
             owner,
@@ -112,11 +121,12 @@ impl<B: Bus> LiveFeed<B> {
             streams: BTreeMap::new(),
             markets: saved_markets(&acquired.fields),
             link: None,
-            filling: Filling::of(&bars, clock.now()),
+            filling,
             bars,
             readers: Readers::default(),
             clock,
             pulse: Pulse::new(since_boot),
+            told: Metered::default(),
         };
         feed.follow_register().await?;
         // What the process before knew of the way is not known.
@@ -160,10 +170,22 @@ impl<B: Bus> LiveFeed<B> {
             self.hear_readers().await?;
         }
         self.ask_for_candles();
+        self.meter();
         if self.session.is_silent() {
             self.session.beat().await?;
         }
         Ok(())
+    }
+
+    /// Tells the metrics what has passed.
+    fn meter(&mut self) {
+        let traffic = self.live.traffic();
+        self.runtime.health.passed(&self.told.traffic, &traffic);
+        self.told.traffic = traffic;
+        let (now, numbers) = (self.clock.now(), &self.numbers);
+        let last = |symbol| Some(now.millis_since(numbers.last(symbol)?.time));
+        let ages = self.streams.keys().filter_map(|symbol| Some((symbol.as_str(), last(symbol)?)));
+        self.runtime.health.tick_ages(&mut self.told.ages_of, ages);
     }
 
     /// Stores what was told, in one commit; then waits a little, so that more comes into the next one.
@@ -183,7 +205,10 @@ impl<B: Bus> LiveFeed<B> {
             let Some(Numbered { tick, gap }) = self.numbers.take(trade) else { continue };
             if let Some(gap) = gap {
                 change.messages.push(self.gap(&gap));
-                self.breaks(gap);
+                let unfilled = self.breaks(gap)?;
+                // Of several in one commit the last one tells of all.
+                change.set.retain(|(name, _)| unfilled.as_ref().is_none_or(|(unfilled, _)| name != unfilled));
+                change.set.extend(unfilled);
             }
             change.messages.push(message(stream, &tick).with_retention(kept()));
             change.messages.extend(self.bars.closed_by(&tick));

@@ -83,7 +83,6 @@ impl<B: Bus> LiveFeed<B> {
             News::Link(link) => told.link = Some(link),
             News::Alive { .. } => told.alive = true,
             News::Malformed { count, problem } => {
-                self.runtime.health.malformed(count);
                 tracing::warn!(count, "frames of the venue do not read, the last one: {problem}");
             }
             News::Notice(words) => tracing::warn!("{words}"),

@@ -1,5 +1,7 @@
 //! A live feed on the memory bus, with the other end of its source in the test's hand.
 
+mod filled;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use venue::live::{
-    CandlesWanted, Hole, HoleCause, LastTrade, Link, LinkFault, LiveSource, LiveTrade, News, Wish, live,
+    CandlesWanted, Hole, HoleCause, LastTrade, Link, LinkFault, LiveSource, LiveTrade, News, Traffic, Wish, live,
 };
 
 use super::numbers::Gap;
@@ -58,6 +60,7 @@ struct Stage {
     ledger: String,
     since_boot: fn() -> Duration,
     sources: Arc<Mutex<Vec<LiveSource>>>,
+    health: Health,
     role: Option<Role>,
 }
 
@@ -70,7 +73,8 @@ impl Stage {
         else {
             panic!("the bus is new");
         };
-        let stage = Self { bus, keys, source, ledger, since_boot, sources: Arc::default(), role: None };
+        let (sources, health) = (Arc::default(), Health::new("feed"));
+        let stage = Self { bus, keys, source, ledger, since_boot, sources, health, role: None };
         stage.register(1, symbols).await;
         stage
     }
@@ -90,7 +94,7 @@ impl Stage {
         let (stop, shutdown) = Shutdown::channel();
         let identity =
             Identity { keys: self.keys.clone(), namespace: "n".to_owned(), ledger: self.ledger.clone(), epoch };
-        let runtime = Runtime { bus: self.bus.clone(), identity, health: Health::new("feed"), shutdown };
+        let runtime = Runtime { bus: self.bus.clone(), identity, health: self.health.clone(), shutdown };
         let spec: LiveSpec =
             serde_json::from_value(json!({"source": "binance-spot", "binance": {"market": "Spot"}})).unwrap();
         let (sources, since_boot) = (Arc::clone(&self.sources), self.since_boot);
@@ -217,6 +221,23 @@ async fn ticks_and_holes_go_out_and_a_successor_names_what_was_missed() {
     assert_eq!(sequences(&stage.ticks(ETH, 2).await)[1], (5, 1));
     let gaps = stage.gaps(2).await;
     assert_eq!((gaps.len(), gaps[1].cause.as_str(), gaps[1].missed), (2, "Restart", 5));
+}
+
+#[tokio::test]
+async fn what_passes_is_metered_over_a_restart() {
+    let mut stage = Stage::new(&[BTC], bus::since_boot).await;
+    let shows = async |stage: &Stage, line: &'static str| {
+        until(line, DEADLINE, async || stage.health.metrics().contains(line).then_some(())).await;
+    };
+    for (epoch, expected) in [(1, "glm_feed_bytes_total 700\n"), (2, "glm_feed_bytes_total 1400\n")] {
+        stage.start(epoch);
+        let source = stage.opened().await;
+        say(&source, trades(BTC, [epoch]));
+        source.traffic.send_replace(Traffic { bytes: 700, ..Traffic::default() });
+        shows(&stage, expected).await;
+        shows(&stage, "glm_tick_age_seconds{symbol=\"BTC/USDT\"}").await;
+        stage.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::clock;
 use super::faults::Failure;
 use super::machine::ConnectionId;
-use crate::net::{Network, Received, Uri, WebSocket};
+use crate::net::{Network, Received, Uri, WebSocket, place};
 
 /// What happened on a connection.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(super) async fn serve(
     mut outgoing: mpsc::Receiver<Outgoing>,
     happened: mpsc::Sender<(ConnectionId, Happened)>,
 ) {
-    let host = uri.host().unwrap_or_default().to_owned();
+    let host = place(&uri).to_owned();
     let opened = tokio::select! {
         opened = network.web_socket(&uri) => opened,
         // Nobody wants it any more.

@@ -16,12 +16,14 @@ use super::machine::{Action, ConnectionId, Hosts, Machine};
 use super::questions::{self, Answered, Question};
 use super::{Config, TakenFrame};
 use crate::live::{LiveSource, News, Wish};
-use crate::net::{Network, Uri};
+use crate::net::{Network, Uri, place};
 
 /// How often time goes on.
 const STEP: Duration = Duration::from_millis(100);
 /// A loop that was not run for longer was held up: what lies in its connections is old.
 const HELD_UP_MILLIS: u64 = 2_000;
+/// How often what has passed is told.
+const TRAFFIC_MILLIS: u64 = 500;
 /// Messages that wait for the loop, of all connections.
 const HAPPENED_MAX: usize = 64;
 /// Messages that wait to go out on one connection.
@@ -71,7 +73,7 @@ impl Driver {
         source: LiveSource,
         tap: Option<mpsc::Sender<TakenFrame>>,
     ) -> Self {
-        let names = |hosts: &[Uri]| hosts.iter().map(|uri| uri.host().unwrap_or_default().to_owned()).collect();
+        let names = |hosts: &[Uri]| hosts.iter().map(|uri| place(uri).to_owned()).collect();
         let hosts = Hosts { requests: names(&config.rest), streams: names(&config.stream) };
         Self {
             machine: Machine::new(hosts, fastrand::u64(..)),
@@ -102,6 +104,7 @@ impl Driver {
         let mut steps = interval(STEP);
         steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut before = (self.clock)();
+        let mut told = before.millis;
         loop {
             let turn = tokio::select! {
                 biased;
@@ -133,6 +136,10 @@ impl Driver {
                 self.machine.tick(now);
             }
             self.act(now);
+            if now.millis.saturating_sub(told) >= TRAFFIC_MILLIS {
+                told = now.millis;
+                self.source.traffic.send_replace(self.machine.traffic(now.millis));
+            }
         }
     }
 
@@ -145,10 +152,7 @@ impl Driver {
                     self.out.push_back(Out::Frame((nanos, text)));
                 }
             }
-            Happened::Binary(length) => {
-                self.machine.heard_from(id, now);
-                self.machine.refuse(id, "a message that is no text", &format!("{length} bytes"));
-            }
+            Happened::Binary(length) => self.machine.binary(id, length, now),
             Happened::Life => self.machine.heard_from(id, now),
             Happened::Lost(failure) => {
                 self.connections.remove(&id);
@@ -162,7 +166,7 @@ impl Driver {
         match answered {
             Answered::Rules(Ok((info, took))) => self.machine.rules_came(&info, took, now),
             Answered::Rules(Err(failure)) => self.machine.rules_failed(&failure, now.millis),
-            Answered::Candles(Ok(())) => self.machine.request_served(),
+            Answered::Candles(Ok(count)) => self.machine.candles_came(count),
             Answered::Candles(Err(failure)) => {
                 // Who asked was told.
                 self.machine.request_failed(&failure, now.millis);
@@ -216,9 +220,12 @@ impl Driver {
     }
 
     fn ask(&mut self, now: Now) {
-        while !self.asking
-            && let Some(question) = self.questions.pop_front()
-        {
+        while !self.asking {
+            // The pause behind a failure is one of all requests; why there are none is told at once.
+            if self.machine.holding(now.millis).is_none() && now.millis < self.machine.requests_due() {
+                return;
+            }
+            let Some(question) = self.questions.pop_front() else { return };
             let question = match (question, self.machine.holding(now.millis)) {
                 (Question::Candles(_, answer), Some(fault)) => {
                     // Who waited may be gone.

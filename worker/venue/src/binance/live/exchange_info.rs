@@ -122,7 +122,9 @@ impl ExchangeInfo {
     /// The market whose name is nearest to one that the venue does not have.
     pub(super) fn nearest(&self, symbol: &Symbol) -> Option<String> {
         let wanted = format!("{}/{}", symbol.base(), symbol.quote());
+        // One that a manifest cannot name is no suggestion.
         let named = self.markets.iter().map(|listed| format!("{}/{}", listed.base, listed.quote));
+        let named = named.filter(|name| name.parse::<Symbol>().is_ok());
         let (distance, nearest) = named.map(|name| (strsim::osa_distance(&wanted, &name), name)).min()?;
         (distance <= wanted.chars().count() / 3).then_some(nearest)
     }

@@ -26,7 +26,21 @@ pub(super) struct Market {
     last: Option<LastTrade>,
     /// Why trades would be missing before the next one.
     cause: Option<HoleCause>,
+    quiet: Quiet,
 }
+
+/// For how long no trade has come, and how often it was looked why.
+#[derive(Debug, Clone, Copy, Default)]
+struct Quiet {
+    /// Since when, by the clock of who runs this; nothing before it was looked first.
+    since: Option<u64>,
+    looks: u32,
+}
+
+/// Without a trade for so long the market may have halted; each further look waits twice as long.
+const QUIET_MILLIS: u64 = 30_000;
+/// The longest of these waits is 34 minutes: then the hourly question comes.
+const LOOKS_MAX: u32 = 6;
 
 impl Market {
     /// A market that is known up to a trade, or not at all.
@@ -38,6 +52,7 @@ impl Market {
             ticks: known.map_or_else(QuotedTrades::default, |known| QuotedTrades::after(known.id)),
             last: known,
             cause: known.map(|_| HoleCause::Restart),
+            quiet: Quiet::default(),
         }
     }
 
@@ -47,6 +62,18 @@ impl Market {
         if cause == HoleCause::Suspend || self.cause.is_none_or(|known| known == HoleCause::Malformed) {
             self.cause = Some(cause);
         }
+    }
+
+    /// Whether it has been without a trade for so long that it may have halted. Told at growing distances: most are only quiet.
+    pub(super) fn may_have_halted(&mut self, now: u64) -> bool {
+        let Quiet { since, looks } = &mut self.quiet;
+        let waited = now.saturating_sub(*since.get_or_insert(now));
+        let is_due = waited >= QUIET_MILLIS << *looks;
+        if is_due {
+            *looks = (*looks + 1).min(LOOKS_MAX);
+            *since = Some(now);
+        }
+        is_due
     }
 
     /// The last trade's number.
@@ -91,6 +118,7 @@ impl Market {
             }
         }
         self.last = Some(next);
+        self.quiet = Quiet::default();
         true
     }
 

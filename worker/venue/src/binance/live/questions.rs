@@ -10,7 +10,7 @@ use super::clock;
 use super::exchange_info::{self, ExchangeInfo};
 use super::faults::Failure;
 use crate::live::{CandlesWanted, LinkFault};
-use crate::net::{NetError, Network, Uri};
+use crate::net::{NetError, Network, Uri, place};
 
 /// What is asked for.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub(super) enum Question {
 pub(super) enum Answered {
     /// The rules, and how many milliseconds they took.
     Rules(Result<(ExchangeInfo, u64), Failure>),
-    /// Whoever waited has the candles, or knows why not.
-    Candles(Result<(), Failure>),
+    /// Whoever waited has so many candles, or knows why not.
+    Candles(Result<usize, Failure>),
 }
 
 /// Asks a host.
@@ -37,7 +37,10 @@ pub(super) async fn ask(network: &Network, base: &Uri, question: Question) -> An
         Question::Candles(wanted, answer) => {
             let bars = bars(network, base, &wanted).await;
             let (told, done) = match bars {
-                Ok(bars) => (Ok(bars), Ok(())),
+                Ok(bars) => {
+                    let count = bars.len();
+                    (Ok(bars), Ok(count))
+                }
                 Err(failure) => (Err(failure.fault.clone()), Err(failure)),
             };
             // Who waited may be gone.
@@ -91,14 +94,10 @@ pub(super) fn below(base: &Uri, path: &str) -> Result<Uri, NetError> {
     text.parse().map_err(|problem| NetError::Failed(format!("{text}: {problem}; correct the address")))
 }
 
-fn host(base: &Uri) -> &str {
-    base.host().unwrap_or_default()
-}
-
 fn failure(base: &Uri, error: &NetError) -> Failure {
-    Failure::of(host(base), error, clock::now().wall)
+    Failure::of(place(base), error, clock::now().wall)
 }
 
 fn nonsense(base: &Uri, problem: &str, text: &str) -> Failure {
-    Failure::nonsense(host(base), problem, text)
+    Failure::nonsense(place(base), problem, text)
 }

@@ -9,7 +9,7 @@ use super::super::faults::Failure;
 use super::super::market::Market;
 use super::super::requests::Requests;
 use super::{Action, ConnectionId, Machine, tell_host};
-use crate::live::{HoleCause, LastTrade, LinkFault};
+use crate::live::{HoleCause, LastTrade, LinkFault, Traffic};
 
 /// A connection carries 1,024 streams, and a market has two.
 pub(super) const LANE_MAX: usize = 512;
@@ -88,7 +88,19 @@ impl Machine {
 
     /// The connection is gone, or never came to be.
     pub(in super::super) fn lost(&mut self, id: ConnectionId, failure: &Failure, now: u64) {
+        let is_open = self.connections.get(&id).is_some_and(Connection::is_open);
+        let cause = match &failure.fault {
+            _ if is_open => "Disconnect",
+            LinkFault::Unreachable(_) => "Unreachable",
+            LinkFault::Banned { .. } => "Banned",
+            LinkFault::Region(_) => "Region",
+        };
+        self.gone(id, (failure, cause), now);
+    }
+
+    fn gone(&mut self, id: ConnectionId, (failure, cause): (&Failure, &'static str), now: u64) {
         let Some(connection) = self.connections.remove(&id) else { return };
+        Traffic::count(&mut self.traffic.reconnects, cause);
         self.hold(failure, now);
         let is_told = if connection.is_open() {
             self.streams.lost(now, &mut self.random);
@@ -189,14 +201,15 @@ impl Machine {
         let open = self.connections.iter().filter(|(_, connection)| connection.is_open());
         let stale: Vec<_> = open.filter_map(|(id, connection)| Some((*id, problem(connection)?))).collect();
         for (id, problem) in stale {
-            self.close(id, &Failure::unreachable(format!("streams of the exchange: {problem}")), now);
+            let failure = Failure::unreachable(format!("streams of the exchange: {problem}"));
+            self.close(id, (&failure, "Stale"), now);
         }
     }
 
     /// Closes a connection from this side.
-    pub(super) fn close(&mut self, id: ConnectionId, failure: &Failure, now: u64) {
+    pub(super) fn close(&mut self, id: ConnectionId, why: (&Failure, &'static str), now: u64) {
         self.actions.push(Action::Close { connection: id });
-        self.lost(id, failure, now);
+        self.gone(id, why, now);
     }
 
     /// Opens what is missing: the connection of a lane, or the one after it.
@@ -269,6 +282,7 @@ impl Machine {
             if left == 0 {
                 self.actions.push(Action::Close { connection: old });
                 self.connections.remove(&old);
+                Traffic::count(&mut self.traffic.reconnects, "Retired");
                 if let Some(index) = self.connections.get(&new).map(|connection| connection.lane)
                     && let Some(lane) = self.lanes.get_mut(index)
                 {
@@ -322,6 +336,6 @@ impl Machine {
     pub(super) fn refused(&mut self, id: ConnectionId, said: &str, now: u64) {
         let words =
             format!("streams of the exchange: it refused a subscription, and said \"{said}\"; it connects anew");
-        self.close(id, &Failure { fault: LinkFault::Unreachable(words), hold_millis: None }, now);
+        self.close(id, (&Failure::unreachable(words), "Refused"), now);
     }
 }

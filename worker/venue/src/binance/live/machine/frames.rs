@@ -12,7 +12,7 @@ use super::super::market::Market;
 use super::{ConnectionId, Machine};
 use crate::binance::stream::{self, BookTicker, ParseError, StreamEvent, Trade};
 use crate::data;
-use crate::live::{HoleCause, News};
+use crate::live::{HoleCause, News, Traffic};
 
 /// Malformed frames are told of no more often.
 const TOLD_MILLIS: u64 = 60_000;
@@ -73,7 +73,10 @@ struct Refused<'a> {
     msg: Option<Cow<'a, str>>,
 }
 
-const STRANGE: &str = "a market that was not asked for";
+/// What is wrong with a message: in one word, and in words.
+type Problem<'a> = (&'static str, &'a str);
+
+const STRANGE: Problem<'static> = ("market", "a market that was not asked for");
 
 /// Whether the two times of a trade agree. One wrong digit would close every bar up to its year.
 fn is_plausible(trade: &Trade<'_>) -> bool {
@@ -91,9 +94,17 @@ impl Machine {
             return false;
         }
         self.heard_from(id, Now { millis: now, wall: received });
-        match stream::parse(text) {
+        let parsed = stream::parse(text);
+        let stream = match &parsed {
+            Ok(StreamEvent::Trade(_) | StreamEvent::OffMarketTrade { .. }) => "trade",
+            Ok(StreamEvent::BookTicker(_)) => "bookTicker",
+            Ok(StreamEvent::Other) => "other",
+            Ok(StreamEvent::Raw { .. }) | Err(_) => "unread",
+        };
+        self.came(stream, text.len());
+        match parsed {
             Ok(StreamEvent::Trade(trade)) if !is_plausible(&trade) => {
-                self.refuse(id, "the trade's time is not near its message's", text)
+                self.refuse(id, ("time", "the trade's time is not near its message's"), text)
             }
             Ok(StreamEvent::Trade(trade)) if self.is_strange(&trade.symbol) => self.refuse(id, STRANGE, text),
             Ok(StreamEvent::Trade(trade)) => {
@@ -107,11 +118,11 @@ impl Machine {
                 self.take_said(id, text, now);
                 false
             }
-            Ok(StreamEvent::Raw { .. }) => self.refuse(id, "a message without its stream's name", text),
+            Ok(StreamEvent::Raw { .. }) => self.refuse(id, ("stream", "a message without its stream's name"), text),
             Err(ParseError::Message { problem, column }) => {
-                self.refuse(id, &format!("{problem} at byte {column}"), text)
+                self.refuse(id, ("json", &format!("{problem} at byte {column}")), text)
             }
-            Err(problem @ ParseError::Field { .. }) => self.refuse(id, &problem.to_string(), text),
+            Err(problem @ ParseError::Field { .. }) => self.refuse(id, ("field", &problem.to_string()), text),
         }
     }
 
@@ -142,7 +153,7 @@ impl Machine {
         let market = self.markets.get_mut(&*book.symbol).filter(|market| market.source == Some(id));
         match market.map(|market| market.book(book)) {
             Some(Ok(())) => true,
-            Some(Err(_)) => self.refuse(id, "the bid is above the ask", text),
+            Some(Err(_)) => self.refuse(id, ("quote", "the bid is above the ask"), text),
             None => false,
         }
     }
@@ -158,7 +169,7 @@ impl Machine {
             return;
         }
         let Ok(said) = serde_json::from_str::<Said<'_>>(text) else {
-            self.refuse(id, "neither a stream's message nor an answer", text);
+            self.refuse(id, ("answer", "neither a stream's message nor an answer"), text);
             return;
         };
         let events = [said.e, said.event.and_then(|event| event.e), said.data.and_then(|event| event.e)];
@@ -170,12 +181,25 @@ impl Machine {
             && let Some(connection) = self.connections.get_mut(&id)
             && !said.id.is_some_and(|answered| connection.requests.answered(answered))
         {
-            self.refuse(id, "neither a stream's message nor an awaited answer", text);
+            self.refuse(id, ("answer", "neither a stream's message nor an awaited answer"), text);
         }
     }
 
+    /// A message that is no text came.
+    pub(in super::super) fn binary(&mut self, id: ConnectionId, bytes: usize, now: Now) {
+        self.heard_from(id, now);
+        self.came("unread", bytes);
+        self.refuse(id, ("binary", "a message that is no text"), &format!("{bytes} bytes"));
+    }
+
+    fn came(&mut self, stream: &'static str, bytes: usize) {
+        Traffic::count(&mut self.traffic.frames, stream);
+        self.traffic.bytes = self.traffic.bytes.saturating_add(bytes as u64);
+    }
+
     /// Counts a frame that changes nothing. If it was a trade, that one is missing.
-    pub(in super::super) fn refuse(&mut self, id: ConnectionId, problem: &str, frame: &str) -> bool {
+    pub(in super::super) fn refuse(&mut self, id: ConnectionId, (kind, problem): Problem<'_>, frame: &str) -> bool {
+        Traffic::count(&mut self.traffic.malformed, kind);
         self.malformed.add(problem, frame);
         let market = frame.split_once("\"stream\":\"").and_then(|(_, stream)| stream.split_once('@'));
         match market {

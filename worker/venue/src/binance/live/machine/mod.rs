@@ -10,6 +10,7 @@ mod frames;
 mod rules;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::Duration;
 
 use engine::instrument::Symbol;
 use engine::time::Timestamp;
@@ -18,7 +19,7 @@ use super::clock::Now;
 use super::faults::Failure;
 use super::market::Market;
 use super::route::Route;
-use crate::live::{HoleCause, LastTrade, Link, LinkFault, MarketRules, News};
+use crate::live::{HoleCause, LastTrade, Link, LinkFault, MarketRules, News, Traffic};
 use connections::{Connection, Lane};
 use frames::Malformed;
 
@@ -81,6 +82,7 @@ pub(super) struct Machine {
     fault: Option<LinkFault>,
     told: Option<Link>,
     malformed: Malformed,
+    traffic: Traffic,
     alive_at: u64,
     random: fastrand::Rng,
     news: VecDeque<News>,
@@ -105,6 +107,7 @@ impl Machine {
             fault: None,
             told: None,
             malformed: Malformed::default(),
+            traffic: Traffic::default(),
             alive_at: 0,
             random: fastrand::Rng::with_seed(seed),
             news: VecDeque::new(),
@@ -119,7 +122,27 @@ impl Machine {
 
     /// What is to be done, in order; empty afterwards.
     pub(super) fn take_actions(&mut self) -> Vec<Action> {
+        let is_sent = |action: &&Action| matches!(action, Action::Send { .. } | Action::Ping { .. });
+        let sent = self.actions.iter().filter(is_sent).count();
+        self.traffic.sent = self.traffic.sent.saturating_add(sent as u64);
         std::mem::take(&mut self.actions)
+    }
+
+    /// What has passed so far.
+    pub(super) fn traffic(&self, now: u64) -> Traffic {
+        let ages = self.lanes.iter().filter_map(|lane| self.heard(lane));
+        let frame_age = ages.map(|heard| Duration::from_millis(now.saturating_sub(heard.millis))).max();
+        let banned_until = match self.holding(now) {
+            Some(LinkFault::Banned { until, .. }) => until,
+            Some(LinkFault::Unreachable(_) | LinkFault::Region(_)) | None => None,
+        };
+        Traffic { frame_age, banned_until, ..self.traffic.clone() }
+    }
+
+    /// Candles were answered.
+    pub(super) fn candles_came(&mut self, count: usize) {
+        self.traffic.candles = self.traffic.candles.saturating_add(count as u64);
+        self.request_served();
     }
 
     /// From now on these markets.
@@ -139,6 +162,7 @@ impl Machine {
         self.drop_stale(now.millis);
         self.hand_over(now.millis);
         if self.holding(now.millis).is_none() {
+            self.look_at_quiet_markets(now.millis);
             self.ask_rules(now.millis);
             self.connect(now);
         }
@@ -156,6 +180,11 @@ impl Machine {
     /// The host that requests go to.
     pub(super) const fn request_host(&self) -> usize {
         self.requests.host
+    }
+
+    /// When requests may be asked again, after those that failed.
+    pub(super) const fn requests_due(&self) -> u64 {
+        self.requests.next_at
     }
 
     /// A request, of whatever kind, came to nothing. Whether no host is left to try, and what is known has to do.
@@ -181,6 +210,7 @@ impl Machine {
         self.news.push_back(News::Suspended { millis });
         for connection in std::mem::take(&mut self.connections).into_keys() {
             self.actions.push(Action::Close { connection });
+            Traffic::count(&mut self.traffic.reconnects, "Suspend");
         }
         for lane in &mut self.lanes {
             (lane.current, lane.successor) = (None, None);

@@ -36,6 +36,20 @@ impl Machine {
         self.rules.due_at = self.rules.due_at.min(soonest);
     }
 
+    /// A market whose trades stop while its connection lives may have halted: the venue's list says it, its streams do not.
+    pub(super) fn look_at_quiet_markets(&mut self, now: u64) {
+        if !self.is_up() {
+            return;
+        }
+        let mut any = false;
+        for market in self.markets.values_mut() {
+            any |= market.may_have_halted(now);
+        }
+        if any {
+            self.refresh_rules(now);
+        }
+    }
+
     /// Asks for the rules of all followed markets, if it is time.
     pub(super) fn ask_rules(&mut self, now: u64) {
         let is_due = now >= self.rules.due_at || self.followed.values().any(|followed| followed.rules.is_none());

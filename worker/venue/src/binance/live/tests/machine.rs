@@ -45,6 +45,24 @@ fn a_market_is_subscribed_when_its_rules_are_known() {
 }
 
 #[test]
+fn markets_of_other_alphabets_do_no_harm_and_are_no_suggestion() {
+    let mut stage = Stage::new(1);
+    stage.listed.extend([("币安人生", "USDT", "TRADING"), ("币", "USDT", "TRADING")]);
+    stage.follow(&["BTC/USDT", "A/USDT"], None);
+    stage.run(2_000);
+    let News::Rules(rules) = &stage.news[0] else { panic!("{:?}", stage.news) };
+    let of =
+        |symbol: &str| (rules[&symbol.parse().unwrap()].state, rules[&symbol.parse().unwrap()].suggestion.as_deref());
+    assert_eq!(of("BTC/USDT"), (MarketState::Trading, None));
+    // The nearest name is one that no manifest can have.
+    assert_eq!(of("A/USDT"), (MarketState::Unknown, None));
+    let connection = stage.newest();
+    stage.frame(connection, &book(1, "61837.63", "61837.64"));
+    stage.frame(connection, &trade(1));
+    assert_eq!(stage.ids(), [1]);
+}
+
+#[test]
 fn trades_before_a_quote_are_no_news_but_count() {
     let mut stage = Stage::following(1, &["BTC/USDT"]);
     let connection = stage.newest();
@@ -252,6 +270,32 @@ fn another_host_serves_where_the_first_one_refuses_the_place() {
 }
 
 #[test]
+fn a_place_that_is_refused_in_the_midst_goes_on_while_its_streams_come_and_is_told_when_they_end() {
+    let (mut stage, connection) = quoted(21);
+    let refused = Failure { fault: LinkFault::Region("451".into()), hold_millis: None };
+    stage.refusal = Some(refused.clone());
+    for id in 0..370 {
+        stage.frame(connection, &trade(id));
+        stage.run(10_000);
+    }
+    assert_eq!(links(&stage), [Link::Up]);
+    let notices = |stage: &Stage| {
+        stage.news.iter().filter(|news| matches!(news, News::Notice(words) if words.contains("451"))).count()
+    };
+    assert_eq!(notices(&stage), 1, "{:?}", stage.news.last());
+    // Whoever asks for candles meanwhile waits for the same pause.
+    stage.machine.request_failed(&refused, stage.now);
+    stage.machine.request_failed(&refused, stage.now);
+    assert!(stage.machine.requests_due() > stage.now);
+    stage.breaks(connection);
+    stage.run(60_000);
+    assert_eq!(links(&stage).pop(), Some(Link::Down(refused.fault)));
+    stage.refusal = None;
+    stage.run(60_000);
+    assert_eq!(links(&stage).pop(), Some(Link::Up));
+}
+
+#[test]
 fn while_nothing_answers_attempts_come_more_and_more_seldom() {
     let mut stage = Stage::new(10);
     stage.follow(&["BTC/USDT"], None);
@@ -363,8 +407,12 @@ fn as_few_connections_as_the_bounds_allow_each_within_the_pace() {
 
 #[test]
 fn rules_are_asked_for_each_hour_and_only_changes_are_told() {
-    let (mut stage, _) = quoted(16);
-    stage.run(hour(2));
+    let (mut stage, connection) = quoted(16);
+    // Who trades is no market that may have halted.
+    for id in 0..360 {
+        stage.frame(connection, &trade(id));
+        stage.run(20_000);
+    }
     let rules = |stage: &Stage| stage.news.iter().filter(|news| matches!(news, News::Rules(_))).count();
     assert_eq!((stage.asked.len(), rules(&stage)), (3, 1));
     stage.listed[0].2 = "CANCEL_ONLY";
@@ -372,6 +420,45 @@ fn rules_are_asked_for_each_hour_and_only_changes_are_told() {
     assert_eq!(rules(&stage), 2);
     let Some(News::Rules(changed)) = stage.news.iter().rfind(|news| matches!(news, News::Rules(_))) else { panic!() };
     assert_eq!(changed.values().map(|rules| rules.state).collect::<Vec<_>>(), [MarketState::CancelOnly]);
+}
+
+#[test]
+fn a_halt_is_told_within_a_minute_of_the_last_trade_and_a_quiet_market_is_asked_for_seldom() {
+    let (mut stage, connection) = quoted(17);
+    for id in 0..30 {
+        stage.frame(connection, &trade(id));
+        stage.run(10_000);
+    }
+    assert_eq!(stage.asked.len(), 1);
+    stage.listed[0].2 = "BREAK";
+    let last = stage.now - 10_000;
+    let newest = |stage: &Stage| match stage.news.iter().rfind(|news| matches!(news, News::Rules(_))) {
+        Some(News::Rules(rules)) => rules[&"BTC/USDT".parse().unwrap()].state,
+        _ => panic!("{:?}", stage.news),
+    };
+    while newest(&stage) == MarketState::Trading {
+        stage.run(1_000);
+        assert!(stage.now - last <= 60_000, "not told");
+    }
+    assert_eq!((newest(&stage), stage.asked.len()), (MarketState::Halted, 2));
+    // It goes on to be quiet: ever more seldom, so its end is seen too.
+    stage.run(hour(2));
+    assert!((6..=12).contains(&stage.asked.len()), "{}", stage.asked.len());
+    stage.listed[0].2 = "TRADING";
+    let asked = stage.asked.len();
+    let connection = stage.newest();
+    stage.frame(connection, &trade(30));
+    stage.run(60_000);
+    assert_eq!((newest(&stage), stage.asked.len()), (MarketState::Trading, asked + 1));
+}
+
+#[test]
+fn many_quiet_markets_are_asked_for_together_once_a_minute_at_most() {
+    let mut stage = Stage::new(18);
+    stage.follow(&["BTC/USDT", "ETH/USDT"], None);
+    stage.run(hour(1));
+    assert!(stage.asked.windows(2).all(|two| two[1].0 - two[0].0 >= 60_000), "{:?}", stage.asked);
+    assert!(stage.asked.len() <= 12, "{}", stage.asked.len());
 }
 
 #[test]

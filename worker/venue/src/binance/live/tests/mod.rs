@@ -11,4 +11,5 @@ mod machine;
 mod mutations;
 mod recording;
 mod stage;
+mod traffic;
 mod venue;
