@@ -80,7 +80,7 @@ fn names() -> Vec<Rule> {
 }
 
 fn strategy(schema: &mut Value) -> Vec<Rule> {
-    let mut rules = vec![only_up("status.epoch"), fixed_text("spec.accountRef.name", "strategy")];
+    let mut rules = vec![only_up("status.epoch", None), fixed_text("spec.accountRef.name", "strategy")];
     rules.extend(union(schema, "spec.strategy", "strategy"));
     rules.push(fixed_text("spec.strategy.custom.name", "strategy"));
     rules.extend(instruments());
@@ -97,7 +97,7 @@ fn strategy(schema: &mut Value) -> Vec<Rule> {
 }
 
 fn account(schema: &mut Value) -> Vec<Rule> {
-    let mut rules = vec![only_up("status.epoch"), only_up("status.feed.epoch")];
+    let mut rules = vec![only_up("status.epoch", None), only_up("status.feed.epoch", Some("status.feed.source"))];
     rules.extend(union(schema, "spec.venue", "account"));
     rules.extend(union(schema, "spec.marketData", "account"));
     let paper = "spec.venue.paper";
@@ -355,14 +355,16 @@ fn fixed_text(at: &str, noun: &str) -> Rule {
 }
 
 /// A count in the status that never goes back, nor away. At the root, because a rule at the field is not asked
-/// when the field goes.
-fn only_up(path: &str) -> Rule {
+/// when the field goes. Where it counts of something that has a name in the status, another one has a count of its own.
+fn only_up(path: &str, of: Option<&str>) -> Rule {
     let has = |of: &str| {
         let steps: Vec<&str> = path.split('.').collect();
         let parts = (1..=steps.len()).map(|n| format!("has({of}.{})", steps[..n].join(".")));
         parts.collect::<Vec<_>>().join(" && ")
     };
-    let kept = format!("{} && self.{path} >= oldSelf.{path}", has("self"));
+    let rises = format!("self.{path} >= oldSelf.{path}");
+    let rises = of.map_or_else(|| rises.clone(), |of| format!("(self.{of} != oldSelf.{of} || {rises})"));
+    let kept = format!("{} && {rises}", has("self"));
     let told = format!("'{path}: is below what it was; an epoch only goes up'");
     rule("", "", format!("!({}) || ({kept})", has("oldSelf")), told)
 }

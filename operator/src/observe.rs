@@ -1,5 +1,7 @@
 //! Reading objects and pods from the API server, whatever a cache or labels say. Needs a client.
 
+use std::collections::BTreeSet;
+
 use crds::strategy::status::Restarts;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Namespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -10,7 +12,10 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::names::{DIGEST_ANNOTATION, OWNER_LABEL, Role, WHOLE_DIGEST_ANNOTATION};
+use crate::context::Context;
+use crate::names::{
+    COMPONENT_LABEL, DIGEST_ANNOTATION, INSTANCE_LABEL, OPERATOR, OWNER_LABEL, Role, WHOLE_DIGEST_ANNOTATION,
+};
 use crate::placement::{Ends, PodFacts};
 use crate::{Error, unknown};
 
@@ -54,15 +59,57 @@ pub async fn pods(client: &Client, owner: Owner<'_>, role: Role, epoch: u64) -> 
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let params = ListParams::default().labels(&format!("{OWNER_LABEL}={uid}"));
     let mut pods = api.list(&params).await.map_err(Error::api("list pods of", name))?.items;
-    // A pod whose labels were edited is still ours: its name and its owner reference tell.
-    for epoch in [epoch, epoch + 1] {
-        let wanted = role.pod(name, epoch);
+    with_names(&api, &mut pods, [epoch, epoch + 1].map(|epoch| role.pod(name, epoch))).await?;
+    let now = Timestamp::now();
+    let is_own = |owner: &OwnerReference| owner.uid == uid && owner.controller == Some(true);
+    Ok(pods.iter().filter_map(|pod| facts(pod, (role, name), pod.owner_references().iter().any(is_own), now)).collect())
+}
+
+/// A pod that several resources own, none of which controls it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SharedPod {
+    /// As it was seen.
+    pub facts: PodFacts,
+    /// Who owns it.
+    pub owners: Vec<OwnerReference>,
+}
+
+/// All pods of a live source's feed, and foreign ones that hold the names of its present and next epoch. Its own are those
+/// that an account with one of these uids owns and does not control.
+pub async fn shared_pods(
+    context: &Context,
+    (namespace, source): (&str, &str),
+    accounts: &BTreeSet<String>,
+    epoch: u64,
+) -> Result<Vec<SharedPod>, Error> {
+    let role = Role::Feed;
+    let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
+    let labels = format!("{},{COMPONENT_LABEL}={},{INSTANCE_LABEL}={source}", managed(), role.name());
+    let listed = api.list(&ListParams::default().labels(&labels)).await;
+    let mut pods = listed.map_err(Error::api("list pods of", source))?.items;
+    with_names(&api, &mut pods, [epoch, epoch.saturating_add(1)].map(|epoch| role.pod(source, epoch))).await?;
+    let now = Timestamp::now();
+    let is_own = |owner: &OwnerReference| accounts.contains(&owner.uid) && owner.controller != Some(true);
+    let shared = |pod: &Pod| {
+        let owners = pod.owner_references().to_vec();
+        Some(SharedPod { facts: facts(pod, (role, source), owners.iter().any(is_own), now)?, owners })
+    };
+    Ok(pods.iter().filter_map(shared).collect())
+}
+
+/// A pod whose labels were edited is still ours: its name and its owner reference tell.
+async fn with_names(api: &Api<Pod>, pods: &mut Vec<Pod>, names: [String; 2]) -> Result<(), Error> {
+    for wanted in names {
         if !pods.iter().any(|pod| pod.name_any() == wanted) {
             pods.extend(api.get_opt(&wanted).await.map_err(Error::api("get pod", wanted.clone()))?);
         }
     }
-    let now = Timestamp::now();
-    Ok(pods.iter().filter_map(|pod| facts(pod, name, uid, role, now)).collect())
+    Ok(())
+}
+
+/// The selector of this operator's pods.
+pub fn managed() -> String {
+    format!("app.kubernetes.io/managed-by={OPERATOR}")
 }
 
 /// A controller reference that never blocks its owner's deletion.
@@ -78,10 +125,9 @@ pub async fn is_terminating(client: &Client, namespace: &str) -> Result<bool, Er
 }
 
 /// What a placement needs of a pod; `None` for pods of other names.
-fn facts(pod: &Pod, name: &str, uid: &str, role: Role, now: Timestamp) -> Option<PodFacts> {
+fn facts(pod: &Pod, (role, name): (Role, &str), owned: bool, now: Timestamp) -> Option<PodFacts> {
     let pod_name = pod.name_any();
     let epoch = pod_name.strip_prefix(&format!("{}-{name}-", role.name()))?.parse().ok()?;
-    let owned = pod.owner_references().iter().any(|owner| owner.uid == uid && owner.controller == Some(true));
     let status = pod.status.as_ref();
     // By its name: what others put beside it stands in the same list.
     let container = status
@@ -170,7 +216,7 @@ mod tests {
             },
         });
         let now = "2026-01-01T00:01:00Z".parse().unwrap();
-        facts(&serde_json::from_value(pod).unwrap(), "grid", "u", Role::Strategy, now).unwrap()
+        facts(&serde_json::from_value(pod).unwrap(), (Role::Strategy, "grid"), true, now).unwrap()
     }
 
     fn container(name: &str, ready: bool, state: &serde_json::Value, last: &serde_json::Value) -> serde_json::Value {

@@ -14,10 +14,12 @@ use crate::name::{NameError, ResourceName};
 pub struct Binance {
     /// Which of its markets: Spot.
     pub market: BinanceMarket,
-    /// The name of an endpoint of your own in place of the public hosts, which `worker run --endpoint NAME=URL` tells.
+    /// The name of an endpoint of your own in place of the public hosts: one of the chart's value endpoints, or of
+    /// `worker run --endpoint NAME=URL`. Default: the public hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<ResourceName>,
-    /// The proxy on the way to the venue. Default: what the variables HTTPS_PROXY, ALL_PROXY and NO_PROXY of the process say.
+    /// The proxy on the way to the venue. Default: what the variables HTTPS_PROXY, ALL_PROXY and NO_PROXY of the process say,
+    /// in a cluster by the Secret of the chart's value proxy.existingSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Proxy>,
 }

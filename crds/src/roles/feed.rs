@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::AccountSpec;
 use crate::account::Binance;
 use crate::name::FileName;
+use crate::strategy::status::Restarts;
 
 /// For the role `feed`: where prices come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -182,6 +183,21 @@ pub struct FeedDesired {
     /// Which of them each reader reads; all, of one that is not named. Empty where there is one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reads: BTreeMap<String, Vec<Symbol>>,
+    /// Of a feed of several accounts, which has no status of its own: counts the feeds that have run; only the newest can.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: u64,
+    /// Of such a feed: the ledger for which that epoch was recorded; absent where it was found elsewhere, and so is used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<String>,
+    /// Of such a feed: those that ended before they had been ready for a minute, one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<Restarts>,
+}
+
+/// Whether a number says nothing.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the serialiser's signature")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl FeedDesired {
@@ -220,6 +236,14 @@ mod tests {
         assert_eq!(serde_json::to_string(&read).unwrap(), OF_THE_RELEASE_BEFORE);
         let error = serde_json::from_str::<FeedSpec>("{}").unwrap_err().to_string();
         assert!(error.contains("missing field `account`"), "{error}");
+    }
+
+    #[test]
+    fn a_register_of_the_release_before_reads_and_is_written_in_its_bytes() {
+        let before = r#"{"readers":["grid"],"symbol":"BTC/USDT"}"#;
+        let read: FeedDesired = serde_json::from_str(before).unwrap();
+        assert_eq!((read.epoch, &read.restarts), (0, &None));
+        assert_eq!(serde_json::to_string(&read).unwrap(), before);
     }
 
     #[test]

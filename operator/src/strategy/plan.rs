@@ -358,7 +358,7 @@ fn request(observed: &Observed, documents: PodDocuments) -> PodRequest {
         role: Role::Strategy,
         name: observed.name.clone(),
         namespace: observed.namespace.clone(),
-        owner: observed.owner_reference.clone(),
+        owners: vec![observed.owner_reference.clone()],
         record: observed.owner.name().to_owned(),
         ledger: observed.status.ledger.as_ref().map(|ledger| ledger.id.clone()).unwrap_or_default(),
         spec: told,
@@ -366,6 +366,7 @@ fn request(observed: &Observed, documents: PodDocuments) -> PodRequest {
         worker: observed.spec.worker.clone(),
         whole,
         process: observed.spec.strategy.process.as_ref().map(ProcessFiles::of),
+        goes_out: false,
     }
 }
 

@@ -24,7 +24,7 @@ const PRODUCT: [&str; 7] = [
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes and
 /// of orders, schemas.
-const NO_REASONS: [&str; 49] = [
+const NO_REASONS: [&str; 50] = [
     "Accepted",
     "AlreadyExists",
     "Always",
@@ -54,6 +54,7 @@ const NO_REASONS: [&str; 49] = [
     "Pending",
     "PodInitializing",
     "PreferNoSchedule",
+    "ProxyUrl",
     "Ready",
     "Reconciles",
     "Reconciling",
