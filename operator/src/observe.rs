@@ -72,6 +72,8 @@ pub struct SharedPod {
     pub facts: PodFacts,
     /// Who owns it.
     pub owners: Vec<OwnerReference>,
+    /// As it was read.
+    pub resource_version: String,
 }
 
 /// All pods of a live source's feed, and foreign ones that hold the names of its present and next epoch. Its own are those
@@ -92,7 +94,8 @@ pub async fn shared_pods(
     let is_own = |owner: &OwnerReference| accounts.contains(&owner.uid) && owner.controller != Some(true);
     let shared = |pod: &Pod| {
         let owners = pod.owner_references().to_vec();
-        Some(SharedPod { facts: facts(pod, (role, source), owners.iter().any(is_own), now)?, owners })
+        let resource_version = pod.resource_version().unwrap_or_default();
+        Some(SharedPod { facts: facts(pod, (role, source), owners.iter().any(is_own), now)?, owners, resource_version })
     };
     Ok(pods.iter().filter_map(shared).collect())
 }

@@ -41,7 +41,7 @@ pub async fn apply(context: &Context, observed: &Observed, moves: &[Move]) -> Re
             }
             Move::CreatePod(request, epoch) => create_pod(context, request, *epoch).await?,
             Move::DeletePod(name, uid) => delete_pod(context, namespace, name, uid).await?,
-            Move::Own(name, uid, owners) => own(context, namespace, (name, uid), owners).await?,
+            Move::Own(name, seen, owners) => own(context, namespace, (name, seen), owners).await?,
         }
     }
     Ok(())
@@ -66,15 +66,16 @@ pub async fn close(context: &Context, namespace: &str, source: &str) -> Result<(
     }
 }
 
-/// Gives a pod its owners; a pod that is gone, or another of its name, needs none.
+/// Gives a pod its owners, over what was read alone: a write that arrives late must not bring back one that has gone. One that
+/// was changed meanwhile is looked at again.
 async fn own(
     context: &Context,
     namespace: &str,
-    (name, uid): (&str, &str),
+    (name, resource_version): (&str, &str),
     owners: &[OwnerReference],
 ) -> Result<(), Error> {
     let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
-    let patch = json!({ "metadata": { "uid": uid, "ownerReferences": owners } });
+    let patch = json!({ "metadata": { "resourceVersion": resource_version, "ownerReferences": owners } });
     let params = PatchParams { field_manager: Some(OPERATOR.to_owned()), ..PatchParams::default() };
     context.metrics.writes.inc();
     match api.patch(name, &params, &Patch::Merge(&patch)).await {

@@ -35,7 +35,7 @@ pub enum Move {
     CreatePod(Box<PodRequest>, u64),
     /// Delete a pod, by its name and uid.
     DeletePod(String, String),
-    /// Give a pod, by its name and uid, these owners.
+    /// Give a pod, by its name and as it was read, these owners.
     Own(String, String, Vec<OwnerReference>),
 }
 
@@ -114,7 +114,7 @@ fn strayed(observed: &Observed) -> impl Iterator<Item = Move> + '_ {
     let uids = |owners: &[OwnerReference]| owners.iter().map(|owner| owner.uid.clone()).collect::<BTreeSet<_>>();
     let wanted = uids(&owners);
     let strays = move |pod: &&SharedPod| pod.facts.owned && !pod.facts.deleting && uids(&pod.owners) != wanted;
-    let own = move |pod: &SharedPod| Move::Own(pod.facts.name.clone(), pod.facts.uid.clone(), owners.clone());
+    let own = move |pod: &SharedPod| Move::Own(pod.facts.name.clone(), pod.resource_version.clone(), owners.clone());
     observed.pods.iter().filter(strays).map(own)
 }
 

@@ -101,7 +101,11 @@ fn carry_out(observed: &mut Observed, moves: &[Move], image: &Image) {
                     digest,
                     ..PodFacts::default()
                 };
-                observed.pods.push(SharedPod { facts, owners: request.owners.clone() });
+                observed.pods.push(SharedPod {
+                    facts,
+                    owners: request.owners.clone(),
+                    resource_version: "1".to_owned(),
+                });
                 if let Stored::Found(record) = &mut observed.stored {
                     record.epoch = *epoch;
                 }

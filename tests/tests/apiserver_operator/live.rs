@@ -4,18 +4,12 @@ use bus::StateStore as _;
 use crds::roles::FeedDesired;
 use kube::ResourceExt as _;
 use kube::api::ListParams;
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::apiserver::{Kind, World, await_that, await_told};
 
-use super::scenarios::{CAPITAL, account_spec, strategy_spec};
+use super::scenarios::{CAPITAL, live_spec, strategy_spec};
 
 const SOURCE: &str = "binance-spot";
-
-fn live_spec() -> Value {
-    let mut spec = account_spec();
-    spec["marketData"] = json!({"binance": {"market": "Spot"}});
-    spec
-}
 
 /// An account of live prices, and a strategy of its own that trades.
 async fn create(world: &World, account: &str, symbol: &str) {
@@ -123,4 +117,17 @@ async fn what_keeps_a_source_is_told_of_each_account_and_strategy() {
     spec["marketData"]["binance"]["endpoint"] = json!("nowhere");
     world.create(Kind::Account, "other", spec).await;
     world.until_reason(Kind::Account, "other", "InvalidSpec").await;
+}
+
+#[tokio::test]
+async fn a_feed_ends_with_its_namespace() {
+    let world = World::alone().await;
+    let feed = world.keys.feed(&bus::Scope::source(&world.namespace, SOURCE).unwrap());
+    create(&world, "one", "BNB/USDT").await;
+    create(&world, "two", "BTC/USDT").await;
+    world.delete_namespace().await;
+    await_that("the feed's ledger is closed", || async {
+        world.bus.record(&feed).await.unwrap().unwrap().closed.then_some(())
+    })
+    .await;
 }

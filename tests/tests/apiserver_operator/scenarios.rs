@@ -76,6 +76,13 @@ pub fn account_spec() -> Value {
     })
 }
 
+/// One whose prices are live.
+pub fn live_spec() -> Value {
+    let mut spec = account_spec();
+    spec["marketData"] = json!({"binance": {"market": "Spot"}});
+    spec
+}
+
 /// An account and a strategy that trades.
 pub async fn create(world: &World) {
     world.create(Kind::Account, ACCOUNT, account_spec()).await;
