@@ -64,6 +64,9 @@ pub struct Phase {
 /// The word of who follows edited parameters by its register.
 pub const PARAMETERS: &str = "parameters";
 
+/// The reason of who trades nothing, because no engine can be made of its spec.
+pub const INVALID_SPEC: &str = "InvalidSpec";
+
 /// An edit that a worker cannot follow: what it followed before goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -104,6 +107,11 @@ impl Phase {
             PhaseState::Running | PhaseState::Paused => true,
             PhaseState::Stopped | PhaseState::Quarantined => false,
         }
+    }
+
+    /// Whether its worker trades nothing, because no engine can be made of its spec.
+    pub fn is_of_invalid_spec(&self) -> bool {
+        self.reason == INVALID_SPEC
     }
 
     /// The field's value.

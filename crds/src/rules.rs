@@ -235,7 +235,6 @@ fn grid() -> Vec<Rule> {
 
 fn risk() -> Vec<Rule> {
     let at = "spec.risk";
-    let (least, most) = ("self.minPositionPercent", "self.maxPositionPercent");
     let quote = "self.instruments.exists(i, i.symbol.endsWith('/' + k))";
     let first = "self.instruments[0].symbol.split('/')[1]";
     let limits = "self.risk.maxOrderNotional";
@@ -243,14 +242,7 @@ fn risk() -> Vec<Rule> {
     vec![
         decimal(&format!("{at}.minPositionPercent"), &[("<=", "100")], remedy),
         decimal(&format!("{at}.maxPositionPercent"), &[("<=", "100")], remedy),
-        rule(
-            at,
-            ".minPositionPercent",
-            format!("{} < 0", compare(least, &quantity(most))),
-            format!(
-                "string({least}) + ' is not below maxPositionPercent ' + string({most}) + '; lower one or raise the other'"
-            ),
-        ),
+        position(),
         decimal(&format!("{at}.maxOrderNotional.*"), &[(">", "0")], "would deny every order; write an amount above 0"),
         rule(
             "spec",
@@ -259,6 +251,20 @@ fn risk() -> Vec<Rule> {
             format!("{limits}.filter(k, !{quote})[0] + ' is not the quote asset of an instrument; write ' + {first}"),
         ),
     ]
+}
+
+/// The position limits against each other: what is not written is the program's default, of strategies that have one.
+fn position() -> Rule {
+    let (least, most) = ("self.risk.minPositionPercent", "self.risk.maxPositionPercent");
+    let written = |limit: &str, default: &str| format!("(has({limit}) ? string({limit}) : '{default}')");
+    let (min, max) = (written(least, "10"), written(most, "90"));
+    let none = "has(self.strategy.custom) || has(self.strategy.process)";
+    rule(
+        "spec",
+        ".risk.minPositionPercent",
+        format!("(({none}) && !(has({least}) && has({most}))) || quantity({min}).compareTo(quantity({max})) < 0"),
+        format!("{min} + ' is not below maxPositionPercent ' + {max} + '; lower one or raise the other'"),
+    )
 }
 
 /// What could never be traded, seen without any price.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crds::{TradingAccount, TradingStrategy};
 use futures::channel::mpsc;
 use futures::{Stream, StreamExt, TryStreamExt};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::store::Writer;
@@ -85,8 +85,17 @@ pub async fn run<R>(
         let store = strategy_store.clone();
         move |changed: GuardedAccount| dependents(&store.state(), &changed)
     };
-    let strategies = Controller::for_stream(edited(own), strategy_store)
-        .with_config(Config::default().concurrency(CONCURRENCY))
+    let strategies = Controller::for_stream(edited(own), strategy_store.clone())
+        .with_config(Config::default().concurrency(CONCURRENCY));
+    // Where processes are switched off, so is the right to look.
+    let strategies = if context.image.processes {
+        let files = Api::<PartialObjectMeta<ConfigMap>>::namespaced(client.clone(), &namespace);
+        let of_files = move |changed| strategy::source::dependents(&strategy_store.state(), &changed);
+        strategies.watches_stream(lean(watcher(files, watcher::Config::default())).touched_objects(), of_files)
+    } else {
+        strategies
+    };
+    let strategies = strategies
         .owns_stream(lean(watcher(pods.clone(), managed())).touched_objects())
         .watches(Api::<GuardedAccount>::namespaced(client.clone(), &namespace), watcher::Config::default(), of_account)
         .reconcile_on(reports.filter_map(told))

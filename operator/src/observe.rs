@@ -53,16 +53,34 @@ pub struct Owner<'a> {
     pub uid: &'a str,
 }
 
-/// All pods of a resource in a role, and foreign ones that hold the names of its present and next epoch.
-pub async fn pods(client: &Client, owner: Owner<'_>, role: Role, epoch: u64) -> Result<Vec<PodFacts>, Error> {
+/// All pods of a resource, whatever their role.
+pub async fn pods(client: &Client, owner: Owner<'_>) -> Result<Vec<Pod>, Error> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), owner.namespace);
+    let params = ListParams::default().labels(&format!("{OWNER_LABEL}={}", owner.uid));
+    Ok(api.list(&params).await.map_err(Error::api("list pods of", owner.name))?.items)
+}
+
+/// Of those pods the ones in a role, and, where the next one may be made, others that hold the names of its present and
+/// next epoch.
+pub async fn in_role(
+    client: &Client,
+    owner: Owner<'_>,
+    pods: &[Pod],
+    role: Role,
+    epoch: u64,
+) -> Result<Vec<PodFacts>, Error> {
     let Owner { namespace, name, uid } = owner;
-    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let params = ListParams::default().labels(&format!("{OWNER_LABEL}={uid}"));
-    let mut pods = api.list(&params).await.map_err(Error::api("list pods of", name))?.items;
-    with_names(&api, &mut pods, [epoch, epoch + 1].map(|epoch| role.pod(name, epoch))).await?;
     let now = Timestamp::now();
     let is_own = |owner: &OwnerReference| owner.uid == uid && owner.controller == Some(true);
-    Ok(pods.iter().filter_map(|pod| facts(pod, (role, name), pod.owner_references().iter().any(is_own), now)).collect())
+    let in_it = |pod: &Pod| facts(pod, (role, name), pod.owner_references().iter().any(is_own), now);
+    let mut found: Vec<PodFacts> = pods.iter().filter_map(in_it).collect();
+    if found.iter().any(|pod| runs_on(pod, epoch)) {
+        // No name is needed while this one is there, and it is looked at again once it is not.
+        return Ok(found);
+    }
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    found.extend(others(&api, pods, (role, name), epoch).await?.iter().filter_map(in_it));
+    Ok(found)
 }
 
 /// A pod that several resources own, none of which controls it.
@@ -76,8 +94,8 @@ pub struct SharedPod {
     pub resource_version: String,
 }
 
-/// All pods of a live source's feed, and foreign ones that hold the names of its present and next epoch. Its own are those
-/// that an account with one of these uids owns and does not control.
+/// All pods of a live source's feed, and, where the next one may be made, others that hold the names of its present and next
+/// epoch. Its own are those that an account with one of these uids owns and does not control.
 pub async fn shared_pods(
     context: &Context,
     (namespace, source): (&str, &str),
@@ -88,8 +106,7 @@ pub async fn shared_pods(
     let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
     let labels = format!("{},{COMPONENT_LABEL}={},{INSTANCE_LABEL}={source}", managed(), role.name());
     let listed = api.list(&ListParams::default().labels(&labels)).await;
-    let mut pods = listed.map_err(Error::api("list pods of", source))?.items;
-    with_names(&api, &mut pods, [epoch, epoch.saturating_add(1)].map(|epoch| role.pod(source, epoch))).await?;
+    let pods = listed.map_err(Error::api("list pods of", source))?.items;
     let now = Timestamp::now();
     let is_own = |owner: &OwnerReference| accounts.contains(&owner.uid) && owner.controller != Some(true);
     let shared = |pod: &Pod| {
@@ -97,17 +114,29 @@ pub async fn shared_pods(
         let resource_version = pod.resource_version().unwrap_or_default();
         Some(SharedPod { facts: facts(pod, (role, source), owners.iter().any(is_own), now)?, owners, resource_version })
     };
-    Ok(pods.iter().filter_map(shared).collect())
+    let mut found: Vec<SharedPod> = pods.iter().filter_map(shared).collect();
+    if !found.iter().any(|pod| runs_on(&pod.facts, epoch)) {
+        found.extend(others(&api, &pods, (role, source), epoch).await?.iter().filter_map(shared));
+    }
+    Ok(found)
 }
 
-/// A pod whose labels were edited is still ours: its name and its owner reference tell.
-async fn with_names(api: &Api<Pod>, pods: &mut Vec<Pod>, names: [String; 2]) -> Result<(), Error> {
-    for wanted in names {
+/// What holds the names of the present and the next epoch beside these pods. A pod whose labels were edited is still ours: its
+/// name and its owner reference tell.
+async fn others(api: &Api<Pod>, pods: &[Pod], (role, name): (Role, &str), epoch: u64) -> Result<Vec<Pod>, Error> {
+    let mut found = Vec::new();
+    for epoch in [epoch, epoch.saturating_add(1)] {
+        let wanted = role.pod(name, epoch);
         if !pods.iter().any(|pod| pod.name_any() == wanted) {
-            pods.extend(api.get_opt(&wanted).await.map_err(Error::api("get pod", wanted.clone()))?);
+            found.extend(api.get_opt(&wanted).await.map_err(Error::api("get pod", wanted.clone()))?);
         }
     }
-    Ok(())
+    Ok(found)
+}
+
+/// Whether a pod is the present one and goes on unless it is deleted: no other is made in the same look.
+fn runs_on(pod: &PodFacts, epoch: u64) -> bool {
+    pod.owned && pod.epoch == epoch && !pod.deleting && !pod.ended && pod.last_exit.is_none()
 }
 
 /// The selector of this operator's pods.
@@ -241,6 +270,24 @@ mod tests {
         assert_eq!((ready.ready, ready.ready_s), (true, Some(60)));
         let facts = pod(&json!([beside, own]), "False");
         assert_eq!((facts.last_exit, facts.ready), (None, false));
+    }
+
+    /// Only where `placement` makes no other pod in the same look may others' names stay unread.
+    #[test]
+    fn names_are_not_asked_for_while_the_present_pod_goes_on_and_only_then() {
+        let running = json!([container("strategy", true, &json!({"running": {}}), &json!({}))]);
+        let of_it = PodFacts { owned: true, ..pod(&running, "True") };
+        assert!(runs_on(&of_it, 3));
+        assert!(runs_on(&PodFacts { ready: false, ..of_it.clone() }, 3), "it starts");
+        assert!(!runs_on(&of_it, 2) && !runs_on(&of_it, 4), "of another epoch");
+        for other in [
+            PodFacts { owned: false, ..of_it.clone() },
+            PodFacts { deleting: true, ..of_it.clone() },
+            PodFacts { ended: true, ..of_it.clone() },
+            PodFacts { last_exit: Some(70), ..of_it },
+        ] {
+            assert!(!runs_on(&other, 3), "{other:?}");
+        }
     }
 
     #[test]

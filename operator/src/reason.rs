@@ -13,6 +13,8 @@ pub enum Reason {
     Unreadable,
     /// The account does not exist.
     AccountNotFound,
+    /// The files of a process do not exist.
+    SourceNotFound,
     /// No rules for the instrument.
     NoInstrumentRules,
     /// The account does not have the declared capital.
@@ -93,12 +95,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the document about them.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::Valid,
         Self::InvalidSpec,
         Self::UnknownField,
         Self::Unreadable,
         Self::AccountNotFound,
+        Self::SourceNotFound,
         Self::NoInstrumentRules,
         Self::CapitalExceedsAccount,
         Self::SymbolMismatch,
@@ -154,6 +157,7 @@ impl Reason {
             Self::UnknownField => "UnknownField",
             Self::Unreadable => "Unreadable",
             Self::AccountNotFound => "AccountNotFound",
+            Self::SourceNotFound => "SourceNotFound",
             Self::NoInstrumentRules => "NoInstrumentRules",
             Self::CapitalExceedsAccount => "CapitalExceedsAccount",
             Self::SymbolMismatch => "SymbolMismatch",

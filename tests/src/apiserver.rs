@@ -17,10 +17,11 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::{Namespace, Node, ServiceAccount};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Config, ResourceExt};
 use serde_json::{Value, json};
 
 pub use behaviour::{Behaviour, Behaviours};
+pub use kubelet::REFUSAL;
 pub use tap::Crash;
 pub use world::{Kind, World, condition};
 
@@ -43,6 +44,26 @@ pub async fn client() -> Client {
     Client::try_default().await.expect(REMEDY)
 }
 
+/// Clients of the administrator, for all worlds of a test: connections are made once, and their kubeconfig is read once.
+#[derive(Clone)]
+pub struct Clients {
+    /// For the test, and for operators.
+    pub administrator: Client,
+    /// For nodes: it drops a connection on which nothing has come for longer than a node's watch may be silent.
+    kubelet: Client,
+}
+
+impl Clients {
+    /// Reads the kubeconfig that `KUBECONFIG` names.
+    pub async fn new() -> Self {
+        let administrator = client().await;
+        node(&administrator).await;
+        let mut config = Config::infer().await.expect(REMEDY);
+        config.read_timeout = Some(Duration::from_secs(kubelet::WATCH_SECONDS.into()) + kubelet::PATIENCE);
+        Self { administrator, kubelet: Client::try_from(config).expect("the kubeconfig is good") }
+    }
+}
+
 /// Applies the definitions as they are now, and waits until the API server serves them.
 pub async fn install(client: &Client) {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
@@ -63,7 +84,7 @@ pub async fn install(client: &Client) {
 }
 
 /// The node that pods are bound to: on one that does not exist, the cluster's controllers delete them.
-pub async fn node(client: &Client) {
+async fn node(client: &Client) {
     let node: Node = serde_json::from_value(json!({"metadata": {"name": "node1"}})).expect("a node");
     match Api::<Node>::all(client.clone()).create(&PostParams::default(), &node).await {
         Ok(_) => {}

@@ -9,7 +9,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
-use tests::apiserver::{Kind, World, await_that, client, condition, install};
+use tests::apiserver::{Clients, Kind, World, await_that, condition, install};
 use tests::redis_server::RedisServer;
 
 /// Replaces the definitions by ones that take anything.
@@ -112,11 +112,11 @@ async fn stops_without_its_account(world: &World) {
 
 #[tokio::test]
 async fn an_object_that_does_not_read_never_stops_the_others() {
-    let client = client().await;
-    install(&client).await;
-    install_lax(&client).await;
+    let clients = Clients::new().await;
+    install(&clients.administrator).await;
+    install_lax(&clients.administrator).await;
     let redis = Arc::new(RedisServer::start());
-    let world = World::start(&client, &redis, None).await;
+    let world = World::start(&clients, &redis, None).await;
     for (name, spec) in [
         ("empty", json!({})),
         ("number", json!({"accountRef": 7})),
@@ -175,7 +175,7 @@ async fn an_object_that_does_not_read_never_stops_the_others() {
     world.until("it is gone", Kind::Strategy, "float", Value::is_null).await;
 
     // The rules are back: what was stored before them can still be looked at, mended and deleted.
-    install(&client).await;
+    install(&clients.administrator).await;
     world.patch(Kind::Strategy, "good", json!({"spec": {"strategy": {"grid": {"gridSizePercent": 3}}}})).await;
     trades(&world, 2).await;
     for name in ["empty", "number", "range"] {

@@ -187,5 +187,5 @@ fn a_replay_under_blows_ends_with_the_bytes_of_backtest() {
         condition(strategy, "Ready").starts_with("True MarketDataEnded")
     });
     history.expect_one_at_a_time();
-    assert_eq!(platform.ledger(&manifest), backtest(&quickstart()));
+    assert_eq!(platform.ledger(&manifest), backtest(&quickstart(), &[]));
 }

@@ -61,7 +61,7 @@ fn redis_away_for_a_minute_costs_no_pod_and_no_trade() {
     scenario.await_strategy(STRATEGY, "the replay has ended", 180 + 4 * outage().as_secs(), |strategy| {
         condition(strategy, "Ready").starts_with("True MarketDataEnded")
     });
-    assert_eq!(platform.ledger(&manifest), backtest(&quickstart()));
+    assert_eq!(platform.ledger(&manifest), backtest(&quickstart(), &[]));
     assert_eq!(pod_uids(&scenario), pods, "a pod was replaced when Redis came back");
 }
 

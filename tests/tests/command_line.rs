@@ -32,6 +32,8 @@ mod outcome;
 mod output;
 #[path = "command_line/process.rs"]
 mod process;
+#[path = "command_line/process_ends.rs"]
+mod process_ends;
 #[path = "command_line/process_page.rs"]
 mod process_page;
 #[path = "command_line/python_package.rs"]

@@ -9,6 +9,7 @@ use engine::strategies::Registry;
 use crate::commands::backtest::{self, Data, Results};
 use crate::commands::bench;
 use crate::commands::ledger;
+use crate::commands::record;
 use crate::commands::run;
 use crate::commands::validate;
 use crate::fleet::sources::Folder;
@@ -44,6 +45,8 @@ enum Command {
         #[arg(long, value_enum)]
         output: Option<BacktestOutput>,
     },
+    /// Record what a venue says of its markets, as it says it, in the form that backtest reads. No key is needed.
+    Record(record::Options),
     /// Measure how fast this machine takes ticks, and print it per second.
     Bench(bench::Options),
     /// Check manifests offline and print all errors at once.
@@ -84,6 +87,7 @@ fn command(command: Command, registry: &Registry) -> ExitCode {
     let done = match command {
         Command::Run(options) => run::run(&options, registry),
         Command::Backtest { file, data, source, output } => backtest((&file, &data, &source), output, registry),
+        Command::Record(options) => record::run(&options),
         Command::Bench(options) => bench::run(&options, registry),
         Command::Validate { files } => validate::run(&files),
         Command::Ledger(command) => ledger::run(&command, registry),

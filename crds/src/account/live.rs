@@ -35,7 +35,7 @@ pub enum BinanceMarket {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Proxy {
-    /// Where it is, such as http://proxy.example:3128 or socks5://10.0.0.7:1080. Without a user and a password: whoever reads
+    /// Where it is, such as `http://proxy.example:3128` or `socks5://10.0.0.7:1080`. Without a user and a password: whoever reads
     /// the manifest would read them. A proxy that wants them is told by HTTPS_PROXY.
     pub url: ProxyUrl,
 }
@@ -104,7 +104,7 @@ impl fmt::Debug for ProxyUrl {
 
 impl JsonSchema for ProxyUrl {
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ProxyUrl".into()
+        stringify!(ProxyUrl).into()
     }
 
     fn inline_schema() -> bool {

@@ -10,7 +10,7 @@ use crate::symbol::spot;
 /// What to write where no data are named.
 pub(crate) const NO_FILE: &str = "names no data; write file for one market, or files for several";
 /// The sources of prices, as the schema has them.
-const MEMBERS: &str = "replay, binance";
+const MEMBERS: &str = "binance, replay";
 /// What to do where they are named twice.
 pub(crate) const BOTH: &str = "and files are both set; keep one";
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use engine::risk::{PositionBounds, RiskParameters};
 use engine::validation::Violation;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -225,11 +226,12 @@ fn between_documents(path: &str) -> bool {
 /// What is wrong with those parts of a strategy's spec that can be judged alone.
 fn strategy_parts(spec: &Value) -> Vec<Violation> {
     let mut violations = Vec::new();
-    if let Some(strategy) = part::<crate::strategy::StrategyChoice>(spec, "strategy") {
-        violations.extend(strategy.validate("spec.strategy"));
-    }
-    if let Some(risk) = part::<engine::risk::RiskParameters>(spec, "risk") {
-        violations.extend(risk.validate("spec.risk"));
+    let strategy = part::<crate::strategy::StrategyChoice>(spec, "strategy");
+    violations.extend(strategy.iter().flat_map(|strategy| strategy.validate("spec.strategy")));
+    // Of a strategy that does not read, no default is known.
+    let bounds = strategy.map_or(PositionBounds::Written, |strategy| strategy.position_bounds());
+    if let Some(risk) = part::<RiskParameters>(spec, "risk") {
+        violations.extend(risk.validate("spec.risk", bounds));
     }
     if let Some(exit) = part::<engine::risk::ExitParameters>(spec, "exit") {
         violations.extend(exit.validate("spec.exit"));

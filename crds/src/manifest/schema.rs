@@ -4,6 +4,7 @@ use engine::instrument::{Asset, Symbol};
 use engine::numbers::SignedDecimal;
 use serde_json::{Map, Value, json};
 
+use crate::account::ProxyUrl;
 use crate::name::{self, FileName, ResourceName};
 use crate::strategy::ResourceAmount;
 use crate::{API_VERSION, TradingAccount, TradingStrategy, crd};
@@ -89,6 +90,7 @@ pub(super) fn check_form(schema: &Value, text: &str) -> Result<(), String> {
         Some(Symbol::PATTERN) => text.parse::<Symbol>().map(drop).map_err(|error| error.to_string()),
         Some(ResourceName::PATTERN) => text.parse::<ResourceName>().map(drop).map_err(|error| error.to_string()),
         Some(FileName::PATTERN) => text.parse::<FileName>().map(drop).map_err(|error| error.to_string()),
+        Some(ProxyUrl::PATTERN) => text.parse::<ProxyUrl>().map(drop).map_err(|error| error.to_string()),
         Some(name::NAMESPACE_PATTERN) => name::check_namespace(text).map_err(|error| error.to_string()),
         Some(_) | None => Ok(()),
     }
@@ -185,7 +187,7 @@ mod tests {
 
     #[test]
     fn every_field_of_a_spec_has_a_shape_and_a_form_that_the_strict_reading_knows() {
-        let forms = [Asset::PATTERN, Symbol::PATTERN, ResourceName::PATTERN, FileName::PATTERN];
+        let forms = [Asset::PATTERN, Symbol::PATTERN, ResourceName::PATTERN, FileName::PATTERN, ProxyUrl::PATTERN];
         for kind in Kind::ALL {
             let schema = kind.document_schema();
             let mut seen = Vec::new();

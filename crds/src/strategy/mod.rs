@@ -8,7 +8,7 @@ mod worker;
 use engine::instrument::{Asset, Rules, Symbol};
 use engine::market::Interval;
 use engine::numbers::SignedDecimal;
-use engine::risk::{ExitParameters, RiskParameters};
+use engine::risk::{ExitParameters, PositionBounds, RiskParameters};
 use engine::strategies::DesiredState;
 use engine::strategies::grid::GridParameters;
 use engine::strategies::ladder::LadderParameters;
@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 use crate::Amounts;
 use crate::name::ResourceName;
 
-pub use process::{ProcessSource, ProcessStrategy, SOURCE_FOLDER};
+pub use process::{ProcessSource, ProcessStrategy, SOURCE_FOLDER, source_file};
 pub use status::TradingStrategyStatus;
 pub use worker::{
     PullSecret, ResourceAmount, ResourceAmounts, TaintEffect, Toleration, TolerationOperator, WorkerResources,
@@ -227,6 +227,15 @@ impl StrategyChoice {
     pub fn bars(&self) -> Option<NeededBars> {
         let interval = self.grid.as_ref().and_then(GridParameters::bars)?;
         Some(NeededBars { field: "grid.adaptive", interval, instead: "gridSizePercent" })
+    }
+
+    /// Whether the position limits of `spec.risk` bind it.
+    pub const fn position_bounds(&self) -> PositionBounds {
+        match self {
+            Self { custom: Some(_), .. } | Self { process: Some(_), .. } => PositionBounds::Written,
+            Self { ladder: Some(_), .. } => PositionBounds::Free,
+            Self { .. } => PositionBounds::Bind,
+        }
     }
 
     /// The name of the member that is set, as status shows it; empty where none is.

@@ -11,6 +11,11 @@ use crate::name::ResourceName;
 /// Where the files of `source.configMap` lie in a pod.
 pub const SOURCE_FOLDER: &str = "/strategies";
 
+/// The file of `source.configMap` that an argument of a command names, by its name there.
+pub fn source_file(argument: &str) -> Option<&str> {
+    argument.strip_prefix(SOURCE_FOLDER)?.strip_prefix('/')
+}
+
 /// A program that is told events on stdin and answers on stdout, one JSON document a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

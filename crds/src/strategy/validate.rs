@@ -22,7 +22,7 @@ impl TradingStrategySpec {
         violations.extend(self.validate_capital());
         violations.extend(self.validate_transfers());
         violations.extend(self.strategy.validate("spec.strategy"));
-        violations.extend(self.risk.validate("spec.risk"));
+        violations.extend(self.risk.validate("spec.risk", self.strategy.position_bounds()));
         violations.extend(self.exit.iter().flat_map(|exit| exit.validate("spec.exit")));
         violations.extend(self.validate_quotes());
         violations.extend(self.validate_orders());

@@ -18,7 +18,7 @@ use serde_json::{Value, to_value};
 const DIPS: Definition = Definition {
     name: "dips",
     instruments_max: 1,
-    position_bounds: PositionBounds::Bind,
+    position_bounds: PositionBounds::Written,
     schema: || schemars::schema_for!(Parameters),
     start: |given, saved| {
         let parameters: Parameters = parameters("dips", given)?;

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import decimal
 import json
+import os
 import sys
+import traceback
 from decimal import Decimal
 from typing import Any, Callable, Optional, Type
 
@@ -27,6 +29,8 @@ class Session:
         decimal.setcontext(decimal.Context(prec=60, rounding=decimal.ROUND_HALF_EVEN, traps=traps))
         self.kind = kind
         self.strategy: Optional[Strategy] = None
+        # What a strategy without `save` held before its first event; None once nobody needs to be warned.
+        self.begun: Optional[dict[str, str]] = {} if kind.save is Strategy.save else None
 
     def handle(self, message: Json) -> Optional[dict[str, Any]]:
         """The answer to a message; None where there is none to give."""
@@ -48,6 +52,7 @@ class Session:
         if message.get("state") is not None:
             strategy.restore(message["state"])
         self.strategy = strategy
+        self.begun = None if self.begun is None else shown(strategy)
         bars = [{"symbol": of.symbol, "interval": of.interval, "lookBack": of.look_back} for of in strategy.bars()]
         timers = [{"everySeconds": seconds} for seconds in strategy.timers()]
         return {"v": VERSION, "type": "ready", "bars": bars, "timers": timers}
@@ -60,8 +65,23 @@ class Session:
             tell(strategy, event, context)
             if context.actions:
                 break
+        self._warn(strategy)
         answer = {"v": VERSION, "type": "answer", "batch": message["batch"], "consumed": consumed}
         return {**answer, "actions": context.actions, "state": exact(strategy.save())}
+
+
+    def _warn(self, strategy: Strategy) -> None:
+        """Says once what a restart would lose."""
+        changed = [] if self.begun is None else [name for name, held in shown(strategy).items() if self.begun.get(name) != held]
+        if changed:
+            self.begun = None
+            lost = f"{self.kind.__name__} keeps {', '.join(changed)} and has no save(): a restart loses that"
+            print(lost, file=sys.stderr, flush=True)
+
+
+def shown(strategy: Strategy) -> dict[str, str]:
+    """What it holds, by name."""
+    return {name: repr(value) for name, value in vars(strategy).items()}
 
 
 def tell(strategy: Strategy, event: Json, context: Context) -> None:
@@ -93,7 +113,25 @@ def exact(state: Any) -> Any:
 
 
 def run(kind: Type[Strategy]) -> None:
-    """Serves a worker until it says stop or is gone. Raises what the strategy raises: the worker then halts it."""
+    """Serves a worker until it says stop or is gone. Ends with what the strategy raises: the worker then halts it."""
+    try:
+        serve(kind)
+    except Exception as error:
+        sys.exit(explained(error))
+
+
+def explained(error: Exception) -> str:
+    """What was raised, where in the strategy, and what to do about a float: without the frames of this package."""
+    told = traceback.TracebackException.from_exception(error)
+    told.stack[:] = [frame for frame in told.stack if os.path.dirname(frame.filename) != os.path.dirname(__file__)]
+    words = "".join(told.format()).rstrip()
+    if isinstance(error, decimal.FloatOperation) or ("'float'" in words and "'decimal.Decimal'" in words):
+        words += '\nMoney is Decimal: write Decimal("0.95") for 0.95, and Decimal(str(x)) for a float x that was computed'
+    return words
+
+
+def serve(kind: Type[Strategy]) -> None:
+    """Answers a worker line by line."""
     session, answers = Session(kind), sys.stdout
     # Whatever the strategy prints is its log, and never a half answer.
     sys.stdout = sys.stderr

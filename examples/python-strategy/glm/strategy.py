@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any, Mapping, Optional, Sequence, Union
 
 from .messages import Bar, Bars, Instrument, Json, Order, OrderUpdate, Position, Risk, Tick, Timer
 
 ZERO = Position(Decimal(0), Decimal(0))
+# Messages hold no finer amounts.
+SMALLEST = Decimal("1e-18")
 
 
 class Strategy:
     """A trading strategy. Override what you need; whatever it must remember, `save` returns and `restore` takes."""
+
+    def __init_subclass__(cls) -> None:
+        callbacks = [name for name in dir(Strategy) if name.startswith("on_")]
+        for name in vars(cls):
+            # Nobody would call it, and nobody would notice.
+            if name.startswith("on_") and name not in callbacks:
+                raise TypeError(f"{cls.__name__}.{name} is never called; there are {', '.join(callbacks)}")
 
     def __init__(self, name: str, mode: str, parameters: Json, instruments: Sequence[Instrument]) -> None:
         self.name = name
@@ -97,8 +106,8 @@ class Context:
     def place(
         self,
         side: str,
-        quantity: Decimal,
-        price: Optional[Decimal] = None,
+        quantity: Union[Decimal, int],
+        price: Union[Decimal, int, None] = None,
         *,
         symbol: Optional[str] = None,
         time_in_force: Optional[str] = None,
@@ -107,7 +116,8 @@ class Context:
         tag: str = "",
     ) -> None:
         """Sends an order, Buy or Sell. Without a price it takes the best one there is now and drops the rest; with one it
-        waits (GTC) unless `time_in_force` is IOC or FOK. `tag` is your own mark of it, at most 64 letters."""
+        waits (GTC) unless `time_in_force` is IOC or FOK. The worker rounds the quantity down to lots, and the price to ticks.
+        `tag` is your own mark of it, at most 64 letters."""
         if side not in ("Buy", "Sell"):
             raise ValueError(f"side {side!r}: write Buy or Sell")
         order: dict[str, Any] = {"tag": tag, "side": side, "quantity": number(quantity)}
@@ -121,7 +131,7 @@ class Context:
         """Cancels an order."""
         self.actions.append({"cancel": {"id": id}})
 
-    def replace(self, id: int, quantity: Decimal, price: Decimal) -> None:
+    def replace(self, id: int, quantity: Union[Decimal, int], price: Union[Decimal, int]) -> None:
         """Sends an order in the place of another, which is placed only if no more of the old one trades meanwhile."""
         self.actions.append({"replace": {"id": id, "quantity": number(quantity), "price": number(price)}})
 
@@ -130,8 +140,9 @@ class Context:
         self.actions.append({"say": {"reason": reason, "message": message}})
 
 
-def number(value: Decimal) -> str:
-    """A decimal without an exponent, as messages hold it."""
-    if not isinstance(value, Decimal) or not value.is_finite():
-        raise TypeError(f"{value!r} is no number of money; make it a finite Decimal")
-    return format(value, "f")
+def number(value: Union[Decimal, int]) -> str:
+    """An amount as messages hold it, without an exponent: a quotient's digits beyond the 18th after the point are cut off."""
+    exact = Decimal(value) if isinstance(value, (Decimal, int)) and not isinstance(value, bool) else None
+    if exact is None or not exact.is_finite():
+        raise TypeError(f'{value!r} is no number of money; make it a finite Decimal, such as Decimal("0.25")')
+    return format(exact.quantize(SMALLEST, ROUND_DOWN) if exact % SMALLEST else exact, "f")

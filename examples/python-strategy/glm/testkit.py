@@ -23,6 +23,7 @@ from .session import Session
 from .strategy import Strategy, number
 
 ROUNDS_MAX = 16
+RETRIES_MAX = 16
 UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -83,7 +84,11 @@ class Market:
         self.held = {instrument.base: Decimal(0), instrument.quote: Decimal(0), **capital}
         self.maker, self.taker = fees
         self.open: list[dict[str, Any]] = []
+        # What each that was sent ends by its id, and what it brings.
+        self.sent: list[tuple[Optional[int], Optional[dict[str, Any]]]] = []
         self.news: list[dict[str, Any]] = []
+        # Denials, told before what happens next.
+        self.waiting: list[dict[str, Any]] = []
         self.trades: list[Trade] = []
         self.denied: list[tuple[int, str]] = []
         self.next_id = 1
@@ -106,10 +111,12 @@ class Market:
             return self.ask <= limit if "ask" in self.tick else self.price < limit
         return self.bid >= limit if "bid" in self.tick else self.price > limit
 
-    def reserved(self, asset: str) -> Decimal:
-        """What open orders may take."""
+    def reserved(self, asset: str, without: Optional[Json] = None) -> Decimal:
+        """What open orders, and those on their way, may take; without the one that is replaced."""
         instrument, total = self.instrument, Decimal(0)
-        for order in self.open:
+        for order in self.orders():
+            if order is without:
+                continue
             if order["side"] == "Buy" and asset == instrument.quote:
                 total += order["price"] * order["quantity"] * (1 + max(self.maker, self.taker))
             elif order["side"] == "Sell" and asset == instrument.base:
@@ -117,25 +124,41 @@ class Market:
         return total
 
     def act(self, action: Json) -> None:
-        """Carries out an action as of the last tick."""
+        """Sends what an action wants, as of the last tick. It arrives once the tick is told."""
         if "place" in action:
             self._place(action["place"])
-        elif "cancel" in action:
-            self._cancel(action["cancel"]["id"])
+        elif "cancel" in action and self.order(action["cancel"]["id"]) is not None:
+            self.sent.append((action["cancel"]["id"], None))
         elif "replace" in action:
             change = action["replace"]
-            old = self._cancel(change["id"])
-            if old is not None:
-                self._place({**old, "quantity": change["quantity"], "price": change["price"]})
+            old = self.order(change["id"])
+            if old is None:
+                self._deny("", "NothingToReplace")
+            else:
+                changed = {name: change[name] for name in ("quantity", "price") if change.get(name) is not None}
+                self._place({**old, **changed}, old)
 
-    def _cancel(self, id: int) -> Optional[dict[str, Any]]:
-        order = next((order for order in self.open if order["id"] == id), None)
-        if order is not None:
-            self.open.remove(order)
-            self._tell(order, "Canceled", "")
-        return order
+    def orders(self) -> list[dict[str, Any]]:
+        """What is open or on its way, by id."""
+        on_its_way = [order for _, order in self.sent if order is not None]
+        return sorted(self.open + on_its_way, key=lambda order: order["id"])
 
-    def _place(self, wanted: Json) -> None:
+    def order(self, id: int) -> Optional[dict[str, Any]]:
+        """That of an id; None where it is closed."""
+        return next((order for order in self.orders() if order["id"] == id), None)
+
+    def arrive(self) -> None:
+        """What was sent acts, in its order."""
+        while self.sent:
+            ends, order = self.sent.pop(0)
+            ended = next((order for order in self.open if order["id"] == ends), None)
+            if ended is not None:
+                self.open.remove(ended)
+                self._tell(ended, "Canceled", "")
+            if order is not None:
+                self._enter(order)
+
+    def _place(self, wanted: Json, old: Optional[Json] = None) -> None:
         buys, tick_size, lot = wanted["side"] == "Buy", self.instrument.tick_size, self.instrument.lot_size
         best, asked = (self.ask if buys else self.bid), wanted.get("price")
         # A best price off the tick is rounded so that it still crosses, a limit so that it is no worse than asked.
@@ -144,33 +167,43 @@ class Market:
         price, quantity = (steps * tick_size).quantize(tick_size), Decimal(wanted["quantity"]) // lot * lot
         order = {**wanted, "symbol": self.instrument.symbol, "id": self.next_id, "price": price, "quantity": quantity, "filled": Decimal(0)}
         crosses = best <= price if buys else best >= price
-        rests = not crosses and asked is not None and wanted.get("timeInForce", "GTC") == "GTC"
-        refusal = self._refusal(order, rests)
+        order["rests"] = not crosses and asked is not None and wanted.get("timeInForce", "GTC") == "GTC"
+        refusal = self._refusal(order, old)
         if refusal:
-            self.denied.append((self.tick["index"], refusal))
-            self._tell({"tag": order["tag"]}, "Denied", refusal)
+            self._deny(order["tag"], refusal)
             return
         self.next_id += 1
-        if crosses and wanted.get("postOnly"):
+        self.sent.append((None if old is None else old["id"], order))
+
+    def _deny(self, tag: str, reason: str) -> None:
+        """Told with what happens next."""
+        self.denied.append((self.tick["index"], reason))
+        self.waiting.append({"type": "order", "tag": tag, "status": "Denied", "reason": reason})
+
+    def _enter(self, order: dict[str, Any]) -> None:
+        buys, price = order["side"] == "Buy", order["price"]
+        best = self.ask if buys else self.bid
+        crosses = best <= price if buys else best >= price
+        if crosses and order.get("postOnly"):
             self._tell(order, "Rejected", "WouldTrade")
         elif crosses:
-            self._trade(order, best.quantize(tick_size), self.taker)
-        elif rests:
+            self._trade(order, best.quantize(self.instrument.tick_size), self.taker)
+        elif order["rests"]:
             self.open.append(order)
             self._tell(order, "Accepted", "")
         else:
             self._tell(order, "Expired", "NotMarketable")
 
-    def _refusal(self, order: Json, rests: bool) -> str:
+    def _refusal(self, order: Json, old: Optional[Json]) -> str:
         instrument, worth = self.instrument, order["price"] * order["quantity"]
         if order["quantity"] <= 0:
             return "BelowLotSize"
         if worth < instrument.min_notional:
             return "BelowMinNotional"
-        fee = max(self.maker, self.taker) if rests else self.taker
+        fee = max(self.maker, self.taker) if order["rests"] else self.taker
         buys = order["side"] == "Buy"
         asset, needed = (instrument.quote, worth * (1 + fee)) if buys else (instrument.base, order["quantity"])
-        return "InsufficientFunds" if needed > self.held[asset] - self.reserved(asset) else ""
+        return "InsufficientFunds" if needed > self.held[asset] - self.reserved(asset, old) else ""
 
     def _trade(self, order: dict[str, Any], price: Decimal, rate: Decimal) -> None:
         if order in self.open:
@@ -186,7 +219,13 @@ class Market:
 
     def _tell(self, order: Json, status: str, reason: str, trade: Optional[Json] = None) -> None:
         known = {name: order[name] for name in ("id", "tag") if name in order}
+        self.news += self.take_denials()
         self.news.append({"type": "order", **known, "status": status, "reason": reason, **(trade or {})})
+
+    def take_denials(self) -> list[dict[str, Any]]:
+        """Those that were not told yet."""
+        denials, self.waiting = self.waiting, []
+        return denials
 
 
 class Clock:
@@ -275,20 +314,36 @@ class Kit:
         self.session, self.market, self.start = session, market, start
         self.said: list[tuple[int, str, str]] = []
         self.batch = 0
+        # The last tick with retries of denied orders, and how many.
+        self.retried = (-1, 0)
 
     def ask(self, events: list[dict[str, Any]]) -> None:
         """Tells the news of orders and these events, and carries out what the strategy wants."""
         market = self.market
-        events, market.news = market.news + events, []
+        denials = market.take_denials() if events else []
+        events, market.news = market.news + denials + events, []
         while events:
             self.batch += 1
             self.session.handle(self.start)
             answer = json.loads(json.dumps(self.session.handle(self._message(events))))
+            last = events[answer["consumed"] - 1]
             events, self.start["state"] = events[answer["consumed"] :], answer["state"]
+            denied = len(market.denied)
             for action in answer["actions"]:
                 if "say" in action:
                     self.said.append((market.tick["index"], action["say"]["reason"], action["say"]["message"]))
                 market.act(action)
+            if last.get("status") == "Denied" and len(market.denied) > denied:
+                self._count_retry()
+        market.arrive()
+
+    def _count_retry(self) -> None:
+        """An order that answers a denial was denied: what is told of that must not grow without end."""
+        index = self.market.tick["index"]
+        at, count = self.retried
+        self.retried = (index, count + 1 if at == index else 1)
+        if self.retried[1] > RETRIES_MAX:
+            raise RuntimeError(f"tick {index}: ordered again on {RETRIES_MAX} denials and was denied each time")
 
     def _message(self, events: list[dict[str, Any]]) -> dict[str, Any]:
         market, position = self.market, {}
@@ -296,7 +351,7 @@ class Kit:
             reserved = market.reserved(asset)
             position[asset] = {"free": number(amount - reserved), "reserved": number(reserved)}
         orders = []
-        for order in market.open:
+        for order in market.orders():
             decimals = {name: number(order[name]) for name in ("price", "quantity", "filled")}
             orders.append({**{name: order[name] for name in ("id", "tag", "symbol", "side")}, **decimals})
         equity = market.held[market.instrument.quote] + market.held[market.instrument.base] * market.price

@@ -147,11 +147,27 @@ class Contexts(unittest.TestCase):
             self.assertEqual([side for side in ("Buy", "Sell") if risk.allows(side)], [s for s in ("Buy", "Sell") if s in sides])
 
     def test_a_float_is_no_money(self):
-        for quantity in (0.1, 1, Decimal("NaN"), Decimal("Infinity")):
+        for quantity in (0.1, True, "1", None, Decimal("NaN"), Decimal("Infinity")):
             with self.assertRaises(TypeError):
                 self.context.place("Buy", quantity)
         with self.assertRaises(Exception):
             Decimal("0.1") * Decimal(0.1)
+
+    def test_an_amount_is_whole_or_decimal_and_a_quotient_is_cut_to_what_messages_hold(self):
+        cases = {1: "1", Decimal("1E+2"): "100", Decimal("0.10"): "0.10", Decimal(2) / 3: "0." + 18 * "6"}
+        for quantity, text in {**cases, Decimal("1e-40"): "0." + 18 * "0"}.items():
+            self.context.actions.clear()
+            self.context.place("Buy", quantity, quantity)
+            self.context.replace(7, quantity, quantity)
+            amounts = [next(iter(action.values())) for action in self.context.actions]
+            self.assertEqual([(of["quantity"], of["price"]) for of in amounts], 2 * [(text, text)])
+
+    def test_a_callback_that_nobody_calls_is_refused(self):
+        with self.assertRaisesRegex(TypeError, "Misspelt.on_candle is never called; there are on_bar, on_gap, on_order"):
+
+            class Misspelt(glm.Strategy):
+                def on_candle(self, bar, context):
+                    pass
 
     def test_a_side_is_buy_or_sell(self):
         with self.assertRaises(ValueError):
@@ -185,13 +201,41 @@ class Loop(unittest.TestCase):
         answers, log = self.answers(Talks, START, events(1, tick(0)))
         self.assertEqual((len(answers), log), (2, "tick 0\n"))
 
-    def test_an_error_of_the_strategy_is_raised(self):
-        class Fails(Counted):
-            def on_tick(self, tick, context):
-                raise KeyError("signal")
+    def ended(self, act):
+        """The words with which a strategy ends that does this on a tick."""
 
-        with self.assertRaises(KeyError):
-            self.answers(Fails, START, events(1, tick(0)))
+        class Acts(Counted):
+            def on_tick(self, tick, context):
+                act(tick)
+
+        with self.assertRaises(SystemExit) as ended:
+            self.answers(Acts, START, events(1, tick(0)))
+        return ended.exception.code
+
+    def test_an_error_of_the_strategy_ends_it_with_its_own_lines_alone(self):
+        words = self.ended(lambda tick: {}["signal"]).splitlines()
+        self.assertEqual((words[0], words[-1]), ("Traceback (most recent call last):", "KeyError: 'signal'"))
+        self.assertEqual([line for line in words if "session.py" in line and "test_" not in line], [])
+        self.assertTrue(any("test_session.py" in line for line in words), words)
+
+    def test_who_computes_with_a_float_is_told_what_to_write(self):
+        for act in (lambda tick: tick.price * 0.95, lambda tick: tick.price > 0.5, lambda tick: Decimal(0.95)):
+            self.assertIn("Money is Decimal", self.ended(act).splitlines()[-1])
+        self.assertEqual(self.ended(lambda tick: 1 / 0).splitlines()[-1], "ZeroDivisionError: division by zero")
+
+    def test_who_keeps_what_a_restart_loses_is_warned_once(self):
+        class Forgets(glm.Strategy):
+            def __init__(self, *start):
+                super().__init__(*start)
+                self.prices, self.size = [], 3
+
+            def on_tick(self, tick, context):
+                self.prices.append(tick.price)
+
+        _, log = self.answers(Forgets, START, events(1, tick(0)), events(2, tick(1)))
+        self.assertEqual(log, "Forgets keeps prices and has no save(): a restart loses that\n")
+        for kind in (glm.Strategy, Counted):
+            self.assertEqual(self.answers(kind, START, events(1, tick(0)), events(2, tick(1)))[1], "")
 
     def test_a_number_with_a_point_is_as_exact_as_it_was_written(self):
         class Shows(Counted):
@@ -206,7 +250,7 @@ class Loop(unittest.TestCase):
             def save(self):
                 return {"mean": [Decimal(1), 0.5]}
 
-        with self.assertRaises(TypeError):
+        with self.assertRaisesRegex(SystemExit, "state holds 0.5"):
             self.answers(Floats, START, events(1, tick(0)))
 
 

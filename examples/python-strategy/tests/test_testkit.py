@@ -129,6 +129,42 @@ class Time(unittest.TestCase):
         self.assertEqual(result.state[1:], [[120000, "11", "11", "11", "11", "5"], 180000])
 
 
+class Early(Script):
+    """Acts on a timer, and again on the tick that made it due."""
+
+    def timers(self):
+        return [1]
+
+    def on_timer(self, timer, context):
+        context.place("Buy", Decimal(1), tag="timer")
+
+    def on_tick(self, tick, context):
+        self.updates.append([order.tag for order in context.orders] + [int(context.position("USDT").free)])
+
+
+class Sending(unittest.TestCase):
+    def run_early(self, script, count, **more):
+        ticks = [{"type": "tick", "index": n, "time": 1000 * n, "symbol": "BNB/USDT", "price": "100"} for n in range(count)]
+        return testkit.run(script, ticks, capital={"USDT": "1000", "BNB": "2"}, instrument=RULES, **more)
+
+    def test_what_is_sent_on_a_timer_arrives_behind_the_tick(self):
+        result = self.run_early(Early, 2)
+        # The tick shows the order on its way and what it reserves; its trade is news of the round after.
+        self.assertEqual(result.state, [[1000], ["timer", 900], [1, "Filled", ""]])
+
+    def test_orders_that_are_sent_again_on_each_denial_end_as_with_a_worker(self):
+        class Again(Early):
+            def on_timer(self, timer, context):
+                for _ in range(3):
+                    context.place("Buy", Decimal(50))
+
+            def on_order(self, update, context):
+                self.on_timer(None, context)
+
+        with self.assertRaisesRegex(RuntimeError, "ordered again on 16 denials"):
+            self.run_early(Again, 9)
+
+
 class Files(unittest.TestCase):
     def read(self, text):
         with tempfile.TemporaryDirectory() as folder:

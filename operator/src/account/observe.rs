@@ -8,7 +8,7 @@ use crds::roles::{AccountSpec, BookSpec, FeedDesired, GatewayDesired};
 use crds::{TradingAccount, TradingAccountSpec, TradingAccountStatus, TradingStrategy};
 use engine::instrument::Symbol;
 use engine::report::LatchedLimit;
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
@@ -154,8 +154,8 @@ struct Feed {
 async fn feed(
     context: &Context,
     pods_of: observe::Owner<'_>,
-    account: &AccountSpec,
-    status: &TradingAccountStatus,
+    pods: &[Pod],
+    (account, status): (&AccountSpec, &TradingAccountStatus),
 ) -> Result<Feed, Error> {
     let source = account.source();
     let owner = context.keys.feed(&Scope::source(pods_of.namespace, &source)?);
@@ -166,7 +166,8 @@ async fn feed(
     }
     let (register, stored) = context.register_and_record(&owner).await;
     let status = status.feed.as_ref();
-    let pods = observe::pods(&context.client, pods_of, Role::Feed, status.map_or(0, |feed| feed.epoch)).await?;
+    let epoch = status.map_or(0, |feed| feed.epoch);
+    let pods = observe::in_role(&context.client, pods_of, pods, Role::Feed, epoch).await?;
     let ends = observe::ends(status.and_then(|feed| feed.restarts.as_ref()), Timestamp::now());
     Ok(Feed { owner, stored, pods, ends, register, shared: None })
 }
@@ -188,10 +189,11 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
     let unrecorded = strategies.unrecorded();
     let (registered, gateway_stored): (GatewayDesired, _) = context.register_and_record(&gateway).await;
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
-    let feed = feed(context, pods_of, &spec, &status).await?;
+    let pods = observe::pods(client, pods_of).await?;
+    let feed = feed(context, pods_of, &pods, (&spec, &status)).await?;
     let endpoint = spec.spec.market_data.binance.as_ref().and_then(|binance| binance.endpoint.as_ref());
     Ok(Some(Observed {
-        gateway_pods: observe::pods(client, pods_of, Role::Gateway, gateway_epoch).await?,
+        gateway_pods: observe::in_role(client, pods_of, &pods, Role::Gateway, gateway_epoch).await?,
         gateway_ends: observe::ends(status.restarts.as_ref(), Timestamp::now()),
         gateway_stored,
         feed_pods: feed.pods,

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use crds::roles::Endpoint;
 use crds::strategy::{
-    ProcessStrategy, PullSecret, ResourceAmount, SOURCE_FOLDER, TaintEffect, TolerationOperator, WorkerResources,
-    WorkerSpec,
+    PullSecret, ResourceAmount, SOURCE_FOLDER, TaintEffect, TolerationOperator, WorkerResources, WorkerSpec,
 };
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction,
@@ -82,18 +81,13 @@ pub struct PodRequest {
     pub goes_out: bool,
 }
 
-/// The files of a strategy that is a process. They follow from what asks for a new pod.
+/// The files of a strategy that is a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessFiles {
     /// The ConfigMap that is mounted; none where the image has them.
     pub config_map: Option<String>,
-}
-
-impl ProcessFiles {
-    /// Those of a spec.
-    pub fn of(process: &ProcessStrategy) -> Self {
-        Self { config_map: process.source.as_ref().map(|source| source.config_map.to_string()) }
-    }
+    /// What it holds: other files ask for a new pod.
+    pub digest: Option<String>,
 }
 
 impl PodRequest {
@@ -110,6 +104,8 @@ impl PodRequest {
     fn digest_with(&self, told: &str, image: &Image) -> String {
         // What nobody asks for is not there, so that the pods of the release before keep theirs.
         let worker = if self.worker.is_default() { String::new() } else { format!("\n{}", json!(self.worker)) };
+        let files = self.process.as_ref().and_then(|process| process.digest.as_ref());
+        let files = files.map_or(String::new(), |digest| format!("\n{digest}"));
         let parts = [
             self.role.name(),
             &self.name,
@@ -125,7 +121,7 @@ impl PodRequest {
             &image.installation,
         ];
         let proxy = self.proxy_secret(image).map(|name| format!("\nproxy {name}")).unwrap_or_default();
-        format!("{:016x}", fnv((parts.join("\n") + &worker + &proxy).as_bytes()))
+        format!("{:016x}", fnv((parts.join("\n") + &worker + &files + &proxy).as_bytes()))
     }
 
     /// The Secret with the variables of the proxy that it goes out by.
@@ -443,7 +439,7 @@ mod tests {
 
     #[test]
     fn a_process_finds_its_config_map_read_only() {
-        let process = Some(ProcessFiles { config_map: Some("mean".to_owned()) });
+        let process = Some(ProcessFiles { config_map: Some("mean".to_owned()), digest: None });
         let spec = pod(&PodRequest { process, ..request() }, &image(), 7).spec.unwrap();
         let volume = &spec.volumes.as_ref().unwrap()[0];
         assert_eq!(volume.config_map.as_ref().unwrap().name, "mean");

@@ -175,6 +175,9 @@ fn placed(observed: &Observed, plan: &Plan, word: Option<&Word>) -> Judged {
             if let Some(phase) = quarantine(observed, word) {
                 return quarantined(phase);
             }
+            if let Some(idle) = trades_nothing(observed, word) {
+                return idle;
+            }
             if let Some((reason, message)) = silent_worker(observed) {
                 return Judged::unknown(reason, message);
             }
@@ -239,6 +242,16 @@ fn is_there(observed: &Observed) -> bool {
 fn has_pod(observed: &Observed) -> bool {
     let mut pods = observed.pods.iter().filter(|pod| pod.owned && Some(pod.epoch) == observed.status.epoch);
     pods.any(|pod| !pod.deleting)
+}
+
+/// The worker's own word that it trades nothing, because of its spec: it is not ready then.
+fn trades_nothing(observed: &Observed, word: Option<&Word>) -> Option<Judged> {
+    let phase = word.map(|word| &word.phase).filter(|phase| phase.is_of_invalid_spec() && is_there(observed))?;
+    let state = match observed.status.applied_generation {
+        Some(_) => StrategyState::Degraded,
+        None => StrategyState::Pending,
+    };
+    Some(Judged::of(state, ConditionStatus::False, Reason::InvalidSpec, phase.message.clone()))
 }
 
 /// The worker had its lease, and says nothing more.

@@ -7,6 +7,7 @@ mod granted;
 mod judge;
 pub mod observe;
 pub mod plan;
+pub mod source;
 pub mod status;
 pub mod validate;
 

@@ -13,6 +13,7 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::granted::{self, Granted, asks_for_money};
 use super::has_ledger;
+use super::source;
 use crate::admission::Turn;
 use crate::context::{Context, Strategies};
 use crate::names::Role;
@@ -64,6 +65,8 @@ pub struct Observed {
     pub ends: Option<Ends>,
     /// Whether strategies may be processes here.
     pub allows_processes: bool,
+    /// The files of its process, if it asks for any and they exist.
+    pub files: source::Found,
     /// Its register, read before its record.
     pub register: Option<Desired>,
     /// Its record.
@@ -127,8 +130,10 @@ pub async fn observe(
     let epoch = status.epoch.unwrap_or(0);
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     let ends = observe::ends(status.restarts.as_ref(), Timestamp::now());
+    let client = &context.client;
+    let pods = observe::pods(client, pods_of).await?;
     Ok(Some(Observed {
-        pods: observe::pods(&context.client, pods_of, Role::Strategy, epoch).await?,
+        pods: observe::in_role(client, pods_of, &pods, Role::Strategy, epoch).await?,
         register: records.register,
         stored: records.stored,
         book: records.books.books.into_iter().find(|book| book.strategy == name),
@@ -141,6 +146,7 @@ pub async fn observe(
         granted,
         ends,
         allows_processes: context.image.processes,
+        files: files(context, &namespace, &strategy).await?,
         resource_version: strategy.resource_version().unwrap_or_default(),
         generation: strategy.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         made: strategy.metadata.creation_timestamp.as_ref().map(|time| time.0),
@@ -159,6 +165,14 @@ pub async fn observe(
         gateway_owner,
         account,
     }))
+}
+
+/// Its files. Where processes are switched off, so is the right to look; and who is being deleted needs none.
+async fn files(context: &Context, namespace: &str, strategy: &TradingStrategy) -> Result<source::Found, Error> {
+    if !context.image.processes || strategy.metadata.deletion_timestamp.is_some() {
+        return Ok(Ok(None));
+    }
+    source::read(&context.client, namespace, &strategy.spec).await
 }
 
 /// Its account, if there is one; else what of it does not read.

@@ -365,7 +365,11 @@ fn request(observed: &Observed, documents: PodDocuments) -> PodRequest {
         steady,
         worker: observed.spec.worker.clone(),
         whole,
-        process: observed.spec.strategy.process.as_ref().map(ProcessFiles::of),
+        process: observed.spec.strategy.process.as_ref().map(|process| ProcessFiles {
+            config_map: process.source.as_ref().map(|source| source.config_map.to_string()),
+            // Where they are unknown no pod is made.
+            digest: observed.files.as_ref().ok().and_then(|files| files.as_ref()).map(|files| files.digest.clone()),
+        }),
         goes_out: false,
     }
 }

@@ -191,7 +191,7 @@ pub async fn write(context: &Context, object: ObjectVersion<'_>, status: &Tradin
 #[cfg(test)]
 mod tests {
     use bus::{Desired, RegisterVersion};
-    use crds::record::RefusedEdit;
+    use crds::record::{INVALID_SPEC, RefusedEdit};
     use crds::strategy::status::StrategyState;
 
     use super::*;
@@ -257,6 +257,31 @@ mod tests {
         // The next edit is another one.
         observed.generation = 7;
         assert_eq!(condition(&told(&observed), "Accepted").0, "Valid");
+    }
+
+    /// Its pod runs and is not ready: it has nothing to trade by.
+    #[test]
+    fn a_spec_of_which_the_worker_can_make_nothing_is_not_accepted_and_nothing_is_said_to_trade() {
+        let mut observed = registered();
+        let message =
+            "the parameters of dips do not read: fallPercent: 51 is out of range; write more than 0, at most 50";
+        let refused = RefusedEdit { generation: 6, message: message.to_owned() };
+        following(&mut observed, 0, Some(refused));
+        edit(&mut observed.stored, |record| {
+            let mut phase = word(record).unwrap().phase;
+            (phase.reason, phase.message) = (INVALID_SPEC.to_owned(), message.to_owned());
+            record.fields.extend([phase.to_field()]);
+        });
+        observed.pods[0].ready = false;
+        for (applied, state) in [(Some(5), StrategyState::Degraded), (None, StrategyState::Pending)] {
+            observed.status.applied_generation = applied;
+            let status = told(&observed);
+            let told = format!("spec.strategy: the worker cannot follow it: {message}");
+            assert_eq!(condition(&status, "Accepted"), ("InvalidSpec".to_owned(), told.clone()));
+            assert_eq!(condition(&status, "Ready"), ("InvalidSpec".to_owned(), told.clone()), "no word of trading");
+            assert_eq!((status.applied_generation, status.state), (applied, Some(state)));
+            assert_eq!(condition(&status, "Stalled"), ("InvalidSpec".to_owned(), told));
+        }
     }
 
     #[test]

@@ -6,14 +6,14 @@ use crds::strategy::status::Ledger;
 use crds::symbol::{self, Claim};
 use crds::{TradingAccount, TradingStrategy};
 use engine::instrument::Asset;
-use engine::risk::RiskParameters;
+use engine::risk::{PositionBounds, RiskParameters};
 use engine::strategies::DesiredState;
 use engine::transfers::WantedTransfer;
 use k8s_openapi::jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::granted;
 use super::observe::Observed;
+use super::{granted, source};
 use crate::placement::Stored;
 use crate::reason::Reason;
 use crate::report::word;
@@ -46,6 +46,7 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
              the chart's values, or choose another strategy",
         ));
     }
+    source::check(observed)?;
     let name = &observed.spec.account_ref.name;
     let account = observed.account.as_ref().map_err(|why| {
         let message = format!("spec.accountRef.name: account {name:?} does not read: {why}; apply it again");
@@ -224,7 +225,9 @@ impl PodDocuments {
         told.spec.worker = WorkerSpec::default();
         told.account = told.account.steady();
         let mut whole = StrategySpec { generation: 0, ..told.clone() };
-        (whole.spec.risk, whole.spec.exit, whole.spec.transfers) = (RiskParameters::default(), None, Vec::new());
+        // With the position limits that each spec had in the release before.
+        let risk = RiskParameters::default().with_position_defaults(PositionBounds::Bind);
+        (whole.spec.risk, whole.spec.exit, whole.spec.transfers) = (risk, None, Vec::new());
         let mut steady = whole.clone();
         steady.spec.strategy = steady.spec.strategy.steady();
         Ok(Self {

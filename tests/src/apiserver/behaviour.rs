@@ -22,6 +22,8 @@ pub enum Behaviour {
     Late(Duration),
     /// As [`Behaviour::Obeys`], but its program is a worker of the release before, which follows no parameters by its register.
     ReleaseBefore,
+    /// The container runs and is never ready; its program takes the record and tells that it can make nothing of its spec.
+    Refuses,
     /// The pod has a node, and its container never starts: its image cannot be pulled.
     NeverStarts,
 }

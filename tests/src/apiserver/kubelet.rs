@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bus::{
-    AcquireOutcome, Acquired, Commit, CommitOutcome, Desired, Keys, Lease, MessageBus as _, Owner, RedisBus,
-    RegisterVersion, Scope, StateStore,
+    AcquireOutcome, Acquired, BeatOutcome, Commit, CommitOutcome, Desired, Keys, Lease, MessageBus as _, Owner,
+    RedisBus, RegisterVersion, Scope, StateStore,
 };
 use crds::account::balances::BOOK;
-use crds::record::{PARAMETERS, PHASE, POSITION, Phase, PhaseState, REPORT, STANCE};
+use crds::record::{INVALID_SPEC, PARAMETERS, PHASE, POSITION, Phase, PhaseState, REPORT, RefusedEdit, STANCE};
 use crds::roles::{GatewayDesired, StrategyDesired};
 use engine::strategies::DesiredState;
 use engine::transfers::{WantedTransfer, WantedTransfers};
@@ -31,13 +31,16 @@ use tokio::time::timeout;
 use super::audit::Audit;
 use super::behaviour::{Behaviour, Behaviours};
 
-/// How often programs look at their registers.
-const TURN: Duration = Duration::from_millis(100);
+/// How often programs beat, by which they hear of what is new in their registers.
+const TURN: Duration = Duration::from_millis(250);
 /// How long one request to the API server may take: one that is never answered must not hold all pods up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one watch lasts. A busy API server can leave a watch without its events for minutes; the next one begins
 /// where it stood, so nothing is told out of order, as it would be by a list beside it.
 pub(super) const WATCH_SECONDS: u32 = 15;
+/// What a program says of a spec of which it can make nothing.
+pub const REFUSAL: &str =
+    "the parameters of dips do not read: fallPercent: 51 is out of range; write more than 0, at most 50";
 /// How long a container that has ended waits until it is started again.
 const RESTART: Duration = Duration::from_secs(1);
 
@@ -68,6 +71,16 @@ struct Container {
     /// When and with which code it has ended last, if it does not run.
     ended: Option<(Instant, i32)>,
     starts: u32,
+    /// Whether the API server has taken its pod's binding; the watch tells so later.
+    is_bound: bool,
+    /// The same of its pod's end.
+    is_deleted: bool,
+}
+
+impl Container {
+    fn new() -> Self {
+        Self { seen: Instant::now(), ended: None, starts: 0, is_bound: false, is_deleted: false }
+    }
 }
 
 /// A program that has its lease.
@@ -106,11 +119,9 @@ impl Kubelet {
         loop {
             tokio::select! {
                 event = events.next() => match event {
-                    Some(Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod))) => {
-                        let uid = pod.uid().unwrap_or_default();
-                        let seen = Container { seen: Instant::now(), ended: None, starts: 0 };
-                        let container = containers.entry(uid).or_insert(seen);
-                        timeout(PATIENCE, self.handle(&api, &pod, container)).await.ok();
+                    Some(Ok(watcher::Event::Apply(mut pod) | watcher::Event::InitApply(mut pod))) => {
+                        let container = containers.entry(pod.uid().unwrap_or_default()).or_insert_with(Container::new);
+                        timeout(PATIENCE, self.handle(&api, &mut pod, container)).await.ok();
                         pods.insert(pod.name_any(), pod);
                     }
                     Some(Ok(watcher::Event::Delete(pod))) => {
@@ -123,7 +134,7 @@ impl Kubelet {
                     None => return,
                 },
                 _ = turn.tick() => {
-                    for pod in pods.values() {
+                    for pod in pods.values_mut() {
                         let uid = pod.uid().unwrap_or_default();
                         let Some(container) = containers.get_mut(&uid) else { continue };
                         // What failed before is tried again.
@@ -153,25 +164,33 @@ impl Kubelet {
     }
 
     /// One step of a pod's life. What fails is tried again at the next turn, and what is gone needs nothing.
-    async fn handle(&self, api: &Api<Pod>, pod: &Pod, container: &mut Container) {
+    async fn handle(&self, api: &Api<Pod>, pod: &mut Pod, container: &mut Container) {
         let name = pod.name_any();
         if is_ours(pod) {
             self.audit().seen(&name, &pod.uid().unwrap_or_default());
         }
         if pod.metadata.deletion_timestamp.is_some() {
+            if container.is_deleted {
+                return;
+            }
             let preconditions = Some(Preconditions { uid: pod.uid(), resource_version: None });
             let now = DeleteParams { grace_period_seconds: Some(0), preconditions, ..DeleteParams::default() };
-            api.delete(&name, &now).await.ok();
+            container.is_deleted = api.delete(&name, &now).await.is_ok();
         } else if pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_none()) {
+            if container.is_bound {
+                return;
+            }
             let target = json!({"apiVersion": "v1", "kind": "Node", "name": "node1"});
             let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": target});
-            api.create_subresource::<_, Value>("binding", &name, &PostParams::default(), &binding).await.ok();
+            let bound = api.create_subresource::<_, Value>("binding", &name, &PostParams::default(), &binding).await;
+            container.is_bound = bound.is_ok();
         } else {
             // It is so once it is told: what a busy API server did not take is told again.
             let mut next = *container;
             let Some(status) = next_status(pod, &mut next, self.behaviour(pod)) else { return };
-            if api.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await.is_ok() {
-                *container = next;
+            if let Ok(told) = api.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await {
+                // Not told again until the watch has it.
+                (*container, *pod) = (next, told);
             }
         }
     }
@@ -184,40 +203,53 @@ impl Kubelet {
             programs.insert(uid.clone(), Program::new(&uid, acquired));
         }
         let Some(program) = programs.get_mut(&uid) else { return };
-        // What it is told by that is in the register, which is looked at anyhow.
-        self.bus.beat(&program.lease).await.ok();
+        let Ok(BeatOutcome::Beaten { register, .. }) = self.bus.beat(&program.lease).await else { return };
+        if register.is_none() || register == program.followed {
+            return;
+        }
         let Ok(Some(desired)) = self.bus.desired(&owner).await else { return };
         // Who has become silent since this turn began has not read this.
         if self.behaviour(pod) == Behaviour::Silent {
             return;
         }
         if let Some(strategy) = owner.name().strip_prefix("strategy-") {
-            let follows_parameters = self.behaviour(pod) != Behaviour::ReleaseBefore;
-            self.trade(strategy, program, (&desired, follows_parameters)).await;
+            self.trade(strategy, program, (&desired, self.behaviour(pod))).await;
         } else if owner.name() == "gateway" {
             self.keep_books(program, &desired).await;
         }
     }
 
     /// A strategy's step: it tells the phase that its register asks for.
-    async fn trade(&self, strategy: &str, program: &mut Program, (register, follows_parameters): (&Desired, bool)) {
+    async fn trade(&self, strategy: &str, program: &mut Program, (register, behaviour): (&Desired, Behaviour)) {
         let Ok(desired) = serde_json::from_str::<StrategyDesired>(&register.value) else { return };
         let (state, reason) = match desired.state {
             DesiredState::Running => (PhaseState::Running, "Trading"),
             DesiredState::Paused => (PhaseState::Paused, "Paused"),
             DesiredState::Stopped => (PhaseState::Stopped, "Stopped"),
         };
+        let (state, reason) = match behaviour {
+            Behaviour::Refuses => (PhaseState::Paused, INVALID_SPEC),
+            Behaviour::Obeys
+            | Behaviour::ExitsAlways(_)
+            | Behaviour::Silent
+            | Behaviour::Late(_)
+            | Behaviour::ReleaseBefore
+            | Behaviour::NeverStarts => (state, reason),
+        };
         if program.told == Some(state) && program.followed == Some(register.version()) {
             return;
         }
-        let edit = desired.parameters.as_ref().filter(|_| follows_parameters);
+        let edit = desired.parameters.as_ref().filter(|_| behaviour != Behaviour::ReleaseBefore);
+        let generation = edit.map_or(0, |parameters| parameters.generation);
+        let is_refused = behaviour == Behaviour::Refuses;
+        let refused = is_refused.then(|| RefusedEdit { generation, message: REFUSAL.to_owned() });
         let phase = Phase {
             state,
             reason: reason.to_owned(),
-            message: String::new(),
-            generation: edit.map_or(0, |parameters| parameters.generation),
+            message: refused.as_ref().map_or_else(String::new, |refused| refused.message.clone()),
+            generation: if is_refused { 0 } else { generation },
             follows: edit.map(|_| PARAMETERS.to_owned()).into_iter().collect(),
-            refused: None,
+            refused,
         };
         let mut set = vec![(PHASE.to_owned(), phase.to_field().1.into()), (POSITION.to_owned(), "0".into())];
         if let Some(transfers) = &desired.transfers {
@@ -318,6 +350,18 @@ fn is_running(pod: &Pod) -> bool {
         && pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running")
 }
 
+/// Whether what is told of a pod's readiness is not what this node would tell. A pod whose container was told to have ended,
+/// as a test does, is left as it is; the cluster's controllers take a node without a heartbeat for away and tell otherwise.
+fn is_mistold(pod: &Pod, is_ready: bool) -> bool {
+    let Some(status) = &pod.status else { return false };
+    let containers = || status.container_statuses.iter().flatten();
+    let has_ended = containers().any(|one| one.last_state.as_ref().is_some_and(|last| last.terminated.is_some()));
+    let runs = containers().all(|one| one.ready);
+    let condition = status.conditions.iter().flatten().find(|condition| condition.type_ == "Ready");
+    let is_told_ready = runs && condition.is_some_and(|condition| condition.status == "True");
+    is_told_ready != is_ready && (runs || !has_ended)
+}
+
 /// What the node tells next of a pod that it has; `None`: nothing new.
 fn next_status(pod: &Pod, container: &mut Container, behaviour: Behaviour) -> Option<Value> {
     let is_pending = pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Pending");
@@ -333,10 +377,18 @@ fn next_status(pod: &Pod, container: &mut Container, behaviour: Behaviour) -> Op
             (is_pending && !is_told).then(|| status(pod, container, "Pending"))
         }
         Behaviour::Late(pause) if container.seen.elapsed() < pause => None,
-        Behaviour::Obeys | Behaviour::Silent | Behaviour::Late(_) | Behaviour::ReleaseBefore => {
-            ((is_pending || container.ended.is_some()) && is_due).then(|| {
+        Behaviour::Refuses | Behaviour::Obeys | Behaviour::Silent | Behaviour::Late(_) | Behaviour::ReleaseBefore => {
+            let starts = (is_pending || container.ended.is_some()) && is_due;
+            let turns =
+                is_running(pod) && container.ended.is_none() && is_mistold(pod, behaviour != Behaviour::Refuses);
+            (starts || turns).then(|| {
                 container.starts += u32::from(container.starts == 0 || container.ended.take().is_some());
-                status(pod, container, "Running")
+                let mut told = status(pod, container, "Running");
+                if behaviour == Behaviour::Refuses {
+                    told["status"]["conditions"][0]["status"] = json!("False");
+                    told["status"]["containerStatuses"][0]["ready"] = json!(false);
+                }
+                told
             })
         }
     }

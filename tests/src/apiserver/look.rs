@@ -1,26 +1,23 @@
 //! Making an operator look at everything again, and knowing when it has.
 
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use kube::ResourceExt as _;
-use kube::api::{Patch, PatchParams};
+use kube::Resource as _;
+use kube::api::ObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::world::{Kind, World};
-use super::{POLL, await_that, await_told};
-
-/// The annotation by which objects are touched.
-pub const TOUCHED: &str = "tests/touched";
+use super::{POLL_MAX, await_that, await_told};
 
 /// How long an operator that is not held up needs to see a change, or to look at what has changed.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often a look lists the pods of its object: at most once for each process of an account.
-const LISTS_IN_A_LOOK: usize = 2;
+/// How often what lies in this process is looked at.
+const TICK: Duration = Duration::from_millis(20);
 
 /// What the living operator has seen.
 pub struct Caches {
@@ -28,35 +25,48 @@ pub struct Caches {
     pub accounts: Store<operator::GuardedAccount>,
 }
 
+/// An object as the API server had it.
+struct Listed {
+    kind: Kind,
+    name: String,
+    uid: String,
+    version: Option<u64>,
+}
+
+impl Listed {
+    fn new(kind: Kind, object: &Value) -> Self {
+        let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+        Self { kind, name: text("name"), uid: text("uid"), version: version_of(&text("resourceVersion")) }
+    }
+}
+
+/// Versions of one kind go up.
+fn version_of(text: &str) -> Option<u64> {
+    text.parse().ok()
+}
+
 impl World {
-    /// Touches each object until the operator has looked at each, to the end, with all in its caches that was there
-    /// before, and each program has had a turn since. An error: an object went meanwhile.
+    /// Wakes the operator until it has looked at each object, to the end, with all in its caches that was there before,
+    /// and each program has had a turn since. An error: an object went meanwhile.
     pub async fn look_at_all(&self) -> Result<(), String> {
-        let mut awaited = Vec::new();
+        let mut listed = Vec::new();
         for kind in Kind::ALL {
-            for object in self.all(kind).await {
-                awaited.push((kind, object["metadata"]["name"].as_str().unwrap_or_default().to_owned()));
-            }
+            listed.extend(self.all(kind).await.iter().map(|object| Listed::new(kind, object)));
         }
-        let seen = self.touch(&awaited).await?;
-        let before = self.lists(&seen);
-        // One look may be under way, with a cache of before; the next sees all; once a third has begun it has ended.
-        let behind = |lists: Vec<usize>| {
-            lists.iter().zip(&before).position(|(now, before)| *now <= before + 2 * LISTS_IN_A_LOOK)
+        let is_behind = |one: &&Listed| {
+            let cached = self.cached(one.kind, &one.name).and_then(|meta| meta.resource_version);
+            cached.and_then(|version| version_of(&version)) < one.version
         };
-        await_told("each object is looked at again", || async {
-            let touched = self.lists(&seen);
-            if let Err(gone) = self.touch(&awaited).await {
-                return Ok(Err(gone));
-            }
-            // A touch leads to a look; touching meanwhile would lead to more of them than anybody waits for.
-            let until = Instant::now() + LOOK;
-            while Instant::now() < until && self.lists(&seen).iter().zip(&touched).any(|(now, then)| now == then) {
-                sleep(POLL).await;
-            }
-            behind(self.lists(&seen)).map_or(Ok(Ok(())), |place| Err(seen[place].clone()))
-        })
-        .await?;
+        let is_seen = || listed.iter().all(|one| !is_behind(&one)) && self.count_cached() == listed.len();
+        self.reached("the operator's caches have caught up", is_seen, &listed).await?;
+        // A look lists once. One may be under way, with a cache of before; the next sees all; once a third has listed,
+        // the second has ended.
+        for _ in 0..3 {
+            let before: Vec<usize> = listed.iter().map(|one| self.tap.lists(&one.uid)).collect();
+            self.wake(&listed);
+            let is_looked_at = || listed.iter().zip(&before).all(|(one, before)| self.tap.lists(&one.uid) > *before);
+            self.reached("each object is looked at again", is_looked_at, &listed).await?;
+        }
         let turns = self.turns.load(Ordering::Relaxed);
         await_that("the programs have had a turn", || async {
             (self.turns.load(Ordering::Relaxed) >= turns + 2).then_some(())
@@ -65,48 +75,76 @@ impl World {
         Ok(())
     }
 
-    /// How often the pods of each of these were listed.
-    fn lists(&self, uids: &[String]) -> Vec<usize> {
-        uids.iter().map(|uid| self.tap.lists(uid)).collect()
-    }
-
-    /// Changes what nobody reads of objects, and waits until the operator's caches have it; the objects' uids.
-    async fn touch(&self, objects: &[(Kind, String)]) -> Result<Vec<String>, String> {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let (mut uids, mark) = (Vec::new(), COUNT.fetch_add(1, Ordering::Relaxed).to_string());
-        for (kind, name) in objects {
-            let patch = json!({"metadata": {"annotations": {TOUCHED: mark}}});
-            let touched = self.api(*kind).patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
-            uids.push(touched.map_err(|error| format!("{name}: {error}"))?.uid().unwrap_or_default());
-        }
-        let is_behind = |(kind, name): &&(Kind, String)| self.cached_mark(*kind, name).as_ref() != Some(&mark);
-        await_told("the operator's caches have caught up", || async {
-            // They mostly do so by themselves; what is gone never will, and only the API server can say that.
+    /// Waits until something in this process holds; an error: one of the objects has gone, so that it may never.
+    async fn reached(&self, what: &str, holds: impl Fn() -> bool, objects: &[Listed]) -> Result<(), String> {
+        await_told(what, || async {
             let until = Instant::now() + LOOK;
-            while Instant::now() < until && objects.iter().any(|object| is_behind(&object)) {
-                sleep(POLL).await;
+            while Instant::now() < until {
+                if holds() {
+                    return Ok(Ok(()));
+                }
+                sleep(TICK).await;
             }
-            for (kind, name) in objects.iter().filter(is_behind) {
-                if !self.get(*kind, name).await.is_null() {
-                    return Err(name.clone());
+            for one in objects {
+                if self.get(one.kind, &one.name).await["metadata"]["uid"] != one.uid.as_str() {
+                    return Ok(Err(format!("{} is gone", one.name)));
                 }
             }
-            Ok(())
+            // What woke an operator that has ended since is lost.
+            self.wake(objects);
+            Err(String::new())
         })
-        .await;
-        Ok(uids)
+        .await
     }
 
-    /// The mark of the last touch that the living operator has seen of an object.
-    fn cached_mark(&self, kind: Kind, name: &str) -> Option<String> {
+    fn wake(&self, objects: &[Listed]) {
+        for one in objects {
+            match one.kind {
+                Kind::Strategy => self.nudge(&one.name),
+                Kind::Account => self.nudge_account(&one.name),
+            }
+        }
+    }
+
+    /// How many objects the living operator has seen.
+    fn count_cached(&self) -> usize {
+        let caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        caches.as_ref().map_or(0, |caches| caches.strategies.state().len() + caches.accounts.state().len())
+    }
+
+    /// What the living operator has seen of an object.
+    fn cached(&self, kind: Kind, name: &str) -> Option<ObjectMeta> {
         let caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
         let caches = caches.as_ref()?;
-        let annotations = match kind {
-            Kind::Strategy => {
-                caches.strategies.get(&ObjectRef::new(name).within(&self.namespace))?.annotations().clone()
+        Some(match kind {
+            Kind::Strategy => caches.strategies.get(&ObjectRef::new(name).within(&self.namespace))?.meta().clone(),
+            Kind::Account => caches.accounts.get(&ObjectRef::new(name).within(&self.namespace))?.meta().clone(),
+        })
+    }
+
+    /// Waits for news of an object that was read, for as long as a question may wait: mostly the operator hears of them
+    /// by itself, and then nobody need ask the API server again and again.
+    pub(super) async fn newer_than(&self, read: &Value, kind: Kind, name: &str) {
+        let read = read["metadata"]["resourceVersion"].as_str().and_then(version_of);
+        let until = Instant::now() + POLL_MAX;
+        while Instant::now() < until {
+            let cached = self.cached(kind, name).and_then(|meta| meta.resource_version);
+            let seen = cached.and_then(|version| version_of(&version));
+            // None of a read object: it is gone, or the operator has just begun.
+            if seen.is_none() != read.is_none() || seen > read {
+                return;
             }
-            Kind::Account => caches.accounts.get(&ObjectRef::new(name).within(&self.namespace))?.annotations().clone(),
-        };
-        annotations.get(TOUCHED).cloned()
+            sleep(TICK).await;
+        }
+    }
+
+    /// A kind's objects as the living operator last saw them; one that does not read is null.
+    pub fn all_as_seen(&self, kind: Kind) -> Vec<Value> {
+        let caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(caches) = caches.as_ref() else { return Vec::new() };
+        match kind {
+            Kind::Strategy => caches.strategies.state().iter().map(|object| json!(object.0.as_ref().ok())).collect(),
+            Kind::Account => caches.accounts.state().iter().map(|object| json!(object.0.as_ref().ok())).collect(),
+        }
     }
 }

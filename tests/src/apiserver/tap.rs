@@ -35,7 +35,7 @@ impl Crash {
 struct Shared {
     writes: Vec<String>,
     crash: Option<Crash>,
-    /// How often pods were listed for each owner, by its uid: once or twice in each look at it.
+    /// How often pods were listed for each owner, by its uid: once in each look at it.
     lists: BTreeMap<String, usize>,
 }
 

@@ -13,7 +13,7 @@ use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, Pat
 use kube::client::ClientBuilder;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
-use kube::{Api, Client, Config};
+use kube::{Api, Client};
 use operator::admission::Admission;
 use operator::build::Image;
 use operator::context::Context;
@@ -29,10 +29,10 @@ use tokio::task::JoinHandle;
 
 use super::audit::Audit;
 use super::behaviour::Behaviours;
-use super::kubelet::{Kubelet, PATIENCE, WATCH_SECONDS};
+use super::kubelet::Kubelet;
 use super::look::Caches;
 use super::tap::{Crash, Tap};
-use super::{await_that, await_told, create_namespace, namespace, node};
+use super::{Clients, await_that, await_told, create_namespace, namespace};
 use crate::redis_server::RedisServer;
 
 /// The chart's rights as they are rendered for one namespace.
@@ -96,9 +96,9 @@ impl Drop for World {
 
 impl World {
     /// An operator and a node, and nothing for them to do yet.
-    pub async fn start(client: &Client, redis: &Arc<RedisServer>, crash: Option<Crash>) -> Self {
+    pub async fn start(clients: &Clients, redis: &Arc<RedisServer>, crash: Option<Crash>) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        node(client).await;
+        let client = &clients.administrator;
         let namespace = namespace(client, "world").await;
         let user = grant(client, &namespace).await;
         let prefix = format!("w{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -120,7 +120,7 @@ impl World {
         };
         world.tap.arm(crash);
         let kubelet = Kubelet {
-            client: impatient().await,
+            client: clients.kubelet.clone(),
             namespace: world.namespace.clone(),
             bus: world.bus.clone(),
             keys: world.keys.clone(),
@@ -135,20 +135,20 @@ impl World {
 
     /// The same with a store of its own, under the definitions as they are now.
     pub async fn alone() -> Self {
-        let client = super::client().await;
-        super::install(&client).await;
-        Self::start(&client, &Arc::new(RedisServer::start()), None).await
+        let clients = Clients::new().await;
+        super::install(&clients.administrator).await;
+        Self::start(&clients, &Arc::new(RedisServer::start()), None).await
     }
 
     /// Lives of the operator, one after the other.
     fn supervise(&self) -> impl Future<Output = ()> + Send + 'static {
         let (namespace, bus, keys) = (self.namespace.clone(), self.bus.clone(), self.keys.clone());
         let (nudges, metrics, mut tap) = (self.nudges.clone(), self.metrics.clone(), self.tap.clone());
-        let (redis, caches) = (self.redis.url(), Arc::clone(&self.caches));
+        let (redis, caches, administrator) = (self.redis.url(), Arc::clone(&self.caches), self.client.clone());
         async move {
             loop {
                 let told = nudges.subscribe();
-                let client = tapped(&tap).await;
+                let client = tapped(&tap, &administrator);
                 let (strategies, strategy_writer) = reflector::store();
                 let (accounts, account_writer) = reflector::store();
                 *caches.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -190,7 +190,7 @@ impl World {
 
     /// One look of a new operator at an account, before it has seen any strategy; `None`: it waits for them.
     pub async fn look_unprepared(&self, account: &str) -> Option<Result<(), operator::Error>> {
-        let client = tapped(&self.tap).await;
+        let client = tapped(&self.tap, &self.client);
         let (strategies, _strategy_writer) = reflector::store();
         let (accounts, _account_writer) = reflector::store();
         let context = Context {
@@ -273,16 +273,7 @@ impl World {
 
     /// A kind's objects as they stand.
     pub async fn all(&self, kind: Kind) -> Vec<Value> {
-        self.listed(kind, &ListParams::default()).await
-    }
-
-    /// The same as of a moment ago, out of the API server's memory, for who asks again and again.
-    pub async fn all_of_late(&self, kind: Kind) -> Vec<Value> {
-        self.listed(kind, &ListParams::default().match_any()).await
-    }
-
-    async fn listed(&self, kind: Kind, params: &ListParams) -> Vec<Value> {
-        let found = self.api(kind).list(params).await.expect("the API server answers");
+        let found = self.api(kind).list(&ListParams::default()).await.expect("the API server answers");
         found.iter().map(|object| serde_json::to_value(object).expect("an object is data")).collect()
     }
 
@@ -293,6 +284,7 @@ impl World {
             if holds(&object) {
                 Ok(())
             } else {
+                self.newer_than(&object, kind, name).await;
                 let looks = (self.metrics.reconciles.get(), self.metrics.errors.get());
                 Err(format!("{}\n{looks:?} {:?}", object["status"], self.tap.writes()))
             }
@@ -441,17 +433,15 @@ pub fn condition<'a>(object: &'a Value, wanted: &str) -> &'a Value {
     conditions.into_iter().flatten().find(|condition| condition["type"] == wanted).unwrap_or(&Value::Null)
 }
 
-/// A client of the operator's service account through a tap.
-async fn tapped(tap: &Tap) -> Client {
-    let config = Config::infer().await.expect("the box has a kubeconfig");
-    ClientBuilder::try_from(config).expect("the kubeconfig is good").with_layer(tap).build()
-}
-
-/// A client that drops a connection on which nothing has come for longer than the kubelet's watch may be silent.
-async fn impatient() -> Client {
-    let mut config = Config::infer().await.expect("the box has a kubeconfig");
-    config.read_timeout = Some(Duration::from_secs(WATCH_SECONDS.into()) + PATIENCE);
-    Client::try_from(config).expect("the kubeconfig is good")
+/// A client of the operator's service account through a tap, over the connections of the administrator's: those of an
+/// operator that has ended are used on.
+fn tapped(tap: &Tap, client: &Client) -> Client {
+    let shared = client.clone();
+    let send = tower::service_fn(move |request| {
+        let shared = shared.clone();
+        async move { shared.send(request).await }
+    });
+    ClientBuilder::new(send, client.default_namespace()).with_layer(tap).build()
 }
 
 fn recorder(client: &Client) -> Recorder {
@@ -467,7 +457,7 @@ fn image(redis: &str, keys: &Keys) -> Image {
         redis_secret: None,
         prefix: keys.prefix().to_owned(),
         installation: "tests".to_owned(),
-        processes: true,
+        processes: false,
         endpoints: BTreeMap::new(),
         proxy_secret: None,
     }

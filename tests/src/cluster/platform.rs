@@ -140,9 +140,11 @@ impl Platform {
     }
 }
 
-/// What `worker backtest` prints for a manifest.
-pub fn backtest(manifest: &str) -> String {
-    comparable(&worker(manifest, &["backtest"], &["--data", super::manifest::DATA, "--output", "json"]))
+/// What `worker backtest` prints for a manifest, with these further options.
+pub fn backtest(manifest: &str, more: &[&str]) -> String {
+    let options = ["--data", super::manifest::DATA, "--output", "json"];
+    let options: Vec<&str> = options.into_iter().chain(more.iter().copied()).collect();
+    comparable(&worker(manifest, &["backtest"], &options))
 }
 
 /// The worker with a manifest, from the root of the repository.

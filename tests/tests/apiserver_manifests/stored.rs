@@ -63,7 +63,8 @@ fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
 }
 
 /// What the least manifests do not write; below it nothing is stored.
-const NOT_WRITTEN: [&str; 11] = [
+const NOT_WRITTEN: [&str; 12] = [
+    "spec.marketData.binance.",
     "spec.exit.",
     "spec.risk.cooldown.",
     "spec.strategy.custom.",
@@ -78,7 +79,7 @@ const NOT_WRITTEN: [&str; 11] = [
 ];
 
 /// Strategies that write the rest, and where.
-const OTHERS: [(&str, &str, &[&str]); 3] = [
+const OTHERS: [(&str, &str, &[&str]); 5] = [
     ("ladder", "{ladder: {lowerPrice: 500, upperPrice: 700}}", &["spec.strategy.ladder.", "spec.exit."]),
     ("control", "{positionControl: {}}", &["spec.strategy.positionControl.", "spec.risk.cooldown."]),
     (
@@ -86,6 +87,8 @@ const OTHERS: [(&str, &str, &[&str]); 3] = [
         "{grid: {adaptive: {}, range: {lowerPrice: 500, upperPrice: 700}}}",
         &["spec.strategy.grid.adaptive.", "spec.strategy.grid.range."],
     ),
+    ("process", "{process: {command: [mean], source: {configMap: files}}}", &["spec.strategy.process."]),
+    ("custom", "{custom: {name: mine}}", &["spec.strategy.custom."]),
 ];
 
 /// Holds what is stored of a field against its default; whether there is one that is no word.
@@ -108,6 +111,51 @@ fn is_filled(object: &Value, field: &str, default: &str) -> bool {
     false
 }
 
+/// A strategy of this name, with these limits; or the API server's refusal.
+fn created(namespace: &str, name: &str, strategy: &str, risk: &str) -> Result<(), String> {
+    let manifest = format!(
+        "apiVersion: glm.trading/v1alpha1
+kind: TradingStrategy
+metadata: {{name: {name}}}
+spec:
+  accountRef: {{name: paper}}
+  instruments: [{{symbol: BNB/USDT, rules: {{tickSize: \"0.01\", lotSize: \"0.001\"}}}}]
+  capital: {{USDT: 3000}}
+  strategy: {strategy}
+  risk: {{{risk}}}
+  exit: {{}}
+"
+    );
+    let said = kubectl(&["create", "--namespace", namespace, "-f", "-"], &manifest);
+    if said.ok { Ok(()) } else { Err(said.stderr) }
+}
+
+/// Of a strategy without defaults each limit stands alone.
+#[tokio::test]
+async fn a_position_limit_is_held_against_a_default_where_the_strategy_has_one() {
+    let namespace = least("limits").await;
+    let refused = |most: u32| format!("is not below maxPositionPercent {most}; lower one or raise the other");
+    for (strategy, has_defaults) in [
+        ("{grid: {}}", true),
+        ("{positionControl: {}}", true),
+        ("{ladder: {lowerPrice: 500, upperPrice: 700}}", true),
+        ("{custom: {name: mine}}", false),
+        ("{process: {command: [mean]}}", false),
+    ] {
+        let name = strategy.trim_start_matches('{').split(':').next().unwrap().to_lowercase();
+        for (place, risk, most) in [(1, "minPositionPercent: 95", 90), (2, "maxPositionPercent: \"5\"", 5)] {
+            let done = created(&namespace, &format!("{name}-{place}"), strategy, risk);
+            let is_as_wanted = match &done {
+                Ok(()) => !has_defaults,
+                Err(said) => has_defaults && said.contains(&refused(most)),
+            };
+            assert!(is_as_wanted, "{strategy} {risk}: {done:?}");
+        }
+        let both = created(&namespace, &name, strategy, "minPositionPercent: 20, maxPositionPercent: 20").unwrap_err();
+        assert!(both.contains(&refused(20)), "{strategy}: {both}");
+    }
+}
+
 #[tokio::test]
 async fn the_stored_defaults_are_those_of_the_golden_table() {
     let namespace = least("defaults").await;
@@ -122,23 +170,9 @@ async fn the_stored_defaults_are_those_of_the_golden_table() {
             }
         }
     }
-    assert!(filled >= 15, "only {filled} defaults");
+    assert!(filled >= 14, "only {filled} defaults");
     for (name, strategy, written) in OTHERS {
-        let manifest = format!(
-            "apiVersion: glm.trading/v1alpha1
-kind: TradingStrategy
-metadata: {{name: {name}}}
-spec:
-  accountRef: {{name: paper}}
-  instruments: [{{symbol: BNB/USDT, rules: {{tickSize: \"0.01\", lotSize: \"0.001\"}}}}]
-  capital: {{USDT: 3000}}
-  strategy: {strategy}
-  risk: {{cooldown: {{}}}}
-  exit: {{}}
-"
-        );
-        let said = kubectl(&["create", "--namespace", &namespace, "-f", "-"], &manifest);
-        assert!(said.ok, "{}", said.stderr);
+        created(&namespace, name, strategy, "cooldown: {}").unwrap();
         let object = kubectl_json(&["get", "--namespace", &namespace, &format!("ts/{name}")]);
         let rows =
             golden("TradingStrategy").into_iter().filter(|(field, _)| written.iter().any(|of| field.starts_with(of)));

@@ -27,6 +27,9 @@ async fn a_settled_fleet_writes_nothing() {
     quiet(&world).await;
     world.tap.arm(None);
     let looks = world.metrics.reconciles.get();
+    // What concerns nobody is written to one of them.
+    let annotated = json!({"metadata": {"annotations": {"example.com/note": "nobody asks for it"}}});
+    world.patch(Kind::Strategy, &strategies[0].1, annotated).await;
     for _ in 0..3 {
         for (_, name) in &strategies {
             world.nudge(name);

@@ -8,13 +8,13 @@ use tests::apiserver::{Kind, World, await_told, condition};
 use super::scenarios::{BALANCE, CAPITAL};
 
 /// Waits until everything has settled: another look at each object, and another turn of each program, changes nothing.
-/// No pause stands for that, however long: a machine may be busier.
-pub async fn quiet(world: &World) {
-    await_told("everything has settled", || still(world)).await;
+/// No pause stands for that, however long: a machine may be busier. The state that it has settled in.
+pub async fn quiet(world: &World) -> Value {
+    await_told("everything has settled", || still(world)).await
 }
 
-async fn still(world: &World) -> Result<(), String> {
-    seems_unsettled(world).await.map_or(Ok(()), Err)?;
+async fn still(world: &World) -> Result<Value, String> {
+    seems_unsettled(world).map_or(Ok(()), Err)?;
     let (writes, before) = (world.tap.writes().len(), world.end_state().await);
     world.look_at_all().await?;
     let (unanswered, after) = (world.tap.unanswered(), world.end_state().await);
@@ -26,12 +26,12 @@ async fn still(world: &World) -> Result<(), String> {
         return Err(difference(&before, &after));
     }
     let [strategies, accounts] = [world.all(Kind::Strategy).await, world.all(Kind::Account).await];
-    unsettled(&strategies, &accounts).map_or(Ok(()), Err)
+    unsettled(&strategies, &accounts).map_or(Ok(after), Err)
 }
 
-/// The first object that had not settled a moment ago, for who asks again and again.
-pub async fn seems_unsettled(world: &World) -> Option<String> {
-    let [strategies, accounts] = [world.all_of_late(Kind::Strategy).await, world.all_of_late(Kind::Account).await];
+/// The first object that has not settled as the operator last saw it, for who asks again and again.
+pub fn seems_unsettled(world: &World) -> Option<String> {
+    let [strategies, accounts] = [Kind::Strategy, Kind::Account].map(|kind| world.all_as_seen(kind));
     unsettled(&strategies, &accounts)
 }
 

@@ -55,7 +55,7 @@ fn a_strategys_process_reaches_nothing_but_its_own_script() {
         let said = reached(&script);
         let attempts: Vec<_> =
             said.lines().filter(|line| line.contains(" got ") || line.contains(" denied ")).collect();
-        assert_eq!(attempts.len(), 23, "{said}");
+        assert_eq!(attempts.len(), 31, "{said}");
         for line in attempts {
             let may = ALLOWED.iter().any(|what| line.starts_with(what));
             assert!(line.contains(if may { " got " } else { " denied " }), "mode {mode:o}: {line}\n{said}");
@@ -102,10 +102,29 @@ fn it_ends_with_its_worker_whatever_it_ignores() {
 }
 
 #[test]
+fn a_script_that_is_run_by_itself_reads_what_lies_beside_it_where_it_may_be_run() {
+    for (mode, words) in
+        [(0o755, "from beside it"), (0o644, "write its interpreter before it, such as [python3, FILE]")]
+    {
+        let (folder, script) = script("#!/bin/sh\nread line < \"${0%/*}/beside\"\necho \"$line\"\n", 0o755);
+        fs::set_permissions(&script, fs::Permissions::from_mode(mode)).unwrap();
+        fs::write(folder.path().join("beside"), "from beside it\n").unwrap();
+        let parent = std::process::id().to_string();
+        let mut guard = Command::new(worker_binary());
+        let done = guard.args(["guard", "--parent", &parent, "--"]).arg(&script).output().unwrap();
+        let said = [done.stdout, done.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        assert!(said.contains(words), "mode {mode:o}: {said}");
+    }
+}
+
+#[test]
 fn what_cannot_be_run_is_said() {
     let parent = std::process::id().to_string();
     for (arguments, words) in [
-        (["--parent", &parent, "--", "no-such-program"], "the program no-such-program is not there, nor in /usr"),
+        (
+            ["--parent", &parent, "--", "no-such-program"],
+            "the program no-such-program is not there; install it, take an image that has it",
+        ),
         (["--parent", "1", "--", "true"], "its worker, process 1, is gone"),
     ] {
         let done = Command::new(worker_binary()).arg("guard").args(arguments).env_clear().output().unwrap();

@@ -64,6 +64,24 @@ fn another_script_is_another_program() {
     assert_ne!(before["program"], after["program"]);
 }
 
+/// It thinks over each of many events of one tick, longer together than anybody waits.
+#[test]
+fn a_worker_that_is_to_stop_asks_its_process_nothing_more() {
+    let program = "import json, sys, time\nsys.stdin.readline()\nprint('{\"v\":1,\"type\":\"ready\"}', flush=True)\n\
+        for line in sys.stdin:\n m = json.loads(line)\n if m['type'] == 'stop': break\n e = m['events'][0]\n a = []\n \
+        if e['type'] == 'tick': a = [{'place': {'side': 'Buy', 'quantity': '900000', 'price': '500'}}] * 256\n \
+        elif e['status'] == 'Denied':\n  print('thinks', file=sys.stderr, flush=True)\n  time.sleep(0.1)\n \
+        print(json.dumps({'v': 1, 'type': 'answer', 'batch': m['batch'], 'consumed': 1, 'actions': a}), flush=True)\n";
+    let folder = folder("slow.py", program);
+    let mut running = folder.start(RUN);
+    running.await_talk("thinks");
+    running.terminate();
+    let finished = running.end();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let asked = finished.stderr.matches("thinks").count();
+    assert!(asked < 128, "{asked} of 256 events were told before it stopped");
+}
+
 #[test]
 fn files_of_a_config_map_are_asked_for() {
     let folder = quoter();

@@ -28,7 +28,7 @@ const COMMANDS: &[(&str, Shown)] = &[
     ("tests/run", In(".ci/run", "exec tests/run")),
     // The same but for the profile: the tests' images hold the programs that other tests have built.
     (
-        "cargo build --release --locked --workspace --exclude tests --bins",
+        "cargo build --release --locked --workspace --exclude tests --exclude market-server --bins",
         In("tests/cluster/archives", "cargo build --locked --workspace --bins"),
     ),
     ("charts/image/build", In("tests/cluster/archives", "charts/image/build --binaries")),

@@ -24,7 +24,7 @@ const PRODUCT: [&str; 7] = [
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes and
 /// of orders, schemas.
-const NO_REASONS: [&str; 50] = [
+const NO_REASONS: [&str; 54] = [
     "Accepted",
     "AlreadyExists",
     "Always",
@@ -34,6 +34,7 @@ const NO_REASONS: [&str; 50] = [
     "Conflict",
     "ContainerCreating",
     "Control",
+    "Disconnect",
     "Edit",
     "Equal",
     "Exists",
@@ -46,6 +47,7 @@ const NO_REASONS: [&str; 50] = [
     "Hold",
     "Ki",
     "List",
+    "Malformed",
     "Mi",
     "NoExecute",
     "NoSchedule",
@@ -54,19 +56,21 @@ const NO_REASONS: [&str; 50] = [
     "Pending",
     "PodInitializing",
     "PreferNoSchedule",
-    "ProxyUrl",
     "Ready",
     "Reconciles",
     "Reconciling",
     "RedisBus",
     "Release",
     "ResourceAmount",
+    "Restart",
     "Running",
     "RuntimeDefault",
     "Sell",
     "Sent",
+    "Skipped",
     "Stalled",
     "Succeeded",
+    "Suspend",
     "Symbol",
     "Ti",
     "TradingAccount",
@@ -78,7 +82,7 @@ const NO_REASONS: [&str; 50] = [
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
-const READINESS: [(&str, &str); 10] = [
+const READINESS: [(&str, &str); 16] = [
     ("Starting", "worker/src/process/admin.rs"),
     ("StoreUnfit", "worker/src/process/admin.rs"),
     ("InboxBusy", "worker/src/roles/gateway/mod.rs"),
@@ -89,6 +93,12 @@ const READINESS: [(&str, &str); 10] = [
     ("AccountMismatch", "worker/src/roles/strategy/doubt.rs"),
     ("RegisterUnreadable", "worker/src/roles/strategy/doubt.rs"),
     ("LedgerClosed", "worker/src/roles/strategy/mod.rs"),
+    ("FeedUnreachable", "crds/src/source.rs"),
+    ("FeedBanned", "crds/src/source.rs"),
+    ("FeedRegion", "crds/src/source.rs"),
+    ("MarketDataStale", "crds/src/source.rs"),
+    ("SymbolUnknown", "crds/src/source.rs"),
+    ("SymbolHalted", "crds/src/source.rs"),
 ];
 const BUSY: (&str, &str) = ("CommandsBusy", "worker/src/roles/strategy/publish.rs");
 

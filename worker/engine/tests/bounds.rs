@@ -5,7 +5,7 @@
 
 use engine::fees::PaidIn;
 use engine::messages::{CommandKind, OrderStatus, OrderUpdate, Tick};
-use engine::risk::{Denial, RiskParameters};
+use engine::risk::{Denial, PositionBounds, RiskParameters};
 use engine::strategies::DesiredState;
 use engine::testkit::{Bench, Market, alerts, ended, halted, order_of};
 use engine::time::Timestamp;
@@ -303,7 +303,7 @@ fn the_word_of_a_state_is_the_status_that_was_told() {
 fn limits_are_validated_at_each_bound() {
     let wrong = |limits: Value| -> Vec<String> {
         let limits: RiskParameters = serde_json::from_value(limits).unwrap();
-        limits.validate("spec.risk").iter().map(ToString::to_string).collect()
+        limits.validate("spec.risk", PositionBounds::Bind).iter().map(ToString::to_string).collect()
     };
     for right in [
         json!({}),
@@ -340,10 +340,13 @@ fn limits_are_validated_at_each_bound() {
 #[test]
 fn the_defaults_of_limits_are_these() {
     let defaults = RiskParameters::default();
+    let of = |bounds| serde_json::to_value(defaults.clone().with_position_defaults(bounds)).unwrap();
     let expected = json!({
         "minPositionPercent": "10", "maxPositionPercent": "90", "maxOrdersPerMinute": 10, "maxTickAgeSeconds": 5,
     });
-    assert_eq!(serde_json::to_value(&defaults).unwrap(), expected);
+    assert_eq!((of(PositionBounds::Bind), of(PositionBounds::Free)), (expected.clone(), expected));
+    let others = json!({"maxOrdersPerMinute": 10, "maxTickAgeSeconds": 5});
+    assert_eq!((of(PositionBounds::Written), json!(defaults)), (others.clone(), others));
     assert_eq!(serde_json::from_value::<RiskParameters>(json!({})).unwrap(), defaults);
     assert_eq!(defaults.max_tick_age_ms(), 5_000);
 }

@@ -1,6 +1,8 @@
 //! A ladder that is paused, refused, halted and edited: what is left without an order, and when it comes back.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "ladder/left_out.rs"]
+mod left_out;
 #[path = "ladder/words.rs"]
 mod words;
 #[path = "ladder/written_apart.rs"]
@@ -63,6 +65,12 @@ fn fill(bench: &mut Bench, command: &OrderCommand) -> Vec<OrderCommand> {
 
 fn refuse(bench: &mut Bench, command: &OrderCommand, status: OrderStatus, reason: &str) -> Vec<OrderCommand> {
     bench.update(OrderUpdate { reason: reason.to_owned(), ..ended(command, status) })
+}
+
+/// How many buys rest, and how many levels are left out.
+fn resting(bench: &Bench) -> (Value, Value) {
+    let shown = serde_json::to_value(bench.engine.report().strategy).unwrap();
+    (shown["resting"]["buys"].clone(), shown["left"].clone())
 }
 
 fn counts(command: &OrderCommand) -> bool {
@@ -326,6 +334,7 @@ fn a_level_whose_replacement_was_denied_has_not_left() {
     let moved = bench.tick("620");
     assert_eq!(lines(&moved), ["Buy 0.1 @ 600.00"]);
     assert_eq!(refuse(&mut bench, &moved[0], OrderStatus::Denied, "InsufficientBook"), []);
+    assert_eq!(resting(&bench), (json!(3), json!(0)));
     assert_eq!(lines(&fill(&mut bench, at(&commands, "540.00"))), ["Sell 0.1 @ 560.00"]);
 }
 

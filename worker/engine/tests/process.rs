@@ -76,6 +76,7 @@ fn what_is_denied_is_told_with_what_happens_next_and_an_order_from_its_acceptanc
     let mut bench = bench(&MARKET, &json!({}));
     let _ = bench.tick("600");
     let actions = json!([
+        {"place": {"tag": "none", "side": "Sell", "quantity": "0"}},
         {"place": {"tag": "big", "side": "Sell", "quantity": "100", "price": "700"}},
         {"place": {"tag": "a", "side": "Buy", "quantity": "1", "price": "590"}},
         {"say": {"reason": "Opened", "message": "for a test"}},
@@ -86,8 +87,9 @@ fn what_is_denied_is_told_with_what_happens_next_and_an_order_from_its_acceptanc
     assert_eq!(bench.reason(), "Opened");
     let _ = bench.update(ended(command, OrderStatus::Accepted));
     let (events, _) = listens(&mut bench, &json!([]));
-    let denied = r#"order None "big" Denied InsufficientFunds"#;
-    assert_eq!(words(&events), [denied, r#"order Some(1) "a" Accepted "#]);
+    let none = r#"order None "none" Denied BelowLotSize"#;
+    let big = r#"order None "big" Denied InsufficientFunds"#;
+    assert_eq!(words(&events), [none, big, r#"order Some(1) "a" Accepted "#]);
     // As of now: something else than prices has changed.
     assert_eq!(
         (events.orders[0].id, &*events.orders[0].tag, events.orders[0].price.to_string()),
@@ -102,7 +104,7 @@ fn what_is_denied_is_told_with_what_happens_next_and_an_order_from_its_acceptanc
     assert_eq!(commands(&effects).len(), 1);
     let _ = bench.update(ended(command, OrderStatus::Canceled));
     let (events, _) = listens(&mut bench, &json!([{"cancel": {"id": 1}}]));
-    assert_eq!((words(&events), events.orders.len()), (vec![r#"order Some(1) "a" Canceled Canceled"#.to_owned()], 0));
+    assert_eq!((words(&events), events.orders.len()), (vec![r#"order Some(1) "a" Canceled "#.to_owned()], 0));
     assert_eq!(events.equity.to_string(), "5950");
 }
 
@@ -145,7 +147,6 @@ fn an_answer_that_cannot_be_does_nothing_of_what_it_wants() {
     for (more, words) in [
         (json!({"cancel": {"id": 1}}), "actions[1]: no order has id 1"),
         (json!({"replace": {"id": 0, "price": "1"}}), "no order has id 0"),
-        (json!({"place": {"side": "Buy", "quantity": "0", "price": "1"}}), "quantity is 0"),
         (json!({"place": {"side": "Buy", "quantity": "1", "timeInForce": "GTC"}}), "write a price"),
         (json!({"place": {"side": "Buy", "quantity": "1", "postOnly": true}}), "postOnly needs a price"),
         (json!({"place": {"side": "Buy", "quantity": "1", "symbol": "X/Y"}}), "it has BNB/USDT"),
@@ -161,6 +162,69 @@ fn an_answer_that_cannot_be_does_nothing_of_what_it_wants() {
     }
     let large = json!({"batch": 1, "consumed": 1, "state": "x".repeat(STATE_MAX)});
     assert!(refused(serde_json::from_value(large).unwrap()).contains("keep at most 65536"));
+}
+
+/// The worth of it is more than there is.
+fn unaffordable() -> Value {
+    json!({"place": {"side": "Buy", "quantity": "900000", "price": "590"}})
+}
+
+/// Answers each event by itself: what `acts` on, with as many orders that are denied. How many answers ordered on a denial since
+/// the tick, and what halts it.
+fn retries(bench: &mut Bench, orders: usize, acts: fn(&Event) -> bool) -> (usize, Option<BadAction>) {
+    let _ = bench.tick("600");
+    let mut retried = 0;
+    while bench.engine.asks() {
+        let first = asked(bench).events.remove(0);
+        let actions = if acts(&first) { vec![unaffordable(); orders] } else { Vec::new() };
+        retried += usize::from(is_denied(&first) && acts(&first));
+        match bench.engine.process_answered(answer(1, &json!(actions))) {
+            Ok(_) => bench.restart(),
+            Err(problem) => return (retried, Some(problem)),
+        }
+    }
+    (retried, None)
+}
+
+fn is_denied(event: &Event) -> bool {
+    matches!(event, Event::Order(order) if order.status == engine::strategies::process::messages::OrderStatus::Denied)
+}
+
+#[test]
+fn orders_that_are_sent_again_on_each_denial_end_at_16_of_a_tick() {
+    let mut bench = bench(&MARKET, &json!({}));
+    for denials in [0, 3, 12] {
+        assert_eq!(retries(&mut bench, 3, |_| true), (denials, None));
+    }
+    let (retried, problem) = retries(&mut bench, 3, |_| true);
+    assert_eq!((retried, &problem), (17, &Some(BadAction::Retries { denial: "InsufficientFunds".to_owned() })));
+    let words = problem.unwrap().to_string();
+    assert!(words.contains("16 denials") && words.contains("order again on a later tick"), "{words}");
+}
+
+#[test]
+fn orders_that_are_sent_again_on_the_next_tick_may_be_denied_for_ever() {
+    let mut bench = bench(&MARKET, &json!({}));
+    for _ in 0..20 {
+        assert_eq!(retries(&mut bench, 20, |event| !is_denied(event)), (0, None));
+    }
+    let _ = bench.tick("600");
+    assert_eq!(asked(&mut bench).events.iter().filter(|event| is_denied(event)).count(), 20);
+}
+
+#[test]
+fn an_answer_has_at_most_256_actions() {
+    let say = json!({"say": {"reason": "Waits"}});
+    for action in [say, unaffordable(), json!({"place": {"side": "Buy", "quantity": "0.01", "price": "500"}})] {
+        let mut bench = bench(&MARKET, &json!({}));
+        let _ = bench.tick("600");
+        let _ = asked(&mut bench);
+        let problem = bench.engine.process_answered(answer(1, &json!(vec![action.clone(); 257]))).unwrap_err();
+        assert_eq!(problem, BadAction::Actions { actions: 257 });
+        assert_eq!((bench.engine.highest_order(), bench.engine.report().orders.denied), (0, 0));
+        let _ = asked(&mut bench);
+        assert!(bench.engine.process_answered(answer(1, &json!(vec![action; 256]))).is_ok());
+    }
 }
 
 #[test]

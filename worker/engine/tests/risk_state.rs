@@ -9,7 +9,9 @@ use engine::instrument::InstrumentIndex;
 use engine::messages::{CommandKind, Fill, OrderCommand, OrderStatus, OrderUpdate, Side, SignalSide, Tick};
 use engine::numbers::Ratio;
 use engine::risk::{PositionBounds, RiskState};
-use engine::strategies::{Context, Definition, DesiredState, Intent, OrderKind, OrderSize, Purpose, Strategy};
+use engine::strategies::{
+    Context, Definition, DesiredState, Intent, OrderKind, OrderSize, Purpose, Registry, Strategy,
+};
 use engine::{Config, Effect, Engine, Event};
 use serde_json::{Value, json};
 
@@ -105,6 +107,44 @@ fn position_bounds_bind_a_strategy_that_looks_at_nothing() {
     let mut engine = start(with("9.9", "60"), &UNBOUND);
     assert!(at_600(&mut engine, 0).is_ok(), "they bind only whom they concern");
     assert_eq!(engine.report().risk.state, RiskState::AllowAll);
+}
+
+/// Of a strategy of one's own, and of a process: what is written binds each order, each limit by itself, and nothing else.
+#[test]
+fn written_position_limits_bind_a_strategy_that_has_none_by_default() {
+    let written = |definition: &Definition, (base, quote): (&str, &str), risk: Value| {
+        let mut registry = Registry::standard();
+        // Whatever its author says of it.
+        registry.register(*definition);
+        let config = Config { risk: serde_json::from_value(risk).unwrap(), ..with(base, quote) };
+        let registered = registry.get(definition.name).unwrap();
+        let mut engine = start(config.clone(), registered);
+        let first = at_600(&mut engine, 0).map(drop);
+        // On every order: the one after a restart too.
+        let mut again = Engine::restore(config, registered, &engine.snapshot().unwrap()).unwrap();
+        if first.is_err() {
+            assert_eq!(at_600(&mut again, 1).map(drop), first);
+        }
+        first
+    };
+    let denied = Err("PositionLimit".to_owned());
+    let (much, little) = (("9.9", "60"), ("0.9", "5500"));
+    for position_bounds in [PositionBounds::Bind, PositionBounds::Written, PositionBounds::Free] {
+        let buys = Definition { position_bounds, ..BUYS };
+        let sells = Definition { position_bounds, ..SELLS };
+        assert_eq!(written(&buys, much, json!({})), Ok(()), "no default binds it");
+        assert_eq!(written(&sells, little, json!({})), Ok(()), "no default binds it");
+        assert_eq!(written(&buys, much, json!({"maxPositionPercent": 90})), denied);
+        assert_eq!(written(&sells, much, json!({"maxPositionPercent": 90})), Ok(()), "it leads back");
+        assert_eq!(written(&sells, little, json!({"maxPositionPercent": 90})), Ok(()), "the other one is not written");
+        assert_eq!(written(&sells, little, json!({"minPositionPercent": 10})), denied);
+        assert_eq!(written(&buys, much, json!({"minPositionPercent": 10})), Ok(()), "the other one is not written");
+    }
+    // In the place of a stock one it is bound as that one.
+    let grid = Definition { name: "grid", ..BUYS };
+    assert_eq!(written(&grid, much, json!({})), denied);
+    let ladder = Definition { name: "ladder", ..BUYS };
+    assert_eq!(written(&ladder, much, json!({"maxPositionPercent": 90})), Ok(()));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! Threads carry the lines, so that a child that neither reads nor writes holds nobody up.
 
+mod files;
 mod lines;
 mod open;
 mod program;
@@ -18,9 +19,10 @@ use engine::strategies::process::messages::{
 };
 use serde::de::DeserializeOwned;
 
+pub(crate) use files::hash_files;
 use lines::{Line, Log};
 pub(crate) use open::{Opened, open};
-pub(crate) use program::{Program, script};
+pub(crate) use program::Program;
 
 /// How long a child may take from its start to its first line: interpreters load their libraries then.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -67,7 +69,8 @@ impl std::fmt::Display for Fault {
 
 impl Child {
     /// Starts a program and tells it what it trades; gives what it needs.
-    pub fn start(program: &Program, start: &Start) -> Result<(Self, Ready), Fault> {
+    /// At most `window_max` ticks are told at once.
+    pub fn start(program: &Program, start: &Start, window_max: usize) -> Result<(Self, Ready), Fault> {
         let crashed = |message: String| Fault { kind: AlertKind::StrategyCrashed, message };
         let command = program.command();
         let mut process = spawn::spawn(&command)
@@ -82,11 +85,10 @@ impl Child {
             Ok::<_, std::io::Error>((input, lines::read_all(stdout)?, Log::of(stderr, program.name())?))
         })();
         let (input, output, log) = threads.map_err(|error| crashed(format!("a thread cannot be started: {error}")))?;
-        let window_max = Program::window_max();
         let window = WINDOW.min(window_max);
         let (input, timeout) = (Some(input), program.timeout());
         let mut child = Self { process, input, output, log, timeout, batch: 0, window, window_max };
-        child.tell(start)?;
+        child.tell(start, "write fewer or shorter parameters")?;
         let ready = child.hear::<Ready>(START_MAX.max(timeout))?;
         match unfit(&ready) {
             None => Ok((child, ready)),
@@ -119,7 +121,8 @@ impl Child {
     /// Asks, and waits for the answer as long as it may take.
     pub fn ask(&mut self, events: &Events) -> Result<Answer, Fault> {
         self.batch = events.batch;
-        self.tell(events)?;
+        let open = events.orders.len();
+        self.tell(events, &format!("keep fewer orders open than {open}"))?;
         let answer: Answer = self.hear(self.timeout)?;
         if answer.batch != events.batch {
             return Err(self.bad(format!("batch {} is answered where {} was asked", answer.batch, events.batch)));
@@ -131,6 +134,7 @@ impl Child {
 
     /// It has answered what is no answer, and is ended.
     pub fn bad(&mut self, problem: impl std::fmt::Display) -> Fault {
+        let problem = messages::visible(&problem.to_string());
         let message = format!("its process has answered what cannot be: {problem}{}", self.last_lines());
         Fault { kind: AlertKind::BadAction, message }
     }
@@ -143,11 +147,11 @@ impl Child {
         self.log.tail()
     }
 
-    fn tell<M: Message + serde::Serialize>(&mut self, message: &M) -> Result<(), Fault> {
+    fn tell<M: Message + serde::Serialize>(&mut self, message: &M, remedy: &str) -> Result<(), Fault> {
         let line = messages::write(message).map_err(|error| self.bad(error))?;
         if line.len() > messages::LINE_MAX {
             return Err(self.bad(format!(
-                "what it is to be told has {} bytes, a line has at most {}",
+                "what it is to be told has {} bytes, a line has at most {}; {remedy}",
                 line.len(),
                 messages::LINE_MAX
             )));
@@ -180,7 +184,11 @@ impl Child {
             Some(status) => format!("has ended ({status})"),
             None => "has closed its output".to_owned(),
         };
-        Fault { kind: AlertKind::StrategyCrashed, message: format!("its process {how}{}", self.last_lines()) }
+        let tail = self.last_lines();
+        // A script that only defines its strategy says nothing.
+        let silent = self.batch == 0 && tail.is_empty();
+        let hint = if silent { " without an answer to start; does its script end with glm.run(...)?" } else { "" };
+        Fault { kind: AlertKind::StrategyCrashed, message: format!("its process {how}{hint}{tail}") }
     }
 
     fn ended_within(&mut self, most: Duration) -> Option<ExitStatus> {

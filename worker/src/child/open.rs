@@ -37,6 +37,7 @@ pub(crate) fn open(
         }
         return Ok(Opened { engine, child: None, fault: None });
     };
+    let window_max = Program::window_max()?;
     let engine_of = |ready: Option<&Ready>| {
         let known = Map::from_iter([
             ("ready".to_owned(), ready.map_or(Value::Null, |ready| json!(ready))),
@@ -50,7 +51,7 @@ pub(crate) fn open(
     }
     let state = engine.process_state();
     let start = program.start(mode, engine.instruments(), state).map_err(|error| error.to_string())?;
-    match Child::start(&program, &start) {
+    match Child::start(&program, &start, window_max) {
         Ok((mut child, ready)) => Ok(match engine_of(Some(&ready)) {
             Ok(engine) => Opened { engine, child: Some(child), fault: None },
             Err(problem) => Opened { engine, child: None, fault: Some(child.bad(problem)) },

@@ -1,19 +1,22 @@
 //! What is run for a strategy that is a process, and by what name it is known.
 
-use std::path::Path;
 use std::time::Duration;
 
 use crds::roles::StrategySpec;
-use crds::strategy::{ProcessStrategy, SOURCE_FOLDER};
+use crds::strategy::ProcessStrategy;
 use engine::instrument::Instruments;
 use engine::running_hash::RunningHash;
 use engine::strategies::process::messages::{InstrumentRules, Mode, Start};
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::files::{hash_files, placed};
+
 /// The variable that bounds the ticks of a batch. It changes no trade.
 const WINDOW_MAX: &str = "GLM_PROCESS_BATCH";
 /// That bound where nothing is said.
 const WINDOW_USUAL: usize = 256;
+/// As many events as a batch has.
+const WINDOW_LIMIT: usize = 1_000;
 
 /// A program with its parameters.
 #[derive(Debug, Clone)]
@@ -32,7 +35,7 @@ impl Program {
         let command = process.command.iter().map(|argument| placed(argument, folder)).collect();
         let mut id = RunningHash::default();
         id.update(serde_json::to_string(&process).unwrap_or_default().as_bytes());
-        id.update(&script(spec));
+        hash_files(spec, &mut id);
         Some(Self { name: spec.name.clone(), process, command, id: id.hex() })
     }
 
@@ -56,10 +59,9 @@ impl Program {
         Duration::from_millis(u64::from(self.process.timeout_ms))
     }
 
-    /// The most ticks that are told at once.
-    pub fn window_max() -> usize {
-        let said = std::env::var(WINDOW_MAX).ok().and_then(|said| said.parse().ok());
-        said.unwrap_or(WINDOW_USUAL).max(1)
+    /// The most ticks that are told at once. `Err` says what of the environment does not read.
+    pub fn window_max() -> Result<usize, String> {
+        window_of(std::env::var_os(WINDOW_MAX).map(|said| said.to_string_lossy().into_owned()).as_deref())
     }
 
     /// What it is told first. `state` is what it answered last.
@@ -85,18 +87,27 @@ impl Program {
     }
 }
 
-/// Where an argument of the command lies on this machine: files of the configMap are in the folder that stands for it.
-fn placed(argument: &str, folder: Option<&Path>) -> String {
-    let within = argument.strip_prefix(SOURCE_FOLDER).and_then(|rest| rest.strip_prefix('/'));
-    match within.zip(folder) {
-        Some((file, folder)) => folder.join(file).display().to_string(),
-        None => argument.to_owned(),
-    }
+fn window_of(said: Option<&str>) -> Result<usize, String> {
+    let Some(said) = said else { return Ok(WINDOW_USUAL) };
+    let most = said.parse().ok().filter(|most| (1..=WINDOW_LIMIT).contains(most));
+    most.ok_or_else(|| {
+        format!("{WINDOW_MAX} is {said:.40?}; write a whole number from 1 to {WINDOW_LIMIT}, or leave it out")
+    })
 }
 
-/// The bytes of the files of its configMap that its command names; of one that does not read none.
-pub(crate) fn script(spec: &StrategySpec) -> Vec<u8> {
-    let Some(process) = &spec.spec.strategy.process else { return Vec::new() };
-    let files = process.command.iter().filter(|argument| argument.starts_with(SOURCE_FOLDER));
-    files.flat_map(|file| std::fs::read(placed(file, spec.source_folder.as_deref())).unwrap_or_default()).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_of_a_batch_are_a_number_that_can_be() {
+        assert_eq!((window_of(None), window_of(Some("1")), window_of(Some("1000"))), (Ok(256), Ok(1), Ok(1_000)));
+        for said in ["0", "abc", "", "-1", "1001", "2.5"] {
+            let problem = window_of(Some(said)).unwrap_err();
+            assert_eq!(
+                problem,
+                format!("GLM_PROCESS_BATCH is {said:?}; write a whole number from 1 to 1000, or leave it out")
+            );
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod backtest;
 pub(crate) mod bench;
+pub(crate) mod endpoint;
 pub(crate) mod ledger;
+pub(crate) mod record;
 pub(crate) mod run;
 pub(crate) mod validate;

@@ -48,6 +48,14 @@ pub struct Places {
     pub strategies: Vec<Place<StrategySpec>>,
 }
 
+impl Places {
+    /// Where the account's prices are.
+    pub fn source(&self) -> Result<Scope, Failure> {
+        let source = Scope::source(&self.namespace, &self.gateway.spec.account.source());
+        source.map_err(|error| Failure::refused(error.to_string()))
+    }
+}
+
 /// A live feed's record.
 #[derive(Debug, Clone)]
 pub struct LivePlace {

@@ -56,10 +56,51 @@ const DENIED: &[c_long] = &[
     libc::SYS_setns,
     libc::SYS_mount,
     libc::SYS_open_by_handle_at,
+    // Bounds on files that Landlock does not set: whose they are, who may use them, and from when they are.
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    libc::SYS_fchmodat2,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lchown,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utime,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utimes,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_futimesat,
+    libc::SYS_utimensat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    SETXATTRAT,
+    REMOVEXATTRAT,
+    FILE_SETATTR,
 ];
+/// Of kernels since 6.13 and 6.17; the same on each architecture.
+const SETXATTRAT: c_long = 463;
+const REMOVEXATTRAT: c_long = 466;
+const FILE_SETATTR: c_long = 469;
+
+/// Who is signalled when a descriptor is ready, and by which signal: anybody of the same user, and any signal.
+const SIGNALS_BY_DESCRIPTOR: [i32; 3] = [libc::F_SETOWN, F_SETOWN_EX, F_SETSIG];
+const F_SETSIG: i32 = 10;
+const F_SETOWN_EX: i32 = 15;
+const FIOSETOWN: u64 = 0x8901;
+const SIOCSPGRP: u64 = 0x8902;
 /// By these numbers a program of the x32 kind makes some of the calls above; the others have a bit set.
 #[cfg(target_arch = "x86_64")]
-const X32: [i64; 5] = [521, 524, 536, 539, 540];
+const X32: [i64; 6] = [521, 524, 533, 536, 539, 540];
+#[cfg(target_arch = "x86_64")]
+const X32_IOCTL: i64 = 514;
 #[cfg(target_arch = "x86_64")]
 const X32_BIT: i64 = 0x4000_0000;
 
@@ -84,6 +125,16 @@ fn rules() -> Result<Rules, seccompiler::BackendError> {
     rules.insert(libc::SYS_tgkill, only(vec![argument(0, SeccompCmpOp::Ne, own)?])?);
     let others = vec![argument(0, SeccompCmpOp::Ne, own)?, argument(0, SeccompCmpOp::Ne, 0)?];
     rules.insert(libc::SYS_prlimit64, only(others)?);
+    let commanded = |commands: &[u64]| {
+        let is = |command: &u64| SeccompRule::new(vec![argument(1, SeccompCmpOp::Eq, *command)?]);
+        commands.iter().map(is).collect::<Result<Vec<_>, _>>()
+    };
+    let signals = SIGNALS_BY_DESCRIPTOR.map(|command| u64::from(command.unsigned_abs()));
+    rules.insert(libc::SYS_fcntl, commanded(&signals)?);
+    rules.insert(libc::SYS_ioctl, commanded(&[FIOSETOWN, SIOCSPGRP])?);
+    // What ends it with its worker stays.
+    let death = u64::from(libc::PR_SET_PDEATHSIG.unsigned_abs());
+    rules.insert(libc::SYS_prctl, only(vec![argument(0, SeccompCmpOp::Eq, death)?])?);
     Ok(with_x32(rules))
 }
 
@@ -91,6 +142,8 @@ fn rules() -> Result<Rules, seccompiler::BackendError> {
 fn with_x32(mut rules: Rules) -> Rules {
     let same: Vec<_> = rules.iter().map(|(call, rules)| (call | X32_BIT, rules.clone())).collect();
     rules.extend(same);
+    let ioctl = rules.get(&libc::SYS_ioctl).cloned();
+    rules.extend(ioctl.map(|rules| (X32_IOCTL | X32_BIT, rules)));
     rules.extend(X32.map(|call| (call | X32_BIT, Vec::new())));
     rules
 }

@@ -64,7 +64,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 
     let mut command = confine(options)?;
     let error = command.exec();
-    Err(Failure::error(format!("{}: {error}", command.get_program().display())))
+    let remedy = match error.raw_os_error() {
+        // A file of a ConfigMap is never executable.
+        Some(libc::EACCES | libc::ENOEXEC) => "; write its interpreter before it, such as [python3, FILE]",
+        Some(_) | None => "",
+    };
+    Err(Failure::error(format!("{}: {error}{remedy}", command.get_program().display())))
 }
 
 /// Elsewhere nothing of it holds, so nothing is run.

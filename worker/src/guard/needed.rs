@@ -53,7 +53,10 @@ impl Needed {
         };
         let program = found.ok_or_else(|| {
             let (name, path) = (name.display(), path.display());
-            Failure::refused(format!("the program {name} is not there, nor in {path}; install it or write its path"))
+            // The remedy first: of a long line only the beginning is shown.
+            Failure::refused(format!(
+                "the program {name} is not there; install it, take an image that has it, or write its path; looked in {path}"
+            ))
         })?;
         Ok(Self { program, arguments: arguments.to_vec(), path })
     }
@@ -69,7 +72,8 @@ impl Needed {
         for program in [Some(self.program.clone()), self.program.canonicalize().ok()].into_iter().flatten() {
             let installed = program.parent().and_then(Path::parent);
             readable.extend(installed.into_iter().flat_map(|folder| OF_PROGRAM.map(|name| folder.join(name))));
-            readable.push(program);
+            // A script that is run by itself has its modules beside it.
+            readable.push(if is_binary(&program) { program } else { with_folder(&program) });
         }
         readable.extend(self.scripts().map(|script| with_folder(&script)));
         readable

@@ -15,7 +15,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::child::script;
+use crate::child::hash_files;
 
 /// The field of a record that holds the [`DataHash`] of a strategy's ticks.
 pub const DATA: &str = "data";
@@ -78,21 +78,22 @@ impl Made {
 /// An instrument is its symbol, which says its kind, and its rules.
 fn parameters(spec: &StrategySpec) -> String {
     let spec = &spec.spec;
+    let risk = spec.risk.clone().with_position_defaults(spec.strategy.position_bounds());
     let strategy = spec.strategy.clone().with_defaults();
     let instrument = |instrument: &InstrumentSpec| json!({"symbol": instrument.symbol, "rules": instrument.rules});
     let instruments: Vec<_> = spec.instruments.iter().map(instrument).collect();
-    let mut parameters = json!({ "instruments": instruments, "strategy": strategy, "risk": spec.risk });
+    let mut parameters = json!({ "instruments": instruments, "strategy": strategy, "risk": risk });
     if let Some(exit) = spec.exit.as_ref().filter(|exit| !exit.is_never()) {
         parameters["exit"] = json!(exit);
     }
     normal(parameters).to_string()
 }
 
-/// Over the version of the program and the strategy's name, a line each; of a process over its script too.
+/// Over the version of the program and the strategy's name, a line each; of a process over its files too.
 fn program(spec: &StrategySpec) -> String {
     let mut hash = RunningHash::default();
     hash.update(format!("{}\n{}\n", env!("CARGO_PKG_VERSION"), spec.spec.strategy.name()).as_bytes());
-    hash.update(&script(spec));
+    hash_files(spec, &mut hash);
     hash.hex()
 }
 

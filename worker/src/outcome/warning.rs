@@ -28,6 +28,9 @@ pub const EMPTY_QUOTES: &str = "EmptyQuotes";
 /// A recording holds messages of a market that no strategy here trades.
 pub const UNKNOWN_SYMBOL_TICKS: &str = "UnknownSymbolTicks";
 
+/// A recording ends in the midst.
+pub const TORN_RECORDING: &str = "TornRecording";
+
 /// Markets of one strategy do not begin and end together.
 pub const UNEQUAL_SPANS: &str = "UnequalSpans";
 
@@ -44,6 +47,12 @@ pub fn of_data(summary: &Summary, instrument: &Instrument, traded: &BTreeSet<Sym
     warn(DATA_FINER_THAN_RULES, finer(summary, instrument));
     warn(MISSING_CANDLES, missing(summary));
     warn(EMPTY_QUOTES, empty_quotes(summary));
+    for torn in summary.files.iter().filter_map(|file| file.torn.as_ref()) {
+        let told = format!(
+            "the packed text ends in the midst at {torn}: what is whole before it is read. Copy the file again if it was longer."
+        );
+        warn(TORN_RECORDING, Some(told));
+    }
     let traded: BTreeSet<String> = traded.iter().map(Symbol::joined).collect();
     for (market, finding) in summary.other_markets.iter().filter(|(market, _)| !traded.contains(*market)) {
         let left_out = told(finding, |count| {

@@ -19,6 +19,7 @@ use crate::fleet::provision::{LivePlace, Place, Places, Provisioner, identity};
 use crate::fleet::{Fleet, LiveGroup};
 use crate::process::admin::Health;
 use crate::process::shutdown::Shutdown;
+use crate::roles::feed::live::tests::until;
 use crate::roles::{Identity, Runtime, Stop, feed, gateway, strategy};
 
 const SYMBOL: &str = "BTC/USDT";
@@ -79,7 +80,7 @@ impl Stage {
         roles.spawn(gateway::run(of(id(&keys, &places.gateway)), places.gateway.spec.clone()));
         let strategy = &places.strategies[0];
         roles.spawn(strategy::run(of(id(&keys, strategy)), strategy.spec.clone(), Registry::standard()));
-        let source = until("a source", async || opened.lock().unwrap().take()).await;
+        let source = until("a source", DEADLINE, async || opened.lock().unwrap().take()).await;
         Self { bus, keys, source, roles, _stop: stop, next: 1 }
     }
 
@@ -93,8 +94,14 @@ impl Stage {
 
     /// The venue is there, and tells its rules.
     fn open(&self) {
+        self.rules("0.01");
+        self.say(News::Link(Link::Up));
+        self.say(News::Alive { at: Timestamp::default() });
+    }
+
+    fn rules(&self, tick_size: &str) {
         let steps = MarketSteps {
-            tick_size: "0.01".parse().unwrap(),
+            tick_size: tick_size.parse().unwrap(),
             lot_size: "0.00001".parse().unwrap(),
             min_notional: "5".parse().unwrap(),
             base: "BTC".parse().unwrap(),
@@ -102,8 +109,6 @@ impl Stage {
         };
         let rules = MarketRules { state: MarketState::Trading, steps: Some(steps), suggestion: None };
         self.say(News::Rules([(SYMBOL.parse().unwrap(), rules)].into()));
-        self.say(News::Link(Link::Up));
-        self.say(News::Alive { at: Timestamp::default() });
     }
 
     /// A trade at this price, so many milliseconds ago.
@@ -133,12 +138,14 @@ impl Stage {
 
     /// Waits until the strategy has taken the tick of this sequence.
     async fn taken(&self, sequence: u64) {
-        until("that tick taken", async || self.field("position").await.filter(|at| at.as_u64() >= Some(sequence)))
-            .await;
+        until("that tick taken", DEADLINE, async || {
+            self.field("position").await.filter(|at| at.as_u64() >= Some(sequence))
+        })
+        .await;
     }
 
     async fn reason(&self, reason: &str) {
-        until(reason, async || self.field(PHASE).await.filter(|phase| phase["reason"] == reason)).await;
+        until(reason, DEADLINE, async || self.field(PHASE).await.filter(|phase| phase["reason"] == reason)).await;
     }
 
     async fn fills(&self) -> Vec<Fill> {
@@ -154,17 +161,6 @@ impl Stage {
 
 fn id<S>(keys: &Keys, place: &Place<S>) -> Identity {
     identity(keys, "default", place)
-}
-
-async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(started.elapsed() < DEADLINE, "no {what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }
 
 /// Up above the band and down from its high: the grid sells.
@@ -202,13 +198,15 @@ async fn an_old_price_is_tracked_and_never_traded_on() {
         stage.trade(price, 60_000).await;
     }
     stage.taken(3).await;
-    let report =
-        until("a denial", async || stage.field("report").await.filter(|report| report["orders"]["denied"] != 0)).await;
+    let report = until("a denial", DEADLINE, async || {
+        stage.field("report").await.filter(|report| report["orders"]["denied"] != 0)
+    })
+    .await;
     assert_eq!(report["orders"]["deniedReasons"]["StaleTick"], 1);
     assert!(stage.fills().await.is_empty());
     // The high counts: the first fresh tick below it triggers.
     stage.trade(60_800, 0).await;
-    until("a fill", async || (!stage.fills().await.is_empty()).then_some(())).await;
+    until("a fill", DEADLINE, async || (!stage.fills().await.is_empty()).then_some(())).await;
     stage.is_well();
 }
 
@@ -223,6 +221,26 @@ async fn without_a_way_to_the_venue_a_strategy_says_so_and_trades_again_with_it(
     stage.say(News::Link(Link::Up));
     stage.say(News::Alive { at: Timestamp::default() });
     stage.reason("Trading").await;
+    stage.is_well();
+}
+
+#[tokio::test]
+async fn rules_of_the_venue_that_change_are_followed() {
+    let mut stage = Stage::new("0").await;
+    stage.open();
+    stage.reason("Trading").await;
+    let version = async || stage.bus.record(&stage.owner()).await.unwrap().map(|record| record.commit_id.clone());
+    let before = version().await;
+    // An engine is made anew, by a process that counts itself: its commits say so.
+    let life = |id: &Option<String>| id.as_ref().and_then(|id| id.split('.').nth(1).map(str::to_owned));
+    stage.rules("0.5");
+    until("another life", DEADLINE, async || (life(&version().await) != life(&before)).then_some(())).await;
+    for price in RISE_AND_FALL {
+        stage.trade(price, 0).await;
+    }
+    until("a fill", DEADLINE, async || (!stage.fills().await.is_empty()).then_some(())).await;
+    let price = stage.fills().await[0].price.to_string();
+    assert_eq!(price, "60800.0", "in the new step");
     stage.is_well();
 }
 
@@ -251,7 +269,7 @@ async fn the_trades_of_a_recording_become_the_ticks_of_its_replay() {
         }));
     }
     let stream = stage.keys.market_tick(&Scope::source("default", "binance-spot").unwrap(), SYMBOL);
-    let out = until("all ticks", async || {
+    let out = until("all ticks", DEADLINE, async || {
         let found = stage.bus.range(&stream, StreamId::ZERO, StreamId::MAX, ticks.len()).await.unwrap();
         (found.len() == ticks.len()).then_some(found)
     })

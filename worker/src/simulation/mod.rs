@@ -17,6 +17,7 @@ mod limits;
 mod live;
 mod lost;
 mod quoting;
+mod refused;
 mod release_before;
 pub(crate) mod script;
 mod transfers;

@@ -105,6 +105,12 @@ pub(crate) fn shown(text: &str) -> String {
     text.chars().take(SHOWN_MAX).collect()
 }
 
+/// The beginning of a text on one line, of at most so many letters.
+pub(crate) fn shown_line(text: &str, letters: usize) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(letters).collect();
+    line.trim().to_owned()
+}
+
 /// A price above 0 with at most 9 digits after the point, normalised. Zeros at its end do not count.
 pub(crate) fn price(text: &str) -> Result<Price, ValueError> {
     match Price::of_bytes(text.as_bytes()) {

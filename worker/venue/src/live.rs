@@ -61,6 +61,19 @@ pub enum HoleCause {
     Malformed,
 }
 
+impl HoleCause {
+    /// In one word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Restart => "Restart",
+            Self::Disconnect => "Disconnect",
+            Self::Suspend => "Suspend",
+            Self::Skipped => "Skipped",
+            Self::Malformed => "Malformed",
+        }
+    }
+}
+
 /// Trades of a market that are missing before its next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hole {

@@ -67,6 +67,29 @@ fn a_stop_passes_with_a_spec_that_cannot_be_run() {
     assert_eq!(said(&running), (vec!["Running".to_owned()], None));
 }
 
+/// What runs is not taken away, as with any spec that is not accepted, and is not made again.
+#[test]
+fn a_process_runs_on_where_processes_are_switched_off_and_is_made_no_more() {
+    let mut observed = trading();
+    observed.allows_processes = true;
+    set(&mut observed, "strategy", json!({"process": {"command": ["mean"]}}));
+    let places = |observed: &Observed| {
+        words(&planned(observed, &image())).into_iter().filter(|word| word.contains("Pod")).collect::<Vec<_>>()
+    };
+    let gone =
+        |observed: &Observed| Observed { pods: Vec::new(), allows_processes: observed.allows_processes, ..trading() };
+    let spec = observed.spec.clone();
+    for (allowed, made) in [(true, vec!["RecordEpoch+CreatePod"]), (false, vec![])] {
+        observed.allows_processes = allowed;
+        let ended = Observed { spec: spec.clone(), ..gone(&observed) };
+        assert_eq!(places(&ended), made, "{allowed}");
+    }
+    assert_eq!(places(&observed), Vec::<String>::new());
+    set(&mut observed, "state", json!("Stopped"));
+    observed.gateway = gateway(Some(Stance::CancelOrders), &[]);
+    assert_eq!(places(&observed), ["DeletePod"], "it can be stopped");
+}
+
 #[test]
 fn a_stop_is_over_when_the_gateway_says_so_whatever_the_worker_says() {
     let stopped = |observed: Observed| {

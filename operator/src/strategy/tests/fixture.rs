@@ -193,6 +193,7 @@ pub fn trading() -> Observed {
         pods: vec![pod()],
         ends: None,
         allows_processes: false,
+        files: Ok(None),
         register: Some(held("Running")),
         stored: found(record([phase(PhaseState::Running, "Trading"), position])),
         book: Some(BookSpec::new("grid".to_owned(), LEDGER.parse().unwrap(), BTreeMap::new(), Stance::Open)),

@@ -152,6 +152,24 @@ fn money_is_judged_when_it_is_asked_for_first_and_never_again() {
     assert_eq!(reason(&opening), Some(Reason::CapitalExceedsAccount));
 }
 
+/// A pod of the release before, which wrote the position limits into each spec, is not made anew for it, nor is one whose
+/// manifest leaves them out.
+#[test]
+fn a_pod_is_made_from_what_the_release_before_made_it_from() {
+    let before =
+        r#""risk":{"minPositionPercent":"10","maxPositionPercent":"90","maxOrdersPerMinute":10,"maxTickAgeSeconds":5}"#;
+    let mut stored = trading();
+    set(&mut stored, "risk", json!({"minPositionPercent": "10", "maxPositionPercent": "90"}));
+    for observed in [trading(), stored] {
+        let documents = PodDocuments::of(&validate(&observed).unwrap()).unwrap();
+        for document in [&documents.steady, &documents.whole] {
+            assert!(document.contains(before), "{document}");
+        }
+        let told = observed.spec.risk.min_position_percent.is_some();
+        assert_eq!(documents.told.contains(before), told, "{}", documents.told);
+    }
+}
+
 #[test]
 fn what_a_register_tells_asks_for_no_new_pod() {
     let documents = |observed: &Observed| PodDocuments::of(&validate(observed).unwrap()).unwrap();

@@ -204,7 +204,29 @@ pub(super) const WHOLE: &[(&str, &str, &str, By)] = &[
         "TradingAccount",
         "{venue: {paper: {balances: {USDT: 1}}}, marketData: {}}",
         "spec.marketData",
-        BothAlike("no member is set; write exactly one of: replay"),
+        BothAlike("no member is set; write exactly one of: binance, replay"),
+    ),
+    // Live prices.
+    (
+        "TradingAccount",
+        "{venue: {paper: {balances: {USDT: 1}}}, marketData: {replay: {file: a.csv}, binance: {market: Spot}}}",
+        "spec.marketData",
+        Both(
+            "binance stands beside replay of line 4; keep exactly one",
+            "several members are set; write exactly one of: binance, replay",
+        ),
+    ),
+    (
+        "TradingAccount",
+        "{venue: {paper: {balances: {USDT: 1}}}, marketData: {binance: {market: Spot, endpoint: local, proxy: {url: \"socks5://p:1080\"}}}}",
+        "",
+        Nobody,
+    ),
+    (
+        "TradingAccount",
+        "{venue: {paper: {balances: {USDT: 1}}}, marketData: {binance: {market: Spot, proxy: {url: \"http://me:secret@p:1\"}}}}",
+        "spec.marketData.binance.proxy.url",
+        Both("give it by HTTPS_PROXY", MATCH),
     ),
     (
         "TradingStrategy",

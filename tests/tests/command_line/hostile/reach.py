@@ -1,10 +1,12 @@
 """Tries what a strategy's process must not reach, and what it may; one line each: what, `got` or `denied`."""
 
 import ctypes
+import fcntl
 import mmap
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 
@@ -12,6 +14,7 @@ import threading
 PARENT, SECRET, OTHER = int(sys.argv[1]), sys.argv[2].partition("=")[2], sys.argv[3]
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE_SEIZE = 0x4206
+F_SETOWN, F_SETSIG, FIOSETOWN, PR_SET_PDEATHSIG = 8, 10, 0x8901, 1
 
 
 def attempt(what, act):
@@ -62,6 +65,18 @@ attempt("udp", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
 attempt("unix", lambda: socket.socket(socket.AF_UNIX))
 attempt("4 GiB", lambda: len(bytearray(4 << 30)))
 attempt("4 GiB shared", lambda: len(mmap.mmap(-1, 4 << 30)))
+
+PIPE, WRITTEN = os.pipe()
+attempt("parent by a pipe's signal", lambda: fcntl.fcntl(PIPE, F_SETOWN, PARENT))
+attempt("parent by a socket's signal", lambda: fcntl.ioctl(socket.socketpair()[0], FIOSETOWN, struct.pack("i", PARENT)))
+attempt("another signal for a pipe", lambda: fcntl.fcntl(PIPE, F_SETSIG, signal.SIGKILL))
+attempt("no end with the parent", lambda: call("prctl", PR_SET_PDEATHSIG, 0, 0, 0, 0))
+attempt("rights of the script", lambda: os.chmod(__file__, 0o777))
+attempt("owner of the script", lambda: os.chown(__file__, os.getuid(), os.getgid()))
+attempt("times of the script", lambda: os.utime(__file__))
+attempt("attributes of the script", lambda: os.setxattr(__file__, "user.of", b"strategy"))
+os.close(PIPE)
+os.close(WRITTEN)
 
 attempt("own script", lambda: read(__file__, 1))
 attempt("thread", thread)

@@ -23,8 +23,9 @@ use crate::strategies::Strategy;
 use crate::strategies::process::messages::{Answer, Event, Events, Held, OpenOrder, STATE_MAX};
 use crate::strategies::process::{BadAction, Memory, check};
 
-/// Events at most of one batch: with as many bars or ticks a line stays well below its bound.
-const EVENTS_MAX: usize = 2_000;
+/// Events at most of one batch: of the longest there are, news of orders with marks of letters that are written as escapes, so
+/// many take less than three quarters of a line. The rest is for what is held and open.
+const EVENTS_MAX: usize = 1_000;
 
 /// Why a process cannot be asked.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +104,7 @@ impl Engine {
         }
         let wanted = check(answer.actions, &self.config.instruments, self.state.sequence)?;
         let Some(process) = self.strategy.process() else { return Err(BadAction::NotAsked) };
-        if !process.consume(answer.consumed)? {
+        if !process.consume(answer.consumed, &wanted)? {
             process.owes(wanted, state);
             return Ok(Vec::new());
         }

@@ -37,7 +37,7 @@ use crate::messages::{OrderCommand, OrderUpdate, PositionUpdate, RiskAlert, Stat
 use crate::numbers::{Notional, Price};
 use crate::orders::{Funds, Order, Terms};
 use crate::report::{OrderCounts, Report};
-use crate::risk::{Approved, ExitParameters, PositionBounds, PositionLimits, RiskParameters};
+use crate::risk::{Approved, ExitParameters, PositionLimits, RiskParameters};
 use crate::running_hash::RunningHash;
 use crate::strategies::{BarsOf, Caught, Definition, DesiredState, Strategy, StrategyError, Warning};
 use crate::time::Timestamp;
@@ -143,7 +143,6 @@ pub enum Effect {
 pub struct Engine {
     config: Config,
     kind: &'static str,
-    bounds: PositionBounds,
     limits: PositionLimits,
     /// Whether a limit or an exit is judged on each tick, or something is done for one.
     judges: bool,
@@ -210,14 +209,13 @@ impl Engine {
     }
 
     fn with(config: Config, definition: &Definition, strategy: Box<dyn Strategy>, state: State) -> Self {
-        let (kind, bounds) = (definition.name, definition.position_bounds);
-        let limits = config.risk.position_limits();
+        let kind = definition.name;
+        let limits = config.risk.position_limits(definition.position_bounds);
         let exit = config.exit.clone().filter(|exit| !exit.is_never());
         let judges = config.risk.is_judged() || exit.is_some() || state.stops.moves();
         Self {
             config: Config { exit, ..config },
             kind,
-            bounds,
             limits,
             judges,
             owes_transfers: true,

@@ -224,14 +224,14 @@ impl Engine {
             return;
         }
         let limits = self.limits;
-        let risk = limits.state(self.bounds, position, equity);
+        let risk = limits.state(position, equity);
         if risk == self.state.risk {
             return;
         }
         self.state.risk = risk;
         let (severity, message, threshold) = match risk {
             RiskState::AllowAll | RiskState::Halted => {
-                (Severity::Info, "The position is within its limits again.", Ratio::ZERO)
+                (Severity::Info, "The position is within its limits again.", None)
             }
             RiskState::BuyOnly => {
                 (Severity::Warning, "The coins are worth too little of the equity: only buys are sent.", limits.min)
@@ -240,14 +240,14 @@ impl Engine {
                 (Severity::Warning, "The coins are worth too much of the equity: only sells are sent.", limits.max)
             }
             RiskState::ReduceOnly => {
-                (Severity::Critical, "Nothing is left of the equity: only what reduces is sent.", Ratio::ZERO)
+                (Severity::Critical, "Nothing is left of the equity: only what reduces is sent.", None)
             }
         };
         let warning = Warning {
             kind: AlertKind::PositionLimit,
             message: message.to_owned(),
             current_value: position.share_of(equity).unwrap_or_default().percent().to_string(),
-            threshold: threshold.percent().to_string(),
+            threshold: threshold.unwrap_or(Ratio::ZERO).percent().to_string(),
         };
         turn.alert(&self.config, severity, warning);
     }

@@ -9,20 +9,21 @@ use crate::instrument::{Asset, Symbol};
 use crate::numbers::{ExactDecimal, Notional, Ratio};
 use crate::validation::Violation;
 
-use super::{Cooldown, OnBreach, PositionLimits};
+use super::{Cooldown, OnBreach, PositionBounds, PositionLimits};
 
 /// Limits that every order passes before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RiskParameters {
     /// With coins worth less than this share of equity, in percent, the strategy only buys; 0 to 100, below
-    /// maxPositionPercent. Default 10. Quote decimals.
-    #[serde(default = "RiskParameters::default_min_position_percent")]
-    pub min_position_percent: ExactDecimal,
-    /// With coins worth more than this share of equity, in percent, the strategy only sells; 0 to 100. Default
-    /// 90. Quote decimals.
-    #[serde(default = "RiskParameters::default_max_position_percent")]
-    pub max_position_percent: ExactDecimal,
+    /// maxPositionPercent. Default 10 for grid and positionControl, none for custom and process; a ladder takes it and is
+    /// not bound by it. Quote decimals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_position_percent: Option<ExactDecimal>,
+    /// With coins worth more than this share of equity, in percent, the strategy only sells; 0 to 100. Default 90 for grid
+    /// and positionControl, none for custom and process; a ladder takes it and is not bound by it. Quote decimals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_position_percent: Option<ExactDecimal>,
     /// The largest worth of one order, by quote asset, such as {USDT: 1000}. Default: no limit. Quote decimals.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
@@ -69,8 +70,8 @@ pub struct RiskParameters {
 impl Default for RiskParameters {
     fn default() -> Self {
         Self {
-            min_position_percent: Self::default_min_position_percent(),
-            max_position_percent: Self::default_max_position_percent(),
+            min_position_percent: None,
+            max_position_percent: None,
             max_order_notional: BTreeMap::new(),
             max_orders_per_minute: Self::default_max_orders_per_minute(),
             max_tick_age_seconds: Self::default_max_tick_age_seconds(),
@@ -86,14 +87,6 @@ impl Default for RiskParameters {
 }
 
 impl RiskParameters {
-    const fn default_min_position_percent() -> ExactDecimal {
-        ExactDecimal::from_integer(10)
-    }
-
-    const fn default_max_position_percent() -> ExactDecimal {
-        ExactDecimal::from_integer(90)
-    }
-
     const fn default_max_orders_per_minute() -> u32 {
         10
     }
@@ -102,12 +95,27 @@ impl RiskParameters {
         5
     }
 
-    /// The position limits as shares.
-    pub fn position_limits(&self) -> PositionLimits {
-        PositionLimits {
-            min: Ratio::from_percent(self.min_position_percent),
-            max: Ratio::from_percent(self.max_position_percent),
+    /// The same with the position limits written that a strategy of such bounds has by default.
+    #[must_use]
+    pub fn with_position_defaults(self, bounds: PositionBounds) -> Self {
+        let or = |written: Option<ExactDecimal>, default| match bounds {
+            PositionBounds::Bind | PositionBounds::Free => written.or(Some(ExactDecimal::from_integer(default))),
+            PositionBounds::Written => written,
+        };
+        Self {
+            min_position_percent: or(self.min_position_percent, 10),
+            max_position_percent: or(self.max_position_percent, 90),
+            ..self
         }
+    }
+
+    /// The position limits that bind a strategy of such bounds, as shares.
+    pub fn position_limits(&self, bounds: PositionBounds) -> PositionLimits {
+        let Self { min_position_percent: min, max_position_percent: max, .. } = match bounds {
+            PositionBounds::Free => Self::default(),
+            PositionBounds::Bind | PositionBounds::Written => self.clone().with_position_defaults(bounds),
+        };
+        PositionLimits { min: min.map(Ratio::from_percent), max: max.map(Ratio::from_percent) }
     }
 
     /// The largest worth of one order in `symbol`, if there is one.
@@ -133,25 +141,37 @@ impl RiskParameters {
         i64::from(self.max_tick_age_seconds).saturating_mul(1000)
     }
 
-    /// All that is wrong with these limits.
-    pub fn validate(&self, path: &str) -> Vec<Violation> {
-        let hundred = ExactDecimal::from_integer(100);
+    /// All that is wrong with these limits, for a strategy of such bounds of its position.
+    pub fn validate(&self, path: &str, bounds: PositionBounds) -> Vec<Violation> {
+        let mut violations = self.validate_position(path, bounds);
+        violations.extend(self.validate_orders(path));
+        violations.extend(self.validate_limits(path));
+        violations
+    }
+
+    fn validate_position(&self, path: &str, bounds: PositionBounds) -> Vec<Violation> {
+        let (hundred, minimum) = (ExactDecimal::from_integer(100), "minPositionPercent");
+        let Self { min_position_percent: min, max_position_percent: max, .. } =
+            self.clone().with_position_defaults(bounds);
+        let mut violations = Vec::new();
+        for (name, value) in [(minimum, min), ("maxPositionPercent", max)] {
+            if let Some(value) = value.filter(|value| *value > hundred) {
+                violations.push(Violation::new(format!("{path}.{name}"), value, "is out of range; write 0 to 100"));
+            }
+        }
+        if let Some((min, max)) = min.zip(max).filter(|(min, max)| min >= max) {
+            let remedy = format!("is not below maxPositionPercent {max}; lower one or raise the other");
+            violations.push(Violation::new(format!("{path}.{minimum}"), min, remedy));
+        }
+        violations
+    }
+
+    /// What is wrong with the other bounds of single orders.
+    fn validate_orders(&self, path: &str) -> Vec<Violation> {
         let mut violations = Vec::new();
         let mut refuse = |name: &str, value: &dyn std::fmt::Display, remedy: String| {
             violations.push(Violation::new(format!("{path}.{name}"), value, remedy));
         };
-        for (name, value) in
-            [("minPositionPercent", self.min_position_percent), ("maxPositionPercent", self.max_position_percent)]
-        {
-            if value > hundred {
-                refuse(name, &value, "is out of range; write 0 to 100".to_owned());
-            }
-        }
-        if self.min_position_percent >= self.max_position_percent {
-            let remedy =
-                format!("is not below maxPositionPercent {}; lower one or raise the other", self.max_position_percent);
-            refuse("minPositionPercent", &self.min_position_percent, remedy);
-        }
         for (name, limits) in [("maxOrderNotional", &self.max_order_notional), ("maxExposure", &self.max_exposure)] {
             for (asset, limit) in limits.iter().filter(|(_, limit)| limit.get().is_zero()) {
                 let remedy = "would deny every order; write an amount above 0".to_owned();
@@ -164,7 +184,6 @@ impl RiskParameters {
         if !(1..=3600).contains(&self.max_tick_age_seconds) {
             refuse("maxTickAgeSeconds", &self.max_tick_age_seconds, "is out of range; write 1 to 3600".to_owned());
         }
-        violations.extend(self.validate_limits(path));
         violations
     }
 
@@ -197,8 +216,12 @@ mod tests {
 
     /// Paths and values of what is refused.
     fn refused(json: &str) -> Vec<(String, String)> {
+        refused_of(PositionBounds::Bind, json)
+    }
+
+    fn refused_of(bounds: PositionBounds, json: &str) -> Vec<(String, String)> {
         let parameters: RiskParameters = serde_json::from_str(json).unwrap();
-        let violations = parameters.validate("risk").into_iter();
+        let violations = parameters.validate("risk", bounds).into_iter();
         violations.map(|violation| (violation.path.clone(), violation.to_string())).collect()
     }
 
@@ -250,13 +273,39 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_default_is_not_held_against_one() {
+        for (json, default) in [(r#"{"minPositionPercent": 95}"#, "90"), (r#"{"maxPositionPercent": 5}"#, "5")] {
+            assert_eq!(refused_of(PositionBounds::Written, json), [], "{json}");
+            for bounds in [PositionBounds::Bind, PositionBounds::Free] {
+                let [(path, said)] = &refused_of(bounds, json)[..] else { panic!("{bounds:?} {json}") };
+                assert!(path == "risk.minPositionPercent" && said.contains(&format!("Percent {default};")), "{said}");
+            }
+        }
+        let both = r#"{"minPositionPercent": 50, "maxPositionPercent": 50}"#;
+        assert_eq!(refused_of(PositionBounds::Written, both).len(), 1);
+    }
+
+    #[test]
     fn the_limits_are_those_that_are_written() {
         let parameters: RiskParameters = serde_json::from_str(
             r#"{"minPositionPercent": 20, "maxPositionPercent": "80.5", "maxTickAgeSeconds": 7, "maxOrderNotional": {"USDT": 9}}"#,
         )
         .unwrap();
-        let limits = parameters.position_limits();
-        assert_eq!((limits.min.percent().to_string(), limits.max.percent().to_string()), ("20".into(), "80.5".into()));
+        let shares = |parameters: &RiskParameters, bounds| {
+            let PositionLimits { min, max } = parameters.position_limits(bounds);
+            [min, max].map(|share| share.map(|share| share.percent().to_string()))
+        };
+        let both = |min: &str, max: &str| [Some(min.to_owned()), Some(max.to_owned())];
+        let least: RiskParameters = serde_json::from_str(r#"{"minPositionPercent": 95}"#).unwrap();
+        for (bounds, written, none, one) in [
+            (PositionBounds::Bind, both("20", "80.5"), both("10", "90"), both("95", "90")),
+            (PositionBounds::Written, both("20", "80.5"), [None, None], [Some("95".to_owned()), None]),
+            (PositionBounds::Free, [None, None], [None, None], [None, None]),
+        ] {
+            assert_eq!(shares(&parameters, bounds), written, "{bounds:?}");
+            assert_eq!(shares(&RiskParameters::default(), bounds), none, "{bounds:?}");
+            assert_eq!(shares(&least, bounds), one, "{bounds:?}");
+        }
         assert_eq!(parameters.max_tick_age_ms(), 7_000);
         let limit = |symbol: &str| parameters.order_notional_limit(&symbol.parse().unwrap());
         assert_eq!((limit("BNB/USDT"), limit("BNB/BTC")), (Some("9".parse().unwrap()), None));

@@ -79,7 +79,8 @@ pub struct Definition {
     pub name: &'static str,
     /// The most instruments that one trades.
     pub instruments_max: usize,
-    /// Whether the position limits of a manifest bind its orders.
+    /// Whether the position limits of a manifest bind its orders: of one that is registered it is as
+    /// [`Registry::register`] says.
     pub position_bounds: PositionBounds,
     /// The JSON schema of its parameters.
     pub schema: fn() -> schemars::Schema,
@@ -104,17 +105,16 @@ pub struct Registry {
 impl Registry {
     /// The strategies of this crate.
     pub fn standard() -> Self {
-        let mut registry = Self::default();
-        registry.register(grid::DEFINITION);
-        registry.register(ladder::DEFINITION);
-        registry.register(position_control::DEFINITION);
-        registry.register(process::DEFINITION);
-        registry
+        let all = [grid::DEFINITION, ladder::DEFINITION, position_control::DEFINITION, process::DEFINITION];
+        Self { definitions: all.into_iter().map(|definition| (definition.name, definition)).collect() }
     }
 
-    /// Adds a strategy, or puts it in the place of one of the same name.
+    /// Adds a strategy, or puts it in the place of one of the same name. What a manifest writes of the position limits binds
+    /// it, and nothing does that is not written; in the place of another it is bound as that one.
     pub fn register(&mut self, definition: Definition) {
-        self.definitions.insert(definition.name, definition);
+        let there = self.definitions.get(definition.name);
+        let position_bounds = there.map_or(PositionBounds::Written, |there| there.position_bounds);
+        self.definitions.insert(definition.name, Definition { position_bounds, ..definition });
     }
 
     /// The strategy of this name.

@@ -65,7 +65,7 @@ fn engine(registry: &Registry) -> Result<Engine, Failure> {
         ]),
         instruments: Instrument::new(symbol, &rules).map_err(refuse)?.into(),
         fees: Fees::default(),
-        risk: RiskParameters { min_position_percent: ExactDecimal::from_integer(0), ..RiskParameters::default() },
+        risk: RiskParameters { min_position_percent: Some(ExactDecimal::from_integer(0)), ..RiskParameters::default() },
         exit: None,
         transfers: WantedTransfers::default(),
         desired: DesiredState::Running,

@@ -137,8 +137,7 @@ impl Bench {
 
     fn worker(&mut self, registry: &Registry) -> Result<StreamKey, Failure> {
         let place = self.places.strategies.first().cloned().ok_or_else(|| refuse("no strategy"))?;
-        let source = self.places.gateway.spec.account.source();
-        let source = bus::Scope::source(&self.places.namespace, &source).map_err(refuse)?;
+        let source = self.places.source()?;
         let ticks = keys(&self.store)?.market_tick(&source, "BNB/USDT");
         let registry = registry.clone();
         self.role("strategy", place, move |runtime, spec| strategy::run(runtime, spec, registry))?;

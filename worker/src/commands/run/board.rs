@@ -67,8 +67,7 @@ impl Board {
             board.feeds.push(Feed { owner, source, symbols: Vec::new(), told: None });
         }
         for places in accounts.iter().filter(|places| places.gateway.spec.account.is_live()) {
-            let source = bus::Scope::source(&places.namespace, &places.gateway.spec.account.source());
-            let source = source.map_err(|error| Failure::refused(error.to_string()))?;
+            let source = places.source()?;
             let feed = board.feeds.iter_mut().find(|feed| *feed.owner.scope() == source);
             let strategies = places.strategies.iter();
             let symbols = strategies.flat_map(|place| {
@@ -117,7 +116,7 @@ impl Board {
         } else if is_due {
             // The first one after a minute: before that there is nothing to say that was not said.
             if self.said.replace(Instant::now()).is_some() {
-                screen.say(&status(&lines, &rows));
+                screen.line(&status(&lines, &rows));
             }
         }
         Ok(())
@@ -127,8 +126,7 @@ impl Board {
 /// Strategies whose rules are the source's are valued by them.
 pub(super) async fn know_rules<B: Bus>(runtime: &Runtime<B>, accounts: &mut [Places]) -> Result<(), Failure> {
     for places in accounts.iter_mut().filter(|places| places.gateway.spec.account.is_live()) {
-        let source = bus::Scope::source(&places.namespace, &places.gateway.spec.account.source());
-        let feed = runtime.identity.keys.feed(&source.map_err(|error| Failure::refused(error.to_string()))?);
+        let feed = runtime.identity.keys.feed(&places.source()?);
         let record = patiently(runtime, || runtime.bus.record(&feed)).await?;
         let field = |name: &str| record.as_ref()?.fields.get(name).map(|text| &**text);
         let markets =
@@ -152,7 +150,7 @@ impl Feed {
         let words = fault.as_ref().map(|Fault { reason, message }| format!("{reason}: {message}"));
         let words = words.unwrap_or_else(|| "prices come".to_owned());
         if self.told.as_ref() != Some(&words) {
-            screen.say(&format!("feed {}: {words}", self.source));
+            screen.line(&format!("feed {}: {words}", self.source));
             self.told = Some(words);
         }
         let alive = field(ALIVE).and_then(|text| text.parse().ok()).map(Timestamp::from_millis);

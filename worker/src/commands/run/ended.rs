@@ -38,7 +38,9 @@ impl End {
             ended &= phase.as_ref().is_some_and(has_ended);
             let Some(phase) = phase else { continue };
             on_request &= phase.reason == "Stopped";
-            if phase.state == PhaseState::Quarantined {
+            if phase.is_of_invalid_spec() {
+                quarantined.push(format!("{name} trades nothing: {}", phase.message));
+            } else if phase.state == PhaseState::Quarantined {
                 quarantined.push(format!("{name} is quarantined, {}: {}", phase.reason, phase.message));
             } else if AlertKind::OF_FAILED.iter().any(|kind| kind.as_str() == phase.reason) {
                 quarantined.push(format!("{name} trades no more, {}: {}", phase.reason, phase.message));
@@ -55,7 +57,7 @@ impl End {
 
 /// Whether nothing more comes of a strategy in this run.
 pub(super) fn has_ended(phase: &Phase) -> bool {
-    !phase.takes_ticks()
+    !phase.takes_ticks() || phase.is_of_invalid_spec()
 }
 
 #[cfg(test)]

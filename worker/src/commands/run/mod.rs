@@ -6,7 +6,6 @@ mod bar;
 mod board;
 mod data;
 mod ended;
-mod endpoint;
 mod figures;
 mod observe;
 mod screen;
@@ -21,6 +20,7 @@ use engine::strategies::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::commands::endpoint::{self, Named};
 use crate::fleet::provision::{Place, Places, Provisioner, identity};
 use crate::fleet::sources::{self, Folder};
 use crate::fleet::{Fleet, LiveGroup};
@@ -39,7 +39,6 @@ use crate::roles::{Bus, Identity, Runtime, Stop};
 use board::Board;
 use data::Scanned;
 use ended::End;
-use endpoint::Named;
 use observe::Observer;
 use screen::Screen;
 
@@ -154,7 +153,7 @@ impl<B: Bus> Session<'_, B> {
         let mut roles = self.start(&accounts, scanned, &shutdown);
         for live in lives {
             let runtime = self.role("feed", &live.namespace, &live.feed, &shutdown);
-            roles.spawn(feed::live::run(runtime, live.feed.spec, feed::open));
+            roles.spawn(feed::live::run(runtime, live.feed.spec, feed::live::open));
         }
         let ended = self.watch(&mut roles, &mut observer).await;
         let finished = finish(roles, &stop).await;

@@ -17,10 +17,9 @@ use process::say;
 use super::bar;
 use super::data::Scanned;
 use super::ended::{End, Ended};
-use super::figures;
 use super::figures::{
-    account_line, columns, data_line, first_price, grouped, opening_digits, performance, quantity, strategy_line,
-    strategy_of,
+    account_line, columns, data_line, first_price, grouped, live_line, opening_digits, performance, quantity,
+    strategy_line, strategy_of,
 };
 use crate::fleet::provision::{Place, Places};
 use crate::outcome::clock::Clock;
@@ -172,11 +171,7 @@ impl Screen {
     ) -> Result<(), Failure> {
         for place in &places.strategies {
             let spec = &place.spec;
-            say(format_args!(
-                "  strategy  {:width$}  {}",
-                spec.name,
-                figures::live_line(spec, &*strategy_of(spec, registry)?)
-            ));
+            say(format_args!("  strategy  {:width$}  {}", spec.name, live_line(spec, &*strategy_of(spec, registry)?)));
             let prefix = if several { format!("{:width$}  ", spec.name) } else { String::new() };
             self.know(place, prefix, Digits::ORDINARY);
         }
@@ -194,11 +189,6 @@ impl Screen {
     pub fn draw(&self, lines: &[String]) {
         let lines: Vec<_> = lines.iter().map(|line| format!("  {line}")).collect();
         self.bar.set_message(lines.join("\n"));
-    }
-
-    /// Says a line.
-    pub fn say(&self, text: &str) {
-        self.line(text);
     }
 
     fn know(&mut self, place: &Place<StrategySpec>, prefix: String, digits: Digits) {
@@ -284,7 +274,8 @@ impl Screen {
         ));
     }
 
-    fn line(&self, text: &str) {
+    /// Says a line.
+    pub fn line(&self, text: &str) {
         self.bar.suspend(|| say(format_args!("  {text}")));
     }
 

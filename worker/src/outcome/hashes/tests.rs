@@ -176,6 +176,33 @@ fn what_changed_in_the_middle_is_left_out_for_good() {
     assert_eq!(Made::saved(None).going_on(&first), Made::default());
 }
 
+/// Written as they are by default they are the same parameters, where there is a default; elsewhere they are others.
+#[test]
+fn position_limits_are_hashed_with_the_defaults_of_the_strategy() {
+    let (bounds, none) = ("\"maxPositionPercent\":\"90\",\"maxTickAgeSeconds\":5,\"minPositionPercent\":\"10\"", "");
+    for (strategy, default) in [
+        (json!({"grid": {}}), bounds),
+        (json!({"positionControl": {}}), bounds),
+        (json!({"ladder": {"lowerPrice": 500, "upperPrice": 700}}), bounds),
+        (json!({"custom": {"name": "mine"}}), none),
+        (json!({"process": {"command": ["a"]}}), none),
+    ] {
+        let with = |risk: Value| {
+            let mut text = serde_json::to_value(spec()).unwrap();
+            (text["spec"]["strategy"], text["spec"]["risk"]) = (strategy.clone(), risk);
+            parameters(&serde_json::from_value(text).unwrap())
+        };
+        let left_out = with(json!({}));
+        let written = with(json!({"minPositionPercent": 10, "maxPositionPercent": "90.0"}));
+        assert!(written.contains(bounds), "{written}");
+        assert_eq!(left_out == written, !default.is_empty(), "{strategy}");
+        assert!(left_out.contains(default) && left_out.contains("PositionPercent") != default.is_empty(), "{left_out}");
+        // One of the two, and none that the manifest did not name.
+        let one = with(json!({"minPositionPercent": 20}));
+        assert_eq!(one.contains("maxPositionPercent"), !default.is_empty(), "{one}");
+    }
+}
+
 #[test]
 fn parameters_are_hashed_with_their_defaults_and_sorted_keys() {
     let spec = spec();

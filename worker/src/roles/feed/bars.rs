@@ -142,7 +142,7 @@ fn retention(look_back: LookBack) -> Retention {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::fmt::Write as _;
     use std::sync::Arc;
 
@@ -150,11 +150,16 @@ mod tests {
 
     use super::*;
 
-    const BTC: &str = "BTC/USDT";
-    const ETH: &str = "ETH/USDT";
+    pub(in crate::roles::feed) const BTC: &str = "BTC/USDT";
+    pub(in crate::roles::feed) const ETH: &str = "ETH/USDT";
 
     /// A market with a tick each so many seconds, the first 20 seconds into a minute.
-    fn data(folder: &tempfile::TempDir, symbol: &str, every: i64, ticks: i64) -> Arc<Summary> {
+    pub(in crate::roles::feed) fn data(
+        folder: &tempfile::TempDir,
+        symbol: &str,
+        every: i64,
+        ticks: i64,
+    ) -> Arc<Summary> {
         let file = folder.path().join(symbol.replace('/', "-"));
         let mut rows = "time,price,volume\n".to_owned();
         for n in 0..ticks {
@@ -164,7 +169,7 @@ mod tests {
         Arc::new(Replay::scan(&[file], &symbol.parse().unwrap()).unwrap())
     }
 
-    fn need(symbol: &str, interval: Interval, look_back: usize) -> NeededBars {
+    pub(in crate::roles::feed) fn need(symbol: &str, interval: Interval, look_back: usize) -> NeededBars {
         NeededBars { symbol: symbol.parse().unwrap(), interval, look_back: LookBack::new(look_back).unwrap() }
     }
 

@@ -4,8 +4,7 @@ mod bars;
 pub(crate) mod live;
 pub(crate) mod replay;
 
-use ::venue::live::Live;
-use crds::roles::{FeedSpec, LiveSpec};
+use crds::roles::FeedSpec;
 
 use crate::roles::{Bus, Runtime, Stop};
 
@@ -15,11 +14,6 @@ pub(crate) use replay::{file_of, scan};
 pub async fn run<B: Bus>(runtime: Runtime<B>, spec: FeedSpec) -> Result<(), Stop> {
     match spec {
         FeedSpec::Replay(spec) => replay::run(runtime, spec).await,
-        FeedSpec::Live(spec) => live::run(runtime, spec, open).await,
+        FeedSpec::Live(spec) => live::run(runtime, spec, live::open).await,
     }
-}
-
-/// The venue that a spec names.
-pub(crate) fn open(_spec: &LiveSpec) -> Result<Live, Stop> {
-    Err(Stop::MarketData("this build has no live source".to_owned()))
 }

@@ -12,6 +12,7 @@ use engine::risk::Release;
 use engine::strategies::DesiredState;
 
 use super::Worker;
+use super::refused::{TRADED, traded};
 use crate::outcome::hashes::{MADE, Made};
 use crate::roles::session::patiently;
 use crate::roles::{Bus, Runtime, Stop, saved};
@@ -78,7 +79,11 @@ impl<B: Bus> Worker<'_, B> {
         let edited = self.spec.clone().under(desired);
         if edited.trades_as(&self.spec) {
             let is_newer = std::mem::replace(&mut self.spec.generation, edited.generation) != edited.generation;
-            if self.edits.refused.take().is_some() || is_newer {
+            let was_refused = self.edits.refused.take().is_some();
+            if was_refused {
+                self.keep_traded(true)?;
+            }
+            if was_refused || is_newer {
                 self.batch.touch();
             }
             return Ok(false);
@@ -89,6 +94,7 @@ impl<B: Bus> Worker<'_, B> {
         let Some(message) = self.refusal(&edited)? else { return Ok(true) };
         tracing::error!(generation = edited.generation, "the edit cannot be followed: {message}");
         self.edits.refused = Some(RefusedEdit { generation: edited.generation, message });
+        self.keep_traded(true)?;
         self.batch.touch();
         Ok(false)
     }
@@ -101,6 +107,21 @@ impl<B: Bus> Worker<'_, B> {
                 Engine::restore(config, definition, &saved).map_err(|error| error.to_string())
             });
         Ok(made.err())
+    }
+
+    /// Keeps what it trades by while an edit is refused, so that it goes on by it after a restart; where it was kept, no longer
+    /// than that.
+    pub(super) fn keep_traded(&mut self, was_kept: bool) -> Result<(), Stop> {
+        let (is_kept, batch) = (self.edits.refused.is_some(), &mut self.batch);
+        batch.set.retain(|(name, _)| name != TRADED);
+        batch.delete.retain(|name| name != TRADED);
+        if is_kept {
+            let kept = traded(&self.spec).map_err(|error| self.unsaved(error.to_string()))?;
+            self.batch.set.push(kept);
+        } else if was_kept {
+            self.batch.delete.push(TRADED.to_owned());
+        }
+        Ok(())
     }
 
     /// Commits what was done before the edit, and ends this engine's work.

@@ -14,6 +14,7 @@ mod joining;
 mod markets;
 mod prices;
 mod publish;
+mod refused;
 mod rounds;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ mod transfers;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bus::{Acquired, Entry, Owner, StreamId, StreamKey};
+use bus::{Acquired, Entry, Fields, Owner, StreamId, StreamKey};
 use engine::Engine;
 use engine::client_order_id::{IdError, LedgerId};
 use engine::instrument::Symbol;
@@ -46,6 +47,7 @@ use inbox::Pending;
 use joining::Joining;
 use markets::{Markets, Unread};
 use prices::Prices;
+use refused::{Begun, Refused, TRADED};
 use transfers::{FOLLOWED, Followed};
 
 /// Fields that hold the command of each open order, so that it can be asked again.
@@ -110,6 +112,24 @@ pub async fn run<B: Bus>(runtime: Runtime<B>, spec: StrategySpec, registry: Regi
     run_at(Place::Simulated, runtime, spec, registry).await
 }
 
+/// Who begins: a worker that trades, or one that has nothing to trade by.
+enum Start<'a, B> {
+    Worker(Box<Worker<'a, B>>),
+    Refused(Box<Refused<B>>),
+}
+
+impl<B: Bus> Start<'_, B> {
+    fn refused(
+        (runtime, told): (&Runtime<B>, &StrategySpec),
+        owner: Owner,
+        session: Session<B>,
+        (spec, message): (StrategySpec, String),
+    ) -> Self {
+        let (runtime, told) = (runtime.clone(), told.clone());
+        Self::Refused(Box::new(Refused { runtime, owner, told, spec, message, session }))
+    }
+}
+
 /// Where an account's orders trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -142,8 +162,15 @@ async fn live<B: Bus>(
 ) -> Result<(), Stop> {
     let working = || async {
         loop {
-            let Some(spec) = &prices::ruled(runtime, spec).await? else { return Ok(()) };
-            match Worker::start(place, runtime, spec, registry).await?.work().await {
+            let Some(ruled) = prices::ruled(runtime, spec).await? else { return Ok(()) };
+            let ended = match Worker::start(place, runtime, &ruled, registry).await? {
+                Start::Worker(mut worker) => {
+                    worker.follows_rules_beyond(spec);
+                    worker.work().await
+                }
+                Start::Refused(refused) => refused.stay().await,
+            };
+            match ended {
                 Err(Stop::RegisterNews) => tracing::info!("{}", Stop::RegisterNews),
                 ended => return ended,
             }
@@ -165,14 +192,19 @@ impl<'a, B: Bus> Worker<'a, B> {
         runtime: &Runtime<B>,
         told: &StrategySpec,
         registry: &'a Registry,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Start<'a, B>, Stop> {
         let account = runtime.account_scope(&told.account.name)?;
         let owner = runtime.identity.keys.strategy(&account, &told.name);
         let (mut session, acquired) = Session::acquire(runtime, &owner).await?;
-        let spec = edits::newest(runtime, &owner, told).await?;
+        let newest = edits::newest(runtime, &owner, told).await?;
         let field = |name: &str| acquired.fields.get(name).map(|saved| &**saved);
-        let Opened { engine, child, fault } =
-            consult::open(runtime, &spec, registry, (&mut session, &acquired)).await?;
+        let begun = refused::open(runtime, (told, newest), registry, (&mut session, &acquired)).await?;
+        let (spec, Opened { engine, child, fault }, refused) = match begun {
+            Begun::Opened(spec, opened, refused) => (spec, opened, refused),
+            Begun::Refused(spec, message) => {
+                return Ok(Start::refused((runtime, told), owner, session, (spec, message)));
+            }
+        };
         let stored = stored_advance(&owner, field(ADVANCE))?;
         let barrier = match place {
             Place::Simulated => Barrier::simulated(&spec.account, stored.clone()),
@@ -216,7 +248,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             inbox_cursor,
             batch: Batch::default(),
             doubt: Doubt::default(),
-            edits: Edits::default(),
+            edits: Edits { refused, ..Edits::default() },
             joining,
             gateway_is_older: false,
             prices,
@@ -224,15 +256,22 @@ impl<'a, B: Bus> Worker<'a, B> {
         if let Some(fault) = &fault {
             worker.has_failed(fault);
         }
-        worker.follow_register().await?;
-        worker.is_made_of(made)?;
-        worker.tell_needs(&acquired.fields)?;
-        worker.batch.touch();
-        worker.tell_what_is_owed().await?;
-        worker.store().await?;
-        worker.tell_readiness();
-        tracing::info!(version = worker.session.version(), "the strategy trades");
-        Ok(worker)
+        worker.begin(&acquired.fields, made).await?;
+        Ok(Start::Worker(Box::new(worker)))
+    }
+
+    /// Follows what was said meanwhile, and stores as what it goes on, before it takes anything.
+    async fn begin(&mut self, saved: &Fields, made: Option<Made>) -> Result<(), Stop> {
+        self.follow_register().await?;
+        self.is_made_of(made)?;
+        self.keep_traded(saved.contains_key(TRADED))?;
+        self.tell_needs(saved)?;
+        self.batch.touch();
+        self.tell_what_is_owed().await?;
+        self.store().await?;
+        self.tell_readiness();
+        tracing::info!(version = self.session.version(), "the strategy trades");
+        Ok(())
     }
 
     async fn work(&mut self) -> Result<(), Stop> {
@@ -255,8 +294,9 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
             self.look_at_source().await?;
             self.take_inbox(read.inbox).await?;
+            self.consult_and_take().await?;
             if self.must_ask() {
-                self.consult().await?;
+                break;
             }
             if self.edits.is_due && self.poison.is_none() {
                 // No tick is taken any more as before the edit.
@@ -269,9 +309,9 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
             self.ahead.extend(read.ticks);
             self.take_ticks();
-            while self.must_ask() {
-                self.consult().await?;
-                self.take_ticks();
+            self.consult_and_take().await?;
+            if self.must_ask() {
+                break;
             }
             if let Some((id, problem)) = self.poison.clone() {
                 return self.quarantine(id, &problem, inbox::UNKNOWN_ORDER).await;
@@ -281,7 +321,8 @@ impl<'a, B: Bus> Worker<'a, B> {
             }
             self.settle_doubt().await?;
         }
-        if self.batch.is_dirty() || self.owes_report {
+        // What its process has not answered is not stored: it is asked again.
+        if !self.must_ask() && (self.batch.is_dirty() || self.owes_report) {
             self.store().await?;
         }
         Ok(())

@@ -43,14 +43,13 @@ impl Prices {
         if !told.account.is_live() {
             return Ok(None);
         }
-        let without = told.spec.instruments.iter().filter(|instrument| instrument.rules.is_none());
         Ok(Some(Self {
             clock: StoreClock::look(runtime).await?,
             ahead_ms: 0,
             feed: feed(runtime, told)?,
             looked: None,
             fault: None,
-            ruled: without.map(|instrument| instrument.symbol.clone()).collect(),
+            ruled: BTreeSet::new(),
         }))
     }
 
@@ -106,6 +105,14 @@ fn symbols(spec: &StrategySpec) -> impl Iterator<Item = &Symbol> {
 }
 
 impl<B: Bus> Worker<'_, B> {
+    /// Rules that this spec does not write are the source's.
+    pub(super) fn follows_rules_beyond(&mut self, told: &StrategySpec) {
+        let without = told.spec.instruments.iter().filter(|instrument| instrument.rules.is_none());
+        if let Some(prices) = &mut self.prices {
+            prices.ruled = without.map(|instrument| instrument.symbol.clone()).collect();
+        }
+    }
+
     /// Now, for what happens at an event: on a replay the event's own time.
     pub(super) fn now(&self, event: Timestamp) -> Timestamp {
         self.prices.as_ref().map_or(event, |prices| prices.now().max(event))

@@ -25,11 +25,16 @@ impl<B: Bus> Worker<'_, B> {
 
     /// A tick was taken: what was sent on it, and what arrives on it, acts before the next one is taken.
     pub(super) fn let_arrive(&mut self, at: &At<'_>) {
-        // The venue must know that a market has ended, whatever is on its way then: more can be sent there on other ticks.
-        let ends = at.tick.last && self.markets.are_several();
-        if !self.is_told_ahead() && (ends || self.barrier.arrives(at, self.engine.open_orders())) {
+        if !self.is_told_ahead() && self.may_arrive(at) {
             self.advance(at, self.barrier.next_round(at), Some(at.tick));
         }
+    }
+
+    /// Whether something may arrive on a tick that was just taken.
+    pub(super) fn may_arrive(&mut self, at: &At<'_>) -> bool {
+        // The venue must know that a market has ended, whatever is on its way then: more can be sent there on other ticks.
+        let ends = at.tick.last && self.markets.are_several();
+        ends || self.barrier.arrives(at, self.engine.open_orders())
     }
 
     /// What was sent but not on a tick, as when a human pauses, acts as of the last tick; on the next one where the venue is

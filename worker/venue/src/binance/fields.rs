@@ -14,6 +14,9 @@ pub(super) struct TradeData<'a> {
     pub q: &'a str,
     #[serde(rename = "T")]
     pub time: i64,
+    /// When the message was written.
+    #[serde(rename = "E")]
+    pub event_time: Option<i64>,
     pub m: bool,
     /// Only futures have it.
     #[serde(rename = "X", borrow)]

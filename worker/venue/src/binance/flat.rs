@@ -36,13 +36,14 @@ pub(super) fn read(message: &str) -> Option<Flat<'_>> {
 
 fn trade<'a>(text: &mut Text<'a>) -> Option<TradeData<'a>> {
     let (mut symbol, mut id, mut price, mut quantity) = (None, None, None, None);
-    let (mut time, mut buyer_is_maker, mut kind) = (None, None, None);
+    let (mut time, mut event_time, mut buyer_is_maker, mut kind) = (None, None, None, None);
     text.object(|text, name| match name {
         b"s" => once(&mut symbol, text.string()?),
         b"t" => once(&mut id, text.integer()?),
         b"p" => once(&mut price, text.string()?),
         b"q" => once(&mut quantity, text.string()?),
         b"T" => once(&mut time, i64::try_from(text.integer()?).ok()?),
+        b"E" => once(&mut event_time, i64::try_from(text.integer()?).ok()?),
         b"m" => once(&mut buyer_is_maker, text.truth()?),
         b"X" => once(&mut kind, text.string()?),
         _ => text.value(DEPTH_MAX),
@@ -53,6 +54,7 @@ fn trade<'a>(text: &mut Text<'a>) -> Option<TradeData<'a>> {
         p: price?,
         q: quantity?,
         time: time?,
+        event_time,
         m: buyer_is_maker?,
         kind: kind.map(Into::into),
     })

@@ -25,11 +25,37 @@ pub enum BookOrder {
     Stale,
 }
 
+/// Trades that lie this far back are no repetition of the last few.
+const FAR: u64 = 50;
+/// So many events that follow each other, and not what is taken for the last one, tell that this one's id was wrong.
+const RUN: u32 = 3;
+
+/// Events that came as if they were old, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Run {
+    last: u64,
+    count: u32,
+}
+
+impl Run {
+    /// One more, that follows the last of them or begins anew. Whether they are enough.
+    fn add(&mut self, id: u64, follows: bool) -> bool {
+        self.count = if self.count > 0 && follows { self.count + 1 } else { 1 };
+        self.last = id;
+        self.count >= RUN
+    }
+}
+
 /// The order of one market's events so far: trade ids are dense, ids of book updates only grow.
+///
+/// One id that is wrong must not make all that follow it old: after three events that are in order among themselves, though
+/// far from it, these count. What was taken for old in between is part of the gap before the wrong one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SequenceCheck {
     last_trade: Option<u64>,
     last_update: Option<u64>,
+    old_trades: Run,
+    old_updates: Run,
     /// Places where trades are missing.
     pub gaps: u64,
     /// Trades that are missing.
@@ -53,13 +79,14 @@ impl SequenceCheck {
         let order = match self.last_trade {
             None => TradeOrder::Next,
             Some(last) if id == last => TradeOrder::Duplicate,
-            Some(last) if id < last => TradeOrder::Regression,
+            Some(last) if id < last => self.regression(id, last),
             Some(last) if id - last == 1 => TradeOrder::Next,
             Some(last) => TradeOrder::AfterGap { missed: id - last - 1 },
         };
         match order {
-            TradeOrder::Next => self.last_trade = Some(id),
+            TradeOrder::Next => (self.last_trade, self.old_trades) = (Some(id), Run::default()),
             TradeOrder::AfterGap { missed } => {
+                self.old_trades = Run::default();
                 self.gaps += 1;
                 self.missed = self.missed.saturating_add(missed);
                 self.last_trade = Some(id);
@@ -70,12 +97,21 @@ impl SequenceCheck {
         order
     }
 
+    /// A trade from before the last one, unless the last one's id was wrong.
+    fn regression(&mut self, id: u64, last: u64) -> TradeOrder {
+        let follows = self.old_trades.last.checked_add(1) == Some(id);
+        if last - id > FAR && self.old_trades.add(id, follows) { TradeOrder::Next } else { TradeOrder::Regression }
+    }
+
     /// Takes note of the book update `id`. The same id again is current: it says the same.
     pub fn book(&mut self, id: u64) -> BookOrder {
-        if self.last_update.is_some_and(|last| id < last) {
+        let is_old = self.last_update.is_some_and(|last| id < last);
+        let follows = id > self.old_updates.last;
+        if is_old && !self.old_updates.add(id, follows) {
             self.stale_updates += 1;
             return BookOrder::Stale;
         }
+        self.old_updates = Run::default();
         self.last_update = Some(id);
         BookOrder::Current
     }
@@ -99,6 +135,22 @@ mod tests {
         ];
         assert_eq!(orders, expected);
         assert_eq!((check.gaps, check.missed, check.duplicates, check.regressions), (1, 2, 1, 1));
+    }
+
+    #[test]
+    fn one_wrong_id_does_not_make_all_that_follow_it_old() {
+        let mut check = SequenceCheck::default();
+        let orders: Vec<_> = [10, 9_000_000, 11, 12, 13, 14].into_iter().map(|id| check.trade(id)).collect();
+        let (next, old) = (TradeOrder::Next, TradeOrder::Regression);
+        assert_eq!(orders, [next, TradeOrder::AfterGap { missed: 8_999_989 }, old, old, next, next]);
+        // What is sent once more, or in another order, stays old.
+        let mut check = SequenceCheck::after(200);
+        assert!([197, 198, 199, 20, 19, 18, 20, 19, 18].into_iter().all(|id| check.trade(id) == old));
+        let mut check = SequenceCheck::default();
+        let orders: Vec<_> = [5, 900, 6, 8, 9, 11].into_iter().map(|id| check.book(id)).collect();
+        let (current, stale) = (BookOrder::Current, BookOrder::Stale);
+        assert_eq!(orders, [current, current, stale, stale, current, current]);
+        assert!([9, 8, 7, 10, 4].into_iter().all(|id| check.book(id) == stale));
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct Trade<'a> {
     pub quantity: Volume,
     /// When it was made, by the exchange's clock.
     pub time: Timestamp,
+    /// When its message was written, by the same clock.
+    pub event_time: Option<Timestamp>,
     /// Whether the buyer's order was on the book, that is, whether a sell order came in and made the trade.
     pub buyer_is_maker: bool,
 }
@@ -157,6 +159,7 @@ fn trade(data: TradeData<'_>) -> Result<StreamEvent<'_>, ParseError> {
         price: field("data.p", data::price(data.p))?,
         quantity: field("data.q", data::volume(data.q))?,
         time: field("data.T", data::checked_millis(data.time))?,
+        event_time: data.event_time.map(|time| field("data.E", data::checked_millis(time))).transpose()?,
         buyer_is_maker: data.m,
         symbol: data.s,
     }))
@@ -201,6 +204,7 @@ mod tests {
                 price: price.parse().unwrap(),
                 quantity: quantity.parse().unwrap(),
                 time: Timestamp::from_millis(time),
+                event_time: Some(Timestamp::from_millis(time + 1)),
                 buyer_is_maker,
             });
             assert_eq!(parse(message), Ok(expected));

@@ -66,7 +66,7 @@ impl WebSocket {
                 Some(Ok(Message::Binary(bytes))) => Ok(Received::Binary(bytes.len())),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Received::Life),
                 Some(Ok(Message::Close(Some(frame)))) => {
-                    Err(format!("the connection was closed with {} {:?}", u16::from(frame.code), frame.reason.as_str()))
+                    Err(format!("the connection was closed with {} {}", u16::from(frame.code), frame.reason.as_str()))
                 }
                 Some(Ok(Message::Close(None))) | None => Err("the connection was closed".to_owned()),
                 Some(Ok(Message::Frame(_))) => continue,

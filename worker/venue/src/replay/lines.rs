@@ -71,6 +71,18 @@ pub(crate) struct Lines {
     order: Order,
     bytes: u64,
     crc: Crc,
+    tear: Tear,
+}
+
+/// What a gzip text is that ends in the midst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tear {
+    /// Refused.
+    Refused,
+    /// Read up to there.
+    Allowed,
+    /// Read up to there, and it did.
+    Found,
 }
 
 /// In which order the lines come.
@@ -122,6 +134,7 @@ impl Lines {
             order: Order::Forwards,
             bytes: 0,
             crc: Crc::new(),
+            tear: Tear::Refused,
         })
     }
 
@@ -146,6 +159,16 @@ impl Lines {
         let order = Order::Backwards { head: self.number };
         let (current, text, number) = (0..0, 0..0, lines + 1);
         Ok(Self { source, filled: 0, current, text, digested: 0, number, again: false, order, ..self })
+    }
+
+    /// From now on a gzip text that ends in the midst ends with its last whole line: who writes it is killed when it will.
+    pub(crate) const fn may_be_torn(&mut self) {
+        self.tear = Tear::Allowed;
+    }
+
+    /// Whether it did.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.tear == Tear::Found
     }
 
     /// Goes to the next line that is not blank; `false` at the end of the file.
@@ -243,7 +266,7 @@ impl Lines {
             }
             searched = rest.len();
             if searched > LINE_MAX || self.read_on()? == 0 {
-                return Ok(searched);
+                return Ok(if self.is_torn() { 0 } else { searched });
             }
         }
     }
@@ -264,6 +287,10 @@ impl Lines {
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if self.tear != Tear::Refused && error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.tear = Tear::Found;
+                    return Ok(0);
+                }
                 Err(cause) => return Err(self.failed(cause)),
             }
         }

@@ -84,7 +84,8 @@ impl Seen {
 }
 
 impl RecordingReader {
-    pub(crate) fn new(lines: Lines, symbol: &Symbol) -> Self {
+    pub(crate) fn new(mut lines: Lines, symbol: &Symbol) -> Self {
+        lines.may_be_torn();
         let (symbol, market) = (symbol.clone(), symbol.joined());
         Self { lines, symbol, market, previous: None, seen: Seen::default() }
     }
@@ -92,6 +93,11 @@ impl RecordingReader {
     /// Where the last message that was read stands.
     pub(crate) fn place(&self) -> Place {
         self.lines.place()
+    }
+
+    /// Where it ends in the midst, if it does.
+    pub(crate) fn torn(&self) -> Option<Place> {
+        self.lines.is_torn().then(|| self.lines.place())
     }
 
     /// What was read so far.

@@ -195,6 +195,7 @@ fn recorded(summary: FileSummary, reader: &mut RecordingReader) -> Result<FileSu
         first_gap: seen.first_gap.clone(),
         other_markets: seen.others.clone(),
         repeated: seen.ticks.sequence.duplicates + seen.ticks.sequence.regressions,
+        torn: reader.torn(),
         digest,
         ..summary
     })

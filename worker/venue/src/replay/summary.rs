@@ -83,6 +83,8 @@ pub struct FileSummary {
     pub other_markets: BTreeMap<String, Finding>,
     /// Trades that a recording holds twice or too late, and that are left out.
     pub repeated: u64,
+    /// Where a recording ends in the midst of its packed text: what is whole before it is read.
+    pub torn: Option<Place>,
     /// Its text.
     pub digest: Digest,
 }
@@ -166,6 +168,7 @@ impl FileSummary {
             empty_quotes: Finding::default(),
             other_markets: BTreeMap::new(),
             repeated: 0,
+            torn: None,
             digest: Digest::default(),
         }
     }

@@ -1,13 +1,17 @@
 //! What a process wants, checked as a whole before anything of it is done, and carried out as any strategy's orders are.
 
 use super::memory::{Mark, Memory};
-use super::messages::{Action, MESSAGE_MAX, OrderEvent, OrderStatus, Place, Replace, STATE_MAX, WORD_MAX};
+use super::messages::{
+    ACTIONS_MAX, Action, MESSAGE_MAX, OrderEvent, OrderStatus, Place, Replace, STATE_MAX, WORD_MAX, visible,
+};
 use crate::instrument::{InstrumentIndex, Instruments};
 use crate::messages::TimeInForce;
 use crate::numbers::{Price, Quantity, Ratio};
 use crate::risk::Denial;
 use crate::strategies::{Context, Intent, OrderKind, OrderSize, Purpose};
 
+/// Denials since a tick to which it may answer with orders that are denied too: as many as a tick has rounds.
+pub(super) const RETRIES_MAX: u32 = Context::ROUNDS_MAX;
 /// The reason of its orders.
 const PLACED: &str = "ProcessOrder";
 
@@ -32,6 +36,21 @@ pub enum BadAction {
         consumed: usize,
         /// How many there were.
         told: usize,
+    },
+    /// More than an answer may want.
+    #[error("{actions} actions in one answer; write at most {ACTIONS_MAX}, and the rest on a later event")]
+    Actions {
+        /// How many there are.
+        actions: usize,
+    },
+    /// It orders again on each denial, and is denied again: what it is told of that would grow without end.
+    #[error(
+        "it has ordered again on {RETRIES_MAX} denials since the last tick and was denied each time, last for {denial}; \
+         order again on a later tick, or what the reason of the denial allows"
+    )]
+    Retries {
+        /// Why it was denied last.
+        denial: String,
     },
     /// Its state is too large.
     #[error("its state has {bytes} bytes; keep at most {STATE_MAX}")]
@@ -58,8 +77,18 @@ pub(crate) enum Wanted {
     Say { reason: String, message: String },
 }
 
+impl Wanted {
+    /// Whether it can be denied.
+    pub(super) const fn orders(&self) -> bool {
+        matches!(self, Self::Place { .. } | Self::Replace(_))
+    }
+}
+
 /// All actions of an answer, or the first that cannot be. `highest` is the highest id used.
 pub(crate) fn check(actions: Vec<Action>, instruments: &Instruments, highest: u64) -> Result<Vec<Wanted>, BadAction> {
+    if actions.len() > ACTIONS_MAX {
+        return Err(BadAction::Actions { actions: actions.len() });
+    }
     let checked = actions.into_iter().enumerate().map(|(index, action)| {
         one(action, instruments, highest).map_err(|problem| BadAction::Action { index, problem })
     });
@@ -80,7 +109,6 @@ fn one(action: Action, instruments: &Instruments, highest: u64) -> Result<Wanted
         Action::Cancel { id } => known(id).map(Wanted::Cancel),
         Action::Replace(replace) => {
             known(replace.id)?;
-            replace.quantity.map_or(Ok(()), is_some_quantity)?;
             Ok(Wanted::Replace(replace))
         }
         Action::Say { reason, message } => {
@@ -94,7 +122,7 @@ fn one(action: Action, instruments: &Instruments, highest: u64) -> Result<Wanted
             if message.chars().count() > MESSAGE_MAX {
                 return Err(format!("message is longer than {MESSAGE_MAX} letters; write less"));
             }
-            Ok(Wanted::Say { reason, message })
+            Ok(Wanted::Say { reason, message: visible(&message) })
         }
     }
 }
@@ -113,15 +141,10 @@ fn market_of(symbol: Option<&str>, instruments: &Instruments) -> Result<Instrume
     }
 }
 
-fn is_some_quantity(quantity: Quantity) -> Result<(), String> {
-    if quantity.is_zero() { Err("quantity is 0; write how much, in base".to_owned()) } else { Ok(()) }
-}
-
 fn placeable(place: &Place) -> Result<(), String> {
     if place.tag.chars().count() > WORD_MAX {
         return Err(format!("tag is longer than {WORD_MAX} letters; write less"));
     }
-    is_some_quantity(place.quantity)?;
     match (place.price, place.time_in_force) {
         (None, _) if place.post_only => Err("postOnly needs a price; write one".to_owned()),
         (None, Some(TimeInForce::GoodTillCanceled | TimeInForce::FillOrKill)) => {
@@ -194,7 +217,7 @@ fn intent_of(instrument: InstrumentIndex, place: &Place, slippage: Ratio) -> Int
 }
 
 fn described(tag: &str) -> String {
-    if tag.is_empty() { "order of the process".to_owned() } else { format!("order {tag} of the process") }
+    if tag.is_empty() { "order of the process".to_owned() } else { format!("order {} of the process", visible(tag)) }
 }
 
 fn conclude(memory: &mut Memory, mark: (String, bool), sent: Result<u64, Denial>, context: &Context<'_>) {

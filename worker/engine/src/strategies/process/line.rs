@@ -75,10 +75,31 @@ pub fn read<M: Message + DeserializeOwned>(line: &str) -> Result<M, LineError> {
     serde_json::from_str(line).map_err(broken)
 }
 
+/// A text of a process as people may see it: what moves the cursor, ends a line or turns the direction of a terminal is replaced
+/// by U+FFFD, a tab by a blank.
+pub fn visible(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let letter = |c: char| match c {
+        '\t' => ' ',
+        c if c.is_control() || turns(c) => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(letter).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::strategies::process::messages::{Answer, Events, Ready, Start, Stop};
+
+    #[test]
+    fn what_people_see_of_a_process_holds_no_control_characters() {
+        assert_eq!(
+            visible("a\x1b]0;x\x07b\0c\r\nd\te\u{9b}f\u{202e}g"),
+            "a\u{fffd}]0;x\u{fffd}b\u{fffd}c\u{fffd}\u{fffd}d e\u{fffd}f\u{fffd}g"
+        );
+        assert_eq!(visible("fällt 跌"), "fällt 跌");
+    }
 
     /// Programs of others read and write these lines.
     #[test]

@@ -32,6 +32,11 @@ const fn nothing() -> Quantity {
     Quantity::ZERO
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde lends it")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 /// It failed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,6 +73,9 @@ pub(crate) struct Memory {
     /// Orders that were denied: told with what happens next.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied: Vec<OrderEvent>,
+    /// So many of its answers to denials were denied again since the last tick.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
     /// Its open orders, by sequence.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub orders: BTreeMap<u64, Mark>,
@@ -105,6 +113,7 @@ impl Memory {
         (self.missed, self.told_bars) = (true, BTreeSet::new());
         self.queue.clear();
         self.denied.clear();
+        self.retries = 0;
     }
 
     /// Another program, or other parameters, are asked again: for what the one before failed.

@@ -12,10 +12,12 @@ use crate::numbers::{Notional, Price, Quantity, Volume};
 use crate::risk::RiskState;
 use crate::time::Timestamp;
 
-pub use super::line::{LINE_MAX, LineError, VERSION, read, write};
+pub use super::line::{LINE_MAX, LineError, VERSION, read, visible, write};
 
 /// Bytes that a process's state may have.
 pub const STATE_MAX: usize = 64 * 1024;
+/// Actions that an answer may have.
+pub const ACTIONS_MAX: usize = 256;
 /// Timers that a process may ask for.
 pub const TIMERS_MAX: usize = 16;
 /// The longest interval of a timer: a day.
@@ -293,7 +295,7 @@ pub struct Answer {
     pub batch: u64,
     /// How many of its events were read; at least 1.
     pub consumed: usize,
-    /// What is done, in this order.
+    /// What is done, in this order; at most 256.
     #[serde(default)]
     pub actions: Vec<Action>,
     /// What it is to be started with another time; null where it keeps nothing.

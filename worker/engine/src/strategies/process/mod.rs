@@ -24,6 +24,7 @@ use crate::orders::OrderState;
 use crate::risk::PositionBounds;
 
 pub use actions::BadAction;
+use actions::RETRIES_MAX;
 pub(crate) use actions::{Wanted, check};
 pub(crate) use memory::Memory;
 use memory::{Failed, Mark};
@@ -33,7 +34,7 @@ use messages::{BarEvent, Event, OrderEvent, OrderStatus, Ready, TickEvent};
 pub const DEFINITION: Definition = Definition {
     name: "process",
     instruments_max: 16,
-    position_bounds: PositionBounds::Free,
+    position_bounds: PositionBounds::Written,
     schema: || schemars::json_schema!({ "type": "object" }),
     start: |parameters, snapshot| Ok(Box::new(Process::start(parameters, snapshot)?)),
 };
@@ -72,6 +73,8 @@ pub struct Process {
     /// It failed under another program: for what, until the engine has released it.
     released: Option<AlertKind>,
     asked: Option<Asked>,
+    /// What it wants now is its answer to a denial.
+    retries: bool,
     /// So many ticks that come were told already.
     told_ahead: usize,
     /// What is done on the last of them, and the state after that.
@@ -88,7 +91,16 @@ impl Process {
             memory.ready = ready;
         }
         let released = memory.released_by(given.program.as_deref());
-        Ok(Self { memory, program: given.program, released, asked: None, told_ahead: 0, due: None, has_strayed: false })
+        Ok(Self {
+            memory,
+            program: given.program,
+            released,
+            asked: None,
+            retries: false,
+            told_ahead: 0,
+            due: None,
+            has_strayed: false,
+        })
     }
 
     /// Whether it must be asked before anything else happens.
@@ -150,13 +162,19 @@ impl Process {
         self.memory.equity_of(standing, now)
     }
 
-    /// How many of the events that were asked were consumed, checked. `Ok(true)`: what is wanted is done now. Otherwise on a
-    /// tick to come.
-    pub(crate) fn consume(&mut self, consumed: usize) -> Result<bool, BadAction> {
+    /// How many of the events that were asked were consumed, checked, with what is wanted as of the last. `Ok(true)`: it is done
+    /// now. Otherwise on a tick to come.
+    pub(crate) fn consume(&mut self, consumed: usize, wanted: &[Wanted]) -> Result<bool, BadAction> {
         let asked = self.asked.take().ok_or(BadAction::NotAsked)?;
         if consumed == 0 || consumed > asked.total {
             return Err(BadAction::Consumed { consumed, told: asked.total });
         }
+        let last = self.memory.queue.get(consumed.saturating_sub(1)).filter(|_| consumed <= asked.queued);
+        let denial = last.and_then(denial_of).filter(|_| wanted.iter().any(Wanted::orders));
+        if let Some(denial) = denial.filter(|_| self.memory.retries >= RETRIES_MAX) {
+            return Err(BadAction::Retries { denial: denial.to_owned() });
+        }
+        self.retries = denial.is_some();
         self.memory.queue.drain(..consumed.min(asked.queued));
         self.told_ahead = consumed.saturating_sub(asked.queued);
         Ok(self.told_ahead == 0)
@@ -171,7 +189,11 @@ impl Process {
     pub(crate) fn carry_out(&mut self, wanted: Vec<Wanted>, state: Option<String>, context: &mut Context<'_>) {
         self.memory.state = state;
         let slippage = self.max_slippage().unwrap_or_default();
+        let denied = self.memory.denied.len();
         actions::carry_out(&mut self.memory, wanted, slippage, context);
+        if std::mem::take(&mut self.retries) && self.memory.denied.len() > denied {
+            self.memory.retries = self.memory.retries.saturating_add(1);
+        }
     }
 
     fn record(&mut self, event: Event) {
@@ -233,6 +255,7 @@ impl Strategy for Process {
         if !std::mem::replace(&mut self.memory.has_begun, true) {
             context.hold(LISTENING);
         }
+        self.memory.retries = 0;
         let due = self.memory.timers_due(tick.event_time());
         if self.told_ahead > 0 {
             self.has_strayed |= !due.is_empty();
@@ -299,6 +322,14 @@ impl Strategy for Process {
     }
 }
 
+/// Why an order was denied, where that is what happened.
+fn denial_of(event: &Event) -> Option<&str> {
+    match event {
+        Event::Order(order) if order.status == OrderStatus::Denied => Some(&order.reason),
+        Event::Order(_) | Event::Tick(_) | Event::Bar(_) | Event::Timer { .. } | Event::Gap { .. } => None,
+    }
+}
+
 fn tick_event(tick: &Tick, ticks: u64) -> TickEvent {
     TickEvent {
         index: ticks.saturating_sub(1),
@@ -347,11 +378,13 @@ fn order_event(news: &News, mark: &mut Mark) -> Option<OrderEvent> {
         }
         OrderNews::Closed(_) if mark.filled >= mark.quantity => None,
         OrderNews::Closed(outcome) => {
-            let why = match outcome {
-                Outcome::Nothing { why } => why,
-                Outcome::Traded { .. } => "",
+            let (status, why) = match outcome {
+                Outcome::Nothing { why } => (ended_as(news.failed), why.as_str()),
+                Outcome::Traded { .. } => (ended_as(news.failed), ""),
             };
-            Some(told(ended_as(news.failed), why))
+            // A reason that only repeats the status says nothing.
+            let says_it_all = status == OrderStatus::Canceled && why == OrderState::Canceled.as_str();
+            Some(told(status, if says_it_all { "" } else { why }))
         }
     }
 }

@@ -128,6 +128,60 @@ fn a_child_that_ends_or_answers_nonsense_halts_and_its_orders_are_cancelled() {
     }
 }
 
+/// What it is told of would grow with each tick.
+#[test]
+fn a_child_that_orders_again_on_each_denial_is_halted() {
+    let script = "for line in sys.stdin:\n m=json.loads(line)\n if m['type']=='stop': break\n e=m['events'][0]\n \
+        a=[{'place':{'side':'Buy','quantity':'900000','price':'500'}}]*3\n \
+        print(json.dumps({'v':1,'type':'answer','batch':m['batch'],'consumed':1,\
+        'actions':a if e['type']=='tick' or e['status']=='Denied' else []}),flush=True)";
+    let (simulation, fault) = faulty(script);
+    assert_eq!(fault.kind, AlertKind::BadAction, "{fault}");
+    assert!(
+        fault.message.contains("denied each time, last for InsufficientFunds; order again on a later tick"),
+        "{fault}"
+    );
+    assert_eq!((simulation.engine.report().risk.reason.as_str(), simulation.engine.ticks()), ("BadAction", 50));
+}
+
+#[test]
+fn what_a_child_writes_is_no_control_of_a_terminal() {
+    let (_, fault) = faulty(
+        "sys.stderr.write('a\\x1b]0;b\\x07\\0c\\r\\n')\nsys.stderr.flush()\nprint('\\x1b[2J',flush=True)\ntime.sleep(60)",
+    );
+    assert!(fault.message.contains("a\u{fffd}]0;b\u{fffd}\u{fffd}c"), "{fault}");
+    assert!(fault.message.contains(": \u{fffd}[2J") && !fault.message.contains(char::is_control), "{fault:?}");
+}
+
+/// More open orders than a line holds: it is halted before it is told half of the truth.
+#[test]
+fn a_process_with_more_open_orders_than_a_line_holds_is_halted_and_they_are_cancelled() {
+    let script = "import json,sys\nsys.stdin.readline()\nprint('{\"v\":1,\"type\":\"ready\"}',flush=True)\n\
+        a=[{'place':{'tag':'\\x01'*64,'side':'Buy','quantity':'0.001','price':'1'}}]*200\n\
+        for line in sys.stdin:\n m=json.loads(line)\n if m['type']=='stop': break\n \
+        t=[n for n,e in enumerate(m['events'],1) if e['type']=='tick']\n \
+        print(json.dumps({'v':1,'type':'answer','batch':m['batch'],'consumed':t[0] if t else len(m['events']),\
+        'actions':a if t else []}),flush=True)";
+    let mut simulation = simulation(&["python3", "-c", script], &json!({}), 0);
+    // A minute apart, so that no rate of orders holds it back.
+    let ticks: Vec<Tick> = (0..20).map(|minute| spaced(minute, minute * 60_000)).collect();
+    simulation.take(&ticks);
+    assert_eq!(simulation.problem, None);
+    let report = simulation.engine.report();
+    let fault = simulation.fault.clone().unwrap_or_else(|| panic!("{:?}", report.orders));
+    assert_eq!(fault.kind, AlertKind::BadAction, "{fault}");
+    let (_, open) = fault.message.split_once("a line has at most 1048576; keep fewer orders open than ").unwrap();
+    let open: usize = open.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+    assert!((1_000..4_000).contains(&open), "{open}");
+    assert_eq!((simulation.open_orders(), simulation.engine.ticks()), (0, 20));
+}
+
+/// A tick of a calm market.
+fn spaced(sequence: u64, after_ms: u64) -> Tick {
+    let time = engine::time::Timestamp::from_millis(1_700_000_000_000 + i64::try_from(after_ms).unwrap());
+    Tick { time: Some(time), received: time, ..engine::testkit::Market::USUAL.tick(sequence, "600") }
+}
+
 /// Nobody would ask it, and what it is to be told would grow for ever.
 #[test]
 fn a_process_is_no_custom_strategy() {
@@ -163,6 +217,11 @@ fn a_command_that_cannot_be_started_and_a_child_that_is_not_ready_are_refused() 
         Simulation::new(&spec, &Registry::standard()).err().map(|failure| format!("{failure:?}")).unwrap()
     };
     assert!(refused(&["/no/such/program"]).contains("cannot be started"));
+    let silent = refused(&["python3", "-c", "class Dips: pass"]);
+    assert!(
+        silent.contains("(exit status: 0) without an answer to start; does its script end with glm.run"),
+        "{silent}"
+    );
     let ready = |text: &str| refused(&["python3", "-c", &format!("print('{text}',flush=True);input();input()")]);
     assert!(ready("hello").contains("does not read"));
     assert!(ready(r#"{"v":1,"type":"ready","timers":[{"everySeconds":0}]}"#).contains("write 1 to 86400"));

@@ -10,16 +10,17 @@ mod pulse;
 mod readers;
 #[cfg(test)]
 pub(crate) mod tests;
+mod venue;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use ::venue::live::{HoleCause, Live, MarketRules, News};
 use bus::{Bounds, Fields, Message, Owner, Retention, Scope, StreamKey};
 use crds::roles::LiveSpec;
 use crds::source::{ALIVE, LINK, Link, MARKETS, SourceMarket};
 use engine::instrument::Symbol;
 use tracing::Instrument;
-use venue::live::{HoleCause, Live, MarketRules, News};
 
 use crate::roles::clock::StoreClock;
 use crate::roles::document::message;
@@ -32,6 +33,7 @@ use news::{Market, Told};
 use numbers::{Gap, Numbered, Numbers};
 use pulse::{BEAT, Pulse};
 use readers::Readers;
+pub(crate) use venue::{config, open};
 
 /// Ticks at most in one commit.
 const BATCH_MAX: usize = 250;
@@ -116,7 +118,6 @@ impl<B: Bus> LiveFeed<B> {
             clock,
             pulse: Pulse::new(since_boot),
         };
-        feed.session.shortens(keys, &feed.source.clone());
         feed.follow_register().await?;
         // What the process before knew of the way is not known.
         let mut change = feed.position()?;
@@ -211,7 +212,7 @@ impl<B: Bus> LiveFeed<B> {
     }
 
     /// The way to the venue is another one. Gives the field that tells so.
-    fn follow_link(&mut self, link: venue::live::Link) -> Result<(String, String), Stop> {
+    fn follow_link(&mut self, link: ::venue::live::Link) -> Result<(String, String), Stop> {
         let (reason, message) = news::reason(link);
         let health = &self.runtime.health;
         if reason.is_empty() {

@@ -109,7 +109,7 @@ impl Numbers {
         let cause = self.causes.remove(&trade.symbol).unwrap_or(HoleCause::Skipped);
         let gap = known.filter(|_| missed > 0).map(|known| Gap {
             symbol: trade.symbol.clone(),
-            cause: format!("{cause:?}"),
+            cause: cause.as_str().to_owned(),
             from: known.time,
             to: trade.time,
             filled: false,
@@ -159,7 +159,10 @@ mod tests {
     const BTC: &str = "BTC/USDT";
     const ETH: &str = "ETH/USDT";
 
-    fn taken(numbers: &mut Numbers, symbol: &str, id: u64) -> Option<(u64, u64, Option<(String, u64)>)> {
+    /// The number at the source, at the market, and the cause and count of what is missing before.
+    type Taken = (u64, u64, Option<(String, u64)>);
+
+    fn taken(numbers: &mut Numbers, symbol: &str, id: u64) -> Option<Taken> {
         let taken = numbers.take(trade(symbol, id))?;
         Some((taken.tick.source_sequence, taken.tick.sequence, taken.gap.map(|gap| (gap.cause, gap.missed))))
     }

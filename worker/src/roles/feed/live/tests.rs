@@ -47,6 +47,9 @@ pub(crate) fn trade(symbol: &str, id: u64) -> LiveTrade {
     }
 }
 
+/// A role at work, and what asks it to stop.
+type Role = (JoinHandle<Result<(), Stop>>, watch::Sender<bool>);
+
 /// A feed that is started and stopped.
 struct Stage {
     bus: MemoryBus,
@@ -55,7 +58,7 @@ struct Stage {
     ledger: String,
     since_boot: fn() -> Duration,
     sources: Arc<Mutex<Vec<LiveSource>>>,
-    role: Option<(JoinHandle<Result<(), Stop>>, watch::Sender<bool>)>,
+    role: Option<Role>,
 }
 
 impl Stage {
@@ -107,7 +110,7 @@ impl Stage {
 
     /// The source that was opened last.
     async fn opened(&self) -> LiveSource {
-        until("a source", async || self.sources.lock().unwrap().pop()).await
+        until("a source", DEADLINE, async || self.sources.lock().unwrap().pop()).await
     }
 
     async fn field(&self, name: &str) -> Option<Value> {
@@ -127,23 +130,24 @@ impl Stage {
     /// The ticks of a market, once there are as many.
     async fn ticks(&self, symbol: &str, count: usize) -> Vec<Tick> {
         let stream = self.ticks_of(symbol);
-        until("ticks", async || Some(self.all::<Tick>(&stream).await).filter(|ticks| ticks.len() >= count)).await
+        until("ticks", DEADLINE, async || Some(self.all::<Tick>(&stream).await).filter(|ticks| ticks.len() >= count))
+            .await
     }
 
     async fn gaps(&self, count: usize) -> Vec<Gap> {
         let stream = self.keys.market_gap(&self.source);
-        until("gaps", async || Some(self.all::<Gap>(&stream).await).filter(|gaps| gaps.len() >= count)).await
+        until("gaps", DEADLINE, async || Some(self.all::<Gap>(&stream).await).filter(|gaps| gaps.len() >= count)).await
     }
 }
 
 /// Waits until there is something.
-async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, within: Duration, look: impl AsyncFn() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(started.elapsed() < DEADLINE, "no {what}");
+        assert!(started.elapsed() < within, "no {what}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -221,7 +225,7 @@ async fn why_there_is_no_way_to_the_venue_stands_in_the_record_and_it_goes_on() 
     stage.start(1);
     let source = stage.opened().await;
     let reason = async |expected: &'static str| {
-        until(expected, async || stage.field("link").await.filter(|link| link["reason"] == expected)).await
+        until(expected, DEADLINE, async || stage.field("link").await.filter(|link| link["reason"] == expected)).await
     };
     let faults = [
         (LinkFault::Unreachable("no answer of h".to_owned()), "FeedUnreachable"),
@@ -269,7 +273,8 @@ async fn a_feed_that_was_frozen_trades_on_nothing_that_had_piled_up() {
     say(&source, trades(BTC, 2..6_000));
     FROZEN.store(60, Ordering::Relaxed);
     // All of it is read, and none goes out.
-    until("an empty channel", async || (source.news.capacity() == source.news.max_capacity()).then_some(())).await;
+    until("an empty channel", DEADLINE, async || (source.news.capacity() == source.news.max_capacity()).then_some(()))
+        .await;
     say(&source, trades(BTC, [6_000]));
     let ticks = stage.ticks(BTC, 2).await;
     assert_eq!(sequences(&ticks), [(0, 0), (1, 5_999)]);
@@ -324,7 +329,7 @@ async fn bars_before_the_first_tick_and_those_with_a_hole_are_the_venues() {
     assert!(wanted.interval == hour && hour.open_of(now).millis_since(wanted.to) <= hour.millis());
     let list = stage.keys.bars(&stage.source, BTC, "1h");
     let bars = async |count: usize| {
-        until("bars", async || Some(stage.all::<Bar>(&list).await).filter(|bars| bars.len() >= count)).await
+        until("bars", DEADLINE, async || Some(stage.all::<Bar>(&list).await).filter(|bars| bars.len() >= count)).await
     };
     let opens = |bars: &[Bar]| {
         bars.iter().map(|bar| (bar.open_time.millis() - wanted.to.millis()) / hour.millis()).collect::<Vec<_>>()
@@ -340,14 +345,14 @@ async fn bars_before_the_first_tick_and_those_with_a_hole_are_the_venues() {
     say(&source, [at(1, 0), at(2, 1), at(3, 1), at(4, 2)]);
     let has_made =
         async || Some(stage.all::<Bar>(&list).await).filter(|bars| bars.last().is_some_and(|bar| bar.ticks == 2));
-    assert_eq!(opens(&until("a bar of ticks", has_made).await), [-3, -2, -1, 1]);
+    assert_eq!(opens(&until("a bar of ticks", DEADLINE, has_made).await), [-3, -2, -1, 1]);
     // A hole: what it touches is taken from the venue, and the list is made anew. By the store's clock those hours are still to
     // come: all that the venue tells by now are those before.
-    let last = stage.bus.last_id(&list).await.unwrap().unwrap();
+    let before = stage.bus.last_id(&list).await.unwrap().unwrap();
     say(&source, [at(9, 2)]);
     candles(&mut source).await;
-    let anew = async || stage.bus.range(&list, StreamId::ZERO, last, 1).await.unwrap().is_empty().then_some(());
-    until("another list", anew).await;
+    let anew = async || stage.bus.range(&list, StreamId::ZERO, before, 1).await.unwrap().is_empty().then_some(());
+    until("another list", DEADLINE, anew).await;
     assert_eq!(opens(&bars(4).await), [-3, -2, -1, 1]);
     assert_eq!(stage.gaps(1).await[0].missed, 4);
 }

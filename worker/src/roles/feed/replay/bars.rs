@@ -99,37 +99,17 @@ impl Past {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt::Write as _;
-
     use bus::{Fields, Keys, Scope};
     use engine::market::Interval;
-    use venue::replay::Replay;
 
     use super::*;
+    use crate::roles::feed::bars::tests::{BTC, ETH, data, need};
     use crate::roles::source::NeededBars;
-
-    const BTC: &str = "BTC/USDT";
-    const ETH: &str = "ETH/USDT";
-
-    /// A market with a tick each so many seconds, the first 20 seconds into a minute.
-    fn data(folder: &tempfile::TempDir, symbol: &str, every: i64, ticks: i64) -> Arc<Summary> {
-        let file = folder.path().join(symbol.replace('/', "-"));
-        let mut rows = "time,price,volume\n".to_owned();
-        for n in 0..ticks {
-            let _ = writeln!(rows, "{},{},0.5", 1_700_000_000_000 + every * 1_000 * n, 600 + (n * 7) % 31);
-        }
-        std::fs::write(&file, rows).unwrap();
-        Arc::new(Replay::scan(&[file], &symbol.parse().unwrap()).unwrap())
-    }
 
     fn past(data: &[Arc<Summary>], repeats: bool) -> Past {
         let (keys, source) = (Keys::new("glm").unwrap(), Scope::source("n", "replay-paper").unwrap());
         let markets = Markets::of(&keys, &source, data, &Fields::new()).unwrap();
         Past { markets, data: data.to_vec(), next: 0, repeats }
-    }
-
-    fn need(symbol: &str, interval: Interval, look_back: usize) -> NeededBars {
-        NeededBars { symbol: symbol.parse().unwrap(), interval, look_back: LookBack::new(look_back).unwrap() }
     }
 
     fn new(needs: &[NeededBars]) -> Vec<(Symbol, BarSeries)> {

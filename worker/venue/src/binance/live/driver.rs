@@ -163,17 +163,17 @@ impl Driver {
             Answered::Rules(Ok((info, took))) => self.machine.rules_came(&info, took, now),
             Answered::Rules(Err(failure)) => self.machine.rules_failed(&failure, now.millis),
             Answered::Candles(Ok(())) => self.machine.request_served(),
-            Answered::Candles(Err(failure)) => self.machine.request_failed(&failure, now.millis),
+            Answered::Candles(Err(failure)) => {
+                // Who asked was told.
+                self.machine.request_failed(&failure, now.millis);
+            }
         }
     }
 
     fn take_wish(&mut self, wish: Wish) {
         match wish {
             Wish::Follow(markets) => self.machine.follow(markets),
-            Wish::Candles(wanted, answer) => {
-                let clock_offset = self.machine.clock_offset();
-                self.questions.push_back(Question::Candles { wanted, answer, clock_offset });
-            }
+            Wish::Candles(wanted, answer) => self.questions.push_back(Question::Candles(wanted, answer)),
         }
     }
 
@@ -220,7 +220,7 @@ impl Driver {
             && let Some(question) = self.questions.pop_front()
         {
             let question = match (question, self.machine.holding(now.millis)) {
-                (Question::Candles { answer, .. }, Some(fault)) => {
+                (Question::Candles(_, answer), Some(fault)) => {
                     // Who waited may be gone.
                     let _ = answer.send(Err(fault));
                     continue;

@@ -70,6 +70,24 @@ pub(super) fn question(names: &[String]) -> String {
     format!("{all}&symbols=%5B{}%5D", quoted.join(","))
 }
 
+/// The question for the venue's clock.
+pub(super) const TIME_QUESTION: &str = "/api/v3/time";
+
+/// Reads the venue's clock.
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer {
+        server_time: i64,
+    }
+    let answer: Answer = serde_json::from_str(text).map_err(|problem| problem.to_string())?;
+    server_time(answer.server_time)
+}
+
+fn server_time(time: i64) -> Result<Timestamp, String> {
+    data::checked_millis(time).map_err(|problem| format!("serverTime: {problem}"))
+}
+
 /// The question for closed candles of a market that open from one time to before another one.
 pub(super) fn candles_question(symbol: &Symbol, interval: Interval, from: Timestamp, to: Timestamp) -> String {
     format!(
@@ -97,8 +115,7 @@ impl ExchangeInfo {
     /// Reads the answer.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let answer: Answer = serde_json::from_str(text).map_err(|problem| problem.to_string())?;
-        let server_time =
-            data::checked_millis(answer.server_time).map_err(|problem| format!("serverTime: {problem}"))?;
+        let server_time = server_time(answer.server_time)?;
         Ok(Self { server_time, markets: answer.symbols.into_iter().map(Listed::of).collect() })
     }
 

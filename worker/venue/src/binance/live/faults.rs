@@ -2,6 +2,7 @@
 
 use engine::time::{Timestamp, rfc3339};
 
+use crate::data;
 use crate::live::LinkFault;
 use crate::net::{NetError, Refusal};
 
@@ -80,8 +81,8 @@ impl Failure {
 
 /// The beginning of an answer, on one line.
 fn said(body: &str) -> String {
-    let start: String = body.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_MAX).collect();
-    if start.trim().is_empty() { String::new() } else { format!(" {:?}", start.trim()) }
+    let text = data::shown_line(body, SHOWN_MAX);
+    if text.is_empty() { text } else { format!(" \"{text}\"") }
 }
 
 /// For how long a ban holds whose end the answer tells in words, as in "IP banned until 1659146400000".
@@ -128,10 +129,7 @@ mod tests {
         let region = refused(451, None, "{\"code\":0,\n\"msg\":\"restricted location\"}");
         assert!(matches!(region.fault, LinkFault::Region(_)));
         let cases = [
-            (
-                region,
-                "api.example.com answered 451 \"{\\\"code\\\":0, \\\"msg\\\":\\\"restricted location\\\"}\": it does not",
-            ),
+            (region, "api.example.com answered 451 \"{\"code\":0, \"msg\":\"restricted location\"}\": it does not"),
             (refused(403, None, "<html>WAF</html>"), "api.example.com answered 403 \"<html>WAF</html>\": its firewall"),
             (refused(502, None, ""), "api.example.com answered 502: it is in trouble"),
             (refused(302, None, ""), "api.example.com answered 302; check that this host is the exchange's"),

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use engine::market::Bar;
-use engine::time::Timestamp;
 use tokio::sync::oneshot;
 
 use super::candles;
@@ -18,8 +17,8 @@ use crate::net::{NetError, Network, Uri};
 pub(super) enum Question {
     /// The rules of these markets.
     Rules(Vec<String>),
-    /// Candles, for who waits for them. The venue's clock is so many milliseconds ahead.
-    Candles { wanted: CandlesWanted, answer: oneshot::Sender<Result<Vec<Bar>, LinkFault>>, clock_offset: i64 },
+    /// Candles, for who waits for them.
+    Candles(CandlesWanted, oneshot::Sender<Result<Vec<Bar>, LinkFault>>),
 }
 
 /// How it went.
@@ -35,8 +34,8 @@ pub(super) enum Answered {
 pub(super) async fn ask(network: &Network, base: &Uri, question: Question) -> Answered {
     match question {
         Question::Rules(names) => Answered::Rules(rules(network, base, &names).await),
-        Question::Candles { wanted, answer, clock_offset } => {
-            let bars = bars(network, base, &wanted, clock_offset).await;
+        Question::Candles(wanted, answer) => {
+            let bars = bars(network, base, &wanted).await;
             let (told, done) = match bars {
                 Ok(bars) => (Ok(bars), Ok(())),
                 Err(failure) => (Err(failure.fault.clone()), Err(failure)),
@@ -64,13 +63,15 @@ async fn rules(network: &Network, base: &Uri, names: &[String]) -> Result<(Excha
     Ok((info, u64::try_from(took.as_millis()).unwrap_or(u64::MAX)))
 }
 
-async fn bars(network: &Network, base: &Uri, wanted: &CandlesWanted, clock_offset: i64) -> Result<Vec<Bar>, Failure> {
+async fn bars(network: &Network, base: &Uri, wanted: &CandlesWanted) -> Result<Vec<Bar>, Failure> {
     let CandlesWanted { symbol, interval, from, to } = wanted;
+    // By the venue's own clock, asked before: what was over then is closed on each page.
+    let text = get(network, base, exchange_info::TIME_QUESTION).await.map_err(|error| failure(base, &error))?;
+    let venue_now = exchange_info::time(&text).map_err(|problem| nonsense(base, &problem, &text))?;
     let (mut bars, mut next) = (Vec::new(), Some(*from));
     while let Some(from) = next.filter(|from| from < to) {
         let question = exchange_info::candles_question(symbol, *interval, from, *to);
         let text = get(network, base, &question).await.map_err(|error| failure(base, &error))?;
-        let venue_now = Timestamp::from_millis(clock::now().wall.millis().saturating_add(clock_offset));
         let page =
             candles::read(&text, *interval, from, venue_now).map_err(|problem| nonsense(base, &problem, &text))?;
         bars.extend(page.bars);

@@ -26,11 +26,11 @@ impl Route {
         Self { hosts, host: 0, failed: 0, rounds: 0, next_at: 0, serving: 0 }
     }
 
-    /// The host did not serve: the next one at once, after the last one a pause.
-    pub(super) fn failed(&mut self, now: u64, random: &mut fastrand::Rng) {
+    /// The host did not serve: the next one at once, after the last one a pause. Whether none is left to try.
+    pub(super) fn failed(&mut self, now: u64, random: &mut fastrand::Rng) -> bool {
         // What several connections lost at once is one failure.
         if now < self.next_at {
-            return;
+            return true;
         }
         self.failed += 1;
         self.host = (self.host + 1) % self.hosts.max(1);
@@ -38,6 +38,7 @@ impl Route {
             self.failed = 0;
             self.pause(now, random);
         }
+        self.failed == 0
     }
 
     /// A connection that stood was lost: the same host again, after a pause.

@@ -90,12 +90,13 @@ impl Machine {
     pub(in super::super) fn lost(&mut self, id: ConnectionId, failure: &Failure, now: u64) {
         let Some(connection) = self.connections.remove(&id) else { return };
         self.hold(failure, now);
-        if connection.is_open() {
+        let is_told = if connection.is_open() {
             self.streams.lost(now, &mut self.random);
             self.refresh_rules(now);
+            true
         } else {
-            self.streams.failed(now, &mut self.random);
-        }
+            self.streams.failed(now, &mut self.random) || failure.hold_millis.is_some()
+        };
         let Some(lane) = self.lanes.get_mut(connection.lane) else { return };
         if lane.successor == Some(id) {
             lane.successor = None;
@@ -110,7 +111,9 @@ impl Machine {
                     market.may_miss(HoleCause::Disconnect);
                 }
             }
-            self.fault = Some(failure.fault.clone());
+            if is_told {
+                self.fault = Some(failure.fault.clone());
+            }
         }
     }
 
@@ -149,6 +152,7 @@ impl Machine {
         let Some(market) = self.markets.remove(&name) else { return };
         let Some(lane) = self.lanes.get_mut(market.lane) else { return };
         lane.markets.remove(&name);
+        self.left.insert(name.clone());
         for id in [lane.current, lane.successor].into_iter().flatten() {
             if let Some(connection) = self.connections.get_mut(&id).filter(|connection| connection.is_open()) {
                 connection.requests.unsubscribe(&name);
@@ -253,10 +257,11 @@ impl Machine {
         let lanes: Vec<_> = self.lanes.iter().filter_map(|lane| lane.current.zip(lane.successor)).collect();
         for (old, new) in lanes {
             let Some(connection) = self.connections.get_mut(&new) else { continue };
-            if connection.is_open() && connection.served_at.is_none() && connection.requests.are_done() {
-                connection.served_at = Some(now);
+            if !connection.is_open() || !connection.requests.are_done() {
+                connection.served_at = None;
+                continue;
             }
-            let Some(served_at) = connection.served_at else { continue };
+            let served_at = *connection.served_at.get_or_insert(now);
             let names: Vec<String> =
                 self.lane_of(new).map(|lane| lane.markets.iter().cloned().collect()).unwrap_or_default();
             let left =
@@ -315,7 +320,8 @@ impl Machine {
 
     /// The venue did not take a request.
     pub(super) fn refused(&mut self, id: ConnectionId, said: &str, now: u64) {
-        let words = format!("streams of the exchange: it refused a subscription, and said {said:?}; it connects anew");
+        let words =
+            format!("streams of the exchange: it refused a subscription, and said \"{said}\"; it connects anew");
         self.close(id, &Failure { fault: LinkFault::Unreachable(words), hold_millis: None }, now);
     }
 }

@@ -10,7 +10,8 @@ use serde::de::IgnoredAny;
 use super::super::clock::Now;
 use super::super::market::Market;
 use super::{ConnectionId, Machine};
-use crate::binance::stream::{self, BookTicker, ParseError, StreamEvent};
+use crate::binance::stream::{self, BookTicker, ParseError, StreamEvent, Trade};
+use crate::data;
 use crate::live::{HoleCause, News};
 
 /// Malformed frames are told of no more often.
@@ -29,7 +30,7 @@ pub(super) struct Malformed {
 impl Malformed {
     fn add(&mut self, problem: &str, frame: &str) {
         self.count = self.count.saturating_add(1);
-        self.problem = format!("{problem}: {:?}", frame.chars().take(SHOWN_MAX).collect::<String>());
+        self.problem = format!("{problem}: {}", data::shown_line(frame, SHOWN_MAX));
     }
 
     pub(super) fn tell(&mut self, now: u64, news: &mut VecDeque<News>) {
@@ -72,6 +73,15 @@ struct Refused<'a> {
     msg: Option<Cow<'a, str>>,
 }
 
+const STRANGE: &str = "a market that was not asked for";
+
+/// Whether the two times of a trade agree. One wrong digit would close every bar up to its year.
+fn is_plausible(trade: &Trade<'_>) -> bool {
+    /// The venue writes a trade's message within milliseconds.
+    const APART_MILLIS: u64 = 60_000;
+    trade.event_time.is_none_or(|event| event.millis().abs_diff(trade.time.millis()) <= APART_MILLIS)
+}
+
 const SHUTDOWN: &str = "serverShutdown";
 
 impl Machine {
@@ -82,6 +92,10 @@ impl Machine {
         }
         self.heard_from(id, Now { millis: now, wall: received });
         match stream::parse(text) {
+            Ok(StreamEvent::Trade(trade)) if !is_plausible(&trade) => {
+                self.refuse(id, "the trade's time is not near its message's", text)
+            }
+            Ok(StreamEvent::Trade(trade)) if self.is_strange(&trade.symbol) => self.refuse(id, STRANGE, text),
             Ok(StreamEvent::Trade(trade)) => {
                 self.take_trade(id, &trade.symbol, trade.id, |market, news| market.trade(&trade, received, news))
             }
@@ -120,13 +134,22 @@ impl Machine {
         false
     }
 
-    /// Quotes are taken from both connections of a lane: the newest counts.
+    /// Quotes come from where the trades come from.
     fn take_quote(&mut self, id: ConnectionId, book: &BookTicker<'_>, text: &str) -> bool {
-        let Some(market) = self.markets.get_mut(&*book.symbol) else { return false };
-        match market.book(book) {
-            Ok(()) => true,
-            Err(_) => self.refuse(id, "the bid is above the ask", text),
+        if self.is_strange(&book.symbol) {
+            return self.refuse(id, STRANGE, text);
         }
+        let market = self.markets.get_mut(&*book.symbol).filter(|market| market.source == Some(id));
+        match market.map(|market| market.book(book)) {
+            Some(Ok(())) => true,
+            Some(Err(_)) => self.refuse(id, "the bid is above the ask", text),
+            None => false,
+        }
+    }
+
+    /// Whether the market is none that was ever asked for. Of one that was left some messages are under way.
+    fn is_strange(&self, name: &str) -> bool {
+        !self.markets.contains_key(name) && !self.left.contains(name)
     }
 
     fn take_said(&mut self, id: ConnectionId, text: &str, now: u64) {

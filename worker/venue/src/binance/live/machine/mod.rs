@@ -9,7 +9,7 @@ mod connections;
 mod frames;
 mod rules;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use engine::instrument::Symbol;
 use engine::time::Timestamp;
@@ -66,6 +66,8 @@ pub(super) struct Machine {
     followed: BTreeMap<Symbol, Followed>,
     /// Those that the venue has, by its names.
     markets: HashMap<String, Market>,
+    /// Names of those that were left.
+    left: HashSet<String>,
     lanes: Vec<Lane>,
     connections: BTreeMap<ConnectionId, Connection>,
     last_connection: u64,
@@ -91,6 +93,7 @@ impl Machine {
         Self {
             followed: BTreeMap::new(),
             markets: HashMap::new(),
+            left: HashSet::new(),
             lanes: Vec::new(),
             connections: BTreeMap::new(),
             last_connection: 0,
@@ -155,13 +158,15 @@ impl Machine {
         self.requests.host
     }
 
-    /// A request, of whatever kind, came to nothing.
-    pub(super) fn request_failed(&mut self, failure: &Failure, now: u64) {
+    /// A request, of whatever kind, came to nothing. Whether no host is left to try, and what is known has to do.
+    pub(super) fn request_failed(&mut self, failure: &Failure, now: u64) -> bool {
         self.hold(failure, now);
-        self.requests.failed(now, &mut self.random);
-        if self.followed.values().any(|followed| followed.rules.is_none()) {
+        let none_is_left = self.requests.failed(now, &mut self.random) || failure.hold_millis.is_some();
+        let lacks_rules = self.followed.values().any(|followed| followed.rules.is_none());
+        if none_is_left && lacks_rules {
             self.fault = Some(failure.fault.clone());
         }
+        none_is_left && !lacks_rules
     }
 
     /// A request was answered.

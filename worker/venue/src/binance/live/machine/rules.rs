@@ -27,15 +27,9 @@ pub(super) struct Asking {
     failed: bool,
     /// The venue's clock minus this machine's, as it was told of last.
     told_offset: i64,
-    offset: i64,
 }
 
 impl Machine {
-    /// The venue's clock minus this machine's, in milliseconds, as far as it is known.
-    pub(in super::super) const fn clock_offset(&self) -> i64 {
-        self.rules.offset
-    }
-
     /// Rules may have changed.
     pub(super) fn refresh_rules(&mut self, now: u64) {
         let soonest = now.max(self.rules.asked_at.saturating_add(LEAST_MILLIS));
@@ -57,8 +51,7 @@ impl Machine {
     /// The rules could not be had.
     pub(in super::super) fn rules_failed(&mut self, failure: &Failure, now: u64) {
         self.rules.under_way = false;
-        self.request_failed(failure, now);
-        if !std::mem::replace(&mut self.rules.failed, true) {
+        if self.request_failed(failure, now) && !std::mem::replace(&mut self.rules.failed, true) {
             let words = format!("rules of the markets: {}; those that are known stay", failure.fault);
             self.news.push_back(News::Notice(words));
         }
@@ -96,7 +89,6 @@ impl Machine {
     fn judge_clock(&mut self, server: Timestamp, took: u64, wall: Timestamp) {
         let took = i64::try_from(took).unwrap_or(i64::MAX);
         let offset = server.millis().saturating_sub(wall.millis().saturating_sub(took / 2));
-        self.rules.offset = offset;
         if offset.abs() <= CLOCK_OFF_MILLIS + took / 2 || (offset - self.rules.told_offset).abs() <= CLOCK_OFF_MILLIS {
             return;
         }

@@ -248,7 +248,7 @@ fn another_host_serves_where_the_first_one_refuses_the_place() {
         |news| matches!(news, News::Notice(words) if words.contains("by api.two from now on, in place of api.one")),
     );
     assert!(said, "{:?}", stage.news);
-    assert_eq!(links(&stage).pop(), Some(Link::Up));
+    assert_eq!(links(&stage), [Link::Up], "while another host is left to try, the way is not down");
 }
 
 #[test]
@@ -261,6 +261,12 @@ fn while_nothing_answers_attempts_come_more_and_more_seldom() {
     stage.refusal = None;
     stage.run(31_000);
     assert_eq!(links(&stage), [Link::Down(LinkFault::Unreachable("down".into())), Link::Up]);
+    // Later, what is known stays, and that is told once.
+    stage.refusal = Some(Failure::unreachable("down"));
+    stage.run(hour(2));
+    let words: Vec<&News> = stage.news.iter().filter(|news| matches!(news, News::Notice(_))).collect();
+    assert_eq!(words, [&News::Notice("rules of the markets: down; those that are known stay".into())]);
+    assert_eq!(links(&stage).len(), 2);
 }
 
 #[test]
@@ -304,6 +310,24 @@ fn a_trade_that_does_not_read_is_a_hole_of_that_cause() {
     stage.frame(connection, &trade(5));
     assert_eq!(stage.holes(), [(HoleCause::Malformed, 1), (HoleCause::Skipped, 1)]);
     assert_eq!(stage.trades().last().unwrap().bid.unwrap().to_string(), "61837.63", "a crossed quote changes nothing");
+}
+
+#[test]
+fn a_wrong_digit_is_refused_or_healed() {
+    let (mut stage, connection) = quoted(18);
+    stage.frame(connection, &trade(1));
+    // Of the time, of the market, of the id.
+    assert!(!stage.frame(connection, &trade(2).replace("\"T\":18", "\"T\":98")));
+    assert!(!stage.frame(connection, &trade(3).replace("\"s\":\"BTCUSDT", "\"s\":\"BTCUSDU")));
+    stage.frame(connection, &trade(9_004));
+    for id in 5..=9 {
+        stage.frame(connection, &trade(id));
+    }
+    assert_eq!(stage.ids(), [1, 9_004, 7, 8, 9]);
+    assert_eq!(stage.holes(), [(HoleCause::Malformed, 9_002)]);
+    stage.run(61_000);
+    let count = |news: &News| if let News::Malformed { count, .. } = news { *count } else { 0 };
+    assert_eq!(stage.news.iter().map(count).sum::<u64>(), 2);
 }
 
 #[test]

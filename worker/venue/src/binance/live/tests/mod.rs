@@ -8,6 +8,7 @@
 
 mod driver;
 mod machine;
+mod mutations;
 mod recording;
 mod stage;
 mod venue;

@@ -14,12 +14,12 @@ use crate::replay::Replay;
 
 const RECORDING: &str = "binance-spot-btcusdt-20240808.gz";
 
-fn file() -> PathBuf {
+pub fn file() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata").join(RECORDING)
 }
 
 /// Receive times and frames of the recording.
-fn frames() -> Vec<(i64, String)> {
+pub fn frames() -> Vec<(i64, String)> {
     let mut text = String::new();
     GzDecoder::new(std::fs::File::open(file()).unwrap()).read_to_string(&mut text).unwrap();
     let split = |line: &str| {
@@ -29,13 +29,13 @@ fn frames() -> Vec<(i64, String)> {
     text.lines().map(split).collect()
 }
 
-fn replayed(path: PathBuf) -> Vec<Tick> {
+pub fn replayed(path: PathBuf) -> Vec<Tick> {
     let summary = Replay::scan(&[path], &"BTC/USDT".parse().unwrap()).unwrap();
     Replay::open(summary).collect::<Result<_, _>>().unwrap()
 }
 
 /// What a tick says of a trade.
-fn assert_same(trades: &[&LiveTrade], ticks: &[Tick]) {
+pub fn assert_same(trades: &[&LiveTrade], ticks: &[Tick]) {
     assert_eq!(trades.len(), ticks.len());
     for (trade, tick) in trades.iter().zip(ticks) {
         assert_eq!(
@@ -55,7 +55,7 @@ fn play(stage: &mut Stage, frames: &[(i64, String)]) -> String {
     let mut taken = String::new();
     for (nanos, frame) in frames {
         if stage.machine.frame(connection, frame, Timestamp::from_millis(nanos / 1_000_000), stage.now) {
-            taken.push_str(&format!("{nanos} {frame}\n"));
+            taken.extend([&nanos.to_string(), " ", frame, "\n"]);
         }
     }
     stage.step();
@@ -120,5 +120,34 @@ proptest! {
             _ => None,
         });
         prop_assert_eq!(counts.sum::<u64>(), noise.len() as u64);
+    }
+}
+
+/// A byte of a frame changed, taken out or put in; the frame stays text.
+fn mutation() -> impl Strategy<Value = (usize, prop::sample::Index, u8, u8)> {
+    // In the first part of the recording, with all of its first trades.
+    (0_usize..150, any::<prop::sample::Index>(), 0_u8..3, b' '..=b'~')
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn frames_that_are_mutated_do_not_decide_what_follows(mutations in prop::collection::vec(mutation(), 1..30)) {
+        let mut stage = Stage::following(7, &["BTC/USDT"]);
+        let mut frames = frames();
+        for (index, at, how, byte) in mutations {
+            let mut text = std::mem::take(&mut frames[index].1).into_bytes();
+            let at = at.index(text.len().max(1));
+            match how {
+                0 if !text.is_empty() => text[at] = byte,
+                1 if !text.is_empty() => drop(text.remove(at)),
+                _ => text.insert(at, byte),
+            }
+            frames[index].1 = String::from_utf8(text).unwrap();
+        }
+        play(&mut stage, &frames);
+        let (trades, ticks) = (stage.trades(), replayed(file()));
+        // An id that is wrong by fewer than are taken for a gap is caught up with.
+        assert_same(&trades[trades.len() - 3..], &ticks[ticks.len() - 3..]);
     }
 }

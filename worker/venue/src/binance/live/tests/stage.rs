@@ -36,6 +36,11 @@ pub struct Stage {
 impl Stage {
     pub fn new(seed: u64) -> Self {
         println!("seed {seed}");
+        Self::quiet(seed)
+    }
+
+    /// One of many whose seed says nothing.
+    pub fn quiet(seed: u64) -> Self {
         let two = |name: &str| vec![format!("{name}.one"), format!("{name}.two")];
         Self {
             machine: Machine::new(Hosts { requests: two("api"), streams: two("stream") }, seed),
@@ -94,12 +99,11 @@ impl Stage {
             match action {
                 Action::Connect { connection, host } => {
                     self.connects.push((self.now, host));
-                    match &self.refusal {
-                        Some(failure) => self.machine.lost(connection, failure, self.now),
-                        None => {
-                            self.open.insert(connection, BTreeSet::new());
-                            self.machine.opened(connection, now);
-                        }
+                    if let Some(failure) = &self.refusal {
+                        self.machine.lost(connection, failure, self.now);
+                    } else {
+                        self.open.insert(connection, BTreeSet::new());
+                        self.machine.opened(connection, now);
                     }
                 }
                 Action::Send { connection, text } => self.said(connection, &text),

@@ -82,9 +82,8 @@ impl Socket {
     /// Takes the next subscription and answers it; its streams.
     pub async fn subscribed(&mut self) -> Vec<String> {
         let message = loop {
-            match self.received().await {
-                Message::Text(text) => break serde_json::from_str::<Value>(&text).unwrap(),
-                _ => {}
+            if let Message::Text(text) = self.received().await {
+                break serde_json::from_str::<Value>(&text).unwrap();
             }
         };
         self.send(&format!(r#"{{"result":null,"id":{}}}"#, message["id"])).await;

@@ -6,7 +6,7 @@ use crate::process::exit::Failure;
 
 /// One `NAME=URL[,URL]`: where requests go, and where streams come from. Without the second they come from the same host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
+pub(crate) struct Named {
     name: String,
     hosts: Endpoint,
 }
@@ -44,7 +44,7 @@ impl std::str::FromStr for Named {
 }
 
 /// The hosts of this name.
-pub(super) fn hosts(named: &[Named], name: &str) -> Result<Endpoint, Failure> {
+pub(crate) fn hosts(named: &[Named], name: &str) -> Result<Endpoint, Failure> {
     let found = named.iter().find(|named| named.name == name);
     found.map(|named| named.hosts.clone()).ok_or_else(|| {
         Failure::refused(format!(

@@ -1,0 +1,98 @@
+//! All that the tasks of a server share.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::clock::{Clock, lock};
+use crate::faults::Gate;
+use crate::journal::{Entry, Journal};
+use crate::rest::weight::Weights;
+use crate::stream::hub::Hub;
+use crate::venue::Venue;
+
+/// Events played before others get the exchange in between.
+const AT_ONCE: usize = 500;
+/// How often it looks at the clock when nothing comes, at least.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The exchange, its clock and its connections.
+pub struct Exchange {
+    /// The exchange's clock.
+    pub clock: Clock,
+    /// The connections.
+    pub hub: Hub,
+    /// What is answered instead, and what waits for connections.
+    pub gate: Gate,
+    /// What clients have used of their weight.
+    pub weights: Mutex<Weights>,
+    /// The markets.
+    pub venue: Mutex<Venue>,
+    journal: Journal,
+}
+
+/// When connections are asked for life and when they end, by the machine's clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Between pings.
+    pub ping: Duration,
+    /// Without a pong it ends.
+    pub pong: Duration,
+    /// It ends in any case.
+    pub life: Duration,
+}
+
+impl Exchange {
+    /// An exchange that has not been played yet.
+    pub fn new(clock: Clock, venue: Venue, weight_limit: u64) -> Self {
+        Self {
+            clock,
+            hub: Hub::default(),
+            gate: Gate::default(),
+            weights: Mutex::new(Weights::new(weight_limit)),
+            venue: Mutex::new(venue),
+            journal: Journal::default(),
+        }
+    }
+
+    /// The exchange's limits at this speed. A client answers by its own machine's clock, so pings and pongs are
+    /// never faster than 1 s and 3 s.
+    pub fn limits(&self) -> Limits {
+        let scaled = |seconds: f64| Duration::try_from_secs_f64(seconds / self.clock.speed()).unwrap_or(Duration::MAX);
+        Limits {
+            ping: scaled(20.0).max(Duration::from_secs(1)),
+            pong: scaled(60.0).max(Duration::from_secs(3)),
+            // Some runtimes cannot wait for centuries.
+            life: scaled(86_400.0).min(Duration::from_hours(24 * 365)),
+        }
+    }
+
+    /// How late it says it is, in ms since the epoch.
+    pub fn time(&self) -> i64 {
+        lock(&self.venue).time(self.clock.now())
+    }
+
+    /// Writes a line of the log.
+    pub fn log(&self, event: &str, entry: Entry<'_>) {
+        self.journal.add(&self.clock, event, entry);
+    }
+
+    /// The lines of the log from that number on.
+    pub fn journal(&self, from: u64) -> Vec<crate::control::Line> {
+        self.journal.from(from)
+    }
+
+    /// Plays the market as the clock goes on; for ever.
+    pub async fn play(&self) {
+        loop {
+            let now = self.clock.now();
+            let more = lock(&self.venue).play(now, AT_ONCE, &self.hub);
+            if more {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let next = lock(&self.venue).upcoming().unwrap_or(i64::MAX);
+            let wait = self.clock.until(next).unwrap_or(LOOK).min(LOOK);
+            tokio::time::sleep(wait).await;
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The command `record`: what a venue says, as it says it, for `backtest`.
+
+mod writer;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use crds::account::{Binance, BinanceMarket, Proxy, ProxyUrl};
+use crds::roles::LiveSpec;
+use engine::instrument::Symbol;
+use engine::time::Timestamp;
+use tokio::sync::mpsc;
+use venue::binance::live::{TakenFrame, start_with_tap};
+use venue::live::{Link, MarketState, News};
+
+use crate::commands::endpoint::{self, Named};
+use crate::process::exit::Failure;
+use crate::process::shutdown::Shutdown;
+use crate::process::telemetry;
+use crate::roles::feed::live::config;
+use crate::roles::launch::{in_runtime, on_signals};
+
+use writer::{WriteError, Writer};
+
+/// How often what waits is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// How often counts are told.
+const SAY: Duration = Duration::from_mins(1);
+/// Frames that wait for the disk.
+const FRAMES_MAX: usize = 4_096;
+
+/// The options of `record`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The file, such as btc.gz; one that is there is not written over.
+    file: PathBuf,
+    /// What is recorded.
+    #[arg(long, value_enum)]
+    source: Source,
+    /// The markets, such as BTC/USDT,ETH/USDT.
+    #[arg(long, required = true, value_delimiter = ',', value_name = "A,B")]
+    symbols: Vec<Symbol>,
+    /// A file for each such period, by UTC, with its start in its name: 30m, 1h, 1d.
+    #[arg(long, value_parser = period, value_name = "1h")]
+    rotate: Option<Duration>,
+    /// The proxy to the venue; without it what `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+    #[arg(long, value_name = "URL")]
+    proxy: Option<ProxyUrl>,
+    /// Other hosts of the source, binance-spot=URL[,URL]: where requests go, and where streams come from.
+    #[arg(long, value_name = "NAME=URL")]
+    endpoint: Option<Named>,
+}
+
+/// What can be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Source {
+    /// Trades and best prices of Binance Spot.
+    BinanceSpot,
+}
+
+/// `30m`, `1h`, `1d`; at most a day.
+fn period(text: &str) -> Result<Duration, String> {
+    let refuse = || "write a period of 1m to 1d, such as 30m or 1h".to_owned();
+    let unit = text.chars().last().ok_or_else(refuse)?;
+    let seconds = match unit {
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(refuse()),
+    };
+    let count: u64 = text.strip_suffix(unit).and_then(|count| count.parse().ok()).ok_or_else(refuse)?;
+    let seconds = count.checked_mul(seconds).filter(|seconds| (60..=86_400).contains(seconds)).ok_or_else(refuse)?;
+    Ok(Duration::from_secs(seconds))
+}
+
+/// What was recorded so far.
+#[derive(Debug, Default)]
+struct Counts {
+    frames: u64,
+    trades: u64,
+    holes: u64,
+    missed: u64,
+    malformed: u64,
+}
+
+/// Records until asked to stop.
+pub fn run(options: &Options) -> Result<(), Failure> {
+    telemetry::start("warn");
+    in_runtime(async {
+        let shutdown = on_signals()?;
+        let writer = Writer::create(&options.file, options.rotate, now())?;
+        process::say(format_args!(
+            "recording {} into {}; Ctrl-C ends it",
+            told(&options.symbols),
+            writer.path().display()
+        ));
+        record(options, writer, shutdown).await
+    })
+}
+
+async fn record(options: &Options, mut writer: Writer, mut shutdown: Shutdown) -> Result<(), Failure> {
+    let hosts = options.endpoint.as_ref().map(|named| endpoint::hosts(std::slice::from_ref(named), "binance-spot"));
+    let Source::BinanceSpot = options.source;
+    let proxy = options.proxy.clone().map(|url| Proxy { url });
+    let binance = Binance { market: BinanceMarket::Spot, endpoint: None, proxy };
+    let spec = LiveSpec { source: binance.source(), binance, hosts: hosts.transpose()? };
+    let (tap, mut frames) = mpsc::channel(FRAMES_MAX);
+    let config = config(&spec).map_err(|problem| Failure::refused(problem.to_string()))?;
+    let mut live = start_with_tap(config, tap).map_err(|error| Failure::refused(error.to_string()))?;
+    live.follow(options.symbols.iter().map(|symbol| (symbol.clone(), None)).collect());
+    let (mut look, mut counts) = (tokio::time::interval(LOOK), Counts::default());
+    let mut said = tokio::time::Instant::now();
+    let ended = loop {
+        tokio::select! {
+            biased;
+            () = shutdown.wait() => break Ok(()),
+            frame = frames.recv() => match frame {
+                Some(frame) => take(&mut writer, &mut counts, &frame)?,
+                None => break Err(Failure::error("the source of live prices has ended")),
+            },
+            news = live.news.recv() => match news {
+                Some(news) => counts.hear(news)?,
+                None => break Err(Failure::error("the source of live prices has ended")),
+            },
+            _ = look.tick() => writer.flush_if_due(bus::since_boot())?,
+        }
+        if said.elapsed() >= SAY {
+            said = tokio::time::Instant::now();
+            process::say(format_args!("{}", counts.told(&writer)));
+        }
+    };
+    while let Ok(frame) = frames.try_recv() {
+        take(&mut writer, &mut counts, &frame)?;
+    }
+    writer.close()?;
+    process::say(format_args!("{}", counts.told(&writer)));
+    ended
+}
+
+fn take(writer: &mut Writer, counts: &mut Counts, frame: &TakenFrame) -> Result<(), Failure> {
+    counts.frames += 1;
+    Ok(writer.frame(frame, bus::since_boot())?)
+}
+
+impl Counts {
+    fn hear(&mut self, news: News) -> Result<(), Failure> {
+        match news {
+            News::Trade(_) => self.trades += 1,
+            News::Hole(hole) => {
+                self.holes += 1;
+                self.missed = self.missed.saturating_add(hole.missed);
+                process::say(format_args!(
+                    "{}: {} trades are missing, {}",
+                    hole.symbol,
+                    hole.missed,
+                    hole.cause.as_str()
+                ));
+            }
+            News::Rules(markets) => {
+                if let Some((symbol, market)) = markets.iter().find(|(_, market)| market.state == MarketState::Unknown)
+                {
+                    let nearest = market.suggestion.as_ref().map(|nearest| format!("; did you mean {nearest}?"));
+                    let nearest = nearest.unwrap_or_default();
+                    return Err(Failure::not_found(format!("--symbols: the venue has no market {symbol}{nearest}")));
+                }
+            }
+            News::Link(Link::Up) => process::say(format_args!("prices come")),
+            News::Link(Link::Down(fault)) => process::say(format_args!("{fault}")),
+            News::Malformed { count, problem } => {
+                self.malformed = self.malformed.saturating_add(count);
+                process::say(format_args!("{count} frames do not read, the last one: {problem}"));
+            }
+            News::Notice(words) => process::say(format_args!("{words}")),
+            News::Suspended { millis } => process::say(format_args!("this process did not run for {millis} ms")),
+            News::Alive { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn told(&self, writer: &Writer) -> String {
+        let Self { frames, trades, holes, missed, malformed } = self;
+        let kib = writer.bytes.div_ceil(1_024);
+        let file = writer.path().display();
+        format!(
+            "{file}: {frames} frames, {trades} trades, {holes} holes with {missed} trades, {malformed} malformed; {kib} KiB"
+        )
+    }
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn told(symbols: &[Symbol]) -> String {
+    symbols.iter().map(Symbol::as_str).collect::<Vec<_>>().join(", ")
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Self {
+        if error.cause.kind() == std::io::ErrorKind::AlreadyExists {
+            return Self::refused(format!("{error}; name another file: what is recorded is not written over"));
+        }
+        Self::error(format!("{error}; is there room, and may this user write there?"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_is_a_minute_to_a_day() {
+        for (text, seconds) in [("1m", 60), ("30m", 1_800), ("1h", 3_600), ("24h", 86_400), ("1d", 86_400)] {
+            assert_eq!(period(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for bad in ["", "1", "h", "0m", "2d", "1s", "-1h", "1.5h", "99999999999999999999h", "1ü"] {
+            assert!(period(bad).unwrap_err().contains("such as 30m"), "{bad}");
+        }
+    }
+}
