@@ -73,7 +73,12 @@ impl Target<'_> {
 
     /// The resource as it stands after the writes so far.
     pub fn version(&self) -> ObjectVersion<'_> {
-        ObjectVersion { namespace: &self.namespace, name: &self.name, resource_version: &self.resource_version }
+        ObjectVersion {
+            namespace: &self.namespace,
+            name: &self.name,
+            uid: &self.uid,
+            resource_version: &self.resource_version,
+        }
     }
 
     fn subject(&self) -> String {
@@ -169,9 +174,11 @@ impl Target<'_> {
             "status": status,
         });
         let params = PatchParams::apply(PLACEMENT_MANAGER).force();
+        let writing = self.context.written.begin(&self.uid);
         let written = self.api().patch_status(&self.name, &params, &Patch::Apply(&body)).await;
         self.context.metrics.writes.inc();
         let written = written.map_err(Error::api("write the placement of", self.subject()))?;
+        writing.done(written.metadata.resource_version.as_deref());
         self.resource_version = written.resource_version().unwrap_or_default();
         Ok(())
     }

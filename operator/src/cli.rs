@@ -21,6 +21,7 @@ use operator::metrics::{self, Metrics};
 use operator::names::OPERATOR;
 use operator::pace::Pace;
 use operator::since::Since;
+use operator::written::Written;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -177,6 +178,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             pace: Pace::default(),
             admission: Admission::default(),
             since: Since::default(),
+            written: Written::default(),
             metrics: metrics.clone(),
             strategies,
             accounts: accounts.clone(),

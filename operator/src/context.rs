@@ -21,6 +21,7 @@ use crate::pace::Pace;
 use crate::placement::{RecordFacts, Stored};
 use crate::since::Since;
 use crate::strategy::has_ledger;
+use crate::written::Written;
 use crate::{Error, GuardedAccount, GuardedStrategy, kept};
 
 /// Shared by all reconciles.
@@ -41,6 +42,8 @@ pub struct Context {
     pub admission: Admission,
     /// Since when the store answers, and stops wait.
     pub since: Since,
+    /// What it wrote into each status.
+    pub written: Written,
     /// What is counted.
     pub metrics: Metrics,
     /// All strategies, as last seen.

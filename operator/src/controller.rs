@@ -85,7 +85,7 @@ pub async fn run<R>(
         let store = strategy_store.clone();
         move |changed: GuardedAccount| dependents(&store.state(), &changed)
     };
-    let strategies = Controller::for_stream(edited(own), strategy_store.clone())
+    let strategies = Controller::for_stream(news(own, Arc::clone(&context)), strategy_store.clone())
         .with_config(Config::default().concurrency(CONCURRENCY));
     // Where processes are switched off, so is the right to look.
     let strategies = if context.image.processes {
@@ -105,7 +105,7 @@ pub async fn run<R>(
 
     let all = Api::<GuardedAccount>::namespaced(client.clone(), &namespace);
     let own = reflector(accounts, lean(watcher(all, watcher::Config::default())));
-    let accounts = Controller::for_stream(edited(own), account_store)
+    let accounts = Controller::for_stream(news(own, Arc::clone(&context)), account_store)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .owns_stream(lean(watcher(pods, managed())).touched_objects())
         .reconcile_on(wake)
@@ -132,15 +132,26 @@ fn strategy_of(
     }
 }
 
-/// Objects that somebody else than this operator has changed: a status is its own.
-fn edited<K>(
+/// Objects that somebody else than this operator has changed.
+fn news<K>(
     stream: impl Stream<Item = Result<watcher::Event<K>, watcher::Error>>,
+    context: Shared,
 ) -> impl Stream<Item = Result<K, watcher::Error>>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + 'static,
 {
-    stream.applied_objects().predicate_filter(
-        predicates::generation.combine(predicates::finalizers).combine(predicates::annotations),
+    let deleted = Arc::clone(&context);
+    let forget = move |event: &watcher::Event<K>| {
+        if let watcher::Event::Delete(object) = event {
+            deleted.written.forget(object.meta().uid.as_deref().unwrap_or_default());
+        }
+    };
+    let foreign = move |object: &K| {
+        let meta = object.meta();
+        Some(context.written.foreign(meta.uid.as_deref()?, meta.resource_version.as_deref()?))
+    };
+    stream.inspect_ok(forget).applied_objects().predicate_filter(
+        predicates::generation.combine(predicates::finalizers).combine(predicates::annotations).combine(foreign),
         PredicateConfig::default(),
     )
 }

@@ -32,6 +32,7 @@ mod stop;
 pub mod strategy;
 mod unknown;
 mod unreadable;
+pub mod written;
 
 use crds::{TradingAccount, TradingStrategy};
 use kube::core::DeserializeGuard;

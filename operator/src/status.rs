@@ -15,6 +15,7 @@ use crate::names::STATUS_MANAGER;
 pub struct ObjectVersion<'a> {
     pub namespace: &'a str,
     pub name: &'a str,
+    pub uid: &'a str,
     /// Nothing is written over another.
     pub resource_version: &'a str,
 }
@@ -34,7 +35,7 @@ pub fn body(name: &str, status: &impl Serialize) -> Result<Value, Error> {
 }
 
 /// Writes it under its own manager, and only over what was observed: a write that arrives late, of a look that was
-/// given up or of an operator that has died, would stand until the next look, which may be minutes away.
+/// given up or of an operator that has died, would stand until it is looked at.
 pub async fn write<K>(context: &Context, object: ObjectVersion<'_>, body: Value) -> Result<(), Error>
 where
     K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
@@ -42,7 +43,7 @@ where
         + std::fmt::Debug
         + DeserializeOwned,
 {
-    let ObjectVersion { namespace, name, resource_version } = object;
+    let ObjectVersion { namespace, name, uid, resource_version } = object;
     let body = json!({
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),
@@ -52,8 +53,12 @@ where
     let api: Api<K> = Api::namespaced(context.client.clone(), namespace);
     let params = PatchParams::apply(STATUS_MANAGER).force();
     context.metrics.writes.inc();
+    let writing = context.written.begin(uid);
     match api.patch_status(name, &params, &Patch::Apply(&body)).await {
-        Ok(_) => Ok(()),
+        Ok(written) => {
+            writing.done(written.meta().resource_version.as_deref());
+            Ok(())
+        }
         // Gone meanwhile: there is nothing to tell.
         Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(()),
         Err(error) => Err(Error::api("write the status of", name)(error)),

@@ -23,6 +23,7 @@ use operator::metrics::Metrics;
 use operator::names::OPERATOR;
 use operator::pace::Pace;
 use operator::since::Since;
+use operator::written::Written;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
@@ -162,6 +163,7 @@ impl World {
                     pace: Pace::default(),
                     admission: Admission::default(),
                     since: Since::default(),
+                    written: Written::default(),
                     metrics: metrics.clone(),
                     strategies,
                     accounts,
@@ -202,6 +204,7 @@ impl World {
             pace: Pace::default(),
             admission: Admission::default(),
             since: Since::default(),
+            written: Written::default(),
             metrics: Metrics::default(),
             strategies,
             accounts,

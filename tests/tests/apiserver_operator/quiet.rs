@@ -1,9 +1,11 @@
 //! When an operator must not write: once a fleet has settled, and before it has seen all of it.
 
-use serde_json::json;
-use tests::apiserver::{Kind, World};
+use std::time::{Duration, Instant};
 
-use super::scenarios::{ACCOUNT, account_spec, create, strategy_spec};
+use serde_json::json;
+use tests::apiserver::{Kind, World, pause_after};
+
+use super::scenarios::{ACCOUNT, STRATEGY, account_spec, create, strategy_spec};
 use super::settled::quiet;
 
 #[tokio::test]
@@ -51,4 +53,25 @@ async fn nothing_is_decided_before_all_strategies_have_been_seen() {
     assert!(world.look_unprepared(ACCOUNT).await.is_none(), "it takes the strategy for gone");
     assert_eq!(world.get(Kind::Account, ACCOUNT).await["status"], before);
     assert!(world.pods().get_opt("feed-paper-1").await.unwrap().is_some());
+}
+
+/// A write of an operator that has died may arrive after its successor has looked and found nothing to write.
+#[tokio::test]
+async fn what_somebody_else_writes_into_a_status_is_put_right_at_once() {
+    let world = World::alone().await;
+    create(&world).await;
+    quiet(&world).await;
+    for (kind, name, wrong) in [
+        (Kind::Account, ACCOUNT, json!({"strategies": {"Running": 2}})),
+        (Kind::Strategy, STRATEGY, json!({"state": "Starting"})),
+    ] {
+        let right = world.get(kind, name).await["status"].clone();
+        world.patch_status(kind, name, json!({ "status": wrong })).await;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while world.get(kind, name).await["status"] != right {
+            // What is looked at without any news is looked at after two minutes.
+            assert!(Instant::now() < deadline, "{kind:?}: {}", world.get(kind, name).await["status"]);
+            tokio::time::sleep(pause_after(Duration::ZERO)).await;
+        }
+    }
 }

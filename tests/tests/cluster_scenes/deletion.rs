@@ -1,5 +1,4 @@
 //! Strategies and namespaces deleted, with processes alive and dead.
-#![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
 use std::sync::LazyLock;
 

@@ -1,6 +1,5 @@
 //! Strategies that are programs of a user, in pods of the image with Python: installed, made and edited as the page about
 //! them says. What they trade is what `backtest` says, and they reach nothing of their worker.
-#![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
 use std::fs;
 use std::path::Path;
@@ -15,8 +14,7 @@ use tests::cluster::{
 
 const PAGE: &str = "docs/process-strategies.md";
 const STRATEGY: &str = "dips-btc-1";
-/// The moving average, and beside it the package, which the image has too.
-const EXAMPLES: &str = "examples/python-strategy";
+const MEAN: &str = "examples/python-strategy/mean.py";
 const REACH: &str = "tests/processes/reach.py";
 
 static PLATFORM: LazyLock<Platform> = LazyLock::new(|| {
@@ -61,7 +59,10 @@ fn a_moving_average_in_python_is_killed_and_ends_with_the_bytes_of_backtest() {
     let manifest = edit(&manifest, "{fallPercent: 5, risePercent: 4}", "{window: 20, bandPercent: 1}");
     // Half a minute.
     let manifest = in_namespace(&edit(&manifest, "speed: 3600", "speed: 180000"), &scenario.namespace);
-    apply_files(&scenario, &Path::new(EXAMPLES).join("mean.py"));
+    // The files name the program: `backtest` gets those of the ConfigMap, and no others.
+    let mean = fs::read_to_string(repository().join(MEAN)).expect("the example is there");
+    let source = folder(&[("mean.py", &mean)]);
+    apply_files(&scenario, source.path());
     scenario.apply(&manifest);
     let taken = |ticks: u64| {
         await_that(&format!("{ticks} ticks are taken"), 120, || match position(&scenario)? {
@@ -78,7 +79,7 @@ fn a_moving_average_in_python_is_killed_and_ends_with_the_bytes_of_backtest() {
     });
     assert!(number(&ended, "/status/orders/filled") > 50, "{ended}");
     assert_eq!(number(&ended, "/status/epoch"), 2);
-    let source = format!("dips={EXAMPLES}");
+    let source = format!("dips={}", source.path().display());
     assert_eq!(PLATFORM.ledger(&manifest), backtest(&manifest, &["--source", &source]));
     history.expect_one_at_a_time();
 }

@@ -1,5 +1,4 @@
 //! A strategy and its account changed by their user, and the pods touched by others.
-#![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
 use std::sync::LazyLock;
 use std::time::Instant;
