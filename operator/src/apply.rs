@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use bus::{
     CloseOutcome, Closing, CreateOutcome, Desired, DesiredOutcome, Fields, Message, MessageBus, Owner, Retention,
-    StateStore, StreamKey,
+    Scope, StateStore, StreamKey,
 };
 use crds::record::{KEPT, STARTED_AT};
 use crds::roles::{BookSpec, GatewayDesired};
 use crds::strategy::status::{Ledger, Restarts};
+use engine::instrument::Symbol;
+use engine::market::Interval;
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
@@ -302,6 +304,20 @@ pub async fn close_ledger(context: &Context, owner: &Owner, id: &str, more: Vec<
         Ok(CloseOutcome::Closed | CloseOutcome::Missing | CloseOutcome::OtherLedger { .. }) => Ok(()),
         Err(why) => Err(Error::Store { action: "close the ledger of", subject: owner.name().to_owned(), why }),
     }
+}
+
+/// The streams that end with a source's feed: of each of these markets ticks and bars, and what is missing among them.
+pub fn streams_of_source<'a>(
+    context: &Context,
+    source: &Scope,
+    markets: impl IntoIterator<Item = &'a Symbol>,
+) -> Vec<StreamKey> {
+    let keys = &context.keys;
+    let of_market = |symbol: &Symbol| {
+        let bars = Interval::ALL.map(|interval| keys.bars(source, symbol.as_str(), interval.as_str()));
+        bars.into_iter().chain([keys.market_tick(source, symbol.as_str())]).collect::<Vec<_>>()
+    };
+    markets.into_iter().flat_map(of_market).chain([keys.market_gap(source)]).collect()
 }
 
 /// Sets a register if it holds something else, and nudges its reader.

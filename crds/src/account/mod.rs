@@ -17,7 +17,7 @@ use crate::Amounts;
 use crate::name::FileName;
 
 pub use limits::AccountLimits;
-pub use live::{Binance, BinanceMarket, Proxy, ProxyUrl};
+pub use live::{Binance, BinanceMarket, Proxy, ProxySecret, ProxyUrl};
 pub use status::TradingAccountStatus;
 pub(crate) use validate::{BOTH, NO_FILE};
 

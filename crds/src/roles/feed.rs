@@ -1,6 +1,6 @@
 //! What a feed is told: where its prices come from, and in its register who reads them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use engine::instrument::Symbol;
@@ -68,6 +68,9 @@ pub struct LiveSpec {
     /// The hosts, where they are not the venue's public ones.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hosts: Option<Endpoint>,
+    /// The Secret whose variables HTTPS_PROXY and ALL_PROXY lead to the venue: without either nobody is asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub proxy_secret: Option<String>,
 }
 
 /// Hosts of one's own.
@@ -116,7 +119,8 @@ impl LiveSpec {
     /// The live feed of an account; `None` where its prices are not live. `hosts` are those of the endpoint that it names.
     pub fn of(account: &AccountSpec, hosts: Option<Endpoint>) -> Option<Self> {
         let binance = account.spec.market_data.binance.clone()?;
-        Some(Self { source: binance.source(), binance, hosts })
+        let proxy_secret = binance.proxy_secret().map(ToString::to_string);
+        Some(Self { source: binance.source(), binance, hosts, proxy_secret })
     }
 }
 
@@ -192,6 +196,10 @@ pub struct FeedDesired {
     /// Of such a feed: those that ended before they had been ready for a minute, one after the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<Restarts>,
+    /// Of such a feed: the markets that it has been asked for, those included that nobody reads any more. Their streams go with
+    /// its ledger.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub told: BTreeSet<Symbol>,
 }
 
 /// Whether a number says nothing.
@@ -219,6 +227,11 @@ impl FeedDesired {
     /// The markets that it tells the prices of.
     pub fn markets(&self) -> Vec<Symbol> {
         if self.symbols.is_empty() { self.symbol.iter().cloned().collect() } else { self.symbols.clone() }
+    }
+
+    /// The markets that have streams of it.
+    pub fn streamed(&self) -> BTreeSet<Symbol> {
+        self.told.iter().cloned().chain(self.markets()).collect()
     }
 }
 

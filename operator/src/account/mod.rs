@@ -112,8 +112,8 @@ async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Pl
                 target.apply(&process, steps).await?;
             }
             Move::CloseLedger(role, id) => {
-                let ticks = if *role == Role::Feed { ticks(target.context, observed)? } else { Vec::new() };
-                apply::close_ledger(target.context, observed.owner(*role), id, ticks).await?;
+                let streams = if *role == Role::Feed { streams(target.context, observed)? } else { Vec::new() };
+                apply::close_ledger(target.context, observed.owner(*role), id, streams).await?;
             }
             Move::RecordFeed(placed) => target.record_feed(&observed.source, placed).await?,
             Move::ForgetFeedEnds => forget_feed_ends(target.context, observed).await?,
@@ -144,8 +144,8 @@ fn sources(account: &TradingAccount) -> BTreeSet<String> {
     now.into_iter().chain(before.filter(|source| *source != own)).collect()
 }
 
-/// The streams of the feed's ticks, which are named by their symbols.
-fn ticks(context: &Context, observed: &Observed) -> Result<Vec<StreamKey>, Error> {
+/// The streams of the feed, which are named by their symbols.
+fn streams(context: &Context, observed: &Observed) -> Result<Vec<StreamKey>, Error> {
     let source = Scope::source(&observed.namespace, &observed.source)?;
-    Ok(observed.kept_markets.iter().map(|symbol| context.keys.market_tick(&source, symbol.as_str())).collect())
+    Ok(apply::streams_of_source(context, &source, &observed.kept_markets))
 }

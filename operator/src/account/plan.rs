@@ -270,7 +270,7 @@ fn request(observed: &Observed, role: Role, spec: String) -> PodRequest {
         whole: spec.clone(),
         spec,
         process: None,
-        goes_out: false,
+        proxy_secret: None,
     }
 }
 

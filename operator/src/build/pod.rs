@@ -77,8 +77,8 @@ pub struct PodRequest {
     pub whole: String,
     /// Where a process that runs beside the role has its files; none where there is no process.
     pub process: Option<ProcessFiles>,
-    /// Whether it goes out to a venue.
-    pub goes_out: bool,
+    /// The Secret with the variables of the proxy by which it goes out to a venue.
+    pub proxy_secret: Option<String>,
 }
 
 /// The files of a strategy that is a process.
@@ -120,13 +120,7 @@ impl PodRequest {
             &image.prefix,
             &image.installation,
         ];
-        let proxy = self.proxy_secret(image).map(|name| format!("\nproxy {name}")).unwrap_or_default();
-        format!("{:016x}", fnv((parts.join("\n") + &worker + &files + &proxy).as_bytes()))
-    }
-
-    /// The Secret with the variables of the proxy that it goes out by.
-    fn proxy_secret<'a>(&self, image: &'a Image) -> Option<&'a str> {
-        image.proxy_secret.as_deref().filter(|_| self.goes_out)
+        format!("{:016x}", fnv((parts.join("\n") + &worker + &files).as_bytes()))
     }
 }
 
@@ -268,9 +262,8 @@ fn environment(request: &PodRequest, image: &Image, epoch: u64) -> Vec<EnvVar> {
         (Some((name, key)), _) => of_secret("GLM_REDIS", name, key, None),
         (None, url) => plain("GLM_REDIS", url.as_deref().unwrap_or_default()),
     };
-    let secret = request.proxy_secret(image);
-    let proxy =
-        secret.map(|name| PROXY_VARIABLES.map(|variable| of_secret(variable, name, variable, Some(true)))).into_iter();
+    let of_proxy = |name: &String| PROXY_VARIABLES.map(|variable| of_secret(variable, name, variable, Some(true)));
+    let proxy = request.proxy_secret.as_ref().map(of_proxy).into_iter();
     let own = [
         redis,
         plain("GLM_PREFIX", &image.prefix),
@@ -365,7 +358,7 @@ mod tests {
             worker: WorkerSpec::default(),
             whole: "{}".to_owned(),
             process: None,
-            goes_out: false,
+            proxy_secret: None,
         }
     }
 
@@ -460,13 +453,11 @@ mod tests {
     }
 
     #[test]
-    fn only_who_goes_out_finds_the_proxy_and_it_is_made_anew_when_that_changes() {
-        let image_of = Image { proxy_secret: Some("proxy".to_owned()), ..image() };
-        let feed = PodRequest { role: Role::Feed, goes_out: true, ..request() };
-        assert_eq!(request().digest(&image_of), request().digest(&image()));
-        assert_ne!(feed.digest(&image_of), feed.digest(&image()));
+    fn a_proxy_is_referred_to_by_the_variables_that_programs_know() {
+        let feed = PodRequest { role: Role::Feed, proxy_secret: Some("proxy".to_owned()), ..request() };
+        let image = Image { proxy_secret: Some("proxy".to_owned()), ..image() };
         let proxied = |request: &PodRequest| {
-            let variables = pod(request, &image_of, 1).spec.unwrap().containers.remove(0).env.unwrap();
+            let variables = pod(request, &image, 1).spec.unwrap().containers.remove(0).env.unwrap();
             let of_proxy =
                 |variable: &EnvVar| Some(variable.value_from.as_ref()?.secret_key_ref.as_ref()?.name == "proxy");
             let names = variables.iter().filter(|one| of_proxy(one) == Some(true)).map(|one| one.name.clone());

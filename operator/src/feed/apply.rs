@@ -1,8 +1,7 @@
 //! Carrying out what a live source's feed needs, in order. Needs a client. A crash after any write leaves a state that the
 //! next plan goes on from.
 
-use bus::{Scope, StreamKey};
-use engine::instrument::Symbol;
+use bus::Scope;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Api;
@@ -12,7 +11,7 @@ use serde_json::json;
 use super::observe::{Observed, register_and_record, uid};
 use super::plan::Move;
 use crate::Error;
-use crate::apply::{change_register, close_ledger, create_pod, delete_pod, open_ledger};
+use crate::apply::{change_register, close_ledger, create_pod, delete_pod, open_ledger, streams_of_source};
 use crate::context::Context;
 use crate::names::OPERATOR;
 use crate::placement::Stored;
@@ -37,7 +36,7 @@ pub async fn apply(context: &Context, observed: &Observed, moves: &[Move]) -> Re
             }
             Move::CloseLedger(id, markets) => {
                 let source = Scope::source(namespace, &observed.source)?;
-                close_ledger(context, owner, id, ticks(context, &source, markets)).await?;
+                close_ledger(context, owner, id, streams_of_source(context, &source, markets)).await?;
             }
             Move::CreatePod(request, epoch) => create_pod(context, request, *epoch).await?,
             Move::DeletePod(name, uid) => delete_pod(context, namespace, name, uid).await?,
@@ -47,17 +46,14 @@ pub async fn apply(context: &Context, observed: &Observed, moves: &[Move]) -> Re
     Ok(())
 }
 
-fn ticks(context: &Context, source: &Scope, markets: &[Symbol]) -> Vec<StreamKey> {
-    markets.iter().map(|symbol| context.keys.market_tick(source, symbol.as_str())).collect()
-}
-
 /// Closes the ledger of a source's feed, with its streams, if it is open.
 pub async fn close(context: &Context, namespace: &str, source: &str) -> Result<(), Error> {
     let scope = Scope::source(namespace, source)?;
     let owner = context.keys.feed(&scope);
     match register_and_record(context, &owner).await {
         (_, registered, Stored::Found(record)) if record.uid == uid(namespace, source) && !record.closed => {
-            close_ledger(context, &owner, &record.ledger, ticks(context, &scope, &registered.markets())).await
+            let streams = streams_of_source(context, &scope, &registered.streamed());
+            close_ledger(context, &owner, &record.ledger, streams).await
         }
         (_, _, Stored::Found(_) | Stored::Missing) => Ok(()),
         (_, _, Stored::Away(why)) => {

@@ -30,7 +30,7 @@ pub enum Move {
     /// Make the record.
     CreateLedger,
     /// Close a ledger for good, with the streams of these markets.
-    CloseLedger(String, Vec<Symbol>),
+    CloseLedger(String, BTreeSet<Symbol>),
     /// Make the pod of an epoch.
     CreatePod(Box<PodRequest>, u64),
     /// Delete a pod, by its name and uid.
@@ -70,7 +70,8 @@ pub fn plan(observed: &Observed, image: &Image) -> Result<Plan, Error> {
     let document = spec.as_ref().map(serde_json::to_string).transpose();
     let document = document.map_err(|source| Error::Json { subject: observed.source.clone(), source })?;
     let is_read = !told.readers.is_empty();
-    let request = request(observed, document.unwrap_or_default());
+    let proxy_secret = spec.as_ref().and_then(|spec| spec.proxy_secret.clone());
+    let request = request(observed, (document.unwrap_or_default(), proxy_secret));
     let wanted = (is_read && spec.is_some()).then(|| request.digest(image));
     let situation = situation(observed, &told, wanted);
     let placed = place(&situation);
@@ -84,7 +85,7 @@ pub fn plan(observed: &Observed, image: &Image) -> Result<Plan, Error> {
     for step in steps {
         match step {
             Step::CreateLedger => moves.push(Move::CreateLedger),
-            Step::CloseLedger { id } => moves.push(Move::CloseLedger(id, Vec::new())),
+            Step::CloseLedger { id } => moves.push(Move::CloseLedger(id, BTreeSet::new())),
             Step::RecordEpoch(epoch) => {
                 (told.epoch, told.ledger) = (epoch, ledger.clone());
                 moves.push(Move::Register(Box::new(told.clone())));
@@ -134,13 +135,13 @@ fn register(observed: &Observed) -> FeedDesired {
         readers.entry(reader.clone()).or_insert_with(reads);
     }
     let read: BTreeSet<Symbol> = readers.values().flatten().cloned().collect();
-    // While nobody reads they stay: the streams of their names go with the feed's ledger.
-    let markets = if read.is_empty() { registered.markets() } else { read.into_iter().collect() };
+    let markets: Vec<Symbol> = read.into_iter().collect();
     let epoch = newest_epoch(observed);
     FeedDesired {
         epoch,
         ledger: registered.ledger.clone().filter(|_| epoch == registered.epoch),
         restarts: registered.restarts.clone(),
+        told: registered.streamed().into_iter().chain(markets.iter().cloned()).collect(),
         ..FeedDesired::of(&markets, readers)
     }
 }
@@ -167,7 +168,11 @@ fn spec(observed: &Observed, image: &Image) -> Option<LiveSpec> {
         Some(name) => Some(image.endpoints.get(name.as_str())?.clone()),
         None => None,
     };
-    Some(LiveSpec { source: observed.source.clone(), binance, hosts })
+    let proxy_secret = match &binance.proxy {
+        Some(_) => binance.proxy_secret().map(ToString::to_string),
+        None => image.proxy_secret.clone(),
+    };
+    Some(LiveSpec { source: observed.source.clone(), binance, hosts, proxy_secret })
 }
 
 fn situation(observed: &Observed, told: &FeedDesired, wanted: Option<String>) -> Situation {
@@ -198,7 +203,7 @@ fn facts(observed: &Observed) -> Vec<PodFacts> {
     observed.pods.iter().map(|pod| pod.facts.clone()).collect()
 }
 
-fn request(observed: &Observed, spec: String) -> PodRequest {
+fn request(observed: &Observed, (spec, proxy_secret): (String, Option<String>)) -> PodRequest {
     PodRequest {
         role: Role::Feed,
         name: observed.source.clone(),
@@ -211,7 +216,7 @@ fn request(observed: &Observed, spec: String) -> PodRequest {
         whole: spec.clone(),
         spec,
         process: None,
-        goes_out: true,
+        proxy_secret,
     }
 }
 
@@ -219,7 +224,13 @@ fn request(observed: &Observed, spec: String) -> PodRequest {
 fn ending(observed: &Observed) -> Plan {
     let (mut moves, registered) = (Vec::new(), &observed.registered);
     let ledger = observed.ledger();
-    let left = FeedDesired { readers: Vec::new(), reads: BTreeMap::new(), ..registered.clone() };
+    let left = FeedDesired {
+        epoch: registered.epoch,
+        ledger: registered.ledger.clone(),
+        restarts: registered.restarts.clone(),
+        told: registered.streamed(),
+        ..FeedDesired::default()
+    };
     if ledger.is_some() && left != *registered {
         moves.push(Move::Register(Box::new(left)));
     }
@@ -227,7 +238,7 @@ fn ending(observed: &Observed) -> Plan {
     let there = own.iter().filter(|pod| !pod.deleting);
     moves.extend(there.map(|pod| Move::DeletePod(pod.name.clone(), pod.uid.clone())));
     let is_closed = ledger.is_none();
-    moves.extend(ledger.map(|ledger| Move::CloseLedger(ledger.id, registered.markets())));
+    moves.extend(ledger.map(|ledger| Move::CloseLedger(ledger.id, registered.streamed())));
     let standing = match &observed.stored {
         Stored::Away(why) => Standing::StoreAway { why: why.clone() },
         Stored::Found(_) | Stored::Missing if own.is_empty() => Standing::Absent,

@@ -1,6 +1,6 @@
 //! The plan of a live source's feed, one situation after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bus::{Keys, Scope};
 use crds::account::Binance;
@@ -183,8 +183,14 @@ fn one_that_leaves_takes_its_reference_and_its_readers_along_and_no_pod() {
     assert_eq!(words(&planned(&observed)), ["register 1", "own feed-binance-spot-1 by 1"]);
     settle(&mut observed);
     assert_eq!((names(&observed), observed.registered.readers.len()), (vec!["feed-binance-spot-1"], 1));
+    assert_eq!(observed.registered.markets(), symbols(&["BTC/USDT"]));
     observed.takers.push(taker("c", &[]));
     assert_eq!(words(&planned(&observed)), ["own feed-binance-spot-1 by 2"]);
+    // What only the one read has streams still.
+    observed.takers.clear();
+    let ending = planned(&observed);
+    let Some(Move::CloseLedger(_, markets)) = ending.moves.last() else { panic!("{ending:?}") };
+    assert_eq!(markets.iter().cloned().collect::<Vec<_>>(), symbols(&["BTC/USDT", "ETH/USDT"]));
 }
 
 #[test]
@@ -193,9 +199,8 @@ fn after_the_last_one_the_pod_goes_then_ledger_and_streams() {
     observed.takers.clear();
     let ending = planned(&observed);
     assert_eq!(words(&ending), ["register 1", "delete feed-binance-spot-1", "close newone"]);
-    assert!(
-        matches!(&ending.moves[2], Move::CloseLedger(_, markets) if *markets == symbols(&["BTC/USDT", "ETH/USDT"]))
-    );
+    let both: BTreeSet<Symbol> = symbols(&["BTC/USDT", "ETH/USDT"]).into_iter().collect();
+    assert!(matches!(&ending.moves[2], Move::CloseLedger(_, markets) if *markets == both), "{ending:?}");
     assert!(!ending.is_over);
     let mut away = observed.clone();
     away.stored = Stored::Away("no answer".to_owned());
@@ -214,7 +219,8 @@ fn while_nobody_reads_there_is_no_pod_and_the_ledger_stays() {
     let plan = settle(&mut observed);
     assert_eq!((plan.standing, plan.is_over), (Standing::Absent, false));
     assert!(observed.pods.is_empty() && observed.ledger().is_some());
-    assert_eq!(observed.registered.markets(), symbols(&["BTC/USDT", "ETH/USDT"]), "its streams go with its ledger");
+    let streamed: Vec<Symbol> = observed.registered.streamed().into_iter().collect();
+    assert_eq!(streamed, symbols(&["BTC/USDT", "ETH/USDT"]), "its streams go with its ledger");
 }
 
 #[test]
@@ -327,6 +333,24 @@ fn who_does_not_read_now_keeps_its_place() {
     observed.takers[1].binance = None;
     let plan = planned(&observed);
     assert!(plan.moves.is_empty() && matches!(plan.standing, Standing::Ready { .. }), "{plan:?}");
+}
+
+#[test]
+fn a_proxys_secret_is_referred_to_by_its_pod_and_an_accounts_own_goes_before_the_installations() {
+    let image = Image { proxy_secret: Some("of-all".to_owned()), ..image() };
+    for (way, secret) in [
+        (json!({}), Some("of-all")),
+        (json!({"proxy": {"secretRef": {"name": "own"}}}), Some("own")),
+        (json!({"proxy": {"url": "http://p:1"}}), None),
+    ] {
+        let mut observed = new();
+        observed.takers.iter_mut().for_each(|taker| taker.binance = Some(binance(&way)));
+        observed.stored = found(record(0));
+        let plan = plan(&observed, &image).unwrap();
+        let Some(Move::CreatePod(request, 1)) = plan.moves.last() else { panic!("{plan:?}") };
+        let told: Value = serde_json::from_str(&request.spec).unwrap();
+        assert_eq!((request.proxy_secret.as_deref(), told["proxySecret"].as_str()), (secret, secret), "{way}");
+    }
 }
 
 #[test]

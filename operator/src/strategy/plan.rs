@@ -370,7 +370,7 @@ fn request(observed: &Observed, documents: PodDocuments) -> PodRequest {
             // Where they are unknown no pod is made.
             digest: observed.files.as_ref().ok().and_then(|files| files.as_ref()).map(|files| files.digest.clone()),
         }),
-        goes_out: false,
+        proxy_secret: None,
     }
 }
 
