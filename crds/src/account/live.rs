@@ -36,11 +36,11 @@ pub enum BinanceMarket {
 #[serde(rename_all = "camelCase")]
 pub struct Proxy {
     /// Where it is, such as `http://proxy.example:3128` or `socks5://10.0.0.7:1080`. Without a user and a password: whoever reads
-    /// the manifest would read them. A proxy that wants them is told by secretRef, or by HTTPS_PROXY.
+    /// the manifest would read them. A proxy that wants them is told by secretRef, or by HTTPS_PROXY. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<ProxyUrl>,
     /// A Secret of the account's namespace with HTTPS_PROXY or ALL_PROXY, and NO_PROXY if need be, for the feed's environment.
-    /// Without the first two nothing is asked of the venue. With `worker run` the variables of the process stand for it.
+    /// Without the first two nothing is asked of the venue. With `worker run` the variables of the process stand for it. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<ProxySecret>,
 }
