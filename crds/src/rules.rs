@@ -80,7 +80,7 @@ fn names() -> Vec<Rule> {
 }
 
 fn strategy(schema: &mut Value) -> Vec<Rule> {
-    let mut rules = vec![only_up("status.epoch"), fixed_text("spec.accountRef.name", "strategy")];
+    let mut rules = vec![only_up("status.epoch", None), fixed_text("spec.accountRef.name", "strategy")];
     rules.extend(union(schema, "spec.strategy", "strategy"));
     rules.push(fixed_text("spec.strategy.custom.name", "strategy"));
     rules.extend(instruments());
@@ -97,9 +97,10 @@ fn strategy(schema: &mut Value) -> Vec<Rule> {
 }
 
 fn account(schema: &mut Value) -> Vec<Rule> {
-    let mut rules = vec![only_up("status.epoch"), only_up("status.feed.epoch")];
+    let mut rules = vec![only_up("status.epoch", None), only_up("status.feed.epoch", Some("status.feed.source"))];
     rules.extend(union(schema, "spec.venue", "account"));
     rules.extend(union(schema, "spec.marketData", "account"));
+    rules.push(one_member(schema, "spec.marketData.binance.proxy"));
     let paper = "spec.venue.paper";
     rules.push(assets(&format!("{paper}.balances")));
     for name in ["makerPercent", "takerPercent"] {
@@ -329,23 +330,25 @@ fn rule(at: &str, field: &'static str, holds: impl Into<String>, told: impl Into
 
 /// Exactly one member, and always the same.
 fn union(schema: &mut Value, at: &str, noun: &str) -> [Rule; 2] {
-    let fields = find(schema, at).and_then(|union| union.get("properties")).and_then(Value::as_object);
-    let members: Vec<&str> = fields.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-    let has = |of: &str| members.iter().map(|member| format!("has({of}.{member})")).collect::<Vec<_>>();
-    let one = text(&format!("write exactly one of: {}", members.join(", ")));
-    let none = has("self").join(" || ");
     let same: Vec<String> =
-        has("self").iter().zip(has("oldSelf")).map(|(new, old)| format!("{new} == {old}")).collect();
+        members(schema, at).iter().map(|member| format!("has(self.{member}) == has(oldSelf.{member})")).collect();
     let fixed = format!("the member cannot be changed; create a second {noun} instead");
-    [
-        rule(
-            at,
-            "",
-            exactly_one(&members),
-            format!("({none} ? 'several members are set; ' : 'no member is set; ') + {one}"),
-        ),
-        rule(at, "", same.join(" && "), text(&fixed)),
-    ]
+    [one_member(schema, at), rule(at, "", same.join(" && "), text(&fixed))]
+}
+
+/// Exactly one member.
+fn one_member(schema: &mut Value, at: &str) -> Rule {
+    let members = members(schema, at);
+    let members: Vec<&str> = members.iter().map(String::as_str).collect();
+    let one = text(&format!("write exactly one of: {}", members.join(", ")));
+    let has: Vec<String> = members.iter().map(|member| format!("has(self.{member})")).collect();
+    let told = format!("({} ? 'several members are set; ' : 'no member is set; ') + {one}", has.join(" || "));
+    rule(at, "", exactly_one(&members), told)
+}
+
+fn members(schema: &mut Value, at: &str) -> Vec<String> {
+    let fields = find(schema, at).and_then(|union| union.get("properties")).and_then(Value::as_object);
+    fields.into_iter().flat_map(Map::keys).cloned().collect()
 }
 
 /// The rule of a union, by which it is known as one.
@@ -361,14 +364,16 @@ fn fixed_text(at: &str, noun: &str) -> Rule {
 }
 
 /// A count in the status that never goes back, nor away. At the root, because a rule at the field is not asked
-/// when the field goes.
-fn only_up(path: &str) -> Rule {
+/// when the field goes. Where it counts of something that has a name in the status, another one has a count of its own.
+fn only_up(path: &str, of: Option<&str>) -> Rule {
     let has = |of: &str| {
         let steps: Vec<&str> = path.split('.').collect();
         let parts = (1..=steps.len()).map(|n| format!("has({of}.{})", steps[..n].join(".")));
         parts.collect::<Vec<_>>().join(" && ")
     };
-    let kept = format!("{} && self.{path} >= oldSelf.{path}", has("self"));
+    let rises = format!("self.{path} >= oldSelf.{path}");
+    let rises = of.map_or_else(|| rises.clone(), |of| format!("(self.{of} != oldSelf.{of} || {rises})"));
+    let kept = format!("{} && {rises}", has("self"));
     let told = format!("'{path}: is below what it was; an epoch only goes up'");
     rule("", "", format!("!({}) || ({kept})", has("oldSelf")), told)
 }

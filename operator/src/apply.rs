@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use bus::{
     CloseOutcome, Closing, CreateOutcome, Desired, DesiredOutcome, Fields, Message, MessageBus, Owner, Retention,
-    StateStore, StreamKey,
+    Scope, StateStore, StreamKey,
 };
 use crds::record::{KEPT, STARTED_AT};
 use crds::roles::{BookSpec, GatewayDesired};
 use crds::strategy::status::{Ledger, Restarts};
+use engine::instrument::Symbol;
+use engine::market::Interval;
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
@@ -50,7 +52,7 @@ pub struct Target<'a> {
     pub resource_version: String,
     /// Its processes.
     pub placed: BTreeMap<Role, Placed>,
-    /// The name of the feed's source; only accounts have one.
+    /// The name of the feed's source, as the status has it; only accounts have one.
     pub source: Option<String>,
     /// A reference for Events.
     pub reference: &'a ObjectReference,
@@ -98,7 +100,7 @@ impl Target<'_> {
                 }
                 Step::RecordEnd(epoch, ends) => {
                     let placed = self.placed.entry(process.role).or_default();
-                    (placed.epoch, placed.restarts) = (*epoch, Some(restarts(ends)));
+                    (placed.epoch, placed.restarts) = (*epoch, Some(restarts(ends, Timestamp::now())));
                     self.write_placement().await?;
                 }
                 Step::ForgetEnds => {
@@ -106,7 +108,7 @@ impl Target<'_> {
                     self.write_placement().await?;
                 }
                 Step::CreatePod(epoch) => self.create_pod(process, *epoch).await?,
-                Step::DeletePod { name, uid } => self.delete_pod(name, uid).await?,
+                Step::DeletePod { name, uid } => delete_pod(self.context, &self.namespace, name, uid).await?,
                 Step::ClearAnswer => self.clear_answer().await?,
             }
         }
@@ -114,18 +116,9 @@ impl Target<'_> {
     }
 
     async fn create_ledger(&mut self, process: &Process) -> Result<(), Error> {
-        let failed =
-            |why: String| Error::Store { action: "open the ledger of", subject: process.owner.name().to_owned(), why };
-        let now = self.context.within(self.context.bus.now_ms()).await.map_err(failed)?;
-        let fields = Fields::from([(STARTED_AT.to_owned(), Arc::from(now.to_string()))]);
-        let created = self.context.within(self.context.bus.create(&process.owner, &self.uid, &fields)).await;
-        match created.map_err(failed)? {
-            CreateOutcome::Created { ledger } => {
-                tracing::info!(resource = self.subject(), ledger, "a ledger was opened");
-                self.record_ledger(process.role, &ledger, i64::try_from(now).unwrap_or_default()).await
-            }
-            // Made before a crash, or somebody else's: the next look tells which.
-            CreateOutcome::Exists { .. } => Ok(()),
+        match open_ledger(self.context, &process.owner, &self.uid).await? {
+            Some((ledger, started_at)) => self.record_ledger(process.role, &ledger, started_at).await,
+            None => Ok(()),
         }
     }
 
@@ -136,6 +129,13 @@ impl Target<'_> {
             resource_uid: self.uid.clone(),
             started_at: started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         });
+        self.write_placement().await
+    }
+
+    /// Writes where a feed stands that others share: its source's own reconcile has placed it.
+    pub async fn record_feed(&mut self, source: &str, placed: &Placed) -> Result<(), Error> {
+        self.source = Some(source.to_owned());
+        self.placed.insert(Role::Feed, placed.clone());
         self.write_placement().await
     }
 
@@ -191,39 +191,7 @@ impl Target<'_> {
             ledger: ledger.map(|ledger| ledger.id.clone()).unwrap_or_default(),
             ..process.request.clone()
         };
-        let pod: Pod = pod(&request, &self.context.image, epoch);
-        let name = pod.name_any();
-        let api: Api<Pod> = Api::namespaced(self.context.client.clone(), &self.namespace);
-        let params = PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() };
-        self.context.metrics.writes.inc();
-        match api.create(&params, &pod).await {
-            Ok(_) => {
-                tracing::info!(resource = self.subject(), pod = name, epoch, "a pod was made");
-                Ok(())
-            }
-            // Made before a crash, or a foreign one: the next look tells which.
-            Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(()),
-            // Not allowed, or not a pod: with a priority class that is not there, or an amount of nothing.
-            Err(kube::Error::Api(status)) if status.code == 403 || status.code == 422 => {
-                tracing::warn!(resource = self.subject(), pod = name, why = status.message, "the pod is refused");
-                Err(Error::PodRefused { role: process.role, why: status.message })
-            }
-            Err(error) => Err(Error::api("make pod", name)(error)),
-        }
-    }
-
-    async fn delete_pod(&self, name: &str, uid: &str) -> Result<(), Error> {
-        let api: Api<Pod> = Api::namespaced(self.context.client.clone(), &self.namespace);
-        let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
-        self.context.metrics.writes.inc();
-        match api.delete(name, &DeleteParams { preconditions, ..DeleteParams::default() }).await {
-            Ok(_) => {
-                tracing::info!(resource = self.subject(), pod = name, "a pod was deleted");
-                Ok(())
-            }
-            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
-            Err(error) => Err(Error::api("delete pod", name)(error)),
-        }
+        create_pod(self.context, &request, epoch).await
     }
 
     async fn clear_answer(&mut self) -> Result<(), Error> {
@@ -264,12 +232,65 @@ impl Target<'_> {
     }
 }
 
-/// What the status keeps of ends before readiness.
-fn restarts(ends: &Ends) -> Restarts {
+/// Makes the record of an owner. Gives its ledger and when it was opened, in milliseconds UTC; `None` where there is one:
+/// made before a crash, or somebody else's, the next look tells which.
+pub async fn open_ledger(context: &Context, owner: &Owner, uid: &str) -> Result<Option<(String, i64)>, Error> {
+    let failed = |why: String| Error::Store { action: "open the ledger of", subject: owner.name().to_owned(), why };
+    let now = context.within(context.bus.now_ms()).await.map_err(failed)?;
+    let fields = Fields::from([(STARTED_AT.to_owned(), Arc::from(now.to_string()))]);
+    let created = context.within(context.bus.create(owner, uid, &fields)).await;
+    match created.map_err(failed)? {
+        CreateOutcome::Created { ledger } => {
+            tracing::info!(owner = owner.name(), uid, ledger, "a ledger was opened");
+            Ok(Some((ledger, i64::try_from(now).unwrap_or_default())))
+        }
+        CreateOutcome::Exists { .. } => Ok(None),
+    }
+}
+
+/// Makes the pod of an epoch; one of its name that is there was made before a crash, or is a foreign one: the next look tells.
+pub async fn create_pod(context: &Context, request: &PodRequest, epoch: u64) -> Result<(), Error> {
+    let pod: Pod = pod(request, &context.image, epoch);
+    let (name, role) = (pod.name_any(), request.role);
+    let api: Api<Pod> = Api::namespaced(context.client.clone(), &request.namespace);
+    let params = PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() };
+    context.metrics.writes.inc();
+    match api.create(&params, &pod).await {
+        Ok(_) => {
+            tracing::info!(namespace = request.namespace, pod = name, epoch, "a pod was made");
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(()),
+        // Not allowed, or not a pod: with a priority class that is not there, or an amount of nothing.
+        Err(kube::Error::Api(status)) if status.code == 403 || status.code == 422 => {
+            tracing::warn!(namespace = request.namespace, pod = name, why = status.message, "the pod is refused");
+            Err(Error::PodRefused { role, why: status.message })
+        }
+        Err(error) => Err(Error::api("make pod", name)(error)),
+    }
+}
+
+/// Deletes a pod; one that is gone, or another of its name, is left.
+pub async fn delete_pod(context: &Context, namespace: &str, name: &str, uid: &str) -> Result<(), Error> {
+    let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
+    let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+    context.metrics.writes.inc();
+    match api.delete(name, &DeleteParams { preconditions, ..DeleteParams::default() }).await {
+        Ok(_) => {
+            tracing::info!(namespace, pod = name, "a pod was deleted");
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+        Err(error) => Err(Error::api("delete pod", name)(error)),
+    }
+}
+
+/// What is kept of ends before readiness, the last one seen now.
+pub fn restarts(ends: &Ends, now: Timestamp) -> Restarts {
     Restarts {
         count: ends.count,
         last_exit: ends.last_exit,
-        at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        at: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         message: ends.message.clone(),
         digest: ends.digest.clone(),
     }
@@ -285,25 +306,39 @@ pub async fn close_ledger(context: &Context, owner: &Owner, id: &str, more: Vec<
     }
 }
 
+/// The streams that end with a source's feed: of each of these markets ticks and bars, and what is missing among them.
+pub fn streams_of_source<'a>(
+    context: &Context,
+    source: &Scope,
+    markets: impl IntoIterator<Item = &'a Symbol>,
+) -> Vec<StreamKey> {
+    let keys = &context.keys;
+    let of_market = |symbol: &Symbol| {
+        let bars = Interval::ALL.map(|interval| keys.bars(source, symbol.as_str(), interval.as_str()));
+        bars.into_iter().chain([keys.market_tick(source, symbol.as_str())]).collect::<Vec<_>>()
+    };
+    markets.into_iter().flat_map(of_market).chain([keys.market_gap(source)]).collect()
+}
+
 /// Sets a register if it holds something else, and nudges its reader.
 pub async fn set_register(context: &Context, owner: &Owner, generation: u64, value: &Value) -> Result<(), Error> {
     let failed = |why: String| Error::Store { action: "set the register of", subject: owner.name().to_owned(), why };
     let present = context.within(context.bus.desired(owner)).await.map_err(failed)?;
-    change_register(context, owner, present.as_ref(), generation, value).await
+    change_register(context, owner, present.as_ref(), generation, value).await.map(drop)
 }
 
-/// The same, over what was read: who wrote meanwhile is not overwritten.
-async fn change_register(
+/// The same, over what was read: who wrote meanwhile is not overwritten. Gives what it holds now.
+pub async fn change_register(
     context: &Context,
     owner: &Owner,
     present: Option<&Desired>,
     generation: u64,
     value: &Value,
-) -> Result<(), Error> {
+) -> Result<Desired, Error> {
     let failed = |why: String| Error::Store { action: "set the register of", subject: owner.name().to_owned(), why };
     let text = value.to_string();
-    if present.is_some_and(|present| *present.value == *text) {
-        return Ok(());
+    if let Some(present) = present.filter(|present| *present.value == *text) {
+        return Ok(present.clone());
     }
     let newest = present.map_or(0, |present| present.generation);
     let token = present.map_or(0, |present| present.token) + 1;
@@ -318,7 +353,7 @@ async fn change_register(
         nudge = nudge.with_retention(Retention { max_len: Some(100), max_age_ms: None });
     }
     context.within(context.bus.nudge(owner, &nudge)).await.map_err(failed)?;
-    Ok(())
+    Ok(desired)
 }
 
 /// Puts one strategy's book into its gateway's register, where the account's own reconcile cannot: nobody else writes it
@@ -332,5 +367,5 @@ pub async fn set_book(context: &Context, gateway: &Owner, book: &BookSpec) -> Re
     desired.books.sort_by(|one, other| one.strategy.cmp(&other.strategy));
     let json = |source| Error::Json { subject: gateway.name().to_owned(), source };
     let value = serde_json::to_value(&desired).map_err(json)?;
-    change_register(context, gateway, Some(&present), present.generation, &value).await
+    change_register(context, gateway, Some(&present), present.generation, &value).await.map(drop)
 }

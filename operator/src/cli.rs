@@ -13,9 +13,10 @@ use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
 use operator::admission::Admission;
-use operator::build::Image;
+use operator::build::{Image, endpoints};
 use operator::context::Context;
 use operator::controller::{self, Sources};
+use operator::feed::Feeds;
 use operator::metrics::{self, Metrics};
 use operator::names::OPERATOR;
 use operator::pace::Pace;
@@ -74,6 +75,12 @@ struct Options {
     /// Let strategies be processes: whoever may write one runs its command in the worker's pod.
     #[arg(long, env = "GLM_PROCESS_STRATEGIES")]
     process_strategies: bool,
+    /// Hosts in place of a venue's public ones, as JSON: [{"name", "rest", "stream"}]; accounts choose them by name.
+    #[arg(long, env = "GLM_ENDPOINTS", value_name = "JSON", default_value = "[]")]
+    endpoints: String,
+    /// The Secret with HTTPS_PROXY, ALL_PROXY and NO_PROXY for live feeds. It is only referred to.
+    #[arg(long, env = "GLM_PROXY_SECRET", value_name = "NAME")]
+    proxy_secret: Option<String>,
     /// Where to serve /healthz, /readyz and /metrics.
     #[arg(long, env = "GLM_ADMIN", default_value = "0.0.0.0:9090")]
     admin: SocketAddr,
@@ -142,6 +149,8 @@ fn image(options: &Options) -> anyhow::Result<Image> {
         prefix: options.prefix.clone(),
         installation: options.installation.clone(),
         processes: options.process_strategies,
+        endpoints: endpoints(&options.endpoints).context("--endpoints")?,
+        proxy_secret: options.proxy_secret.clone().filter(|name| !name.is_empty()),
     })
 }
 
@@ -173,6 +182,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             metrics: metrics.clone(),
             strategies,
             accounts: accounts.clone(),
+            feeds: Feeds::default(),
         });
         let sources = Sources {
             client: client.clone(),

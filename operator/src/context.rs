@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::admission::Admission;
 use crate::build::Image;
+use crate::feed::Feeds;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::placement::{RecordFacts, Stored};
@@ -49,6 +50,8 @@ pub struct Context {
     pub strategies: Store<GuardedStrategy>,
     /// All accounts, as last seen.
     pub accounts: Store<GuardedAccount>,
+    /// Which live sources are to be looked at.
+    pub feeds: Feeds,
 }
 
 /// An account's strategies.
@@ -112,6 +115,13 @@ impl Context {
         let api: Api<GuardedStrategy> = Api::namespaced(self.client.clone(), namespace);
         let listed = api.list(&ListParams::default()).await.map_err(Error::api("list strategies of", account))?;
         Ok(strategies_of(listed.items.iter(), account))
+    }
+
+    /// All accounts as last seen, once all have been.
+    pub async fn accounts_seen(&self) -> Result<Vec<Arc<GuardedAccount>>, Error> {
+        let stopping = |_| Error::Changed { subject: "the cache of accounts".to_owned() };
+        self.accounts.wait_until_ready().await.map_err(stopping)?;
+        Ok(self.accounts.state())
     }
 
     /// An owner's record, or that the store is away.

@@ -17,7 +17,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use crate::context::Shared;
-use crate::{Error, GuardedAccount, GuardedStrategy, account, strategy};
+use crate::{Error, GuardedAccount, GuardedStrategy, account, feed, observe, strategy};
 
 /// Reconciles at once, each kind. There is no debounce: each new trigger would put the reconcile off again, so that
 /// a strategy that reports all the time, or an account of many, would never be looked at.
@@ -51,7 +51,7 @@ pub struct Sources<R> {
     pub reports: R,
 }
 
-/// Runs both controllers until asked to stop.
+/// Runs the controllers of both kinds, and of live sources, until asked to stop.
 pub async fn run<R>(
     sources: Sources<R>,
     context: Shared,
@@ -109,11 +109,12 @@ pub async fn run<R>(
         .with_config(Config::default().concurrency(CONCURRENCY))
         .owns_stream(lean(watcher(pods, managed())).touched_objects())
         .reconcile_on(wake)
-        .graceful_shutdown_on(stop)
-        .run(|object, context| bounded(account::reconcile(object, context)), retry_account, context)
+        .graceful_shutdown_on(stop.clone())
+        .run(|object, context| bounded(account::reconcile(object, context)), retry_account, Arc::clone(&context))
         .for_each(|_| std::future::ready(()));
 
-    futures::future::join(pin!(strategies), pin!(accounts)).await;
+    let feeds = feed::run(context, namespace.clone(), stop);
+    futures::future::join3(pin!(strategies), pin!(accounts), pin!(feeds)).await;
 }
 
 /// The strategy of which something was told. An account of which something was told is woken instead.
@@ -165,7 +166,7 @@ async fn bounded(reconcile: impl Future<Output = Result<Action, Error>>) -> Resu
 
 /// Pods of this operator.
 fn managed() -> watcher::Config {
-    watcher::Config::default().labels(&format!("app.kubernetes.io/managed-by={}", crate::names::OPERATOR))
+    watcher::Config::default().labels(&observe::managed())
 }
 
 /// Without what fills memory and is never read, and with a back-off: a watch without one spins on errors.

@@ -31,8 +31,13 @@ pub fn holder<'a>(readers: &'a [String], books: &'a [BookSpec]) -> Option<&'a st
 /// A register; empty where there is none. An error: the store is away, or it is one of another version, and nothing is
 /// decided on a guess.
 pub async fn register<T: DeserializeOwned + Default>(context: &Context, owner: &Owner) -> Result<T, String> {
-    let Some(register) = context.within(context.bus.desired(owner)).await? else { return Ok(T::default()) };
+    let Some(register) = raw(context, owner).await? else { return Ok(T::default()) };
     parse(owner, &register)
+}
+
+/// A register as it stands.
+pub async fn raw(context: &Context, owner: &Owner) -> Result<Option<Desired>, String> {
+    context.within(context.bus.desired(owner)).await
 }
 
 /// What a register holds.

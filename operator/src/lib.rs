@@ -13,6 +13,7 @@ mod condition;
 pub mod context;
 pub mod controller;
 mod event;
+pub mod feed;
 mod finalizer;
 mod kept;
 mod life;

@@ -15,9 +15,13 @@ pub const FORCE_DELETE_ANNOTATION: &str = "glm.trading/force-delete";
 /// Lets what waits for a human go on: `CrashLoop COUNT`. While a deletion waits, `now` is read as the release before
 /// wrote it.
 pub const RELEASE_ANNOTATION: &str = "glm.trading/release";
+/// On pods: their role.
+pub const COMPONENT_LABEL: &str = "app.kubernetes.io/component";
+/// On pods: the name in their own: of a resource, or of a live source.
+pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 /// On pods: the epoch they run under.
 pub const EPOCH_LABEL: &str = "glm.trading/epoch";
-/// On pods: the uid of the resource they run for.
+/// On pods: the uid of the resource they run for; not on those that several share.
 pub const OWNER_LABEL: &str = "glm.trading/owner-uid";
 /// On pods: a digest of what they were made from, without what is followed by a register.
 pub const DIGEST_ANNOTATION: &str = "glm.trading/digest";

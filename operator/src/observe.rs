@@ -1,5 +1,7 @@
 //! Reading objects and pods from the API server, whatever a cache or labels say. Needs a client.
 
+use std::collections::BTreeSet;
+
 use crds::strategy::status::Restarts;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Namespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -10,7 +12,10 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::names::{DIGEST_ANNOTATION, OWNER_LABEL, Role, WHOLE_DIGEST_ANNOTATION};
+use crate::context::Context;
+use crate::names::{
+    COMPONENT_LABEL, DIGEST_ANNOTATION, INSTANCE_LABEL, OPERATOR, OWNER_LABEL, Role, WHOLE_DIGEST_ANNOTATION,
+};
 use crate::placement::{Ends, PodFacts};
 use crate::{Error, unknown};
 
@@ -66,18 +71,64 @@ pub async fn in_role(
 ) -> Result<Vec<PodFacts>, Error> {
     let Owner { namespace, name, uid } = owner;
     let now = Timestamp::now();
-    let mut found: Vec<PodFacts> = pods.iter().filter_map(|pod| facts(pod, name, uid, role, now)).collect();
+    let is_own = |owner: &OwnerReference| owner.uid == uid && owner.controller == Some(true);
+    let in_it = |pod: &Pod| facts(pod, (role, name), pod.owner_references().iter().any(is_own), now);
+    let mut found: Vec<PodFacts> = pods.iter().filter_map(in_it).collect();
     if found.iter().any(|pod| runs_on(pod, epoch)) {
         // No name is needed while this one is there, and it is looked at again once it is not.
         return Ok(found);
     }
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    // A pod whose labels were edited is still ours: its name and its owner reference tell.
-    for epoch in [epoch, epoch + 1] {
+    found.extend(others(&api, pods, (role, name), epoch).await?.iter().filter_map(in_it));
+    Ok(found)
+}
+
+/// A pod that several resources own, none of which controls it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SharedPod {
+    /// As it was seen.
+    pub facts: PodFacts,
+    /// Who owns it.
+    pub owners: Vec<OwnerReference>,
+    /// As it was read.
+    pub resource_version: String,
+}
+
+/// All pods of a live source's feed, and, where the next one may be made, others that hold the names of its present and next
+/// epoch. Its own are those that an account with one of these uids owns and does not control.
+pub async fn shared_pods(
+    context: &Context,
+    (namespace, source): (&str, &str),
+    accounts: &BTreeSet<String>,
+    epoch: u64,
+) -> Result<Vec<SharedPod>, Error> {
+    let role = Role::Feed;
+    let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
+    let labels = format!("{},{COMPONENT_LABEL}={},{INSTANCE_LABEL}={source}", managed(), role.name());
+    let listed = api.list(&ListParams::default().labels(&labels)).await;
+    let pods = listed.map_err(Error::api("list pods of", source))?.items;
+    let now = Timestamp::now();
+    let is_own = |owner: &OwnerReference| accounts.contains(&owner.uid) && owner.controller != Some(true);
+    let shared = |pod: &Pod| {
+        let owners = pod.owner_references().to_vec();
+        let resource_version = pod.resource_version().unwrap_or_default();
+        Some(SharedPod { facts: facts(pod, (role, source), owners.iter().any(is_own), now)?, owners, resource_version })
+    };
+    let mut found: Vec<SharedPod> = pods.iter().filter_map(shared).collect();
+    if !found.iter().any(|pod| runs_on(&pod.facts, epoch)) {
+        found.extend(others(&api, &pods, (role, source), epoch).await?.iter().filter_map(shared));
+    }
+    Ok(found)
+}
+
+/// What holds the names of the present and the next epoch beside these pods. A pod whose labels were edited is still ours: its
+/// name and its owner reference tell.
+async fn others(api: &Api<Pod>, pods: &[Pod], (role, name): (Role, &str), epoch: u64) -> Result<Vec<Pod>, Error> {
+    let mut found = Vec::new();
+    for epoch in [epoch, epoch.saturating_add(1)] {
         let wanted = role.pod(name, epoch);
         if !pods.iter().any(|pod| pod.name_any() == wanted) {
-            let other = api.get_opt(&wanted).await.map_err(Error::api("get pod", wanted.clone()))?;
-            found.extend(other.and_then(|pod| facts(&pod, name, uid, role, now)));
+            found.extend(api.get_opt(&wanted).await.map_err(Error::api("get pod", wanted.clone()))?);
         }
     }
     Ok(found)
@@ -86,6 +137,11 @@ pub async fn in_role(
 /// Whether a pod is the present one and goes on unless it is deleted: no other is made in the same look.
 fn runs_on(pod: &PodFacts, epoch: u64) -> bool {
     pod.owned && pod.epoch == epoch && !pod.deleting && !pod.ended && pod.last_exit.is_none()
+}
+
+/// The selector of this operator's pods.
+pub fn managed() -> String {
+    format!("app.kubernetes.io/managed-by={OPERATOR}")
 }
 
 /// A controller reference that never blocks its owner's deletion.
@@ -101,10 +157,9 @@ pub async fn is_terminating(client: &Client, namespace: &str) -> Result<bool, Er
 }
 
 /// What a placement needs of a pod; `None` for pods of other names.
-fn facts(pod: &Pod, name: &str, uid: &str, role: Role, now: Timestamp) -> Option<PodFacts> {
+fn facts(pod: &Pod, (role, name): (Role, &str), owned: bool, now: Timestamp) -> Option<PodFacts> {
     let pod_name = pod.name_any();
     let epoch = pod_name.strip_prefix(&format!("{}-{name}-", role.name()))?.parse().ok()?;
-    let owned = pod.owner_references().iter().any(|owner| owner.uid == uid && owner.controller == Some(true));
     let status = pod.status.as_ref();
     // By its name: what others put beside it stands in the same list.
     let container = status
@@ -193,7 +248,7 @@ mod tests {
             },
         });
         let now = "2026-01-01T00:01:00Z".parse().unwrap();
-        facts(&serde_json::from_value(pod).unwrap(), "grid", "u", Role::Strategy, now).unwrap()
+        facts(&serde_json::from_value(pod).unwrap(), (Role::Strategy, "grid"), true, now).unwrap()
     }
 
     fn container(name: &str, ready: bool, state: &serde_json::Value, last: &serde_json::Value) -> serde_json::Value {

@@ -15,13 +15,13 @@ const EACH: Duration = Duration::from_mins(1);
 const ALL_PER_SECOND: u32 = 20;
 
 /// How long until a settled object is looked at again, without any news.
-const SETTLED: Duration = Duration::from_mins(2);
+pub const SETTLED: Duration = Duration::from_mins(2);
 /// How long until one on its way is looked at again.
-const UNDER_WAY: Duration = Duration::from_secs(1);
+pub const UNDER_WAY: Duration = Duration::from_secs(1);
 /// How long until one is looked at again that has a silent process.
 const SILENT: Duration = Duration::from_secs(2);
 /// How long until a pod that was refused is tried again.
-const REFUSED: Duration = Duration::from_secs(5);
+pub const REFUSED: Duration = Duration::from_secs(5);
 
 /// When an object is looked at again. A settled one is looked at when one of its processes would be silent, and then
 /// now and then until it is not.

@@ -92,6 +92,20 @@ pub enum Standing {
     },
 }
 
+impl Standing {
+    /// Whether nothing is under way: it stands, or waits for a human.
+    pub const fn is_resting(&self) -> bool {
+        match self {
+            Self::Ready { .. }
+            | Self::Absent
+            | Self::CrashLoop { .. }
+            | Self::LedgerLost
+            | Self::LedgerFound { .. } => true,
+            Self::Starting { .. } | Self::Blocked { .. } | Self::Stopping | Self::StoreAway { .. } => false,
+        }
+    }
+}
+
 /// Refused: an invalid document, a store or data that cannot be used. The same pod is of no use.
 const REFUSED: i32 = 4;
 /// A newer process has taken over.

@@ -21,6 +21,8 @@ pub enum Reason {
     CapitalExceedsAccount,
     /// The account replays another symbol.
     SymbolMismatch,
+    /// The venue lacks the market.
+    SymbolUnknown,
     /// The strategy trades.
     Trading,
     /// An edit is followed by the pod that runs.
@@ -53,6 +55,16 @@ pub enum Reason {
     FeedSilent,
     /// The worker does not take what its feed has given out.
     BehindFeed,
+    /// The venue gives no answer, or none that makes sense.
+    FeedUnreachable,
+    /// The venue has banned the address that the feed comes from.
+    FeedBanned,
+    /// The venue does not serve the place that the feed comes from.
+    FeedRegion,
+    /// Nothing was heard of the venue for 30 s.
+    MarketDataStale,
+    /// The venue trades the market not now.
+    SymbolHalted,
     /// The image cannot be started, or the like.
     PodBlocked,
     /// A process ends before it has been ready for a minute, again and again.
@@ -83,7 +95,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the document about them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 44] = [
         Self::Valid,
         Self::InvalidSpec,
         Self::UnknownField,
@@ -93,6 +105,7 @@ impl Reason {
         Self::NoInstrumentRules,
         Self::CapitalExceedsAccount,
         Self::SymbolMismatch,
+        Self::SymbolUnknown,
         Self::Trading,
         Self::EditFollowed,
         Self::Available,
@@ -109,6 +122,11 @@ impl Reason {
         Self::GatewaySilent,
         Self::FeedSilent,
         Self::BehindFeed,
+        Self::FeedUnreachable,
+        Self::FeedBanned,
+        Self::FeedRegion,
+        Self::MarketDataStale,
+        Self::SymbolHalted,
         Self::PodBlocked,
         Self::CrashLoop,
         Self::RedisUnavailable,
@@ -124,6 +142,13 @@ impl Reason {
         Self::Settled,
     ];
 
+    /// The reason of a source's own word, where it is one.
+    pub fn of_source(word: &str) -> Self {
+        let all = [Self::SymbolUnknown, Self::FeedBanned, Self::FeedRegion, Self::MarketDataStale, Self::SymbolHalted];
+        // A later feed's word: that there are no prices is known all the same.
+        all.into_iter().find(|reason| reason.as_str() == word).unwrap_or(Self::FeedUnreachable)
+    }
+
     /// The word itself.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -136,6 +161,7 @@ impl Reason {
             Self::NoInstrumentRules => "NoInstrumentRules",
             Self::CapitalExceedsAccount => "CapitalExceedsAccount",
             Self::SymbolMismatch => "SymbolMismatch",
+            Self::SymbolUnknown => "SymbolUnknown",
             Self::Trading => "Trading",
             Self::EditFollowed => "EditFollowed",
             Self::Available => "Available",
@@ -152,6 +178,11 @@ impl Reason {
             Self::GatewaySilent => "GatewaySilent",
             Self::FeedSilent => "FeedSilent",
             Self::BehindFeed => "BehindFeed",
+            Self::FeedUnreachable => "FeedUnreachable",
+            Self::FeedBanned => "FeedBanned",
+            Self::FeedRegion => "FeedRegion",
+            Self::MarketDataStale => "MarketDataStale",
+            Self::SymbolHalted => "SymbolHalted",
             Self::PodBlocked => "PodBlocked",
             Self::CrashLoop => "CrashLoop",
             Self::RedisUnavailable => "RedisUnavailable",

@@ -140,7 +140,12 @@ async fn close_account(context: &Context, account: &TradingAccount) -> Result<()
     let gateway = context.keys.gateway(&scope(Scope::account(&namespace, &name))?);
     close(context, &gateway, status.and_then(|status| status.ledger.as_ref()), &account.metadata, Vec::new()).await?;
     let feed_status = status.and_then(|status| status.feed.as_ref());
-    let source = AccountSpec { name, spec: account.spec.clone() }.source();
+    let spec = AccountSpec { name, spec: account.spec.clone() };
+    if spec.is_live() {
+        // Its feed is others' too, and ends after the last of them.
+        return Ok(());
+    }
+    let source = spec.source();
     let source = scope(Scope::source(&namespace, feed_status.map_or(&source, |feed| &feed.source)))?;
     let feed = context.keys.feed(&source);
     let register: FeedDesired = crate::kept::register(context, &feed).await?;

@@ -8,6 +8,8 @@ mod account_limits;
 mod crashes;
 #[path = "apiserver_operator/edits.rs"]
 mod edits;
+#[path = "apiserver_operator/live.rs"]
+mod live;
 #[path = "apiserver_operator/misbehaving.rs"]
 mod misbehaving;
 #[path = "apiserver_operator/quiet.rs"]

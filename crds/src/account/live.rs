@@ -14,10 +14,12 @@ use crate::name::{NameError, ResourceName};
 pub struct Binance {
     /// Which of its markets: Spot.
     pub market: BinanceMarket,
-    /// The name of an endpoint of your own, whose hosts `worker run --endpoint NAME=URL` tells. Default: the public hosts.
+    /// The name of an endpoint of your own in place of the public hosts: one of the chart's value endpoints, or of
+    /// `worker run --endpoint NAME=URL`. Default: the public hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<ResourceName>,
-    /// The proxy on the way to the venue. Default: what the variables HTTPS_PROXY, ALL_PROXY and NO_PROXY of the process say.
+    /// The proxy on the way to the venue. Default: what the variables HTTPS_PROXY, ALL_PROXY and NO_PROXY of the process say,
+    /// in a cluster by the Secret of the chart's value proxy.existingSecret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Proxy>,
 }
@@ -29,13 +31,26 @@ pub enum BinanceMarket {
     Spot,
 }
 
-/// A proxy.
+/// A proxy: exactly one member, url or secretRef.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Proxy {
     /// Where it is, such as `http://proxy.example:3128` or `socks5://10.0.0.7:1080`. Without a user and a password: whoever reads
-    /// the manifest would read them. A proxy that wants them is told by HTTPS_PROXY.
-    pub url: ProxyUrl,
+    /// the manifest would read them. A proxy that wants them is told by secretRef, or by HTTPS_PROXY. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<ProxyUrl>,
+    /// A Secret of the account's namespace with HTTPS_PROXY or ALL_PROXY, and NO_PROXY if need be, for the feed's environment.
+    /// Without the first two nothing is asked of the venue. With `worker run` the variables of the process stand for it. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<ProxySecret>,
+}
+
+/// A Secret that says the way to a proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxySecret {
+    /// Its name.
+    pub name: ResourceName,
 }
 
 /// The address of a proxy: http, https, socks5 or socks5h, a host, and no password.
@@ -67,7 +82,7 @@ impl FromStr for ProxyUrl {
             // Not shown: it may be a password.
             return Err(NameError::new(
                 "a proxy with a user",
-                "would be read by all who read the manifest; give it by HTTPS_PROXY",
+                "would be read by all who read the manifest; give it by secretRef or HTTPS_PROXY",
             ));
         }
         let rest =
@@ -114,7 +129,20 @@ impl JsonSchema for ProxyUrl {
     }
 }
 
+impl Proxy {
+    /// What sets it apart from others. No address has a blank.
+    fn way(&self) -> String {
+        let secret = self.secret_ref.iter().map(|secret| format!("secret {}", secret.name));
+        self.url.iter().map(|url| url.as_str().to_owned()).chain(secret).collect()
+    }
+}
+
 impl Binance {
+    /// The Secret that the account itself names for its way to the venue.
+    pub fn proxy_secret(&self) -> Option<&ResourceName> {
+        self.proxy.as_ref()?.secret_ref.as_ref().map(|secret| &secret.name)
+    }
+
     /// The name of this source in keys: the venue's and the market's; behind a proxy or at an endpoint of one's own with a
     /// short hash of these, so that whoever shares it has the same prices by the same way.
     pub fn source(&self) -> String {
@@ -122,7 +150,7 @@ impl Binance {
             BinanceMarket::Spot => "binance-spot",
         };
         let endpoint = self.endpoint.as_ref().map_or("", |endpoint| endpoint.as_str());
-        let proxy = self.proxy.as_ref().map_or("", |proxy| proxy.url.as_str());
+        let proxy = self.proxy.as_ref().map_or_else(String::new, Proxy::way);
         if endpoint.is_empty() && proxy.is_empty() {
             return market.to_owned();
         }
@@ -147,7 +175,10 @@ mod tests {
     fn a_source_is_shared_by_who_goes_the_same_way() {
         assert_eq!(source(r#"{"market":"Spot"}"#), "binance-spot");
         assert_eq!(source(r#"{"market":"Spot","endpoint":"local"}"#), "binance-spot-e0e3c5e003");
+        let secret = source(r#"{"market":"Spot","proxy":{"secretRef":{"name":"way"}}}"#);
+        assert_ne!(secret, source(r#"{"market":"Spot","proxy":{"secretRef":{"name":"another"}}}"#));
         let proxy = source(r#"{"market":"Spot","proxy":{"url":"http://p:1"}}"#);
+        assert_eq!(proxy, "binance-spot-ac732b55d8");
         let both = source(r#"{"market":"Spot","endpoint":"local","proxy":{"url":"http://p:1"}}"#);
         assert!(proxy != both && proxy.len() == "binance-spot-0123456789".len(), "{proxy} {both}");
     }
@@ -165,7 +196,7 @@ mod tests {
         ] {
             assert!(bad.parse::<ProxyUrl>().unwrap_err().to_string().contains(told), "{bad}");
         }
-        let secret = "http://me:secret@p:1".parse::<ProxyUrl>().unwrap_err().to_string();
-        assert!(secret.contains("HTTPS_PROXY") && !secret.contains("secret"), "{secret}");
+        let secret = "http://me:hidden@p:1".parse::<ProxyUrl>().unwrap_err().to_string();
+        assert!(secret.contains("HTTPS_PROXY") && !secret.contains("hidden"), "{secret}");
     }
 }

@@ -17,7 +17,7 @@ use crate::Amounts;
 use crate::name::FileName;
 
 pub use limits::AccountLimits;
-pub use live::{Binance, BinanceMarket, Proxy, ProxyUrl};
+pub use live::{Binance, BinanceMarket, Proxy, ProxySecret, ProxyUrl};
 pub use status::TradingAccountStatus;
 pub(crate) use validate::{BOTH, NO_FILE};
 
@@ -104,7 +104,7 @@ pub struct MarketData {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replay>,
     /// Live prices of Binance, without a key. Each strategy trades markets of its own; rules that it does not write are the
-    /// venue's. Runs with `worker run`; in a cluster it comes with a later release.
+    /// venue's. Accounts of a namespace that take them by the same way share one feed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binance: Option<Binance>,
 }

@@ -3,7 +3,7 @@
 use engine::numbers::ExactDecimal;
 use engine::validation::Violation;
 
-use super::{PaperVenue, Replay, ReplayFile, TradingAccountSpec};
+use super::{PaperVenue, Proxy, Replay, ReplayFile, TradingAccountSpec};
 use crate::ENTRIES_MAX;
 use crate::symbol::spot;
 
@@ -25,13 +25,23 @@ impl TradingAccountSpec {
             |what: &str| Violation::new("spec.marketData", "", format!("{what}; write exactly one of: {MEMBERS}"));
         match (&self.market_data.replay, &self.market_data.binance) {
             (Some(replay), None) => violations.extend(replay.validate("spec.marketData.replay")),
-            (None, Some(_)) => {}
+            (None, Some(binance)) => violations.extend(binance.proxy.iter().filter_map(proxy)),
             (None, None) => violations.push(refuse("no member is set")),
             (Some(_), Some(_)) => violations.push(refuse("several members are set")),
         }
         violations.extend(self.limits.iter().flat_map(|limits| limits.validate("spec.limits")));
         violations
     }
+}
+
+fn proxy(proxy: &Proxy) -> Option<Violation> {
+    let problem = match (&proxy.url, &proxy.secret_ref) {
+        (Some(_), None) | (None, Some(_)) => return None,
+        (None, None) => "no member is set",
+        (Some(_), Some(_)) => "several members are set",
+    };
+    let remedy = format!("{problem}; write exactly one of: secretRef, url");
+    Some(Violation::new("spec.marketData.binance.proxy", "", remedy))
 }
 
 impl PaperVenue {

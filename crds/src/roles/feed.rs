@@ -1,6 +1,6 @@
 //! What a feed is told: where its prices come from, and in its register who reads them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use engine::instrument::Symbol;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::AccountSpec;
 use crate::account::Binance;
 use crate::name::FileName;
+use crate::strategy::status::Restarts;
 
 /// For the role `feed`: where prices come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -67,6 +68,9 @@ pub struct LiveSpec {
     /// The hosts, where they are not the venue's public ones.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hosts: Option<Endpoint>,
+    /// The Secret whose variables HTTPS_PROXY and ALL_PROXY lead to the venue: without either nobody is asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub proxy_secret: Option<String>,
 }
 
 /// Hosts of one's own.
@@ -115,7 +119,8 @@ impl LiveSpec {
     /// The live feed of an account; `None` where its prices are not live. `hosts` are those of the endpoint that it names.
     pub fn of(account: &AccountSpec, hosts: Option<Endpoint>) -> Option<Self> {
         let binance = account.spec.market_data.binance.clone()?;
-        Some(Self { source: binance.source(), binance, hosts })
+        let proxy_secret = binance.proxy_secret().map(ToString::to_string);
+        Some(Self { source: binance.source(), binance, hosts, proxy_secret })
     }
 }
 
@@ -182,6 +187,25 @@ pub struct FeedDesired {
     /// Which of them each reader reads; all, of one that is not named. Empty where there is one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reads: BTreeMap<String, Vec<Symbol>>,
+    /// Of a feed of several accounts, which has no status of its own: counts the feeds that have run; only the newest can.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: u64,
+    /// Of such a feed: the ledger for which that epoch was recorded; absent where it was found elsewhere, and so is used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<String>,
+    /// Of such a feed: those that ended before they had been ready for a minute, one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<Restarts>,
+    /// Of such a feed: the markets that it has been asked for, those included that nobody reads any more. Their streams go with
+    /// its ledger.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub told: BTreeSet<Symbol>,
+}
+
+/// Whether a number says nothing.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the serialiser's signature")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl FeedDesired {
@@ -204,6 +228,11 @@ impl FeedDesired {
     pub fn markets(&self) -> Vec<Symbol> {
         if self.symbols.is_empty() { self.symbol.iter().cloned().collect() } else { self.symbols.clone() }
     }
+
+    /// The markets that have streams of it.
+    pub fn streamed(&self) -> BTreeSet<Symbol> {
+        self.told.iter().cloned().chain(self.markets()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -220,6 +249,14 @@ mod tests {
         assert_eq!(serde_json::to_string(&read).unwrap(), OF_THE_RELEASE_BEFORE);
         let error = serde_json::from_str::<FeedSpec>("{}").unwrap_err().to_string();
         assert!(error.contains("missing field `account`"), "{error}");
+    }
+
+    #[test]
+    fn a_register_of_the_release_before_reads_and_is_written_in_its_bytes() {
+        let before = r#"{"readers":["grid"],"symbol":"BTC/USDT"}"#;
+        let read: FeedDesired = serde_json::from_str(before).unwrap();
+        assert_eq!((read.epoch, &read.restarts), (0, &None));
+        assert_eq!(serde_json::to_string(&read).unwrap(), before);
     }
 
     #[test]

@@ -8,11 +8,13 @@ pub mod status;
 mod tests;
 pub mod validate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bus::{Scope, StreamKey};
 use crds::TradingAccount;
+use crds::roles::{AccountSpec, FeedDesired};
+use kube::ResourceExt as _;
 use kube::core::{ApiResource, DeserializeGuard};
 use kube::runtime::controller::Action;
 
@@ -21,7 +23,7 @@ use crate::context::{Context, Shared};
 use crate::names::Role;
 use crate::pace::next_look;
 use crate::placement::Standing;
-use crate::{Error, GuardedAccount, event, release, unreadable};
+use crate::{Error, GuardedAccount, event, kept, release, unreadable};
 
 use observe::Observed;
 use plan::Move;
@@ -29,6 +31,7 @@ use plan::Move;
 /// One look at one account.
 pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<Action, Error> {
     context.metrics.reconciles.inc();
+    object.0.iter().flat_map(sources).for_each(|source| context.feeds.wake(&source));
     // client: needed
     if let Some(action) = release::account_with_namespace(&context, &object).await? {
         return Ok(action);
@@ -91,7 +94,7 @@ fn target<'a>(context: &'a Context, observed: &'a Observed) -> Target<'a> {
         uid: observed.uid.clone(),
         resource_version: observed.resource_version.clone(),
         placed,
-        source: Some(observed.source.clone()),
+        source: Some(status.feed.as_ref().map_or(&observed.source, |feed| &feed.source).clone()),
         reference: &observed.reference,
     }
 }
@@ -109,17 +112,40 @@ async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Pl
                 target.apply(&process, steps).await?;
             }
             Move::CloseLedger(role, id) => {
-                let ticks = if *role == Role::Feed { ticks(target.context, observed)? } else { Vec::new() };
-                apply::close_ledger(target.context, observed.owner(*role), id, ticks).await?;
+                let streams = if *role == Role::Feed { streams(target.context, observed)? } else { Vec::new() };
+                apply::close_ledger(target.context, observed.owner(*role), id, streams).await?;
             }
+            Move::RecordFeed(placed) => target.record_feed(&observed.source, placed).await?,
+            Move::ForgetFeedEnds => forget_feed_ends(target.context, observed).await?,
             Move::ClearRelease(release) => target.clear_release(release.refused()).await?,
         }
     }
     Ok(())
 }
 
-/// The streams of the feed's ticks, which are named by their symbols.
-fn ticks(context: &Context, observed: &Observed) -> Result<Vec<StreamKey>, Error> {
+/// Takes the ends of a shared feed out of its register, which stands in the place of a status.
+async fn forget_feed_ends(context: &Context, observed: &Observed) -> Result<(), Error> {
+    let failed = |why: String| Error::Store { action: "read the register of", subject: observed.source.clone(), why };
+    let present = kept::raw(context, &observed.feed).await.map_err(failed)?;
+    let Some(present) = present else { return Ok(()) };
+    let register: FeedDesired = kept::parse(&observed.feed, &present).map_err(failed)?;
+    let json = |source| Error::Json { subject: observed.source.clone(), source };
+    let value = serde_json::to_value(FeedDesired { restarts: None, ..register }).map_err(json)?;
+    apply::change_register(context, &observed.feed, Some(&present), present.generation, &value).await.map(drop)
+}
+
+/// The live sources that a look at an account concerns: that of its prices, and that which its status names still.
+fn sources(account: &TradingAccount) -> BTreeSet<String> {
+    let spec = AccountSpec { name: account.name_any(), spec: account.spec.clone() };
+    let now = spec.is_live().then(|| spec.source());
+    let before = account.status.as_ref().and_then(|status| status.feed.as_ref()).map(|feed| feed.source.clone());
+    // A replay is its account's own.
+    let own = format!("replay-{}", account.name_any());
+    now.into_iter().chain(before.filter(|source| *source != own)).collect()
+}
+
+/// The streams of the feed, which are named by their symbols.
+fn streams(context: &Context, observed: &Observed) -> Result<Vec<StreamKey>, Error> {
     let source = Scope::source(&observed.namespace, &observed.source)?;
-    Ok(observed.kept_markets.iter().map(|symbol| context.keys.market_tick(&source, symbol.as_str())).collect())
+    Ok(apply::streams_of_source(context, &source, &observed.kept_markets))
 }

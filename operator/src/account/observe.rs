@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bus::{Owner, Scope};
 use crds::record::{LATCHED, latched};
-use crds::roles::{AccountSpec, BookSpec, GatewayDesired};
+use crds::roles::{AccountSpec, BookSpec, FeedDesired, GatewayDesired};
 use crds::{TradingAccount, TradingAccountSpec, TradingAccountStatus, TradingStrategy};
 use engine::instrument::Symbol;
 use engine::report::LatchedLimit;
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use crate::context::Context;
+use crate::feed::{self, Shared};
 use crate::names::Role;
 use crate::placement::{Ends, PodFacts, Stored};
 use crate::{Error, kept, observe};
@@ -70,10 +71,15 @@ pub struct Observed {
     pub gateway_ends: Option<Ends>,
     /// Feeds that did.
     pub feed_ends: Option<Ends>,
+    /// The feed that it shares with others; absent where its prices are its own.
+    pub shared: Option<Shared>,
+    /// Whether this installation knows the endpoint that it names.
+    pub knows_endpoint: bool,
 }
 
 impl Observed {
-    /// Whether a role's record is the one that this account's status names. Another's register is not written.
+    /// Whether a role's record is the one that this account's status names. Another's register is not written, nor that of a
+    /// feed which it shares.
     pub fn is_own(&self, role: Role) -> bool {
         let ledger = match role {
             Role::Gateway | Role::Strategy => self.status.ledger.as_ref(),
@@ -134,6 +140,38 @@ impl Observed {
     }
 }
 
+/// What there is of an account's feed.
+struct Feed {
+    owner: Owner,
+    stored: Stored,
+    pods: Vec<PodFacts>,
+    ends: Option<Ends>,
+    /// The register of one that is its own.
+    register: FeedDesired,
+    shared: Option<Shared>,
+}
+
+async fn feed(
+    context: &Context,
+    pods_of: observe::Owner<'_>,
+    pods: &[Pod],
+    (account, status): (&AccountSpec, &TradingAccountStatus),
+) -> Result<Feed, Error> {
+    let source = account.source();
+    let owner = context.keys.feed(&Scope::source(pods_of.namespace, &source)?);
+    if account.is_live() {
+        let shared = feed::look(context, pods_of.namespace, &source).await?;
+        let (stored, pods, ends) = (shared.stored.clone(), shared.pods.clone(), shared.ends.clone());
+        return Ok(Feed { owner, stored, pods, ends, register: FeedDesired::default(), shared: Some(shared) });
+    }
+    let (register, stored) = context.register_and_record(&owner).await;
+    let status = status.feed.as_ref();
+    let epoch = status.map_or(0, |feed| feed.epoch);
+    let pods = observe::in_role(&context.client, pods_of, pods, Role::Feed, epoch).await?;
+    let ends = observe::ends(status.and_then(|feed| feed.restarts.as_ref()), Timestamp::now());
+    Ok(Feed { owner, stored, pods, ends, register, shared: None })
+}
+
 /// Looks, freshly. `None` if it is gone.
 pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<Observed>, Error> {
     let (name, namespace) = (seen.name_any(), seen.namespace().unwrap_or_default());
@@ -141,34 +179,34 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
         return Ok(None);
     };
     let uid = account.uid().unwrap_or_default();
-    let source = AccountSpec { name: name.clone(), spec: account.spec.clone() }.source();
+    let spec = AccountSpec { name: name.clone(), spec: account.spec.clone() };
     let gateway = context.keys.gateway(&Scope::account(&namespace, &name)?);
-    let feed = context.keys.feed(&Scope::source(&namespace, &source)?);
     let status = account.status.clone().unwrap_or_default();
-    let feed_epoch = status.feed.as_ref().map_or(0, |feed| feed.epoch);
     let gateway_epoch = status.epoch.unwrap_or(0);
     let deleting_since = account.metadata.deletion_timestamp.as_ref().map(|time| time.0);
     let client = &context.client;
     let strategies = context.strategies_of(&namespace, &name).await?;
     let unrecorded = strategies.unrecorded();
     let (registered, gateway_stored): (GatewayDesired, _) = context.register_and_record(&gateway).await;
-    let (feed_register, feed_stored) = context.register_and_record(&feed).await;
-    let ends = |restarts| observe::ends(restarts, Timestamp::now());
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
     let pods = observe::pods(client, pods_of).await?;
+    let feed = feed(context, pods_of, &pods, (&spec, &status)).await?;
+    let endpoint = spec.spec.market_data.binance.as_ref().and_then(|binance| binance.endpoint.as_ref());
     Ok(Some(Observed {
         gateway_pods: observe::in_role(client, pods_of, &pods, Role::Gateway, gateway_epoch).await?,
-        feed_pods: observe::in_role(client, pods_of, &pods, Role::Feed, feed_epoch).await?,
-        gateway_ends: ends(status.restarts.as_ref()),
-        feed_ends: ends(status.feed.as_ref().and_then(|feed| feed.restarts.as_ref())),
+        gateway_ends: observe::ends(status.restarts.as_ref(), Timestamp::now()),
         gateway_stored,
-        feed_stored,
+        feed_pods: feed.pods,
+        feed_ends: feed.ends,
+        feed_stored: feed.stored,
+        shared: feed.shared,
+        knows_endpoint: endpoint.is_none_or(|name| context.image.endpoints.contains_key(name.as_str())),
         strategies: strategies.read,
         unreadable: strategies.unreadable,
         kept_books: kept::books(&registered, &unrecorded),
         registered,
-        kept_readers: kept::readers(&feed_register, &unrecorded),
-        kept_markets: feed_register.markets(),
+        kept_readers: kept::readers(&feed.register, &unrecorded),
+        kept_markets: feed.register.markets(),
         resource_version: account.resource_version().unwrap_or_default(),
         generation: account.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         deleting_since,
@@ -179,9 +217,9 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
         spec: account.spec,
         unknown_fields,
         status,
-        source,
+        source: spec.source(),
         gateway,
-        feed,
+        feed: feed.owner,
         name,
         namespace,
         uid,

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::observe::Observed;
 use super::validate::{self, Accepted};
+use crate::apply::Placed;
 use crate::build::{Image, PodRequest};
+use crate::feed::Shared;
 use crate::names::{LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
 use crate::placement::{Ends, LedgerStatus, PodFacts, Situation, Standing, Step, Stored, place};
 use crate::release_request::{LimitRelease, Release, asked_limit_release, asked_release};
@@ -28,6 +30,10 @@ pub enum Move {
     Place(Box<PodRequest>, Vec<Step>),
     /// Close a ledger for good.
     CloseLedger(Role, String),
+    /// Tell in the status where the feed stands that others share.
+    RecordFeed(Placed),
+    /// Let that feed try again after a crash loop.
+    ForgetFeedEnds,
     /// Take a human's release off.
     ClearRelease(Release),
 }
@@ -57,22 +63,16 @@ impl Plan {
 
     /// Whether nothing is under way.
     pub fn is_settled(&self) -> bool {
-        let resting = |standing: &Standing| {
-            matches!(
-                standing,
-                Standing::Ready { .. }
-                    | Standing::Absent
-                    | Standing::CrashLoop { .. }
-                    | Standing::LedgerLost
-                    | Standing::LedgerFound { .. }
-            )
-        };
         let quiet = self.moves.iter().all(|next| match next {
             Move::Register(_, _) => true,
             Move::Place(_, steps) => steps.is_empty(),
-            Move::Finalizers(_) | Move::CloseLedger(_, _) | Move::ClearRelease(_) => false,
+            Move::Finalizers(_)
+            | Move::CloseLedger(_, _)
+            | Move::RecordFeed(_)
+            | Move::ForgetFeedEnds
+            | Move::ClearRelease(_) => false,
         });
-        quiet && resting(&self.gateway) && resting(&self.feed)
+        quiet && self.gateway.is_resting() && self.feed.is_resting()
     }
 }
 
@@ -105,7 +105,11 @@ fn serving(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &I
     // A bad spec changes nothing that runs, and its strategies come and go.
     let Ok(accepted) = accepted else {
         moves.extend(annotation.is_asked().then_some(Move::ClearRelease(annotation)));
-        return Ok(Plan::new(moves, standing_of(&observed.gateway_pods), standing_of(&observed.feed_pods)));
+        let feed = match &observed.shared {
+            Some(shared) => shared_feed(observed, shared, false, &mut moves),
+            None => standing_of(&observed.feed_pods),
+        };
+        return Ok(Plan::new(moves, standing_of(&observed.gateway_pods), feed));
     };
     let all_ends = [Role::Gateway, Role::Feed].map(|role| observed.ends(role));
     let release = asked_release(observed.annotations.get(RELEASE_ANNOTATION).map(String::as_str), all_ends);
@@ -119,11 +123,54 @@ fn serving(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &I
     let request = request(observed, Role::Gateway, serde_json::to_string(&accepted.gateway).map_err(json)?);
     let (steps, gateway) = placed(Role::Gateway, Some(request.digest(image)));
     moves.push(Move::Place(Box::new(request), steps));
+    let feed = match &observed.shared {
+        Some(shared) => shared_feed(observed, shared, release == Release::Now, &mut moves),
+        None => own_feed(observed, accepted, (image, &placed), &mut moves)?,
+    };
+    let release = if release.is_asked() { release } else { annotation };
+    if release.is_asked() {
+        moves.push(Move::ClearRelease(release));
+    }
+    Ok(Plan::new(moves, gateway, feed))
+}
+
+/// The feed of an account that shares it: placed by its source's own reconcile, told here.
+fn shared_feed(observed: &Observed, shared: &Shared, is_released: bool, moves: &mut Vec<Move>) -> Standing {
+    moves.extend(record_feed(observed));
+    if is_released && shared.ends.as_ref().is_some_and(Ends::is_loop) {
+        // Before its annotation goes.
+        moves.push(Move::ForgetFeedEnds);
+    }
+    shared.standing.clone()
+}
+
+/// What the status is to say of a shared feed, where it says something else.
+fn record_feed(observed: &Observed) -> Option<Move> {
+    let shared = observed.shared.as_ref().filter(|shared| !matches!(shared.stored, Stored::Away(_)))?;
+    let told = Placed { ledger: shared.ledger.clone(), epoch: shared.epoch, restarts: shared.restarts.clone() };
+    let before = observed.status.feed.as_ref().filter(|feed| feed.source == observed.source);
+    let known =
+        before.map(|feed| Placed { ledger: feed.ledger.clone(), epoch: feed.epoch, restarts: feed.restarts.clone() });
+    let is_nothing = known.is_none() && told == Placed::default();
+    (!is_nothing && known.as_ref() != Some(&told)).then_some(Move::RecordFeed(told))
+}
+
+/// Places one process: what to do and where it stands, for what is wanted.
+type Placing<'a> = &'a dyn Fn(Role, Option<String>) -> (Vec<Step>, Standing);
+
+/// The feed of an account that has its own.
+fn own_feed(
+    observed: &Observed,
+    accepted: &Accepted,
+    (image, placed): (&Image, Placing<'_>),
+    moves: &mut Vec<Move>,
+) -> Result<Standing, Error> {
+    let json = |source| Error::Json { subject: observed.name.clone(), source };
     if observed.is_own(Role::Feed) {
         moves.push(register(Role::Feed, &accepted.readers));
     }
     let spec = accepted.feed.as_ref().map(serde_json::to_string).transpose().map_err(json)?;
-    let request = self::request(observed, Role::Feed, spec.clone().unwrap_or_default());
+    let request = request(observed, Role::Feed, spec.clone().unwrap_or_default());
     let (steps, feed) = if spec.is_none() && !observed.kept_readers.is_empty() {
         // Only strategies that are not known now read prices: what their feed is made from is not known either.
         of_ledger(placed(Role::Feed, None), &observed.feed_pods)
@@ -131,11 +178,7 @@ fn serving(observed: &Observed, accepted: Result<&Accepted, &Invalid>, image: &I
         placed(Role::Feed, spec.map(|_| request.digest(image)))
     };
     moves.push(Move::Place(Box::new(request), steps));
-    let release = if release.is_asked() { release } else { annotation };
-    if release.is_asked() {
-        moves.push(Move::ClearRelease(release));
-    }
-    Ok(Plan::new(moves, gateway, feed))
+    Ok(feed)
 }
 
 /// The limits to hold the account to. A bad spec changes none.
@@ -155,7 +198,7 @@ fn limit_release(observed: &Observed) -> LimitRelease {
 
 /// What concerns a process's ledger alone, such as a human's answer, which is given once for gateway and feed; its pods stay
 /// as they are.
-fn of_ledger((mut steps, standing): (Vec<Step>, Standing), pods: &[PodFacts]) -> (Vec<Step>, Standing) {
+pub fn of_ledger((mut steps, standing): (Vec<Step>, Standing), pods: &[PodFacts]) -> (Vec<Step>, Standing) {
     steps.retain(|step| !matches!(step, Step::DeletePod { .. }));
     let is_lost = matches!(standing, Standing::LedgerLost | Standing::LedgerFound { .. });
     (steps, if is_lost { standing } else { standing_of(pods) })
@@ -219,7 +262,7 @@ fn request(observed: &Observed, role: Role, spec: String) -> PodRequest {
         role,
         name: observed.name.clone(),
         namespace: observed.namespace.clone(),
-        owner: observed.owner_reference.clone(),
+        owners: vec![observed.owner_reference.clone()],
         record: observed.owner(role).name().to_owned(),
         ledger: ledger.map(|ledger| ledger.id.clone()).unwrap_or_default(),
         steady: spec.clone(),
@@ -227,6 +270,7 @@ fn request(observed: &Observed, role: Role, spec: String) -> PodRequest {
         whole: spec.clone(),
         spec,
         process: None,
+        proxy_secret: None,
     }
 }
 
@@ -253,8 +297,10 @@ fn ending(observed: &Observed) -> Plan {
     if observed.is_own(Role::Feed) {
         moves.push(register(Role::Feed, &FeedDesired::of(&observed.kept_markets, [])));
     }
-    let mut open = false;
-    for role in [Role::Gateway, Role::Feed] {
+    // A feed that others share goes by its source's own reconcile, and the last account waits for that.
+    let mut open = observed.shared.as_ref().is_some_and(|shared| !shared.lets_go);
+    let own = [Role::Gateway, Role::Feed].into_iter().take(if observed.shared.is_some() { 1 } else { 2 });
+    for role in own {
         let situation = situation(observed, role, None);
         let steps = situation
             .pods

@@ -16,6 +16,7 @@ use super::plan::Plan;
 use super::validate;
 use crate::condition::{Verdict, accepted, limit_reached};
 use crate::context::Context;
+use crate::feed::price_fault;
 use crate::names::Role;
 use crate::placement::{PodFacts, Standing, Stored};
 use crate::reason::Reason;
@@ -140,7 +141,10 @@ fn deleting(plan: &Plan, seconds: u64, accepted: (ConditionStatus, Reason, Strin
     let (reason, message, late) = if plan.in_use_by.is_empty() {
         let late = seconds > DEADLINE_SECONDS;
         let reason = if late { Reason::DeadlineExceeded } else { Reason::Stopping };
-        let message = if late {
+        let message = if late && plan.feed == Standing::Stopping {
+            "The deletion waits for the feed's pod to end. Mend its node, or annotate glm.trading/force-delete: now to let go."
+                .to_owned()
+        } else if late {
             "The deletion waits for Redis. Mend it, or annotate glm.trading/force-delete: now to let go.".to_owned()
         } else {
             "The gateway and the feed end, then their ledgers are closed.".to_owned()
@@ -173,6 +177,9 @@ fn standing(observed: &Observed, plan: &Plan) -> (StrategyState, Ready, bool, bo
             Standing::Starting { why } => {
                 if let Some((reason, message)) = silence(observed, plan) {
                     return (StrategyState::Degraded, (ConditionStatus::Unknown, reason, message), false, false);
+                }
+                if let Some(faulty) = without_prices(observed, plan).filter(|_| what == "feed") {
+                    return faulty;
                 }
                 return (
                     StrategyState::Starting,
@@ -224,6 +231,9 @@ fn serving(observed: &Observed, plan: &Plan) -> (StrategyState, Ready, bool, boo
     if let Some((reason, message)) = silence(observed, plan) {
         return (StrategyState::Degraded, (ConditionStatus::Unknown, reason, message), false, false);
     }
+    if let Some(faulty) = without_prices(observed, plan) {
+        return faulty;
+    }
     if let Some(message) = observed.latched().and_then(|limits| limit_reached(&limits)) {
         let ready = (ConditionStatus::True, Reason::LimitReached, message);
         return (StrategyState::Running, ready, false, false);
@@ -236,6 +246,14 @@ fn serving(observed: &Observed, plan: &Plan) -> (StrategyState, Ready, bool, boo
         _ => "The gateway and the feed are up.".to_owned(),
     };
     (StrategyState::Running, (ConditionStatus::True, Reason::Available, message), false, false)
+}
+
+/// What an account says whose feed is there and has no way to the venue, in the feed's own words.
+fn without_prices(observed: &Observed, plan: &Plan) -> Option<(StrategyState, Ready, bool, bool)> {
+    observed.shared.as_ref()?;
+    let fault = price_fault(live_record(observed, plan, Role::Feed)?, [])?;
+    let ready = (ConditionStatus::False, Reason::of_source(&fault.reason), fault.message);
+    Some((StrategyState::Degraded, ready, false, false))
 }
 
 /// A process whose pod is there and which had its lease, and shows no sign of life.

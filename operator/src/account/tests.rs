@@ -14,8 +14,9 @@ use super::observe::Observed;
 use super::plan::{Move, Plan, plan};
 use super::status::{self, Holdings};
 use super::validate::{books, validate};
+use crate::feed::Shared;
 use crate::names::{FINALIZER, LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
-use crate::placement::{ENDS_MAX, Ends, PodFacts, Stored};
+use crate::placement::{ENDS_MAX, Ends, PodFacts, RecordFacts, Standing, Stored};
 use crate::strategy::fixture::{NOW_MS, account, edit, found, image, record, strategy};
 
 const EARLY: &str = "2026-01-01T00:00:00Z";
@@ -73,6 +74,8 @@ fn serving() -> Observed {
         kept_markets: Vec::new(),
         gateway_ends: None,
         feed_ends: None,
+        shared: None,
+        knows_endpoint: true,
     };
     let digests = digests(&observed);
     observed.gateway_pods = vec![pod(Role::Gateway, &digests[0])];
@@ -104,6 +107,8 @@ fn words(observed: &Observed) -> Vec<String> {
             if all.is_empty() { String::new() } else { format!("{} {}", request.role.name(), all.join("+")) }
         }
         Move::CloseLedger(role, id) => format!("close {} {id}", role.name()),
+        Move::RecordFeed(placed) => format!("feed at {}", placed.epoch),
+        Move::ForgetFeedEnds => "forget the feed's ends".to_owned(),
         Move::ClearRelease(release) => format!("clear {}", release.refused().is_some()),
     };
     planned(observed).moves.iter().map(word).filter(|word| !word.is_empty()).collect()
@@ -206,16 +211,6 @@ fn files_fix_the_markets_and_each_reader_says_which_it_reads() {
     assert_eq!(serde_json::to_value(&accepted.readers).unwrap(), json!({"readers": ["grid"], "symbol": "BTC/USDT"}));
     let feed = serde_json::to_value(accepted.feed.unwrap()).unwrap();
     assert_eq!((feed.get("files"), &feed["file"]), (None, &json!("btc.csv")));
-}
-
-/// No feed of it is started here: nobody is to wait for prices that never come.
-#[test]
-fn an_account_with_live_prices_is_refused_with_the_remedy() {
-    let mut observed = serving();
-    observed.spec.market_data = serde_json::from_value(json!({"binance": {"market": "Spot"}})).unwrap();
-    let refused = validate(&observed).unwrap_err();
-    assert_eq!(refused.reason, crate::reason::Reason::InvalidSpec);
-    assert!(refused.message.starts_with("spec.marketData.binance: ") && refused.message.contains("worker run"));
 }
 
 #[test]
@@ -388,4 +383,116 @@ fn a_latched_limit_is_shown_and_released_once() {
     // Where nobody can read it, what was shown stays.
     let unread = with(&[("latched", "what")], Some(text), None);
     assert_eq!((gateway_register(&unread).release, words(&unread)), (None, Vec::new()));
+}
+
+/// One whose prices are live: its feed is also another account's.
+fn sharing() -> Observed {
+    let mut observed = serving();
+    observed.spec.market_data = serde_json::from_value(json!({"binance": {"market": "Spot"}})).unwrap();
+    observed.source = "binance-spot".to_owned();
+    let ledger = Ledger { id: "shared".to_owned(), resource_uid: "feed/ns/binance-spot".to_owned(), ..ledger("") };
+    let feed = json!({"source": "binance-spot", "epoch": 3, "pod": "feed-paper-3", "ledger": ledger});
+    observed.status.feed = Some(serde_json::from_value(feed).unwrap());
+    observed.feed_stored = found(RecordFacts { uid: "feed/ns/binance-spot".to_owned(), ..record([]) });
+    observed.shared = Some(Shared {
+        standing: Standing::Ready { pod: "feed-paper-3".to_owned(), node: None },
+        epoch: 3,
+        ledger: Some(ledger),
+        restarts: None,
+        ends: None,
+        pods: observed.feed_pods.clone(),
+        stored: observed.feed_stored.clone(),
+        lets_go: true,
+    });
+    let digest = digests(&observed).remove(0);
+    observed.gateway_pods[0].digest = digest;
+    observed
+}
+
+fn shared(observed: &mut Observed) -> &mut Shared {
+    observed.shared.as_mut().unwrap()
+}
+
+#[test]
+fn a_feed_that_is_shared_is_placed_by_its_source_and_told_here() {
+    let mut observed = sharing();
+    assert_eq!((words(&observed), line(&observed)), (Vec::new(), "Running True Available".to_owned()));
+    shared(&mut observed).epoch = 4;
+    assert_eq!(words(&observed), ["feed at 4"]);
+    shared(&mut observed).stored = Stored::Away("no answer".to_owned());
+    assert_eq!(words(&observed), Vec::<String>::new(), "nobody can say");
+    // Another source counts on its own.
+    let mut observed = sharing();
+    observed.status.feed.as_mut().unwrap().source = "binance-spot-0123456789".to_owned();
+    assert_eq!(words(&observed), ["feed at 3"]);
+    // Its own standing is the shared one's.
+    shared(&mut observed).standing = Standing::Blocked { why: "exceeded quota".to_owned() };
+    assert_eq!(line(&observed), "Starting False PodBlocked");
+    shared(&mut observed).standing = Standing::Absent;
+    assert_eq!(line(&observed), "Running True Available", "nobody reads");
+}
+
+#[test]
+fn what_keeps_a_live_source_is_said_in_its_feeds_own_words() {
+    let link = |text: &str| ("link".to_owned(), text.to_owned());
+    let banned = r#"{"reason":"FeedBanned","message":"until noon","since":1}"#;
+    let later = r#"{"reason":"FeedTired","message":"a later word","since":1}"#;
+    for (fields, told) in [
+        (vec![link(banned)], "Degraded False FeedBanned"),
+        (vec![link(later)], "Degraded False FeedUnreachable"),
+        (
+            vec![link(r#"{"reason":"","since":1}"#), ("alive".to_owned(), "1".to_owned())],
+            "Degraded False MarketDataStale",
+        ),
+        (vec![], "Running True Available"),
+    ] {
+        let mut observed = sharing();
+        edit(&mut observed.feed_stored, |record| record.fields.extend(fields));
+        assert_eq!(line(&observed), told);
+        // Its pod is not ready then.
+        if told.starts_with("Degraded") {
+            shared(&mut observed).standing = Standing::Starting { why: "it is not ready yet".to_owned() };
+            assert_eq!(line(&observed), told);
+        }
+    }
+    let mut silent = sharing();
+    edit(&mut silent.feed_stored, |record| record.seen_ms = NOW_MS - 31_000);
+    assert_eq!(line(&silent), "Degraded Unknown FeedSilent");
+}
+
+#[test]
+fn a_crash_loop_of_a_shared_feed_is_released_in_its_register_before_the_annotation_goes() {
+    let mut observed = sharing();
+    let ends = Ends { count: ENDS_MAX, age_s: 999, ..Ends::default() };
+    observed.feed_ends = Some(ends.clone());
+    shared(&mut observed).ends = Some(ends);
+    shared(&mut observed).standing = Standing::CrashLoop { count: ENDS_MAX, why: "no such host".to_owned() };
+    assert_eq!(line(&observed), "Quarantined False CrashLoop");
+    observed.annotations.insert(RELEASE_ANNOTATION.to_owned(), "CrashLoop 5".to_owned());
+    assert_eq!(words(&observed), ["forget the feed's ends", "clear false"]);
+    observed.annotations.insert(RELEASE_ANNOTATION.to_owned(), "CrashLoop 4".to_owned());
+    assert_eq!(words(&observed), ["clear true"]);
+}
+
+#[test]
+fn the_last_account_of_a_source_waits_for_the_end_of_its_feed() {
+    let mut observed = sharing();
+    observed.deleting_since = Some("2026-01-01T00:01:30Z".parse().unwrap());
+    observed.strategies.clear();
+    assert_eq!(words(&observed), ["gateway DeletePod", "close gateway abcdef", "release"], "others take its prices");
+    shared(&mut observed).lets_go = false;
+    assert_eq!(words(&observed), ["gateway DeletePod", "close gateway abcdef"]);
+    assert_eq!(line(&observed), "Deleting False Stopping");
+}
+
+#[test]
+fn an_endpoint_that_is_not_known_here_is_refused_with_the_remedy() {
+    let mut observed = sharing();
+    let way = json!({"binance": {"market": "Spot", "endpoint": "local"}});
+    observed.spec.market_data = serde_json::from_value(way).unwrap();
+    assert!(validate(&observed).is_ok());
+    observed.knows_endpoint = false;
+    let refused = validate(&observed).unwrap_err().message;
+    assert!(refused.starts_with("spec.marketData.binance.endpoint: \"local\" is not known"), "{refused}");
+    assert!(refused.contains("chart's value endpoints"), "{refused}");
 }

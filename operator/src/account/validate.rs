@@ -16,16 +16,12 @@ use crate::reason::Reason;
 use crate::strategy::has_ledger;
 use crate::strategy::validate::{Invalid, claim};
 
-/// Why an account with live prices is not run here, and what to do.
-const LIVE: &str = "spec.marketData.binance: this release takes live prices with `worker run FILE` alone, and its operator \
-                    starts no feed for them; write replay, or run the manifests with `worker run`";
-
 /// What the account's processes are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     #[expect(missing_docs, reason = "the name says it")]
     pub gateway: GatewaySpec,
-    /// For the feed; absent while nobody reads.
+    /// For the feed; absent while nobody reads, and where others share it.
     pub feed: Option<ReplaySpec>,
     /// The feed's register.
     pub readers: FeedDesired,
@@ -38,9 +34,7 @@ pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
         return Err(Invalid { reason: Reason::InvalidSpec, message: violations.join("; ") });
     }
     let account = AccountSpec { name: observed.name.clone(), spec: observed.spec.clone() };
-    if account.is_live() {
-        return Err(Invalid { reason: Reason::InvalidSpec, message: LIVE.to_owned() });
-    }
+    check_endpoint(observed)?;
     let markets = markets(observed);
     let is_served = |strategy: &&TradingStrategy| {
         markets.is_empty() || strategy.spec.instruments.iter().all(|instrument| markets.contains(&instrument.symbol))
@@ -55,6 +49,19 @@ pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
         // What its register tells makes no pod anew.
         gateway: GatewaySpec { generation: 0, account: account.steady() },
     })
+}
+
+/// An endpoint of one's own is one that this installation knows.
+fn check_endpoint(observed: &Observed) -> Result<(), Invalid> {
+    let binance = observed.spec.market_data.binance.as_ref();
+    let Some(name) = binance.and_then(|binance| binance.endpoint.as_ref()).filter(|_| !observed.knows_endpoint) else {
+        return Ok(());
+    };
+    let message = format!(
+        "spec.marketData.binance.endpoint: {name:?} is not known to this installation; add it to the chart's value \
+         endpoints, or leave it out to use the venue's public hosts"
+    );
+    Err(Invalid { reason: Reason::InvalidSpec, message })
 }
 
 /// The gateway's register, whatever the account's own spec says: its strategies' books do not hang on it.
@@ -103,7 +110,7 @@ fn book(strategy: &TradingStrategy) -> Option<BookSpec> {
 }
 
 /// Whether a strategy reads the feed.
-fn reads(strategy: &TradingStrategy) -> bool {
+pub fn reads(strategy: &TradingStrategy) -> bool {
     strategy.metadata.deletion_timestamp.is_none()
         && strategy.spec.state != DesiredState::Stopped
         && has_ledger(strategy)

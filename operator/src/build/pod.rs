@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crds::roles::Endpoint;
 use crds::strategy::{
     PullSecret, ResourceAmount, SOURCE_FOLDER, TaintEffect, TolerationOperator, WorkerResources, WorkerSpec,
 };
@@ -15,7 +16,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::json;
 
-use crate::names::{DIGEST_ANNOTATION, EPOCH_LABEL, OPERATOR, OWNER_LABEL, Role, WHOLE_DIGEST_ANNOTATION};
+use crate::names::{
+    COMPONENT_LABEL, DIGEST_ANNOTATION, EPOCH_LABEL, INSTANCE_LABEL, OPERATOR, OWNER_LABEL, Role,
+    WHOLE_DIGEST_ANNOTATION,
+};
 
 /// Where processes serve their health and metrics.
 const ADMIN_PORT: i32 = 9090;
@@ -43,6 +47,10 @@ pub struct Image {
     pub installation: String,
     /// Whether strategies may be processes.
     pub processes: bool,
+    /// Hosts that accounts may take live prices from, by their names.
+    pub endpoints: BTreeMap<String, Endpoint>,
+    /// The Secret with the variables of the proxy on the way to a venue, for live feeds alone. It is only referred to.
+    pub proxy_secret: Option<String>,
 }
 
 /// What one pod is made from.
@@ -54,8 +62,8 @@ pub struct PodRequest {
     /// The name of the resource it runs for.
     pub name: String,
     pub namespace: String,
-    /// The resource that owns it.
-    pub owner: OwnerReference,
+    /// The resources that own it: one that controls it, or all that share it.
+    pub owners: Vec<OwnerReference>,
     /// The owner of the record in the store.
     pub record: String,
     pub ledger: String,
@@ -69,6 +77,8 @@ pub struct PodRequest {
     pub whole: String,
     /// Where a process that runs beside the role has its files; none where there is no process.
     pub process: Option<ProcessFiles>,
+    /// The Secret with the variables of the proxy by which it goes out to a venue.
+    pub proxy_secret: Option<String>,
 }
 
 /// The files of a strategy that is a process.
@@ -121,14 +131,16 @@ fn fnv(bytes: &[u8]) -> u64 {
 
 /// The pod of a request under an epoch.
 pub fn pod(request: &PodRequest, image: &Image, epoch: u64) -> Pod {
-    let labels = BTreeMap::from([
+    let mut labels = BTreeMap::from([
         ("app.kubernetes.io/name".to_owned(), "glm".to_owned()),
-        ("app.kubernetes.io/component".to_owned(), request.role.name().to_owned()),
-        ("app.kubernetes.io/instance".to_owned(), request.name.clone()),
+        (COMPONENT_LABEL.to_owned(), request.role.name().to_owned()),
+        (INSTANCE_LABEL.to_owned(), request.name.clone()),
         ("app.kubernetes.io/managed-by".to_owned(), OPERATOR.to_owned()),
         (EPOCH_LABEL.to_owned(), epoch.to_string()),
-        (OWNER_LABEL.to_owned(), request.owner.uid.clone()),
     ]);
+    // What is shared is found by its name.
+    let controller = request.owners.iter().find(|owner| owner.controller == Some(true));
+    labels.extend(controller.map(|owner| (OWNER_LABEL.to_owned(), owner.uid.clone())));
     let mut annotations = BTreeMap::from([
         (DIGEST_ANNOTATION.to_owned(), request.digest(image)),
         // A bare pod would hold back a node's scale-down; this one is replaced from its record.
@@ -143,7 +155,7 @@ pub fn pod(request: &PodRequest, image: &Image, epoch: u64) -> Pod {
             namespace: Some(request.namespace.clone()),
             labels: Some(labels),
             annotations: Some(annotations),
-            owner_references: Some(vec![request.owner.clone()]),
+            owner_references: Some(request.owners.clone()),
             ..ObjectMeta::default()
         },
         spec: Some(spec(request, image, epoch)),
@@ -231,21 +243,28 @@ fn container(request: &PodRequest, image: &Image, epoch: u64) -> Container {
     }
 }
 
+/// The variables by which programs find the proxy on their way out: each a key of the Secret, where it is there.
+const PROXY_VARIABLES: [&str; 3] = ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
+
+fn of_secret(variable: &str, name: &str, key: &str, optional: Option<bool>) -> EnvVar {
+    let selector = SecretKeySelector { name: name.to_owned(), key: key.to_owned(), optional };
+    EnvVar {
+        name: variable.to_owned(),
+        value_from: Some(EnvVarSource { secret_key_ref: Some(selector), ..EnvVarSource::default() }),
+        ..EnvVar::default()
+    }
+}
+
 fn environment(request: &PodRequest, image: &Image, epoch: u64) -> Vec<EnvVar> {
     let plain =
         |name: &str, value: &str| EnvVar { name: name.to_owned(), value: Some(value.to_owned()), ..EnvVar::default() };
     let redis = match (&image.redis_secret, &image.redis_url) {
-        (Some((name, key)), _) => EnvVar {
-            name: "GLM_REDIS".to_owned(),
-            value_from: Some(EnvVarSource {
-                secret_key_ref: Some(SecretKeySelector { name: name.clone(), key: key.clone(), optional: None }),
-                ..EnvVarSource::default()
-            }),
-            ..EnvVar::default()
-        },
+        (Some((name, key)), _) => of_secret("GLM_REDIS", name, key, None),
         (None, url) => plain("GLM_REDIS", url.as_deref().unwrap_or_default()),
     };
-    vec![
+    let of_proxy = |name: &String| PROXY_VARIABLES.map(|variable| of_secret(variable, name, variable, Some(true)));
+    let proxy = request.proxy_secret.as_ref().map(of_proxy).into_iter();
+    let own = [
         redis,
         plain("GLM_PREFIX", &image.prefix),
         plain("GLM_INSTALLATION", &image.installation),
@@ -255,7 +274,8 @@ fn environment(request: &PodRequest, image: &Image, epoch: u64) -> Vec<EnvVar> {
         plain("GLM_EPOCH", &epoch.to_string()),
         plain("GLM_ADMIN", &format!("0.0.0.0:{ADMIN_PORT}")),
         plain("GLM_SPEC", &request.spec),
-    ]
+    ];
+    own.into_iter().chain(proxy.flatten()).collect()
 }
 
 fn probe(path: &str, period_seconds: i32) -> Probe {
@@ -330,7 +350,7 @@ mod tests {
             role: Role::Strategy,
             name: "grid".to_owned(),
             namespace: "ns".to_owned(),
-            owner: OwnerReference { uid: "u1".to_owned(), ..OwnerReference::default() },
+            owners: vec![OwnerReference { uid: "u1".to_owned(), controller: Some(true), ..OwnerReference::default() }],
             record: "strategy-grid".to_owned(),
             ledger: "abc".to_owned(),
             spec: "{}".to_owned(),
@@ -338,6 +358,7 @@ mod tests {
             worker: WorkerSpec::default(),
             whole: "{}".to_owned(),
             process: None,
+            proxy_secret: None,
         }
     }
 
@@ -355,6 +376,8 @@ mod tests {
             prefix: "glm".to_owned(),
             installation: "i".to_owned(),
             processes: false,
+            endpoints: BTreeMap::new(),
+            proxy_secret: None,
         }
     }
 
@@ -427,5 +450,28 @@ mod tests {
         let spec = pod(&request(), &image, 7).spec.unwrap();
         let redis = spec.containers[0].env.as_ref().unwrap().iter().find(|env| env.name == "GLM_REDIS").unwrap();
         assert!(redis.value.is_none() && redis.value_from.is_some());
+    }
+
+    #[test]
+    fn a_proxy_is_referred_to_by_the_variables_that_programs_know() {
+        let feed = PodRequest { role: Role::Feed, proxy_secret: Some("proxy".to_owned()), ..request() };
+        let image = Image { proxy_secret: Some("proxy".to_owned()), ..image() };
+        let proxied = |request: &PodRequest| {
+            let variables = pod(request, &image, 1).spec.unwrap().containers.remove(0).env.unwrap();
+            let of_proxy =
+                |variable: &EnvVar| Some(variable.value_from.as_ref()?.secret_key_ref.as_ref()?.name == "proxy");
+            let names = variables.iter().filter(|one| of_proxy(one) == Some(true)).map(|one| one.name.clone());
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(proxied(&feed), PROXY_VARIABLES);
+        assert!(proxied(&request()).is_empty());
+    }
+
+    #[test]
+    fn a_pod_of_several_owners_is_nobodys_by_its_label() {
+        let owners = ["a", "b"].map(|uid| OwnerReference { uid: uid.to_owned(), ..OwnerReference::default() });
+        let made = pod(&PodRequest { owners: owners.to_vec(), ..request() }, &image(), 1).metadata;
+        assert_eq!(made.owner_references.unwrap(), owners);
+        assert!(!made.labels.unwrap().contains_key(OWNER_LABEL));
     }
 }

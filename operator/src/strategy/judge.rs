@@ -2,6 +2,7 @@
 
 use crds::condition::ConditionStatus;
 use crds::record::{POSITION, Phase, PhaseState};
+use crds::source::Fault;
 use crds::strategy::status::StrategyState;
 use engine::report::Stopped;
 use engine::strategies::DesiredState;
@@ -11,6 +12,7 @@ use super::observe::Observed;
 use super::plan::Plan;
 use super::validate::Invalid;
 use crate::condition::{Verdict, accepted, limit_reached};
+use crate::feed::price_fault;
 use crate::life;
 use crate::placement::{RecordFacts, Standing, Stored};
 use crate::reason::Reason;
@@ -179,6 +181,9 @@ fn placed(observed: &Observed, plan: &Plan, word: Option<&Word>) -> Judged {
             if let Some((reason, message)) = silent_worker(observed) {
                 return Judged::unknown(reason, message);
             }
+            if let Some(faulty) = without_prices(observed).filter(|_| has_pod(observed)) {
+                return faulty;
+            }
             let state = if observed.status.ledger.is_some() { StrategyState::Starting } else { StrategyState::Pending };
             Judged::under_way(state, Reason::Starting, format!("On its way: {why}."))
         }
@@ -216,8 +221,13 @@ pub fn own_word(observed: &Observed) -> Option<Word> {
     own_record(observed).and_then(word)
 }
 
-/// The worker's word that it cannot follow the present edit.
+/// The worker's word that it cannot follow the present edit; or its source's, that the venue lacks one of its markets. Who
+/// reads goes on: a market can be listed later.
 pub fn refusal(observed: &Observed) -> Option<Invalid> {
+    if let Some(fault) = price_fault_of(observed).filter(|fault| fault.reason == Reason::SymbolUnknown.as_str()) {
+        let message = format!("spec.instruments: {}", fault.message);
+        return Some(Invalid { reason: Reason::SymbolUnknown, message });
+    }
     let refused = own_word(observed)?.phase.refused?;
     let message = format!("spec.strategy: the worker cannot follow it: {}", refused.message);
     (refused.generation == observed.generation).then_some(Invalid { reason: Reason::InvalidSpec, message })
@@ -225,8 +235,13 @@ pub fn refusal(observed: &Observed) -> Option<Invalid> {
 
 /// Whether the worker had its lease, and its pod is there.
 fn is_there(observed: &Observed) -> bool {
+    own_record(observed).is_some() && has_pod(observed)
+}
+
+/// Whether the pod of this epoch is there.
+fn has_pod(observed: &Observed) -> bool {
     let mut pods = observed.pods.iter().filter(|pod| pod.owned && Some(pod.epoch) == observed.status.epoch);
-    own_record(observed).is_some() && pods.any(|pod| !pod.deleting)
+    pods.any(|pod| !pod.deleting)
 }
 
 /// The worker's own word that it trades nothing, because of its spec: it is not ready then.
@@ -270,6 +285,9 @@ fn working(observed: &Observed, plan: &Plan, word: Option<&Word>, pod: &str) -> 
         (PhaseState::Running | PhaseState::Paused, _) => {
             if let Some(silent) = silence(observed) {
                 return silent;
+            }
+            if let Some(faulty) = without_prices(observed).filter(|_| observed.spec.state == DesiredState::Running) {
+                return faulty;
             }
             if is_behind(observed, record) {
                 let message = "The worker has not taken the prices that its feed gave out more than 30 s ago; look at the \
@@ -377,6 +395,20 @@ fn silence(observed: &Observed) -> Option<Judged> {
     let feed = account.and_then(|status| status.feed.as_ref()).map(|feed| feed.epoch);
     partner(&observed.gateway, gateway, (Reason::GatewaySilent, "account's gateway"))
         .or_else(|| partner(&observed.feed, feed, (Reason::FeedSilent, "account's feed")))
+}
+
+/// Why the source of live prices has none for the strategy; `None` where it has, or they are not live.
+fn price_fault_of(observed: &Observed) -> Option<Fault> {
+    let account = observed.account.as_ref().ok()?.as_ref()?;
+    account.spec.market_data.binance.as_ref()?;
+    price_fault(&observed.feed, observed.spec.instruments.iter().map(|instrument| &instrument.symbol))
+}
+
+/// The same as Ready says it, in the feed's own words.
+fn without_prices(observed: &Observed) -> Option<Judged> {
+    let fault = price_fault_of(observed)?;
+    let reason = Reason::of_source(&fault.reason);
+    Some(Judged::of(StrategyState::Degraded, ConditionStatus::False, reason, fault.message))
 }
 
 /// What a silent gateway or feed means. The signs of the one before say nothing of one that starts in its place; nothing

@@ -358,7 +358,7 @@ fn request(observed: &Observed, documents: PodDocuments) -> PodRequest {
         role: Role::Strategy,
         name: observed.name.clone(),
         namespace: observed.namespace.clone(),
-        owner: observed.owner_reference.clone(),
+        owners: vec![observed.owner_reference.clone()],
         record: observed.owner.name().to_owned(),
         ledger: observed.status.ledger.as_ref().map(|ledger| ledger.id.clone()).unwrap_or_default(),
         spec: told,
@@ -370,6 +370,7 @@ fn request(observed: &Observed, documents: PodDocuments) -> PodRequest {
             // Where they are unknown no pod is made.
             digest: observed.files.as_ref().ok().and_then(|files| files.as_ref()).map(|files| files.digest.clone()),
         }),
+        proxy_secret: None,
     }
 }
 

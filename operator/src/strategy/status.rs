@@ -63,6 +63,11 @@ fn alert(own: &str, reason: Reason, stalled: bool) -> String {
             | Reason::GatewaySilent
             | Reason::FeedSilent
             | Reason::BehindFeed
+            | Reason::FeedUnreachable
+            | Reason::FeedBanned
+            | Reason::FeedRegion
+            | Reason::MarketDataStale
+            | Reason::SymbolHalted
     );
     if (stalled || told) && !alerts.contains(&reason.as_str()) {
         alerts.push(reason.as_str());

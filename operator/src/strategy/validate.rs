@@ -64,18 +64,21 @@ pub fn validate(observed: &Observed) -> Result<StrategySpec, Invalid> {
         account: AccountSpec { name: name.to_string(), spec: account.spec.clone() },
         source_folder: None,
     };
-    if spec.account.is_live() {
-        let message =
-            format!("spec.accountRef.name: account \"{name}\" takes live prices, which `worker run` alone does yet");
-        return Err(Invalid::new(Reason::InvalidSpec, message));
-    }
-    if let Err(error) = spec.instrument() {
-        return Err(Invalid::new(Reason::NoInstrumentRules, format!("spec.instruments[0].rules: {error}")));
-    }
+    check_rules(&spec)?;
     check_symbol(observed, account)?;
     check_capital(observed, account)?;
     check_transfers(observed, account)?;
     Ok(spec)
+}
+
+/// The first market has rules that can be used. With live prices the worker waits for the venue's where none are written.
+fn check_rules(spec: &StrategySpec) -> Result<(), Invalid> {
+    let is_written = spec.spec.instruments.first().is_some_and(|instrument| instrument.rules.is_some());
+    if spec.account.is_live() && !is_written {
+        return Ok(());
+    }
+    let refused = |error| Invalid::new(Reason::NoInstrumentRules, format!("spec.instruments[0].rules: {error}"));
+    spec.instrument().map(drop).map_err(refused)
 }
 
 /// Each symbol is replayed: by its own file, or by the lone file; of which market that is, who came first says.

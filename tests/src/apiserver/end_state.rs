@@ -84,11 +84,11 @@ fn collect(value: &Value, found: &mut Vec<(String, &'static str)>) {
             }
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        // The registers of a gateway name ledgers of strategies that are gone.
+        // The registers of a gateway name ledgers of strategies that are gone, that of a shared feed its own.
         Value::String(text) => {
             if let Ok(inner @ Value::Object(_)) = serde_json::from_str::<Value>(text) {
-                let ledgers = inner["books"].as_array().into_iter().flatten();
-                found.extend(ledgers.filter_map(|book| Some((book["ledger"].as_str()?.to_owned(), "<ledger>"))));
+                let holders = inner["books"].as_array().into_iter().flatten().chain([&inner]);
+                found.extend(holders.filter_map(|holder| Some((holder["ledger"].as_str()?.to_owned(), "<ledger>"))));
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

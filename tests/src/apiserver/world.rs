@@ -1,6 +1,7 @@
 //! An operator at work in a namespace of its own: the product's own controllers in this process, under the chart's
 //! service account, with a real store; a fake node; and the user's hands.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use operator::admission::Admission;
 use operator::build::Image;
 use operator::context::Context;
 use operator::controller::{self, Sources, Told};
+use operator::feed::Feeds;
 use operator::metrics::Metrics;
 use operator::names::OPERATOR;
 use operator::pace::Pace;
@@ -165,6 +167,7 @@ impl World {
                     metrics: metrics.clone(),
                     strategies,
                     accounts,
+                    feeds: Feeds::default(),
                 };
                 let context = Arc::new(context);
                 let sources = Sources {
@@ -205,6 +208,7 @@ impl World {
             metrics: Metrics::default(),
             strategies,
             accounts,
+            feeds: Feeds::default(),
         };
         let api: Api<operator::GuardedAccount> = Api::namespaced(client, &self.namespace);
         let seen = api.get(account).await.expect("it is there");
@@ -457,5 +461,7 @@ fn image(redis: &str, keys: &Keys) -> Image {
         prefix: keys.prefix().to_owned(),
         installation: "tests".to_owned(),
         processes: false,
+        endpoints: BTreeMap::new(),
+        proxy_secret: None,
     }
 }

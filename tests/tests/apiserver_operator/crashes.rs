@@ -12,7 +12,7 @@ use tests::apiserver::{Clients, Crash, World, install, pause_after};
 use tests::redis_server::RedisServer;
 use tokio::sync::Semaphore;
 
-use super::scenarios::{SCENARIOS, Scenario, create};
+use super::scenarios::{SCENARIOS, Scenario};
 use super::settled::{difference, quiet, seems_unsettled};
 
 /// Runs at once, of all scenarios together: each mostly waits. With more, each takes longer, and who looks now and then
@@ -31,9 +31,9 @@ struct Shared {
 
 /// One run of a scenario, to its end.
 async fn run(scenario: &Scenario, shared: &Shared, crash: Option<Crash>) -> World {
-    let world = World::start(&shared.clients, &shared.redis, crash.filter(|_| !scenario.trading)).await;
-    if scenario.trading {
-        create(&world).await;
+    let world = World::start(&shared.clients, &shared.redis, crash.filter(|_| scenario.begun.is_none())).await;
+    if let Some(begin) = scenario.begun {
+        begin(&world).await;
         quiet(&world).await;
         world.tap.arm(crash);
     }

@@ -12,6 +12,8 @@ async fn the_rights_are_those_that_are_needed_and_no_more() {
     for (verb, resource, allowed) in [
         ("create", "pods", true),
         ("delete", "pods", true),
+        ("patch", "pods", true),
+        ("patch", "pods --subresource=status", false),
         ("patch", "tradingstrategies.glm.trading --subresource=status", true),
         ("get", "secrets", false),
         ("list", "secrets", false),

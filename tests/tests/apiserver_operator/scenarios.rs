@@ -5,14 +5,16 @@ use std::pin::Pin;
 use serde_json::{Value, json};
 use tests::apiserver::{Kind, World, await_that, condition};
 
+use super::live;
+
 /// What happens, up to the end that must be reached.
 type Act = for<'a> fn(&'a World) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// One thing that happens.
 pub struct Scenario {
     pub name: &'static str,
-    /// Whether a strategy trades already before it begins.
-    pub trading: bool,
+    /// What has come about before it begins.
+    pub begun: Option<Act>,
     pub act: Act,
 }
 
@@ -23,40 +25,57 @@ pub const ACCOUNT: &str = "paper";
 pub const BALANCE: u64 = 10_000;
 pub const CAPITAL: u64 = 3_000;
 
+/// A strategy trades.
+const TRADING: Option<Act> = Some(|world| Box::pin(create(world)));
+
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "an account and its strategy are created", trading: false, act: |world| Box::pin(create(world)) },
-    Scenario { name: "a parameter is edited", trading: true, act: |world| Box::pin(edit(world)) },
-    Scenario { name: "a rule is edited", trading: true, act: |world| Box::pin(edit_to(world, 3, 2)) },
+    Scenario { name: "an account and its strategy are created", begun: None, act: |world| Box::pin(create(world)) },
+    Scenario { name: "a parameter is edited", begun: TRADING, act: |world| Box::pin(edit(world)) },
+    Scenario { name: "a rule is edited", begun: TRADING, act: |world| Box::pin(edit_to(world, 3, 2)) },
     Scenario {
         name: "it is paused, stopped and resumed",
-        trading: true,
+        begun: TRADING,
         act: |world| Box::pin(pause_stop_resume(world)),
     },
-    Scenario { name: "the strategy is deleted", trading: true, act: |world| Box::pin(delete(world)) },
+    Scenario { name: "the strategy is deleted", begun: TRADING, act: |world| Box::pin(delete(world)) },
     Scenario {
         name: "an account in use is deleted, then its strategy",
-        trading: true,
+        begun: TRADING,
         act: |world| Box::pin(delete_account_in_use(world)),
     },
-    Scenario { name: "its ledger is lost and discarded", trading: true, act: |world| Box::pin(ledger_lost(world)) },
+    Scenario { name: "its ledger is lost and discarded", begun: TRADING, act: |world| Box::pin(ledger_lost(world)) },
     Scenario {
         name: "a ledger of another uid is found and resumed",
-        trading: true,
+        begun: TRADING,
         act: |world| Box::pin(ledger_found(world)),
     },
-    Scenario { name: "a foreign pod has the next name", trading: true, act: |world| Box::pin(foreign_pod(world)) },
-    Scenario { name: "a pod is deleted", trading: true, act: |world| Box::pin(pod_deleted(world)) },
+    Scenario { name: "a foreign pod has the next name", begun: TRADING, act: |world| Box::pin(foreign_pod(world)) },
+    Scenario { name: "a pod is deleted", begun: TRADING, act: |world| Box::pin(pod_deleted(world)) },
     Scenario {
         name: "a pod is relabelled, then replaced",
-        trading: true,
+        begun: TRADING,
         act: |world| Box::pin(pod_relabelled(world)),
     },
-    Scenario { name: "a program ends with 70, its gateway with 4", trading: true, act: |world| Box::pin(exits(world)) },
-    Scenario { name: "an edit that cannot be run", trading: true, act: |world| Box::pin(invalid_edit(world)) },
+    Scenario {
+        name: "a program ends with 70, its gateway with 4",
+        begun: TRADING,
+        act: |world| Box::pin(exits(world)),
+    },
+    Scenario { name: "an edit that cannot be run", begun: TRADING, act: |world| Box::pin(invalid_edit(world)) },
     Scenario {
         name: "it is stopped with an edit that cannot be run",
-        trading: true,
+        begun: TRADING,
         act: |world| Box::pin(stopped_while_invalid(world)),
+    },
+    Scenario {
+        name: "two accounts share a live feed, one leaves",
+        begun: Some(|world| Box::pin(live::create_two(world))),
+        act: |world| Box::pin(live::one_leaves(world)),
+    },
+    Scenario {
+        name: "two accounts share a live feed, both leave",
+        begun: Some(|world| Box::pin(live::create_two(world))),
+        act: |world| Box::pin(live::both_leave(world)),
     },
 ];
 
@@ -74,6 +93,13 @@ pub fn account_spec() -> Value {
         "venue": {"paper": {"balances": {"USDT": BALANCE}}},
         "marketData": {"replay": {"file": "prices.csv"}},
     })
+}
+
+/// One whose prices are live.
+pub fn live_spec() -> Value {
+    let mut spec = account_spec();
+    spec["marketData"] = json!({"binance": {"market": "Spot"}});
+    spec
 }
 
 /// An account and a strategy that trades.

@@ -356,3 +356,59 @@ fn a_crash_loop_tells_the_last_words_and_the_way_out() {
     assert!(message.contains("SOURCES.md:1: no price") && message.contains("exit code 4"), "{message}");
     assert!(message.contains("glm.trading/release: \"CrashLoop 5\""), "{message}");
 }
+
+/// One that trades live prices, with what its feed tells of the venue.
+fn live(link: &str, markets: &str) -> Observed {
+    let mut observed = trading();
+    let Ok(Some(account)) = &mut observed.account else { panic!("it has an account") };
+    account.spec.market_data = serde_json::from_value(json!({"binance": {"market": "Spot"}})).unwrap();
+    let alive = NOW_MS.to_string();
+    let (digest, whole) = digests(&observed);
+    (observed.pods[0].digest, observed.pods[0].whole_digest) = (digest, Some(whole));
+    let fields =
+        [("link", link), ("alive", &alive), ("rules", markets)].map(|(name, text)| (name.to_owned(), text.to_owned()));
+    edit(&mut observed.feed, |record| record.fields.extend(fields));
+    observed
+}
+
+#[test]
+fn a_strategy_without_live_prices_says_why_in_its_feeds_own_words() {
+    let (up, banned) = (r#"{"reason":"","since":1}"#, r#"{"reason":"FeedBanned","message":"until noon","since":1}"#);
+    for (link, state, ready) in [
+        (up, "Trading", "Running True Trading"),
+        (up, "Halted", "Degraded False SymbolHalted"),
+        (up, "CancelOnly", "Degraded False SymbolHalted"),
+        (banned, "Trading", "Degraded False FeedBanned"),
+    ] {
+        let mut observed = live(link, &format!(r#"{{"BTC/USDT":{{"state":"{state}"}}}}"#));
+        assert_eq!(line(&observed), ready, "{link} {state}");
+        assert_eq!(refusal(&observed), None);
+        // Its pod is not ready then, and one that waits for the venue's rules has no lease yet.
+        observed.pods[0].ready = false;
+        edit(&mut observed.stored, |record| record.epoch = 0);
+        let expected = if ready.starts_with("Degraded") { ready } else { "Starting False Starting reconciling" };
+        assert_eq!(line(&observed), expected, "{link} {state}");
+    }
+}
+
+#[test]
+fn a_market_that_the_venue_lacks_is_not_accepted_with_the_nearest_name() {
+    let lacks = r#"{"BTC/USDT":{"state":"Unknown","suggestion":"BTC/USDC"}}"#;
+    let refused = refusal(&live(r#"{"reason":"","since":1}"#, lacks)).unwrap();
+    assert_eq!(refused.reason, Reason::SymbolUnknown);
+    assert_eq!(refused.message, "spec.instruments: the venue has no market BTC/USDT; did you mean BTC/USDC?");
+    // Of a replay no venue tells.
+    let mut replayed = trading();
+    edit(&mut replayed.feed, |record| record.fields.extend([("rules".to_owned(), lacks.to_owned())]));
+    assert_eq!(refusal(&replayed), None);
+}
+
+#[test]
+fn rules_that_nobody_writes_are_the_venues_where_prices_are_live() {
+    let mut observed = live("", "{}");
+    observed.spec.instruments[0].rules = None;
+    assert!(validate(&observed).is_ok());
+    let mut replayed = trading();
+    replayed.spec.instruments[0].rules = None;
+    assert_eq!(validate(&replayed).unwrap_err().reason, Reason::NoInstrumentRules);
+}

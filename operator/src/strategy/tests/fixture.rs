@@ -31,6 +31,8 @@ pub fn image() -> Image {
         prefix: "t".to_owned(),
         installation: "i".to_owned(),
         processes: false,
+        endpoints: BTreeMap::new(),
+        proxy_secret: None,
     }
 }
 

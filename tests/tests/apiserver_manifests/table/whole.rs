@@ -226,7 +226,19 @@ pub(super) const WHOLE: &[(&str, &str, &str, By)] = &[
         "TradingAccount",
         "{venue: {paper: {balances: {USDT: 1}}}, marketData: {binance: {market: Spot, proxy: {url: \"http://me:secret@p:1\"}}}}",
         "spec.marketData.binance.proxy.url",
-        Both("give it by HTTPS_PROXY", MATCH),
+        Both("give it by", MATCH),
+    ),
+    (
+        "TradingAccount",
+        "{venue: {paper: {balances: {USDT: 1}}}, marketData: {binance: {market: Spot, proxy: {secretRef: {name: way}}}}}",
+        "",
+        Nobody,
+    ),
+    (
+        "TradingAccount",
+        "{venue: {paper: {balances: {USDT: 1}}}, marketData: {binance: {market: Spot, proxy: {}}}}",
+        "spec.marketData.binance.proxy",
+        BothAlike("no member is set; write exactly one of: secretRef, url"),
     ),
     (
         "TradingStrategy",

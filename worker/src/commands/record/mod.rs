@@ -110,9 +110,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 fn open(options: &Options) -> Result<(Live, mpsc::Receiver<TakenFrame>), Failure> {
     let hosts = options.endpoint.as_ref().map(|named| endpoint::hosts(std::slice::from_ref(named), "binance-spot"));
     let Source::BinanceSpot = options.source;
-    let proxy = options.proxy.clone().map(|url| Proxy { url });
+    let proxy = options.proxy.clone().map(|url| Proxy { url: Some(url), secret_ref: None });
     let binance = Binance { market: BinanceMarket::Spot, endpoint: None, proxy };
-    let spec = LiveSpec { source: binance.source(), binance, hosts: hosts.transpose()? };
+    let spec = LiveSpec { source: binance.source(), binance, hosts: hosts.transpose()?, proxy_secret: None };
     let (tap, frames) = mpsc::channel(FRAMES_MAX);
     let config = config(&spec).map_err(|problem| Failure::refused(problem.to_string()))?;
     let live = start_with_tap(config, tap).map_err(|error| Failure::refused(error.to_string()))?;
