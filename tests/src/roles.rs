@@ -78,6 +78,11 @@ impl Scene {
         Self::with_data(manifest, markets.iter().map(|(symbol, name, data)| (Some(*symbol), *name, data.as_bytes())))
     }
 
+    /// A scene whose manifest needs no file: its prices are live.
+    pub fn without_data(manifest: &str) -> Self {
+        Self::with_data(manifest, [])
+    }
+
     fn with_data<'a>(manifest: &str, data: impl IntoIterator<Item = (Option<&'a str>, &'a str, &'a [u8])>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         let mut scene =
@@ -120,21 +125,32 @@ impl Scene {
 
     /// What `backtest` prints and `worker ledger show` too, a line for each strategy.
     pub fn backtest(&self) -> String {
-        let manifest = text(&self.manifest);
-        let mut arguments = vec!["backtest", &manifest, "--output", "json"];
         let of = |(symbol, path): &(Option<String>, PathBuf)| match symbol {
             Some(symbol) => format!("{symbol}={}", text(path)),
             None => text(path),
         };
         let data: Vec<_> = self.data.iter().map(of).collect();
+        comparable(&self.backtest_whole(&data))
+    }
+
+    /// All that `backtest` prints of other data, each as `--data` takes it.
+    pub fn backtest_whole(&self, data: &[String]) -> String {
+        let manifest = text(&self.manifest);
+        let mut arguments = vec!["backtest", &manifest, "--output", "json"];
         arguments.extend(data.iter().flat_map(|data| ["--data", data]));
-        let output = self.worker(&arguments);
-        comparable(&stdout_of(&output, "backtest"))
+        stdout_of(&self.worker(&arguments), "backtest")
     }
 
     /// Makes the ledgers of a manifest; the roles in the order of their start.
     pub fn create(&self, manifest: &Path, redis: &str) -> Vec<Launch> {
-        let lines = stdout_of(&self.worker(&["ledger", "create", &text(manifest), "--redis", redis]), "ledger create");
+        self.create_with(manifest, &["--redis", redis])
+    }
+
+    /// The same with more options.
+    pub fn create_with(&self, manifest: &Path, options: &[&str]) -> Vec<Launch> {
+        let manifest = text(manifest);
+        let arguments = [&["ledger", "create", &manifest], options].concat();
+        let lines = stdout_of(&self.worker(&arguments), "ledger create");
         lines.lines().map(Launch::read).collect()
     }
 

@@ -9,6 +9,7 @@ use crate::journal::{Entry, Journal};
 use crate::rest::weight::Weights;
 use crate::stream::hub::Hub;
 use crate::venue::Venue;
+use crate::written::Written;
 
 /// Events played before others get the exchange in between.
 const AT_ONCE: usize = 500;
@@ -27,6 +28,8 @@ pub struct Exchange {
     pub weights: Mutex<Weights>,
     /// The markets.
     pub venue: Mutex<Venue>,
+    /// Where the times of writes are noted.
+    pub written: Option<Written>,
     journal: Journal,
 }
 
@@ -43,13 +46,14 @@ pub struct Limits {
 
 impl Exchange {
     /// An exchange that has not been played yet.
-    pub fn new(clock: Clock, venue: Venue, weight_limit: u64) -> Self {
+    pub fn new(clock: Clock, venue: Venue, weight_limit: u64, written: Option<Written>) -> Self {
         Self {
             clock,
             hub: Hub::default(),
             gate: Gate::default(),
             weights: Mutex::new(Weights::new(weight_limit)),
             venue: Mutex::new(venue),
+            written,
             journal: Journal::default(),
         }
     }

@@ -36,3 +36,5 @@ pub mod stream;
 pub mod tls;
 #[cfg(feature = "server")]
 pub mod venue;
+#[cfg(feature = "server")]
+pub mod written;

@@ -15,6 +15,7 @@ use crate::exchange::Exchange;
 use crate::source::{Source, SourceError, candles, random, recording};
 use crate::venue::Venue;
 use crate::venue::rules::{Book, RulesError};
+use crate::written::Written;
 use crate::{command, faults, serve, tls};
 
 /// Plays an exchange's public prices: REST and streams, from recordings, candles or chance, with faults.
@@ -58,6 +59,9 @@ pub struct Options {
     /// Faults and when they happen, JSON: [{"at_ms": 5000, "fault": {"kind": "reset"}}, …]
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
+    /// Note when trades were written to connections: `<ns since 1970> <stream> <trade id>` a line
+    #[arg(long, value_name = "FILE")]
+    pub written: Option<PathBuf>,
     /// Serve https and wss with a certificate of an authority whose ca.pem is written there
     #[arg(long, value_name = "DIR")]
     pub tls: Option<PathBuf>,
@@ -174,7 +178,11 @@ fn prepare(options: &Options) -> Result<(Arc<Exchange>, Vec<Scheduled>), StartEr
     let venue = Venue::new(rules, sources, start)?;
     // A moment before the first event, so that who starts it paused and then listens hears all.
     let clock = Clock::new(start - 1, options.speed, options.paused);
-    Ok((Arc::new(Exchange::new(clock, venue, options.weight_limit)), scenario))
+    let written = |path: &PathBuf| {
+        Written::create(path).map_err(|error| StartError::Option(format!("--written {}: {error}", path.display())))
+    };
+    let written = options.written.as_ref().map(written).transpose()?;
+    Ok((Arc::new(Exchange::new(clock, venue, options.weight_limit, written)), scenario))
 }
 
 fn sources(options: &Options, rules: &Book) -> Result<Vec<Source>, StartError> {

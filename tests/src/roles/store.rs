@@ -77,7 +77,16 @@ impl Store {
 
     /// All entries of a stream.
     pub fn entries(&mut self, stream: &str) -> Vec<Entry> {
-        let found = self.ask(&["XRANGE", stream, "-", "+"]);
+        self.range(stream, "-")
+    }
+
+    /// Its entries behind the one of this id; behind none, all.
+    pub fn entries_after(&mut self, stream: &str, id: &str) -> Vec<Entry> {
+        self.range(stream, &format!("({id}"))
+    }
+
+    fn range(&mut self, stream: &str, from: &str) -> Vec<Entry> {
+        let found = self.ask(&["XRANGE", stream, from, "+"]);
         let entry = |frame: &Frame| {
             let id = frame.items()[0].text().unwrap_or_default();
             let fields: Vec<_> = frame.items()[1].items().iter().filter_map(Frame::text).collect();

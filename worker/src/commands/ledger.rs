@@ -13,8 +13,9 @@ use engine::report::Trade;
 use engine::strategies::Registry;
 use serde::Serialize;
 
-use crate::fleet::provision::{Place, Provisioner};
-use crate::fleet::{AccountGroup, Fleet};
+use crate::commands::endpoint::{self, Named};
+use crate::fleet::provision::{LivePlace, Place, Provisioner};
+use crate::fleet::{AccountGroup, Fleet, LiveGroup};
 use crate::outcome::hashes::{DATA, DataHash, MADE, Made};
 use crate::outcome::{OpenOrder, Outcome};
 use crate::process::admin::Health;
@@ -30,7 +31,7 @@ use crate::roles::{Identity, Runtime};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Create the records of a manifest's accounts and strategies; prints the command of each role.
-    Create(Target),
+    Create(Created),
     /// Print a strategy's result from its record and its trades, in the JSON of backtest.
     Show(Target),
     /// Close ledgers for good: no process can take them again.
@@ -55,14 +56,29 @@ pub struct Target {
     strategy: Option<String>,
 }
 
+/// What is to be created.
+#[derive(Debug, Clone, Args)]
+pub struct Created {
+    /// Whose ledgers.
+    #[command(flatten)]
+    target: Target,
+    /// The hosts of a name that an account's marketData.binance.endpoint has: requests, and streams if from another one.
+    #[arg(long, value_name = "NAME=URL[,URL]")]
+    endpoint: Vec<Named>,
+}
+
 /// Does what the command says.
 pub fn run(command: &Command, registry: &Registry) -> Result<(), Failure> {
     telemetry::start("warn");
-    let (Command::Create(target)
+    let (Command::Create(Created { target, .. })
     | Command::Show(target)
     | Command::Close(target)
     | Command::Release(release::Named { target, .. })) = command;
     let fleet = Fleet::from_files(std::slice::from_ref(&target.file))?;
+    let lives = match command {
+        Command::Create(created) => fleet.live(|name| endpoint::hosts(&created.endpoint, name))?,
+        Command::Show(_) | Command::Close(_) | Command::Release(_) => Vec::new(),
+    };
     let groups: Vec<_> = fleet.accounts.into_iter().filter(|group| target.names_account(group)).collect();
     if groups.is_empty() {
         return Err(Failure::not_found(format!("{}: nothing of that name in it", target.file.display())));
@@ -88,7 +104,8 @@ pub fn run(command: &Command, registry: &Registry) -> Result<(), Failure> {
                 Command::Release(named) => named.release(&runtime, group).await?,
             }
         }
-        Ok(())
+        // Made by `create` alone; a feed that is there goes on when one strategy joins.
+        if target.strategy.is_none() { create_live(&runtime, target, &groups, &lives).await } else { Ok(()) }
     })
 }
 
@@ -109,27 +126,41 @@ async fn create(runtime: &Runtime<RedisBus>, target: &Target, group: &AccountGro
     let provisioner = Provisioner { runtime: runtime.clone(), uid: "hand", new_ledger: false, only };
     let mut places = provisioner.provision(group).await?;
     for strategy in &places.strategies {
-        print_command("strategy", target, group, strategy)?;
+        print_command("strategy", target, &group.namespace, strategy)?;
     }
     if target.strategy.is_some() {
         return Ok(());
     }
-    print_command("gateway", target, group, &places.gateway)?;
+    print_command("gateway", target, &group.namespace, &places.gateway)?;
     if let Some(feed) = &mut places.feed {
         // The command works from any folder.
         feed.spec.file = std::path::absolute(&feed.spec.file).unwrap_or(feed.spec.file.clone());
-        print_command("feed", target, group, feed)?;
+        print_command("feed", target, &group.namespace, feed)?;
+    }
+    Ok(())
+}
+
+/// The live feeds that these accounts read. Others of the file may share one, so its register names the readers of the whole
+/// file.
+async fn create_live(
+    runtime: &Runtime<RedisBus>,
+    target: &Target,
+    groups: &[AccountGroup],
+    lives: &[LiveGroup],
+) -> Result<(), Failure> {
+    let provisioner = Provisioner { runtime: runtime.clone(), uid: "hand", new_ledger: false, only: None };
+    let reads = |group: &AccountGroup, live: &LiveGroup| {
+        group.namespace == live.namespace && group.readers().any(|reader| live.readers.contains(&reader))
+    };
+    for live in lives.iter().filter(|live| groups.iter().any(|group| reads(group, live))) {
+        let LivePlace { namespace, feed } = provisioner.provision_live(live).await?;
+        print_command("feed", target, &namespace, &feed)?;
     }
     Ok(())
 }
 
 /// The command of a role, as a shell takes it.
-fn print_command<S: Serialize>(
-    role: &str,
-    target: &Target,
-    group: &AccountGroup,
-    place: &Place<S>,
-) -> Result<(), Failure> {
+fn print_command<S: Serialize>(role: &str, target: &Target, namespace: &str, place: &Place<S>) -> Result<(), Failure> {
     let spec = serde_json::to_string(&place.spec).map_err(|error| Failure::error(error.to_string()))?;
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     print(&format!(
@@ -137,7 +168,7 @@ fn print_command<S: Serialize>(
         quoted(&target.store.redis),
         target.store.prefix,
         target.store.installation,
-        group.namespace,
+        namespace,
         place.owner.name(),
         place.ledger,
         place.epoch,

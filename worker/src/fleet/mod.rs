@@ -77,7 +77,7 @@ pub struct Fleet {
 
 impl AccountGroup {
     /// Its strategies, as who reads a source.
-    fn readers(&self) -> impl Iterator<Item = (String, Vec<Symbol>)> {
+    pub fn readers(&self) -> impl Iterator<Item = (String, Vec<Symbol>)> {
         self.strategies.iter().map(|strategy| {
             let symbols = strategy.spec.instruments.iter().map(|instrument| instrument.symbol.clone());
             (format!("{}/{}", self.gateway.account.name, strategy.name), symbols.collect())

@@ -20,6 +20,7 @@ use crate::control::Fault;
 use crate::exchange::Exchange;
 use crate::journal::Entry;
 use crate::line::Mode;
+use crate::written::Written;
 
 /// Messages of a client in a second of the machine's clock; answers to pings are not counted.
 const MESSAGES_MAX: u32 = 5;
@@ -175,7 +176,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.note(done.kind, Some(&done.frame));
         }
         for Passing { frame, text } in frames {
+            let before = Written::before();
             self.text(text).await?;
+            if let Some(written) = &self.exchange.written {
+                written.note(before, &frame.frame);
+            }
             if frame.frame.trade.is_some() {
                 *lock(&self.peer.last_trade) = frame.frame.trade;
             }

@@ -344,6 +344,7 @@ impl<'a, B: Bus> Worker<'a, B> {
     async fn read(&mut self) -> Result<Option<Read>, Stop> {
         let mut cursors = vec![(self.owner.inbox().clone(), self.inbox_read_cursor())];
         if self.ahead.is_empty() && self.follows_ticks() && !self.engine.data_ended() {
+            self.pace().await;
             cursors.extend(self.markets.cursors());
         }
         let block = match &self.joining {
@@ -367,6 +368,9 @@ impl<'a, B: Bus> Worker<'a, B> {
                 Some(market) => ticks.push((market, entries)),
                 None => inbox = entries,
             }
+        }
+        if !ticks.is_empty() {
+            self.has_read();
         }
         Ok(Some(Read { inbox, ticks: self.markets.merge(ticks, TICKS_MAX) }))
     }

@@ -11,6 +11,7 @@ use crds::roles::StrategySpec;
 use crds::source::{self, Fault};
 use engine::instrument::Symbol;
 use engine::market::Bar;
+use engine::orders::{Order, OrderState};
 use engine::strategies::BarsOf;
 use engine::time::Timestamp;
 
@@ -24,6 +25,9 @@ use crate::roles::{Bus, Runtime, Stop};
 const LOOK: Duration = Duration::from_secs(2);
 /// How often it is while the rules of a market are awaited.
 const LOOK_FOR_RULES: Duration = Duration::from_millis(200);
+/// How long after ticks were read the next ones are: a store that serves many readers is read in batches. A tick that comes
+/// alone is read at once.
+const PACE: Duration = Duration::from_millis(30);
 
 /// Live prices.
 #[derive(Debug)]
@@ -33,12 +37,27 @@ pub(super) struct Prices {
     ahead_ms: i64,
     feed: Owner,
     looked: Option<Instant>,
+    pace: Pace,
     /// Why there are none.
     fault: Option<Fault>,
     /// Markets whose rules are the source's.
     ruled: BTreeSet<Symbol>,
     /// Bars that the feed knows whole and the engine does not, until the next tick of their market.
     pub(super) whole: BTreeMap<BarsOf, Vec<Bar>>,
+}
+
+/// When live ticks were read last.
+#[derive(Debug, Default)]
+struct Pace {
+    read: Option<Instant>,
+}
+
+impl Pace {
+    /// For how long the next ticks are left to gather; `None` where they are due.
+    fn rest(&self, now: Instant) -> Option<Duration> {
+        let rest = PACE.saturating_sub(now.saturating_duration_since(self.read?));
+        (rest > Duration::ZERO).then_some(rest)
+    }
 }
 
 impl Prices {
@@ -52,6 +71,7 @@ impl Prices {
             ahead_ms: 0,
             feed: feed(runtime, told)?,
             looked: None,
+            pace: Pace::default(),
             fault: None,
             ruled: BTreeSet::new(),
             whole: BTreeMap::new(),
@@ -133,6 +153,25 @@ impl<B: Bus> Worker<'_, B> {
         self.now(event)
     }
 
+    /// Waits until live ticks are to be read again. Not while an order of its own is on its way: its news is wanted at once. On
+    /// a replay nothing is waited for.
+    pub(super) async fn pace(&mut self) {
+        let is_on_its_way = |order: &Order| matches!(order.state, OrderState::Committed | OrderState::Sent);
+        let rest = self.prices.as_ref().and_then(|prices| prices.pace.rest(Instant::now()));
+        if let Some(rest) = rest
+            && !self.engine.open_orders().any(is_on_its_way)
+        {
+            self.runtime.shutdown.sleep(rest).await;
+        }
+    }
+
+    /// Live ticks were read.
+    pub(super) fn has_read(&mut self) {
+        if let Some(prices) = &mut self.prices {
+            prices.pace.read = Some(Instant::now());
+        }
+    }
+
     /// Why there are no live prices.
     pub(super) fn price_fault(&self) -> Option<&Fault> {
         self.prices.as_ref()?.fault.as_ref()
@@ -168,5 +207,20 @@ impl<B: Bus> Worker<'_, B> {
             self.tell_readiness();
         }
         self.look_for_whole_bars(&record.fields).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_that_follow_others_are_read_in_batches_and_one_alone_at_once() {
+        let now = Instant::now();
+        let of = |millis| Pace { read: Some(now) }.rest(now + Duration::from_millis(millis));
+        assert_eq!(Pace::default().rest(now), None);
+        assert_eq!(of(0), Some(PACE));
+        assert_eq!(of(29), Some(Duration::from_millis(1)));
+        assert_eq!([of(30), of(5_000)], [None, None]);
     }
 }
