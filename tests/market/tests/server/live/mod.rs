@@ -6,4 +6,5 @@ mod connections;
 mod day;
 mod follower;
 mod frames;
+mod prices;
 mod rules;
