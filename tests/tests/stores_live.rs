@@ -24,7 +24,7 @@ const STRATEGIES: [&str; 2] = ["ladder", "grid"];
 
 /// What was compared proves something: orders traded, several times in part, and rested to the end.
 fn is_eventful(taped: &Taped) {
-    let trades: usize = STRATEGIES.iter().map(|(name, _)| taped.live.trades(name).len()).sum();
+    let trades: usize = STRATEGIES.iter().map(|name| taped.live.trades(name).len()).sum();
     assert!(trades >= 50, "{trades} trades");
     assert!(taped.partial_fills >= 5, "{} partial fills", taped.partial_fills);
     let resting = taped.live.of_strategy("ladder")["openOrders"].as_array().expect("orders that are open");
@@ -64,7 +64,9 @@ fn the_roles_of_a_live_account_trade_as_processes_of_their_own_by_their_printed_
     let processes: Vec<_> = launches.iter().map(|launch| scene.start(launch)).collect();
     for name in STRATEGIES {
         until(&format!("ticks of {name}"), DEADLINE, || {
-            processes.iter().for_each(|process| assert_eq!(process.ended(), None, "{}", process.log()));
+            for process in &processes {
+                assert_eq!(process.ended(), None, "{}", process.log());
+            }
             (store.ticks_taken(&session::record_of(name)) > 10).then_some(())
         });
     }

@@ -23,11 +23,12 @@ const PRODUCT: [&str; 7] = [
 ];
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes and
-/// of orders, schemas.
-const NO_REASONS: [&str; 54] = [
+/// of orders, schemas, why a connection was lost.
+const NO_REASONS: [&str; 60] = [
     "Accepted",
     "AlreadyExists",
     "Always",
+    "Banned",
     "Bench",
     "Buy",
     "Committed",
@@ -60,14 +61,18 @@ const NO_REASONS: [&str; 54] = [
     "Reconciles",
     "Reconciling",
     "RedisBus",
+    "Refused",
+    "Region",
     "Release",
     "ResourceAmount",
     "Restart",
+    "Retired",
     "Running",
     "RuntimeDefault",
     "Sell",
     "Sent",
     "Skipped",
+    "Stale",
     "Stalled",
     "Succeeded",
     "Suspend",
@@ -78,6 +83,7 @@ const NO_REASONS: [&str; 54] = [
     "Transfer",
     "True",
     "Unknown",
+    "Unreachable",
     "Volume",
 ];
 

@@ -112,8 +112,12 @@ pub fn of_trades(session: &[Value], replay: &[Value], gaps: &[Gap]) -> Result<Ca
         trade.to_string()
     };
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
-    behind.iter().for_each(|trade| *counts.entry(without_index(trade)).or_default() += 1);
-    replayed_behind.iter().for_each(|trade| *counts.entry(without_index(trade)).or_default() -= 1);
+    for trade in behind {
+        *counts.entry(without_index(trade)).or_default() += 1;
+    }
+    for trade in replayed_behind {
+        *counts.entry(without_index(trade)).or_default() -= 1;
+    }
     let differ = counts.values().map(|count| count.unsigned_abs()).sum();
     Ok((differ > 0).then_some((Cause::TradeBehindHole, differ)).into_iter().collect())
 }

@@ -1,5 +1,5 @@
 //! A week of live prices in minutes, with the end of each connection after a day: what `worker run` holds in memory after its
-//! first day it holds after the seventh, and so does its Redis. `tests/run soak` asks for the week; else it is a quarter of a
+//! first day it holds after the seventh. What its Redis uses is told. `tests/run soak` asks for the week; else it is a quarter of a
 //! day, of which the second half adds nothing.
 
 use std::fs;
@@ -90,19 +90,19 @@ fn what_a_week_of_live_prices_takes_in_memory_its_first_day_has_taken() {
     let run = scene.spawn("run", &run);
     until("the feed listens", START_WITHIN, || (!listening(&server).is_empty()).then_some(()));
 
-    let (begun, began) = (time(&server), Instant::now());
+    let (opened, started) = (time(&server), Instant::now());
     let memory = || (resident_kb(&run), redis.info("used_memory"));
-    wait_for(&server, begun + (span() / 7).max(3 * HOUR), &run);
+    wait_for(&server, opened + (span() / 7).max(3 * HOUR), &run);
     let (first, redis_first) = memory();
     let early = store.ticks_taken(&record_of("ladder"));
-    wait_for(&server, begun + span(), &run);
+    wait_for(&server, opened + span(), &run);
     let (last, redis_last) = memory();
     let late = store.ticks_taken(&record_of("ladder"));
     let hours = span() / HOUR;
     println!(
         "{hours} h in {:.0?}: {first} kB at first and {last} kB at the end, of ticks {early} and {late}; Redis {redis_first} \
          and {redis_last} bytes",
-        began.elapsed()
+        started.elapsed()
     );
     run.stop();
     assert!(late > early, "ticks came to the end");

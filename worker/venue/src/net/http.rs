@@ -1,9 +1,8 @@
 //! Requests of HTTP: one on a connection of its own, and its answer as text.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use bytes::Bytes;
-use engine::time::{Timestamp, rfc3339};
 use http::{HeaderMap, Request, Uri, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Incoming;
@@ -75,25 +74,11 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
     if let Ok(seconds) = told.parse() {
         return Some(seconds);
     }
-    let answered = text(header::DATE).and_then(date).or_else(|| {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        Some(Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?))
-    })?;
-    let millis = date(told)?.millis_since(answered).max(0);
-    u64::try_from(millis).ok().map(|millis| millis.div_ceil(1_000))
-}
-
-/// A date as HTTP writes it now: `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn date(text: &str) -> Option<Timestamp> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (_, text) = text.split_once(", ")?;
-    let mut parts = text.strip_suffix(" GMT")?.split(' ');
-    let (day, month, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    let text = format!("{year}-{month:02}-{day}T{time}");
-    let date = rfc3339::parse(&format!("{text}Z")).filter(|_| parts.next().is_none())?;
-    // A day that there is not would be another one.
-    rfc3339::text(date).starts_with(&text).then_some(date)
+    let date = |text| httpdate::parse_http_date(text).ok();
+    let answered = text(header::DATE).and_then(date).unwrap_or_else(SystemTime::now);
+    // What is over already has no pause.
+    let pause = date(told)?.duration_since(answered).unwrap_or_default();
+    Some(pause.as_secs() + u64::from(pause.subsec_nanos() > 0))
 }
 
 #[cfg(test)]
