@@ -1,7 +1,7 @@
 """A strategy for tests: it remembers each tick that it is told, buys and sells by turns on each third, and is held on one of
-them: there it says so in a file, and answers once another one is there.
+them: there it says so in a file, and answers once another one is there. It may be held on its first one too.
 
-Parameters: quantity; hold, with at (the index of a tick) and folder.
+Parameters: quantity; hold, with at (the index of a tick), folder and first (whether it is held there).
 """
 
 import json
@@ -10,8 +10,8 @@ import sys
 import time
 
 
-def wait(hold):
-    asked, released = (os.path.join(hold["folder"], name) for name in ("asked", "released"))
+def wait(hold, which):
+    asked, released = (os.path.join(hold["folder"], which + name) for name in ("asked", "released"))
     open(asked, "w", encoding="utf-8").close()
     while not os.path.exists(released):
         time.sleep(0.001)
@@ -20,6 +20,7 @@ def wait(hold):
 start = json.loads(sys.stdin.readline())
 parameters = start["parameters"]
 ticks = start["state"] or []
+is_held = parameters["hold"]["first"]
 print('{"v":1,"type":"ready"}', flush=True)
 for line in sys.stdin:
     told = json.loads(line)
@@ -32,8 +33,11 @@ for line in sys.stdin:
         if event["type"] != "tick":
             continue
         ticks.append(event["index"])
+        if is_held:
+            wait(parameters["hold"], "first-")
+            is_held = False
         if event["index"] == parameters["hold"]["at"]:
-            wait(parameters["hold"])
+            wait(parameters["hold"], "")
         if event["index"] % 3 == 0:
             side = "Sell" if event["index"] % 2 else "Buy"
             actions = [{"place": {"side": side, "quantity": parameters["quantity"]}}]

@@ -10,8 +10,10 @@ use engine::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::account::Account;
+use super::bus::Trouble;
 use super::quoting::Story;
 use crate::outcome::hashes::{DATA, MADE};
+use crate::roles::Stop;
 use crate::roles::saved::ENGINE;
 
 /// Stories of each kind.
@@ -237,4 +239,38 @@ fn an_edit_that_cannot_be_followed_is_told_and_what_trades_trades_on() {
     story.account.register(&owner, &StrategyDesired::of(&edited(&story.account.spec, kind, 0).spec, 3));
     story.until(|story| phase(story)["generation"] == 3);
     assert_eq!(phase(&story).get("refused"), None);
+}
+
+/// One of the same epoch took over while it was frozen behind any of its commits: it ends, and does not lease the record anew
+/// for the edit.
+#[test]
+fn who_was_replaced_does_not_take_its_place_back_for_an_edit() {
+    let kind = &kinds()[0];
+    let spec = spec(&kind.before, 0);
+    let edited = edited(&spec, kind, 0).spec;
+    for commits in 0..6 {
+        let mut account = Account::trading(spec.clone(), Registry::standard());
+        let owner = account.strategy.clone();
+        account.register(&owner, &StrategyDesired::of(&spec.spec, 1));
+        let mut replaced = account.start_paper_worker(1);
+        account.bus.plan(&owner, commits, Trouble::After);
+        for tick in Market::of(1, 3) {
+            assert!(replaced.step().is_none());
+            account.tick(&tick);
+        }
+        account.register(&owner, &StrategyDesired::of(&edited, 2));
+        account.nudge(&owner);
+        assert!((0..10).all(|_| replaced.step().is_none()));
+        let Some((number, _)) = account.bus.take_stopped() else { continue };
+        let mut newer = account.start_paper_worker(1);
+        assert!((0..10).all(|_| newer.step().is_none()));
+        account.bus.release(number);
+        let ended = (0..10).find_map(|_| {
+            account.bus.clock().advance(1_000);
+            replaced.step()
+        });
+        assert!(matches!(ended, Some(Err(Stop::Fenced { .. }))), "behind commit {commits}: {ended:?}");
+        assert!((0..10).all(|_| newer.step().is_none()));
+        assert_eq!(account.field(&owner, PHASE).unwrap()["generation"], 2);
+    }
 }

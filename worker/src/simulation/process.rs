@@ -25,10 +25,10 @@ const THERE: usize = 100;
 const HELD: (u64, u64) = (20, 90);
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// A process that is held at this tick.
-fn spec(latency_ms: u32, quantity: &str, at: u64, folder: &Path) -> StrategySpec {
+/// A process that is held at this tick, and where it is edited also on its first one: until then it takes none.
+fn spec(latency_ms: u32, (quantity, is_edited): (&str, bool), at: u64, folder: &Path) -> StrategySpec {
     let mut spec = Account::with_latency(latency_ms).spec;
-    let parameters = json!({"quantity": quantity, "hold": {"at": at, "folder": folder}});
+    let parameters = json!({"quantity": quantity, "hold": {"at": at, "folder": folder, "first": is_edited}});
     let process = json!({"command": ["python3", PROGRAM], "parameters": parameters, "timeoutMs": 60_000});
     spec.spec.strategy = serde_json::from_value(json!({ "process": process })).unwrap();
     assert_eq!(spec.spec.validate(), []);
@@ -63,8 +63,8 @@ impl Case {
         let latency_ms = if seed.is_multiple_of(2) { 0 } else { 1_500 };
         let at = HELD.0 + chance.below(HELD.1 - HELD.0);
         let folder = tempfile::tempdir().unwrap();
-        let of = |quantity| spec(latency_ms, quantity, at, folder.path());
-        let (before, after) = (of("0.1"), StrategySpec { generation: 2, ..of("0.07") });
+        let of = |quantity, is_edited| spec(latency_ms, (quantity, is_edited), at, folder.path());
+        let (before, after) = (of("0.1", false), StrategySpec { generation: 2, ..of("0.07", true) });
         Self { seed, folder, before, after, ticks: Market::of(seed, TICKS).collect() }
     }
 
@@ -112,6 +112,7 @@ impl Case {
         std::fs::write(self.folder.path().join("released"), "").unwrap();
         until(&mut story, "the edit is followed", |story| generation(story) == 2);
         let taken = usize::try_from(story.engine_ticks()).unwrap();
+        std::fs::write(self.folder.path().join("first-released"), "").unwrap();
         (self.ended(story, THERE), taken)
     }
 

@@ -129,6 +129,8 @@ impl<B: Bus> Worker<'_, B> {
         if self.batch.is_dirty() {
             self.store().await?;
         }
+        // Who was replaced meanwhile ends here: it would take its place back.
+        self.session.beat().await?;
         Err(Stop::RegisterNews)
     }
 

@@ -147,6 +147,8 @@ impl Fleet {
             // It goes on where it stopped; whatever it does must harm nobody.
             self.first().bus.release(number);
             role.step();
+            // Stopped once more, it has crashed, and nobody takes over from it.
+            self.first().bus.take_stopped();
             self.meet("WokeUp");
         }
     }
