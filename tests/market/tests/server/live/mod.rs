@@ -6,5 +6,4 @@ mod connections;
 mod day;
 mod follower;
 mod frames;
-mod prices;
 mod rules;
