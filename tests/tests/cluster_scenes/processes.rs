@@ -29,6 +29,11 @@ fn of_page(language: &str) -> String {
     rest.split("```").next().unwrap_or_default().to_owned()
 }
 
+/// The page's manifest, with more time for an answer: other scenes start their pods meanwhile.
+fn manifest_of_page() -> String {
+    edit(&of_page("yaml"), "timeoutMs: 1000 ", "timeoutMs: 30000 ")
+}
+
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder can be made");
     for (name, content) in files {
@@ -55,7 +60,7 @@ fn position(scenario: &Scenario) -> Result<u64, String> {
 fn a_moving_average_in_python_is_killed_and_ends_with_the_bytes_of_backtest() {
     let scenario = Scenario::of(&PLATFORM, "mean");
     let mut history = PodHistory::begin(&scenario.namespace);
-    let manifest = edit(&of_page("yaml"), "/strategies/dips.py]", "/strategies/mean.py]");
+    let manifest = edit(&manifest_of_page(), "/strategies/dips.py]", "/strategies/mean.py]");
     let manifest = edit(&manifest, "{fallPercent: 5, risePercent: 4}", "{window: 20, bandPercent: 1}");
     // Half a minute.
     let manifest = in_namespace(&edit(&manifest, "speed: 3600", "speed: 180000"), &scenario.namespace);
@@ -103,7 +108,7 @@ fn edited_files_come_with_one_new_pod_whose_program_reaches_nothing_of_its_worke
             accepted.starts_with("False SourceNotFound") && accepted.contains(words)
         })
     };
-    scenario.apply(&of_page("yaml"));
+    scenario.apply(&manifest_of_page());
     refused("\"dips\" not found in namespace processes-files; create it");
     apply_files(&scenario, folder(&[("Dips.py", &of_page("python"))]).path());
     refused("which has Dips.py;");
@@ -171,7 +176,7 @@ fn a_program_that_cannot_start_halts_with_its_words_and_the_mended_one_goes_on_b
         });
         orders(1);
     };
-    scenario.apply(&of_page("yaml"));
+    scenario.apply(&manifest_of_page());
     of(RESTS);
     rests(1);
     // A parenthesis is missing.
