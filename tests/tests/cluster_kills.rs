@@ -1,5 +1,6 @@
 //! Processes killed while they trade: what follows goes on from the same state, at the next epoch or incarnation,
 //! and a replay ends with the bytes of `backtest`.
+#![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};

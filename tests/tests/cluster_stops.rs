@@ -1,5 +1,6 @@
 //! Stops and deletions that users need when something is broken, seen on a real cluster: each of these once lost money
 //! or held a stop back.
+#![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,5 @@
 //! Redis away for a minute; and a fleet that has nothing to tell.
+#![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::thread;

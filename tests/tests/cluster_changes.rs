@@ -1,4 +1,5 @@
 //! A strategy and its account changed by their user, and the pods touched by others.
+#![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! Strategies and namespaces deleted, with processes alive and dead.
+#![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,6 @@
 //! Strategies that are programs of a user, in pods of the image with Python: installed, made and edited as the page about
 //! them says. What they trade is what `backtest` says, and they reach nothing of their worker.
+#![allow(clippy::expect_used, clippy::panic, reason = "tests may stop at the first surprise")]
 
 use std::fs;
 use std::path::Path;
