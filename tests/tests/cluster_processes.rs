@@ -15,7 +15,8 @@ use tests::cluster::{
 
 const PAGE: &str = "docs/process-strategies.md";
 const STRATEGY: &str = "dips-btc-1";
-const MEAN: &str = "examples/python-strategy/mean.py";
+/// The moving average, and beside it the package, which the image has too.
+const EXAMPLES: &str = "examples/python-strategy";
 const REACH: &str = "tests/processes/reach.py";
 
 static PLATFORM: LazyLock<Platform> = LazyLock::new(|| {
@@ -57,6 +58,10 @@ fn position(scenario: &Scenario) -> Result<u64, String> {
     found.parse().map_err(|_| format!("position {found:?}"))
 }
 
+fn parsed(told: &str) -> Value {
+    serde_json::from_str(told).expect("JSON")
+}
+
 #[test]
 fn a_moving_average_in_python_is_killed_and_ends_with_the_bytes_of_backtest() {
     let scenario = Scenario::of(&PLATFORM, "mean");
@@ -65,10 +70,7 @@ fn a_moving_average_in_python_is_killed_and_ends_with_the_bytes_of_backtest() {
     let manifest = edit(&manifest, "{fallPercent: 5, risePercent: 4}", "{window: 20, bandPercent: 1}");
     // Half a minute.
     let manifest = in_namespace(&edit(&manifest, "speed: 3600", "speed: 180000"), &scenario.namespace);
-    // The files name the program: `backtest` gets those of the ConfigMap, and no others.
-    let mean = fs::read_to_string(repository().join(MEAN)).expect("the example is there");
-    let source = folder(&[("mean.py", &mean)]);
-    apply_files(&scenario, source.path());
+    apply_files(&scenario, &Path::new(EXAMPLES).join("mean.py"));
     scenario.apply(&manifest);
     let taken = |ticks: u64| {
         await_that(&format!("{ticks} ticks are taken"), 120, || match position(&scenario)? {
@@ -85,8 +87,12 @@ fn a_moving_average_in_python_is_killed_and_ends_with_the_bytes_of_backtest() {
     });
     assert!(number(&ended, "/status/orders/filled") > 50, "{ended}");
     assert_eq!(number(&ended, "/status/epoch"), 2);
-    let source = format!("dips={}", source.path().display());
-    assert_eq!(PLATFORM.ledger(&manifest), backtest(&manifest, &["--source", &source]));
+    let source = format!("dips={EXAMPLES}");
+    let [there, here] = [PLATFORM.ledger(&manifest), backtest(&manifest, &["--source", &source])];
+    // All files name the program: here the package lies beside the script, there it is the image's.
+    let [program, other] = [&there, &here].map(|told| text(&parsed(told), "/hashes/program"));
+    assert_ne!(program, other);
+    assert_eq!(there.replace(&program, &other), here);
     history.expect_one_at_a_time();
 }
 
