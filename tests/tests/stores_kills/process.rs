@@ -100,6 +100,8 @@ fn each_hash_is_that_of_backtest_though_redis_worker_and_child_are_killed() {
             start_next_worker(&mut stage, batch);
         }
     }
+    // A feed that is asked to stop while Redis is away ends with 1.
+    stage.wait_for_more_ticks(60);
     stage.hurry();
     stage.finish();
     let [shown, told] = [stage.scene.show(&stage.redis.url()).unwrap(), stage.scene.backtest()].map(|result| {
