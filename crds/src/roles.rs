@@ -265,8 +265,13 @@ impl AccountSpec {
     pub fn source(&self) -> String {
         match &self.spec.market_data.binance {
             Some(binance) => binance.source(),
-            None => format!("replay-{}", self.name),
+            None => Self::replay_source(&self.name),
         }
+    }
+
+    /// That of an account of this name while it takes its prices from a replay.
+    pub fn replay_source(name: &str) -> String {
+        format!("replay-{name}")
     }
 
     /// Whether its prices are those of now: they have ages, and nobody waits for who reads them.

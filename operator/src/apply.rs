@@ -9,6 +9,7 @@ use bus::{
     CloseOutcome, Closing, CreateOutcome, Desired, DesiredOutcome, Fields, Message, MessageBus, Owner, Retention,
     Scope, StateStore, StreamKey,
 };
+use crds::account::status::FeedStatus;
 use crds::record::{KEPT, STARTED_AT};
 use crds::roles::{BookSpec, GatewayDesired};
 use crds::strategy::status::{Ledger, Restarts};
@@ -27,7 +28,7 @@ use crate::names::{LEDGER_ANNOTATION, OPERATOR, PLACEMENT_MANAGER, RELEASE_ANNOT
 use crate::placement::{Ends, Step};
 use crate::reason::Reason;
 use crate::status::ObjectVersion;
-use crate::{Error, event, kept};
+use crate::{Error, event, kept, moment};
 
 /// Epoch, ledger and restarts of one process, as they stand in the status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +38,13 @@ pub struct Placed {
     pub epoch: u64,
     /// Ends before readiness.
     pub restarts: Option<Restarts>,
+}
+
+impl Placed {
+    /// As an account's status tells of its feed.
+    pub fn of_feed(feed: &FeedStatus) -> Self {
+        Self { ledger: feed.ledger.clone(), epoch: feed.epoch, restarts: feed.restarts.clone() }
+    }
 }
 
 /// A resource whose processes are being placed.
@@ -124,11 +132,8 @@ impl Target<'_> {
 
     async fn record_ledger(&mut self, role: Role, id: &str, started_at: i64) -> Result<(), Error> {
         let started_at = Timestamp::from_millisecond(started_at).unwrap_or_default();
-        self.placed.entry(role).or_default().ledger = Some(Ledger {
-            id: id.to_owned(),
-            resource_uid: self.uid.clone(),
-            started_at: started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        });
+        self.placed.entry(role).or_default().ledger =
+            Some(Ledger { id: id.to_owned(), resource_uid: self.uid.clone(), started_at: moment::written(started_at) });
         self.write_placement().await
     }
 
@@ -290,7 +295,7 @@ pub fn restarts(ends: &Ends, now: Timestamp) -> Restarts {
     Restarts {
         count: ends.count,
         last_exit: ends.last_exit,
-        at: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        at: moment::written(now),
         message: ends.message.clone(),
         digest: ends.digest.clone(),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{BusError, Failure, Keys, MessageBus as _, Owner, RedisBus, StateStore};
+use bus::{BusError, Desired, Failure, Keys, MessageBus as _, Owner, RedisBus, StateStore};
 use crds::TradingStrategy;
 use crds::record::STARTED_AT;
 use kube::api::ListParams;
@@ -153,9 +153,18 @@ impl Context {
 
     /// An owner's register, and its record after that; where either could not be told, the store is away.
     pub async fn register_and_record<T: DeserializeOwned + Default>(&self, owner: &Owner) -> (T, Stored) {
-        match kept::register(self, owner).await {
-            Ok(register) => (register, self.stored(owner).await),
-            Err(why) => (T::default(), Stored::Away(why)),
+        let (_, register, stored) = self.raw_register_and_record(owner).await;
+        (register, stored)
+    }
+
+    /// The same, with the register as it stands, for who writes over what was read.
+    pub async fn raw_register_and_record<T: DeserializeOwned + Default>(
+        &self,
+        owner: &Owner,
+    ) -> (Option<Desired>, T, Stored) {
+        match kept::read(self, owner).await {
+            Ok((raw, register)) => (raw, register, self.stored(owner).await),
+            Err(why) => (None, T::default(), Stored::Away(why)),
         }
     }
 

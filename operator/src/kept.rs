@@ -28,16 +28,20 @@ pub fn holder<'a>(readers: &'a [String], books: &'a [BookSpec]) -> Option<&'a st
     readers.iter().map(String::as_str).chain(stopped).min()
 }
 
-/// A register; empty where there is none. An error: the store is away, or it is one of another version, and nothing is
-/// decided on a guess.
+/// What a register holds; empty where there is none. An error: the store is away, or it is one of another version, and nothing
+/// is decided on a guess.
 pub async fn register<T: DeserializeOwned + Default>(context: &Context, owner: &Owner) -> Result<T, String> {
-    let Some(register) = raw(context, owner).await? else { return Ok(T::default()) };
-    parse(owner, &register)
+    read(context, owner).await.map(|(_, held)| held)
 }
 
-/// A register as it stands.
-pub async fn raw(context: &Context, owner: &Owner) -> Result<Option<Desired>, String> {
-    context.within(context.bus.desired(owner)).await
+/// The same, with the register as it stands.
+pub async fn read<T: DeserializeOwned + Default>(
+    context: &Context,
+    owner: &Owner,
+) -> Result<(Option<Desired>, T), String> {
+    let register = context.within(context.bus.desired(owner)).await?;
+    let held = register.as_ref().map(|register| parse(owner, register)).transpose()?;
+    Ok((register, held.unwrap_or_default()))
 }
 
 /// What a register holds.

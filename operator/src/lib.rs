@@ -18,6 +18,7 @@ mod finalizer;
 mod kept;
 mod life;
 pub mod metrics;
+mod moment;
 pub mod names;
 pub mod observe;
 pub mod pace;

@@ -2,6 +2,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 
+use crate::moment;
 use crate::placement::{RecordFacts, Stored};
 use crate::reason::Reason;
 
@@ -10,7 +11,7 @@ pub fn silence(stored: &Stored, reason: Reason, what: &str) -> Option<(Reason, S
     let Stored::Found(record) = stored else { return None };
     record.is_silent().then(|| {
         let seen = i64::try_from(record.seen_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        let seen = seen.unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%SZ");
+        let seen = moment::written(seen.unwrap_or_default());
         (reason, format!("The {what} has shown no sign of life since {seen}; it may be at work, but nobody can say."))
     })
 }

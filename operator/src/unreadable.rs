@@ -7,11 +7,11 @@ use kube::core::ApiResource;
 use kube::{Api, Resource};
 use serde_json::json;
 
-use crate::Error;
 use crate::condition::Verdict;
 use crate::context::Context;
 use crate::names::STATUS_MANAGER;
 use crate::reason::Reason;
+use crate::{Error, moment};
 
 /// Writes into an object's status why it does not read.
 pub async fn tell<K: Resource<DynamicType = ()>>(context: &Context, meta: &ObjectMeta, why: &str) -> Result<(), Error> {
@@ -30,7 +30,7 @@ pub async fn tell<K: Resource<DynamicType = ()>>(context: &Context, meta: &Objec
         reconciling: false,
         stalled: true,
     };
-    let now = k8s_openapi::jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = moment::written(k8s_openapi::jiff::Timestamp::now());
     let conditions = verdict.conditions(&before, meta.generation, &now);
     if conditions == before {
         return Ok(());

@@ -3,7 +3,7 @@
 use engine::numbers::ExactDecimal;
 use engine::validation::Violation;
 
-use super::{PaperVenue, Proxy, Replay, ReplayFile, TradingAccountSpec};
+use super::{MarketData, PaperVenue, Proxy, Replay, ReplayFile, TradingAccountSpec};
 use crate::ENTRIES_MAX;
 use crate::symbol::spot;
 
@@ -21,27 +21,31 @@ impl TradingAccountSpec {
             Some(paper) => paper.validate("spec.venue.paper"),
             None => vec![Violation::new("spec.venue", "", "no member is set; write exactly one of: paper")],
         };
-        let refuse =
-            |what: &str| Violation::new("spec.marketData", "", format!("{what}; write exactly one of: {MEMBERS}"));
-        match (&self.market_data.replay, &self.market_data.binance) {
-            (Some(replay), None) => violations.extend(replay.validate("spec.marketData.replay")),
-            (None, Some(binance)) => violations.extend(binance.proxy.iter().filter_map(proxy)),
-            (None, None) => violations.push(refuse("no member is set")),
-            (Some(_), Some(_)) => violations.push(refuse("several members are set")),
+        let MarketData { replay, binance } = &self.market_data;
+        let not_one = one_member("spec.marketData", (replay.is_some(), binance.is_some()), MEMBERS);
+        if not_one.is_none() {
+            violations.extend(replay.iter().flat_map(|replay| replay.validate("spec.marketData.replay")));
+            violations.extend(binance.iter().flat_map(|binance| &binance.proxy).filter_map(proxy));
         }
+        violations.extend(not_one);
         violations.extend(self.limits.iter().flat_map(|limits| limits.validate("spec.limits")));
         violations
     }
 }
 
 fn proxy(proxy: &Proxy) -> Option<Violation> {
-    let problem = match (&proxy.url, &proxy.secret_ref) {
-        (Some(_), None) | (None, Some(_)) => return None,
-        (None, None) => "no member is set",
-        (Some(_), Some(_)) => "several members are set",
+    let set = (proxy.url.is_some(), proxy.secret_ref.is_some());
+    one_member("spec.marketData.binance.proxy", set, "secretRef, url")
+}
+
+/// Whether each of two members is set: exactly one is to be.
+fn one_member(path: &str, set: (bool, bool), all: &str) -> Option<Violation> {
+    let problem = match set {
+        (true, false) | (false, true) => return None,
+        (false, false) => "no member is set",
+        (true, true) => "several members are set",
     };
-    let remedy = format!("{problem}; write exactly one of: secretRef, url");
-    Some(Violation::new("spec.marketData.binance.proxy", "", remedy))
+    Some(Violation::new(path, "", format!("{problem}; write exactly one of: {all}")))
 }
 
 impl PaperVenue {

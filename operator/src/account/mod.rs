@@ -83,8 +83,7 @@ fn target<'a>(context: &'a Context, observed: &'a Observed) -> Target<'a> {
         Placed { ledger: status.ledger.clone(), epoch: status.epoch.unwrap_or(0), restarts: status.restarts.clone() };
     let mut placed = BTreeMap::from([(Role::Gateway, gateway)]);
     if let Some(feed) = &status.feed {
-        let (ledger, restarts) = (feed.ledger.clone(), feed.restarts.clone());
-        placed.insert(Role::Feed, Placed { ledger, epoch: feed.epoch, restarts });
+        placed.insert(Role::Feed, Placed::of_feed(feed));
     }
     Target {
         context,
@@ -126,9 +125,8 @@ async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Pl
 /// Takes the ends of a shared feed out of its register, which stands in the place of a status.
 async fn forget_feed_ends(context: &Context, observed: &Observed) -> Result<(), Error> {
     let failed = |why: String| Error::Store { action: "read the register of", subject: observed.source.clone(), why };
-    let present = kept::raw(context, &observed.feed).await.map_err(failed)?;
+    let (present, register) = kept::read::<FeedDesired>(context, &observed.feed).await.map_err(failed)?;
     let Some(present) = present else { return Ok(()) };
-    let register: FeedDesired = kept::parse(&observed.feed, &present).map_err(failed)?;
     let json = |source| Error::Json { subject: observed.source.clone(), source };
     let value = serde_json::to_value(FeedDesired { restarts: None, ..register }).map_err(json)?;
     apply::change_register(context, &observed.feed, Some(&present), present.generation, &value).await.map(drop)
@@ -140,7 +138,7 @@ fn sources(account: &TradingAccount) -> BTreeSet<String> {
     let now = spec.is_live().then(|| spec.source());
     let before = account.status.as_ref().and_then(|status| status.feed.as_ref()).map(|feed| feed.source.clone());
     // A replay is its account's own.
-    let own = format!("replay-{}", account.name_any());
+    let own = AccountSpec::replay_source(&account.name_any());
     now.into_iter().chain(before.filter(|source| *source != own)).collect()
 }
 

@@ -149,8 +149,7 @@ fn record_feed(observed: &Observed) -> Option<Move> {
     let shared = observed.shared.as_ref().filter(|shared| !matches!(shared.stored, Stored::Away(_)))?;
     let told = Placed { ledger: shared.ledger.clone(), epoch: shared.epoch, restarts: shared.restarts.clone() };
     let before = observed.status.feed.as_ref().filter(|feed| feed.source == observed.source);
-    let known =
-        before.map(|feed| Placed { ledger: feed.ledger.clone(), epoch: feed.epoch, restarts: feed.restarts.clone() });
+    let known = before.map(Placed::of_feed);
     let is_nothing = known.is_none() && told == Placed::default();
     (!is_nothing && known.as_ref() != Some(&told)).then_some(Move::RecordFeed(told))
 }

@@ -22,7 +22,7 @@ use crate::placement::{PodFacts, Standing, Stored};
 use crate::reason::Reason;
 use crate::status::{DEADLINE_SECONDS, ObjectVersion};
 use crate::strategy::validate::Invalid;
-use crate::{Error, life, status};
+use crate::{Error, life, moment, status};
 
 /// The status that a reader should see now.
 pub fn status(
@@ -35,7 +35,7 @@ pub fn status(
     let before = &observed.status;
     let (state, verdict) = judge(observed, invalid, plan, now);
     let generation = i64::try_from(observed.generation).ok();
-    let written = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let written = moment::written(now);
     let held = holdings.balances.as_ref();
     let mut strategies: BTreeMap<String, u32> = BTreeMap::new();
     for strategy in &observed.strategies {

@@ -2,13 +2,14 @@
 //! next plan goes on from.
 
 use bus::Scope;
+use crds::roles::FeedDesired;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::observe::{Observed, register_and_record, uid};
+use super::observe::{Observed, uid};
 use super::plan::Move;
 use crate::Error;
 use crate::apply::{change_register, close_ledger, create_pod, delete_pod, open_ledger, streams_of_source};
@@ -50,13 +51,13 @@ pub async fn apply(context: &Context, observed: &Observed, moves: &[Move]) -> Re
 pub async fn close(context: &Context, namespace: &str, source: &str) -> Result<(), Error> {
     let scope = Scope::source(namespace, source)?;
     let owner = context.keys.feed(&scope);
-    match register_and_record(context, &owner).await {
-        (_, registered, Stored::Found(record)) if record.uid == uid(namespace, source) && !record.closed => {
+    match context.register_and_record::<FeedDesired>(&owner).await {
+        (registered, Stored::Found(record)) if record.uid == uid(namespace, source) && !record.closed => {
             let streams = streams_of_source(context, &scope, &registered.streamed());
             close_ledger(context, &owner, &record.ledger, streams).await
         }
-        (_, _, Stored::Found(_) | Stored::Missing) => Ok(()),
-        (_, _, Stored::Away(why)) => {
+        (_, Stored::Found(_) | Stored::Missing) => Ok(()),
+        (_, Stored::Away(why)) => {
             Err(Error::Store { action: "read the record of", subject: owner.name().to_owned(), why })
         }
     }

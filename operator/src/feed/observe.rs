@@ -18,7 +18,7 @@ use crate::account::validate::reads;
 use crate::context::{Context, Strategies};
 use crate::observe::{SharedPod, ends, shared_pods};
 use crate::placement::{Ends, Stored};
-use crate::{Error, GuardedAccount, kept};
+use crate::{Error, GuardedAccount, moment};
 
 /// All that a look at a live source sees.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ impl Observed {
         (record.uid == self.uid() && !record.closed).then(|| Ledger {
             id: record.ledger.clone(),
             resource_uid: record.uid.clone(),
-            started_at: started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            started_at: moment::written(started_at),
         })
     }
 }
@@ -88,7 +88,7 @@ pub fn uid(namespace: &str, source: &str) -> String {
 /// Looks, freshly but for accounts and strategies, which are as last seen: each change of one leads to another look.
 pub async fn observe(context: &Context, namespace: &str, source: &str) -> Result<Observed, Error> {
     let owner = context.keys.feed(&Scope::source(namespace, source)?);
-    let (register, registered, stored) = register_and_record(context, &owner).await;
+    let (register, registered, stored) = context.raw_register_and_record::<FeedDesired>(&owner).await;
     let accounts = context.accounts_seen().await?;
     let here: Vec<_> = accounts.iter().filter(|account| account.namespace().as_deref() == Some(namespace)).collect();
     let uids: BTreeSet<String> = here.iter().filter_map(|account| account.uid()).collect();
@@ -106,19 +106,6 @@ pub async fn observe(context: &Context, namespace: &str, source: &str) -> Result
     let ends = ends(registered.restarts.as_ref(), now);
     let (namespace, source) = (namespace.to_owned(), source.to_owned());
     Ok(Observed { namespace, source, owner, takers, register, registered, stored, pods, ends, now })
-}
-
-/// The register before the record of who follows it. Where either could not be told, the store is away.
-pub async fn register_and_record(context: &Context, owner: &Owner) -> (Option<Desired>, FeedDesired, Stored) {
-    let read = async {
-        let register = kept::raw(context, owner).await?;
-        let held = register.as_ref().map(|register| kept::parse(owner, register)).transpose()?;
-        Ok((register, held.unwrap_or_default()))
-    };
-    match read.await {
-        Ok((register, held)) => (register, held, context.stored(owner).await),
-        Err(why) => (None, FeedDesired::default(), Stored::Away(why)),
-    }
 }
 
 /// An account as a taker of the source; `None`: it takes other prices, or it is going and nobody uses it any more. Of one that

@@ -12,6 +12,7 @@ use super::observe::Observed;
 use super::plan::{Move, Plan};
 use super::validate::Invalid;
 use crate::context::Context;
+use crate::moment::written;
 use crate::pace::{Pace, WORTH_A_WRITE};
 use crate::placement::{Standing, Stored};
 use crate::reason::Reason;
@@ -33,7 +34,7 @@ pub fn status(observed: &Observed, invalid: Option<&Invalid>, plan: &Plan, momen
         report.summary.alert = alert(&report.summary.alert, verdict.ready.1, verdict.stalled);
     }
     let applied = if is_applied(observed, invalid, plan) { generation } else { traded(observed, plan) };
-    let now = moment.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = written(moment.now);
     TradingStrategyStatus {
         observed_generation: generation,
         applied_generation: applied.or(before.applied_generation),

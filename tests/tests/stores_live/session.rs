@@ -111,6 +111,16 @@ pub fn listening(server: &Server) -> Vec<u64> {
     listening.map(|one| one.number).collect()
 }
 
+/// `worker run` of a scene with prices of this exchange, through this Redis; its feed listens.
+pub fn run_on(server: &Server, scene: &Scene, redis: &RedisServer, within: Duration) -> RoleProcess {
+    let Endpoints { rest, stream, .. } = &server.endpoints;
+    let manifest = scene.manifest().display().to_string();
+    let run = ["run", &manifest, "--redis", &redis.url(), "--endpoint", &format!("local={rest},{stream}")];
+    let run = scene.spawn("run", &run.map(str::to_owned));
+    until("the feed listens", within, || (!listening(server).is_empty()).then_some(()));
+    run
+}
+
 impl Session {
     /// All listen, and nothing was played yet.
     pub fn start() -> Self {
@@ -119,10 +129,7 @@ impl Session {
         let redis = RedisServer::start_with(&["--appendonly", "yes"]);
         let (scene, mut store) = (Scene::without_data(MANIFEST), Store::of(&redis));
         let Endpoints { rest, stream, .. } = &server.endpoints;
-        let manifest = scene.manifest().display().to_string();
-        let run = ["run", &manifest, "--redis", &redis.url(), "--endpoint", &format!("local={rest},{stream}")];
-        let run = scene.spawn("run", &run.map(str::to_owned));
-        until("the feed listens", WITHIN, || (!listening(&server).is_empty()).then_some(()));
+        let run = run_on(&server, &scene, &redis, WITHIN);
         for strategy in ["ladder", "grid"] {
             until("a strategy waits for its first price", WITHIN, || {
                 let phase = store.field(&record_of(strategy), "field:phase")?;

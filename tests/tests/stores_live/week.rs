@@ -11,7 +11,7 @@ use tests::redis_server::RedisServer;
 use tests::roles::{RoleProcess, Scene, Store, until};
 
 use crate::parity::Results;
-use crate::session::{listening, program, record_of};
+use crate::session::{program, record_of, run_on};
 
 /// A day in 72 seconds. Between two ends of connections there is time enough for a pause to be the shortest again.
 const SPEED: i64 = 1_200;
@@ -84,11 +84,7 @@ fn what_a_week_of_live_prices_takes_in_memory_its_first_day_has_taken() {
     let server = Server::spawn(&program(), &["--candles", &candles, "--loop", "--speed", &speed]).unwrap();
     let redis = RedisServer::start_with(&["--appendonly", "yes"]);
     let (scene, mut store) = (Scene::without_data(MANIFEST), Store::of(&redis));
-    let hosts = format!("local={},{}", server.endpoints.rest, server.endpoints.stream);
-    let manifest = scene.manifest().display().to_string();
-    let run = ["run", &manifest, "--redis", &redis.url(), "--endpoint", &hosts].map(str::to_owned);
-    let run = scene.spawn("run", &run);
-    until("the feed listens", START_WITHIN, || (!listening(&server).is_empty()).then_some(()));
+    let run = run_on(&server, &scene, &redis, START_WITHIN);
 
     let (opened, started) = (time(&server), Instant::now());
     let memory = || (resident_kb(&run), redis.info("used_memory"));

@@ -175,17 +175,7 @@ impl BarSeries {
         closed: Vec<Bar>,
         unfinished: Unfinished,
     ) -> Result<Self, HistoryError> {
-        for bar in closed.iter().chain(&unfinished.bar) {
-            bar.check(interval)?;
-        }
-        for (before, bar) in closed.iter().zip(closed.iter().chain(&unfinished.bar).skip(1)) {
-            let (previous, open_time) = (before.open_time, bar.open_time);
-            match open_time.cmp(&previous) {
-                Ordering::Greater => {}
-                Ordering::Equal => return Err(HistoryError::Doubled { open_time }),
-                Ordering::Less => return Err(HistoryError::OutOfOrder { open_time, previous }),
-            }
-        }
+        check_order(interval, closed.iter().chain(&unfinished.bar))?;
         let mut series = Self { interval, look_back, closed, unfinished };
         let is_there = |hole: &mut Timestamp| series.closed.iter().any(|bar| bar.open_time == *hole);
         series.unfinished.hole.take_if(is_there);
@@ -280,16 +270,7 @@ impl BarSeries {
     /// Puts in bars that somebody else knows whole, the oldest first, in place of what ticks have made of their intervals, the
     /// one that is being made among them. Gives how many of the closed bars are newer than the one that was the newest before.
     pub fn put_whole(&mut self, bars: &[Bar]) -> Result<usize, HistoryError> {
-        let mut previous = None;
-        for bar in bars {
-            bar.check(self.interval)?;
-            let open_time = bar.open_time;
-            match previous.replace(open_time) {
-                Some(previous) if previous == open_time => return Err(HistoryError::Doubled { open_time }),
-                Some(previous) if previous > open_time => return Err(HistoryError::OutOfOrder { open_time, previous }),
-                Some(_) | None => {}
-            }
-        }
+        check_order(self.interval, bars.iter())?;
         let newest = self.closed.last().map(|bar| bar.open_time);
         for bar in bars {
             self.put(*bar);
@@ -344,6 +325,22 @@ impl BarSeries {
             self.closed.drain(..count.saturating_sub(kept));
         }
     }
+}
+
+/// Whether these are bars of that length, the oldest first and each once.
+fn check_order<'a>(interval: Interval, bars: impl Iterator<Item = &'a Bar> + Clone) -> Result<(), HistoryError> {
+    for bar in bars.clone() {
+        bar.check(interval)?;
+    }
+    let mut previous: Option<Timestamp> = None;
+    for open_time in bars.map(|bar| bar.open_time) {
+        match previous.replace(open_time).map(|previous| (open_time.cmp(&previous), previous)) {
+            None | Some((Ordering::Greater, _)) => {}
+            Some((Ordering::Equal, _)) => return Err(HistoryError::Doubled { open_time }),
+            Some((Ordering::Less, previous)) => return Err(HistoryError::OutOfOrder { open_time, previous }),
+        }
+    }
+    Ok(())
 }
 
 /// How far back the bars lie that are looked back on, in milliseconds.

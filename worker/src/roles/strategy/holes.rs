@@ -10,19 +10,30 @@ use engine::time::Timestamp;
 use super::Worker;
 use super::barrier::At;
 use crate::roles::session::patiently;
-use crate::roles::source::{LIST_MAX, kept};
+use crate::roles::source::{KeptBars, LIST_MAX, kept};
 use crate::roles::{Bus, Stop};
 
 impl<B: Bus> Worker<'_, B> {
     /// Looks in the feed's lists for the bars that are not whole here, and keeps those that are whole there.
     pub(super) async fn look_for_whole_bars(&mut self, of_feed: &Fields) -> Result<(), Stop> {
-        let holes: Vec<(BarsOf, Timestamp)> = self.engine.bars_with_hole().collect();
-        for (of, hole) in holes {
-            let is_found = |whole: &Vec<Bar>| whole.last().is_some_and(|bar| bar.open_time >= hole);
-            if self.prices.as_ref().and_then(|prices| prices.whole.get(&of)).is_some_and(is_found) {
-                continue;
+        let Some(prices) = &self.prices else { return Ok(()) };
+        let is_found = |of: &BarsOf, hole: Timestamp| {
+            prices.whole.get(of).and_then(|whole| whole.last()).is_some_and(|bar| bar.open_time >= hole)
+        };
+        let holes = self.engine.bars_with_hole().filter(|(of, hole)| !is_found(of, *hole));
+        let holes: Vec<(BarsOf, Timestamp)> = holes.collect();
+        if holes.is_empty() {
+            return Ok(());
+        }
+        let kept = match kept(of_feed) {
+            Ok(kept) => kept,
+            Err(problem) => {
+                tracing::error!("the feed's record does not read: {problem}");
+                return Ok(());
             }
-            let Some(bars) = self.whole_bars(of, hole, of_feed).await? else { continue };
+        };
+        for (of, hole) in holes {
+            let Some(bars) = self.whole_bars(of, hole, &kept).await? else { continue };
             tracing::info!(%of, bars = bars.len(), "bars of which ticks are missing are taken from the feed");
             if let Some(prices) = &mut self.prices {
                 prices.whole.insert(of, bars);
@@ -32,18 +43,11 @@ impl<B: Bus> Worker<'_, B> {
     }
 
     /// The feed's bars up to the one that opens at `hole`, if it has that one. Until then it asks the venue.
-    async fn whole_bars(&mut self, of: BarsOf, hole: Timestamp, of_feed: &Fields) -> Result<Option<Vec<Bar>>, Stop> {
+    async fn whole_bars(&mut self, of: BarsOf, hole: Timestamp, kept: &[KeptBars]) -> Result<Option<Vec<Bar>>, Stop> {
         let Some(symbol) = self.engine.instruments().get(of.instrument).map(|one| one.symbol.clone()) else {
             return Ok(None);
         };
-        let kept = match kept(of_feed) {
-            Ok(kept) => kept,
-            Err(problem) => {
-                tracing::error!("the feed's record does not read: {problem}");
-                return Ok(None);
-            }
-        };
-        let Some(kept) = kept.into_iter().find(|kept| kept.symbol == symbol && kept.interval == of.interval) else {
+        let Some(kept) = kept.iter().find(|kept| kept.symbol == symbol && kept.interval == of.interval) else {
             return Ok(None);
         };
         let source = self.runtime.source_scope(&self.spec.account.source())?;

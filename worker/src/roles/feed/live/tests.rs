@@ -329,10 +329,15 @@ async fn reader_needs(stage: &Stage, needs: &str) {
     let CreateOutcome::Created { ledger } = stage.bus.create(&owner, "t", &Fields::new()).await.unwrap() else {
         panic!("it is new");
     };
-    let AcquireOutcome::Acquired(acquired) = stage.bus.acquire(&owner, &ledger, 1).await.unwrap() else {
+    record_has(stage, (&owner, &ledger), (NEEDS, needs)).await;
+}
+
+/// A record gets a field, from somebody who has it at its first epoch.
+async fn record_has(stage: &Stage, (owner, ledger): (&Owner, &str), (name, text): (&str, &str)) {
+    let AcquireOutcome::Acquired(acquired) = stage.bus.acquire(owner, ledger, 1).await.unwrap() else {
         panic!("nobody else has it");
     };
-    let set = vec![(NEEDS.to_owned(), needs.into())];
+    let set = vec![(name.to_owned(), text.into())];
     let commit = Commit { commit_id: "1.1.0.0".to_owned(), set, ..Commit::default() };
     stage.bus.commit(&acquired.lease, &commit).await.unwrap();
 }

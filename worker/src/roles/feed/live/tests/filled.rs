@@ -36,12 +36,7 @@ async fn a_successor_tells_of_the_holes_that_its_predecessor_left_open() {
 #[tokio::test]
 async fn a_record_whose_open_holes_do_not_read_is_named_with_what_to_do() {
     let mut stage = Stage::new(&[BTC], bus::since_boot).await;
-    let AcquireOutcome::Acquired(acquired) = stage.bus.acquire(&stage.owner(), &stage.ledger, 1).await.unwrap() else {
-        panic!("nobody else has it");
-    };
-    let set = vec![("unfilled".to_owned(), "[7]".into())];
-    let commit = Commit { commit_id: "1.1.0.0".to_owned(), set, ..Commit::default() };
-    stage.bus.commit(&acquired.lease, &commit).await.unwrap();
+    record_has(&stage, (&stage.owner(), &stage.ledger), ("unfilled", "[7]")).await;
     stage.start(2);
     let (role, _stop) = stage.role.take().unwrap();
     let told = role.await.unwrap().unwrap_err().to_string();
