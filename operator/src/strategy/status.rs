@@ -129,8 +129,8 @@ pub fn followed_without_a_new_pod(before: &TradingStrategyStatus, after: &Tradin
     after.applied_generation.filter(|_| is_later && pod(after).is_some() && pod(before) == pod(after))
 }
 
-/// Whether a status must be written: at once on a transition or a trade, else when figures have moved enough
-/// and the pace allows.
+/// Whether a status must be written: at once on a transition or a trade, else when figures have moved enough, or the strategy
+/// acts or waits for another reason, and the pace allows.
 pub fn is_due(observed: &Observed, next: &TradingStrategyStatus, pace: &Pace) -> bool {
     let before = &observed.status;
     if hard(before) != hard(next) {
@@ -144,7 +144,9 @@ pub fn is_due(observed: &Observed, next: &TradingStrategyStatus, pace: &Pace) ->
         (None, Some(_)) => true,
         (_, None) => false,
     };
-    moved && pace.allows(&observed.uid, std::time::Instant::now())
+    let reason_of = |status: &TradingStrategyStatus| Some(status.report.as_ref()?.decision.reason.clone());
+    let has_another_reason = reason_of(next).is_some() && reason_of(before) != reason_of(next);
+    (moved || has_another_reason) && pace.allows(&observed.uid, std::time::Instant::now())
 }
 
 /// What the position is worth in all: near enough to capital to judge half a percent.
@@ -283,6 +285,24 @@ mod tests {
             assert_eq!((status.applied_generation, status.state), (applied, Some(state)));
             assert_eq!(condition(&status, "Stalled"), ("InvalidSpec".to_owned(), told));
         }
+    }
+
+    /// A strategy that never trades is told of by its reasons alone.
+    #[test]
+    fn another_reason_is_told_at_the_pace_of_figures_and_other_words_of_one_are_not() {
+        let (mut observed, pace) = (trading(), Pace::default());
+        edit(&mut observed.stored, |record| record.fields.extend([reporting(&json!([]), &Value::Null)]));
+        observed.status = told(&observed);
+        assert!(!is_due(&observed, &observed.status, &pace), "nothing is new");
+        let says = |reason: &str, message: &str| {
+            let mut status = observed.status.clone();
+            let decision = &mut status.report.as_mut().expect("it trades").decision;
+            (decision.reason, decision.message) = (reason.to_owned(), message.to_owned());
+            status
+        };
+        assert!(!is_due(&observed, &says("PriceBetweenBands", "Waits on."), &pace));
+        assert!(is_due(&observed, &says("Reach", "Says."), &pace));
+        assert!(!is_due(&observed, &says("Other", "Says."), &pace), "not twice a minute");
     }
 
     #[test]

@@ -192,11 +192,17 @@ fn brief(object: &Value) -> String {
     )
 }
 
+/// Where one failed, what stands is evidence. Otherwise its pods end: they would take the machine from those that come.
 impl Drop for Scenario {
     fn drop(&mut self) {
-        if !thread::panicking() {
+        if thread::panicking() {
+            eprintln!("{}", self.describe());
             return;
         }
-        eprintln!("{}", self.describe());
+        let all = ["delete", "tradingstrategies,tradingaccounts", "--all", "--wait=false"];
+        // The scenario may have ended more than this itself.
+        if let Err(refusal) = self.try_kubectl(&all) {
+            eprintln!("nothing to end in {}: {refusal}", self.namespace);
+        }
     }
 }
