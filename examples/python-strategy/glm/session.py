@@ -37,6 +37,7 @@ class Session:
     def _start(self, message: Json) -> Json:
         instruments = [read(Instrument, given) for given in message["instruments"]]
         self.strategy = self.kind(message["strategy"], message["mode"], message["parameters"], instruments)
+        self.strategy.check_parameters()
         if message["state"] is not None:
             self.strategy.restore(message["state"])
         self.begun = shown(self.strategy) if self.kind.save is Strategy.save else None
@@ -63,7 +64,7 @@ class Session:
 
 def shown(strategy: Strategy) -> dict[str, str]:
     """What it holds, by name."""
-    return {name: repr(value) for name, value in vars(strategy).items()}
+    return {name: repr(value) for name, value in vars(strategy).items() if name != "_asked"}
 
 
 def tell(strategy: Strategy, event: Json, context: Context) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_DOWN, Decimal
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Mapping, Optional, Sequence, Union
 
@@ -24,16 +25,56 @@ class Strategy:
                 raise TypeError(f"{cls.__name__}.{name} is never called; there are {', '.join(callbacks)}")
 
     def __init__(self, name: str, mode: str, parameters: Json, instruments: Sequence[Instrument]) -> None:
-        self.name, self.mode, self.parameters, self.instruments = name, mode, parameters, instruments
+        self.name, self.mode, self.instruments = name, mode, instruments
+        self._given = parameters
+        # The names it has asked for; None once it reads all by itself.
+        self._asked: Optional[list[str]] = []
+
+    @property
+    def parameters(self) -> Json:
+        """All of them, as the manifest has them: whoever reads them here checks their names."""
+        self._asked = None
+        return self._given
 
     @property
     def instrument(self) -> Instrument:
         """The first market: the only one of a strategy that trades one."""
         return self.instruments[0]
 
-    def decimal(self, name: str, default: Union[str, int]) -> Decimal:
-        """The parameter of this name. Manifests write integers or quoted decimals."""
-        return Decimal(self.parameters.get(name, default))
+    def decimal(
+        self, name: str, default: Union[str, Amount], low: Optional[Amount] = None, high: Optional[Amount] = None
+    ) -> Decimal:
+        """The parameter of this name, within these bounds. Manifests write integers or quoted decimals. Ask in `__init__`:
+        one that is given and not asked for there is an error."""
+        if self._asked is not None:
+            self._asked.append(name)
+        given = self._given.get(name, default)
+        try:
+            value = Decimal("NaN" if isinstance(given, bool) else given)
+        except (ArithmeticError, TypeError, ValueError):
+            value = Decimal("NaN")
+        if not value.is_finite():
+            raise ValueError(f"parameter {name} is {given!r}; write an integer or a quoted decimal")
+        if (low is not None and value < low) or (high is not None and value > high):
+            bounds = [f"{word} {bound}" for word, bound in (("at least", low), ("at most", high)) if bound is not None]
+            raise ValueError(f"parameter {name} is {given}; write {' and '.join(bounds)}")
+        return value
+
+    def integer(self, name: str, default: int, low: Optional[int] = None, high: Optional[int] = None) -> int:
+        """The parameter of this name, which is a whole number within these bounds."""
+        value = self.decimal(name, default, low, high)
+        if value != value.to_integral_value():
+            raise ValueError(f"parameter {name} is {value}; write a whole number")
+        return int(value)
+
+    def check_parameters(self) -> None:
+        """Refuses a parameter that `__init__` did not ask for: a misspelt one would leave its default in force. Who asks for
+        none there is not judged."""
+        asked = self._asked or ()
+        for name in self._given if asked else ():
+            if name not in asked:
+                near = "".join(f"; did you mean {one}?" for one in get_close_matches(name, asked, 1))
+                raise ValueError(f"parameter {name} is not asked for by __init__, which asks for {', '.join(asked)}{near}")
 
     def bars(self) -> Sequence[Bars]:
         """The bars that it needs."""

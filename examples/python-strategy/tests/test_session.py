@@ -125,6 +125,51 @@ class Messages(unittest.TestCase):
             self.session.handle({**events(1, tick(0)), "v": 2})
 
 
+class Parameters(unittest.TestCase):
+    def started(self, parameters, ask=lambda strategy: strategy.integer("window", 20, 1, 500)):
+        class Asks(glm.Strategy):
+            def __init__(self, *start):
+                super().__init__(*start)
+                self.share = self.decimal("usePercent", 50) / 100
+                self.asked = ask(self)
+
+        session = Session(Asks)
+        session.handle({**START, "parameters": parameters})
+        return session.strategy.asked
+
+    def test_they_are_as_written_or_their_default(self):
+        for parameters, window in (({}, 20), ({"window": 5, "usePercent": "2.5"}, 5), ({"window": "500"}, 500)):
+            self.assertEqual(self.started(parameters), window)
+
+    def test_one_that_is_not_asked_for_is_refused(self):
+        words = "parameter usePrecent is not asked for by __init__, which asks for usePercent, window; did you mean usePercent?"
+        for name, refused in (("usePrecent", words), ("x", words.split(";")[0].replace("usePrecent", "x"))):
+            with self.assertRaises(ValueError) as raised:
+                self.started({name: 5})
+            self.assertEqual(str(raised.exception), refused)
+
+    def test_who_reads_them_all_checks_them(self):
+        self.assertEqual(self.started({"usePrecent": 5}, lambda strategy: strategy.parameters["usePrecent"]), 5)
+
+    def test_one_that_is_no_number_or_beyond_its_bounds_is_named_with_its_value(self):
+        for window, words in {
+            "abc": "parameter window is 'abc'; write an integer or a quoted decimal",
+            True: "parameter window is True; write an integer or a quoted decimal",
+            None: "parameter window is None; write",
+            "NaN": "parameter window is 'NaN'; write",
+            0.5: "parameter window is 0.5; write",
+            (): "parameter window is (); write",
+            0: "parameter window is 0; write at least 1 and at most 500",
+            501: "parameter window is 501; write at least 1 and at most 500",
+            "1.5": "parameter window is 1.5; write a whole number",
+        }.items():
+            with self.assertRaises(ValueError) as raised:
+                self.started({"window": window})
+            self.assertIn(words, str(raised.exception))
+        with self.assertRaisesRegex(ValueError, "parameter share is -1; write at least 0$"):
+            self.started({"share": -1}, lambda strategy: strategy.decimal("share", 1, 0))
+
+
 class Contexts(unittest.TestCase):
     def setUp(self):
         Session(Counted)
