@@ -20,7 +20,7 @@ const BAD: &str = "BadAction";
 const CASES: [(&str, &str, &str); 19] = [
     ("exits", CRASHED, "exit status: 0"),
     ("fails", CRASHED, "ZeroDivisionError"),
-    ("stalls", TIMEOUT, "has not answered tick 1 of BNB/USDT at 2023-11-14T22:14:20Z within 1000 ms"),
+    ("stalls", TIMEOUT, "tick 1 of BNB/USDT at 2023-11-14T22:14:20Z"),
     ("half", TIMEOUT, "within 1000 ms"),
     ("half-and-exits", CRASHED, "exit status: 0"),
     ("long", BAD, "1048576"),
@@ -39,7 +39,7 @@ const CASES: [(&str, &str, &str); 19] = [
     (
         "reach",
         CRASHED,
-        "reached [], environment ['HOME', 'LC_ALL', 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'OPENSSL_CONF', 'PATH'",
+        "reached [], environment ['LC_ALL', 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'OPENSSL_CONF', 'PATH'",
     ),
 ];
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use engine::client_order_id::{ClientOrderId, LedgerId};
-use engine::messages::{AlertKind, Fill, RiskAlert, Side, SignalSide, StrategySignal};
+use engine::messages::{AlertKind, Fill, Liquidity, RiskAlert, Side, SignalSide, StrategySignal};
 use engine::numbers::shown::Digits;
 use engine::numbers::{Price, Quantity};
 use engine::report::Report;
@@ -266,11 +266,19 @@ impl Screen {
         if self.verbose || self.paced || self.trades <= TRADES_SHOWN {
             let last = signals.front_mut().filter(|told| told.time <= fill.time);
             let is_its = last.as_ref().is_some_and(|told| told.price == Some(fill.price));
-            let resting = shown.resting.get(&(fill.side, fill.price)).filter(|_| !is_its);
-            let signal = resting.or(last.map(|told| {
+            let resting = shown.resting.get(&(fill.side, fill.price)).filter(|_| !is_its).cloned();
+            let signal = resting.or_else(|| {
+                let told = last?;
                 told.order.get_or_insert_with(|| fill.client_order_id.clone());
-                &told.message
-            }));
+                if let Some(of) = told.price.map(|price| (fill.side, price))
+                    && fill.liquidity == Liquidity::Taker
+                    && shown.resting.get(&of) == Some(&told.message)
+                {
+                    // It has not waited for its price.
+                    shown.resting.remove(&of);
+                }
+                Some(told.message.clone())
+            });
             let text = format!(
                 "{}  {}{:<4}  {} @ {}  fee {}   {}",
                 self.clock.write(fill.time.millis()),
@@ -279,7 +287,7 @@ impl Screen {
                 quantity(fill.quantity, shown.lot_size),
                 fill.price,
                 shown.digits.show(fill.fee_quote),
-                signal.map_or("", String::as_str),
+                signal.unwrap_or_default(),
             );
             self.line(&text);
         }
