@@ -90,13 +90,13 @@ class Hole(glm.Strategy):
         return [glm.Bars('BTC/USDT', '1h', 1), glm.Bars('BTC/USDT', '4h', 1)]
     def tell(self, *told):
         if 1593295200000 <= told[1] <= 1593331200000:
-            print('told', *told, flush=True)
+            print('heard', *told, flush=True)
     def on_bar(self, bar, context):
         self.tell(bar.interval, bar.open_time, bar.close)
     def on_tick(self, tick, context):
         self.tell('tick', tick.time, tick.price)
     def on_gap(self, symbol, context):
-        print('told', 'gap', symbol, flush=True)
+        print('heard', 'gap', symbol, flush=True)
 
 if __name__ == '__main__':
     glm.run(Hole)
@@ -105,7 +105,7 @@ if __name__ == '__main__':
     std::fs::write(folder.path().join("hole.py"), script).unwrap();
     copy_python_package(folder.path());
     let told = |said: &str| {
-        let lines = said.lines().filter_map(|line| line.split_once("told ")).map(|(_, told)| told.to_owned());
+        let lines = said.lines().filter_map(|line| line.split_once("heard ")).map(|(_, told)| told.to_owned());
         lines.collect::<Vec<_>>()
     };
     let manifest = std::fs::read_to_string(examples().join("quickstart.yaml")).unwrap();
