@@ -25,9 +25,9 @@ class Grid(glm.Strategy):
         self.slippage = self.decimal("maxSlippagePercent", "0.1") / 100
         self.least = self.decimal("minPositionPercent", 10) / 100
         self.most = self.decimal("maxPositionPercent", 90) / 100
-        self.interval = int(self.parameters.get("minTradeIntervalSeconds", 30)) * 1000
-        configured = self.parameters.get("basePrice")
-        self.base = None if configured is None else Decimal(configured)
+        self.interval = self.integer("minTradeIntervalSeconds", 30) * 1000
+        # Without one the first price is the base.
+        self.base = self.decimal("basePrice", 0) or None
         self.high = self.low = self.last_fill = None
         # Of each order that has traded and not ended: how much, and for how much.
         self.traded = {}

@@ -15,7 +15,7 @@ class Mean(glm.Strategy):
         super().__init__(*start)
         self.band = self.decimal("bandPercent", 1) / 100
         self.share = self.decimal("usePercent", 50) / 100
-        self.prices = deque(maxlen=int(self.parameters.get("window", 20)))
+        self.prices = deque(maxlen=self.integer("window", 20, 1))
 
     def on_tick(self, tick, context):
         self.prices.append(tick.price)

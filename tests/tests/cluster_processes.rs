@@ -133,7 +133,8 @@ fn edited_files_come_with_one_new_pod_whose_program_reaches_nothing_of_its_worke
         "users" if !has_landlock() => "users reached".to_owned(),
         _ => format!("{name} PermissionError"),
     });
-    let environment = "HOME LC_ALL OMP_NUM_THREADS OPENBLAS_NUM_THREADS PATH PYTHONHASHSEED PYTHONUNBUFFERED TZ";
+    let environment =
+        "HOME LC_ALL OMP_NUM_THREADS OPENBLAS_NUM_THREADS OPENSSL_CONF PATH PYTHONHASHSEED PYTHONUNBUFFERED TZ";
     let expected = format!("Reach: script reached, {}, file OSError; environment {environment}", denied.join(", "));
     assert_eq!(decision(&told), expected);
     assert_eq!(number(&told, "/status/epoch"), 2);

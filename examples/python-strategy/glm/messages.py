@@ -9,6 +9,10 @@ Json = Mapping[str, Any]
 Told = TypeVar("Told")
 
 
+# The lengths that bars have.
+MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240, "6h": 360, "12h": 720, "1d": 1440}
+
+
 class Instrument(NamedTuple):
     """A market and its rules for orders."""
 

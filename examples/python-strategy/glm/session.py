@@ -10,8 +10,8 @@ import traceback
 from decimal import Decimal
 from typing import Any, Optional, Type
 
-from .messages import Bar, Instrument, Json, OrderUpdate, Timer, read, read_tick
-from .strategy import Context, Strategy
+from .messages import MINUTES, Bar, Instrument, Json, OrderUpdate, Timer, read, read_tick
+from .strategy import Context, Strategy, choose
 
 TOLD = {"bar": Bar, "order": OrderUpdate, "timer": Timer}
 
@@ -37,11 +37,11 @@ class Session:
     def _start(self, message: Json) -> Json:
         instruments = [read(Instrument, given) for given in message["instruments"]]
         self.strategy = self.kind(message["strategy"], message["mode"], message["parameters"], instruments)
+        self.strategy.check_parameters()
         if message["state"] is not None:
             self.strategy.restore(message["state"])
         self.begun = shown(self.strategy) if self.kind.save is Strategy.save else None
-        bars = [{"symbol": of.symbol, "interval": of.interval, "lookBack": of.look_back} for of in self.strategy.bars()]
-        return {"type": "ready", "bars": bars, "timers": [{"everySeconds": every} for every in self.strategy.timers()]}
+        return {"type": "ready", **needs(self.strategy)}
 
     def _events(self, message: Json) -> Json:
         context, consumed = Context(message, self.strategy.instruments), 0
@@ -61,9 +61,25 @@ class Session:
             print(f"{self.kind.__name__} keeps {', '.join(lost)} and has no save(): a restart loses that", file=sys.stderr)
 
 
+def needs(strategy: Strategy) -> Json:
+    """What it asks for, of what there is."""
+    bars, timers = strategy.bars(), strategy.timers()
+    for of in bars:
+        choose(f"bars() asks for {of}; symbol", of.symbol, [instrument.symbol for instrument in strategy.instruments])
+        choose(f"bars() asks for {of}; interval", of.interval, list(MINUTES))
+        choose(f"bars() asks for {of}; look_back", of.look_back, range(1, 1001))
+    for every in timers:
+        choose("timers() asks for seconds", every, range(1, 86401))
+    for name, asked in (("bars", [of[:2] for of in bars]), ("timers", list(timers))):
+        if len(set(asked)) < len(asked) or len(asked) > 16:
+            raise ValueError(f"{name}() asks for {asked}: ask for each once, and for at most 16")
+    told = [{"symbol": of.symbol, "interval": of.interval, "lookBack": of.look_back} for of in bars]
+    return {"bars": told, "timers": [{"everySeconds": every} for every in timers]}
+
+
 def shown(strategy: Strategy) -> dict[str, str]:
     """What it holds, by name."""
-    return {name: repr(value) for name, value in vars(strategy).items()}
+    return {name: repr(value) for name, value in vars(strategy).items() if name != "_asked"}
 
 
 def tell(strategy: Strategy, event: Json, context: Context) -> None:

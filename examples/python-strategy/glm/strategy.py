@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_DOWN, Decimal
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Mapping, Optional, Sequence, Union
 
@@ -10,6 +11,8 @@ from .messages import Bar, Bars, Instrument, Json, Order, OrderUpdate, Position,
 
 # Messages hold no finer amounts.
 SMALLEST = Decimal("1e-18")
+# What an answer holds at most: actions, letters of a tag or a reason, and of a message.
+ACTIONS_MAX, WORD_MAX, MESSAGE_MAX = 256, 64, 512
 Amount = Union[Decimal, int]
 
 
@@ -24,16 +27,56 @@ class Strategy:
                 raise TypeError(f"{cls.__name__}.{name} is never called; there are {', '.join(callbacks)}")
 
     def __init__(self, name: str, mode: str, parameters: Json, instruments: Sequence[Instrument]) -> None:
-        self.name, self.mode, self.parameters, self.instruments = name, mode, parameters, instruments
+        self.name, self.mode, self.instruments = name, mode, instruments
+        self._given = parameters
+        # The names it has asked for; None once it reads all by itself.
+        self._asked: Optional[list[str]] = []
+
+    @property
+    def parameters(self) -> Json:
+        """All of them, as the manifest has them: whoever reads them here checks their names."""
+        self._asked = None
+        return self._given
 
     @property
     def instrument(self) -> Instrument:
         """The first market: the only one of a strategy that trades one."""
         return self.instruments[0]
 
-    def decimal(self, name: str, default: Union[str, int]) -> Decimal:
-        """The parameter of this name. Manifests write integers or quoted decimals."""
-        return Decimal(self.parameters.get(name, default))
+    def decimal(
+        self, name: str, default: Union[str, Amount], low: Optional[Amount] = None, high: Optional[Amount] = None
+    ) -> Decimal:
+        """The parameter of this name, within these bounds. Manifests write integers or quoted decimals. Ask in `__init__`:
+        one that is given and not asked for there is an error."""
+        if self._asked is not None:
+            self._asked.append(name)
+        given = self._given.get(name, default)
+        try:
+            value = Decimal("NaN" if isinstance(given, bool) else given)
+        except (ArithmeticError, TypeError, ValueError):
+            value = Decimal("NaN")
+        if not value.is_finite():
+            raise ValueError(f"parameter {name} is {given!r}; write an integer or a quoted decimal")
+        if (low is not None and value < low) or (high is not None and value > high):
+            bounds = [f"{word} {bound}" for word, bound in (("at least", low), ("at most", high)) if bound is not None]
+            raise ValueError(f"parameter {name} is {given}; write {' and '.join(bounds)}")
+        return value
+
+    def integer(self, name: str, default: int, low: Optional[int] = None, high: Optional[int] = None) -> int:
+        """The parameter of this name, which is a whole number within these bounds."""
+        value = self.decimal(name, default, low, high)
+        if value != value.to_integral_value():
+            raise ValueError(f"parameter {name} is {value}; write a whole number")
+        return int(value)
+
+    def check_parameters(self) -> None:
+        """Refuses a parameter that `__init__` did not ask for: a misspelt one would leave its default in force. Who asks for
+        none there is not judged."""
+        asked = self._asked or ()
+        for name in self._given if asked else ():
+            if name not in asked:
+                near = "".join(f"; did you mean {one}?" for one in get_close_matches(name, asked, 1))
+                raise ValueError(f"parameter {name} is not asked for by __init__, which asks for {', '.join(asked)}{near}")
 
     def bars(self) -> Sequence[Bars]:
         """The bars that it needs."""
@@ -100,24 +143,64 @@ class Context:
         """Sends an order, Buy or Sell. Without a price it takes the best one there is now and drops the rest; with one it
         waits (GTC) unless `time_in_force` is IOC or FOK. The worker rounds the quantity down to lots, and the price to ticks.
         `tag` is your own mark of it, at most 64 letters."""
-        if side not in ("Buy", "Sell"):
-            raise ValueError(f"side {side!r}: write Buy or Sell")
-        order: dict[str, Any] = {"tag": tag, "symbol": symbol, "side": side, "quantity": number(quantity)}
-        order.update(price=None if price is None else number(price), timeInForce=time_in_force)
-        order.update(postOnly=post_only or None, reduceOnly=reduce_only or None)
-        self.actions.append({"place": {name: value for name, value in order.items() if value is not None}})
+        choose("side", side, ["Buy", "Sell"])
+        symbols: list[Any] = [instrument.symbol for instrument in self._instruments]
+        choose("symbol", symbol, symbols if len(symbols) > 1 else [None, *symbols])
+        waits = [None, "GTC"] if post_only else [None, "GTC", "IOC", "FOK"]
+        choose("time_in_force", time_in_force, [None, "IOC"] if price is None else waits)
+        if post_only and price is None:
+            raise ValueError("post_only without a price: write the price at which it waits")
+        if len(tag) > WORD_MAX:
+            raise ValueError(f"tag {tag!r}: write at most {WORD_MAX} letters")
+        self._act(
+            "place", tag=tag, symbol=symbol, side=side, quantity=amount("quantity", quantity),
+            price=None if price is None else amount("price", price), timeInForce=time_in_force,
+            postOnly=post_only or None, reduceOnly=reduce_only or None,
+        )  # fmt: skip
 
     def cancel(self, id: int) -> None:
         """Cancels an order."""
-        self.actions.append({"cancel": {"id": id}})
+        self._act("cancel", id=known(id))
 
     def replace(self, id: int, quantity: Amount, price: Amount) -> None:
         """Sends an order in the place of another, which is placed only if no more of the old one trades meanwhile."""
-        self.actions.append({"replace": {"id": id, "quantity": number(quantity), "price": number(price)}})
+        self._act("replace", id=known(id), quantity=amount("quantity", quantity), price=amount("price", price))
 
     def say(self, reason: str, message: str) -> None:
         """Says why it acts or does not: a stable word, and a sentence, for status. Ends the batch, so say what changed."""
-        self.actions.append({"say": {"reason": reason, "message": message}})
+        is_word = reason.isascii() and reason.isalnum() and reason[0].isalpha() and len(reason) <= WORD_MAX
+        if not is_word or len(message) > MESSAGE_MAX:
+            raise ValueError(f"say({reason!r}, {message!r}): a word of at most {WORD_MAX} letters and digits, a letter first, "
+                             f"and a message of at most {MESSAGE_MAX}")  # fmt: skip
+        self._act("say", reason=reason, message=message)
+
+    def _act(self, kind: str, **wanted: Any) -> None:
+        if len(self.actions) == ACTIONS_MAX:
+            raise ValueError(f"more than {ACTIONS_MAX} actions on one event: do the rest on a later one")
+        self.actions.append({kind: {name: value for name, value in wanted.items() if value is not None}})
+
+
+def choose(name: str, value: Any, allowed: Sequence[Any]) -> None:
+    """Refuses what is none of these."""
+    if value not in allowed:
+        words = f"{allowed[0]} to {allowed[-1]}" if isinstance(allowed, range) else " or ".join(map(repr, allowed))
+        raise ValueError(f"{name} {value!r}: write {words}")
+
+
+def known(id: int) -> int:
+    """The id of an order; what was denied has none."""
+    if not isinstance(id, int):
+        raise TypeError(f"no order has id {id!r}: take that of an order or of news of one; what was denied has none")
+    return id
+
+
+def amount(name: str, value: Amount) -> str:
+    """A quantity or a price, in its range."""
+    text = number(value)
+    least, digits = (SMALLEST, 12) if name == "price" else (0, 15)
+    if not least <= Decimal(text) < 10**digits:
+        raise ValueError(f"{name} {text}: write {'more than 0' if least else '0 or more'} and below 10^{digits}")
+    return text
 
 
 def number(value: Amount) -> str:

@@ -5,7 +5,8 @@
 
 One market, whose orders arrive at once: one without a price, or that crosses, trades whole at the best price; one that
 waits trades at its own price once the market passes it. No sizes on offer, no latency, and of risk only slippage, lots, the
-least worth of an order, funds and the orders of a minute. What `worker backtest` says decides.
+least worth of an order, funds and the orders of a minute. What would halt it with a worker raises here. What `worker
+backtest` says decides.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import signal
+import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
-from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence, Type, Union
+from typing import Any, Iterator, Mapping, NamedTuple, NoReturn, Optional, Sequence, Type, Union
 
-from .messages import Instrument, Json, Order, fields
+from .messages import MINUTES, Instrument, Json, Order, fields
 from .session import Session
 from .strategy import Strategy, number
 
@@ -27,7 +31,8 @@ ROUNDS_MAX = 16
 RETRIES_MAX = 16
 RATE_WINDOW_MS = 60_000
 SLIPPAGE_MAX = Decimal("0.005")
-UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+STATE_MAX = 64 * 1024
+START_MS = 30_000
 
 
 @dataclass(frozen=True)
@@ -264,7 +269,7 @@ class Clock:
         return [*closed, *timers, tick]
 
     def _closed(self, interval: str, tick: Json) -> Iterator[dict[str, Any]]:
-        every, price = int(interval[:-1]) * UNITS_MS[interval[-1]], Decimal(tick["price"])
+        every, price = MINUTES[interval] * 60_000, Decimal(tick["price"])
         start, bar = tick["time"] // every * every, self.making.get(interval)
         if bar is None or bar["openTime"] != start:
             if bar is not None:
@@ -274,6 +279,22 @@ class Clock:
             self.making[interval] = bar
         bar.update(high=max(bar["high"], price), low=min(bar["low"], price), close=price)
         bar["volume"] += Decimal(tick.get("volume", 0))
+
+
+@contextmanager
+def alarm(seconds: float, late: Any) -> Iterator[None]:
+    """Calls this after so long, in the middle of whatever runs; never where the system or the thread has no alarms."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, late)
+    # Again and again: what it raises may be caught.
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Kit:
@@ -293,8 +314,8 @@ class Kit:
         events, market.news = market.news + denials + events, []
         while events:
             self.batch += 1
-            self.session.handle(self.start)
-            answer = self._answer(events)
+            self.handle(self.start)
+            answer = self._checked(self.handle(self._message(events)))
             last = events[answer["consumed"] - 1]
             events, self.start["state"] = events[answer["consumed"] :], answer["state"]
             denied = len(market.denied)
@@ -306,14 +327,29 @@ class Kit:
                 self._count_retry()
         market.arrive()
 
-    def _answer(self, events: list[dict[str, Any]]) -> Any:
-        """Its answer, in its time."""
+    def handle(self, message: Json) -> Any:
+        """Its answer, in its time: who takes longer is interrupted where there are alarms, else told once it has answered."""
+        index = self.market.tick.get("index", 0)
+        most_ms = max(START_MS, self.timeout_ms) if message is self.start else self.timeout_ms
+
+        def late(*_: Any) -> NoReturn:
+            raise TimeoutError(f"tick {index}: no answer to {message['type']} within {most_ms} ms, and no worker waits longer")
+
         begun = time.monotonic()
-        answer = json.loads(json.dumps(self.session.handle(self._message(events))))
-        took_ms = round((time.monotonic() - begun) * 1000)
-        if took_ms > self.timeout_ms:
-            index = self.market.tick["index"]
-            raise TimeoutError(f"tick {index}: answered after {took_ms} ms, and timeoutMs allows {self.timeout_ms}")
+        with alarm(most_ms / 1000, late):
+            answer = json.loads(json.dumps(self.session.handle(message)))
+        if time.monotonic() - begun > most_ms / 1000:
+            late()
+        return answer
+
+    def _checked(self, answer: Any) -> Any:
+        """What a worker takes, apart from what the package itself refuses."""
+        index, size = self.market.tick["index"], len(json.dumps(answer["state"], separators=(",", ":")))
+        if size > STATE_MAX:
+            raise ValueError(f"tick {index}: its state has {size} bytes; keep at most {STATE_MAX}")
+        for id in (wanted["id"] for action in answer["actions"] for wanted in action.values() if "id" in wanted):
+            if not 1 <= id < self.market.next_id:
+                raise ValueError(f"tick {index}: no order has id {id}; take that of an order or of news of one")
         return answer
 
     def _count_retry(self) -> None:
@@ -346,14 +382,15 @@ def run(
     timeout_ms: int = 1000,
 ) -> Result:
     """Runs a strategy on the ticks of a file, or on these, and saves and restores it after each one. An order above the rate
-    is denied with OrderRateExceeded; an answer that takes longer than a worker would wait raises TimeoutError."""
+    is denied with OrderRateExceeded; an answer that takes longer than a worker would wait raises TimeoutError, and one that it
+    would not take ValueError."""
     session = Session(kind)
     market = Market(instrument, capital, Decimal(fee_percent) / 100, max_orders_per_minute)
     rules = told(dict(zip((name for name, _ in fields(Instrument)), instrument)))
     start = {"v": 1, "type": "start", "strategy": "test", "mode": "Backtest", "instruments": [rules], "state": None}
     start["parameters"] = dict(parameters or {})
-    clock = Clock(session.handle(start) or {})
     kit = Kit(session, market, start, timeout_ms)
+    clock = Clock(kit.handle(start))
     for tick in ticks(data, instrument.symbol) if isinstance(data, (str, Path)) else data:
         market.take(tick)
         kit.ask(clock.events(tick))

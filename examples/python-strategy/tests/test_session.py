@@ -83,6 +83,25 @@ class Messages(unittest.TestCase):
         bars = [{"symbol": "BTC/USDT", "interval": "4h", "lookBack": 42}]
         self.assertEqual(self.ready, {"v": 1, "type": "ready", "bars": bars, "timers": [{"everySeconds": 60}]})
 
+    def test_what_there_is_not_is_not_asked_for(self):
+        for bars, timers, words in (
+            (["BTCUSDT", "4h", 1], [], "symbol 'BTCUSDT': write 'BTC/USDT'"),
+            (["BTC/USDT", "4x", 1], [], "interval '4x': write '1m' or '5m'"),
+            (["BTC/USDT", "4h", -3], [], "look_back -3: write 1 to 1000"),
+            (["BTC/USDT", "4h", 1001], [], "look_back 1001: write 1 to 1000"),
+            (None, ["1d"], "timers.. asks for seconds '1d': write 1 to 86400"),
+            (None, [60, 60], "timers.. asks for .60, 60.: ask for each once, and for at most 16"),
+        ):
+            class Asks(glm.Strategy):
+                def bars(self):
+                    return [glm.Bars(*bars)] if bars else []
+
+                def timers(self):
+                    return timers
+
+            with self.assertRaisesRegex(ValueError, words):
+                Session(Asks).handle(START)
+
     def test_it_stops_at_the_first_event_on_which_it_acts(self):
         answer = self.session.handle(events(5, *(tick(index) for index in range(9))))
         self.assertEqual((answer["batch"], answer["consumed"]), (5, 3))
@@ -125,6 +144,51 @@ class Messages(unittest.TestCase):
             self.session.handle({**events(1, tick(0)), "v": 2})
 
 
+class Parameters(unittest.TestCase):
+    def started(self, parameters, ask=lambda strategy: strategy.integer("window", 20, 1, 500)):
+        class Asks(glm.Strategy):
+            def __init__(self, *start):
+                super().__init__(*start)
+                self.share = self.decimal("usePercent", 50) / 100
+                self.asked = ask(self)
+
+        session = Session(Asks)
+        session.handle({**START, "parameters": parameters})
+        return session.strategy.asked
+
+    def test_they_are_as_written_or_their_default(self):
+        for parameters, window in (({}, 20), ({"window": 5, "usePercent": "2.5"}, 5), ({"window": "500"}, 500)):
+            self.assertEqual(self.started(parameters), window)
+
+    def test_one_that_is_not_asked_for_is_refused(self):
+        words = "parameter usePrecent is not asked for by __init__, which asks for usePercent, window; did you mean usePercent?"
+        for name, refused in (("usePrecent", words), ("x", words.split(";")[0].replace("usePrecent", "x"))):
+            with self.assertRaises(ValueError) as raised:
+                self.started({name: 5})
+            self.assertEqual(str(raised.exception), refused)
+
+    def test_who_reads_them_all_checks_them(self):
+        self.assertEqual(self.started({"usePrecent": 5}, lambda strategy: strategy.parameters["usePrecent"]), 5)
+
+    def test_one_that_is_no_number_or_beyond_its_bounds_is_named_with_its_value(self):
+        for window, words in {
+            "abc": "parameter window is 'abc'; write an integer or a quoted decimal",
+            True: "parameter window is True; write an integer or a quoted decimal",
+            None: "parameter window is None; write",
+            "NaN": "parameter window is 'NaN'; write",
+            0.5: "parameter window is 0.5; write",
+            (): "parameter window is (); write",
+            0: "parameter window is 0; write at least 1 and at most 500",
+            501: "parameter window is 501; write at least 1 and at most 500",
+            "1.5": "parameter window is 1.5; write a whole number",
+        }.items():
+            with self.assertRaises(ValueError) as raised:
+                self.started({"window": window})
+            self.assertIn(words, str(raised.exception))
+        with self.assertRaisesRegex(ValueError, "parameter share is -1; write at least 0$"):
+            self.started({"share": -1}, lambda strategy: strategy.decimal("share", 1, 0))
+
+
 class Contexts(unittest.TestCase):
     def setUp(self):
         Session(Counted)
@@ -154,10 +218,48 @@ class Contexts(unittest.TestCase):
         cases = {1: "1", Decimal("1E+2"): "100", Decimal("0.10"): "0.10", Decimal(2) / 3: "0." + 18 * "6"}
         for quantity, text in {**cases, Decimal("1e-40"): "0." + 18 * "0"}.items():
             self.context.actions.clear()
-            self.context.place("Buy", quantity, quantity)
-            self.context.replace(7, quantity, quantity)
+            self.context.place("Buy", quantity, 1)
+            self.context.replace(7, quantity, 1)
             amounts = [next(iter(action.values())) for action in self.context.actions]
-            self.assertEqual([(of["quantity"], of["price"]) for of in amounts], 2 * [(text, text)])
+            self.assertEqual([(of["quantity"], of["price"]) for of in amounts], 2 * [(text, "1")])
+            if text in cases.values():
+                self.context.replace(7, 0, quantity)
+                self.assertEqual(self.context.actions[-1]["replace"]["price"], text)
+
+    def test_what_a_worker_would_not_take_raises_at_the_call(self):
+        place, one = self.context.place, Decimal(1)
+        for words, call in {
+            "quantity -1: write 0 or more and below 10^15": lambda: place("Buy", -1),
+            "quantity 1000000000000000: write": lambda: self.context.replace(7, 10**15, 1),
+            "price 0: write more than 0 and below 10^12": lambda: place("Buy", 1, 0),
+            "price 0.000000000000000000: write": lambda: place("Buy", 1, Decimal("1e-19")),
+            "price 1000000000000: write": lambda: place("Buy", 1, 10**12),
+            "symbol 'ETH/USDT': write None or 'BTC/USDT'": lambda: place("Buy", one, symbol="ETH/USDT"),
+            "time_in_force 'DAY': write None or 'GTC' or 'IOC' or 'FOK'": lambda: place("Buy", 1, 1, time_in_force="DAY"),
+            "time_in_force 'GTC': write None or 'IOC'": lambda: place("Buy", 1, time_in_force="GTC"),
+            "time_in_force 'FOK': write None or 'GTC'": lambda: place("Buy", 1, 1, time_in_force="FOK", post_only=True),
+            "post_only without a price": lambda: place("Buy", 1, post_only=True),
+            "write at most 64 letters": lambda: place("Buy", 1, tag=65 * "x"),
+            "no order has id None": lambda: self.context.cancel(None),
+            "a word of at most 64 letters and digits": lambda: self.context.say("", "why"),
+            "a message of at most 512": lambda: self.context.say("Waits", 513 * "x"),
+        }.items():
+            with self.assertRaises((ValueError, TypeError)) as raised:
+                call()
+            self.assertIn(words, str(raised.exception))
+        self.assertEqual(self.context.actions, [])
+        for _ in range(256):
+            self.context.cancel(7)
+        with self.assertRaisesRegex(ValueError, "more than 256 actions on one event"):
+            self.context.cancel(7)
+
+    def test_of_several_markets_an_order_names_one(self):
+        other = glm.Instrument("ETH/USDT", Decimal("0.01"), Decimal("0.001"), Decimal(5))
+        context = glm.Context(events(1), [*self.instruments, other])
+        with self.assertRaisesRegex(ValueError, "symbol None: write 'BTC/USDT' or 'ETH/USDT'"):
+            context.place("Buy", Decimal(1))
+        context.place("Buy", Decimal(1), symbol="ETH/USDT")
+        self.assertEqual(context.actions[0]["place"]["symbol"], "ETH/USDT")
 
     def test_a_callback_that_nobody_calls_is_refused(self):
         with self.assertRaisesRegex(TypeError, "Misspelt.on_candle is never called; there are on_bar, on_gap, on_order"):

@@ -101,7 +101,7 @@ class Trading(unittest.TestCase):
 
     def test_more_orders_in_a_minute_than_the_worker_sends_are_denied(self):
         # A replacement is an order as well; a cancel is none, and what was denied counts for nothing.
-        script = {0: [buy("0.1", "90"), ("replace", 1, Decimal("0.1"), Decimal(91)), buy("0.01"), buy("0.1", "90")]}
+        script = {0: [buy("0.1", "90"), buy("0.01"), buy("0.1", "90")], 1: [("replace", 1, Decimal("0.1"), Decimal(91))]}
         script.update({59: [("cancel", 2), buy("0.1", "90")], 60: [buy("0.1", "90")]})
         result = run(script, *61 * ["100"], max_orders_per_minute=3)
         expected = [(0, "BelowMinNotional"), (59, "OrderRateExceeded")]
@@ -111,14 +111,60 @@ class Trading(unittest.TestCase):
         self.assertEqual(result.denied, [(0, "OrderRateExceeded")])
 
     def test_an_answer_that_takes_longer_than_a_worker_waits_is_told(self):
-        # Two looks at the clock for each of two answers.
-        for took, allowed in ((1.0, 1000), (0.02, 20)):
-            with mock.patch("time.monotonic", side_effect=[5, 5, 7, 7 + took]):
-                run({}, "100", "100", timeout_ms=allowed)
-            with mock.patch("time.monotonic", side_effect=[5, 5, 7, 7 + took + 0.001]):
-                words = f"tick 1: answered after {round(took * 1000) + 1} ms, and timeoutMs allows {allowed}"
-                with self.assertRaisesRegex(TimeoutError, words):
+        # Without alarms, as in another thread: two looks at the clock for each of two answers, and for each start before.
+        with mock.patch("threading.current_thread"):
+            for took, allowed in ((1.0, 1000), (0.02, 20)):
+                with mock.patch("time.monotonic", side_effect=[5] * 8 + [7, 7 + took]):
                     run({}, "100", "100", timeout_ms=allowed)
+                with mock.patch("time.monotonic", side_effect=[5] * 8 + [7, 7 + took + 0.001]):
+                    words = f"tick 1: no answer to events within {allowed} ms"
+                    with self.assertRaisesRegex(TimeoutError, words):
+                        run({}, "100", "100", timeout_ms=allowed)
+
+    def test_one_that_never_answers_is_interrupted(self):
+        class Endless(Script):
+            def on_tick(self, tick, context):
+                while True:
+                    try:
+                        self.updates.append(len(self.updates)) or self.updates.clear()
+                    except ValueError:
+                        pass
+
+        ticks = [{"type": "tick", "index": 0, "time": 0, "symbol": "BNB/USDT", "price": "100"}]
+        with self.assertRaisesRegex(TimeoutError, "tick 0: no answer to events within 20 ms"):
+            testkit.run(Endless, ticks, capital={"USDT": "1"}, instrument=RULES, timeout_ms=20)
+
+    def test_what_halts_with_a_worker_raises(self):
+        for act, words in {
+            ("cancel", 7): "tick 0: no order has id 7",
+            ("replace", 0, 1, 1): "tick 0: no order has id 0",
+            ("place", "Buy", Decimal(-1)): "quantity -1: write 0 or more and below 10.15",
+            ("say", "no word", ""): "say.'no word', '..: a word of at most 64 letters",
+        }.items():
+            with self.assertRaisesRegex(ValueError, words):
+                run({0: [act]}, "100")
+
+        class Keeps(Script):
+            def save(self):
+                return self.parameters["letters"] * "x"
+
+            def restore(self, state):
+                pass
+
+        ticks = [{"type": "tick", "index": 0, "time": 0, "symbol": "BNB/USDT", "price": "100"}]
+        more = {"capital": {"USDT": "1"}, "instrument": RULES}
+        testkit.run(Keeps, ticks, parameters={"letters": 65534}, **more)
+        with self.assertRaisesRegex(ValueError, "tick 0: its state has 65537 bytes; keep at most 65536"):
+            testkit.run(Keeps, ticks, parameters={"letters": 65535}, **more)
+
+    def test_a_market_that_it_does_not_trade_is_refused(self):
+        class Elsewhere(Script):
+            def on_tick(self, tick, context):
+                context.place("Buy", Decimal(1), symbol="ETH/USDT")
+
+        ticks = [{"type": "tick", "index": 0, "time": 0, "symbol": "BNB/USDT", "price": "100"}]
+        with self.assertRaisesRegex(ValueError, "symbol 'ETH/USDT': write None or 'BNB/USDT'"):
+            testkit.run(Elsewhere, ticks, capital={"USDT": "1"}, instrument=RULES)
 
     def test_what_it_says(self):
         self.assertEqual(run({1: [("say", "Waits", "for more")]}, "100", "100").said, [(1, "Waits", "for more")])

@@ -4,7 +4,7 @@
 use engine::testkit::quoting::Market;
 use serde_json::Value;
 
-use super::folder::{Folder, MANIFEST, repository_file, with};
+use super::folder::{Folder, MANIFEST, prices, repository_file, with};
 
 /// A process whose files stand in a ConfigMap.
 fn manifest(file: &str) -> String {
@@ -105,7 +105,7 @@ fn a_program_that_fails_is_told_with_its_last_lines_and_the_exit_code() {
     let folder = folder("bad.py", program);
     let backtest = folder.worker(BACKTEST);
     assert_eq!(backtest.code, Some(1), "{}", backtest.stderr);
-    let words = "grid-bnb-1: StrategyCrashed: its process has ended (exit status: 1); its last lines: Traceback";
+    let words = "grid-bnb-1: 11-14 22:13:20  StrategyCrashed: its process has ended (exit status: 1); its last lines: Traceback";
     assert!(backtest.stderr.contains(words) && backtest.stderr.contains("ValueError: it is over"), "{backtest:?}");
     let result: Value = serde_json::from_str(&backtest.stdout).unwrap();
     assert_eq!((&result["ticks"], result["trades"].as_array().unwrap().len()), (&2_000.into(), 0));
@@ -113,6 +113,32 @@ fn a_program_that_fails_is_told_with_its_last_lines_and_the_exit_code() {
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("StrategyCrashed") && run.stderr.contains("ValueError: it is over"), "{}", run.stderr);
     assert!(run.stdout.contains("\"reason\":\"StrategyCrashed\""), "{}", run.stdout);
+    // Once in its log, and once as why it is halted.
+    assert_eq!(run.stderr.matches("ValueError: it is over").count(), 2, "{}", run.stderr);
+}
+
+/// Two wait, two take at once, and one takes beyond its own price.
+#[test]
+fn each_trade_is_shown_with_the_tag_of_its_own_order() {
+    let program = "import json, sys\nsys.stdin.readline()\nprint('{\"v\":1,\"type\":\"ready\"}', flush=True)\n\
+        def order(tag, side, price=None):\n return {'place': {'tag': tag, 'side': side, 'quantity': '1', **({'price': price} if price else {})}}\n\
+        first = [order('high', 'Sell', '660'), order('now', 'Buy'), order('then', 'Buy'), order('under', 'Sell', '630'), \
+        order('over', 'Buy', '700'), order('low', 'Buy', '570')]\n\
+        for line in sys.stdin:\n m = json.loads(line)\n if m['type'] == 'stop': break\n\
+        \x20a, first = first, []\n print(json.dumps({'v': 1, 'type': 'answer', 'batch': m['batch'], 'consumed': 1, 'actions': a}), flush=True)\n";
+    let folder = folder("tags.py", program);
+    folder.write("prices.csv", prices("600 600 569 631 661"));
+    let run = folder.worker("run grid.yaml -v --source strategies=programs");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let shown = |line: &str| {
+        let (_, trade) = line
+            .split_once("  Buy ")
+            .map(|(_, rest)| ("Buy", rest))
+            .or_else(|| Some(("Sell", line.split_once("  Sell ")?.1)))?;
+        Some(trade.split_once("order ")?.1.split(' ').next()?.to_owned())
+    };
+    let tags: Vec<_> = run.stderr.lines().filter_map(shown).collect();
+    assert_eq!(tags, ["now", "then", "over", "low", "under", "high"], "{}", run.stderr);
 }
 
 #[test]

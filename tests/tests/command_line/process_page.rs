@@ -129,8 +129,13 @@ fn who_follows_the_page_trades_in_backtest_and_run_alike() {
         let folder = followed(page);
         let commands = blocks(page, "sh")[1].clone();
         let mut nets = Vec::new();
-        for command in commands.lines() {
-            let arguments = command.split_once(" -- ").unwrap().1.replace(" --output table", "") + " --output json";
+        let results = blocks(page, "text");
+        assert_eq!(results.len(), commands.lines().count(), "{page}");
+        for (command, result) in commands.lines().zip(results) {
+            let arguments = command.split_once(" -- ").unwrap().1;
+            let printed = run_worker(folder.path(), &arguments.split(' ').collect::<Vec<_>>()).stdout;
+            assert!(printed.ends_with(&result), "{page}: {printed}");
+            let arguments = arguments.replace(" --output table", "") + " --output json";
             let arguments: Vec<&str> = arguments.split(' ').collect();
             let done = run_worker(folder.path(), &arguments);
             assert_eq!(done.code, Some(0), "{command}: {}", done.stderr);
@@ -148,7 +153,7 @@ fn who_follows_the_page_trades_in_backtest_and_run_alike() {
 /// The code of both languages, comments apart.
 #[test]
 fn both_languages_show_the_same_code() {
-    for language in ["sh", "python", "yaml", "json"] {
+    for language in ["sh", "python", "yaml", "json", "text"] {
         let [english, chinese] = PAGES.map(|page| {
             let lines = blocks(page, language).concat();
             lines.lines().map(|line| line.split('#').next().unwrap().trim_end().to_owned()).collect::<Vec<_>>()

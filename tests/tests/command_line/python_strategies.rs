@@ -79,6 +79,63 @@ print(json.dumps([trades, sorted(set(reason for _, reason in result.denied))]))
     serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&done.stderr)))
 }
 
+/// Around the three candles that the file lacks: what is told is the same everywhere, and no gap.
+#[test]
+fn candles_that_a_file_lacks_are_told_alike_by_backtest_run_and_test_kit() {
+    let script = "
+import glm
+
+class Hole(glm.Strategy):
+    def bars(self):
+        return [glm.Bars('BTC/USDT', '1h', 1), glm.Bars('BTC/USDT', '4h', 1)]
+    def tell(self, *told):
+        if 1593295200000 <= told[1] <= 1593331200000:
+            print('heard', *told, flush=True)
+    def on_bar(self, bar, context):
+        self.tell(bar.interval, bar.open_time, bar.close)
+    def on_tick(self, tick, context):
+        self.tell('tick', tick.time, tick.price)
+    def on_gap(self, symbol, context):
+        print('heard', 'gap', symbol, flush=True)
+
+if __name__ == '__main__':
+    glm.run(Hole)
+";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hole.py"), script).unwrap();
+    copy_python_package(folder.path());
+    let told = |said: &str| {
+        let lines = said.lines().filter_map(|line| line.split_once("heard ")).map(|(_, told)| told.to_owned());
+        lines.collect::<Vec<_>>()
+    };
+    let manifest = std::fs::read_to_string(examples().join("quickstart.yaml")).unwrap();
+    let manifest = with(&manifest, STOCK, &process("hole.py", ""));
+    std::fs::write(folder.path().join("manifest.yaml"), manifest).unwrap();
+    let file = "btcusdt-1h-2020q2.csv.gz";
+    std::fs::copy(examples().join(file), folder.path().join(file)).unwrap();
+    let runs = [
+        "backtest manifest.yaml --source python=. --data btcusdt-1h-2020q2.csv.gz",
+        "run manifest.yaml --source python=.",
+    ];
+    let [backtest, run] = runs.map(|arguments| {
+        let done = run_worker(folder.path(), &arguments.split(' ').collect::<Vec<_>>());
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        told(&done.stderr)
+    });
+    let kit = format!(
+        "from glm import testkit\nfrom hole import Hole\ntestkit.run(Hole, '{file}', capital={{'USDT': '3000'}})"
+    );
+    let done =
+        std::process::Command::new("python3").args(["-B", "-c", &kit]).current_dir(folder.path()).output().unwrap();
+    let kit = told(&String::from_utf8(done.stdout).unwrap());
+    assert!(kit.len() > 20 && !kit.iter().any(|told| told.starts_with("gap")), "{kit:?}");
+    // Of two hours, of one after three that are missing, and the hours one by one.
+    for bar in ["4h 1593302400000 8971.8", "4h 1593316800000 9023.09", "1h 1593320400000 8961.59"] {
+        assert!(kit.iter().any(|told| told.starts_with(bar)), "{bar}: {kit:?}");
+    }
+    assert_eq!((&backtest, &run), (&kit, &kit));
+}
+
 /// The same of what `backtest` printed.
 fn in_backtest(outcome: &Value) -> Value {
     let fields = ["index", "side", "price", "quantity", "fee"];

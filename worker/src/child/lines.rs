@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use engine::strategies::process::messages::{LINE_MAX, visible};
 
+use super::LAST_LINES;
+
 /// Lines that may wait to be heard: one is awaited at a time.
 const WAITING_MAX: usize = 4;
 /// Lines of its log that are told when it fails, and letters of each.
@@ -185,7 +187,7 @@ impl Log {
         if tail.is_empty() {
             return String::new();
         }
-        format!("; its last lines: {}", tail.iter().map(String::as_str).collect::<Vec<_>>().join(" | "))
+        format!("{LAST_LINES}{}", tail.iter().map(String::as_str).collect::<Vec<_>>().join(" | "))
     }
 }
 

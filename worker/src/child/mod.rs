@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 use engine::messages::AlertKind;
 use engine::strategies::process::messages::{
-    self, Answer, Events, LineError, Message, Ready, Start, Stop, TIMER_SECONDS_MAX, TIMERS_MAX,
+    self, Answer, Event, Events, LineError, Message, Ready, Start, Stop, TIMER_SECONDS_MAX, TIMERS_MAX,
 };
+use engine::time::rfc3339;
 use serde::de::DeserializeOwned;
 
 pub(crate) use files::hash_files;
@@ -24,6 +25,10 @@ use lines::{Line, Log};
 pub(crate) use open::{Opened, open};
 pub(crate) use program::Program;
 
+/// The log's name for why a child is not asked any more.
+pub(crate) const FAULTS: &str = "process_faults";
+/// What comes between why that is and its last lines.
+pub(crate) const LAST_LINES: &str = "; its last lines: ";
 /// How long a child may take from its start to its first line: interpreters load their libraries then.
 const START_MAX: Duration = Duration::from_secs(30);
 /// How long a child that was told to stop may take for that.
@@ -91,7 +96,7 @@ impl Child {
         // How long it thinks over a tick is not known yet.
         let mut child = Self { process, input, output, log, timeout, batch: 0, window: 0, window_max };
         child.tell(start, "write fewer or shorter parameters")?;
-        let ready = child.hear::<Ready>(START_MAX.max(timeout))?;
+        let ready = child.hear::<Ready>(START_MAX.max(timeout), || "its start".to_owned())?;
         match unfit(&ready) {
             None => Ok((child, ready)),
             Some(problem) => Err(child.bad(problem)),
@@ -126,7 +131,7 @@ impl Child {
         let open = events.orders.len();
         let asked = Instant::now();
         self.tell(events, &format!("keep fewer orders open than {open}"))?;
-        let answer: Answer = self.hear(self.timeout)?;
+        let answer: Answer = self.hear(self.timeout, || named(&events.events))?;
         let took = asked.elapsed();
         if answer.batch != events.batch {
             return Err(self.bad(format!("batch {} is answered where {} was asked", answer.batch, events.batch)));
@@ -165,23 +170,24 @@ impl Child {
         match sent {
             // Where its thread is gone, its output tells how it ended.
             Some(Ok(()) | Err(TrySendError::Disconnected(_))) | None => Ok(()),
-            Some(Err(TrySendError::Full(_))) => Err(self.too_slow(self.timeout)),
+            Some(Err(TrySendError::Full(_))) => Err(self.too_slow(self.timeout, "an earlier line")),
         }
     }
 
-    fn hear<M: Message + DeserializeOwned>(&mut self, most: Duration) -> Result<M, Fault> {
+    /// The next document, which answers what `asked` names.
+    fn hear<M: Message + DeserializeOwned>(&mut self, most: Duration, asked: impl Fn() -> String) -> Result<M, Fault> {
         match self.output.recv_timeout(most) {
             Ok(Line::Text(line)) => messages::read(&line).map_err(|error| self.bad(error)),
             Ok(Line::TooLong) => Err(self.bad(LineError::TooLong)),
             Ok(Line::NoText) => Err(self.bad("a line that is not UTF-8")),
-            Err(RecvTimeoutError::Timeout) => Err(self.too_slow(most)),
+            Err(RecvTimeoutError::Timeout) => Err(self.too_slow(most, &asked())),
             Err(RecvTimeoutError::Disconnected) => Err(self.crashed()),
         }
     }
 
-    fn too_slow(&mut self, most: Duration) -> Fault {
+    fn too_slow(&mut self, most: Duration, asked: &str) -> Fault {
         let (kind, tail) = (AlertKind::StrategyTimeout, self.last_lines());
-        Fault { kind, message: format!("its process has not answered within {} ms{tail}", most.as_millis()) }
+        Fault { kind, message: format!("its process has not answered {asked} within {} ms{tail}", most.as_millis()) }
     }
 
     fn crashed(&mut self) -> Fault {
@@ -228,6 +234,22 @@ fn fitting(read: usize, took: Duration, timeout: Duration) -> usize {
     let read = u128::try_from(read).unwrap_or(u128::MAX);
     let fitting = (timeout.as_nanos() / PART_OF_TIME).saturating_mul(read) / took.as_nanos().max(1);
     usize::try_from(fitting).unwrap_or(usize::MAX)
+}
+
+/// Events in words: which one it is, or how many from which to which.
+fn named(events: &[Event]) -> String {
+    let name = |event: &Event| match event {
+        Event::Tick(tick) => format!("tick {} of {} at {}", tick.index, tick.symbol, rfc3339::text(tick.time)),
+        Event::Bar(bar) => format!("the {} bar of {} at {}", bar.interval, bar.symbol, rfc3339::text(bar.open_time)),
+        Event::Order(order) => format!("news {:?} of order {:?}", order.status, order.tag),
+        Event::Timer { time, every_seconds } => format!("the timer of {every_seconds} s at {}", rfc3339::text(*time)),
+        Event::Gap { symbol } => format!("the gap of {symbol}"),
+    };
+    match events {
+        [first, .., last] => format!("{} events, {} to {},", events.len(), name(first), name(last)),
+        [one] => name(one),
+        [] => "nothing".to_owned(),
+    }
 }
 
 /// Why it cannot have what it needs; what is wrong with its bars, the engine finds.

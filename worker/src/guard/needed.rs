@@ -115,6 +115,8 @@ impl Needed {
         // Sets are read in the same order each time, and no library starts a thread for each processor.
         let same = [("PYTHONHASHSEED", "0"), ("OMP_NUM_THREADS", "1"), ("OPENBLAS_NUM_THREADS", "1")];
         command.envs(same).envs([("PYTHONUNBUFFERED", "1"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")]);
+        // The machine's own it may not read, and Node does not start without one that reads.
+        command.env("OPENSSL_CONF", "/dev/null");
         command
     }
 }

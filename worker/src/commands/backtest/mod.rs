@@ -17,6 +17,7 @@ use engine::report::{Trade, TransferState};
 use engine::risk::Approved;
 use engine::strategies::Registry;
 use engine::strategies::process::messages::Mode;
+use engine::time::Timestamp;
 use engine::{Effect, Engine, Event};
 use venue::replay::Summary;
 use venue::sim::Exchange;
@@ -96,13 +97,13 @@ pub fn run(file: &PathBuf, data: &[Data], sources: &[Folder], registry: &Registr
     let outcomes = simulations.iter().map(result).collect::<Result<_, Failure>>()?;
     tell_parameters(&simulations);
     simulations.iter().for_each(Simulation::tell_refused);
-    let mut untraded = Vec::new();
+    let (mut untraded, mut faults) = (Vec::new(), Vec::new());
     for simulation in &simulations {
-        untraded
-            .extend(simulation.untraded(Clock::of(data_of(simulation)?.summaries.iter().map(|summary| &**summary))));
+        let clock = Clock::of(data_of(simulation)?.summaries.iter().map(|summary| &**summary));
+        untraded.extend(simulation.untraded(clock));
+        faults.extend(simulation.fault_line(clock));
     }
-    let faults = simulations.iter().filter_map(|one| Some(format!("{}: {}", one.spec.name, one.fault.as_ref()?)));
-    Ok(Results { outcomes, untraded, faults: faults.collect() })
+    Ok(Results { outcomes, untraded, faults })
 }
 
 /// What a backtest gives.
@@ -191,8 +192,8 @@ pub(crate) struct Simulation {
     engine: Engine,
     /// What is asked, where the strategy is a process.
     child: Option<Child>,
-    /// Why its process is asked no more.
-    fault: Option<Fault>,
+    /// Since when its process is asked no more, and why.
+    fault: Option<(Timestamp, Fault)>,
     counter: Counter,
     /// What went wrong; nothing is taken after it.
     problem: Option<String>,
@@ -255,6 +256,12 @@ impl Simulation {
         let lines = self.untraded.lines(&self.engine.report(), clock, "");
         let named = |line: String| if line.starts_with(' ') { line } else { format!("{}: {line}", self.spec.name) };
         lines.into_iter().map(named).collect()
+    }
+
+    /// When its process failed, and why.
+    fn fault_line(&self, clock: Clock) -> Option<String> {
+        let (time, fault) = self.fault.as_ref()?;
+        Some(format!("{}: {}  {fault}", self.spec.name, clock.write(time.millis())))
     }
 
     /// Says which transfers were refused, and why.
@@ -342,7 +349,7 @@ impl Simulation {
                 Ok(effects) => effects,
                 Err(fault) => {
                     let effects = self.engine.process_failed(fault.kind, &fault.message);
-                    (self.child, self.fault) = (None, Some(fault));
+                    (self.child, self.fault) = (None, Some((tick.event_time(), fault)));
                     effects
                 }
             };

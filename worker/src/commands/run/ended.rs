@@ -6,6 +6,7 @@ use crds::roles::StrategySpec;
 use engine::Engine;
 use engine::messages::AlertKind;
 
+use crate::child::LAST_LINES;
 use crate::fleet::provision::Place;
 
 /// One strategy at the end of a run.
@@ -43,7 +44,9 @@ impl End {
             } else if phase.state == PhaseState::Quarantined {
                 quarantined.push(format!("{name} is quarantined, {}: {}", phase.reason, phase.message));
             } else if AlertKind::OF_FAILED.iter().any(|kind| kind.as_str() == phase.reason) {
-                quarantined.push(format!("{name} trades no more, {}: {}", phase.reason, phase.message));
+                // Its log has been on the screen.
+                let why = phase.message.split(LAST_LINES).next().unwrap_or_default();
+                quarantined.push(format!("{name} trades no more, {}: {why}", phase.reason));
             }
         }
         match (quarantined.is_empty(), ended, on_request) {
@@ -74,6 +77,14 @@ mod tests {
             refused: None,
         };
         ("grid-1".to_owned(), Some(phase))
+    }
+
+    #[test]
+    fn the_log_of_a_process_is_not_told_again_at_the_end() {
+        let mut crashed = strategy(PhaseState::Running, "StrategyCrashed");
+        crashed.1.as_mut().unwrap().message = "it has ended; its last lines: Traceback | over".to_owned();
+        let told = vec!["grid-1 trades no more, StrategyCrashed: it has ended".to_owned()];
+        assert_eq!(End::of(vec![crashed]), End::Quarantined(told));
     }
 
     #[test]

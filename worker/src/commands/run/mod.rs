@@ -20,6 +20,7 @@ use engine::strategies::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::child::FAULTS;
 use crate::commands::endpoint::{self, Named};
 use crate::fleet::provision::{Place, Places, Provisioner, identity};
 use crate::fleet::sources::{self, Folder};
@@ -88,7 +89,8 @@ enum Output {
 
 /// Runs the manifests until their data ends or the process is asked to stop.
 pub fn run(options: &Options, registry: &Registry) -> Result<(), Failure> {
-    telemetry::start(if options.redis.is_some() { "warn" } else { "error" });
+    // A fault of a process is on the screen, as an alert.
+    telemetry::start(&format!("{},{FAULTS}=off", if options.redis.is_some() { "warn" } else { "error" }));
     if options.speed.is_some_and(|speed| speed.get().is_zero()) {
         return Err(Failure::refused("--speed: 0 would never end; write a number above 0"));
     }

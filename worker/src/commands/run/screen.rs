@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use engine::client_order_id::LedgerId;
-use engine::messages::{AlertKind, Fill, RiskAlert, Side, SignalSide, StrategySignal};
+use engine::client_order_id::{ClientOrderId, LedgerId};
+use engine::messages::{AlertKind, Fill, Liquidity, RiskAlert, Side, SignalSide, StrategySignal};
 use engine::numbers::shown::Digits;
 use engine::numbers::{Price, Quantity};
 use engine::report::Report;
@@ -47,8 +47,24 @@ pub(super) struct Screen {
     strategies: BTreeMap<LedgerId, Shown>,
 }
 
-/// A signal: when, of which side and price, and its words.
-type Told = (Timestamp, Option<(Side, Price)>, String);
+/// A signal of an order.
+#[derive(Debug)]
+struct Told {
+    time: Timestamp,
+    /// The worst price.
+    price: Option<Price>,
+    message: String,
+    /// The first order that a trade has shown with it.
+    order: Option<ClientOrderId>,
+}
+
+impl Told {
+    /// Whether a trade may be of another order, where another signal came at the same time.
+    fn is_of_another(&self, fill: &Fill) -> bool {
+        let is_beyond = |price| if fill.side == Side::Buy { price < fill.price } else { price > fill.price };
+        self.order.as_ref().is_some_and(|order| *order != fill.client_order_id) || self.price.is_some_and(is_beyond)
+    }
+}
 
 /// A strategy on the screen.
 #[derive(Debug)]
@@ -59,8 +75,8 @@ struct Shown {
     lot_size: Quantity,
     /// The digits of its money.
     digits: Digits,
-    /// Its signals, oldest first, until a trade has shown them.
-    signals: VecDeque<Told>,
+    /// Its signals of each side, oldest first, until a trade has shown them.
+    signals: BTreeMap<Side, VecDeque<Told>>,
     /// Of each side and price the last signal: what rests there trades long after it.
     resting: BTreeMap<(Side, Price), String>,
     /// Its orders that did not trade.
@@ -198,7 +214,7 @@ impl Screen {
         if let Ok(ledger) = place.ledger.parse() {
             // Rules that the venue tells are not known yet: then amounts are shown with the digits that they have.
             let lot_size = place.spec.instrument().map_or(Quantity::ZERO, |instrument| instrument.lot_size);
-            let (signals, untraded) = (VecDeque::new(), Untraded::default());
+            let (signals, untraded) = (BTreeMap::new(), Untraded::default());
             let resting = BTreeMap::new();
             self.strategies.insert(ledger, Shown { prefix, lot_size, digits, signals, resting, untraded });
         }
@@ -213,15 +229,15 @@ impl Screen {
     /// first of its kind at the end.
     pub fn signal(&mut self, signal: StrategySignal) {
         let Some(shown) = self.strategies.get_mut(&signal.ledger) else { return };
-        if signal.side != SignalSide::Hold {
-            let of = order_side(signal.side).zip(signal.target_price);
-            if let Some(of) = of {
+        if let Some(side) = order_side(signal.side) {
+            let StrategySignal { time, target_price: price, message, .. } = signal;
+            if let Some(price) = price {
                 if shown.resting.len() >= RESTING_MAX {
                     shown.resting.clear();
                 }
-                shown.resting.insert(of, signal.message.clone());
+                shown.resting.insert((side, price), message.clone());
             }
-            shown.signals.push_back((signal.time, of, signal.message));
+            shown.signals.entry(side).or_default().push_back(Told { time, price, message, order: None });
             return;
         }
         let ending = signal.outcome.map(Ending::of);
@@ -238,16 +254,31 @@ impl Screen {
     pub fn fill(&mut self, fill: &Fill) {
         let Some(shown) = self.strategies.get_mut(&fill.ledger) else { return };
         self.trades += 1;
-        // The last signal at its price before a trade is what caused it; where there is none, the last one.
-        while shown.signals.get(1).is_some_and(|(time, ..)| *time <= fill.time) {
-            shown.signals.pop_front();
+        // The last signal at its price before a trade is what caused it; where there is none, the last one of its side, or
+        // of several at once the first that no other trade was shown with.
+        let signals = shown.signals.entry(fill.side).or_default();
+        while let [first, next, ..] = &*signals.make_contiguous()
+            && next.time <= fill.time
+            && (first.time < next.time || first.is_of_another(fill))
+        {
+            signals.pop_front();
         }
         if self.verbose || self.paced || self.trades <= TRADES_SHOWN {
-            let of = (fill.side, fill.price);
-            let last = shown.signals.front().filter(|(time, ..)| *time <= fill.time);
-            let is_its = last.is_some_and(|(_, told, _)| *told == Some(of));
-            let resting = shown.resting.get(&of).filter(|_| !is_its);
-            let signal = resting.or(last.map(|(.., message)| message));
+            let last = signals.front_mut().filter(|told| told.time <= fill.time);
+            let is_its = last.as_ref().is_some_and(|told| told.price == Some(fill.price));
+            let resting = shown.resting.get(&(fill.side, fill.price)).filter(|_| !is_its).cloned();
+            let signal = resting.or_else(|| {
+                let told = last?;
+                told.order.get_or_insert_with(|| fill.client_order_id.clone());
+                if let Some(of) = told.price.map(|price| (fill.side, price))
+                    && fill.liquidity == Liquidity::Taker
+                    && shown.resting.get(&of) == Some(&told.message)
+                {
+                    // It has not waited for its price.
+                    shown.resting.remove(&of);
+                }
+                Some(told.message.clone())
+            });
             let text = format!(
                 "{}  {}{:<4}  {} @ {}  fee {}   {}",
                 self.clock.write(fill.time.millis()),
@@ -256,7 +287,7 @@ impl Screen {
                 quantity(fill.quantity, shown.lot_size),
                 fill.price,
                 shown.digits.show(fill.fee_quote),
-                signal.map_or("", String::as_str),
+                signal.unwrap_or_default(),
             );
             self.line(&text);
         }

@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::Worker;
 use super::barrier::At;
 use super::markets::Unread;
-use crate::child::{self, Fault, Opened};
+use crate::child::{self, FAULTS, Fault, Opened};
 use crate::outcome::hashes::LinedTick;
 use crate::roles::session::Session;
 use crate::roles::{Bus, IDLE, Runtime, Stop};
@@ -116,7 +116,8 @@ impl<B: Bus> Worker<'_, B> {
 
     /// The child has failed: it is asked no more.
     pub(super) fn has_failed(&mut self, fault: &Fault) {
-        tracing::error!("{fault}");
+        // For a pod's log; `run` has the alert on its screen.
+        tracing::error!(target: FAULTS, "{fault}");
         self.child = None;
         let effects = self.engine.process_failed(fault.kind, &fault.message);
         self.absorb(effects);

@@ -9,6 +9,8 @@ use super::messages::Message;
 pub const VERSION: u32 = 1;
 /// Bytes that a line may have, its end not counted.
 pub const LINE_MAX: usize = 1024 * 1024;
+/// Letters of a line that does not read which are shown before and behind where it does not.
+const NEAR: usize = 60;
 
 /// Why a line is not the document that is awaited.
 #[derive(Debug, thiserror::Error)]
@@ -17,12 +19,12 @@ pub enum LineError {
     #[error("a line of more than {LINE_MAX} bytes")]
     TooLong,
     /// It does not read.
-    #[error("the line does not read: {source}: {start}")]
+    #[error("the line does not read: {source}: {near}")]
     Broken {
         /// Why.
         source: serde_json::Error,
-        /// How it begins.
-        start: String,
+        /// What stands there.
+        near: String,
     },
     /// It is of another version.
     #[error("the line has v {found}; write \"v\": {VERSION}")]
@@ -64,7 +66,7 @@ pub fn read<M: Message + DeserializeOwned>(line: &str) -> Result<M, LineError> {
     if line.len() > LINE_MAX {
         return Err(LineError::TooLong);
     }
-    let broken = |source| LineError::Broken { source, start: line.chars().take(80).collect() };
+    let broken = |source: serde_json::Error| LineError::Broken { near: near(line, source.column()), source };
     let head: Head = serde_json::from_str(line).map_err(broken)?;
     if head.v != VERSION {
         return Err(LineError::Version { found: head.v });
@@ -73,6 +75,13 @@ pub fn read<M: Message + DeserializeOwned>(line: &str) -> Result<M, LineError> {
         return Err(LineError::Type { found: head.r#type, wanted: M::TYPE });
     }
     serde_json::from_str(line).map_err(broken)
+}
+
+/// What stands around a column of a line, counted in bytes from 1; of a short line all of it.
+fn near(line: &str, column: usize) -> String {
+    let first = column.saturating_sub(1 + NEAR);
+    let around = line.char_indices().skip_while(|(at, _)| *at < first).take(2 * NEAR);
+    around.map(|(_, letter)| letter).collect()
 }
 
 /// A text of a process as people may see it: what moves the cursor, ends a line or turns the direction of a terminal is replaced
@@ -139,6 +148,10 @@ mod tests {
             r#"{"v":1,"type":"answer","batch":1,"consumed":1,"actions":[{"place":{"side":"Buy","quantity":0.5}}]}"#;
         assert!(refused(float).contains("expected a string"), "{}", refused(float));
         assert!(refused("half a li").contains("half a li"));
+        let timers =
+            format!(r#"{{"v":1,"type":"ready","bars":[{}],"timers":[{{"everySeconds":"1d"}}]}}"#, " ".repeat(200));
+        let words = read::<Ready>(&timers).unwrap_err().to_string();
+        assert!(words.contains("expected u32") && words.contains(r#""timers":[{"everySeconds":"1d"}]}"#), "{words}");
         assert!(refused(&" ".repeat(LINE_MAX + 1)).contains("1048576"));
     }
 }
