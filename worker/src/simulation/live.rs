@@ -238,6 +238,7 @@ async fn an_old_price_is_tracked_and_never_traded_on() {
 async fn without_a_way_to_the_venue_a_strategy_says_so_and_trades_again_with_it() {
     let mut stage = Stage::new("0").await;
     stage.open();
+    stage.reason("WaitingForMarketData").await;
     stage.trade(60_000, 0).await;
     stage.reason("Trading").await;
     stage.say(News::Link(Link::Down(venue::live::LinkFault::Region("not served here; use another region".to_owned()))));
