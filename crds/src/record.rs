@@ -67,6 +67,11 @@ pub const PARAMETERS: &str = "parameters";
 /// The reason of who trades nothing, because no engine can be made of its spec.
 pub const INVALID_SPEC: &str = "InvalidSpec";
 
+/// The reason of who has had no tick of one of its markets yet: none of them is traded before.
+pub const WAITING_FOR_MARKET_DATA: &str = "WaitingForMarketData";
+/// The reason of who lacks bars on which it looks back.
+pub const WARMING_UP: &str = "WarmingUp";
+
 /// An edit that a worker cannot follow: what it followed before goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,6 +1,6 @@
 //! What the record of a live feed tells of its source: the way to the venue, when it was last heard of, and its markets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::instrument::{Rules, Symbol};
 use engine::time::Timestamp;
@@ -14,6 +14,9 @@ pub const ALIVE: &str = "alive";
 pub const LINK: &str = "link";
 /// The field that holds the markets, each with its state and rules.
 pub const MARKETS: &str = "rules";
+/// The field that names the markets of which trades come, and no quote yet: none of these trades is a tick. Absent where there
+/// is no such market.
+pub const UNQUOTED: &str = "unquoted";
 
 /// Reason: no answer of the venue, or none that makes sense.
 pub const FEED_UNREACHABLE: &str = "FeedUnreachable";
@@ -128,6 +131,18 @@ pub fn fault<'a, 'b>(
         Ok(markets) => symbols.into_iter().find_map(|symbol| of_market(symbol, markets.get(symbol)?)),
         Err(problem) => unread(problem),
     }
+}
+
+/// The markets of which trades come, and no quote yet. What does not read says nothing: it only explains.
+pub fn unquoted<'a>(field: impl Fn(&str) -> Option<&'a str>) -> BTreeSet<Symbol> {
+    field(UNQUOTED).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// What there is to say of such a market.
+pub fn without_quotes(symbol: &Symbol) -> String {
+    format!(
+        "trades of {symbol} come without a quote that reads, and make no tick: does its bookTicker stream come through?"
+    )
 }
 
 fn of_market(symbol: &Symbol, market: &SourceMarket) -> Option<Fault> {

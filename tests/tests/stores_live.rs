@@ -1,13 +1,20 @@
 //! Live paper on a market server, recorded by `worker record` meanwhile, and replayed by `backtest`: what differs has a cause
 //! that stands in a closed list, and is counted.
 //!
-//! `session` runs the processes, `parity` compares and knows the causes; `week` is what long ones hold in memory.
+//! `session` runs the processes, `parity` compares and knows the causes; `week` is what long ones hold in memory,
+//! `screen` what a person sees in a `terminal`, `recorder` what is on the disk once it has ended.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 #[path = "stores_live/parity.rs"]
 mod parity;
+#[path = "stores_live/recorder.rs"]
+mod recorder;
+#[path = "stores_live/screen.rs"]
+mod screen;
 #[path = "stores_live/session.rs"]
 mod session;
+#[path = "stores_live/terminal.rs"]
+mod terminal;
 #[path = "stores_live/week.rs"]
 mod week;
 

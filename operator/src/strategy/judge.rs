@@ -348,6 +348,10 @@ fn at_work(observed: &Observed, plan: &Plan, word: &Word, record: &RecordFacts) 
         let message = "No tick has arrived yet. If it stays: is the account's feed up?";
         return Judged::under_way(StrategyState::Running, Reason::WaitingForMarketData, message);
     }
+    // One of several markets, or of which a worker knows why there is none.
+    if word.phase.reason == Reason::WaitingForMarketData.as_str() {
+        return Judged::under_way(StrategyState::Running, Reason::WaitingForMarketData, word.phase.message.clone());
+    }
     if word.phase.reason == Reason::WarmingUp.as_str() {
         return Judged::under_way(StrategyState::Running, Reason::WarmingUp, word.phase.message.clone());
     }

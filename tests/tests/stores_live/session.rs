@@ -133,7 +133,7 @@ impl Session {
         for strategy in ["ladder", "grid"] {
             until("a strategy waits for its first price", WITHIN, || {
                 let phase = store.field(&record_of(strategy), "field:phase")?;
-                phase.contains("Trading").then_some(())
+                phase.contains("WaitingForMarketData").then_some(())
             });
         }
         let recording = scene.manifest().with_file_name("recorded.gz");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bus::{Keys, RedisBus};
 use engine::strategies::Registry;
 use serde::de::DeserializeOwned;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::Instrument;
 
 use crate::process::admin::{self, Health};
@@ -119,14 +119,34 @@ pub fn on_signals() -> Result<Shutdown, Failure> {
     let (sender, shutdown) = Shutdown::channel();
     let listen = |kind| signal(kind).map_err(|error| Failure::error(format!("cannot listen for signals: {error}")));
     let (mut term, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let mut hangup = if outlives_its_terminal() { None } else { Some(listen(SignalKind::hangup())?) };
     tokio::spawn(async move {
         tokio::select! {
             _ = term.recv() => {}
             _ = interrupt.recv() => {}
+            () = heard(&mut hangup) => {}
         }
         let _ = sender.send(true);
     });
     Ok(shutdown)
+}
+
+/// Whether who started this process has it go on when its terminal is closed, as nohup does; or nobody knows.
+fn outlives_its_terminal() -> bool {
+    /// SIGHUP in the list of signals that are ignored.
+    const HANGUP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|ignored| u64::from_str_radix(ignored.trim(), 16).ok());
+    ignored.is_none_or(|ignored| ignored & HANGUP == HANGUP)
+}
+
+/// Waits for a signal; for ever where none is listened to.
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
 }
 
 /// The store of the options.

@@ -177,7 +177,7 @@ async fn a_grid_trades_on_live_prices_by_the_rules_of_the_venue_with_latency_and
     for latency in ["0", "50"] {
         let mut stage = Stage::new(latency).await;
         stage.open();
-        stage.reason("Trading").await;
+        stage.reason("WaitingForMarketData").await;
         for price in RISE_AND_FALL {
             stage.trade(price, 0).await;
         }
@@ -195,11 +195,29 @@ async fn a_grid_trades_on_live_prices_by_the_rules_of_the_venue_with_latency_and
     }
 }
 
+/// Nothing is traded before the first tick, and where only the quotes are missing, that is said.
+#[tokio::test]
+async fn before_the_first_tick_a_strategy_waits_and_says_for_what() {
+    let mut stage = Stage::new("0").await;
+    stage.open();
+    stage.reason("WaitingForMarketData").await;
+    let message = async || stage.field(PHASE).await.unwrap()["message"].as_str().unwrap().to_owned();
+    assert_eq!(message().await, "No tick of BTC/USDT has arrived yet");
+    stage.say(News::Unquoted(SYMBOL.parse().unwrap()));
+    until("why", DEADLINE, async || message().await.contains("without a quote").then_some(())).await;
+    stage.trade(60_000, 0).await;
+    stage.reason("Trading").await;
+    let feed = stage.keys.feed(&Scope::source("default", "binance-spot").unwrap());
+    let record = stage.bus.record(&feed).await.unwrap().unwrap();
+    assert!(!record.fields.contains_key(crds::source::UNQUOTED), "it is quoted now");
+    stage.is_well();
+}
+
 #[tokio::test]
 async fn an_old_price_is_tracked_and_never_traded_on() {
     let mut stage = Stage::new("0").await;
     stage.open();
-    stage.reason("Trading").await;
+    stage.reason("WaitingForMarketData").await;
     for price in RISE_AND_FALL {
         stage.trade(price, 60_000).await;
     }
@@ -220,6 +238,7 @@ async fn an_old_price_is_tracked_and_never_traded_on() {
 async fn without_a_way_to_the_venue_a_strategy_says_so_and_trades_again_with_it() {
     let mut stage = Stage::new("0").await;
     stage.open();
+    stage.reason("WaitingForMarketData").await;
     stage.trade(60_000, 0).await;
     stage.reason("Trading").await;
     stage.say(News::Link(Link::Down(venue::live::LinkFault::Region("not served here; use another region".to_owned()))));
@@ -234,7 +253,7 @@ async fn without_a_way_to_the_venue_a_strategy_says_so_and_trades_again_with_it(
 async fn rules_of_the_venue_that_change_are_followed() {
     let mut stage = Stage::new("0").await;
     stage.open();
-    stage.reason("Trading").await;
+    stage.reason("WaitingForMarketData").await;
     let version = async || stage.bus.record(&stage.owner()).await.unwrap().map(|record| record.commit_id.clone());
     let before = version().await;
     // An engine is made anew, by a process that counts itself: its commits say so.

@@ -120,7 +120,7 @@ fn a_strategy_that_never_had_another_spec_stays_says_why_and_begins_with_the_nex
         let mended = spec(3, &grid("0.05"));
         let edit = if seed % 2 == 0 { register } else { register_silently };
         edit(&mut story, &mended);
-        story.until(|story| told(story) == (json!(3), Value::Null, json!("Trading")));
+        story.until(|story| told(story) == (json!(3), Value::Null, json!("WaitingForMarketData")));
         story.account.spec = mended;
         give(&mut story, &ticks[40..]);
         story.until(Story::has_ended);

@@ -183,6 +183,8 @@ pub enum News {
         /// Why, with the beginning of the frame.
         problem: String,
     },
+    /// Trades of a market have come for seconds, and no quote: there is no [`News::Trade`] of them. Told once.
+    Unquoted(Symbol),
     /// What its user should know, in words; nothing is lost by it, and nothing is to be done: another host of the venue is
     /// used, the clock is wrong.
     Notice(String),
@@ -199,6 +201,8 @@ pub enum News {
 pub enum Wish {
     /// From now on these markets, each from the trade that is known, where one is. Those that were followed already go on.
     Follow(BTreeMap<Symbol, Option<LastTrade>>),
+    /// Nothing more from the venue but what has come already: once that is told, the source ends.
+    Finish,
     /// Closed candles, in the order of time.
     Candles(CandlesWanted, oneshot::Sender<Result<Vec<Bar>, LinkFault>>),
 }
@@ -250,6 +254,12 @@ impl Live {
     /// From now on these markets. A source that has ended hears nothing: its channel of news tells.
     pub fn follow(&self, markets: BTreeMap<Symbol, Option<LastTrade>>) {
         let _ = self.wishes.send(Wish::Follow(markets));
+    }
+
+    /// Ends the source without losing what has come already and was not read yet: news go on until all of it is told, then their
+    /// channel ends. Who does not want it drops this.
+    pub fn finish(&self) {
+        let _ = self.wishes.send(Wish::Finish);
     }
 
     /// What has passed between the source and its venue, as of about a second ago.

@@ -74,6 +74,20 @@ fn no_tick_is_not_ready() {
     let mut observed = trading();
     edit(&mut observed.stored, |record| drop(record.fields.remove(POSITION)));
     assert_eq!(line(&observed), "Running False WaitingForMarketData reconciling");
+    // One of two markets has a tick: nothing is traded before the other has.
+    let mut observed = trading();
+    let phase = Phase {
+        state: PhaseState::Running,
+        reason: "WaitingForMarketData".to_owned(),
+        message: "No tick of ETH/USDT has arrived yet".to_owned(),
+        generation: 0,
+        follows: Vec::new(),
+        refused: None,
+    };
+    edit(&mut observed.stored, |record| record.fields.extend([phase.to_field()]));
+    let (line, message) = told(&observed);
+    assert_eq!(line, "Running False WaitingForMarketData reconciling");
+    assert_eq!(message, "No tick of ETH/USDT has arrived yet");
 }
 
 #[test]

@@ -98,10 +98,11 @@ impl Candle {
     }
 }
 
-/// The quote that a trade has hit: on the bid where the seller was the taker.
+/// The quote that a trade has hit: on the bid where the seller was the taker. Below the lowest price nobody bids.
 pub(super) fn around(price: Amount, quantity: Amount, buyer_maker: bool, tick: Amount) -> Quote {
     let (bid, ask) = if buyer_maker { (price, price + tick) } else { (price - tick, price) };
-    Quote { bid: (bid, quantity), ask: (ask, quantity), update: 0 }
+    let bid = if bid > Amount::ZERO { (bid, quantity) } else { (Amount::ZERO, Amount::ZERO) };
+    Quote { bid, ask: (ask, quantity), update: 0 }
 }
 
 #[cfg(test)]
@@ -127,6 +128,16 @@ mod tests {
         assert_eq!(trades.iter().map(|trade| trade.1).sum::<Amount>(), candle.volume);
         assert!(trades.iter().all(|trade| trade.1.units() % steps.lot.units() == 0), "{trades:?}");
         assert_eq!(trades.iter().map(|trade| trade.2).collect::<Vec<_>>(), [0, 15_000, 30_000, 45_000]);
+    }
+
+    #[test]
+    fn below_the_lowest_price_nobody_bids() {
+        let amount = |text: &str| text.parse::<Amount>().expect("an amount");
+        let bid = |price: &str| around(amount(price), amount("8"), false, amount("0.01")).bid;
+        assert_eq!(bid("0.02"), (amount("0.01"), amount("8")));
+        for price in ["0.01", "0.00012345"] {
+            assert_eq!(bid(price), (Amount::ZERO, Amount::ZERO), "{price}");
+        }
     }
 
     #[test]

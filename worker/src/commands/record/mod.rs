@@ -12,8 +12,9 @@ use clap::{Args, ValueEnum};
 use crds::account::{Binance, BinanceMarket, Proxy, ProxyUrl};
 use crds::roles::LiveSpec;
 use engine::instrument::Symbol;
-use engine::time::Timestamp;
+use engine::time::{Timestamp, rfc3339};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use venue::binance::live::{TakenFrame, start_with_tap};
 use venue::live::{Link, Live, MarketState, News};
 
@@ -31,6 +32,8 @@ use writer::{WriteError, Writer};
 const LOOK: Duration = Duration::from_millis(200);
 /// How often counts are told.
 const SAY: Duration = Duration::from_mins(1);
+/// How long what has come is waited for when it is asked to stop: a pod has 30 s.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// Frames that wait for the disk.
 const FRAMES_MAX: usize = 4_096;
 
@@ -88,6 +91,10 @@ struct Counts {
     malformed: u64,
     /// Times that the venue's own bars were put in.
     whole: u64,
+    /// When the last trade was, by the venue.
+    last: Option<Timestamp>,
+    /// The way is there, and no price has come on it yet.
+    waits: bool,
 }
 
 /// Records until asked to stop.
@@ -128,14 +135,25 @@ async fn record(
 ) -> Result<(), Failure> {
     let mut holes = Holes::default();
     let (mut look, mut counts) = (tokio::time::interval(LOOK), Counts::default());
-    let mut said = tokio::time::Instant::now();
+    let mut said = Instant::now();
+    // Until when what has come is waited for; nothing before it is asked to stop.
+    let mut ends = None;
+    let has_ended =
+        |ends: Option<Instant>| ends.map(|_| ()).ok_or_else(|| Failure::error("the source of live prices has ended"));
     let ended = loop {
         tokio::select! {
             biased;
-            () = shutdown.wait() => break Ok(()),
+            () = shutdown.wait(), if ends.is_none() => {
+                live.finish();
+                ends = Some(Instant::now() + ENDS_WITHIN);
+            }
+            () = until(ends) => {
+                process::say(format_args!("not all that had come was read within {} s", ENDS_WITHIN.as_secs()));
+                break Ok(());
+            }
             frame = frames.recv() => match frame {
                 Some(frame) => take(&mut writer, &mut counts, &frame)?,
-                None => break Err(Failure::error("the source of live prices has ended")),
+                None => break has_ended(ends),
             },
             news = live.news.recv() => match news {
                 Some(news) => {
@@ -144,7 +162,7 @@ async fn record(
                     }
                     counts.hear(news)?;
                 }
-                None => break Err(Failure::error("the source of live prices has ended")),
+                None => break has_ended(ends),
             },
             whole = holes.answered(now) => match whole {
                 Ok(bars) => {
@@ -159,7 +177,7 @@ async fn record(
             }
         }
         if said.elapsed() >= SAY {
-            said = tokio::time::Instant::now();
+            said = Instant::now();
             process::say(format_args!("{}", counts.told(&writer)));
         }
     };
@@ -167,6 +185,9 @@ async fn record(
         take(&mut writer, &mut counts, &frame)?;
     }
     writer.close()?;
+    while let Ok(news) = live.news.try_recv() {
+        counts.hear(news)?;
+    }
     process::say(format_args!("{}", counts.told(&writer)));
     if holes.open() > 0 {
         process::say(format_args!(
@@ -177,6 +198,14 @@ async fn record(
     ended
 }
 
+/// Until that moment; for ever where there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn take(writer: &mut Writer, counts: &mut Counts, frame: &TakenFrame) -> Result<(), Failure> {
     counts.frames += 1;
     Ok(writer.frame(frame, bus::since_boot())?)
@@ -185,7 +214,13 @@ fn take(writer: &mut Writer, counts: &mut Counts, frame: &TakenFrame) -> Result<
 impl Counts {
     fn hear(&mut self, news: News) -> Result<(), Failure> {
         match news {
-            News::Trade(_) => self.trades += 1,
+            News::Trade(trade) => {
+                self.trades += 1;
+                self.last = self.last.max(Some(trade.time));
+                if std::mem::take(&mut self.waits) {
+                    process::say(format_args!("prices come"));
+                }
+            }
             News::Hole(hole) => {
                 self.holes += 1;
                 self.missed = self.missed.saturating_add(hole.missed);
@@ -204,7 +239,10 @@ impl Counts {
                     return Err(Failure::not_found(format!("--symbols: the venue has no market {symbol}{nearest}")));
                 }
             }
-            News::Link(Link::Up) => process::say(format_args!("prices come")),
+            News::Link(Link::Up) => {
+                self.waits = true;
+                process::say(format_args!("connected"));
+            }
             News::Link(Link::Down(fault)) => process::say(format_args!("{fault}")),
             News::Malformed { count, problem } => {
                 self.malformed = self.malformed.saturating_add(count);
@@ -212,18 +250,20 @@ impl Counts {
             }
             News::Notice(words) => process::say(format_args!("{words}")),
             News::Suspended { millis } => process::say(format_args!("this process did not run for {millis} ms")),
+            News::Unquoted(symbol) => process::say(format_args!("{}", crds::source::without_quotes(&symbol))),
             News::Alive { .. } => {}
         }
         Ok(())
     }
 
     fn told(&self, writer: &Writer) -> String {
-        let Self { frames, trades, holes, missed, malformed, whole } = self;
+        let Self { frames, trades, holes, missed, malformed, whole, last, waits: _ } = self;
+        let last = last.map_or_else(String::new, |last| format!("; the last trade is of {}", rfc3339::text(last)));
         let kib = writer.bytes.div_ceil(1_024);
         let file = writer.path().display();
         format!(
             "{file}: {frames} frames, {trades} trades, {holes} holes with {missed} trades, {whole} times bars of the venue, \
-             {malformed} malformed; {kib} KiB"
+             {malformed} malformed; {kib} KiB{last}"
         )
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use engine::market::{Bar, BarSeries, Interval, LookBack};
 use engine::messages::Tick;
-use venue::live::{Hole, HoleCause, Wish, live};
+use venue::live::{Hole, HoleCause, LiveSource, Wish, live};
 use venue::replay::Replay;
 
 use super::*;
@@ -46,6 +46,32 @@ fn bars(trades: &[(i64, Timestamp)], interval: Interval) -> Vec<Bar> {
     series.bars().to_vec()
 }
 
+async fn is_asked_to_finish(source: &mut LiveSource) {
+    while !matches!(source.wishes.recv().await.unwrap(), Wish::Finish) {}
+}
+
+/// On a busy machine much has come that was not read yet.
+#[tokio::test]
+async fn what_has_come_when_it_is_asked_to_stop_is_in_the_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("btc.gz");
+    let (user, mut source) = live();
+    let (tap, taken) = mpsc::channel(FRAMES_MAX);
+    let (stop, shutdown) = Shutdown::channel();
+    let writer = Writer::create(&file, None, now()).unwrap();
+    let recording = tokio::spawn(record((user, taken), writer, shutdown));
+    stop.send(true).unwrap();
+    is_asked_to_finish(&mut source).await;
+    for id in 0..100 {
+        for frame in frames(id, Timestamp::from_millis(1_700_000_000_000 + id)) {
+            tap.send(frame).await.unwrap();
+        }
+    }
+    drop((source, tap));
+    recording.await.unwrap().unwrap();
+    assert_eq!(Replay::scan(&[file], &"BTC/USDT".parse().unwrap()).unwrap().ticks, 100);
+}
+
 #[tokio::test]
 async fn the_venues_bars_of_a_hole_are_in_the_recording() {
     let folder = tempfile::tempdir().unwrap();
@@ -84,6 +110,8 @@ async fn the_venues_bars_of_a_hole_are_in_the_recording() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     stop.send(true).unwrap();
+    is_asked_to_finish(&mut source).await;
+    drop((source, tap));
     recording.await.unwrap().unwrap();
     let whole = Replay::whole_bars(std::slice::from_ref(&file), &symbol).unwrap();
     let minutes = &whole[&Interval::OneMinute];

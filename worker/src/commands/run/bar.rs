@@ -8,12 +8,31 @@ use std::sync::{Mutex, PoisonError};
 use console::Term;
 use indicatif::{ProgressDrawTarget, TermLike};
 
+use super::drawn::Size;
+
 /// Draws a second.
 const HZ: u8 = 10;
 
+/// Whether something can be drawn: not if stderr is no terminal, or one that cannot move its cursor.
+pub(super) fn is_drawn() -> bool {
+    stderr().is_terminal() && !console::is_dumb()
+}
+
+/// How large the terminal is now.
+pub(super) fn size() -> Size {
+    let (rows, columns) = Term::stderr().size();
+    Size { rows: rows.into(), columns: columns.into() }
+}
+
+/// Writes as one piece, where the lines are said.
+pub(super) fn write(text: &str) {
+    // Talk cannot fail.
+    let _ = process::talk().write_all(text.as_bytes());
+}
+
 /// Where to draw: nowhere if stderr is no terminal, or one that cannot move its cursor.
 pub(super) fn target() -> ProgressDrawTarget {
-    if stderr().is_terminal() && !console::is_dumb() {
+    if is_drawn() {
         ProgressDrawTarget::term_like_with_hz(Box::new(Terminal(Mutex::default())), HZ)
     } else {
         ProgressDrawTarget::hidden()

@@ -5,9 +5,11 @@
 mod bar;
 mod board;
 mod data;
+mod drawn;
 mod ended;
 mod figures;
 mod observe;
+mod rows;
 mod screen;
 mod status;
 
@@ -148,7 +150,7 @@ impl<B: Bus> Session<'_, B> {
         }
         let mut screen = Screen::new(self.options.verbose, self.options.speed.is_some(), self.options.redis.as_deref());
         screen.head(&accounts, scanned, self.registry)?;
-        let board = Board::of(&self.runtime, &lives, &accounts)?;
+        let board = Board::of(&self.runtime, &lives, &accounts).await?;
         let (stop, shutdown) = Shutdown::channel();
         // Before the roles start, so that nothing is missed.
         let mut observer = Observer::new(self.runtime.clone(), &accounts, screen, board).await?;

@@ -10,6 +10,7 @@ use engine::messages::{Document, Fill, Nudge, OrderStatus, RiskAlert, SignalSide
 use engine::report::Report;
 use engine::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::board::Board;
 use super::ended::{End, has_ended};
@@ -20,6 +21,12 @@ use crate::roles::saved::ENGINE;
 use crate::roles::session::patiently;
 use crate::roles::{Bus, IDLE, Runtime};
 use crds::record::{PHASE, Phase, REPORT};
+
+/// How long a signal takes to be told.
+const UNDER_WAY: Duration = Duration::from_millis(5);
+
+/// The number of SIGCONT.
+const GOES_ON: i32 = if cfg!(target_os = "linux") { 18 } else { 19 };
 
 /// Entries at most in one read.
 const ENTRIES_MAX: usize = 1_000;
@@ -32,6 +39,8 @@ pub(super) struct Observer<B> {
     pub runtime: Runtime<B>,
     pub screen: Screen,
     board: Board,
+    /// Tells when this process goes on, after it was stopped.
+    goes_on: Option<Signal>,
     cursors: BTreeMap<StreamKey, (Topic, StreamId)>,
     strategies: Vec<Followed>,
     /// Where each strategy stands in the list, by the stream of its nudges and its owner's name.
@@ -72,7 +81,9 @@ impl<B: Bus> Observer<B> {
         }
         let strategies = accounts.iter().flat_map(|places| &places.strategies);
         let strategies = strategies.map(|place| (place.spec.name.clone(), place.owner.clone(), place.epoch)).collect();
-        Ok(Self { board, ..Self::of(runtime, screen, cursors, strategies) })
+        // Nobody listens to it but who draws.
+        let goes_on = screen.drawn_width().and_then(|_| signal(SignalKind::from_raw(GOES_ON)).ok());
+        Ok(Self { board, goes_on, ..Self::of(runtime, screen, cursors, strategies) })
     }
 
     /// Of names, owners, and the epochs of this run.
@@ -90,19 +101,31 @@ impl<B: Bus> Observer<B> {
         let followed = |(name, owner, epoch)| Followed { name, owner, epoch, ticks: 0, phase: None };
         let strategies = strategies.into_iter().map(followed).collect();
         let (board, nudged) = (Board::default(), BTreeSet::new());
-        Self { runtime, screen, board, cursors, strategies, places, nudged, looked: None }
+        Self { runtime, screen, board, goes_on: None, cursors, strategies, places, nudged, looked: None }
     }
 
     /// Shows what happens until every strategy's data has ended.
     pub async fn until_ended(&mut self) -> Result<(), Failure> {
         loop {
             self.look().await?;
-            self.board.look(&self.runtime, &mut self.screen).await?;
+            if self.board.is_due() {
+                if self.went_on().await {
+                    self.screen.goes_on();
+                }
+                self.board.look(&self.runtime, &mut self.screen).await?;
+            }
             if self.strategies.iter().all(|strategy| strategy.phase.as_ref().is_some_and(has_ended)) {
                 return Ok(());
             }
             self.read(Some(LOOK_AROUND)).await?;
         }
+    }
+
+    /// Whether this process was stopped since, and goes on.
+    async fn went_on(&mut self) -> bool {
+        let Some(goes_on) = &mut self.goes_on else { return false };
+        // Where it has just been woken, the signal is under way.
+        tokio::time::timeout(UNDER_WAY, goes_on.recv()).await.is_ok_and(|went_on| went_on.is_some())
     }
 
     /// Shows what is still unread, and how it ended.

@@ -11,11 +11,12 @@ use engine::numbers::{Price, Quantity};
 use engine::report::Report;
 use engine::strategies::Registry;
 use engine::time::Timestamp;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use process::say;
 
 use super::bar;
 use super::data::Scanned;
+use super::drawn::Drawn;
 use super::ended::{End, Ended};
 use super::figures::{
     account_line, columns, data_line, first_price, grouped, live_line, opening_digits, performance, quantity,
@@ -27,6 +28,9 @@ use crate::outcome::untraded::{Ending, Untraded, why};
 use crate::outcome::warning::Warning;
 use crate::process::exit::Failure;
 use crds::roles::StrategySpec;
+
+/// What each line begins with.
+const MARGIN: &str = "  ";
 
 /// Trades that a fast replay shows before it only counts.
 const TRADES_SHOWN: u64 = 2;
@@ -41,6 +45,10 @@ pub(super) struct Screen {
     redis: Option<String>,
     started: Instant,
     bar: ProgressBar,
+    /// What lives below the talk, on a terminal, while prices are live.
+    drawn: Drawn,
+    /// Whether it is so.
+    is_live: bool,
     ticks: u64,
     trades: u64,
     clock: Clock,
@@ -96,6 +104,8 @@ impl Screen {
             redis: redis.map(str::to_owned),
             started: Instant::now(),
             bar,
+            drawn: Drawn::default(),
+            is_live: false,
             ticks: 0,
             trades: 0,
             clock: Clock::default(),
@@ -171,7 +181,8 @@ impl Screen {
         say(format_args!("{}{starts}", if starts.is_empty() { "" } else { "\n" }));
         if accounts.iter().any(|places| places.gateway.spec.account.is_live()) {
             self.paced = true;
-            self.bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.is_live = bar::is_drawn();
+            self.bar.set_draw_target(ProgressDrawTarget::hidden());
             say(format_args!("  Ctrl-C ends it, with the result.\n"));
         } else {
             // What has a length is drawn with it, and live prices have none.
@@ -199,15 +210,21 @@ impl Screen {
         Ok(())
     }
 
-    /// Whether something is drawn that is drawn anew.
-    pub fn is_drawn(&self) -> bool {
-        !self.bar.is_hidden()
+    /// How wide the lines may be that are drawn anew; `None` where none are.
+    pub fn drawn_width(&self) -> Option<usize> {
+        // Less the margin, and a column that stays free.
+        self.is_live.then(|| bar::size().columns.saturating_sub(MARGIN.len() + 1))
     }
 
     /// Draws these lines in place of the last ones.
-    pub fn draw(&self, lines: &[String]) {
-        let lines: Vec<_> = lines.iter().map(|line| format!("  {line}")).collect();
-        self.bar.set_message(lines.join("\n"));
+    pub fn draw(&mut self, lines: &[String]) {
+        let lines: Vec<_> = lines.iter().map(|line| format!("{MARGIN}{line}")).collect();
+        bar::write(&self.drawn.draw(&lines, bar::size()));
+    }
+
+    /// This process was stopped, as by Ctrl-Z, and goes on: its shell has written below what was drawn.
+    pub fn goes_on(&mut self) {
+        self.drawn.leave();
     }
 
     fn know(&mut self, place: &Place<StrategySpec>, prefix: String, digits: Digits) {
@@ -310,12 +327,20 @@ impl Screen {
 
     /// Says a line.
     pub fn line(&self, text: &str) {
-        self.bar.suspend(|| say(format_args!("  {text}")));
+        let line = format!("{MARGIN}{text}");
+        if self.is_live {
+            bar::write(&self.drawn.say(&line, bar::size()));
+        } else {
+            self.bar.suspend(|| say(format_args!("{line}")));
+        }
     }
 
     /// How it ended, and what did not happen, by the last reports of the strategies.
     pub fn end(&mut self, end: &End, reports: &[(LedgerId, Report)]) {
         self.bar.finish_and_clear();
+        if self.is_live {
+            bar::write(&self.drawn.clear(bar::size()));
+        }
         if !self.verbose && !self.paced && self.trades > TRADES_SHOWN {
             let more = self.trades - TRADES_SHOWN;
             let width = self.clock.width();

@@ -22,7 +22,7 @@ use crate::fleet::provision::{Place, Places};
 use crate::process::exit::{Failure, print as print_out};
 use crate::roles::Bus;
 use crate::roles::saved::{self, ENGINE};
-use crds::record::{LATCHED, ORDER, PHASE, Phase, PhaseState, REPORT, latched};
+use crds::record::{LATCHED, ORDER, PHASE, Phase, PhaseState, REPORT, WAITING_FOR_MARKET_DATA, WARMING_UP, latched};
 use crds::roles::{GatewaySpec, StrategySpec};
 
 /// Prints every resource.
@@ -129,6 +129,8 @@ fn conditions(
     time: &str,
 ) -> Vec<Condition> {
     let ready = match state {
+        // Nothing is traded yet.
+        StrategyState::Running if [WAITING_FOR_MARKET_DATA, WARMING_UP].contains(&reason) => ConditionStatus::False,
         // What is done is not in progress.
         StrategyState::Running | StrategyState::Paused | StrategyState::Stopped => ConditionStatus::True,
         StrategyState::Pending

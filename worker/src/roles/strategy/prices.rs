@@ -40,6 +40,8 @@ pub(super) struct Prices {
     pace: Pace,
     /// Why there are none.
     fault: Option<Fault>,
+    /// Markets of which trades come, and no quote yet.
+    unquoted: BTreeSet<Symbol>,
     /// Markets whose rules are the source's.
     ruled: BTreeSet<Symbol>,
     /// Bars that the feed knows whole and the engine does not, until the next tick of their market.
@@ -73,6 +75,7 @@ impl Prices {
             looked: None,
             pace: Pace::default(),
             fault: None,
+            unquoted: BTreeSet::new(),
             ruled: BTreeSet::new(),
             whole: BTreeMap::new(),
         }))
@@ -177,6 +180,12 @@ impl<B: Bus> Worker<'_, B> {
         self.prices.as_ref()?.fault.as_ref()
     }
 
+    /// Why no tick of one of its markets comes, though its trades do.
+    pub(super) fn unquoted(&self) -> Option<String> {
+        let unquoted = &self.prices.as_ref()?.unquoted;
+        symbols(&self.spec).find(|symbol| unquoted.contains(symbol)).map(source::without_quotes)
+    }
+
     /// Looks now and then how its source is. Rules of the venue that have changed are followed by an engine that is made anew.
     pub(super) async fn look_at_source(&mut self) -> Result<(), Stop> {
         let Some(prices) = self.prices.as_mut().filter(|prices| prices.looked.is_none_or(|at| at.elapsed() >= LOOK))
@@ -197,6 +206,11 @@ impl<B: Bus> Worker<'_, B> {
         if let Some(instrument) = self.spec.spec.instruments.iter().find(has_changed) {
             tracing::info!(symbol = %instrument.symbol, "the venue's rules have changed");
             self.edits.is_due = true;
+        }
+        let unquoted = source::unquoted(field(&record));
+        if prices.unquoted != unquoted {
+            prices.unquoted = unquoted;
+            self.batch.touch();
         }
         if prices.fault != fault {
             if let Some(Fault { reason, message }) = &fault {

@@ -18,7 +18,7 @@ use crate::outcome::hashes::DATA;
 use crate::roles::document::{for_outsiders, message};
 use crate::roles::session::{Change, Done, patiently};
 use crate::roles::{Bus, Stop};
-use crds::record::{PARAMETERS, PHASE, POSITION, Phase, PhaseState, REPORT};
+use crds::record::{PARAMETERS, PHASE, POSITION, Phase, PhaseState, REPORT, WAITING_FOR_MARKET_DATA, WARMING_UP};
 
 /// Commands that may wait for the gateway before openings are denied.
 const COMMANDS: Bounds = Topic::OrderCommand.bounds();
@@ -214,6 +214,17 @@ impl<B: Bus> Worker<'_, B> {
         })
     }
 
+    /// Of which of its markets no tick has arrived yet: until each has one, none is traded.
+    fn awaits_ticks(&self) -> Option<String> {
+        let missing: Vec<_> = self.engine.prices().filter(|(_, price)| price.is_none()).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let missing = missing.into_iter().map(|(symbol, _)| symbol.as_str()).collect::<Vec<_>>().join(", ");
+        let why = self.unquoted().map_or_else(String::new, |why| format!("; {why}"));
+        Some(format!("No tick of {missing} has arrived yet{why}"))
+    }
+
     /// The last tick was taken, and nothing is on its way any more: what rests can only be cancelled.
     fn has_ended(&self) -> bool {
         let is_on_its_way = |order: &Order| matches!(order.state, OrderState::Committed | OrderState::Sent);
@@ -258,10 +269,15 @@ impl<B: Bus> Worker<'_, B> {
             DesiredState::Running if let Some(fault) = self.price_fault() => {
                 return phase(PhaseState::Running, &fault.reason, fault.message.clone());
             }
-            DesiredState::Running => match self.awaits_bars().or_else(|| self.engine.warming_up()) {
-                Some(missing) => return phase(PhaseState::Running, "WarmingUp", missing),
-                None => (PhaseState::Running, "Trading"),
-            },
+            DesiredState::Running => {
+                let bars = |missing| (WARMING_UP, missing);
+                let missing = self.awaits_bars().map(bars);
+                let missing = missing.or_else(|| Some((WAITING_FOR_MARKET_DATA, self.awaits_ticks()?)));
+                return match missing.or_else(|| self.engine.warming_up().map(bars)) {
+                    Some((reason, missing)) => phase(PhaseState::Running, reason, missing),
+                    None => phase(PhaseState::Running, "Trading", String::new()),
+                };
+            }
         };
         phase(state, reason, String::new())
     }

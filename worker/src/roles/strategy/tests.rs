@@ -126,7 +126,7 @@ fn a_register_that_does_not_read_changes_nothing_and_ends_nobody() {
 /// A strategy that is added when the replay has ended gets no tick any more, and says so.
 #[test]
 fn who_joins_after_the_end_of_the_data_has_seen_the_end() {
-    for (last, reason) in [(true, "MarketDataEnded"), (false, "Trading")] {
+    for (last, reason) in [(true, "MarketDataEnded"), (false, "WaitingForMarketData")] {
         let account = Account::open();
         account.tick(&tick(398, 60_000, 1_000));
         account.tick(&Tick { last, ..tick(399, 60_100, 2_000) });

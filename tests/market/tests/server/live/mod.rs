@@ -4,6 +4,8 @@
 mod answers;
 mod connections;
 mod day;
+mod ends;
 mod follower;
 mod frames;
+mod prices;
 mod rules;

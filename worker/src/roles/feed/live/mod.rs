@@ -18,7 +18,7 @@ use std::time::Duration;
 use ::venue::live::{HoleCause, Live, MarketRules, News, Traffic};
 use bus::{Bounds, Fields, Message, Owner, Retention, Scope, StreamKey};
 use crds::roles::LiveSpec;
-use crds::source::{ALIVE, LINK, Link, MARKETS, SourceMarket};
+use crds::source::{ALIVE, LINK, Link, MARKETS, SourceMarket, UNQUOTED};
 use engine::instrument::Symbol;
 use tracing::Instrument;
 
@@ -30,7 +30,8 @@ use crate::roles::{Bus, Runtime, Stop};
 
 use bars::Filling;
 use news::{Market, Told};
-use numbers::{Gap, Numbered, Numbers};
+pub(crate) use numbers::Gap;
+use numbers::{Numbered, Numbers};
 use pulse::{BEAT, Pulse};
 use readers::Readers;
 pub(crate) use venue::{config, open};
@@ -58,6 +59,8 @@ struct LiveFeed<B> {
     streams: BTreeMap<Symbol, StreamKey>,
     markets: BTreeMap<Symbol, SourceMarket>,
     link: Option<Link>,
+    /// Markets of which trades come, and no quote.
+    unquoted: BTreeSet<Symbol>,
     bars: Bars,
     filling: Filling,
     readers: Readers,
@@ -121,6 +124,7 @@ impl<B: Bus> LiveFeed<B> {
             streams: BTreeMap::new(),
             markets: saved_markets(&acquired.fields),
             link: None,
+            unquoted: BTreeSet::new(),
             filling,
             bars,
             readers: Readers::default(),
@@ -131,7 +135,7 @@ impl<B: Bus> LiveFeed<B> {
         feed.follow_register().await?;
         // What the process before knew of the way is not known.
         let mut change = feed.position()?;
-        change.delete.push(LINK.to_owned());
+        change.delete.extend([LINK, UNQUOTED].map(str::to_owned));
         feed.commit(change).await?;
         runtime.health.starting("connecting to the venue");
         Ok(feed)
@@ -191,8 +195,8 @@ impl<B: Bus> LiveFeed<B> {
     /// Stores what was told, in one commit; then waits a little, so that more comes into the next one.
     async fn store(&mut self, told: Told) -> Result<(), Stop> {
         let mut change = Change::default();
-        let Told { market, link, markets, alive } = told;
-        let mut ticks = 0;
+        let Told { market, link, markets, unquoted, alive } = told;
+        let (mut ticks, mut quoted) = (0, false);
         for told in market {
             let trade = match told {
                 Market::Trade(trade) => trade,
@@ -210,6 +214,7 @@ impl<B: Bus> LiveFeed<B> {
                 change.set.retain(|(name, _)| unfilled.as_ref().is_none_or(|(unfilled, _)| name != unfilled));
                 change.set.extend(unfilled);
             }
+            quoted |= self.unquoted.remove(&tick.symbol);
             change.messages.push(message(stream, &tick).with_retention(kept()));
             change.messages.extend(self.bars.closed_by(&tick));
             ticks += 1;
@@ -218,6 +223,14 @@ impl<B: Bus> LiveFeed<B> {
             change.set.extend(self.position()?.set);
             change.set.extend((!self.bars.kept.is_empty()).then(|| self.bars.field()));
             self.runtime.health.ticks(ticks);
+        }
+        if quoted || !unquoted.is_empty() {
+            self.unquoted.extend(unquoted);
+            if self.unquoted.is_empty() {
+                change.delete.push(UNQUOTED.to_owned());
+            } else {
+                change.set.push((UNQUOTED.to_owned(), text(&self.unquoted)?));
+            }
         }
         if alive {
             change.set.push((ALIVE.to_owned(), self.clock.now().millis().to_string()));

@@ -21,6 +21,8 @@ pub(super) struct Told {
     pub link: Option<Link>,
     /// The markets of which it tells.
     pub markets: BTreeMap<Symbol, MarketRules>,
+    /// The markets of which trades come, and no quote.
+    pub unquoted: Vec<Symbol>,
     /// The venue was heard of.
     pub alive: bool,
 }
@@ -35,7 +37,8 @@ pub(super) enum Market {
 
 impl Told {
     fn is_empty(&self) -> bool {
-        self.market.is_empty() && self.link.is_none() && self.markets.is_empty() && !self.alive
+        let Self { market, link, markets, unquoted, alive } = self;
+        market.is_empty() && link.is_none() && markets.is_empty() && unquoted.is_empty() && !alive
     }
 }
 
@@ -82,6 +85,10 @@ impl<B: Bus> LiveFeed<B> {
             News::Rules(rules) => told.markets.extend(rules),
             News::Link(link) => told.link = Some(link),
             News::Alive { .. } => told.alive = true,
+            News::Unquoted(symbol) => {
+                tracing::warn!("{}", crds::source::without_quotes(&symbol));
+                told.unquoted.push(symbol);
+            }
             News::Malformed { count, problem } => {
                 tracing::warn!(count, "frames of the venue do not read, the last one: {problem}");
             }

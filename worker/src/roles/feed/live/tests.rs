@@ -163,7 +163,7 @@ async fn wish(source: &mut LiveSource) -> Wish {
 async fn followed(source: &mut LiveSource) -> Vec<(String, Option<LastTrade>)> {
     match wish(source).await {
         Wish::Follow(markets) => markets.into_iter().map(|(symbol, last)| (symbol.to_string(), last)).collect(),
-        Wish::Candles(wanted, _) => panic!("{wanted:?}"),
+        wish @ (Wish::Candles(..) | Wish::Finish) => panic!("{wish:?}"),
     }
 }
 
@@ -312,7 +312,7 @@ fn bar(interval: Interval, open_time: Timestamp, ticks: u64) -> Bar {
 async fn candles(source: &mut LiveSource) -> CandlesWanted {
     loop {
         match wish(source).await {
-            Wish::Follow(_) => {}
+            Wish::Follow(_) | Wish::Finish => {}
             Wish::Candles(wanted, answer) => {
                 let step = wanted.interval.millis();
                 let opens = (0..).map(|n| wanted.from.plus_millis(step * n)).take_while(|open| *open < wanted.to);

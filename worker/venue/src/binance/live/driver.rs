@@ -62,6 +62,8 @@ pub(super) struct Driver {
     questions: VecDeque<Question>,
     asking: bool,
     answered: Channel<Answered>,
+    /// Nothing more is wanted but what has come.
+    ends: bool,
     /// All that runs for it; ends with it.
     tasks: JoinSet<()>,
 }
@@ -88,6 +90,7 @@ impl Driver {
             questions: VecDeque::new(),
             asking: false,
             answered: mpsc::channel(1),
+            ends: false,
             tasks: JoinSet::new(),
         }
     }
@@ -132,10 +135,13 @@ impl Driver {
                 Turn::Answered(answered) => self.take_answer(answered, now),
                 Turn::Wished(wish) => self.take_wish(wish),
             }
-            if !is_frame {
+            if !is_frame && !self.ends {
                 self.machine.tick(now);
             }
             self.act(now);
+            if self.ends && self.connections.is_empty() && self.out.is_empty() {
+                return;
+            }
             if now.millis.saturating_sub(told) >= TRAFFIC_MILLIS {
                 told = now.millis;
                 self.source.traffic.send_replace(self.machine.traffic(now.millis));
@@ -154,6 +160,7 @@ impl Driver {
             }
             Happened::Binary(length) => self.machine.binary(id, length, now),
             Happened::Life => self.machine.heard_from(id, now),
+            Happened::Ended => drop(self.connections.remove(&id)),
             Happened::Lost(failure) => {
                 self.connections.remove(&id);
                 self.machine.lost(id, &failure, now.millis);
@@ -177,6 +184,11 @@ impl Driver {
     fn take_wish(&mut self, wish: Wish) {
         match wish {
             Wish::Follow(markets) => self.machine.follow(markets),
+            Wish::Finish => {
+                self.ends = true;
+                // One that takes nothing is closed with what it holds.
+                self.connections.retain(|_, outlet| outlet.try_send(Outgoing::End).is_ok());
+            }
             Wish::Candles(wanted, answer) => self.questions.push_back(Question::Candles(wanted, answer)),
         }
     }
@@ -185,6 +197,7 @@ impl Driver {
     fn act(&mut self, now: Now) {
         for action in self.machine.take_actions() {
             match action {
+                Action::Connect { .. } if self.ends => {}
                 Action::Connect { connection, host } => self.connect(connection, host),
                 Action::Send { connection, text } => self.send(connection, Outgoing::Text(text)),
                 Action::Ping { connection } => self.send(connection, Outgoing::Ping),

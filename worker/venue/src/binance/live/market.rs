@@ -27,7 +27,22 @@ pub(super) struct Market {
     /// Why trades would be missing before the next one.
     cause: Option<HoleCause>,
     quiet: Quiet,
+    unquoted: Unquoted,
 }
+
+/// Trades that come before any quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unquoted {
+    /// None has come.
+    None,
+    /// They come since then, by the clock of who runs this; nothing before it was looked first.
+    Since(Option<u64>),
+    /// That was told.
+    Told,
+}
+
+/// Trades for so long without a quote are told of: quotes come with the first trades, or something keeps them.
+const UNQUOTED_MILLIS: u64 = 5_000;
 
 /// For how long no trade has come, and how often it was looked why.
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,7 +68,18 @@ impl Market {
             last: known,
             cause: known.map(|_| HoleCause::Restart),
             quiet: Quiet::default(),
+            unquoted: Unquoted::None,
         }
+    }
+
+    /// Whether trades have come for long without a quote; told once.
+    pub(super) fn lacks_quotes(&mut self, now: u64) -> bool {
+        let Unquoted::Since(since) = &mut self.unquoted else { return false };
+        let is_due = now.saturating_sub(*since.get_or_insert(now)) >= UNQUOTED_MILLIS;
+        if is_due {
+            self.unquoted = Unquoted::Told;
+        }
+        is_due
     }
 
     /// From now on trades may be missing.
@@ -89,7 +115,10 @@ impl Market {
         }
         if let Some((observation, quote)) = observation.and_then(|observation| Some((observation, observation.quote?)))
         {
+            self.unquoted = Unquoted::None;
             news.push_back(News::Trade(self.live_trade(trade.id, &observation, &quote)));
+        } else if self.unquoted == Unquoted::None {
+            self.unquoted = Unquoted::Since(None);
         }
         true
     }

@@ -169,6 +169,11 @@ impl Machine {
         self.send_due(now.millis);
         self.tell_link();
         self.tell_alive(now.millis);
+        let unquoted = self
+            .markets
+            .values_mut()
+            .filter_map(|market| market.lacks_quotes(now.millis).then(|| market.symbol.clone()));
+        self.news.extend(unquoted.map(News::Unquoted));
         self.malformed.tell(now.millis, &mut self.news);
     }
 

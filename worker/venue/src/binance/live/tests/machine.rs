@@ -422,6 +422,26 @@ fn rules_are_asked_for_each_hour_and_only_changes_are_told() {
     assert_eq!(changed.values().map(|rules| rules.state).collect::<Vec<_>>(), [MarketState::CancelOnly]);
 }
 
+/// A bid below zero does not read, and a stream may not come through: then its user waits for ever, and is to know for what.
+#[test]
+fn trades_that_come_for_seconds_without_a_quote_are_told_of_once() {
+    let mut stage = Stage::following(19, &["BTC/USDT"]);
+    let connection = stage.newest();
+    let told = |stage: &Stage| stage.news.iter().filter(|news| matches!(news, News::Unquoted(_))).count();
+    stage.run(60_000);
+    assert_eq!(told(&stage), 0, "a quiet market");
+    for id in 0..60 {
+        stage.frame(connection, &book(1, "-0.00987655", "0.00012345"));
+        stage.frame(connection, &trade(id));
+        assert_eq!(told(&stage), usize::from(id > 5), "{id}");
+        stage.run(1_000);
+    }
+    stage.frame(connection, &book(2, "61837.63", "61837.64"));
+    stage.frame(connection, &trade(60));
+    stage.run(60_000);
+    assert_eq!((told(&stage), stage.ids()), (1, vec![60]));
+}
+
 #[test]
 fn a_halt_is_told_within_a_minute_of_the_last_trade_and_a_quiet_market_is_asked_for_seldom() {
     let (mut stage, connection) = quoted(17);
