@@ -20,6 +20,8 @@ mod fills;
 mod folder;
 #[path = "command_line/guard.rs"]
 mod guard;
+#[path = "command_line/holes.rs"]
+mod holes;
 #[path = "command_line/hostile_processes.rs"]
 mod hostile_processes;
 #[path = "command_line/limits.rs"]

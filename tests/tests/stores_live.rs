@@ -25,7 +25,8 @@ use serde_json::Value;
 use tests::redis_server::RedisServer;
 use tests::roles::{DEADLINE, Scene, Store, until};
 
-use session::{Session, Taped};
+use parity::Cause;
+use session::{Cut, Session, Taped};
 
 const STRATEGIES: [&str; 2] = ["ladder", "grid"];
 
@@ -53,9 +54,54 @@ fn a_recorded_session_is_the_backtest_of_its_recording() {
     for name in STRATEGIES {
         let (live, replay) = (taped.live.without_own(name), taped.replay.without_own(name));
         assert_eq!(live, replay, "{name}, to the byte");
-        let causes = parity::of_trades(taped.live.trades(name), taped.replay.trades(name), &taped.gaps).unwrap();
+        let causes = taped.causes_of_trades(name).unwrap();
         assert_eq!(causes, BTreeMap::new(), "{name}");
     }
+}
+
+#[test]
+fn a_hole_of_a_session_stands_in_its_recording_and_the_backtest_has_it_too() {
+    let mut session = Session::start();
+    session.skips(7, 1_500);
+    session.is_cut_off(Cut::Both, 400, 3_000);
+    session.plays();
+    let taped = session.ends();
+    is_eventful(&taped);
+    let causes: Vec<_> = taped.gaps.iter().map(|gap| (gap.cause.as_str(), gap.missed)).collect();
+    let [("Skipped", 7), ("Disconnect", missed @ 400..)] = causes[..] else { panic!("{:?}", taped.gaps) };
+    let told: Vec<_> = taped.gaps.iter().map(|gap| (gap.from, gap.to, gap.missed)).collect();
+    assert_eq!(told, parity::holes(&taped.recorded), "each hole of the session, with both ends");
+    let causes = parity::of_ticks(&taped.ticks, &taped.recorded, &taped.gaps).unwrap();
+    println!("{:?}, {causes:?}", taped.gaps);
+    assert_eq!(causes, BTreeMap::from([(Cause::HoleOfBoth, 7 + missed)]));
+    for name in STRATEGIES {
+        let (live, replay) = (taped.live.without_own(name), taped.replay.without_own(name));
+        assert_eq!(live, replay, "{name}, to the byte");
+        let causes = taped.causes_of_trades(name).unwrap();
+        assert_eq!(causes, BTreeMap::new(), "{name}");
+    }
+}
+
+#[test]
+fn a_hole_of_the_session_alone_is_the_cause_of_all_that_differs_from_the_backtest() {
+    let mut session = Session::start();
+    session.is_cut_off(Cut::Session, 400, 3_000);
+    session.plays();
+    let taped = session.ends();
+    let [gap] = &taped.gaps[..] else { panic!("one hole is told: {:?}", taped.gaps) };
+    assert_eq!((gap.cause.as_str(), parity::holes(&taped.recorded)), ("Disconnect", vec![]));
+    let ends = [gap.from, gap.to].map(|end| taped.recorded.iter().any(|tick| tick.event_time().millis() == end));
+    assert_eq!(ends, [true, true], "the recording has both ends of the hole, and all trades within");
+    let mut causes = parity::of_ticks(&taped.ticks, &taped.recorded, &taped.gaps).unwrap();
+    assert_eq!(causes.get(&Cause::Hole), Some(&gap.missed));
+    for name in STRATEGIES {
+        for (cause, count) in taped.causes_of_trades(name).unwrap() {
+            *causes.entry(cause).or_default() += count;
+        }
+    }
+    println!("{gap:?}, {causes:?}");
+    let known = [Cause::Hole, Cause::QuoteBehindHole, Cause::TradeBehindHole];
+    assert!(causes.keys().all(|cause| known.contains(cause)), "{causes:?}");
 }
 
 #[test]

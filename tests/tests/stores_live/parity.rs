@@ -9,11 +9,13 @@ use tests::result::comparable;
 /// Why something differs. The list is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// A tick that the session did not see: it lies in a hole that its feed has named.
+    /// A trade that neither the session nor its recording has: both name the hole that it lies in, with the same ends.
+    HoleOfBoth,
+    /// A tick that the recording has and the session did not see: it lies in a hole that its feed has named.
     Hole,
     /// A tick right behind a hole has the quotes of before it, until the new connection tells of some.
     QuoteBehindHole,
-    /// A trade behind a hole: other ticks before it made other orders.
+    /// A trade behind a hole of the session alone: other ticks before it made other orders.
     TradeBehindHole,
 }
 
@@ -50,22 +52,39 @@ fn quoted(tick: &Tick) -> impl PartialEq + use<> {
     (tick.bid, tick.ask, tick.bid_size, tick.ask_size)
 }
 
-/// Compares the ticks of a session with those of its recording, which has all of them: both begin with one trade, and numbers
-/// in the session count what it missed.
+/// Where numbers of ticks are left out: the times of the ticks before and behind, and how many.
+pub fn holes(ticks: &[Tick]) -> Vec<(i64, i64, u64)> {
+    let hole = |pair: &[Tick]| {
+        let missed = pair[1].sequence - pair[0].sequence - 1;
+        (missed > 0).then(|| (pair[0].event_time().millis(), pair[1].event_time().millis(), missed))
+    };
+    ticks.windows(2).filter_map(hole).collect()
+}
+
+/// Compares the ticks of a session with those of its recording: both begin with one trade, and numbers count what was missed.
+/// What the recording lacks the session lacks too.
 pub fn of_ticks(session: &[Tick], recorded: &[Tick], gaps: &[Gap]) -> Result<Causes, String> {
-    let (mut causes, mut gaps) = (Causes::new(), gaps.iter());
+    let mut causes = Causes::new();
+    let told: Vec<_> = gaps.iter().map(|gap| (gap.from, gap.to, gap.missed)).collect();
+    if told != holes(session) {
+        return Err(format!("the holes {told:?} are named, and ticks are missing at {:?}", holes(session)));
+    }
+    let of_both: Vec<_> = holes(recorded);
+    if let Some(hole) = of_both.iter().find(|hole| !told.contains(hole)) {
+        return Err(format!("the recording lacks trades that the session does not: {hole:?} of {told:?}"));
+    }
+    let by_number: BTreeMap<u64, &Tick> = recorded.iter().map(|tick| (tick.sequence, tick)).collect();
     let (mut next, mut is_behind_hole) = (0, false);
     for tick in session {
-        let place = usize::try_from(tick.sequence).map_err(|error| error.to_string())?;
-        let same = recorded.get(place).ok_or_else(|| format!("tick {place} is not in the recording"))?;
+        let place = tick.sequence;
+        let same = by_number.get(&place).ok_or_else(|| format!("tick {place} is not in the recording"))?;
         if place != next {
-            let before = next.checked_sub(1).and_then(|before| recorded.get(before));
-            let before = before.ok_or("a hole before the first tick")?;
-            let missed = place.checked_sub(next).ok_or_else(|| format!("tick {place} came after {next}"))? as u64;
-            let (from, to) = (before.event_time().millis(), same.event_time().millis());
-            let named = gaps.next().filter(|gap| (gap.from, gap.to, gap.missed) == (from, to, missed));
-            named.ok_or_else(|| format!("ticks {next} to {place} are missing, and no hole is named"))?;
-            *causes.entry(Cause::Hole).or_default() += missed;
+            let seen = by_number.range(next..place).count() as u64;
+            for (cause, count) in [(Cause::Hole, seen), (Cause::HoleOfBoth, place - next - seen)] {
+                if count > 0 {
+                    *causes.entry(cause).or_default() += count;
+                }
+            }
             is_behind_hole = true;
         }
         if traded(tick) != traded(same) {
@@ -82,25 +101,25 @@ pub fn of_ticks(session: &[Tick], recorded: &[Tick], gaps: &[Gap]) -> Result<Cau
         }
         next = place + 1;
     }
-    if next != recorded.len() {
-        return Err(format!("the session has taken {next} ticks of {}", recorded.len()));
-    }
-    if let Some(gap) = gaps.next() {
-        return Err(format!("no tick is missing where a hole is named: {gap:?}"));
+    if by_number.last_key_value().is_some_and(|(last, _)| next != last + 1) {
+        return Err(format!("the session has taken ticks up to {next}, and the recording has more"));
     }
     Ok(causes)
 }
 
-/// Compares the trades of a session with those of the replay of its recording.
-pub fn of_trades(session: &[Value], replay: &[Value], gaps: &[Gap]) -> Result<Causes, String> {
-    let first_hole = gaps.iter().map(|gap| gap.from).min().unwrap_or(i64::MAX);
+/// Compares the trades of a session with those of the replay of its recording. A hole of both makes no difference, one of the
+/// session alone from then on.
+pub fn of_trades(session: &[Value], replay: &[Value], gaps: &[Gap], recorded: &[Tick]) -> Result<Causes, String> {
+    let of_both = holes(recorded);
+    let alone = gaps.iter().filter(|gap| !of_both.contains(&(gap.from, gap.to, gap.missed)));
+    let first_hole = alone.map(|gap| gap.from).min().unwrap_or(i64::MAX);
     let time = |trade: &Value| trade["time"].as_i64().unwrap_or(i64::MAX);
     let split = |trades: &[Value]| trades.iter().position(|trade| time(trade) >= first_hole).unwrap_or(trades.len());
     let (before, behind) = session.split_at(split(session));
     let (replayed_before, replayed_behind) = replay.split_at(split(replay));
     let mut pairs = before.iter().zip(replayed_before);
     if let Some((one, other)) = pairs.find(|(one, other)| one != other) {
-        return Err(format!("{one} is {other} in the replay, with no hole before it"));
+        return Err(format!("{one} is {other} in the replay, with no hole of the session alone before it"));
     }
     if before.len() != replayed_before.len() {
         return Err(format!("{} trades are {} in the replay, with no hole", before.len(), replayed_before.len()));

@@ -6,20 +6,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::messages::Tick;
-use market_server::control::{ClockChange, Endpoints};
+use market_server::control::{Aim, ClockChange, Endpoints, Fault, Kind};
 use market_server::process::Server;
 use tests::redis_server::RedisServer;
 use tests::roles::{RoleProcess, Scene, Store, until};
 use tests::worker_binary::worker_binary;
 use venue::replay::Replay;
 
-use crate::parity::{Gap, Results};
+use crate::parity::{self, Causes, Gap, Results};
 
 /// Long enough for six minutes of an exchange on a machine that does other things.
 const WITHIN: Duration = Duration::from_mins(5);
 /// Ticks at most that have come and are not taken yet: far fewer than Redis keeps.
 const AHEAD_MAX: u64 = 1_000;
 const STREAM: &str = "btcusdt@trade";
+/// The exchange's number of the first trade that is played.
+const FIRST_TRADE: u64 = 3_735_683_259;
 
 /// Orders that rest, each for more than is on offer at once, and orders that do not. An age of prices is no matter here: the
 /// exchange's clock is not the machine's.
@@ -54,7 +56,7 @@ spec:
 
 /// A session under way.
 pub struct Session {
-    pub server: Server,
+    server: Server,
     redis: RedisServer,
     store: Store,
     source: String,
@@ -65,6 +67,17 @@ pub struct Session {
     ticks: Vec<Tick>,
     /// The last entry of the stream of ticks that was read.
     read: String,
+    /// The connection of the session's feed.
+    feed: u64,
+}
+
+/// Who is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The session and its recorder.
+    Both,
+    /// The session alone.
+    Session,
 }
 
 /// All that a session has left.
@@ -121,6 +134,13 @@ pub fn run_on(server: &Server, scene: &Scene, redis: &RedisServer, within: Durat
     run
 }
 
+impl Taped {
+    /// Why trades of a strategy differ from those of the replay.
+    pub fn causes_of_trades(&self, name: &str) -> Result<Causes, String> {
+        parity::of_trades(self.live.trades(name), self.replay.trades(name), &self.gaps, &self.recorded)
+    }
+}
+
 impl Session {
     /// All listen, and nothing was played yet.
     pub fn start() -> Self {
@@ -141,11 +161,12 @@ impl Session {
         let mut record = record.map(str::to_owned).to_vec();
         record.push(format!("binance-spot={rest},{stream}"));
         let record = scene.spawn("record", &record);
+        let [feed] = listening(&server)[..] else { panic!("one connection of the feed's") };
         until("the recorder listens", WITHIN, || (listening(&server).len() == 2).then_some(()));
         let keys = store.ask(&["KEYS", "glm:{default/binance-spot-*}:state:feed"]);
         let source = keys.items()[0].text().expect("a key").replace(":state:feed", "");
         let (ticks, read) = (Vec::new(), "0".to_owned());
-        Self { server, redis, store, source, scene, run, record, recording, ticks, read }
+        Self { server, redis, store, source, scene, run, record, recording, ticks, read, feed }
     }
 
     fn pause(&self, paused: bool) {
@@ -161,22 +182,24 @@ impl Session {
         }
     }
 
-    /// Plays until so many trades have come, or were missed, and what came is taken. The exchange waits for who is behind.
+    /// Plays until so many trades have come, or were missed, and what came is taken. The exchange waits for who is behind, and
+    /// stands at the end.
     fn plays_until(&mut self, count: u64) {
+        // It stands before the first of them too.
         let mut is_paused = true;
         let end = std::time::Instant::now() + WITHIN;
         loop {
             self.listen();
             // Numbers count what was missed; what is taken does not.
-            let (known, come) = (self.ticks.last().map_or(0, |tick| tick.sequence + 1), self.ticks.len() as u64);
+            let (known, come) = (self.known(), self.ticks.len() as u64);
             let taken = ["ladder", "grid"].map(|name| self.store.ticks_taken(&record_of(name)));
             let taken = taken.into_iter().min().unwrap_or(0);
-            if known >= count && taken >= come {
+            if known >= count && taken >= come && is_paused {
                 break;
             }
-            let is_ahead = come.saturating_sub(taken) > AHEAD_MAX;
-            if is_ahead != is_paused {
-                is_paused = is_ahead;
+            let is_to_wait = known >= count || come.saturating_sub(taken) > AHEAD_MAX;
+            if is_to_wait != is_paused {
+                is_paused = is_to_wait;
                 self.pause(is_paused);
             }
             for process in [&self.run, &self.record] {
@@ -196,13 +219,64 @@ impl Session {
         self.plays_until(all);
     }
 
+    /// Plays until so many trades have come; then the exchange's clock stands, and both have all that was played.
+    fn stands_at(&mut self, count: u64) {
+        self.plays_until(count);
+        until("what was played has come", WITHIN, || {
+            self.listen();
+            let played = self.played() + 1 - FIRST_TRADE;
+            let recorded = Replay::scan(&[self.recording.clone()], &"BTC/USDT".parse().unwrap()).ok()?;
+            (self.known() == played && recorded.ticks + recorded.missed == played).then_some(())
+        });
+    }
+
+    /// Plays until so many trades have come, and passes over the next ones on both connections.
+    pub fn skips(&mut self, trades: u64, after: u64) {
+        self.stands_at(after);
+        let aim = Aim { stream: Some(STREAM.to_owned()), ..Aim::default() };
+        self.server.control.fault(aim, Fault::Drop { count: trades }).unwrap();
+    }
+
+    /// Plays until so many trades have come, then cuts connections off. They listen again once so many more were played, and
+    /// the exchange's clock stands meanwhile: who is cut off misses the same trades as who else is.
+    pub fn is_cut_off(&mut self, whom: Cut, trades: u64, after: u64) {
+        self.stands_at(after);
+        let before = self.played();
+        let refuse = Fault::Refuse { for_ms: None };
+        self.server.control.fault(Aim::default(), refuse).unwrap();
+        let of_both = listening(&self.server);
+        let (met, left): (Vec<_>, Vec<_>) =
+            of_both.into_iter().partition(|number| whom == Cut::Both || *number == self.feed);
+        for number in met {
+            let aim = Aim { connection: Some(number), ..Aim::default() };
+            self.server.control.fault(aim, Fault::Reset).unwrap();
+        }
+        until("the connection is gone", WITHIN, || (listening(&self.server) == left).then_some(()));
+        self.pause(false);
+        until("trades are missed", WITHIN, || (self.played() >= before + trades).then_some(()));
+        self.pause(true);
+        let all = Aim { on: Kind::All, ..Aim::default() };
+        self.server.control.fault(all, Fault::Mend).unwrap();
+        until("both listen again", WITHIN, || (listening(&self.server).len() == 2).then_some(()));
+    }
+
+    /// How many trades have come, or were missed before one that came.
+    fn known(&self) -> u64 {
+        self.ticks.last().map_or(0, |tick| tick.sequence + 1)
+    }
+
+    /// The number of the last trade that the exchange has played.
+    fn played(&self) -> u64 {
+        self.server.control.state().unwrap().trades["BTCUSDT"].as_u64().expect("a trade")
+    }
+
     /// Everything has come: both programs end, and the recording is replayed.
     pub fn ends(mut self) -> Taped {
-        let all = ticks_of(&recorded_market()).len();
+        let end = self.known();
         until("the recording is whole", WITHIN, || {
             // While its last second is written, there may be no tick in it yet.
             let summary = Replay::scan(&[self.recording.clone()], &"BTC/USDT".parse().unwrap()).ok()?;
-            (summary.ticks == all as u64).then_some(())
+            (summary.ticks + summary.missed == end).then_some(())
         });
         self.run.stop();
         self.record.stop();

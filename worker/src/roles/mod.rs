@@ -13,6 +13,7 @@ pub(crate) mod session;
 pub(crate) mod source;
 pub(crate) mod strategy;
 pub(crate) mod told;
+pub(crate) mod whole;
 
 use std::io::ErrorKind;
 use std::sync::Arc;

@@ -14,6 +14,8 @@ pub const NEXT: &str = "next";
 pub const ENDED: &str = "ended";
 /// The field of a feed's record that tells which bars it keeps, as of its position.
 pub const BARS: &str = "bars";
+/// The field of a replay's record that tells the bars that its recordings hold whole; absent where they hold none.
+pub const WHOLE: &str = "whole";
 /// The field of a strategy's record that tells which bars it needs; absent where it needs none.
 pub const NEEDS: &str = "needs";
 /// Entries at most that are read of a list of bars: those that are kept, and what its store has not removed yet.
@@ -54,6 +56,19 @@ pub struct KeptBars {
     /// When the interval opens within which the data begin; absent where they begin with its very start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partial: Option<Timestamp>,
+}
+
+/// Bars that a recording holds of intervals with a hole, the oldest first. In a feed's record, so only fields with a default
+/// are added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedBars {
+    /// Of which market.
+    pub symbol: Symbol,
+    /// How long they are.
+    pub interval: Interval,
+    /// Them.
+    pub bars: Vec<Bar>,
 }
 
 /// Why a list is not the one that the record tells of.
@@ -145,6 +160,11 @@ pub fn position(fields: &Fields) -> Result<u64, String> {
 /// The bars that a feed keeps; none where its record does not say.
 pub fn kept(fields: &Fields) -> Result<Vec<KeptBars>, String> {
     list(fields, BARS, "stop the feed, remove the field with HDEL and start it: it makes the bars anew")
+}
+
+/// The bars that recordings hold whole; none where the record does not say.
+pub fn recorded(fields: &Fields) -> Result<Vec<RecordedBars>, String> {
+    list(fields, WHOLE, "restart the feed, which writes it anew")
 }
 
 /// The bars that a strategy needs; none where its record does not say.

@@ -22,6 +22,27 @@ pub(crate) struct Observation {
     pub price: Price,
     pub volume: Volume,
     pub quote: Option<Quote>,
+    /// Trades that are missing between the observation before it and this one.
+    pub missed: u64,
+}
+
+/// The numbers of a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Numbers {
+    /// Of the tick among all ticks: dense.
+    pub position: u64,
+    /// The same, and what is missing before it.
+    pub sequence: u64,
+}
+
+impl Numbers {
+    /// Those of this observation; afterwards they are the next one's.
+    pub(crate) const fn take(&mut self, observation: &Observation) -> Self {
+        let sequence = self.sequence.saturating_add(observation.missed);
+        let taken = Self { position: self.position, sequence };
+        *self = Self { position: self.position.saturating_add(1), sequence: sequence.saturating_add(1) };
+        taken
+    }
 }
 
 impl Quote {
@@ -48,8 +69,8 @@ impl Observation {
         std::iter::once(self.price).chain(quoted)
     }
 
-    /// The tick with number `sequence`.
-    pub(crate) fn into_tick(self, symbol: &Symbol, sequence: u64, last: bool) -> Tick {
+    /// The tick with these numbers.
+    pub(crate) fn into_tick(self, symbol: &Symbol, Numbers { position, sequence }: Numbers, last: bool) -> Tick {
         Tick {
             symbol: symbol.clone(),
             price: self.price,
@@ -60,7 +81,7 @@ impl Observation {
             ask_size: self.quote.and_then(|quote| size(quote.ask, quote.ask_size)),
             time: Some(self.time),
             received: self.received,
-            source_sequence: sequence,
+            source_sequence: position,
             sequence,
             last,
         }

@@ -8,9 +8,9 @@ use std::io::Read;
 
 use engine::messages::Tick;
 use engine::numbers::Quantity;
-use files::{Folder, scan, testdata, ticks};
+use files::{Folder, scan, symbol, testdata, ticks};
 use flate2::read::GzDecoder;
-use venue::replay::{Format, Replay};
+use venue::replay::{Format, Reading, Replay};
 
 const SPOT: &str = "binance-spot-btcusdt-20240808.gz";
 const FUTURES: &str = "binance-usdm-btcusdt-20240808.gz";
@@ -98,6 +98,31 @@ fn a_missing_trade_is_a_gap_and_a_repeated_one_is_left_out() {
     assert_eq!((file.rows, file.ticks, file.repeated), (58, 56, 2));
     assert_eq!((summary.gaps, summary.missing), (2, 3));
     assert_eq!(ticks(&[path]).len(), 56);
+}
+
+/// As a live source numbers them: who takes such ticks sees the hole.
+#[test]
+fn the_numbers_of_missing_trades_are_left_out() {
+    let mut lines = lines(FUTURES);
+    let trades: Vec<usize> = (0..lines.len()).filter(|n| is_trade(&lines[*n])).collect();
+    for missing in [30, 41, 42] {
+        lines[trades[missing]].clear();
+    }
+    let folder = Folder::new();
+    let paths = [folder.write("holes.jsonl", lines.join("\n"))];
+    let summary = scan(&paths);
+    assert_eq!((summary.ticks, summary.missed), (56, 3));
+    let ticks = ticks(&paths);
+    let numbers: Vec<_> = ticks.iter().map(|tick| tick.sequence).collect();
+    assert_eq!(numbers, (0..59).filter(|number| ![30, 41, 42].contains(number)).collect::<Vec<u64>>());
+    assert!(ticks.iter().map(|tick| tick.source_sequence).eq(0..56));
+    assert_eq!(ticks.iter().position(|tick| tick.last), Some(55));
+    let read: Vec<_> = Reading::open(&paths, &symbol(), &[]).unwrap().map(Result::unwrap).collect();
+    assert_eq!(read, ticks);
+    for position in 0..=56 {
+        let rest: Vec<_> = Replay::open_at(scan(&paths), position).unwrap().map(Result::unwrap).collect();
+        assert_eq!(rest, ticks[usize::try_from(position).unwrap()..], "from {position}");
+    }
 }
 
 #[test]

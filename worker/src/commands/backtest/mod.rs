@@ -34,9 +34,9 @@ use crate::outcome::{DataCounts, Outcome};
 use crate::process::exit::Failure;
 use crate::roles::gateway::{Counter, News};
 use crate::roles::paper::resting_fills;
+use crate::roles::whole::WholeBars;
 use crds::roles::{AccountSpec, BookSpec, Stance, StrategySpec};
 use market::Market;
-use whole::WholeBars;
 
 pub use data::Data;
 use data::{Markets, Source};

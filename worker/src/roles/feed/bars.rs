@@ -29,6 +29,8 @@ pub(super) struct Bars {
     pub(super) kept: BTreeMap<Of, Kept>,
     /// What readers need beyond that.
     pub(super) lacking: BTreeMap<Of, LookBack>,
+    /// The numbers of the last ticks of markets of which some may be missing.
+    pub(super) last: BTreeMap<Symbol, u64>,
 }
 
 /// One series and its list.
@@ -41,7 +43,7 @@ pub(super) struct Kept {
 impl Bars {
     /// Of a source whose markets' data begin then; of live prices nobody knows.
     pub fn new(keys: Keys, source: Scope, begins: BTreeMap<Symbol, Timestamp>) -> Self {
-        Self { keys, source, begins, kept: BTreeMap::new(), lacking: BTreeMap::new() }
+        Self { keys, source, begins, kept: BTreeMap::new(), lacking: BTreeMap::new(), last: BTreeMap::new() }
     }
 
     pub fn stream(&self, of: &Of) -> StreamKey {
@@ -66,12 +68,20 @@ impl Bars {
         self.kept.keys().chain(self.lacking.keys()).map(|of| self.stream(of)).collect()
     }
 
-    /// Takes ticks that go out. Gives the bars that they close, and the field that the record needs of it.
+    /// Takes ticks that go out; bars of which some are missing between them are not whole. Gives the bars that they close, and
+    /// the field that the record needs of it.
     pub fn take(&mut self, ticks: &[Tick]) -> (Vec<Message>, Option<(String, String)>) {
+        let mut closed = Vec::new();
+        for tick in ticks {
+            if is_behind_hole(&mut self.last, tick) {
+                let of_market = self.kept.iter_mut().filter(|((symbol, _), _)| *symbol == tick.symbol);
+                of_market.for_each(|(_, kept)| kept.series.on_gap());
+            }
+            closed.extend(self.closed_by(tick));
+        }
         if ticks.is_empty() || self.kept.is_empty() {
             return (Vec::new(), None);
         }
-        let closed = ticks.iter().flat_map(|tick| self.closed_by(tick)).collect();
         (closed, Some(self.field()))
     }
 
@@ -95,6 +105,17 @@ impl Bars {
         let kept: Vec<_> = kept.collect();
         // Numbers and names: this cannot fail.
         (BARS.to_owned(), serde_json::to_string(&kept).unwrap_or_default())
+    }
+}
+
+/// Whether ticks of its market are missing between the last one and this one, which is the last from now on.
+pub(super) fn is_behind_hole(last: &mut BTreeMap<Symbol, u64>, tick: &Tick) -> bool {
+    match last.get_mut(&tick.symbol) {
+        Some(last) => std::mem::replace(last, tick.sequence).saturating_add(1) < tick.sequence,
+        None => {
+            last.insert(tick.symbol.clone(), tick.sequence);
+            false
+        }
     }
 }
 

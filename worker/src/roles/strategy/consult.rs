@@ -140,7 +140,10 @@ impl<B: Bus> Worker<'_, B> {
             let Ok(tick) = entry.lend::<LinedTick>() else { break };
             let at = At { market: *market, id: entry.id, tick: &tick };
             let orders = || self.engine.open_orders();
-            if self.barrier.matches(&at, orders()) || self.barrier.arrives(&at, orders()) {
+            if self.puts_in_recorded_bars(&tick)
+                || self.barrier.matches(&at, orders())
+                || self.barrier.arrives(&at, orders())
+            {
                 break;
             }
             coming.push(tick);

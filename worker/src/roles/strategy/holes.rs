@@ -1,16 +1,19 @@
-//! Bars of which a strategy on live prices has missed ticks: its feed takes them from the venue and keeps them whole, and from
-//! there the engine gets them, right before a tick, so in the commit of that tick.
+//! Bars of which a strategy has missed ticks. On live prices its feed takes them from the venue and keeps them whole, on a replay
+//! its feed tells those that the recording holds; from there the engine gets them, right before a tick, so in the commit of that
+//! tick.
 
 use bus::{Fields, StreamId};
 use engine::Event;
 use engine::market::Bar;
+use engine::messages::Tick;
 use engine::strategies::BarsOf;
 use engine::time::Timestamp;
 
 use super::Worker;
 use super::barrier::At;
 use crate::roles::session::patiently;
-use crate::roles::source::{KeptBars, LIST_MAX, kept};
+use crate::roles::source::{KeptBars, LIST_MAX, RecordedBars, kept, recorded};
+use crate::roles::whole::WholeBars;
 use crate::roles::{Bus, Stop};
 
 impl<B: Bus> Worker<'_, B> {
@@ -65,8 +68,50 @@ impl<B: Bus> Worker<'_, B> {
         self.prices.as_ref().is_some_and(|prices| !prices.whole.is_empty())
     }
 
+    /// Reads which bars the recording of its replay holds whole, once: the feed has told them before its first tick.
+    pub(super) async fn look_for_recorded_bars(&mut self) -> Result<(), Stop> {
+        if self.prices.is_some() || self.recorded.is_some() {
+            return Ok(());
+        }
+        let mut found = Vec::new();
+        if self.engine.needed_bars().next().is_some() {
+            let feed = self.runtime.identity.keys.feed(&self.runtime.source_scope(&self.spec.account.source())?);
+            let record = patiently(&self.runtime, || self.runtime.bus.record(&feed)).await?;
+            let unread = |problem| Stop::Record { owner: feed.name().to_owned(), problem };
+            found = record.map_or(Ok(Vec::new()), |record| recorded(&record.fields)).map_err(unread)?;
+        }
+        let of = |recorded: &RecordedBars| {
+            let is_it = |of: &BarsOf| {
+                let instrument = self.engine.instruments().get(of.instrument);
+                instrument.is_some_and(|one| one.symbol == recorded.symbol) && of.interval == recorded.interval
+            };
+            self.engine.needed_bars().map(|(of, _)| of).find(is_it)
+        };
+        let series = found.iter().filter_map(|recorded| Some((of(recorded)?, &recorded.bars[..])));
+        self.recorded = Some(WholeBars::of(series));
+        Ok(())
+    }
+
+    /// Whether bars of the recording are put in before this tick: a process cannot be told of it ahead.
+    pub(super) fn puts_in_recorded_bars(&self, tick: &Tick) -> bool {
+        self.recorded.as_ref().is_some_and(|recorded| recorded.has_any_before(tick))
+    }
+
+    /// Gives the engine the bars of the recording that are over by this tick. Those that it has already change nothing.
+    fn put_in_recorded_bars(&mut self, tick: &Tick) {
+        let now = tick.event_time();
+        let due = self.recorded.as_mut().map(|recorded| recorded.take(now)).unwrap_or_default();
+        for (of, bars) in due {
+            let effects = self.engine.step(now, Event::WholeBars { of, bars });
+            self.absorb(effects);
+        }
+    }
+
     /// Gives the engine the whole bars of the market of the tick that comes next.
     pub(super) fn put_in_whole_bars(&mut self, at: &At<'_>) {
+        if self.puts_in_recorded_bars(at.tick) {
+            self.put_in_recorded_bars(at.tick);
+        }
         let Some(prices) = self.prices.as_mut().filter(|prices| !prices.whole.is_empty()) else { return };
         let is_of_market = |of: &BarsOf| of.instrument.get() == at.market;
         let whole: Vec<_> = prices.whole.extract_if(.., |of, _| is_of_market(of)).collect();

@@ -36,6 +36,7 @@ use tracing::Instrument;
 use crate::child::{Child, Opened};
 use crate::outcome::hashes::{DATA, DataHash, MADE, Made};
 use crate::roles::session::{Session, again_after_conflicts, patiently};
+use crate::roles::whole::WholeBars;
 use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::roles::{AccountSpec, StrategySpec};
 
@@ -105,6 +106,8 @@ pub(crate) struct Worker<'a, B> {
     gateway_is_older: bool,
     /// Live prices have ages; those of a replay have none.
     prices: Option<Prices>,
+    /// Bars that the recording of a replay holds whole; `None` before it was looked.
+    recorded: Option<WholeBars>,
 }
 
 /// Runs until asked to stop. Every line it logs carries strategy, epoch and cursor.
@@ -253,6 +256,7 @@ impl<'a, B: Bus> Worker<'a, B> {
             joining,
             gateway_is_older: false,
             prices,
+            recorded: None,
         };
         if let Some(fault) = &fault {
             worker.has_failed(fault);
@@ -294,6 +298,9 @@ impl<'a, B: Bus> Worker<'a, B> {
                 self.follow_register().await?;
             }
             self.look_at_source().await?;
+            if !read.ticks.is_empty() {
+                self.look_for_recorded_bars().await?;
+            }
             self.take_inbox(read.inbox).await?;
             self.consult_and_take().await?;
             if self.must_ask() {

@@ -12,12 +12,14 @@ pub(crate) struct QuotedTrades {
     /// The order of the market's events.
     pub sequence: SequenceCheck,
     quote: Option<Quote>,
+    /// Trades that are missing since the last one that had quotes; nothing before the first.
+    missed: Option<u64>,
 }
 
 impl QuotedTrades {
     /// As if the trade `id` were the last one.
     pub(crate) fn after(id: u64) -> Self {
-        Self { sequence: SequenceCheck::after(id), quote: None }
+        Self { sequence: SequenceCheck::after(id), ..Self::default() }
     }
 
     /// Takes note of a trade: how it follows, and what it is with its quotes, if it is new and there are any.
@@ -26,7 +28,7 @@ impl QuotedTrades {
         trade: &Trade<'_>,
         received: Option<Timestamp>,
     ) -> (TradeOrder, Option<Observation>) {
-        let order = self.sequence.trade(trade.id);
+        let order = self.follows(trade.id);
         let is_new = matches!(order, TradeOrder::Next | TradeOrder::AfterGap { .. });
         let observation = Observation {
             time: trade.time,
@@ -34,8 +36,26 @@ impl QuotedTrades {
             price: trade.price,
             volume: trade.quantity,
             quote: self.quote,
+            missed: self.missed.unwrap_or(0),
         };
-        (order, (is_new && self.quote.is_some()).then_some(observation))
+        let is_told = is_new && self.quote.is_some();
+        if is_told {
+            self.missed = Some(0);
+        }
+        (order, is_told.then_some(observation))
+    }
+
+    /// Takes note of a trade that has a number and makes no observation.
+    pub(crate) fn unquoted(&mut self, id: u64) -> TradeOrder {
+        self.follows(id)
+    }
+
+    fn follows(&mut self, id: u64) -> TradeOrder {
+        let order = self.sequence.trade(id);
+        if let (TradeOrder::AfterGap { missed }, Some(sum)) = (order, &mut self.missed) {
+            *sum = sum.saturating_add(missed);
+        }
+        order
     }
 
     /// Takes note of a quote, if it is none from before the last one. A crossed one changes nothing and is given back.

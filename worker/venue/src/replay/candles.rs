@@ -44,7 +44,7 @@ impl Candle {
             _ => (close, self.volume),
         };
         let time = self.open_time.plus_millis(length_ms * i64::from(quarter) / 4);
-        Observation { time, received: time, price, volume, quote: None }
+        Observation { time, received: time, price, volume, quote: None, missed: 0 }
     }
 
     /// Its times, with the candle after it.

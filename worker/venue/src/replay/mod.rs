@@ -31,7 +31,7 @@ use engine::instrument::Symbol;
 use engine::messages::Tick;
 use engine::numbers::Price;
 
-use crate::observation::Observation;
+use crate::observation::{Numbers, Observation};
 use candles::{CandleReader, CandleTicks};
 pub use error::{Contradiction, DataError, Place, RowRemedy, ValueError};
 pub use findings::Finding;
@@ -52,8 +52,8 @@ pub struct Replay {
     file: usize,
     /// That file, if it is open, and how many of its ticks are out.
     current: Option<(FileTicks, u64)>,
-    /// The next tick's number.
-    sequence: u64,
+    /// The next tick's numbers, if none is missing before it.
+    next: Numbers,
 }
 
 impl Replay {
@@ -75,30 +75,31 @@ impl Replay {
 
     /// Stands before the first tick.
     pub fn open(summary: impl Into<Arc<Summary>>) -> Self {
-        Self { summary: summary.into(), file: 0, current: None, sequence: 0 }
+        Self { summary: summary.into(), file: 0, current: None, next: Numbers::default() }
     }
 
-    /// Stands before the tick with number `sequence`, as [`Self::seek`].
-    pub fn open_at(summary: impl Into<Arc<Summary>>, sequence: u64) -> Result<Self, DataError> {
+    /// Stands before the tick at `position`, as [`Self::seek`].
+    pub fn open_at(summary: impl Into<Arc<Summary>>, position: u64) -> Result<Self, DataError> {
         let mut replay = Self::open(summary);
-        replay.seek(sequence)?;
+        replay.seek(position)?;
         Ok(replay)
     }
 
-    /// Goes to the tick with number `sequence`, forward or back; past the last tick there is none. Files before it
-    /// are not read, its own is read from the start.
-    pub fn seek(&mut self, sequence: u64) -> Result<(), DataError> {
+    /// Goes to the tick at `position`, forward or back; past the last tick there is none. Files before it are not read, its
+    /// own is read from the start.
+    pub fn seek(&mut self, position: u64) -> Result<(), DataError> {
         self.current = None;
         self.file = 0;
-        self.sequence = 0;
+        self.next = Numbers::default();
         for file in &self.summary.files {
-            if self.sequence + file.ticks > sequence {
+            if self.next.position + file.ticks > position {
                 break;
             }
-            self.sequence += file.ticks;
+            self.next.position += file.ticks;
+            self.next.sequence = self.next.sequence.saturating_add(file.ticks).saturating_add(file.missed);
             self.file += 1;
         }
-        while self.sequence < sequence && self.observe()?.is_some() {}
+        while self.next.position < position && self.observe()?.is_some() {}
         Ok(())
     }
 
@@ -107,13 +108,13 @@ impl Replay {
         &self.summary
     }
 
-    /// The number of the next tick.
+    /// How many ticks there are before the next one.
     pub const fn position(&self) -> u64 {
-        self.sequence
+        self.next.position
     }
 
-    /// The next observation; none after the last file. Holds each file to what it was when it was scanned.
-    fn observe(&mut self) -> Result<Option<Observation>, DataError> {
+    /// The next observation and its numbers; none after the last file. Holds each file to what it was when it was scanned.
+    fn observe(&mut self) -> Result<Option<(Observation, Numbers)>, DataError> {
         while let Some(file) = self.summary.files.get(self.file) {
             let (ticks, given) = match &mut self.current {
                 Some(current) => current,
@@ -122,8 +123,8 @@ impl Replay {
             match ticks.next()? {
                 Some(observation) if *given < file.ticks => {
                     *given += 1;
-                    self.sequence += 1;
-                    return Ok(Some(observation));
+                    let numbers = self.next.take(&observation);
+                    return Ok(Some((observation, numbers)));
                 }
                 None if *given == file.ticks => {
                     self.current = None;
@@ -140,10 +141,12 @@ impl Iterator for Replay {
     type Item = Result<Tick, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let sequence = self.sequence;
-        let last = sequence + 1 == self.summary.ticks;
         match self.observe() {
-            Ok(observation) => Some(Ok(observation?.into_tick(&self.summary.symbol, sequence, last))),
+            Ok(observed) => {
+                let (observation, numbers) = observed?;
+                let last = self.next.position == self.summary.ticks;
+                Some(Ok(observation.into_tick(&self.summary.symbol, numbers, last)))
+            }
             Err(error) => {
                 (self.current, self.file) = (None, self.summary.files.len());
                 Some(Err(error))

@@ -11,7 +11,7 @@ use super::candles::{Candle, Quarters};
 use super::error::DataError;
 use super::scan::{self, CandleScan, Candles, FileScan, Noted, TickScan};
 use super::summary::{self, FileSummary, Summary};
-use crate::observation::Observation;
+use crate::observation::{Numbers, Observation};
 
 /// Candles that are read ahead of the one whose ticks go out: so many tell how long the others are.
 const CANDLES_AHEAD: usize = 4_096;
@@ -42,7 +42,8 @@ pub struct Reading {
     done: Vec<Noted>,
     /// The next tick: only the end behind it tells that it is the last.
     held: Option<Observation>,
-    sequence: u64,
+    /// The next tick's numbers, if none is missing before it.
+    next: Numbers,
     failed: bool,
 }
 
@@ -58,7 +59,7 @@ impl Reading {
             current: None,
             done: Vec::new(),
             held: None,
-            sequence: 0,
+            next: Numbers::default(),
             failed: false,
         };
         match paths {
@@ -155,9 +156,8 @@ impl Iterator for Reading {
                 return Some(Err(self.told(void)));
             }
         }
-        let tick = observation.into_tick(&self.symbol, self.sequence, self.held.is_none());
-        self.sequence += 1;
-        Some(Ok(tick))
+        let numbers = self.next.take(&observation);
+        Some(Ok(observation.into_tick(&self.symbol, numbers, self.held.is_none())))
     }
 }
 

@@ -154,7 +154,7 @@ impl RecordingReader {
                     }
                 }
                 StreamEvent::OffMarketTrade { symbol, id } if symbol == *market => {
-                    seen.ticks.sequence.trade(id);
+                    seen.ticks.unquoted(id);
                 }
                 StreamEvent::Trade(Trade { symbol, .. })
                 | StreamEvent::BookTicker(BookTicker { symbol, .. })

@@ -134,6 +134,7 @@ impl TickScan {
         }
         summary.last = tick.time;
         summary.ticks += 1;
+        summary.missed = summary.missed.saturating_add(tick.missed);
         if tick.quote.is_some_and(|quote| quote.has_empty_side()) {
             summary.empty_quotes.add(|| self.rows.place());
         }

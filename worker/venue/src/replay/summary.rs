@@ -22,6 +22,8 @@ pub struct Summary {
     pub files: Vec<FileSummary>,
     /// Ticks in all files; never 0.
     pub ticks: u64,
+    /// Trades that are missing between ticks of one recording: their numbers are left out.
+    pub missed: u64,
     /// Time of the first row.
     pub first: Timestamp,
     /// Time of the last row; of a candle, its open time.
@@ -57,6 +59,8 @@ pub struct FileSummary {
     pub rows: u64,
     /// Ticks that it is replayed as; never 0.
     pub ticks: u64,
+    /// Trades that are missing between these: their numbers are left out.
+    pub missed: u64,
     /// Time of the first row.
     pub first: Timestamp,
     /// Time of the last row; of a candle, its open time.
@@ -98,6 +102,7 @@ pub(super) fn join(mut files: Vec<FileSummary>, symbol: &Symbol) -> Result<Summa
         first: first.first,
         last: last.last,
         ticks: files.iter().map(|file| file.ticks).sum(),
+        missed: files.iter().map(|file| file.missed).fold(0, u64::saturating_add),
         step_ms: files.iter().filter_map(|file| file.step_ms).min(),
         gaps: 0,
         missing: 0,
@@ -155,6 +160,7 @@ impl FileSummary {
             format,
             rows: 0,
             ticks: 0,
+            missed: 0,
             first: none,
             last: none,
             ends: none,

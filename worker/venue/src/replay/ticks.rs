@@ -72,7 +72,7 @@ impl TickReader {
             Some((bid, ask)) => Some(self.quote(&fields, bid, ask)?),
             None => None,
         };
-        Ok(Observation { time, received: time, price, volume, quote })
+        Ok(Observation { time, received: time, price, volume, quote, missed: 0 })
     }
 
     fn quote(&self, fields: &Fields<'_>, bid: usize, ask: usize) -> Result<Quote, DataError> {

@@ -1,5 +1,6 @@
 //! The bars that closed before somebody needed them: the data of a replay tell what they were.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::instrument::Symbol;
@@ -10,7 +11,8 @@ use venue::replay::{DataError, Summary, Tape};
 
 use super::Feed;
 use super::markets::Markets;
-use crate::roles::feed::bars::{Of, put};
+use super::whole::{Whole, put_into};
+use crate::roles::feed::bars::{Of, is_behind_hole, put};
 use crate::roles::{Bus, IDLE, Stop};
 
 impl<B: Bus, D: MarketData> Feed<B, D> {
@@ -29,6 +31,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             data: self.scanned.clone(),
             next: self.next,
             repeats: self.spec.repeat,
+            whole: self.whole.afresh(),
         };
         let mut making = spawn_blocking(move || past.make(&series));
         let made = loop {
@@ -54,6 +57,7 @@ struct Past {
     data: Vec<Arc<Summary>>,
     next: u64,
     repeats: bool,
+    whole: Whole,
 }
 
 impl Past {
@@ -84,12 +88,23 @@ impl Past {
         if self.next == 0 {
             return Ok(());
         }
+        let (mut last, mut whole) = (BTreeMap::new(), self.whole.afresh());
         for tick in Tape::open(self.data.iter().cloned()) {
             let tick = self.markets.in_round(round, tick?);
             if tick.source_sequence >= self.next {
                 break;
             }
+            if round == 0 && whole.has_any_before(&tick) {
+                for (of, bars) in whole.take(&tick) {
+                    let found = series.iter_mut().find(|(symbol, series)| (symbol, series.interval()) == (&of.0, of.1));
+                    found.into_iter().for_each(|(_, series)| put_into(series, &of, &bars));
+                }
+            }
+            let is_behind_hole = is_behind_hole(&mut last, &tick);
             for (_, series) in series.iter_mut().filter(|(symbol, _)| *symbol == tick.symbol) {
+                if is_behind_hole {
+                    series.on_gap();
+                }
                 series.take(&tick);
             }
         }
@@ -99,17 +114,21 @@ impl Past {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use bus::{Fields, Keys, Scope};
     use engine::market::Interval;
+    use venue::replay::Replay;
 
     use super::*;
     use crate::roles::feed::bars::tests::{BTC, ETH, data, need};
-    use crate::roles::source::NeededBars;
+    use crate::roles::feed::bars::{Bars, Kept};
+    use crate::roles::source::{NeededBars, RecordedBars};
 
     fn past(data: &[Arc<Summary>], repeats: bool) -> Past {
         let (keys, source) = (Keys::new("glm").unwrap(), Scope::source("n", "replay-paper").unwrap());
         let markets = Markets::of(&keys, &source, data, &Fields::new()).unwrap();
-        Past { markets, data: data.to_vec(), next: 0, repeats }
+        Past { markets, data: data.to_vec(), next: 0, repeats, whole: Whole::default() }
     }
 
     fn new(needs: &[NeededBars]) -> Vec<(Symbol, BarSeries)> {
@@ -141,5 +160,52 @@ mod tests {
             }
             assert!(!repeats || watched.iter().all(|(_, series)| series.is_complete()));
         }
+    }
+
+    /// A trade each 20 seconds but these, with the whole bars of the minutes that they leave.
+    fn recording(folder: &tempfile::TempDir, missing: std::ops::Range<i64>) -> Arc<Summary> {
+        let mut text = String::new();
+        for id in (0..60).filter(|id| !missing.contains(id)) {
+            let (time, price) = (1_700_000_040_000 + 20_000 * id, 600 + (id * 7) % 31);
+            let _ = writeln!(
+                text,
+                r#"{{"stream":"btcusdt@bookTicker","data":{{"u":{id},"s":"BTCUSDT","b":"{price}","B":"2","a":"{price}","A":"3"}}}}
+{{"stream":"btcusdt@trade","data":{{"e":"trade","E":{time},"s":"BTCUSDT","t":{id},"p":"{price}","q":"1","T":{time},"m":true,"M":true}}}}"#
+            );
+        }
+        let file = folder.path().join(format!("recording-{}", missing.start));
+        std::fs::write(&file, text).unwrap();
+        Arc::new(Replay::scan(&[file], &BTC.parse().unwrap()).unwrap())
+    }
+
+    #[test]
+    fn the_past_of_a_recording_with_a_hole_has_the_bars_that_it_holds_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, need) = ([recording(&folder, 7..16)], [need(BTC, Interval::OneMinute, 100)]);
+        let mut full = new(&need);
+        Tape::open([recording(&folder, 0..0)]).for_each(|tick| drop(full[0].1.take(&tick.unwrap())));
+        let full = full.remove(0).1;
+        let touched = full.bars()[2..=5].to_vec();
+        let of = (need[0].symbol.clone(), Interval::OneMinute);
+        let recorded = [RecordedBars { symbol: of.0.clone(), interval: of.1, bars: touched }];
+        let mut past = Past { whole: Whole::of(&recorded), ..past(&data, false) };
+        // Who makes bars of each tick that goes out.
+        let (keys, source) = (Keys::new("glm").unwrap(), Scope::source("n", "replay-paper").unwrap());
+        let mut bars = Bars::new(keys, source, BTreeMap::new());
+        let stream = bars.stream(&of);
+        bars.kept.insert(of.clone(), Kept { stream, series: new(&need).remove(0).1 });
+        let mut whole = past.whole.afresh();
+        for tick in Tape::open(data.iter().cloned()) {
+            let tick = tick.unwrap();
+            past.next = tick.source_sequence;
+            let (made, kept) =
+                (past.make(&new(&need)).unwrap().remove(0).1, &mut bars.kept.get_mut(&of).unwrap().series);
+            assert_eq!((made.bars(), made.unfinished()), (kept.bars(), kept.unfinished()), "before {}", past.next);
+            whole.take(&tick).iter().for_each(|(of, bars)| put_into(kept, of, bars));
+            bars.take(&[tick]);
+        }
+        assert_eq!(bars.kept[&of].series.bars(), full.bars());
+        let without = Past { whole: Whole::default(), ..past };
+        assert_ne!(without.make(&new(&need)).unwrap()[0].1.bars(), full.bars());
     }
 }

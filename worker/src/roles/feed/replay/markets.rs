@@ -25,8 +25,8 @@ pub(super) struct Markets {
 #[derive(Debug, Clone)]
 struct Market {
     stream: StreamKey,
-    /// In one round.
-    ticks: u64,
+    /// Numbers that its ticks have in one round, those of trades that are missing among them.
+    numbers: u64,
     /// The newest tick that is out, by its number in the source; `None` before the first.
     out: Option<u64>,
 }
@@ -44,7 +44,11 @@ impl Markets {
         };
         let market = |summary: &Arc<Summary>| {
             let stream = keys.market_tick(source, summary.symbol.as_str());
-            let market = Market { stream, ticks: summary.ticks, out: out.remove(&summary.symbol) };
+            let market = Market {
+                stream,
+                numbers: summary.ticks.saturating_add(summary.missed),
+                out: out.remove(&summary.symbol),
+            };
             (summary.symbol.clone(), market)
         };
         Ok(Self {
@@ -82,10 +86,10 @@ impl Markets {
     /// A tick of a later round: sequences and times go on where the last round ended.
     pub fn in_round(&self, round: u64, tick: Tick) -> Tick {
         let shift = i64::try_from(round).unwrap_or(0).saturating_mul(self.span_ms);
-        let ticks = self.by_symbol.get(&tick.symbol).map_or(0, |market| market.ticks);
+        let numbers = self.by_symbol.get(&tick.symbol).map_or(0, |market| market.numbers);
         Tick {
             source_sequence: round * self.ticks + tick.source_sequence,
-            sequence: round * ticks + tick.sequence,
+            sequence: round.saturating_mul(numbers).saturating_add(tick.sequence),
             time: tick.time.map(|time| time.plus_millis(shift)),
             received: tick.received.plus_millis(shift),
             last: false,

@@ -8,6 +8,7 @@ mod bars;
 mod data;
 mod markets;
 mod readers;
+mod whole;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -24,14 +25,15 @@ use venue::replay::{Replay, Summary, Tape};
 
 use crate::roles::document::message;
 use crate::roles::feed::bars::{Bars, take_up};
-use crate::roles::session::{Change, Done, Session, again_after_conflicts};
-use crate::roles::source::{ENDED, NEXT, position};
+use crate::roles::session::{Change, Done, Session, again_after_conflicts, patiently};
+use crate::roles::source::{ENDED, NEXT, RecordedBars, WHOLE, position};
 use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::roles::{FeedMarket, ReplaySpec};
 
 use data::{Data, ReadAhead};
 use markets::Markets;
 use readers::{LOOK_AROUND, Readers, Waiting};
+use whole::Whole;
 
 /// Where the image keeps recorded data.
 const IMAGE_FOLDER: &str = "/replay";
@@ -49,6 +51,8 @@ struct Feed<B, D> {
     /// What is replayed, by symbol.
     scanned: Vec<Arc<Summary>>,
     bars: Bars,
+    /// What its recordings hold whole.
+    whole: Whole,
     reports: StreamKey,
     report_cursor: StreamId,
     readers: Readers,
@@ -104,15 +108,23 @@ pub async fn replay<B: Bus>(runtime: Runtime<B>, spec: ReplaySpec, markets: Vec<
 }
 
 async fn lasting<B: Bus>(runtime: Runtime<B>, spec: ReplaySpec, markets: Vec<Arc<Summary>>) -> Result<(), Stop> {
+    // Asked to stop meanwhile it ends at once, as while the files were read through.
+    let Some(recorded) = runtime.shutdown.clone().or(whole::read(&markets)).await else { return Ok(()) };
+    let recorded = recorded?;
     again_after_conflicts(&runtime, || async {
         let tape = ReadAhead::open(Tape::open(markets.iter().cloned()));
-        Feed::start(&runtime, &spec, tape, &markets).await?.work().await
+        Feed::start(&runtime, &spec, tape, (&markets, &recorded)).await?.work().await
     })
     .await
 }
 
 impl<B: Bus, D: MarketData> Feed<B, D> {
-    async fn start(runtime: &Runtime<B>, spec: &ReplaySpec, data: D, markets: &[Arc<Summary>]) -> Result<Self, Stop> {
+    async fn start(
+        runtime: &Runtime<B>,
+        spec: &ReplaySpec,
+        data: D,
+        (markets, recorded): (&[Arc<Summary>], &[RecordedBars]),
+    ) -> Result<Self, Stop> {
         let source = runtime.source_scope(&spec.source)?;
         let account = runtime.account_scope(&spec.account)?;
         let keys = &runtime.identity.keys;
@@ -127,6 +139,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         let mut feed = Self {
             scanned: markets.to_vec(),
             bars,
+            whole: Whole::of(recorded),
             markets: Markets::of(keys, &source, markets, &acquired.fields)?,
             reports: keys.topic(&account, Topic::Report),
             report_cursor: StreamId::ZERO,
@@ -148,6 +161,11 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         feed.seek().await?;
         let mut change = feed.at(&[]);
         change.set.push(Data::of(markets).to_field()?);
+        if !recorded.is_empty() {
+            let text = serde_json::to_string(recorded).map_err(|error| Stop::MarketData(error.to_string()))?;
+            change.set.push((WHOLE.to_owned(), text));
+        }
+        feed.know_last().await?;
         feed.commit(change).await?;
         runtime.health.ready();
         tracing::info!("the feed replays");
@@ -200,6 +218,19 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         }
     }
 
+    /// The ticks that went out last tell whether some are missing before the next ones.
+    async fn know_last(&mut self) -> Result<(), Stop> {
+        for stream in self.markets.streams() {
+            let last = patiently(&self.runtime, || self.runtime.bus.last_id(&stream)).await?;
+            let Some(last) = last.filter(|last| *last != StreamId::ZERO) else { continue };
+            let found = patiently(&self.runtime, || self.runtime.bus.range(&stream, last, last, 1)).await?;
+            if let Some(tick) = found.first().and_then(|entry| entry.decode::<Tick>().ok()) {
+                self.bars.last.insert(tick.symbol, tick.sequence);
+            }
+        }
+        Ok(())
+    }
+
     async fn seek(&mut self) -> Result<(), Stop> {
         let within = if self.spec.repeat { self.next % self.markets.ticks() } else { self.next };
         let seeking = self.data.seek(within);
@@ -223,6 +254,13 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
             if !self.may_go(&tick) || self.wait_until_due(time).is_some() {
                 self.held = Some(tick);
                 break;
+            }
+            if self.whole.has_any_before(&tick) {
+                if !batch.is_empty() {
+                    self.held = Some(tick);
+                    break;
+                }
+                self.put_in_whole_bars(&tick).await?;
             }
             self.ahead.push_back((tick.source_sequence, time));
             self.next = tick.source_sequence + 1;

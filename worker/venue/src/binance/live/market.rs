@@ -126,7 +126,7 @@ impl Market {
     /// Takes note of a trade outside the market, which has a number but no price.
     pub(super) fn off_market(&mut self, id: u64, received: Timestamp, news: &mut VecDeque<News>) -> bool {
         let time = self.last.map_or(received, |last| last.time);
-        let order = self.ticks.sequence.trade(id);
+        let order = self.ticks.unquoted(id);
         self.follows(order, LastTrade { id, time }, news)
     }
 
