@@ -1,9 +1,12 @@
 //! Live paper on a market server, recorded by `worker record` meanwhile, and replayed by `backtest`: what differs has a cause
 //! that stands in a closed list, and is counted.
 //!
-//! `session` runs the processes, `parity` compares and knows the causes; `week` is what long ones hold in memory.
+//! `session` runs the processes, `parity` compares and knows the causes; `week` is what long ones hold in memory; `futures` are
+//! recorded, and not traded.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "stores_live/futures.rs"]
+mod futures;
 #[path = "stores_live/parity.rs"]
 mod parity;
 #[path = "stores_live/session.rs"]

@@ -3,7 +3,7 @@
 use engine::time::Timestamp;
 
 use super::sequence::{BookOrder, SequenceCheck, TradeOrder};
-use super::stream::{BookTicker, Trade};
+use super::stream::{Aggregate, BookTicker, Trade};
 use crate::observation::{Observation, Quote};
 
 /// What is known of a market between two of its messages.
@@ -27,7 +27,20 @@ impl QuotedTrades {
         received: Option<Timestamp>,
     ) -> (TradeOrder, Option<Observation>) {
         let order = self.sequence.trade(trade.id);
-        let is_new = matches!(order, TradeOrder::Next | TradeOrder::AfterGap { .. });
+        (order, self.observed(order, trade, received))
+    }
+
+    /// The same of an aggregate.
+    pub(crate) fn aggregate(
+        &mut self,
+        aggregate: &Aggregate<'_>,
+        received: Option<Timestamp>,
+    ) -> (TradeOrder, Option<Observation>) {
+        let order = self.sequence.aggregate(aggregate.trade.id, aggregate.first, aggregate.last);
+        (order, self.observed(order, &aggregate.trade, received))
+    }
+
+    fn observed(&self, order: TradeOrder, trade: &Trade<'_>, received: Option<Timestamp>) -> Option<Observation> {
         let observation = Observation {
             time: trade.time,
             received: received.unwrap_or(trade.time),
@@ -35,7 +48,7 @@ impl QuotedTrades {
             volume: trade.quantity,
             quote: self.quote,
         };
-        (order, (is_new && self.quote.is_some()).then_some(observation))
+        (order.is_new() && self.quote.is_some()).then_some(observation)
     }
 
     /// Takes note of a quote, if it is none from before the last one. A crossed one changes nothing and is given back.

@@ -33,7 +33,7 @@ use news::{Market, Told};
 use numbers::{Gap, Numbered, Numbers};
 use pulse::{BEAT, Pulse};
 use readers::Readers;
-pub(crate) use venue::{config, open};
+pub(crate) use venue::{open, way};
 
 /// Ticks at most in one commit.
 const BATCH_MAX: usize = 250;
