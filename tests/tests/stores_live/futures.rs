@@ -82,11 +82,15 @@ impl Recorder {
     }
 }
 
+/// The ticks that are played over and over, and the number of the first trade.
+fn truth() -> (Vec<Tick>, u64) {
+    (ticks_of(&played()), events(&played(), TRADES)[0]["t"].as_u64().unwrap())
+}
+
 /// Ticks have the prices and the last quotes of the trades that were played, over and over; behind a lost connection the quotes
 /// of before it, until others come. `number` tells of each which trade it is.
 fn have_their_quotes(ticks: &[Tick], numbers: &[u64], behind: u64) {
-    let played = ticks_of(&played());
-    let first = events(&self::played(), TRADES)[0]["t"].as_u64().unwrap();
+    let (played, first) = truth();
     let mut excused = false;
     for (tick, number) in ticks.iter().zip(numbers) {
         let place = usize::try_from((number - first) % played.len() as u64).unwrap();
@@ -112,6 +116,8 @@ fn a_recording_of_futures_has_each_trade_once_and_names_its_holes() {
     control.fault(of_trades.clone(), Fault::Duplicate { count: 5 }).unwrap();
     control.wait(|line| line.event == "duplicate").unwrap();
     recorder.records(TRADES, 120);
+    // So long that trades come meanwhile.
+    control.fault(Aim::default(), Fault::Refuse { for_ms: Some(4_000) }).unwrap();
     control.fault(of_trades, Fault::Close { code: 1001, reason: "24 hours are over".to_owned() }).unwrap();
     until("it listens again", DEADLINE, || recorder.listens(TRADES).filter(|again| *again != first));
     recorder.process.says("trades are missing, Disconnect");
@@ -134,6 +140,9 @@ fn a_recording_of_futures_has_each_trade_once_and_names_its_holes() {
     assert_eq!(ticks.len(), numbers.len());
     let behind = numbers.windows(2).filter(|two| two[1] - two[0] > 1).map(|two| two[1]).next_back().unwrap();
     have_their_quotes(&ticks, &numbers, behind);
+    // The exchange plays it again.
+    let again = recorder.recording.display().to_string();
+    drop(Server::spawn(&program(), &["--product", "usdm", "--recording", &again, "--paused"]).unwrap());
     // It says what it is, and is not taken for spot.
     let said = messages(&recorder.recording);
     assert_eq!(said[0], serde_json::json!({"recorded": "binance-usdm", "markets": {"BTCUSDT": SYMBOL}}));
@@ -170,8 +179,7 @@ fn aggregates_are_recorded_where_trades_are_not_sent() {
     let ticks = ticks_of(&recorder.recording);
     assert_eq!(ticks.len(), aggregates.len());
     // What they are of, by the trades that were played.
-    let played = ticks_of(&self::played());
-    let first = events(&self::played(), TRADES)[0]["t"].as_u64().unwrap();
+    let (played, first) = truth();
     for (tick, aggregate) in ticks.iter().zip(&aggregates) {
         let [from, to] = ["f", "l"].map(|field| aggregate[field].as_u64().unwrap());
         let its = (from..=to).map(|number| &played[usize::try_from((number - first) % 59).unwrap()]);

@@ -119,6 +119,10 @@ fn parse(line: &str, symbol: &mut Option<String>) -> Result<Option<Read>, String
     let read = |time, change, trade| Ok(Some(Read { received, time, change, trade }));
     let json = |error: serde_json::Error| error.to_string();
     if !frame.contains("\"stream\"") {
+        // What a recorder says of its recording is no message of the exchange.
+        if !frame.contains("\"lastUpdateId\"") {
+            return Ok(None);
+        }
         let book: Snapshot<'_> = serde_json::from_str(frame).map_err(json)?;
         let sides = Sides { bids: levels(&book.bids)?, asks: levels(&book.asks)? };
         return read(None, Change::Snapshot { update: book.update, sides }, None);

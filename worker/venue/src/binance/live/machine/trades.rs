@@ -64,13 +64,14 @@ impl Machine {
         }
     }
 
-    /// The venue refused a subscription: of trades, if none ever came.
+    /// The venue refused a subscription: of trades, if none ever came and it does not know a stream.
     pub(super) fn judge_refusal(&mut self, id: ConnectionId, said: &str) {
         let carries = |id| {
             let lanes = self.lanes.iter().filter(|lane| lane.current == Some(id) || lane.successor == Some(id));
             lanes.flat_map(|lane| lane.markets.values()).any(|kinds| kinds.contains(&Kind::Trade))
         };
-        if self.product.may_aggregate() && !self.trades_come() && carries(id) {
+        let is_unknown = said.to_ascii_lowercase().contains("invalid stream");
+        if self.product.may_aggregate() && is_unknown && !self.trades_come() && carries(id) {
             self.settle(&format!("said \"{said}\""));
         }
     }

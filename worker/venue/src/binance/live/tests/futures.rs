@@ -107,6 +107,11 @@ fn a_refusal_of_trades_is_taken_for_none() {
     stage.run(1_000);
     let public = stage.at("/public");
     stage.answers = true;
+    // Another refusal says nothing of trades.
+    stage.frame(public, r#"{"error":{"code":2,"msg":"Invalid request: too many parameters"},"id":1}"#);
+    stage.run(5_000);
+    let public = stage.at("/public");
+    assert_eq!(streams(&stage, public), ["btcusdt@bookTicker", "btcusdt@trade"]);
     stage.frame(public, r#"{"error":{"code":2,"msg":"Invalid request: invalid stream"},"id":1}"#);
     stage.run(5_000);
     let told = notices(&stage);
