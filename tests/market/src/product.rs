@@ -78,8 +78,8 @@ impl Product {
     /// What of a path is left behind its route, and the route; nothing where there is none such.
     pub fn route(self, path: &str) -> (Route, &str) {
         let routes = [("/public", Route::Public), ("/market", Route::Market)];
-        let found = routes.into_iter().filter(|_| self == Self::Usdm);
-        let found = found.filter_map(|(prefix, route)| Some((route, path.strip_prefix(prefix)?))).next();
+        let mut routes = routes.into_iter().filter(|_| self == Self::Usdm);
+        let found = routes.find_map(|(prefix, route)| Some((route, path.strip_prefix(prefix)?)));
         found.unwrap_or((if self == Self::Spot { Route::All } else { Route::Old }, path))
     }
 

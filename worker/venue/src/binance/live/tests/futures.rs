@@ -21,7 +21,9 @@ fn streams(stage: &Stage, connection: ConnectionId) -> Vec<&str> {
 }
 
 fn notices(stage: &Stage) -> Vec<&str> {
-    let words = |news| if let &News::Notice(ref words) = news { Some(words.as_str()) } else { None };
+    fn words(news: &News) -> Option<&str> {
+        if let News::Notice(words) = news { Some(words) } else { None }
+    }
     stage.news.iter().filter_map(words).collect()
 }
 
