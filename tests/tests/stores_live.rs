@@ -2,9 +2,12 @@
 //! that stands in a closed list, and is counted.
 //!
 //! `session` runs the processes, `parity` compares and knows the causes; `week` is what long ones hold in memory,
-//! `screen` what a person sees in a `terminal`, `recorder` what is on the disk once it has ended.
+//! `screen` what a person sees in a `terminal`, `recorder` what is on the disk once it has ended; `futures` are recorded, and
+//! not traded.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "stores_live/futures.rs"]
+mod futures;
 #[path = "stores_live/parity.rs"]
 mod parity;
 #[path = "stores_live/recorder.rs"]

@@ -46,6 +46,30 @@ impl Amount {
     }
 }
 
+impl Amount {
+    /// Written with so many decimals, or with all eight where it has more.
+    pub const fn with_places(self, places: usize) -> Shown {
+        Shown(self, places)
+    }
+}
+
+/// An amount as futures are written.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown(Amount, usize);
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.0.to_string();
+        let cut = text.len() - DECIMALS.saturating_sub(self.1);
+        let (kept, rest) = text.split_at(cut);
+        if rest.bytes().all(|byte| byte == b'0') {
+            serializer.serialize_str(kept.trim_end_matches('.'))
+        } else {
+            serializer.serialize_str(&text)
+        }
+    }
+}
+
 impl FromStr for Amount {
     type Err = NoAmount;
 

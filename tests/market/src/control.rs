@@ -211,7 +211,7 @@ pub enum Fault {
     Symbol {
         /// As BTCUSDT.
         symbol: String,
-        /// TRADING, HALT, BREAK or CANCEL_ONLY.
+        /// TRADING, HALT, BREAK or CANCEL_ONLY; of futures SETTLING.
         status: String,
     },
     /// The exchange does not know a symbol any more.

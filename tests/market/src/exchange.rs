@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::clock::{Clock, lock};
 use crate::faults::Gate;
 use crate::journal::{Entry, Journal};
+use crate::product::Product;
 use crate::rest::weight::Weights;
 use crate::stream::hub::Hub;
 use crate::venue::Venue;
@@ -20,6 +21,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Exchange {
     /// The exchange's clock.
     pub clock: Clock,
+    /// What is traded.
+    pub product: Product,
     /// The connections.
     pub hub: Hub,
     /// What is answered instead, and what waits for connections.
@@ -49,6 +52,7 @@ impl Exchange {
     pub fn new(clock: Clock, venue: Venue, weight_limit: u64, written: Option<Written>) -> Self {
         Self {
             clock,
+            product: venue.book.product,
             hub: Hub::default(),
             gate: Gate::default(),
             weights: Mutex::new(Weights::new(weight_limit)),
@@ -61,12 +65,14 @@ impl Exchange {
     /// The exchange's limits at this speed. A client answers by its own machine's clock, so pings and pongs are
     /// never faster than 1 s and 3 s.
     pub fn limits(&self) -> Limits {
-        let scaled = |seconds: f64| Duration::try_from_secs_f64(seconds / self.clock.speed()).unwrap_or(Duration::MAX);
+        let by_clock = |time: Duration| time.as_secs_f64() / self.clock.speed();
+        let scaled = |time| Duration::try_from_secs_f64(by_clock(time)).unwrap_or(Duration::MAX);
+        let (ping, pong) = self.product.pings();
         Limits {
-            ping: scaled(20.0).max(Duration::from_secs(1)),
-            pong: scaled(60.0).max(Duration::from_secs(3)),
+            ping: scaled(ping).max(Duration::from_secs(1)),
+            pong: scaled(pong).max(Duration::from_secs(3)),
             // Some runtimes cannot wait for centuries.
-            life: scaled(86_400.0).min(Duration::from_hours(24 * 365)),
+            life: scaled(Duration::from_hours(24)).min(Duration::from_hours(24 * 365)),
         }
     }
 

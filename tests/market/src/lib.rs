@@ -1,4 +1,4 @@
-//! An exchange's public prices without an exchange: requests and streams of Binance Spot, played from recordings,
+//! An exchange's public prices without an exchange: requests and streams of Binance, spot or USD-M futures, played from recordings,
 //! candles or chance at any speed, with faults.
 //!
 //! Without the feature `server`, only what tests need that start the program and speak to it.
@@ -22,6 +22,8 @@ pub mod interval;
 pub mod journal;
 #[cfg(feature = "server")]
 pub mod line;
+#[cfg(feature = "server")]
+pub mod product;
 #[cfg(feature = "server")]
 pub mod rest;
 #[cfg(feature = "server")]

@@ -1,4 +1,4 @@
-//! Requests under /api/v3: what is answered, and what it weighs.
+//! Requests under /api/v3, of futures under /fapi/v1: what is answered, and what it weighs.
 
 pub mod parameters;
 pub mod prices;
@@ -90,7 +90,9 @@ impl Answer {
 
 /// Answers GET `path` with its query, as it stands in the URL.
 pub fn answer(exchange: &Exchange, path: &str, query: &str) -> Answer {
-    let Some(route) = path.strip_prefix("/api/v3/").filter(|route| prices::ROUTES.contains(route)) else {
+    let Some(route) =
+        path.strip_prefix(exchange.product.requests()).filter(|route| prices::has(exchange.product, route))
+    else {
         return Answer::page(404, NOT_FOUND);
     };
     let parameters = Parameters::parse(query);

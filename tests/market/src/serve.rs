@@ -22,11 +22,11 @@ use crate::exchange::Exchange;
 use crate::faults;
 use crate::journal::Entry;
 use crate::line::{Faulty, Mode};
+use crate::product::Route;
 use crate::rest::parameters::decoded;
 use crate::rest::{self, Answer};
 use crate::stream::connection::Connection;
 use crate::stream::hub::Peer;
-use crate::stream::names::STREAMS_MAX;
 
 /// A body that is there as a whole.
 pub type Body = Full<Bytes>;
@@ -94,7 +94,8 @@ pub fn response(answer: Answer) -> Response<Body> {
 
 async fn answer(exchange: Arc<Exchange>, peer: Arc<Peer>, request: Request<Incoming>) -> Response<Body> {
     let (path, query) = (request.uri().path().to_owned(), request.uri().query().unwrap_or("").to_owned());
-    let handshake = path == "/stream" || path == "/ws" || path.starts_with("/ws/");
+    let (route, below) = exchange.product.route(&path);
+    let handshake = below == "/stream" || below == "/ws" || below.starts_with("/ws/");
     let verdict = exchange.gate.judge(&path, handshake);
     if !verdict.delay.is_zero() {
         let detail = json!({"path": path, "ms": u64::try_from(verdict.delay.as_millis()).unwrap_or(u64::MAX)});
@@ -107,7 +108,8 @@ async fn answer(exchange: Arc<Exchange>, peer: Arc<Peer>, request: Request<Incom
         return response(Answer::fault(status, retry_after, exchange.clock.now()));
     }
     if handshake {
-        return upgrade(&exchange, &peer, request, &path, &query);
+        let below = below.to_owned();
+        return upgrade((&exchange, &peer), request, (route, &below), &query);
     }
     if request.method() != Method::GET {
         return response(Answer::json(405, &json!({"code": -1000, "msg": "Only GET is served."})));
@@ -129,22 +131,21 @@ fn asked(path: &str, query: &str) -> (Vec<String>, bool) {
 }
 
 fn upgrade(
-    exchange: &Arc<Exchange>,
-    peer: &Arc<Peer>,
+    (exchange, peer): (&Arc<Exchange>, &Arc<Peer>),
     mut request: Request<Incoming>,
-    path: &str,
+    (route, path): (Route, &str),
     query: &str,
 ) -> Response<Body> {
     let (streams, combined) = asked(path, query);
     let Some(key) = request.headers().get(SEC_WEBSOCKET_KEY).cloned() else {
         return response(Answer::page(400, "Bad Request: a WebSocket's handshake was expected"));
     };
-    if streams.len() > STREAMS_MAX {
+    if streams.len() > exchange.product.streams_max() {
         return response(Answer::page(400, "Bad Request: too many streams"));
     }
     let upgraded = hyper::upgrade::on(&mut request);
     let (exchange, peer) = (Arc::clone(exchange), Arc::clone(peer));
-    let tasks = peer.upgrade();
+    let tasks = peer.upgrade(route);
     tokio::spawn(async move {
         if let Ok(upgraded) = upgraded.await {
             let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;

@@ -12,7 +12,9 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::control::{Endpoints, Scheduled};
 use crate::exchange::Exchange;
+use crate::product::Product;
 use crate::source::{Source, SourceError, candles, random, recording};
+use crate::stream::hub::Hub;
 use crate::venue::Venue;
 use crate::venue::rules::{Book, RulesError};
 use crate::written::Written;
@@ -53,9 +55,15 @@ pub struct Options {
     /// An answer of exchangeInfo, instead of the one that is built in
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
-    /// The request weight of a minute
-    #[arg(long, value_name = "N", default_value_t = 6_000)]
-    pub weight_limit: u64,
+    /// What is traded: its paths, its bounds, its words
+    #[arg(long, value_enum, default_value_t)]
+    pub product: Product,
+    /// Take subscriptions to @trade and send none, as an exchange that has given that stream up
+    #[arg(long)]
+    pub without_trades: bool,
+    /// The request weight of a minute; 6000 of spot and 2400 of futures, if left out
+    #[arg(long, value_name = "N")]
+    pub weight_limit: Option<u64>,
     /// Faults and when they happen, JSON: [{"at_ms": 5000, "fault": {"kind": "reset"}}, …]
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
@@ -163,7 +171,7 @@ fn prepare(options: &Options) -> Result<(Arc<Exchange>, Vec<Scheduled>), StartEr
         let failed = |error| StartError::Source(SourceError::Unread { file: path.display().to_string(), error });
         std::fs::read_to_string(path).map_err(failed)
     };
-    let rules = Book::read(options.rules.as_ref().map(read).transpose()?.as_deref())?;
+    let rules = Book::read(options.product, options.rules.as_ref().map(read).transpose()?.as_deref())?;
     let scenario = options.scenario.as_ref().map(read).transpose()?.unwrap_or_else(|| "[]".to_owned());
     let scenario =
         serde_json::from_str(&scenario).map_err(|error| StartError::Option(format!("--scenario: {error}")))?;
@@ -182,7 +190,10 @@ fn prepare(options: &Options) -> Result<(Arc<Exchange>, Vec<Scheduled>), StartEr
         Written::create(path).map_err(|error| StartError::Option(format!("--written {}: {error}", path.display())))
     };
     let written = options.written.as_ref().map(written).transpose()?;
-    Ok((Arc::new(Exchange::new(clock, venue, options.weight_limit, written)), scenario))
+    let weight_limit = options.weight_limit.unwrap_or(options.product.weight());
+    let mut exchange = Exchange::new(clock, venue, weight_limit, written);
+    exchange.hub = Hub::without(options.without_trades.then_some("trade"));
+    Ok((Arc::new(exchange), scenario))
 }
 
 fn sources(options: &Options, rules: &Book) -> Result<Vec<Source>, StartError> {

@@ -7,6 +7,8 @@ pub mod recording;
 use std::io::{self, Read};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::amount::Amount;
 
 /// What can be wrong with a source.
@@ -53,6 +55,8 @@ pub enum Change {
         buyer_maker: bool,
         /// The exchange's time of it in ms.
         time: i64,
+        /// Whose trade it is: of futures also the insurance fund's and others, at no price of the market.
+        origin: Origin,
     },
     /// The best bid and ask.
     Quote(Quote),
@@ -70,6 +74,21 @@ pub enum Change {
         /// Its levels.
         sides: Sides,
     },
+}
+
+/// Whose a trade is, as futures tell it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Origin {
+    /// Two orders on the market.
+    #[default]
+    Market,
+    /// The insurance fund.
+    InsuranceFund,
+    /// A position that was closed for another's loss.
+    Adl,
+    /// Not told.
+    Na,
 }
 
 /// Bids and asks: price and quantity each.
@@ -90,6 +109,8 @@ pub struct Quote {
     pub ask: (Amount, Amount),
     /// The book's update id; 0 where the source has none, then the market counts.
     pub update: u64,
+    /// When the book changed, in ms; 0 where the source does not tell, then it is when it is sent.
+    pub time: i64,
 }
 
 /// A change and when it comes.
@@ -155,7 +176,10 @@ impl Event {
         self.time += by;
         match &mut self.change {
             Change::Trade { time, .. } => *time += by,
-            Change::Quote(quote) => quote.update += if quote.update > 0 { updates } else { 0 },
+            Change::Quote(quote) => {
+                quote.update += if quote.update > 0 { updates } else { 0 };
+                quote.time += if quote.time > 0 { by } else { 0 };
+            }
             Change::Depth { updates: ids, .. } => *ids = (ids.0 + updates, ids.1 + updates),
             Change::Snapshot { update, .. } => *update += updates,
         }

@@ -2,6 +2,7 @@
 
 pub mod bars;
 pub mod book;
+pub mod events;
 pub mod market;
 pub mod rules;
 pub mod ticker;
@@ -48,7 +49,7 @@ impl Venue {
         for (source, from) in sources {
             let shift = (start - from).div_euclid(source.step) * source.step;
             let rules = venue.book.of(&source.symbol)?;
-            venue.markets.push(Market::new(&source.symbol, rules, source.first_trade, source.lag));
+            venue.markets.push(Market::new(venue.book.product, rules, &source));
             let events = source.events.peekable();
             venue.playing.push(Playing { market: venue.markets.len() - 1, shift, events });
         }

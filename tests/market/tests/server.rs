@@ -12,6 +12,8 @@ mod ccxt;
 mod client;
 #[path = "server/faults.rs"]
 mod faults;
+#[path = "server/futures.rs"]
+mod futures;
 #[path = "server/limits.rs"]
 mod limits;
 #[path = "server/live/mod.rs"]

@@ -21,7 +21,7 @@ const NEWS_MAX: usize = 10_000;
 pub struct LiveTrade {
     /// The market.
     pub symbol: Symbol,
-    /// The venue's number, dense per market.
+    /// The venue's number, dense per market; of trades that are told as one, the last one's.
     pub id: u64,
     /// What was paid.
     pub price: Price,
@@ -89,7 +89,7 @@ pub struct Hole {
     pub from: Timestamp,
     /// The time of the first trade after it.
     pub to: Timestamp,
-    /// How many are missing.
+    /// How many are missing; where trades are told in aggregates, how many of these.
     pub missed: u64,
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use venue::binance::live::{Config, start};
+use venue::binance::live::{Config, Product, start};
 use venue::live::{Link, LinkFault, Live, News};
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -72,6 +72,7 @@ async fn venue() -> Config {
         }
     });
     Config {
+        product: Product::Spot,
         rest: vec![format!("http://127.0.0.1:{rest_port}").parse().unwrap()],
         stream: vec![format!("ws://127.0.0.1:{stream_port}").parse().unwrap()],
         proxy: None,

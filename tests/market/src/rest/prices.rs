@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 use super::Refused;
 use super::parameters::Parameters;
 use crate::interval::Interval;
+use crate::product::Product;
 use crate::venue::Venue;
 use crate::venue::market::Market;
 use crate::venue::ticker;
 
 /// All routes, after /api/v3/.
-pub const ROUTES: [&str; 13] = [
+const ROUTES: [&str; 13] = [
     "ping",
     "time",
     "exchangeInfo",
@@ -25,9 +26,16 @@ pub const ROUTES: [&str; 13] = [
     "ticker/price",
     "ticker/bookTicker",
 ];
+/// Routes that futures lack.
+const SPOT_ONLY: [&str; 2] = ["uiKlines", "avgPrice"];
 /// Minutes of the average price.
 const AVERAGE: i64 = 5;
 const MINUTE: i64 = 60_000;
+
+/// Whether the product has the route.
+pub fn has(product: Product, route: &str) -> bool {
+    ROUTES.contains(&route) && !(product == Product::Usdm && SPOT_ONLY.contains(&route))
+}
 
 fn unknown() -> Refused {
     Refused::new(-1121, "Invalid symbol.")
@@ -35,17 +43,29 @@ fn unknown() -> Refused {
 
 /// The answer of a route at `now`, the exchange's clock in ms since the epoch.
 pub fn answer(venue: &Venue, now: i64, route: &str, parameters: &Parameters) -> Result<Value, Refused> {
+    let product = venue.book.product;
+    told(venue, now, route, parameters).map(|told| product.worded(route, told))
+}
+
+fn told(venue: &Venue, now: i64, route: &str, parameters: &Parameters) -> Result<Value, Refused> {
+    let product = venue.book.product;
     let market = || venue.market(&parameters.symbol()?).ok_or_else(unknown);
     match route {
         "ping" => Ok(json!({})),
         "time" => Ok(json!({"serverTime": venue.time(now)})),
         "exchangeInfo" => {
-            let rules = chosen(venue, parameters)?.1.iter().map(|market| market.rules.answer()).collect();
+            // Futures are told of all together, whatever is asked.
+            let chosen = match product {
+                Product::Spot => chosen(venue, parameters)?.1,
+                Product::Usdm => venue.markets().collect(),
+            };
+            let rules = chosen.iter().map(|market| market.rules.answer()).collect();
             Ok(venue.book.answer(venue.time(now), rules))
         }
         "depth" => {
             let market = market()?;
-            Ok(market.book.answer(parameters.limit(100, 5_000)?, &market.quote, market.rules.tick()))
+            let book = market.book.answer(parameters.limit(100, 5_000)?, &market.quote, market.rules.tick());
+            Ok(timed(product, &["E", "T"], venue.time(now), book))
         }
         "trades" => {
             let limit = parameters.limit(500, 1_000)?;
@@ -74,15 +94,25 @@ pub fn answer(venue: &Venue, now: i64, route: &str, parameters: &Parameters) -> 
                 "ticker/24hr" => ticker::answer(market, now),
                 "ticker/price" => {
                     let last = market.trades.last()?;
-                    Some(json!({"symbol": market.symbol, "price": last.price}))
+                    Some(timed(product, &["time"], last.time, json!({"symbol": market.symbol, "price": last.price})))
                 }
-                _ => Some(book_ticker(market)),
+                _ => Some(timed(product, &["time"], venue.time(now), book_ticker(market))),
             };
             let (one, markets) = chosen(venue, parameters)?;
             let mut answers: Vec<Value> = markets.iter().filter_map(of).collect();
             if one { answers.pop().ok_or_else(unknown) } else { Ok(Value::Array(answers)) }
         }
     }
+}
+
+/// With these times, which only futures tell.
+fn timed(product: Product, names: &[&str], time: i64, mut told: Value) -> Value {
+    if let Value::Object(fields) = &mut told
+        && product == Product::Usdm
+    {
+        fields.extend(names.iter().map(|name| ((*name).to_owned(), json!(time))));
+    }
+    told
 }
 
 fn book_ticker(market: &Market) -> Value {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Change, Event, Quote, Source, SourceError, repeated, text_of};
+use super::{Change, Event, Origin, Quote, Source, SourceError, repeated, text_of};
 use crate::amount::Amount;
 
 /// The least steps of a symbol.
@@ -92,7 +92,11 @@ impl Candle {
             last = price;
             let quote = around(price, quantity, buyer_maker, steps.tick);
             events.push(Event { at: time, time, change: Change::Quote(quote) });
-            events.push(Event { at: time, time, change: Change::Trade { price, quantity, buyer_maker, time } });
+            events.push(Event {
+                at: time,
+                time,
+                change: Change::Trade { price, quantity, buyer_maker, time, origin: Origin::Market },
+            });
         }
         Ok(())
     }
@@ -102,7 +106,7 @@ impl Candle {
 pub(super) fn around(price: Amount, quantity: Amount, buyer_maker: bool, tick: Amount) -> Quote {
     let (bid, ask) = if buyer_maker { (price, price + tick) } else { (price - tick, price) };
     let bid = if bid > Amount::ZERO { (bid, quantity) } else { (Amount::ZERO, Amount::ZERO) };
-    Quote { bid, ask: (ask, quantity), update: 0 }
+    Quote { bid, ask: (ask, quantity), update: 0, time: 0 }
 }
 
 #[cfg(test)]

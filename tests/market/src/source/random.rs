@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 use super::candles::around;
-use super::{Change, Event, Source};
+use super::{Change, Event, Origin, Source};
 use crate::amount::Amount;
 
 /// When it begins: 2024-01-01T00:00Z.
@@ -45,7 +45,7 @@ impl Iterator for Walk {
         let quantity = Amount::from_units(i128::from(self.rng.i64(1..200_000)) * 1_000);
         let time = self.time;
         let event = |change| Event { at: time, time, change };
-        self.trade = Some(event(Change::Trade { price, quantity, buyer_maker, time }));
+        self.trade = Some(event(Change::Trade { price, quantity, buyer_maker, time, origin: Origin::Market }));
         Some(event(Change::Quote(around(price, quantity, buyer_maker, self.tick))))
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Change, Event, Quote, Sides, Source, SourceError, repeated, text_of};
+use super::{Change, Event, Origin, Quote, Sides, Source, SourceError, repeated, text_of};
 use crate::amount::Amount;
 
 #[derive(Deserialize)]
@@ -25,6 +25,9 @@ struct Trade<'a> {
     #[serde(rename = "T")]
     traded: i64,
     m: bool,
+    /// Only of futures.
+    #[serde(rename = "X", default)]
+    origin: Origin,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +39,11 @@ struct BookTicker<'a> {
     a: &'a str,
     #[serde(rename = "A")]
     ask_quantity: &'a str,
+    /// These two only of futures.
+    #[serde(rename = "T", default)]
+    changed: i64,
+    #[serde(rename = "E")]
+    time: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +119,10 @@ fn parse(line: &str, symbol: &mut Option<String>) -> Result<Option<Read>, String
     let read = |time, change, trade| Ok(Some(Read { received, time, change, trade }));
     let json = |error: serde_json::Error| error.to_string();
     if !frame.contains("\"stream\"") {
+        // What a recorder says of its recording is no message of the exchange.
+        if !frame.contains("\"lastUpdateId\"") {
+            return Ok(None);
+        }
         let book: Snapshot<'_> = serde_json::from_str(frame).map_err(json)?;
         let sides = Sides { bids: levels(&book.bids)?, asks: levels(&book.asks)? };
         return read(None, Change::Snapshot { update: book.update, sides }, None);
@@ -125,16 +137,18 @@ fn parse(line: &str, symbol: &mut Option<String>) -> Result<Option<Read>, String
         "trade" => {
             let trade: Trade<'_> = serde_json::from_str(data).map_err(json)?;
             let (price, quantity) = (amount(trade.p)?, amount(trade.q)?);
-            let change = Change::Trade { price, quantity, buyer_maker: trade.m, time: trade.traded };
+            let change =
+                Change::Trade { price, quantity, buyer_maker: trade.m, time: trade.traded, origin: trade.origin };
             read(Some(trade.time), change, Some(trade.t))
         }
         "bookTicker" => {
             let quote: BookTicker<'_> = serde_json::from_str(data).map_err(json)?;
             let bid = (amount(quote.b)?, amount(quote.bid_quantity)?);
             let ask = (amount(quote.a)?, amount(quote.ask_quantity)?);
-            read(None, Change::Quote(Quote { bid, ask, update: quote.u }), None)
+            let change = Change::Quote(Quote { bid, ask, update: quote.u, time: quote.changed });
+            read(quote.time, change, None)
         }
-        "depth@100ms" => {
+        "depth@100ms" | "depth@0ms" => {
             let depth: Depth<'_> = serde_json::from_str(data).map_err(json)?;
             let sides = Sides { bids: levels(&depth.b)?, asks: levels(&depth.a)? };
             read(Some(depth.time), Change::Depth { updates: (depth.first, depth.u), sides }, None)

@@ -22,9 +22,6 @@ use crate::journal::Entry;
 use crate::line::Mode;
 use crate::written::Written;
 
-/// Messages of a client in a second of the machine's clock; answers to pings are not counted.
-const MESSAGES_MAX: u32 = 5;
-
 /// Why a connection ended.
 struct Ended(String);
 
@@ -125,11 +122,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.messages = (Instant::now(), 0);
         }
         self.messages.1 += 1;
-        if self.messages.1 > MESSAGES_MAX {
+        // In a second of the machine's clock; answers to pings are not counted.
+        if self.messages.1 > self.exchange.product.messages_max() {
             return self.end(frame(1008, "Too many requests")).await;
         }
         let Message::Text(text) = message else { return Ok(()) };
-        let answer = requests::answer(&self.exchange.hub, &self.peer, &text, self.combined);
+        let answer = requests::answer(&self.exchange, &self.peer, &text, self.combined);
         self.combined = answer.combined.unwrap_or(self.combined);
         self.socket.send(Message::Text(answer.text.into())).await?;
         if answer.end { self.end(frame(1008, "Too many streams")).await } else { Ok(()) }

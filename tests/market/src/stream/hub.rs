@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::clock::lock;
 use crate::control::{Aim, Connection, Fault};
 use crate::line::{Line, Mode};
+use crate::product::Route;
 use crate::venue::market::{Audience, Frame};
 
 /// Messages that wait for a client before it is too slow for the exchange.
@@ -48,6 +49,7 @@ pub struct Peer {
     pub line: Arc<Line>,
     tasks: OnceLock<mpsc::Sender<Task>>,
     streams: Mutex<BTreeSet<String>>,
+    route: OnceLock<Route>,
     /// The last trade that was sent.
     pub last_trade: Mutex<Option<u64>>,
 }
@@ -58,8 +60,9 @@ impl Peer {
         self.tasks.get().is_some()
     }
 
-    /// It carries streams from now on: what it is to do.
-    pub fn upgrade(&self) -> mpsc::Receiver<Task> {
+    /// It carries streams of this route from now on: what it is to do.
+    pub fn upgrade(&self, route: Route) -> mpsc::Receiver<Task> {
+        self.route.get_or_init(|| route);
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         // A second handshake on one connection cannot happen; its queue would stay empty.
         drop(self.tasks.set(sender));
@@ -92,9 +95,21 @@ pub struct Hub {
     accepted: Mutex<u64>,
     peers: Mutex<BTreeMap<u64, Arc<Peer>>>,
     listeners: RwLock<HashMap<String, Vec<Arc<Peer>>>>,
+    /// A kind of stream that is taken and never sent.
+    silent: Option<&'static str>,
 }
 
 impl Hub {
+    /// One that takes subscriptions to streams of this kind, and sends none of them.
+    pub fn without(silent: Option<&'static str>) -> Self {
+        Self { silent, ..Self::default() }
+    }
+
+    fn sends(&self, peer: &Peer, stream: &str) -> bool {
+        let is_silent = self.silent.is_some_and(|kind| stream.split_once('@').is_some_and(|(_, of)| of == kind));
+        !is_silent && peer.route.get().is_none_or(|route| route.has(stream))
+    }
+
     /// A connection was accepted.
     pub fn accept(&self) -> Arc<Peer> {
         let mut accepted = lock(&self.accepted);
@@ -104,6 +119,7 @@ impl Hub {
             line: Line::open(),
             tasks: OnceLock::new(),
             streams: Mutex::default(),
+            route: OnceLock::new(),
             last_trade: Mutex::default(),
         });
         lock(&self.peers).insert(peer.number, Arc::clone(&peer));
@@ -137,7 +153,7 @@ impl Hub {
 
     /// Subscribes to a stream; twice is once.
     pub fn subscribe(&self, peer: &Arc<Peer>, stream: &str) {
-        if lock(&peer.streams).insert(stream.to_owned()) {
+        if lock(&peer.streams).insert(stream.to_owned()) && self.sends(peer, stream) {
             let mut listeners = self.listeners.write().unwrap_or_else(PoisonError::into_inner);
             listeners.entry(stream.to_owned()).or_default().push(Arc::clone(peer));
         }

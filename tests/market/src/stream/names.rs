@@ -3,9 +3,7 @@
 use crate::interval::Interval;
 
 /// Kinds of streams that are served, klines apart.
-const KINDS: [&str; 6] = ["trade", "aggTrade", "bookTicker", "miniTicker", "ticker", "depth@100ms"];
-/// Streams that one connection may have.
-pub const STREAMS_MAX: usize = 1_024;
+const KINDS: [&str; 7] = ["trade", "aggTrade", "bookTicker", "miniTicker", "ticker", "depth@100ms", "depth@0ms"];
 
 /// Whether a name has the shape `<symbol>@<kind>` of a stream that is served; the symbol need not exist.
 pub fn known(name: &str) -> bool {

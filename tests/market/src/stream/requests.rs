@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::hub::{Hub, Peer};
-use super::names::{STREAMS_MAX, known};
+use super::names::known;
+use crate::exchange::Exchange;
 
 /// The answer, and whether frames are wrapped with their stream's name from now on, if that changed.
 pub struct Answer {
@@ -43,7 +44,8 @@ fn invalid(what: &str) -> Refused {
 }
 
 /// Answers a text of the client; `combined` is the property's value now.
-pub fn answer(hub: &Hub, peer: &Arc<Peer>, text: &str, combined: bool) -> Answer {
+pub fn answer(exchange: &Exchange, peer: &Arc<Peer>, text: &str, combined: bool) -> Answer {
+    let hub = &exchange.hub;
     let parsed: Result<Value, _> = serde_json::from_str(text);
     let id = parsed.as_ref().ok().and_then(|value| value.get("id").cloned());
     let mut set = None;
@@ -58,7 +60,7 @@ pub fn answer(hub: &Hub, peer: &Arc<Peer>, text: &str, combined: bool) -> Answer
             None => json!({"code": code, "msg": msg}),
         },
     };
-    Answer { text: text.to_string(), combined: set, end: peer.streams().len() > STREAMS_MAX }
+    Answer { text: text.to_string(), combined: set, end: peer.streams().len() > exchange.product.streams_max() }
 }
 
 fn request(value: &Value, text: &str) -> Result<Request, Refused> {

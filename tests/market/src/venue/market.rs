@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 
 use super::bars::Bars;
 use super::book::Book;
+use super::events;
 use super::rules::Rules;
 use super::ticker;
 use super::trades::{Aggregate, Trade, Trades};
-use crate::amount::Amount;
 use crate::interval::{self, Interval};
-use crate::source::{Change, Event, Quote, Sides};
+use crate::product::Product;
+use crate::source::{Change, Event, Origin, Quote, Sides, Source};
 
 /// How often open klines are told: of seconds, and of all others; in ms.
 const KLINE_EVERY: (i64, i64) = (1_000, 2_000);
@@ -34,34 +35,6 @@ pub trait Audience {
     fn hear(&self, frame: Frame);
 }
 
-#[derive(Serialize)]
-struct TradeEvent<'a> {
-    e: &'a str,
-    #[serde(rename = "E")]
-    time: i64,
-    s: &'a str,
-    t: u64,
-    p: Amount,
-    q: Amount,
-    #[serde(rename = "T")]
-    traded: i64,
-    m: bool,
-    #[serde(rename = "M")]
-    best: bool,
-}
-
-#[derive(Serialize)]
-struct QuoteEvent<'a> {
-    u: u64,
-    s: &'a str,
-    b: Amount,
-    #[serde(rename = "B")]
-    bid_quantity: Amount,
-    a: Amount,
-    #[serde(rename = "A")]
-    ask_quantity: Amount,
-}
-
 /// A symbol and all that was played of it.
 pub struct Market {
     /// As BTCUSDT.
@@ -80,6 +53,7 @@ pub struct Market {
     pub bars: Bars,
     /// The order book.
     pub book: Book,
+    product: Product,
     lag: i64,
     updates: u64,
     /// Up to when klines are told as closed.
@@ -89,22 +63,28 @@ pub struct Market {
 }
 
 impl Market {
-    /// A symbol of which nothing was played. Trades come at most `lag` ms after their own time.
-    pub fn new(symbol: &str, rules: Rules, first_trade: u64, lag: i64) -> Self {
+    /// The symbol of a source, of which nothing was played.
+    pub fn new(product: Product, rules: Rules, source: &Source) -> Self {
         Self {
-            symbol: symbol.to_owned(),
-            lower: symbol.to_lowercase(),
+            product,
+            symbol: source.symbol.clone(),
+            lower: source.symbol.to_lowercase(),
             rules,
             delisted: false,
             quote: Quote::default(),
-            trades: Trades::new(first_trade),
+            trades: Trades::new(source.first_trade),
             bars: Bars::default(),
             book: Book::default(),
-            lag,
+            lag: source.lag,
             updates: 0,
             told: None,
             pushed: [(0, 0); 2],
         }
+    }
+
+    /// What is traded.
+    pub const fn product(&self) -> Product {
+        self.product
     }
 
     /// Whether anything happens in it.
@@ -130,25 +110,16 @@ impl Market {
         }
         let time = event.time + offset;
         match &event.change {
-            Change::Trade { price, quantity, buyer_maker, time: traded } => {
+            Change::Trade { price, quantity, buyer_maker, time: traded, origin } => {
                 let (price, quantity, buyer_maker) = (*price, *quantity, *buyer_maker);
                 let trade = Trade { id: 0, price, quantity, time: *traded, buyer_maker };
-                self.trade(trade, time, audience);
+                self.trade(trade, *origin, time, audience);
             }
             Change::Quote(quote) => {
                 self.updates = if quote.update > 0 { quote.update } else { self.updates + 1 };
                 self.quote = Quote { update: self.updates, ..*quote };
                 if self.wanted(audience, "bookTicker") {
-                    let Quote { bid, ask, update } = self.quote;
-                    let event = QuoteEvent {
-                        u: update,
-                        s: &self.symbol,
-                        b: bid.0,
-                        bid_quantity: bid.1,
-                        a: ask.0,
-                        ask_quantity: ask.1,
-                    };
-                    self.send("bookTicker", &event, None, audience);
+                    self.send("bookTicker", &events::quote(self, time), None, audience);
                 }
             }
             Change::Depth { updates, sides } => {
@@ -160,42 +131,32 @@ impl Market {
                         "b": bids, "a": asks
                     })
                 };
-                self.tell("depth@100ms", event, audience);
+                self.tell(self.product.depth(), event, audience);
             }
             Change::Snapshot { update, sides } => self.book.replace(*update, sides),
         }
     }
 
-    fn trade(&mut self, trade: Trade, time: i64, audience: &dyn Audience) {
-        let (trade, ended) = self.trades.add(trade);
-        self.bars.trade(&trade);
-        if let Some(aggregate) = ended {
-            self.aggregate(&aggregate, time, audience);
-        }
+    fn trade(&mut self, trade: Trade, origin: Origin, time: i64, audience: &dyn Audience) {
+        let trade = if origin == Origin::Market {
+            let (trade, ended) = self.trades.add(trade);
+            self.bars.trade(&trade);
+            if let Some(aggregate) = ended {
+                self.aggregate(&aggregate, time, audience);
+            }
+            trade
+        } else {
+            // It has a number, and moves no price.
+            Trade { id: self.trades.pass_over(), ..trade }
+        };
         if self.wanted(audience, "trade") {
-            let event = TradeEvent {
-                e: "trade",
-                time,
-                s: &self.symbol,
-                t: trade.id,
-                p: trade.price,
-                q: trade.quantity,
-                traded: trade.time,
-                m: trade.buyer_maker,
-                best: true,
-            };
-            self.send("trade", &event, Some(trade.id), audience);
+            self.send("trade", &events::trade(self, &trade, origin, time), Some(trade.id), audience);
         }
     }
 
     fn aggregate(&self, aggregate: &Aggregate, time: i64, audience: &dyn Audience) {
         if self.wanted(audience, "aggTrade") {
-            let first = aggregate.first;
-            let event = json!({
-                "e": "aggTrade", "E": time, "s": self.symbol, "a": aggregate.id, "p": first.price,
-                "q": first.quantity, "f": first.id, "l": aggregate.last_id, "T": first.time,
-                "m": first.buyer_maker, "M": true
-            });
+            let event = events::aggregate(self, aggregate, time);
             self.send("aggTrade", &event, Some(aggregate.last_id), audience);
         }
     }
@@ -224,7 +185,7 @@ impl Market {
 
     fn tell(&self, kind: &str, event: impl FnOnce() -> Value, audience: &dyn Audience) {
         if self.wanted(audience, kind) {
-            let event = event();
+            let event = self.product.worded(kind, event());
             if !event.is_null() {
                 self.send(kind, &event, None, audience);
             }

@@ -3,15 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use crate::amount::Amount;
+use crate::product::Product;
 
-/// The recorded answer.
-const RECORDED: &str = include_str!("../../testdata/exchange-info.json");
+/// The recorded answers.
+const SPOT: &str = include_str!("../../testdata/exchange-info.json");
+const USDM: &str = include_str!("../../testdata/exchange-info-usdm.json");
 /// The symbol whose rules a symbol gets that was not recorded.
 const PATTERN: &str = "BTCUSDT";
 /// Assets that a symbol's name may end with.
 const QUOTES: [&str; 10] = ["USDT", "BUSD", "USDC", "FDUSD", "TUSD", "BTC", "ETH", "BNB", "EUR", "TRY"];
 /// Statuses that a symbol can have.
-pub const STATUSES: [&str; 4] = ["TRADING", "HALT", "BREAK", "CANCEL_ONLY"];
+pub const STATUSES: [&str; 5] = ["TRADING", "HALT", "BREAK", "CANCEL_ONLY", "SETTLING"];
 
 /// What rules can be wrong.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +22,7 @@ pub enum RulesError {
     #[error("no answer of exchangeInfo: {0}")]
     NoAnswer(String),
     /// A status that there is not.
-    #[error("status {0:?} is none of TRADING, HALT, BREAK, CANCEL_ONLY")]
+    #[error("status {0:?} is none of TRADING, HALT, BREAK, CANCEL_ONLY, SETTLING")]
     NoStatus(String),
     /// A filter that the symbol has not.
     #[error("{symbol} has no filter {filter:?}; it has {has}")]
@@ -36,19 +38,22 @@ pub enum RulesError {
 
 /// The rules of all symbols that can be played.
 pub struct Book {
+    /// What is traded.
+    pub product: Product,
     answer: Map<String, Value>,
     symbols: Vec<Value>,
 }
 
 impl Book {
-    /// Reads an answer of exchangeInfo; the recorded one, of 2025-08-07, if there is none.
-    pub fn read(answer: Option<&str>) -> Result<Self, RulesError> {
+    /// Reads an answer of exchangeInfo; the recorded one, of August 2025, if there is none.
+    pub fn read(product: Product, answer: Option<&str>) -> Result<Self, RulesError> {
+        let recorded = if product == Product::Spot { SPOT } else { USDM };
         let wrong = |error: &str| RulesError::NoAnswer(error.to_owned());
         let answer: Value =
-            serde_json::from_str(answer.unwrap_or(RECORDED)).map_err(|error| wrong(&error.to_string()))?;
+            serde_json::from_str(answer.unwrap_or(recorded)).map_err(|error| wrong(&error.to_string()))?;
         let Value::Object(mut answer) = answer else { return Err(wrong("it is no object")) };
         let Some(Value::Array(symbols)) = answer.remove("symbols") else { return Err(wrong("it has no symbols")) };
-        Ok(Self { answer, symbols })
+        Ok(Self { product, answer, symbols })
     }
 
     /// The rules of a symbol; those of another one under its name if it is not known.
@@ -64,8 +69,13 @@ impl Book {
         let mut rules = rules.clone();
         let split = QUOTES.iter().find_map(|quote| Some((symbol.strip_suffix(quote)?, *quote)));
         let (base, quote) = split.filter(|(base, _)| !base.is_empty()).unwrap_or((symbol, "USDT"));
-        for (key, value) in [("symbol", symbol), ("baseAsset", base), ("quoteAsset", quote), ("status", "TRADING")] {
-            rules.insert(key.to_owned(), json!(value));
+        let named =
+            [("symbol", symbol), ("pair", symbol), ("baseAsset", base), ("quoteAsset", quote), ("marginAsset", quote)];
+        for (key, value) in named.into_iter().chain([("status", "TRADING")]) {
+            // What this product does not tell stays untold.
+            if let Some(known) = rules.get_mut(key) {
+                *known = json!(value);
+            }
         }
         Ok(Rules(rules))
     }
@@ -96,6 +106,13 @@ impl Rules {
     /// Whether it trades.
     pub fn trading(&self) -> bool {
         self.status() == "TRADING"
+    }
+
+    /// Decimals that futures' prices and quantities are written with.
+    pub fn places(&self) -> (usize, usize) {
+        let places =
+            |field: &str| self.0.get(field).and_then(Value::as_u64).and_then(|places| usize::try_from(places).ok());
+        (places("pricePrecision").unwrap_or(8), places("quantityPrecision").unwrap_or(8))
     }
 
     /// Changes the status.

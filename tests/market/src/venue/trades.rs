@@ -91,6 +91,13 @@ impl Trades {
         (trade, ended)
     }
 
+    /// A trade that is none of the market: it takes an id.
+    pub const fn pass_over(&mut self) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        id
+    }
+
     /// Ends the aggregate to which nothing more can come: its time is over.
     pub fn pass(&mut self, now: i64) -> Option<Aggregate> {
         let over = self.pending.is_some_and(|pending| pending.first.time < now);

@@ -1,6 +1,7 @@
 //! The command `record`: what a venue says, as it says it, for `backtest`.
 
 mod holes;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -9,23 +10,23 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use crds::account::{Binance, BinanceMarket, Proxy, ProxyUrl};
-use crds::roles::LiveSpec;
+use crds::account::ProxyUrl;
 use engine::instrument::Symbol;
 use engine::time::{Timestamp, rfc3339};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use venue::binance::live::{TakenFrame, start_with_tap};
+use venue::binance::live::{Config, TakenFrame, start_with_tap};
 use venue::live::{Link, Live, MarketState, News};
 
 use crate::commands::endpoint::{self, Named};
 use crate::process::exit::Failure;
 use crate::process::shutdown::Shutdown;
 use crate::process::telemetry;
-use crate::roles::feed::live::config;
+use crate::roles::feed::live::way;
 use crate::roles::launch::{in_runtime, on_signals};
 
 use holes::Holes;
+use statements::Statements;
 use writer::{WriteError, Writer};
 
 /// How often what waits is looked at.
@@ -45,7 +46,7 @@ pub struct Options {
     /// What is recorded.
     #[arg(long, value_enum)]
     source: Source,
-    /// The markets, such as BTC/USDT,ETH/USDT.
+    /// The markets, such as BTC/USDT,ETH/USDT; of futures BTC/USDT:USDT.
     #[arg(long, required = true, value_delimiter = ',', value_name = "A,B")]
     symbols: Vec<Symbol>,
     /// A file for each such period, by UTC, with its start in its name: 30m, 1h, 1d.
@@ -54,7 +55,7 @@ pub struct Options {
     /// The proxy to the venue; without it what `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
     #[arg(long, value_name = "URL")]
     proxy: Option<ProxyUrl>,
-    /// Other hosts of the source, binance-spot=URL[,URL]: where requests go, and where streams come from.
+    /// Other hosts of the source, such as binance-spot=URL[,URL]: where requests go, and where streams come from.
     #[arg(long, value_name = "NAME=URL")]
     endpoint: Option<Named>,
 }
@@ -64,6 +65,25 @@ pub struct Options {
 enum Source {
     /// Trades and best prices of Binance Spot.
     BinanceSpot,
+    /// Trades and best prices of Binance's futures that settle in USDT and the like; nothing trades them yet.
+    BinanceUsdm,
+}
+
+impl Source {
+    /// Its name, as on the command line.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::BinanceSpot => "binance-spot",
+            Self::BinanceUsdm => "binance-usdm",
+        }
+    }
+
+    fn config(self) -> Config {
+        match self {
+            Self::BinanceSpot => Config::spot(),
+            Self::BinanceUsdm => Config::usd_margined(),
+        }
+    }
 }
 
 /// `30m`, `1h`, `1d`; at most a day.
@@ -102,7 +122,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     telemetry::start("warn");
     in_runtime(async {
         let shutdown = on_signals()?;
-        let writer = Writer::create(&options.file, options.rotate, now())?;
+        let mut writer = Writer::create(&options.file, options.rotate, now())?;
+        if options.source == Source::BinanceUsdm {
+            // Spot and futures of one pair have one name there.
+            writer = writer.saying(Statements::of(options.source.name(), &options.symbols));
+        }
         process::say(format_args!(
             "recording {} into {}; Ctrl-C ends it",
             told(&options.symbols),
@@ -115,13 +139,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 
 /// The source and the frames that it takes.
 fn open(options: &Options) -> Result<(Live, mpsc::Receiver<TakenFrame>), Failure> {
-    let hosts = options.endpoint.as_ref().map(|named| endpoint::hosts(std::slice::from_ref(named), "binance-spot"));
-    let Source::BinanceSpot = options.source;
-    let proxy = options.proxy.clone().map(|url| Proxy { url: Some(url), secret_ref: None });
-    let binance = Binance { market: BinanceMarket::Spot, endpoint: None, proxy };
-    let spec = LiveSpec { source: binance.source(), binance, hosts: hosts.transpose()?, proxy_secret: None };
+    let name = options.source.name();
+    let hosts =
+        options.endpoint.as_ref().map(|named| endpoint::hosts(std::slice::from_ref(named), name)).transpose()?;
     let (tap, frames) = mpsc::channel(FRAMES_MAX);
-    let config = config(&spec).map_err(|problem| Failure::refused(problem.to_string()))?;
+    let config = way(options.source.config(), hosts.as_ref(), options.proxy.as_ref());
+    let config = config.map_err(|problem| Failure::refused(problem.to_string()))?;
     let live = start_with_tap(config, tap).map_err(|error| Failure::refused(error.to_string()))?;
     live.follow(options.symbols.iter().map(|symbol| (symbol.clone(), None)).collect());
     Ok((live, frames))

@@ -9,6 +9,8 @@ use engine::time::Timestamp;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::statements::Statements;
+
 /// How long a member waits for more.
 const MEMBER: Duration = Duration::from_secs(1);
 /// How much text a member has, at most but for its last line.
@@ -23,6 +25,7 @@ pub(super) struct Writer {
     rotate_ms: Option<i64>,
     file: Option<Open>,
     member: Option<Member>,
+    statements: Option<Statements>,
     /// Bytes that are in files.
     pub bytes: u64,
 }
@@ -56,9 +59,16 @@ impl Writer {
     /// Begins at `now`; a file that is there is not touched.
     pub fn create(path: &Path, rotate: Option<Duration>, now: Timestamp) -> Result<Self, WriteError> {
         let rotate_ms = rotate.map(|rotate| i64::try_from(rotate.as_millis()).unwrap_or(DAY_MS));
-        let mut writer = Self { path: path.to_owned(), rotate_ms, file: None, member: None, bytes: 0 };
+        let mut writer =
+            Self { path: path.to_owned(), rotate_ms, file: None, member: None, statements: None, bytes: 0 };
         writer.open(now)?;
         Ok(writer)
+    }
+
+    /// Each file says this of itself.
+    pub fn saying(mut self, statements: Statements) -> Self {
+        self.statements = Some(statements);
+        self
     }
 
     fn open(&mut self, now: Timestamp) -> Result<(), WriteError> {
@@ -72,6 +82,9 @@ impl Writer {
         let refuse = |cause| WriteError { path: path.clone(), cause };
         let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(refuse)?;
         self.file = Some(Open { file, path, until });
+        if let Some(statements) = &mut self.statements {
+            statements.begin();
+        }
         Ok(())
     }
 
@@ -87,16 +100,24 @@ impl Writer {
             self.close()?;
             self.open(at)?;
         }
+        for said in self.statements.iter_mut().flat_map(|statements| statements.before(frame)).collect::<Vec<_>>() {
+            self.line(*nanos, &said, passed)?;
+        }
+        self.line(*nanos, frame, passed)?;
+        self.flush_if_due(passed)
+    }
+
+    fn line(&mut self, nanos: i64, text: &str, passed: Duration) -> Result<(), WriteError> {
         let path = self.path().to_owned();
         let member = self.member.get_or_insert_with(|| Member {
             packed: GzEncoder::new(Vec::new(), Compression::default()),
             text: 0,
             begun: passed,
         });
-        let line = format!("{nanos} {}\n", frame.trim_ascii_end());
+        let line = format!("{nanos} {}\n", text.trim_ascii_end());
         member.packed.write_all(line.as_bytes()).map_err(|cause| WriteError { path, cause })?;
         member.text += line.len();
-        self.flush_if_due(passed)
+        Ok(())
     }
 
     /// Puts the lines into the file that have waited for a second.

@@ -23,6 +23,40 @@ pub(super) struct TradeData<'a> {
     pub kind: Option<Cow<'a, str>>,
 }
 
+/// Of trades that came at one price, at one time and from one order, told as one.
+#[derive(Deserialize)]
+pub(super) struct AggregateData<'a> {
+    #[serde(borrow)]
+    pub s: Cow<'a, str>,
+    pub a: u64,
+    pub p: &'a str,
+    pub q: &'a str,
+    /// The first and the last of the trades.
+    pub f: u64,
+    pub l: u64,
+    #[serde(rename = "T")]
+    pub time: i64,
+    #[serde(rename = "E")]
+    pub event_time: Option<i64>,
+    pub m: bool,
+}
+
+/// Of a mark price, which only futures have.
+#[derive(Deserialize)]
+pub(super) struct MarkPriceData<'a> {
+    #[serde(borrow)]
+    pub s: Cow<'a, str>,
+    pub p: &'a str,
+    /// The index that it follows.
+    pub i: &'a str,
+    /// The next funding; empty where the contract has none.
+    pub r: &'a str,
+    #[serde(rename = "T")]
+    pub funding_time: i64,
+    #[serde(rename = "E")]
+    pub event_time: i64,
+}
+
 /// Of a quote.
 #[derive(Deserialize)]
 pub(super) struct BookTickerData<'a> {

@@ -1,11 +1,12 @@
 //! Trades and quotes in the form in which the exchange sends them, read in one pass and without a copy: flat objects, the
 //! stream's name first, nothing escaped. May not refuse: what is not exactly so is left to the reader of any JSON.
 
-use super::fields::{BookTickerData, TradeData};
+use super::fields::{AggregateData, BookTickerData, TradeData};
 
 /// A message of a known stream.
 pub(super) enum Flat<'a> {
     Trade(TradeData<'a>),
+    Aggregate(AggregateData<'a>),
     BookTicker(BookTickerData<'a>),
     /// Of another stream.
     Other,
@@ -24,7 +25,10 @@ pub(super) fn read(message: &str) -> Option<Flat<'_>> {
     text.named("data")?;
     let flat = match stream.rsplit_once('@').map_or(stream, |(_, name)| name) {
         "trade" => Flat::Trade(trade(&mut text)?),
+        "aggTrade" => Flat::Aggregate(aggregate(&mut text)?),
         "bookTicker" | "!bookTicker" => Flat::BookTicker(book_ticker(&mut text)?),
+        // Rare, and read by the reader of any JSON.
+        _ if stream.contains("@markPrice") && !stream.starts_with('!') => return None,
         _ => {
             text.value(DEPTH_MAX)?;
             Flat::Other
@@ -57,6 +61,34 @@ fn trade<'a>(text: &mut Text<'a>) -> Option<TradeData<'a>> {
         event_time,
         m: buyer_is_maker?,
         kind: kind.map(Into::into),
+    })
+}
+
+fn aggregate<'a>(text: &mut Text<'a>) -> Option<AggregateData<'a>> {
+    let (mut symbol, mut id, mut price, mut quantity) = (None, None, None, None);
+    let (mut first, mut last, mut time, mut event_time, mut buyer_is_maker) = (None, None, None, None, None);
+    text.object(|text, name| match name {
+        b"s" => once(&mut symbol, text.string()?),
+        b"a" => once(&mut id, text.integer()?),
+        b"p" => once(&mut price, text.string()?),
+        b"q" => once(&mut quantity, text.string()?),
+        b"f" => once(&mut first, text.integer()?),
+        b"l" => once(&mut last, text.integer()?),
+        b"T" => once(&mut time, i64::try_from(text.integer()?).ok()?),
+        b"E" => once(&mut event_time, i64::try_from(text.integer()?).ok()?),
+        b"m" => once(&mut buyer_is_maker, text.truth()?),
+        _ => text.value(DEPTH_MAX),
+    })?;
+    Some(AggregateData {
+        s: symbol?.into(),
+        a: id?,
+        p: price?,
+        q: quantity?,
+        f: first?,
+        l: last?,
+        time: time?,
+        event_time,
+        m: buyer_is_maker?,
     })
 }
 

@@ -6,3 +6,4 @@ pub mod live;
 pub(crate) mod quoted;
 pub mod sequence;
 pub mod stream;
+pub mod symbols;

@@ -3,7 +3,7 @@
 use engine::time::Timestamp;
 
 use super::sequence::{BookOrder, SequenceCheck, TradeOrder};
-use super::stream::{BookTicker, Trade};
+use super::stream::{Aggregate, BookTicker, Trade};
 use crate::observation::{Observation, Quote};
 
 /// What is known of a market between two of its messages.
@@ -28,8 +28,35 @@ impl QuotedTrades {
         trade: &Trade<'_>,
         received: Option<Timestamp>,
     ) -> (TradeOrder, Option<Observation>) {
-        let order = self.follows(trade.id);
-        let is_new = matches!(order, TradeOrder::Next | TradeOrder::AfterGap { .. });
+        let order = self.sequence.trade(trade.id);
+        (order, self.observed(order, trade, received))
+    }
+
+    /// The same of an aggregate.
+    pub(crate) fn aggregate(
+        &mut self,
+        aggregate: &Aggregate<'_>,
+        received: Option<Timestamp>,
+    ) -> (TradeOrder, Option<Observation>) {
+        let order = self.sequence.aggregate(aggregate.trade.id, aggregate.first, aggregate.last);
+        (order, self.observed(order, &aggregate.trade, received))
+    }
+
+    /// Takes note of a trade that has a number and makes no observation.
+    pub(crate) fn unquoted(&mut self, id: u64) -> TradeOrder {
+        let order = self.sequence.trade(id);
+        self.miss(order);
+        order
+    }
+
+    fn miss(&mut self, order: TradeOrder) {
+        if let (TradeOrder::AfterGap { missed }, Some(sum)) = (order, &mut self.missed) {
+            *sum = sum.saturating_add(missed);
+        }
+    }
+
+    fn observed(&mut self, order: TradeOrder, trade: &Trade<'_>, received: Option<Timestamp>) -> Option<Observation> {
+        self.miss(order);
         let observation = Observation {
             time: trade.time,
             received: received.unwrap_or(trade.time),
@@ -38,24 +65,11 @@ impl QuotedTrades {
             quote: self.quote,
             missed: self.missed.unwrap_or(0),
         };
-        let is_told = is_new && self.quote.is_some();
+        let is_told = order.is_new() && self.quote.is_some();
         if is_told {
             self.missed = Some(0);
         }
-        (order, is_told.then_some(observation))
-    }
-
-    /// Takes note of a trade that has a number and makes no observation.
-    pub(crate) fn unquoted(&mut self, id: u64) -> TradeOrder {
-        self.follows(id)
-    }
-
-    fn follows(&mut self, id: u64) -> TradeOrder {
-        let order = self.sequence.trade(id);
-        if let (TradeOrder::AfterGap { missed }, Some(sum)) = (order, &mut self.missed) {
-            *sum = sum.saturating_add(missed);
-        }
-        order
+        is_told.then_some(observation)
     }
 
     /// Takes note of a quote, if it is none from before the last one. A crossed one changes nothing and is given back.

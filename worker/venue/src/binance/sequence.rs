@@ -16,6 +16,13 @@ pub enum TradeOrder {
     Regression,
 }
 
+impl TradeOrder {
+    /// Whether it was not told before.
+    pub const fn is_new(self) -> bool {
+        matches!(self, Self::Next | Self::AfterGap { .. })
+    }
+}
+
 /// How an update of the best prices follows the updates before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BookOrder {
@@ -46,19 +53,52 @@ impl Run {
     }
 }
 
+/// Ids of one kind that are dense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Dense {
+    last: Option<u64>,
+    old: Run,
+}
+
+impl Dense {
+    /// How `id` follows. What is old changes nothing but the run of old ones.
+    fn take(&mut self, id: u64) -> TradeOrder {
+        let order = match self.last {
+            None => TradeOrder::Next,
+            Some(last) if id == last => TradeOrder::Duplicate,
+            Some(last) if id < last => self.regression(id, last),
+            Some(last) if id - last == 1 => TradeOrder::Next,
+            Some(last) => TradeOrder::AfterGap { missed: id - last - 1 },
+        };
+        if order.is_new() {
+            *self = Self { last: Some(id), old: Run::default() };
+        }
+        order
+    }
+
+    /// One from before the last one, unless the last one's id was wrong.
+    fn regression(&mut self, id: u64, last: u64) -> TradeOrder {
+        let follows = self.old.last.checked_add(1) == Some(id);
+        if last - id > FAR && self.old.add(id, follows) { TradeOrder::Next } else { TradeOrder::Regression }
+    }
+}
+
 /// The order of one market's events so far: trade ids are dense, ids of book updates only grow.
 ///
 /// One id that is wrong must not make all that follow it old: after three events that are in order among themselves, though
 /// far from it, these count. What was taken for old in between is part of the gap before the wrong one.
+///
+/// Aggregates have dense ids of their own, and the ids of their trades say how they follow trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SequenceCheck {
-    last_trade: Option<u64>,
+    trades: Dense,
+    /// Since the last trade.
+    aggregates: Dense,
     last_update: Option<u64>,
-    old_trades: Run,
     old_updates: Run,
     /// Places where trades are missing.
     pub gaps: u64,
-    /// Trades that are missing.
+    /// Trades that are missing; of a market that is told in aggregates, these.
     pub missed: u64,
     /// Trades that came twice in a row.
     pub duplicates: u64,
@@ -71,36 +111,45 @@ pub struct SequenceCheck {
 impl SequenceCheck {
     /// As if the trade `id` were the last one, and nothing else had come.
     pub fn after(id: u64) -> Self {
-        Self { last_trade: Some(id), ..Self::default() }
+        Self { trades: Dense { last: Some(id), old: Run::default() }, ..Self::default() }
     }
 
     /// Takes note of the trade `id`.
     pub fn trade(&mut self, id: u64) -> TradeOrder {
-        let order = match self.last_trade {
-            None => TradeOrder::Next,
-            Some(last) if id == last => TradeOrder::Duplicate,
-            Some(last) if id < last => self.regression(id, last),
-            Some(last) if id - last == 1 => TradeOrder::Next,
-            Some(last) => TradeOrder::AfterGap { missed: id - last - 1 },
+        let order = self.trades.take(id);
+        if order.is_new() {
+            self.aggregates = Dense::default();
+        }
+        self.count(order)
+    }
+
+    /// Takes note of the aggregate `id` of the trades `first` to `last`. One that has a trade that was told already is old: the
+    /// rest of it is missing.
+    pub fn aggregate(&mut self, id: u64, first: u64, last: u64) -> TradeOrder {
+        let order = match (self.aggregates.last, self.trades.last) {
+            (None, Some(known)) if first <= known => TradeOrder::Regression,
+            (None, Some(known)) if first - known > 1 => TradeOrder::AfterGap { missed: first - known - 1 },
+            (None, Some(_)) => TradeOrder::Next,
+            (Some(_), _) | (None, None) => self.aggregates.take(id),
         };
+        if order.is_new() {
+            self.aggregates = Dense { last: Some(id), old: Run::default() };
+            self.trades = Dense { last: Some(last.max(first)), old: Run::default() };
+        }
+        self.count(order)
+    }
+
+    fn count(&mut self, order: TradeOrder) -> TradeOrder {
         match order {
-            TradeOrder::Next => (self.last_trade, self.old_trades) = (Some(id), Run::default()),
+            TradeOrder::Next => {}
             TradeOrder::AfterGap { missed } => {
-                self.old_trades = Run::default();
                 self.gaps += 1;
                 self.missed = self.missed.saturating_add(missed);
-                self.last_trade = Some(id);
             }
             TradeOrder::Duplicate => self.duplicates += 1,
             TradeOrder::Regression => self.regressions += 1,
         }
         order
-    }
-
-    /// A trade from before the last one, unless the last one's id was wrong.
-    fn regression(&mut self, id: u64, last: u64) -> TradeOrder {
-        let follows = self.old_trades.last.checked_add(1) == Some(id);
-        if last - id > FAR && self.old_trades.add(id, follows) { TradeOrder::Next } else { TradeOrder::Regression }
     }
 
     /// Takes note of the book update `id`. The same id again is current: it says the same.
@@ -151,6 +200,23 @@ mod tests {
         let (current, stale) = (BookOrder::Current, BookOrder::Stale);
         assert_eq!(orders, [current, current, stale, stale, current, current]);
         assert!([9, 8, 7, 10, 4].into_iter().all(|id| check.book(id) == stale));
+    }
+
+    #[test]
+    fn aggregates_follow_by_their_own_ids_and_trades_by_theirs() {
+        let (next, old) = (TradeOrder::Next, TradeOrder::Regression);
+        let mut check = SequenceCheck::default();
+        // Between them lie trades outside the market, which no aggregate has.
+        assert_eq!([(70, 10, 12), (71, 15, 15)].map(|(id, first, last)| check.aggregate(id, first, last)), [next; 2]);
+        assert_eq!(check.aggregate(73, 17, 18), TradeOrder::AfterGap { missed: 1 });
+        assert_eq!([check.aggregate(73, 17, 18), check.aggregate(72, 16, 16)], [TradeOrder::Duplicate, old]);
+        // To trades and back: each once.
+        assert_eq!([check.trade(18), check.trade(19), check.trade(20)], [TradeOrder::Duplicate, next, next]);
+        assert_eq!([check.aggregate(75, 19, 20), check.aggregate(76, 20, 22)], [old, old]);
+        assert_eq!(check.aggregate(77, 23, 24), TradeOrder::AfterGap { missed: 2 });
+        assert_eq!((check.gaps, check.missed), (2, 3));
+        assert_eq!(SequenceCheck::after(9).aggregate(5, 10, 10), next);
+        assert_eq!(SequenceCheck::after(9).aggregate(5, 9, 10), old);
     }
 
     #[test]

@@ -50,6 +50,23 @@ pub enum DataError {
         /// What to do.
         remedy: Cow<'static, str>,
     },
+    /// A recording says that the exchange's name is another market's: spot and futures of one pair share it.
+    #[error(
+        "{place}: {market} is {recorded} here, in a recording of {origin}, and not {wanted}; nothing trades it in this \
+         release: record {wanted} with --source binance-spot"
+    )]
+    OtherMarket {
+        /// Where it says so.
+        place: Place,
+        /// The source that was recorded.
+        origin: String,
+        /// The exchange's name.
+        market: String,
+        /// Whose it is there.
+        recorded: Symbol,
+        /// Whose prices were wanted.
+        wanted: Symbol,
+    },
     /// Not something with an end that can be read again.
     #[error("{file}: is {found}, and data are read more than once; write them to a file and name that")]
     NotAFile {

@@ -10,9 +10,11 @@ use super::findings::Finding;
 use super::format::Format;
 use super::layout::{Layout, is_message};
 use super::lines::{Digest, Lines};
+use super::statement::{self, Recorded, Statement, TradeStream, Trades};
 use crate::binance::quoted::QuotedTrades;
 use crate::binance::sequence::TradeOrder;
-use crate::binance::stream::{self, BookTicker, ParseError, StreamEvent, Trade};
+use crate::binance::stream::{self, Aggregate, BookTicker, ParseError, StreamEvent, Trade};
+use crate::binance::symbols;
 use crate::data;
 use crate::observation::Observation;
 
@@ -41,6 +43,8 @@ pub(crate) struct Seen {
     pub ticks: QuotedTrades,
     /// The first trade behind missing ones.
     pub first_gap: Option<Place>,
+    /// Whether its trades are told in aggregates, as the recording says.
+    in_aggregates: bool,
     /// Trades and quotes without their stream's name.
     pub raw: u64,
     /// Messages of other markets, by their names; of the first ten.
@@ -51,15 +55,72 @@ pub(crate) struct Seen {
 impl Seen {
     /// Counts a trade; an observation if it is new and there is a quote to go with it.
     fn trade(&mut self, trade: &Trade<'_>, received: Option<Timestamp>) -> Option<Observation> {
+        let told = self.ticks.trade(trade, received);
+        self.told(trade, told)
+    }
+
+    /// The same of an aggregate.
+    fn aggregate(&mut self, aggregate: &Aggregate<'_>, received: Option<Timestamp>) -> Option<Observation> {
+        let told = self.ticks.aggregate(aggregate, received);
+        self.told(&aggregate.trade, told)
+    }
+
+    fn told(
+        &mut self,
+        trade: &Trade<'_>,
+        (order, observation): (TradeOrder, Option<Observation>),
+    ) -> Option<Observation> {
         self.trades += 1;
-        let (order, observation) = self.ticks.trade(trade, received);
-        match order {
-            TradeOrder::Next | TradeOrder::AfterGap { .. } => {}
-            TradeOrder::Duplicate | TradeOrder::Regression => return None,
+        if !order.is_new() {
+            return None;
         }
         let first = self.span.map_or(trade.time, |(first, _)| first);
         self.span = Some((first, trade.time));
         observation
+    }
+
+    /// Refuses a first trade whose time is none.
+    fn check_first(&self, trade: &Trade<'_>, lines: &Lines) -> Result<(), DataError> {
+        if self.span.is_some() {
+            return Ok(());
+        }
+        let refuse = |problem| DataError::Value { place: lines.place(), column: "data.T", problem };
+        data::check_first_millis(trade.time).map_err(refuse)
+    }
+
+    /// Keeps the place of the first gap.
+    fn note_gap(&mut self, before: u64, lines: &Lines) {
+        if before == 0 && self.ticks.sequence.gaps > 0 {
+            self.first_gap = Some(lines.place());
+        }
+    }
+
+    /// Takes note of what the recording says of itself.
+    fn take_statement(
+        &mut self,
+        message: &str,
+        (symbol, market): (&Symbol, &str),
+        lines: &Lines,
+    ) -> Result<(), DataError> {
+        let said = statement::read(message).map_err(|problem| DataError::Message { place: lines.place(), problem })?;
+        match said {
+            Some(Statement::Recorded(Recorded { source, markets })) => {
+                if let Some(recorded) = markets.get(market).filter(|recorded| *recorded != symbol) {
+                    return Err(DataError::OtherMarket {
+                        place: lines.place(),
+                        origin: source.into_owned(),
+                        market: market.to_owned(),
+                        recorded: recorded.clone(),
+                        wanted: symbol.clone(),
+                    });
+                }
+            }
+            Some(Statement::Trades(Trades { stream, market: of })) if of == market => {
+                self.in_aggregates = stream == TradeStream::Aggregate;
+            }
+            Some(Statement::Trades(_)) | None => {}
+        }
+        Ok(())
     }
 
     /// The other markets, for a message.
@@ -86,7 +147,7 @@ impl Seen {
 impl RecordingReader {
     pub(crate) fn new(mut lines: Lines, symbol: &Symbol) -> Self {
         lines.may_be_torn();
-        let (symbol, market) = (symbol.clone(), symbol.joined());
+        let (symbol, market) = (symbol.clone(), symbols::name(symbol));
         Self { lines, symbol, market, previous: None, seen: Seen::default() }
     }
 
@@ -123,25 +184,21 @@ impl RecordingReader {
                 stream::parse(message).map_err(|problem| DataError::Message { place: lines.place(), problem })?;
             match event {
                 StreamEvent::Trade(trade) if trade.symbol == *market => {
-                    if seen.span.is_none() {
-                        let refuse = |problem| DataError::Value { place: lines.place(), column: "data.T", problem };
-                        data::check_first_millis(trade.time).map_err(refuse)?;
-                    }
+                    seen.check_first(&trade, lines)?;
                     let gaps = seen.ticks.sequence.gaps;
                     let observation = seen.trade(&trade, received);
-                    if gaps == 0 && seen.ticks.sequence.gaps > 0 {
-                        seen.first_gap = Some(lines.place());
-                    }
+                    seen.note_gap(gaps, lines);
                     if let Some(observation) = observation {
-                        let time = observation.time;
-                        if let Some(previous) = *previous
-                            && time < previous
-                        {
-                            let (place, problem) = (lines.place(), Contradiction::Backwards { time, previous });
-                            return Err(DataError::Row { place, column: "data.T", problem });
-                        }
-                        *previous = Some(time);
-                        return Ok(Some(observation));
+                        return in_order(previous, observation, lines).map(Some);
+                    }
+                }
+                StreamEvent::Aggregate(told) if told.trade.symbol == *market && seen.in_aggregates => {
+                    seen.check_first(&told.trade, lines)?;
+                    let gaps = seen.ticks.sequence.gaps;
+                    let observation = seen.aggregate(&told, received);
+                    seen.note_gap(gaps, lines);
+                    if let Some(observation) = observation {
+                        return in_order(previous, observation, lines).map(Some);
                     }
                 }
                 StreamEvent::BookTicker(book) if book.symbol == *market => {
@@ -160,11 +217,30 @@ impl RecordingReader {
                 | StreamEvent::BookTicker(BookTicker { symbol, .. })
                 | StreamEvent::OffMarketTrade { symbol, .. } => seen.other(&symbol, || lines.place()),
                 StreamEvent::Raw { .. } => seen.raw += 1,
-                StreamEvent::Other => {}
+                // Beside trades they tell the same once more.
+                StreamEvent::Aggregate(_) | StreamEvent::MarkPrice(_) => {}
+                StreamEvent::Other => seen.take_statement(message, (symbol, market), lines)?,
             }
         }
         Ok(None)
     }
+}
+
+/// The observation, unless it is from before the one before it.
+fn in_order(
+    previous: &mut Option<Timestamp>,
+    observation: Observation,
+    lines: &Lines,
+) -> Result<Observation, DataError> {
+    let time = observation.time;
+    if let Some(previous) = *previous
+        && time < previous
+    {
+        let (place, problem) = (lines.place(), Contradiction::Backwards { time, previous });
+        return Err(DataError::Row { place, column: "data.T", problem });
+    }
+    *previous = Some(time);
+    Ok(observation)
 }
 
 /// Splits the current line into receive time and message.

@@ -15,6 +15,7 @@ use super::format::Format;
 use super::opening;
 use super::recording;
 use crate::binance::stream::ParseError;
+use crate::binance::symbols;
 
 /// How such a message begins.
 const BEGINS: &str = "{\"whole\":";
@@ -33,7 +34,7 @@ struct Whole<'a> {
 /// These bars as a message of a recording.
 #[must_use]
 pub fn whole_bars(symbol: &Symbol, interval: Interval, bars: &[Bar]) -> String {
-    let whole = Whole { interval, market: symbol.joined().into(), bars: bars.into() };
+    let whole = Whole { interval, market: symbols::name(symbol).into(), bars: bars.into() };
     // Numbers and names: this cannot fail.
     serde_json::to_string(&whole).unwrap_or_default()
 }
@@ -42,7 +43,7 @@ impl Replay {
     /// The whole bars that recordings among these files have of a market, by their interval, the oldest first. Of an interval
     /// that is there twice the later one counts. Reads each file as a whole; other formats have none.
     pub fn whole_bars(paths: &[PathBuf], symbol: &Symbol) -> Result<BTreeMap<Interval, Vec<Bar>>, DataError> {
-        let (mut found, market) = (BTreeMap::<Interval, BTreeMap<_, Bar>>::new(), symbol.joined());
+        let (mut found, market) = (BTreeMap::<Interval, BTreeMap<_, Bar>>::new(), symbols::name(symbol));
         for path in paths {
             let (mut lines, layout) = opening::open(path, symbol)?;
             if layout.format() != Format::BinanceStream {

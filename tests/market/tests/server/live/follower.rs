@@ -9,7 +9,7 @@ use engine::time::Timestamp;
 use market_server::control::{Aim, ClockChange, Fault, Line};
 use market_server::process::Server;
 use tokio::time::{Instant, timeout_at};
-use venue::binance::live::{Config, start};
+use venue::binance::live::{Config, Product, start};
 use venue::live::{HoleCause, Link, LinkFault, Live, LiveTrade, News};
 
 use crate::client::{get, server, until};
@@ -92,6 +92,7 @@ pub struct Follower {
 pub fn config(servers: &[&Server]) -> Config {
     let address = |text: &str| text.parse().expect("an address");
     Config {
+        product: Product::Spot,
         rest: servers.iter().map(|server| address(&server.endpoints.rest)).collect(),
         stream: servers.iter().map(|server| address(&server.endpoints.stream)).collect(),
         proxy: None,

@@ -34,7 +34,7 @@ pub(crate) use numbers::Gap;
 use numbers::{Numbered, Numbers};
 use pulse::{BEAT, Pulse};
 use readers::Readers;
-pub(crate) use venue::{config, open};
+pub(crate) use venue::{open, way};
 
 /// Ticks at most in one commit.
 const BATCH_MAX: usize = 250;

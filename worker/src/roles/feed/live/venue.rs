@@ -3,8 +3,8 @@
 use ::venue::binance::live::{Config, start};
 use ::venue::live::Live;
 use ::venue::net::{Proxy, Uri};
-use crds::account::BinanceMarket;
-use crds::roles::LiveSpec;
+use crds::account::{BinanceMarket, ProxyUrl};
+use crds::roles::{Endpoint, LiveSpec};
 
 use crate::roles::Stop;
 
@@ -16,19 +16,24 @@ pub(crate) fn open(spec: &LiveSpec) -> Result<Live, Stop> {
 /// Where the venue is, and the way there.
 pub(crate) fn config(spec: &LiveSpec) -> Result<Config, Stop> {
     check_way(spec, |variable| std::env::var(variable).ok())?;
+    let config = match spec.binance.market {
+        BinanceMarket::Spot => Config::spot(),
+    };
+    way(config, spec.hosts.as_ref(), spec.binance.proxy.as_ref().and_then(|proxy| proxy.url.as_ref()))
+}
+
+/// The same venue at these hosts and behind this proxy, where they are named.
+pub(crate) fn way(mut config: Config, hosts: Option<&Endpoint>, proxy: Option<&ProxyUrl>) -> Result<Config, Stop> {
     let refuse = |place: &str, value: &str, problem: String| {
         Stop::MarketData(format!("{place}: {value}: {problem}; write an address such as https://HOST"))
     };
-    let mut config = match spec.binance.market {
-        BinanceMarket::Spot => Config::spot(),
-    };
-    if let Some(hosts) = &spec.hosts {
+    if let Some(hosts) = hosts {
         let uri = |text: &String| -> Result<Vec<Uri>, Stop> {
             Ok(vec![text.parse().map_err(|error| refuse("endpoint", text, format!("{error}")))?])
         };
         (config.rest, config.stream) = (uri(&hosts.rest)?, uri(&hosts.stream)?);
     }
-    if let Some(url) = spec.binance.proxy.as_ref().and_then(|proxy| proxy.url.as_ref()) {
+    if let Some(url) = proxy {
         let proxy: Proxy = url.as_str().parse().map_err(|error| Stop::MarketData(format!("{error}")))?;
         config.proxy = Some(proxy);
     }

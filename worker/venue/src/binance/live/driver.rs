@@ -78,7 +78,7 @@ impl Driver {
         let names = |hosts: &[Uri]| hosts.iter().map(|uri| place(uri).to_owned()).collect();
         let hosts = Hosts { requests: names(&config.rest), streams: names(&config.stream) };
         Self {
-            machine: Machine::new(hosts, fastrand::u64(..)),
+            machine: Machine::new(config.product, hosts, fastrand::u64(..)),
             config,
             network: Arc::new(network),
             clock: Box::new(clock::now),
@@ -198,7 +198,7 @@ impl Driver {
         for action in self.machine.take_actions() {
             match action {
                 Action::Connect { .. } if self.ends => {}
-                Action::Connect { connection, host } => self.connect(connection, host),
+                Action::Connect { connection, host, path } => self.connect(connection, host, path),
                 Action::Send { connection, text } => self.send(connection, Outgoing::Text(text)),
                 Action::Ping { connection } => self.send(connection, Outgoing::Ping),
                 Action::Close { connection } => drop(self.connections.remove(&connection)),
@@ -211,12 +211,12 @@ impl Driver {
         while self.tasks.try_join_next().is_some() {}
     }
 
-    fn connect(&mut self, id: ConnectionId, host: usize) {
+    fn connect(&mut self, id: ConnectionId, host: usize, path: &str) {
         let Some(base) = self.config.stream.get(host) else { return };
         let (outlet, outgoing) = mpsc::channel(OUTGOING_MAX);
         self.connections.insert(id, outlet);
         let (network, happened) = (Arc::clone(&self.network), self.happened.0.clone());
-        match questions::below(base, "/stream") {
+        match questions::below(base, &format!("{path}/stream")) {
             Ok(uri) => drop(self.tasks.spawn(connection::serve(id, (network, uri), outgoing, happened))),
             Err(problem) => {
                 let failure = Failure::unreachable(problem.to_string());
@@ -254,9 +254,10 @@ impl Driver {
             let Some(base) = self.config.rest.get(self.machine.request_host()).cloned() else { return };
             self.asking = true;
             let (network, answered) = (Arc::clone(&self.network), self.answered.0.clone());
+            let product = self.config.product;
             self.tasks.spawn(async move {
                 // If the driver is gone, nobody needs to know.
-                let _ = answered.send(questions::ask(&network, &base, question).await).await;
+                let _ = answered.send(questions::ask(product, &network, &base, question).await).await;
             });
         }
     }

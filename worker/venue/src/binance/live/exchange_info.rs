@@ -1,13 +1,14 @@
 //! The venue's list of markets and their rules, as text. May not ask for it.
 
 use engine::instrument::{Asset, Symbol};
-use engine::market::Interval;
 use engine::numbers::Notional;
-use engine::time::Timestamp;
+use engine::time::{Timestamp, rfc3339};
 use serde::Deserialize;
 
+use super::product::Product;
+use crate::binance::symbols;
 use crate::data;
-use crate::live::{MarketState, MarketSteps};
+use crate::live::{CandlesWanted, MarketState, MarketSteps};
 
 /// Names in one question, at most: a longer one becomes an address that proxies refuse, and the whole list is no longer.
 const NAMES_MAX: usize = 100;
@@ -25,9 +26,8 @@ pub(super) struct ExchangeInfo {
 /// One market.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listed {
-    pub name: String,
-    pub base: String,
-    pub quote: String,
+    /// The unified name; of other alphabets too, in which no symbol is written.
+    pub symbol: String,
     pub state: MarketState,
     pub steps: Option<MarketSteps>,
 }
@@ -42,10 +42,13 @@ struct Answer {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SymbolData {
-    symbol: String,
     status: String,
     base_asset: String,
     quote_asset: String,
+    /// These three only of futures.
+    contract_type: Option<String>,
+    margin_asset: Option<String>,
+    delivery_date: Option<i64>,
     filters: Vec<Filter>,
 }
 
@@ -57,21 +60,30 @@ struct Filter {
     tick_size: Option<String>,
     step_size: Option<String>,
     min_notional: Option<String>,
+    /// Of futures.
+    notional: Option<String>,
 }
 
 /// The question for the rules of these markets; for those of all where there are many, or none is named.
-pub(super) fn question(names: &[String]) -> String {
+pub(super) fn question(product: Product, names: &[String]) -> String {
+    let all = format!("{}/exchangeInfo", product.requests());
+    if product == Product::UsdMargined {
+        // It answers for all markets whatever is asked.
+        return all;
+    }
     // Permissions are most of the list, and nothing here asks for them.
-    let all = "/api/v3/exchangeInfo?showPermissionSets=false";
+    let all = format!("{all}?showPermissionSets=false");
     if names.is_empty() || names.len() > NAMES_MAX {
-        return all.to_owned();
+        return all;
     }
     let quoted: Vec<String> = names.iter().map(|name| format!("%22{}%22", encoded(name))).collect();
     format!("{all}&symbols=%5B{}%5D", quoted.join(","))
 }
 
 /// The question for the venue's clock.
-pub(super) const TIME_QUESTION: &str = "/api/v3/time";
+pub(super) fn time_question(product: Product) -> String {
+    format!("{}/time", product.requests())
+}
 
 /// Reads the venue's clock.
 pub(super) fn time(text: &str) -> Result<Timestamp, String> {
@@ -88,11 +100,13 @@ fn server_time(time: i64) -> Result<Timestamp, String> {
     data::checked_millis(time).map_err(|problem| format!("serverTime: {problem}"))
 }
 
-/// The question for closed candles of a market that open from one time to before another one.
-pub(super) fn candles_question(symbol: &Symbol, interval: Interval, from: Timestamp, to: Timestamp) -> String {
+/// The question for closed candles of a market that open from `from` to before the end of what is wanted.
+pub(super) fn candles_question(product: Product, wanted: &CandlesWanted, from: Timestamp) -> String {
+    let CandlesWanted { symbol, interval, to, .. } = wanted;
     format!(
-        "/api/v3/klines?symbol={}&interval={interval}&startTime={}&endTime={}&limit=1000",
-        encoded(&symbol.joined()),
+        "{}/klines?symbol={}&interval={interval}&startTime={}&endTime={}&limit=1000",
+        product.requests(),
+        encoded(&symbols::name(symbol)),
         from.millis(),
         to.millis().saturating_sub(1)
     )
@@ -113,31 +127,48 @@ pub(super) fn is_unknown_symbol(status: u16, body: &str) -> bool {
 
 impl ExchangeInfo {
     /// Reads the answer.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    pub(super) fn read(product: Product, text: &str) -> Result<Self, String> {
         let answer: Answer = serde_json::from_str(text).map_err(|problem| problem.to_string())?;
         let server_time = server_time(answer.server_time)?;
-        Ok(Self { server_time, markets: answer.symbols.into_iter().map(Listed::of).collect() })
+        let listed = answer.symbols.into_iter().filter_map(|data| Listed::of(product, &data));
+        Ok(Self { server_time, markets: listed.collect() })
     }
 
     /// The market whose name is nearest to one that the venue does not have.
     pub(super) fn nearest(&self, symbol: &Symbol) -> Option<String> {
+        // By what is traded, so that who named another kind of contract of the same pair is told this one.
         let wanted = format!("{}/{}", symbol.base(), symbol.quote());
+        let pair = |name: &str| name.split_once(':').map_or(name, |(pair, _)| pair).to_owned();
         // One that a manifest cannot name is no suggestion.
-        let named = self.markets.iter().map(|listed| format!("{}/{}", listed.base, listed.quote));
-        let named = named.filter(|name| name.parse::<Symbol>().is_ok());
-        let (distance, nearest) = named.map(|name| (strsim::osa_distance(&wanted, &name), name)).min()?;
-        (distance <= wanted.chars().count() / 3).then_some(nearest)
+        let named = self.markets.iter().map(|listed| &listed.symbol).filter(|name| name.parse::<Symbol>().is_ok());
+        let ranked = named.map(|name| (strsim::osa_distance(&wanted, &pair(name)), name.len(), name));
+        let (distance, _, nearest) = ranked.min()?;
+        (distance <= wanted.chars().count() / 3).then(|| nearest.clone())
     }
 }
 
 impl Listed {
-    fn of(data: SymbolData) -> Self {
-        Self {
-            state: state(&data.status),
-            steps: steps(&data),
-            name: data.symbol,
-            base: data.base_asset,
-            quote: data.quote_asset,
+    /// A market that has a unified name.
+    fn of(product: Product, data: &SymbolData) -> Option<Self> {
+        let symbol = match product {
+            Product::Spot => format!("{}/{}", data.base_asset, data.quote_asset),
+            Product::UsdMargined => future(data)?,
+        };
+        Some(Self { symbol, state: state(&data.status), steps: steps(data) })
+    }
+}
+
+/// The unified name of a future: `BTC/USDT:USDT`, with its day where it has an end.
+fn future(data: &SymbolData) -> Option<String> {
+    let pair = format!("{}/{}:{}", data.base_asset, data.quote_asset, data.margin_asset.as_deref()?);
+    match data.contract_type.as_deref()? {
+        "PERPETUAL" | "TRADIFI_PERPETUAL" => Some(pair),
+        // One that is not listed yet or no more has no kind.
+        "" => None,
+        _ => {
+            let day = rfc3339::text(data::checked_millis(data.delivery_date?).ok()?);
+            let (date, _) = day.split_once('T')?;
+            Some(format!("{pair}-{}", date.get(2..)?.replace('-', "")))
         }
     }
 }
@@ -159,7 +190,8 @@ fn steps(data: &SymbolData) -> Option<MarketSteps> {
         |text: Option<&String>| text.filter(|text| !is_zero(text)).map_or(SMALLEST_STEP, String::as_str).to_owned();
     let tick_size = step(filter(&["PRICE_FILTER"]).and_then(|filter| filter.tick_size.as_ref()));
     let lot_size = step(filter(&["LOT_SIZE"]).and_then(|filter| filter.step_size.as_ref()));
-    let least = filter(&["NOTIONAL", "MIN_NOTIONAL"]).and_then(|filter| filter.min_notional.as_deref());
+    let least = filter(&["NOTIONAL", "MIN_NOTIONAL"]);
+    let least = least.and_then(|filter| filter.min_notional.as_deref().or(filter.notional.as_deref()));
     let min_notional = match least {
         Some(text) => text.parse().ok()?,
         None => Notional::ZERO,

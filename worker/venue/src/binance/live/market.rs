@@ -1,6 +1,6 @@
 //! One followed market: its trades with their quotes, and what of them is missing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use engine::instrument::Symbol;
 use engine::numbers::Quantity;
@@ -9,7 +9,7 @@ use engine::time::Timestamp;
 use super::machine::ConnectionId;
 use crate::binance::quoted::QuotedTrades;
 use crate::binance::sequence::TradeOrder;
-use crate::binance::stream::{BookTicker, Trade};
+use crate::binance::stream::{Aggregate, BookTicker, Trade};
 use crate::live::{Hole, HoleCause, LastTrade, LiveTrade, News};
 use crate::observation::{Observation, Quote, size};
 
@@ -17,10 +17,9 @@ use crate::observation::{Observation, Quote, size};
 #[derive(Debug)]
 pub(super) struct Market {
     pub symbol: Symbol,
-    /// Where it is subscribed.
-    pub lane: usize,
-    /// The connection whose trades are taken: one at a time, so that each comes once and in order.
-    pub source: Option<ConnectionId>,
+    /// The lanes in which it is subscribed, and of each the connection whose messages are taken: one at a time, so that each
+    /// trade comes once and in order.
+    lanes: BTreeMap<usize, Option<ConnectionId>>,
     ticks: QuotedTrades,
     /// The last trade.
     last: Option<LastTrade>,
@@ -59,11 +58,10 @@ const LOOKS_MAX: u32 = 6;
 
 impl Market {
     /// A market that is known up to a trade, or not at all.
-    pub(super) fn new(symbol: Symbol, lane: usize, known: Option<LastTrade>) -> Self {
+    pub(super) fn new(symbol: Symbol, known: Option<LastTrade>) -> Self {
         Self {
             symbol,
-            lane,
-            source: None,
+            lanes: BTreeMap::new(),
             ticks: known.map_or_else(QuotedTrades::default, |known| QuotedTrades::after(known.id)),
             last: known,
             cause: known.map(|_| HoleCause::Restart),
@@ -80,6 +78,36 @@ impl Market {
             self.unquoted = Unquoted::Told;
         }
         is_due
+    }
+
+    /// The lanes in which it is subscribed.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = usize> {
+        self.lanes.keys().copied()
+    }
+
+    /// From now on its messages in this lane are taken from this connection.
+    pub(super) fn take_from(&mut self, lane: usize, source: Option<ConnectionId>) {
+        self.lanes.insert(lane, source);
+    }
+
+    /// It is no more in this lane.
+    pub(super) fn part(&mut self, lane: usize) {
+        self.lanes.remove(&lane);
+    }
+
+    /// No connection is left.
+    pub(super) fn lose_all(&mut self) {
+        self.lanes.values_mut().for_each(|source| *source = None);
+    }
+
+    /// The connection whose messages are taken in a lane.
+    pub(super) fn source_in(&self, lane: usize) -> Option<ConnectionId> {
+        self.lanes.get(&lane).copied().flatten()
+    }
+
+    /// Whether messages of this connection are taken.
+    pub(super) fn is_from(&self, connection: ConnectionId) -> bool {
+        self.lanes.values().any(|source| *source == Some(connection))
     }
 
     /// From now on trades may be missing.
@@ -110,13 +138,29 @@ impl Market {
     /// Takes a trade of the source: whether it is new, and what there is to tell of it.
     pub(super) fn trade(&mut self, trade: &Trade<'_>, received: Timestamp, news: &mut VecDeque<News>) -> bool {
         let (order, observation) = self.ticks.trade(trade, Some(received));
-        if !self.follows(order, LastTrade { id: trade.id, time: trade.time }, news) {
+        self.tell(order, LastTrade { id: trade.id, time: trade.time }, observation, news)
+    }
+
+    /// Takes an aggregate of the source, in the same way.
+    pub(super) fn aggregate(&mut self, told: &Aggregate<'_>, received: Timestamp, news: &mut VecDeque<News>) -> bool {
+        let (order, observation) = self.ticks.aggregate(told, Some(received));
+        self.tell(order, LastTrade { id: told.last, time: told.trade.time }, observation, news)
+    }
+
+    fn tell(
+        &mut self,
+        order: TradeOrder,
+        last: LastTrade,
+        observation: Option<Observation>,
+        news: &mut VecDeque<News>,
+    ) -> bool {
+        if !self.follows(order, last, news) {
             return false;
         }
         if let Some((observation, quote)) = observation.and_then(|observation| Some((observation, observation.quote?)))
         {
             self.unquoted = Unquoted::None;
-            news.push_back(News::Trade(self.live_trade(trade.id, &observation, &quote)));
+            news.push_back(News::Trade(self.live_trade(last.id, &observation, &quote)));
         } else if self.unquoted == Unquoted::None {
             self.unquoted = Unquoted::Since(None);
         }

@@ -1,4 +1,4 @@
-//! Binance Spot as it happens: trades with their quotes, holes where some are missing, rules and candles. No key is needed.
+//! Binance as it happens: trades with their quotes, holes where some are missing, rules and candles. No key is needed.
 //!
 //! What is decided lies in the machine, which knows no clock and no network; the driver gives it what comes and does what it
 //! says. A live source makes the ticks that a replay makes of a recording of the same frames.
@@ -11,6 +11,7 @@ mod exchange_info;
 mod faults;
 mod machine;
 mod market;
+mod product;
 mod questions;
 mod requests;
 mod route;
@@ -24,10 +25,13 @@ use tokio::sync::mpsc;
 use crate::live::{self, Live};
 use crate::net::{Network, NetworkError, Proxy, Uri};
 use driver::Driver;
+pub use product::Product;
 
 /// Where the venue is, and the way there.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// What is traded there.
+    pub product: Product,
     /// Hosts of requests, such as `https://api.binance.com`: the next one where one does not serve.
     pub rest: Vec<Uri>,
     /// Hosts of streams, such as `wss://stream.binance.com:9443`.
@@ -57,6 +61,7 @@ impl Config {
     /// The exchange's public hosts, its hosts of market data alone after them.
     pub fn spot() -> Self {
         Self {
+            product: Product::Spot,
             rest: vec![
                 Uri::from_static("https://api.binance.com"),
                 Uri::from_static("https://data-api.binance.vision"),
@@ -65,6 +70,17 @@ impl Config {
                 Uri::from_static("wss://stream.binance.com:9443"),
                 Uri::from_static("wss://data-stream.binance.vision"),
             ],
+            proxy: None,
+            ca: None,
+        }
+    }
+
+    /// The exchange's public hosts of futures that settle in USDT and the like.
+    pub fn usd_margined() -> Self {
+        Self {
+            product: Product::UsdMargined,
+            rest: vec![Uri::from_static("https://fapi.binance.com")],
+            stream: vec![Uri::from_static("wss://fstream.binance.com")],
             proxy: None,
             ca: None,
         }

@@ -9,6 +9,7 @@ use super::candles;
 use super::clock;
 use super::exchange_info::{self, ExchangeInfo};
 use super::faults::Failure;
+use super::product::Product;
 use crate::live::{CandlesWanted, LinkFault};
 use crate::net::{NetError, Network, Uri, place};
 
@@ -31,11 +32,11 @@ pub(super) enum Answered {
 }
 
 /// Asks a host.
-pub(super) async fn ask(network: &Network, base: &Uri, question: Question) -> Answered {
+pub(super) async fn ask(product: Product, network: &Network, base: &Uri, question: Question) -> Answered {
     match question {
-        Question::Rules(names) => Answered::Rules(rules(network, base, &names).await),
+        Question::Rules(names) => Answered::Rules(rules(product, (network, base), &names).await),
         Question::Candles(wanted, answer) => {
-            let bars = bars(network, base, &wanted).await;
+            let bars = bars(product, (network, base), &wanted).await;
             let (told, done) = match bars {
                 Ok(bars) => {
                     let count = bars.len();
@@ -51,29 +52,38 @@ pub(super) async fn ask(network: &Network, base: &Uri, question: Question) -> An
 }
 
 /// Of all markets where one of these is unknown: the venue then answers for none of them.
-async fn rules(network: &Network, base: &Uri, names: &[String]) -> Result<(ExchangeInfo, u64), Failure> {
+async fn rules(
+    product: Product,
+    (network, base): (&Network, &Uri),
+    names: &[String],
+) -> Result<(ExchangeInfo, u64), Failure> {
     let start = Instant::now();
-    let (text, took) = match get(network, base, &exchange_info::question(names)).await {
+    let (text, took) = match get(network, base, &exchange_info::question(product, names)).await {
         Ok(text) => (text, start.elapsed()),
         Err(NetError::Refused(refusal)) if exchange_info::is_unknown_symbol(refusal.status, &refusal.body) => {
             let again = Instant::now();
-            let text = get(network, base, &exchange_info::question(&[])).await;
+            let text = get(network, base, &exchange_info::question(product, &[])).await;
             (text.map_err(|error| failure(base, &error))?, again.elapsed())
         }
         Err(error) => return Err(failure(base, &error)),
     };
-    let info = ExchangeInfo::read(&text).map_err(|problem| nonsense(base, &problem, &text))?;
+    let info = ExchangeInfo::read(product, &text).map_err(|problem| nonsense(base, &problem, &text))?;
     Ok((info, u64::try_from(took.as_millis()).unwrap_or(u64::MAX)))
 }
 
-async fn bars(network: &Network, base: &Uri, wanted: &CandlesWanted) -> Result<Vec<Bar>, Failure> {
-    let CandlesWanted { symbol, interval, from, to } = wanted;
+async fn bars(
+    product: Product,
+    (network, base): (&Network, &Uri),
+    wanted: &CandlesWanted,
+) -> Result<Vec<Bar>, Failure> {
+    let CandlesWanted { interval, from, to, .. } = wanted;
     // By the venue's own clock, asked before: what was over then is closed on each page.
-    let text = get(network, base, exchange_info::TIME_QUESTION).await.map_err(|error| failure(base, &error))?;
+    let text =
+        get(network, base, &exchange_info::time_question(product)).await.map_err(|error| failure(base, &error))?;
     let venue_now = exchange_info::time(&text).map_err(|problem| nonsense(base, &problem, &text))?;
     let (mut bars, mut next) = (Vec::new(), Some(*from));
     while let Some(from) = next.filter(|from| from < to) {
-        let question = exchange_info::candles_question(symbol, *interval, from, *to);
+        let question = exchange_info::candles_question(product, wanted, from);
         let text = get(network, base, &question).await.map_err(|error| failure(base, &error))?;
         let page =
             candles::read(&text, *interval, from, venue_now).map_err(|problem| nonsense(base, &problem, &text))?;

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::json;
 
-/// Markets in one request: with two streams each it stays below 4 KiB.
-const MARKETS_MAX: usize = 50;
-/// The venue takes five messages a second, pongs among them; what is over ends the connection.
+use super::product::Kind;
+
+/// Streams in one request: it stays below 4 KiB.
+const STREAMS_MAX: usize = 100;
+/// The venue takes five messages a second, of futures ten, pongs among them; what is over ends the connection.
 const PACE_MILLIS: u64 = 250;
 /// A request without an answer for so long has none.
 const ANSWER_MILLIS: u64 = 10_000;
@@ -28,27 +30,24 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// Asks for a market's streams.
-    pub(super) fn subscribe(&mut self, market: &str) {
-        self.waiting.push_back((Method::Subscribe, market.to_owned()));
+    /// Asks for a stream of a market.
+    pub(super) fn subscribe(&mut self, market: &str, kind: Kind) {
+        self.waiting.push_back((Method::Subscribe, stream(market, kind)));
     }
 
-    /// Asks for no more of a market's streams.
-    pub(super) fn unsubscribe(&mut self, market: &str) {
-        self.waiting.push_back((Method::Unsubscribe, market.to_owned()));
+    /// Asks for no more of it.
+    pub(super) fn unsubscribe(&mut self, market: &str, kind: Kind) {
+        self.waiting.push_back((Method::Unsubscribe, stream(market, kind)));
     }
 
     /// The next message, if one is due.
     pub(super) fn due(&mut self, now: u64) -> Option<String> {
         let (method, _) = *self.waiting.front().filter(|_| now >= self.next_at)?;
         let mut streams = Vec::new();
-        while streams.len() < 2 * MARKETS_MAX
-            && let Some((_, market)) = self.waiting.pop_front_if(|(next, _)| *next == method)
+        while streams.len() < STREAMS_MAX
+            && let Some((_, stream)) = self.waiting.pop_front_if(|(next, _)| *next == method)
         {
-            // Not of other alphabets: the venue lowers these letters alone.
-            let market = market.to_ascii_lowercase();
-            // Quotes before trades, so that the first trade has some.
-            streams.extend([format!("{market}@bookTicker"), format!("{market}@trade")]);
+            streams.push(stream);
         }
         self.last_id += 1;
         self.unanswered.insert(self.last_id, now);
@@ -76,6 +75,11 @@ impl Requests {
     }
 }
 
+fn stream(market: &str, kind: Kind) -> String {
+    // Not of other alphabets: the venue lowers these letters alone.
+    format!("{}@{}", market.to_ascii_lowercase(), kind.name())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -85,8 +89,11 @@ mod tests {
     #[test]
     fn many_markets_are_asked_for_in_few_messages_at_the_venues_pace() {
         let mut requests = Requests::default();
-        (0..512).for_each(|market| requests.subscribe(&format!("M{market}USDT")));
-        requests.unsubscribe("OLDUSDT");
+        let both = [Kind::BookTicker, Kind::Trade];
+        for market in 0..512 {
+            both.into_iter().for_each(|kind| requests.subscribe(&format!("M{market}USDT"), kind));
+        }
+        both.into_iter().for_each(|kind| requests.unsubscribe("OLDUSDT", kind));
         let (mut sent, mut streams) = (Vec::new(), 0);
         for now in (0..10_000).step_by(50) {
             let Some(message) = requests.due(now) else { continue };

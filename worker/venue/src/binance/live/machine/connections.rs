@@ -1,18 +1,18 @@
 //! Connections of the lanes: opened, changed over before the venue ends them, and given up when nothing comes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use engine::instrument::Symbol;
 
 use super::super::clock::Now;
 use super::super::faults::Failure;
 use super::super::market::Market;
+use super::super::product::Kind;
 use super::super::requests::Requests;
 use super::{Action, ConnectionId, Machine, tell_host};
+use crate::binance::symbols;
 use crate::live::{HoleCause, LastTrade, LinkFault, Traffic};
 
-/// A connection carries 1,024 streams, and a market has two.
-pub(super) const LANE_MAX: usize = 512;
 /// Without a frame or a pong for so long a connection is stale.
 const STALE_MILLIS: u64 = 30_000;
 /// One that is quiet for so long is asked whether it is there.
@@ -27,13 +27,30 @@ const OVERLAP_MAX_MILLIS: u64 = 30_000;
 const SETTLED_MILLIS: u64 = 60_000;
 
 /// Markets that share a connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lane {
-    /// By the venue's names.
-    pub markets: BTreeSet<String>,
+    /// The path of its connections.
+    pub path: &'static str,
+    /// By the venue's names, with the kinds of their streams.
+    pub markets: BTreeMap<String, BTreeSet<Kind>>,
     pub current: Option<ConnectionId>,
     /// The one that takes over.
     pub successor: Option<ConnectionId>,
+}
+
+impl Lane {
+    const fn new(path: &'static str) -> Self {
+        Self { path, markets: BTreeMap::new(), current: None, successor: None }
+    }
+
+    fn streams(&self) -> usize {
+        self.markets.values().map(BTreeSet::len).sum()
+    }
+
+    /// Both connections.
+    fn connections(&self) -> impl Iterator<Item = ConnectionId> + use<> {
+        [self.current, self.successor].into_iter().flatten()
+    }
 }
 
 /// One connection.
@@ -49,7 +66,9 @@ pub(super) struct Connection {
     retire_at: u64,
     pub requests: Requests,
     /// Since when every stream of the lane comes on it.
-    served_at: Option<u64>,
+    pub served_at: Option<u64>,
+    /// Whether a trade came on it, and no aggregate of some.
+    pub has_trades: bool,
     /// Of markets whose trades are taken from another one: the newest that came.
     pub seen: HashMap<String, u64>,
 }
@@ -73,7 +92,10 @@ impl Machine {
         let life = self.random.u64(RETIRE_MILLIS);
         connection.retire_at = now.millis.saturating_add(life);
         if let Some(lane) = self.lanes.get(connection.lane) {
-            lane.markets.iter().for_each(|market| connection.requests.subscribe(market));
+            for (market, kinds) in &lane.markets {
+                // Quotes before trades, so that the first trade has some.
+                kinds.iter().for_each(|kind| connection.requests.subscribe(market, *kind));
+            }
         }
         let Self { streams, hosts, news, .. } = self;
         tell_host(streams.served(), "streams", &hosts.streams, news);
@@ -117,10 +139,13 @@ impl Machine {
         if lane.current == Some(id) {
             lane.current = lane.successor.take();
             let current = lane.current;
-            for name in &lane.markets {
-                if let Some(market) = self.markets.get_mut(name).filter(|market| market.source == Some(id)) {
-                    market.source = current;
-                    market.may_miss(HoleCause::Disconnect);
+            for (name, kinds) in &lane.markets {
+                let market = self.markets.get_mut(name);
+                if let Some(market) = market.filter(|market| market.source_in(connection.lane) == Some(id)) {
+                    market.take_from(connection.lane, current);
+                    if kinds.contains(&self.trades_as) {
+                        market.may_miss(HoleCause::Disconnect);
+                    }
                 }
             }
             if is_told {
@@ -136,40 +161,74 @@ impl Machine {
         }
     }
 
-    /// Puts a market that the venue has into a lane.
+    /// A market that the venue has: its streams are asked for.
     pub(super) fn enter(&mut self, symbol: Symbol, name: String, known: Option<LastTrade>) {
-        let free = self.lanes.iter().position(|lane| lane.markets.len() < LANE_MAX);
-        let index = free.unwrap_or_else(|| {
-            self.lanes.push(Lane::default());
-            self.lanes.len() - 1
-        });
-        let Some(lane) = self.lanes.get_mut(index) else { return };
-        lane.markets.insert(name.clone());
-        let mut market = Market::new(symbol, index, known);
-        market.source = lane.current;
-        for id in [lane.current, lane.successor].into_iter().flatten() {
-            if let Some(connection) = self.connections.get_mut(&id).filter(|connection| connection.is_open()) {
-                connection.requests.subscribe(&name);
-            }
+        self.markets.insert(name.clone(), Market::new(symbol, known));
+        for kind in [Kind::BookTicker, self.trades_as] {
+            self.join(&name, kind);
         }
-        self.markets.insert(name, market);
     }
 
-    /// Takes a market out of its lane.
+    /// Asks for a stream of a market, in a lane of its path.
+    pub(super) fn join(&mut self, name: &str, kind: Kind) {
+        let Some(market) = self.markets.get_mut(name) else { return };
+        let path = self.product.path(kind);
+        let lanes = &mut self.lanes;
+        let known = market.lanes().find(|lane| lanes.get(*lane).is_some_and(|lane| lane.path == path));
+        // A market has two streams in a lane at most.
+        let has_room = |lane: &Lane| lane.path == path && lane.streams() + 2 <= self.product.streams_max();
+        let index = known.or_else(|| lanes.iter().position(has_room)).unwrap_or_else(|| {
+            lanes.push(Lane::new(path));
+            lanes.len() - 1
+        });
+        let Some(lane) = lanes.get_mut(index) else { return };
+        if known.is_none() {
+            market.take_from(index, lane.current);
+        }
+        if !lane.markets.entry(name.to_owned()).or_default().insert(kind) {
+            return;
+        }
+        for id in lane.connections() {
+            if let Some(connection) = self.connections.get_mut(&id).filter(|connection| connection.is_open()) {
+                connection.requests.subscribe(name, kind);
+            }
+        }
+    }
+
+    /// Asks for no more of a stream of a market.
+    pub(super) fn part(&mut self, name: &str, kind: Kind) {
+        let path = self.product.path(kind);
+        let lanes = self.lanes.iter_mut().enumerate();
+        let mut having = lanes.filter(|(_, lane)| lane.path == path && lane.markets.contains_key(name));
+        let Some((index, lane)) = having.next() else { return };
+        let Some(kinds) = lane.markets.get_mut(name) else { return };
+        if !kinds.remove(&kind) {
+            return;
+        }
+        if kinds.is_empty() {
+            lane.markets.remove(name);
+            if let Some(market) = self.markets.get_mut(name) {
+                market.part(index);
+            }
+        }
+        for id in lane.connections() {
+            if let Some(connection) = self.connections.get_mut(&id).filter(|connection| connection.is_open()) {
+                connection.requests.unsubscribe(name, kind);
+            }
+        }
+    }
+
+    /// Follows a market no more.
     pub(super) fn leave(&mut self, symbol: &Symbol) {
-        let name = symbol.joined();
+        let name = symbols::name(symbol);
         if self.markets.get(&name).is_none_or(|market| market.symbol != *symbol) {
             return;
         }
-        let Some(market) = self.markets.remove(&name) else { return };
-        let Some(lane) = self.lanes.get_mut(market.lane) else { return };
-        lane.markets.remove(&name);
-        self.left.insert(name.clone());
-        for id in [lane.current, lane.successor].into_iter().flatten() {
-            if let Some(connection) = self.connections.get_mut(&id).filter(|connection| connection.is_open()) {
-                connection.requests.unsubscribe(&name);
-            }
+        for kind in [Kind::BookTicker, Kind::Trade, Kind::Aggregate] {
+            self.part(&name, kind);
         }
+        self.markets.remove(&name);
+        self.left.insert(name);
     }
 
     /// Whether all streams of a lane come.
@@ -229,7 +288,7 @@ impl Machine {
             }
             self.last_connection += 1;
             let id = ConnectionId(self.last_connection);
-            self.actions.push(Action::Connect { connection: id, host: self.streams.host });
+            self.actions.push(Action::Connect { connection: id, host: self.streams.host, path: lane.path });
             let requests = Requests::default();
             let (seen, served_at, opened_at) = (HashMap::new(), None, None);
             let connection = Connection {
@@ -241,6 +300,7 @@ impl Machine {
                 retire_at: u64::MAX,
                 requests,
                 served_at,
+                has_trades: false,
                 seen,
             };
             self.connections.insert(id, connection);
@@ -256,11 +316,11 @@ impl Machine {
     }
 
     /// Markets without a source have this one.
-    fn take_from(&mut self, lane: usize, id: ConnectionId) {
-        let Some(lane) = self.lanes.get(lane) else { return };
-        for name in &lane.markets {
+    fn take_from(&mut self, index: usize, id: ConnectionId) {
+        let Some(lane) = self.lanes.get(index) else { return };
+        for name in lane.markets.keys() {
             if let Some(market) = self.markets.get_mut(name) {
-                market.source = Some(id);
+                market.take_from(index, Some(id));
             }
         }
     }
@@ -276,7 +336,7 @@ impl Machine {
             }
             let served_at = *connection.served_at.get_or_insert(now);
             let names: Vec<String> =
-                self.lane_of(new).map(|lane| lane.markets.iter().cloned().collect()).unwrap_or_default();
+                self.lane_of(new).map(|lane| lane.markets.keys().cloned().collect()).unwrap_or_default();
             let left =
                 names.iter().filter(|name| !self.changes_over(name, (old, new), now.saturating_sub(served_at))).count();
             if left == 0 {
@@ -298,8 +358,9 @@ impl Machine {
 
     /// Whether the market's trades come from the new connection, from now on or already.
     pub(super) fn changes_over(&mut self, name: &str, (old, new): (ConnectionId, ConnectionId), overlap: u64) -> bool {
-        let Some(market) = self.markets.get_mut(name) else { return true };
-        if market.source != Some(old) {
+        let lane = self.connections.get(&new).map(|connection| connection.lane);
+        let Some((market, lane)) = self.markets.get_mut(name).zip(lane) else { return true };
+        if market.source_in(lane) != Some(old) {
             return true;
         }
         let seen = self.connections.get(&new).and_then(|connection| connection.seen.get(name)).copied();
@@ -309,9 +370,9 @@ impl Machine {
             None => overlap >= OVERLAP_MILLIS,
         };
         if is_level || overlap >= OVERLAP_MAX_MILLIS {
-            market.source = Some(new);
+            market.take_from(lane, Some(new));
         }
-        market.source == Some(new)
+        market.source_in(lane) == Some(new)
     }
 
     /// Sends requests at their pace, and pings where it is quiet.
@@ -334,6 +395,7 @@ impl Machine {
 
     /// The venue did not take a request.
     pub(super) fn refused(&mut self, id: ConnectionId, said: &str, now: u64) {
+        self.judge_refusal(id, said);
         let words =
             format!("streams of the exchange: it refused a subscription, and said \"{said}\"; it connects anew");
         self.close(id, (&Failure::unreachable(words), "Refused"), now);

@@ -9,8 +9,9 @@ use serde::de::IgnoredAny;
 
 use super::super::clock::Now;
 use super::super::market::Market;
+use super::super::product::Kind;
 use super::{ConnectionId, Machine};
-use crate::binance::stream::{self, BookTicker, ParseError, StreamEvent, Trade};
+use crate::binance::stream::{self, Aggregate, BookTicker, ParseError, StreamEvent, Trade};
 use crate::data;
 use crate::live::{HoleCause, News, Traffic};
 
@@ -97,23 +98,40 @@ impl Machine {
         let parsed = stream::parse(text);
         let stream = match &parsed {
             Ok(StreamEvent::Trade(_) | StreamEvent::OffMarketTrade { .. }) => "trade",
+            Ok(StreamEvent::Aggregate(_)) => "aggTrade",
             Ok(StreamEvent::BookTicker(_)) => "bookTicker",
-            Ok(StreamEvent::Other) => "other",
+            Ok(StreamEvent::MarkPrice(_) | StreamEvent::Other) => "other",
             Ok(StreamEvent::Raw { .. }) | Err(_) => "unread",
         };
         self.came(stream, text.len());
-        match parsed {
-            Ok(StreamEvent::Trade(trade)) if !is_plausible(&trade) => {
+        match &parsed {
+            Ok(StreamEvent::Trade(trade) | StreamEvent::Aggregate(Aggregate { trade, .. })) if !is_plausible(trade) => {
                 self.refuse(id, ("time", "the trade's time is not near its message's"), text)
             }
-            Ok(StreamEvent::Trade(trade)) if self.is_strange(&trade.symbol) => self.refuse(id, STRANGE, text),
+            Ok(StreamEvent::Trade(trade) | StreamEvent::Aggregate(Aggregate { trade, .. }))
+                if self.is_strange(&trade.symbol) =>
+            {
+                self.refuse(id, STRANGE, text)
+            }
             Ok(StreamEvent::Trade(trade)) => {
-                self.take_trade(id, &trade.symbol, trade.id, |market, news| market.trade(&trade, received, news))
+                self.take_trade((id, Kind::Trade), &trade.symbol, trade.id, |market, news| {
+                    market.trade(trade, received, news)
+                })
             }
             Ok(StreamEvent::OffMarketTrade { symbol, id: number }) => {
-                self.take_trade(id, &symbol, number, |market, news| market.off_market(number, received, news))
+                self.take_trade((id, Kind::Trade), symbol, *number, |market, news| {
+                    market.off_market(*number, received, news)
+                })
             }
-            Ok(StreamEvent::BookTicker(book)) => self.take_quote(id, &book, text),
+            Ok(StreamEvent::Aggregate(told)) => {
+                self.judge_aggregate(now);
+                self.take_trade((id, Kind::Aggregate), &told.trade.symbol, told.last, |market, news| {
+                    market.aggregate(told, received, news)
+                })
+            }
+            Ok(StreamEvent::BookTicker(book)) => self.take_quote(id, book, text),
+            // Nothing asks for it.
+            Ok(StreamEvent::MarkPrice(_)) => false,
             Ok(StreamEvent::Other) => {
                 self.take_said(id, text, now);
                 false
@@ -128,13 +146,17 @@ impl Machine {
 
     fn take_trade(
         &mut self,
-        id: ConnectionId,
+        (id, kind): (ConnectionId, Kind),
         name: &str,
         number: u64,
         take: impl FnOnce(&mut Market, &mut VecDeque<News>) -> bool,
     ) -> bool {
-        let Some(market) = self.markets.get_mut(name) else { return false };
-        if market.source == Some(id) {
+        if kind == Kind::Trade {
+            self.have_trades(id);
+        }
+        // Of a kind that was left, or is only looked at, nothing is taken.
+        let Some(market) = self.markets.get_mut(name).filter(|_| kind == self.trades_as) else { return false };
+        if market.is_from(id) {
             return take(market, &mut self.news);
         }
         // The next connection gives it already: it takes over once this trade has come on the old one too.
@@ -150,7 +172,7 @@ impl Machine {
         if self.is_strange(&book.symbol) {
             return self.refuse(id, STRANGE, text);
         }
-        let market = self.markets.get_mut(&*book.symbol).filter(|market| market.source == Some(id));
+        let market = self.markets.get_mut(&*book.symbol).filter(|market| market.is_from(id));
         match market.map(|market| market.book(book)) {
             Some(Ok(())) => true,
             Some(Err(_)) => self.refuse(id, ("quote", "the bid is above the ask"), text),
@@ -210,7 +232,7 @@ impl Machine {
                 }
             }
             Some(_) | None => {
-                let of_it = self.markets.values_mut().filter(|market| market.source == Some(id));
+                let of_it = self.markets.values_mut().filter(|market| market.is_from(id));
                 of_it.for_each(|market| market.may_miss(HoleCause::Malformed));
             }
         }

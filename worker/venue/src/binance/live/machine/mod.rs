@@ -1,13 +1,15 @@
 //! The live source without its connections: it is given what happens and when, and says what to tell and what to do. Knows no
 //! clock, no chance but a seed, and waits for nothing.
 //!
-//! Followed markets are dealt to lanes of as many as one connection may carry. A lane has one connection, and for a while two:
+//! Streams of followed markets are dealt to lanes, by the path that the venue serves their kind on, as many as one connection
+//! may carry. A lane has one connection, and for a while two:
 //! before the venue ends one the next is opened, and each market changes over when what the old one gave is not behind what the
 //! new one gave.
 
 mod connections;
 mod frames;
 mod rules;
+mod trades;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -18,6 +20,7 @@ use engine::time::Timestamp;
 use super::clock::Now;
 use super::faults::Failure;
 use super::market::Market;
+use super::product::{Kind, Product};
 use super::route::Route;
 use crate::live::{HoleCause, LastTrade, Link, LinkFault, MarketRules, News, Traffic};
 use connections::{Connection, Lane};
@@ -30,8 +33,8 @@ pub(super) struct ConnectionId(pub(super) u64);
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Open a connection to this one of the hosts of streams.
-    Connect { connection: ConnectionId, host: usize },
+    /// Open a connection to this one of the hosts of streams, at this path.
+    Connect { connection: ConnectionId, host: usize, path: &'static str },
     /// Send a message.
     Send { connection: ConnectionId, text: String },
     /// Send a ping.
@@ -64,12 +67,17 @@ pub(super) struct Hosts {
 /// What is known of the venue and of the way to it.
 #[derive(Debug)]
 pub(super) struct Machine {
+    product: Product,
     followed: BTreeMap<Symbol, Followed>,
     /// Those that the venue has, by its names.
     markets: HashMap<String, Market>,
     /// Names of those that were left.
     left: HashSet<String>,
     lanes: Vec<Lane>,
+    /// The kind of stream that trades are taken from, of all markets.
+    trades_as: Kind,
+    /// Since when aggregates tell of trades of which none came.
+    unmatched_since: Option<u64>,
     connections: BTreeMap<ConnectionId, Connection>,
     last_connection: u64,
     streams: Route,
@@ -91,12 +99,15 @@ pub(super) struct Machine {
 
 impl Machine {
     /// A source that follows nothing.
-    pub(super) fn new(hosts: Hosts, seed: u64) -> Self {
+    pub(super) fn new(product: Product, hosts: Hosts, seed: u64) -> Self {
         Self {
+            product,
             followed: BTreeMap::new(),
             markets: HashMap::new(),
             left: HashSet::new(),
             lanes: Vec::new(),
+            trades_as: Kind::Trade,
+            unmatched_since: None,
             connections: BTreeMap::new(),
             last_connection: 0,
             streams: Route::new(hosts.streams.len()),
@@ -163,6 +174,7 @@ impl Machine {
         self.hand_over(now.millis);
         if self.holding(now.millis).is_none() {
             self.look_at_quiet_markets(now.millis);
+            self.look_for_trades(now.millis);
             self.ask_rules(now.millis);
             self.connect(now);
         }
@@ -221,7 +233,7 @@ impl Machine {
             (lane.current, lane.successor) = (None, None);
         }
         for market in self.markets.values_mut() {
-            market.source = None;
+            market.lose_all();
             market.may_miss(HoleCause::Suspend);
         }
         if !self.lanes.is_empty() {

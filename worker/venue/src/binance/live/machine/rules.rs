@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use engine::instrument::{Contract, Symbol};
+use engine::instrument::Symbol;
 use engine::time::Timestamp;
 
 use super::super::clock::Now;
-use super::super::exchange_info::{ExchangeInfo, Listed};
+use super::super::exchange_info::ExchangeInfo;
 use super::super::faults::Failure;
 use super::{Action, Machine};
+use crate::binance::symbols;
 use crate::live::{MarketRules, MarketState, News};
 
 /// Rules are asked for again after so long.
@@ -56,8 +57,8 @@ impl Machine {
         if self.followed.is_empty() || self.rules.under_way || !is_due || now < self.requests.next_at {
             return;
         }
-        let spot = self.followed.keys().filter(|symbol| is_spot(symbol));
-        let names: std::collections::BTreeSet<String> = spot.map(Symbol::joined).collect();
+        let its = self.followed.keys().filter(|symbol| self.product.has(symbol));
+        let names: std::collections::BTreeSet<String> = its.map(symbols::name).collect();
         (self.rules.under_way, self.rules.asked_at) = (true, now);
         self.actions.push(Action::AskRules { host: self.requests.host, names: names.into_iter().collect() });
     }
@@ -84,14 +85,14 @@ impl Machine {
             if followed.rules.as_ref() == Some(&rules) {
                 continue;
             }
-            if rules.state != MarketState::Unknown && !self.markets.contains_key(&symbol.joined()) {
+            if rules.state != MarketState::Unknown && !self.markets.contains_key(&symbols::name(symbol)) {
                 entering.push((symbol.clone(), followed.known));
             }
             changed.insert(symbol.clone(), rules.clone());
             followed.rules = Some(rules);
         }
         for (symbol, known) in entering {
-            let name = symbol.joined();
+            let name = symbols::name(&symbol);
             self.enter(symbol, name, known);
         }
         if !changed.is_empty() {
@@ -115,16 +116,9 @@ impl Machine {
     }
 }
 
-fn is_spot(symbol: &Symbol) -> bool {
-    matches!(symbol.contract(), Contract::Spot)
-}
-
 /// What the venue says of one market.
 fn rules_of(symbol: &Symbol, info: &ExchangeInfo) -> MarketRules {
-    let same = |listed: &&Listed| {
-        is_spot(symbol) && listed.base == symbol.base().as_str() && listed.quote == symbol.quote().as_str()
-    };
-    match info.markets.iter().find(same) {
+    match info.markets.iter().find(|listed| listed.symbol == symbol.as_str()) {
         Some(listed) => MarketRules { state: listed.state, steps: listed.steps.clone(), suggestion: None },
         None => MarketRules { state: MarketState::Unknown, steps: None, suggestion: info.nearest(symbol) },
     }

@@ -4,6 +4,7 @@ use engine::time::Timestamp;
 
 use super::super::faults::Failure;
 use super::super::machine::ConnectionId;
+use super::super::product::Product;
 use super::stage::{START, Stage, book, info, trade, trade_of};
 use crate::live::{Hole, HoleCause, LastTrade, Link, LinkFault, MarketState, News};
 
@@ -486,7 +487,7 @@ fn a_wrong_clock_is_told_once_in_words() {
     let mut stage = Stage::new(17);
     stage.follow(&["BTC/USDT"], None);
     for _ in 0..3 {
-        let server = info(&stage.listed, stage.wall().plus_millis(90_000));
+        let server = info(Product::Spot, &stage.listed, stage.wall().plus_millis(90_000));
         stage.machine.rules_came(&server, 40, stage.clocks());
     }
     let told: Vec<News> =

@@ -7,6 +7,7 @@
 )]
 
 mod driver;
+mod futures;
 mod machine;
 mod mutations;
 mod recording;

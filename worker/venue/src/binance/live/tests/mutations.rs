@@ -1,13 +1,14 @@
 //! Frames of a recording that were changed on their way, by the ten thousand: none stops the machine, each that does not read is
 //! counted, and but for the count all is as if it had not come.
 
+use engine::messages::Tick;
 use engine::time::Timestamp;
 use fastrand::Rng;
 use serde_json::Value;
 
-use super::recording::{assert_same, file, frames, replayed};
+use super::recording::{Recording, SPOT, USD_MARGINED, assert_same};
 use super::stage::Stage;
-use crate::binance::stream::{StreamEvent, parse};
+use crate::binance::stream::{Aggregate, StreamEvent, parse};
 use crate::live::News;
 
 /// Changed frames in a run, unless `MUTATIONS` says how many.
@@ -45,13 +46,13 @@ fn does_not_read(frame: &str) -> bool {
     let far = |event: Timestamp, time: Timestamp| event.millis().abs_diff(time.millis()) > 60_000;
     match parse(frame) {
         Err(_) | Ok(StreamEvent::Raw { .. }) => true,
-        Ok(StreamEvent::Trade(trade)) => {
+        Ok(StreamEvent::Trade(trade) | StreamEvent::Aggregate(Aggregate { trade, .. })) => {
             trade.symbol != "BTCUSDT" || trade.event_time.is_some_and(|event| far(event, trade.time))
         }
         Ok(StreamEvent::BookTicker(book)) => {
             book.symbol != "BTCUSDT" || book.bid.zip(book.ask).is_some_and(|(bid, ask)| bid > ask)
         }
-        Ok(StreamEvent::OffMarketTrade { .. }) => false,
+        Ok(StreamEvent::OffMarketTrade { .. } | StreamEvent::MarkPrice(_)) => false,
         // Of other streams nothing is wanted; snapshots of the book stand in recordings.
         Ok(StreamEvent::Other) => {
             !frame.contains("\"stream\"")
@@ -81,10 +82,7 @@ fn life(recording: &[(i64, String)], random: &mut Rng) -> Vec<(i64, String)> {
 }
 
 /// A machine that was given these frames, and how many of them it has counted as malformed.
-fn lived<'a>(given: impl Iterator<Item = &'a (i64, String)>) -> (Stage, u64) {
-    let mut stage = Stage::quiet(7);
-    stage.follow(&["BTC/USDT"], None);
-    stage.run(2_000);
+fn lived<'a>(mut stage: Stage, given: impl Iterator<Item = &'a (i64, String)>) -> (Stage, u64) {
     let connection = stage.newest();
     for (nanos, frame) in given {
         stage.machine.frame(connection, frame, Timestamp::from_millis(nanos / 1_000_000), stage.now);
@@ -95,18 +93,18 @@ fn lived<'a>(given: impl Iterator<Item = &'a (i64, String)>) -> (Stage, u64) {
     (stage, count)
 }
 
-#[test]
-fn mutated_frames_are_counted_and_change_nothing() {
+/// Lives of this part of all changed frames, on machines that stand ready for them.
+fn lives(recording: &[(i64, String)], ticks: &[Tick], part: u64, stage: impl Fn() -> Stage) {
     let count = std::env::var("MUTATIONS").map_or(MUTATIONS, |count| count.parse().expect("MUTATIONS: a number"));
+    let count = count / part;
     let seed = std::env::var("SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("SEED: a number"));
     println!("seed {seed}");
-    let (recording, ticks) = (frames(), replayed(file()));
     let (mut random, mut given, mut refused) = (Rng::with_seed(seed), 0, 0);
     while given < count {
-        let frames = life(&recording, &mut random);
+        let frames = life(recording, &mut random);
         let read: Vec<_> = frames.iter().filter(|(_, frame)| !does_not_read(frame)).collect();
-        let (with, counted) = lived(frames.iter());
-        let (without, none) = lived(read.iter().copied());
+        let (with, counted) = lived(stage(), frames.iter());
+        let (without, none) = lived(stage(), read.iter().copied());
         let dropped = (frames.len() - read.len()) as u64;
         assert_eq!((counted, none), (dropped, 0), "life {}", given / OF_A_LIFE);
         assert_eq!(with.trades(), without.trades(), "life {}", given / OF_A_LIFE);
@@ -120,4 +118,70 @@ fn mutated_frames_are_counted_and_change_nothing() {
     }
     println!("{given} changed frames, {refused} of them refused and counted");
     assert!(refused > given / 2 && refused < given, "{refused} of {given}");
+}
+
+/// The frames, and once more behind them: so many trades must follow a wrong id that it is found to be one.
+fn twice(recording: Recording) -> Vec<(i64, String)> {
+    const MILLIS: u64 = 10_000;
+    let later = |frame: &String| {
+        let mut value: Value = serde_json::from_str(frame).unwrap();
+        let data = &mut value["data"];
+        for (field, more) in [("t", recording.trades as u64), ("u", 1_000_000_000), ("T", MILLIS), ("E", MILLIS)] {
+            if let Some(number) = data[field].as_u64() {
+                data[field] = (number + more).into();
+            }
+        }
+        // As the exchange writes it: the stream's name first.
+        format!(r#"{{"stream":{},"data":{}}}"#, value["stream"], value["data"])
+    };
+    let frames = recording.frames();
+    let of_streams = frames.iter().filter(|(_, frame)| frame.starts_with("{\"stream\""));
+    let again = of_streams.map(|(nanos, frame)| (nanos + 10_000_000_000, later(frame)));
+    frames.iter().cloned().chain(again).collect()
+}
+
+fn ticks_of(recording: Recording, frames: &[(i64, String)]) -> Vec<Tick> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("frames.txt");
+    let lines: Vec<String> = frames.iter().map(|(nanos, frame)| format!("{nanos} {frame}")).collect();
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    recording.replayed(file)
+}
+
+#[test]
+fn mutated_frames_are_counted_and_change_nothing() {
+    lives(&SPOT.frames(), &SPOT.ticks(), 1, || SPOT.stage());
+}
+
+#[test]
+fn mutated_frames_of_futures_are_counted_and_change_nothing() {
+    let frames = twice(USD_MARGINED);
+    lives(&frames, &ticks_of(USD_MARGINED, &frames), 1, || USD_MARGINED.stage());
+}
+
+#[test]
+fn mutated_frames_of_aggregates_are_counted_and_change_nothing() {
+    let frames = twice(USD_MARGINED);
+    // A quarter: but for what trades are taken from, they are those of futures.
+    lives(&aggregated(&frames), &ticks_of(USD_MARGINED, &frames), 4, || {
+        let mut stage = USD_MARGINED.stage();
+        stage.settle_on_aggregates();
+        stage
+    });
+}
+
+/// The same with each trade as an aggregate of its own.
+pub fn aggregated(frames: &[(i64, String)]) -> Vec<(i64, String)> {
+    let aggregate = |frame: &String| {
+        let Ok(StreamEvent::Trade(trade)) = parse(frame) else { return frame.clone() };
+        let (id, time, event) = (trade.id, trade.time.millis(), trade.event_time.unwrap().millis());
+        format!(
+            r#"{{"stream":"btcusdt@aggTrade","data":{{"e":"aggTrade","E":{event},"s":"BTCUSDT","a":{},"p":"{}","q":"{}","f":{id},"l":{id},"T":{time},"m":{}}}}}"#,
+            id - 5_000_000_000,
+            trade.price,
+            trade.quantity,
+            trade.buyer_is_maker
+        )
+    };
+    frames.iter().map(|(nanos, frame)| (*nanos, aggregate(frame))).collect()
 }

@@ -8,30 +8,62 @@ use engine::time::Timestamp;
 use flate2::read::GzDecoder;
 use proptest::prelude::*;
 
+use super::super::product::Product;
 use super::stage::Stage;
 use crate::live::LiveTrade;
 use crate::replay::Replay;
 
-const RECORDING: &str = "binance-spot-btcusdt-20240808.gz";
-
-pub fn file() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata").join(RECORDING)
+/// A recording of one product.
+#[derive(Debug, Clone, Copy)]
+pub struct Recording {
+    pub product: Product,
+    pub symbol: &'static str,
+    file: &'static str,
+    pub trades: usize,
 }
 
-/// Receive times and frames of the recording.
-pub fn frames() -> Vec<(i64, String)> {
-    let mut text = String::new();
-    GzDecoder::new(std::fs::File::open(file()).unwrap()).read_to_string(&mut text).unwrap();
-    let split = |line: &str| {
-        let (stamp, frame) = line.split_once(' ').unwrap();
-        (stamp.parse().unwrap(), frame.to_owned())
-    };
-    text.lines().map(split).collect()
-}
+pub const SPOT: Recording =
+    Recording { product: Product::Spot, symbol: "BTC/USDT", file: "binance-spot-btcusdt-20240808.gz", trades: 69 };
+pub const USD_MARGINED: Recording = Recording {
+    product: Product::UsdMargined,
+    symbol: "BTC/USDT:USDT",
+    file: "binance-usdm-btcusdt-20240808.gz",
+    trades: 59,
+};
 
-pub fn replayed(path: PathBuf) -> Vec<Tick> {
-    let summary = Replay::scan(&[path], &"BTC/USDT".parse().unwrap()).unwrap();
-    Replay::open(summary).collect::<Result<_, _>>().unwrap()
+impl Recording {
+    fn path(self) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata").join(self.file)
+    }
+
+    /// Receive times and frames.
+    pub fn frames(self) -> Vec<(i64, String)> {
+        let mut text = String::new();
+        GzDecoder::new(std::fs::File::open(self.path()).unwrap()).read_to_string(&mut text).unwrap();
+        let split = |line: &str| {
+            let (stamp, frame) = line.split_once(' ').unwrap();
+            (stamp.parse().unwrap(), frame.to_owned())
+        };
+        text.lines().map(split).collect()
+    }
+
+    /// The ticks that a replay makes of it.
+    pub fn ticks(self) -> Vec<Tick> {
+        self.replayed(self.path())
+    }
+
+    pub fn replayed(self, path: PathBuf) -> Vec<Tick> {
+        let summary = Replay::scan(&[path], &self.symbol.parse().unwrap()).unwrap();
+        Replay::open(summary).collect::<Result<_, _>>().unwrap()
+    }
+
+    /// A machine that follows its market and has its streams.
+    pub fn stage(self) -> Stage {
+        let mut stage = Stage::of(self.product, 7);
+        stage.follow(&[self.symbol], None);
+        stage.run(2_000);
+        stage
+    }
 }
 
 /// What a tick says of a trade.
@@ -64,20 +96,23 @@ fn play(stage: &mut Stage, frames: &[(i64, String)]) -> String {
 
 #[test]
 fn the_frames_of_a_recording_make_its_ticks() {
-    let mut stage = Stage::following(7, &["BTC/USDT"]);
-    let taken = play(&mut stage, &frames());
-    let ticks = replayed(file());
-    assert_eq!(ticks.len(), 69);
-    assert_same(&stage.trades(), &ticks);
-    // What was taken is a recording of the same.
-    let again = tempfile::tempdir().unwrap().keep().join("taken.txt");
-    std::fs::write(&again, taken).unwrap();
-    assert_same(&stage.trades(), &replayed(again));
+    for recording in [SPOT, USD_MARGINED] {
+        let mut stage = recording.stage();
+        let taken = play(&mut stage, &recording.frames());
+        let ticks = recording.ticks();
+        assert_eq!(ticks.len(), recording.trades);
+        assert_same(&stage.trades(), &ticks);
+        // What was taken is a recording of the same.
+        let folder = tempfile::tempdir().unwrap();
+        let again = folder.path().join("taken.txt");
+        std::fs::write(&again, taken).unwrap();
+        assert_same(&stage.trades(), &recording.replayed(again));
+    }
 }
 
 /// What may come between two frames of the recording without changing anything.
 fn noise() -> impl Strategy<Value = (usize, String)> {
-    let frames = frames();
+    let frames = SPOT.frames();
     let count = frames.len();
     let cut = (0..count, any::<prop::sample::Index>()).prop_map(move |(frame, at)| {
         let text = &frames[frame].1;
@@ -106,12 +141,12 @@ proptest! {
     fn malformed_frames_are_counted_and_change_nothing(noise in prop::collection::vec(noise(), 1..20)) {
         let mut stage = Stage::following(7, &["BTC/USDT"]);
         let mut mixed = Vec::new();
-        for (index, frame) in frames().into_iter().enumerate() {
+        for (index, frame) in SPOT.frames().into_iter().enumerate() {
             mixed.extend(noise.iter().filter(|(at, _)| *at == index).map(|(_, text)| (frame.0, text.clone())));
             mixed.push(frame);
         }
         play(&mut stage, &mixed);
-        assert_same(&stage.trades(), &replayed(file()));
+        assert_same(&stage.trades(), &SPOT.ticks());
         prop_assert_eq!(stage.holes(), vec![]);
         // The first is told at once, the others a minute later.
         stage.run(61_000);
@@ -134,7 +169,7 @@ proptest! {
     #[test]
     fn frames_that_are_mutated_do_not_decide_what_follows(mutations in prop::collection::vec(mutation(), 1..30)) {
         let mut stage = Stage::following(7, &["BTC/USDT"]);
-        let mut frames = frames();
+        let mut frames = SPOT.frames();
         for (index, at, how, byte) in mutations {
             let mut text = std::mem::take(&mut frames[index].1).into_bytes();
             let at = at.index(text.len().max(1));
@@ -146,7 +181,7 @@ proptest! {
             frames[index].1 = String::from_utf8(text).unwrap();
         }
         play(&mut stage, &frames);
-        let (trades, ticks) = (stage.trades(), replayed(file()));
+        let (trades, ticks) = (stage.trades(), SPOT.ticks());
         // An id that is wrong by fewer than are taken for a gap is caught up with.
         assert_same(&trades[trades.len() - 3..], &ticks[ticks.len() - 3..]);
     }

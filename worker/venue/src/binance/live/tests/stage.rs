@@ -10,18 +10,22 @@ use super::super::clock::Now;
 use super::super::exchange_info::ExchangeInfo;
 use super::super::faults::Failure;
 use super::super::machine::{Action, ConnectionId, Hosts, Machine};
+use super::super::product::Product;
 use crate::live::{Hole, HoleCause, LastTrade, LiveTrade, News};
 
 /// The wall's clock where virtual time begins.
 pub const START: i64 = 1_800_000_000_000;
 
 pub struct Stage {
+    product: Product,
     pub machine: Machine,
     pub now: u64,
     /// Connections that stand, with their streams and when each message was sent on it.
     pub open: BTreeMap<ConnectionId, BTreeSet<String>>,
     pub sent: HashMap<ConnectionId, Vec<u64>>,
     pub connects: Vec<(u64, usize)>,
+    /// The paths of all connections that were opened.
+    pub paths: BTreeMap<ConnectionId, &'static str>,
     pub asked: Vec<(u64, usize)>,
     pub pings: Vec<ConnectionId>,
     pub news: Vec<News>,
@@ -41,13 +45,20 @@ impl Stage {
 
     /// One of many whose seed says nothing.
     pub fn quiet(seed: u64) -> Self {
+        Self::of(Product::Spot, seed)
+    }
+
+    /// One of this product.
+    pub fn of(product: Product, seed: u64) -> Self {
         let two = |name: &str| vec![format!("{name}.one"), format!("{name}.two")];
         Self {
-            machine: Machine::new(Hosts { requests: two("api"), streams: two("stream") }, seed),
+            product,
+            machine: Machine::new(product, Hosts { requests: two("api"), streams: two("stream") }, seed),
             now: 1_000,
             open: BTreeMap::new(),
             sent: HashMap::new(),
             connects: Vec::new(),
+            paths: BTreeMap::new(),
             asked: Vec::new(),
             pings: Vec::new(),
             news: Vec::new(),
@@ -97,8 +108,9 @@ impl Stage {
         let now = self.clocks();
         for action in self.machine.take_actions() {
             match action {
-                Action::Connect { connection, host } => {
+                Action::Connect { connection, host, path } => {
                     self.connects.push((self.now, host));
+                    self.paths.insert(connection, path);
                     if let Some(failure) = &self.refusal {
                         self.machine.lost(connection, failure, self.now);
                     } else {
@@ -118,7 +130,7 @@ impl Stage {
                     self.asked.push((self.now, host));
                     match &self.refusal {
                         Some(failure) => self.machine.rules_failed(failure, self.now),
-                        None => self.machine.rules_came(&info(&self.listed, self.wall()), 0, now),
+                        None => self.machine.rules_came(&info(self.product, &self.listed, self.wall()), 0, now),
                     }
                 }
             }
@@ -156,6 +168,21 @@ impl Stage {
         *self.open.last_key_value().unwrap().0
     }
 
+    /// The venue sends no trades, until it is known.
+    pub fn settle_on_aggregates(&mut self) {
+        self.run(12_000);
+        let market = self.at("/market");
+        // Of before all that is told later.
+        self.frame(market, &aggregate(1, (1, 1)));
+        self.run(3_000);
+        self.news.clear();
+    }
+
+    /// The connection that stands at this path.
+    pub fn at(&self, path: &str) -> ConnectionId {
+        *self.open.keys().rev().find(|id| self.paths[*id] == path).unwrap()
+    }
+
     /// The connection breaks.
     pub fn breaks(&mut self, connection: ConnectionId) {
         self.open.remove(&connection);
@@ -179,12 +206,16 @@ impl Stage {
 }
 
 /// What the venue answers about these markets.
-pub fn info(listed: &[(&str, &str, &str)], server_time: Timestamp) -> ExchangeInfo {
+pub fn info(product: Product, listed: &[(&str, &str, &str)], server_time: Timestamp) -> ExchangeInfo {
+    let future = match product {
+        Product::Spot => "",
+        Product::UsdMargined => r#""contractType":"PERPETUAL","marginAsset":"USDT","deliveryDate":4133404800000,"#,
+    };
     let symbols: Vec<String> = listed
         .iter()
         .map(|(base, quote, status)| {
             format!(
-                r#"{{"symbol":"{base}{quote}","status":"{status}","baseAsset":"{base}","quoteAsset":"{quote}","filters":[
+                r#"{{"symbol":"{base}{quote}","status":"{status}","baseAsset":"{base}","quoteAsset":"{quote}",{future}"filters":[
                     {{"filterType":"PRICE_FILTER","minPrice":"0.01","tickSize":"0.01000000"}},
                     {{"filterType":"LOT_SIZE","stepSize":"0.00001000"}},
                     {{"filterType":"NOTIONAL","minNotional":"5.00000000","applyMinToMarket":true}}]}}"#
@@ -193,7 +224,15 @@ pub fn info(listed: &[(&str, &str, &str)], server_time: Timestamp) -> ExchangeIn
         .collect();
     let text =
         format!(r#"{{"timezone":"UTC","serverTime":{},"symbols":[{}]}}"#, server_time.millis(), symbols.join(","));
-    ExchangeInfo::read(&text).unwrap()
+    ExchangeInfo::read(product, &text).unwrap()
+}
+
+/// An aggregate of BTCUSDT's trades, of these ids.
+pub fn aggregate(id: u64, (first, last): (u64, u64)) -> String {
+    let time = START + i64::try_from(last).unwrap();
+    format!(
+        r#"{{"stream":"btcusdt@aggTrade","data":{{"e":"aggTrade","E":{time},"s":"BTCUSDT","a":{id},"p":"61837.60","q":"0.020","f":{first},"l":{last},"T":{time},"m":true}}}}"#
+    )
 }
 
 pub fn trade(id: u64) -> String {

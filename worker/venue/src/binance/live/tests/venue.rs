@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::super::Config;
+use super::super::{Config, Product};
 
 /// All that is awaited comes within this time, or the test fails.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -34,6 +34,7 @@ impl Venue {
         let rest = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let config = Config {
+            product: Product::Spot,
             rest: vec![format!("http://{}", rest.local_addr().unwrap()).parse().unwrap()],
             stream: vec![format!("ws://{}", stream.local_addr().unwrap()).parse().unwrap()],
             proxy: None,
