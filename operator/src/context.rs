@@ -19,6 +19,7 @@ use crate::feed::Feeds;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::placement::{RecordFacts, Stored};
+use crate::seen::Seen;
 use crate::since::Since;
 use crate::strategy::has_ledger;
 use crate::written::Written;
@@ -58,7 +59,7 @@ pub struct Context {
 #[derive(Debug, Clone, Default)]
 pub struct Strategies {
     /// Those that read, by name.
-    pub read: Vec<TradingStrategy>,
+    pub read: Vec<Seen<TradingStrategy>>,
     /// Names of strategies of the namespace that do not read, and whether they are being deleted. Whose they are, the
     /// account's registers still know.
     pub unreadable: BTreeMap<String, bool>,

@@ -11,12 +11,12 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt, predicates, reflector, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::context::Shared;
+use crate::wake::{Followers, accounts_of, strategy_of};
 use crate::{Error, GuardedAccount, GuardedStrategy, account, feed, observe, strategy};
 
 /// Reconciles at once, each kind. There is no debounce: each new trigger would put the reconcile off again, so that
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(2);
 
 /// A resource of which something is told that its status shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names of these fields say it")]
 pub enum Told {
     /// By a strategy's worker.
@@ -81,9 +81,15 @@ pub async fn run<R>(
     };
     let all = Api::<GuardedStrategy>::namespaced(client.clone(), &namespace);
     let own = reflector(strategies, lean(watcher(all, watcher::Config::default()))).inspect_ok(wake_accounts);
-    let of_account = {
-        let store = strategy_store.clone();
-        move |changed: GuardedAccount| dependents(&store.state(), &changed)
+    let (woken_by_accounts, wake_strategies) = mpsc::unbounded();
+    let wake_followers = {
+        let (strategies, mut followers) = (strategy_store.clone(), Followers::default());
+        move |event: &watcher::Event<GuardedAccount>| {
+            for strategy in followers.of(event, || strategies.state()) {
+                // The strategies' controller has stopped: nobody is left to be woken.
+                woken_by_accounts.unbounded_send(strategy).ok();
+            }
+        }
     };
     let strategies = Controller::for_stream(news(own, Arc::clone(&context)), strategy_store.clone())
         .with_config(Config::default().concurrency(CONCURRENCY));
@@ -97,14 +103,14 @@ pub async fn run<R>(
     };
     let strategies = strategies
         .owns_stream(lean(watcher(pods.clone(), managed())).touched_objects())
-        .watches(Api::<GuardedAccount>::namespaced(client.clone(), &namespace), watcher::Config::default(), of_account)
+        .reconcile_on(wake_strategies)
         .reconcile_on(reports.filter_map(told))
         .graceful_shutdown_on(stop.clone())
         .run(|object, context| bounded(strategy::reconcile(object, context)), retry_strategy, Arc::clone(&context))
         .for_each(|_| std::future::ready(()));
 
     let all = Api::<GuardedAccount>::namespaced(client.clone(), &namespace);
-    let own = reflector(accounts, lean(watcher(all, watcher::Config::default())));
+    let own = reflector(accounts, lean(watcher(all, watcher::Config::default()))).inspect_ok(wake_followers);
     let accounts = Controller::for_stream(news(own, Arc::clone(&context)), account_store)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .owns_stream(lean(watcher(pods, managed())).touched_objects())
@@ -115,21 +121,6 @@ pub async fn run<R>(
 
     let feeds = feed::run(context, namespace.clone(), stop);
     futures::future::join3(pin!(strategies), pin!(accounts), pin!(feeds)).await;
-}
-
-/// The strategy of which something was told. An account of which something was told is woken instead.
-fn strategy_of(
-    told: Told,
-    accounts: &mpsc::UnboundedSender<ObjectRef<GuardedAccount>>,
-) -> Option<ObjectRef<GuardedStrategy>> {
-    match told {
-        Told::Strategy { namespace, name } => Some(ObjectRef::new(&name).within(&namespace)),
-        Told::Account { namespace, name } => {
-            // The accounts' controller has stopped: nobody is left to be woken.
-            accounts.unbounded_send(ObjectRef::new(&name).within(&namespace)).ok();
-            None
-        }
-    }
 }
 
 /// Objects that somebody else than this operator has changed.
@@ -177,33 +168,6 @@ where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
     stream.default_backoff().modify(|object| object.managed_fields_mut().clear())
-}
-
-/// The accounts that an event of a strategy concerns: its own, or each there is where nobody can tell.
-fn accounts_of(
-    event: &watcher::Event<GuardedStrategy>,
-    accounts: &Store<GuardedAccount>,
-) -> Vec<ObjectRef<GuardedAccount>> {
-    let all = || accounts.state().iter().map(|account| ObjectRef::from_obj(&**account)).collect();
-    match event {
-        watcher::Event::Apply(strategy) | watcher::Event::Delete(strategy) => match strategy::account_of(strategy) {
-            Some((namespace, name)) => vec![ObjectRef::new(&name).within(&namespace)],
-            None => all(),
-        },
-        // The store is filled anew: what has gone meanwhile has no event.
-        watcher::Event::InitDone => all(),
-        watcher::Event::Init | watcher::Event::InitApply(_) => Vec::new(),
-    }
-}
-
-/// The strategies of a changed account.
-fn dependents(strategies: &[Arc<GuardedStrategy>], account: &GuardedAccount) -> Vec<ObjectRef<GuardedStrategy>> {
-    let wanted = (account.namespace().unwrap_or_default(), account.name_any());
-    strategies
-        .iter()
-        .filter(|strategy| strategy::account_of(strategy).is_some_and(|account| account == wanted))
-        .map(|strategy| ObjectRef::from_obj(&**strategy))
-        .collect()
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]

@@ -27,19 +27,23 @@ pub mod reason;
 mod release;
 mod release_request;
 mod report;
+pub mod seen;
 pub mod since;
 mod status;
 mod stop;
 pub mod strategy;
 mod unknown;
 mod unreadable;
+mod wake;
 pub mod written;
 
 use crds::{TradingAccount, TradingStrategy};
 use kube::core::DeserializeGuard;
 
+use crate::seen::Seen;
+
 /// A strategy that may not read: one broken object is that object's fault, not a dead watch.
-pub type GuardedStrategy = DeserializeGuard<TradingStrategy>;
+pub type GuardedStrategy = DeserializeGuard<Seen<TradingStrategy>>;
 /// An account that may not read.
 pub type GuardedAccount = DeserializeGuard<TradingAccount>;
 

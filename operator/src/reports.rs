@@ -1,7 +1,7 @@
 //! Which workers have told something: nudges on the accounts' `report` streams. Level-triggered: a lost nudge
 //! costs time, never truth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bus::{Keys, MessageBus, RedisBus, Scope, StreamId, StreamKey, Topic};
@@ -30,19 +30,19 @@ pub struct Reports {
     keys: Keys,
     accounts: Store<GuardedAccount>,
     cursors: BTreeMap<StreamKey, StreamId>,
-    pending: Vec<Told>,
+    pending: BTreeSet<Told>,
 }
 
 impl Reports {
     pub fn new(bus: RedisBus, keys: Keys, accounts: Store<GuardedAccount>) -> Self {
-        Self { bus, keys, accounts, cursors: BTreeMap::new(), pending: Vec::new() }
+        Self { bus, keys, accounts, cursors: BTreeMap::new(), pending: BTreeSet::new() }
     }
 
     /// Who has told something, for ever.
     pub fn stream(self) -> impl Stream<Item = Told> + Send {
         stream::unfold(self, |mut reports| async move {
             loop {
-                if let Some(next) = reports.pending.pop() {
+                if let Some(next) = reports.pending.pop_first() {
                     return Some((next, reports));
                 }
                 tokio::time::sleep(GATHERED).await;
@@ -96,9 +96,7 @@ impl Reports {
                     }
                     None => continue,
                 };
-                if !self.pending.contains(&told) {
-                    self.pending.push(told);
-                }
+                self.pending.insert(told);
             }
         }
     }

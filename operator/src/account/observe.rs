@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::feed::{self, Shared};
 use crate::names::Role;
 use crate::placement::{Ends, PodFacts, Stored};
+use crate::seen::Seen;
 use crate::{Error, kept, observe};
 
 /// All that a reconcile of an account looks at.
@@ -56,7 +57,7 @@ pub struct Observed {
     /// The feed's pods.
     pub feed_pods: Vec<PodFacts>,
     /// Its strategies, those being deleted included, by name.
-    pub strategies: Vec<TradingStrategy>,
+    pub strategies: Vec<Seen<TradingStrategy>>,
     /// Strategies of the namespace that do not read now.
     pub unreadable: BTreeMap<String, bool>,
     /// The gateway's register, as it was read before its record.

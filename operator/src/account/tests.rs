@@ -17,6 +17,7 @@ use super::validate::{books, validate};
 use crate::feed::Shared;
 use crate::names::{FINALIZER, LEDGER_ANNOTATION, RELEASE_ANNOTATION, Role};
 use crate::placement::{ENDS_MAX, Ends, PodFacts, RecordFacts, Standing, Stored};
+use crate::seen::Seen;
 use crate::strategy::fixture::{NOW_MS, account, edit, found, image, record, strategy};
 
 const EARLY: &str = "2026-01-01T00:00:00Z";
@@ -66,7 +67,7 @@ fn serving() -> Observed {
         feed_stored: found(record([])),
         gateway_pods: Vec::new(),
         feed_pods: Vec::new(),
-        strategies: vec![strategy("grid", "BTC/USDT", 3_000, EARLY, Some(EARLY))],
+        strategies: vec![strategy("grid", "BTC/USDT", 3_000, EARLY, Some(EARLY)).into()],
         unreadable: BTreeMap::new(),
         registered: GatewayDesired::default(),
         kept_books: Vec::new(),
@@ -139,24 +140,24 @@ fn the_feed_is_never_made_anew_for_a_neighbour_of_another_symbol() {
     let eth = |opened| strategy("aaa", "ETH/USDT", 1, EARLY, opened);
     for neighbour in [eth(None), eth(Some(LATE))] {
         let mut observed = serving();
-        observed.strategies.insert(0, neighbour);
+        observed.strategies.insert(0, neighbour.into());
         assert_eq!(readers(&observed), (vec!["grid".to_owned()], Some("BTC/USDT".to_owned())));
         assert_eq!(words(&observed), Vec::<String>::new());
     }
     // Its symbol is fixed by who has stopped, too: nobody else's prices come in the meantime.
     let mut observed = serving();
-    let stopped = |strategy: TradingStrategy| {
+    let stopped = |strategy: &TradingStrategy| {
         let mut all = serde_json::to_value(strategy).unwrap();
         all["spec"]["state"] = json!("Stopped");
         serde_json::from_value(all).unwrap()
     };
-    observed.strategies = vec![eth(Some(LATE)), stopped(observed.strategies.remove(0))];
+    observed.strategies = vec![eth(Some(LATE)).into(), stopped(&observed.strategies[0])];
     assert_eq!(readers(&observed), (Vec::new(), None));
 }
 
 #[test]
 fn who_does_not_read_any_more_keeps_its_feed_from_a_neighbour_of_another_symbol() {
-    let eth = strategy("aaa", "ETH/USDT", 1, EARLY, Some(LATE));
+    let eth = Seen::from(strategy("aaa", "ETH/USDT", 1, EARLY, Some(LATE)));
     let btc = vec!["BTC/USDT".parse().unwrap()];
     let mut observed = serving();
     observed.kept_markets = btc.clone();
@@ -165,7 +166,7 @@ fn who_does_not_read_any_more_keeps_its_feed_from_a_neighbour_of_another_symbol(
     assert_eq!(readers(&observed), (vec!["grid".to_owned()], None));
     assert_eq!(words(&observed), Vec::<String>::new());
     // One that reads goes on beside it.
-    observed.strategies.push(strategy("zzz", "BTC/USDT", 1, EARLY, Some(LATE)));
+    observed.strategies.push(strategy("zzz", "BTC/USDT", 1, EARLY, Some(LATE)).into());
     assert_eq!(readers(&observed), (vec!["grid".to_owned(), "zzz".to_owned()], Some("BTC/USDT".to_owned())));
     assert_eq!(words(&observed), Vec::<String>::new());
     // It had stopped; its book is there until it is closed.
@@ -191,7 +192,7 @@ fn files_fix_the_markets_and_each_reader_says_which_it_reads() {
     let mut both = serde_json::to_value(strategy("pair", "ETH/USDT", 1, EARLY, Some(LATE))).unwrap();
     both["spec"]["instruments"] = json!([{"symbol": "ETH/USDT"}, {"symbol": "BTC/USDT"}]);
     observed.strategies.push(serde_json::from_value(both).unwrap());
-    observed.strategies.push(strategy("stray", "BNB/USDT", 1, EARLY, Some(LATE)));
+    observed.strategies.push(strategy("stray", "BNB/USDT", 1, EARLY, Some(LATE)).into());
     let accepted = validate(&observed).unwrap();
     let register = serde_json::to_value(&accepted.readers).unwrap();
     let expected = json!({"readers": ["grid", "pair"], "symbol": "BTC/USDT", "symbols": ["BTC/USDT", "ETH/USDT"],
@@ -289,7 +290,7 @@ fn an_account_that_nobody_uses_closes_what_is_its_own() {
 #[test]
 fn an_answer_for_an_account_is_one_for_its_feed_too_though_its_readers_are_not_known() {
     let mut observed = serving();
-    observed.strategies = vec![strategy("grid", "BTC/USDT", 3_000, EARLY, None)];
+    observed.strategies = vec![strategy("grid", "BTC/USDT", 3_000, EARLY, None).into()];
     observed.kept_readers = vec!["grid".to_owned()];
     assert_eq!(words(&observed), Vec::<String>::new());
     (observed.status.ledger, observed.status.feed) = (None, None);

@@ -39,8 +39,13 @@ pub fn validate(observed: &Observed) -> Result<Accepted, Invalid> {
     let is_served = |strategy: &&TradingStrategy| {
         markets.is_empty() || strategy.spec.instruments.iter().all(|instrument| markets.contains(&instrument.symbol))
     };
-    let reading: Vec<&TradingStrategy> =
-        observed.strategies.iter().filter(|strategy| reads(strategy)).filter(is_served).collect();
+    let reading: Vec<&TradingStrategy> = observed
+        .strategies
+        .iter()
+        .map(|strategy| &**strategy)
+        .filter(|strategy| reads(strategy))
+        .filter(is_served)
+        .collect();
     let place = |file: &FileName| PathBuf::from(file.as_str());
     let feed = ReplaySpec::of(&account, observed.source.clone(), markets.first(), place);
     Ok(Accepted {
@@ -66,7 +71,7 @@ fn check_endpoint(observed: &Observed) -> Result<(), Invalid> {
 
 /// The gateway's register, whatever the account's own spec says: its strategies' books do not hang on it.
 pub fn books(observed: &Observed) -> GatewayDesired {
-    let mut books: Vec<BookSpec> = observed.strategies.iter().filter_map(book).collect();
+    let mut books: Vec<BookSpec> = observed.strategies.iter().filter_map(|strategy| book(strategy)).collect();
     books.extend(observed.kept_books.iter().cloned());
     books.sort_by(|one, other| one.strategy.cmp(&other.strategy));
     GatewayDesired::of(books)
@@ -82,7 +87,10 @@ fn markets(observed: &Observed) -> Vec<Symbol> {
         return markets;
     }
     let kept = kept::holder(&observed.kept_readers, &observed.kept_books).and(observed.kept_markets.first());
-    let oldest = || symbol::holder(observed.strategies.iter().filter_map(claim)).map(|holder| holder.symbol.clone());
+    let oldest = || {
+        symbol::holder(observed.strategies.iter().filter_map(|strategy| claim(strategy)))
+            .map(|holder| holder.symbol.clone())
+    };
     kept.cloned().or_else(oldest).into_iter().collect()
 }
 

@@ -138,7 +138,7 @@ fn taker(account: &GuardedAccount, strategies: &Strategies, source: &str, is_kno
         binance,
         placed,
         unrecorded: strategies.unrecorded(),
-        readers: strategies.read.iter().filter(|strategy| reads(strategy)).map(reader).collect(),
+        readers: strategies.read.iter().filter(|strategy| reads(strategy)).map(|strategy| reader(strategy)).collect(),
     })
 }
 

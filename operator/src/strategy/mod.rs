@@ -48,8 +48,8 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
             return Ok(Action::await_change());
         }
     };
-    let turn = match (account_of(&object), has_ledger(seen) && !granted::asks_for_money(seen)) {
-        (Some((namespace, account)), false) => Some(context.admission.turn(&namespace, &account).await),
+    let turn = match (account_of(&object), waits_for_account(seen)) {
+        (Some((namespace, account)), true) => Some(context.admission.turn(&namespace, &account).await),
         (Some(_) | None, _) => None,
     };
     let Some(observed) = observe::observe(&context, seen, turn.as_ref()).await? else {
@@ -143,4 +143,9 @@ pub fn account_of(object: &GuardedStrategy) -> Option<(String, String)> {
 /// Whether a strategy's status names its ledger.
 pub fn has_ledger(strategy: &TradingStrategy) -> bool {
     strategy.status.as_ref().is_some_and(|status| status.ledger.is_some())
+}
+
+/// Whether a strategy waits for what its account has: to begin, or for more money.
+pub fn waits_for_account(strategy: &TradingStrategy) -> bool {
+    !has_ledger(strategy) || granted::asks_for_money(strategy)
 }

@@ -11,13 +11,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt};
 
-use super::granted::{self, Granted, asks_for_money};
-use super::has_ledger;
-use super::source;
+use super::granted::{self, Granted};
+use super::{source, waits_for_account};
 use crate::admission::Turn;
 use crate::context::{Context, Strategies};
 use crate::names::Role;
 use crate::placement::{Ends, PodFacts, Stored};
+use crate::seen::Seen;
 use crate::stop::InboxFacts;
 use crate::{Error, GuardedAccount, kept, observe};
 
@@ -53,7 +53,7 @@ pub struct Observed {
     /// Its account, if it exists; or why it does not read.
     pub account: Result<Option<TradingAccount>, String>,
     /// Other strategies of the account.
-    pub neighbours: Vec<TradingStrategy>,
+    pub neighbours: Vec<Seen<TradingStrategy>>,
     /// Another of the account's strategies that is not known now, and the symbol that the feed was last made for: it needs
     /// that.
     pub kept: Option<(String, Symbol)>,
@@ -105,7 +105,7 @@ pub async fn observe(
     let Some((strategy, unknown_fields)) = observe::read(&context.client, seen).await? else {
         return Ok(None);
     };
-    if turn.is_none() && (!has_ledger(&strategy) || asks_for_money(&strategy)) {
+    if turn.is_none() && waits_for_account(&strategy) {
         return Err(Error::Changed { subject: name });
     }
     let uid = strategy.uid().unwrap_or_default();

@@ -201,7 +201,7 @@ mod tests {
             let mut made = crate::strategy::fixture::strategy(name, "BTC/USDT", 1, "2026-01-01T00:00:00Z", None);
             made.metadata.namespace = Some(namespace.to_owned());
             made.spec.strategy = serde_json::from_value(strategy).unwrap();
-            Arc::new(kube::core::DeserializeGuard(Ok(made)))
+            Arc::new(kube::core::DeserializeGuard(Ok(made.into())))
         };
         let of = |source: &str| json!({"process": {"command": ["a"], "source": {"configMap": source}}});
         let all = [

@@ -110,7 +110,7 @@ fn check_symbol(observed: &Observed, account: &TradingAccount) -> Result<(), Inv
         opened,
         made: Age(observed.made.unwrap_or_default()),
     };
-    let others = observed.neighbours.iter().filter_map(claim);
+    let others = observed.neighbours.iter().filter_map(|other| claim(other));
     let Some(holder) = symbol::holder(others.chain([own])) else { return Ok(()) };
     let refused = holder.refuses(&instrument.symbol, &format!("\"{}\"", holder.name), account);
     refused.map_or(Ok(()), |why| Err(refuse(why)))

@@ -23,7 +23,7 @@ fn new() -> Observed {
 
 #[test]
 fn who_came_first_fixes_the_symbol() {
-    let other = |symbol, made, opened| vec![strategy("other", symbol, 1, made, opened)];
+    let other = |symbol, made, opened| vec![strategy("other", symbol, 1, made, opened).into()];
     for (observed, neighbours, refused) in [
         // With a ledger of an earlier time, of a later one, and of none.
         (trading as fn() -> Observed, other("ETH/USDT", EARLY, Some(EARLY)), true),

@@ -1,0 +1,91 @@
+//! An object as it was last seen. Many looks hold it at once, and none copies it: an account of thousands of strategies is
+//! looked at by each of them.
+
+use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use serde::{Deserialize, Deserializer};
+
+/// Cheap to clone; copied where it is changed while another holds it.
+#[derive(Debug)]
+pub struct Seen<K>(Arc<K>);
+
+impl<K> Clone for Seen<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K> From<K> for Seen<K> {
+    fn from(object: K) -> Self {
+        Self(Arc::new(object))
+    }
+}
+
+impl<K> Deref for Seen<K> {
+    type Target = K;
+
+    fn deref(&self) -> &K {
+        &self.0
+    }
+}
+
+impl<K: Clone> DerefMut for Seen<K> {
+    fn deref_mut(&mut self) -> &mut K {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl<'de, K: Deserialize<'de>> Deserialize<'de> for Seen<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        K::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl<K: Resource + Clone> Resource for Seen<K> {
+    type DynamicType = K::DynamicType;
+    type Scope = K::Scope;
+
+    fn kind(dynamic: &Self::DynamicType) -> Cow<'_, str> {
+        K::kind(dynamic)
+    }
+
+    fn group(dynamic: &Self::DynamicType) -> Cow<'_, str> {
+        K::group(dynamic)
+    }
+
+    fn version(dynamic: &Self::DynamicType) -> Cow<'_, str> {
+        K::version(dynamic)
+    }
+
+    fn plural(dynamic: &Self::DynamicType) -> Cow<'_, str> {
+        K::plural(dynamic)
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        self.0.meta()
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        Arc::make_mut(&mut self.0).meta_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+
+    use super::*;
+
+    #[test]
+    fn whoever_changes_one_changes_it_for_nobody_else() {
+        let one = Seen::from(ConfigMap::default());
+        let mut other = one.clone();
+        assert!(std::ptr::eq(&*one, &*other), "nothing is copied before");
+        other.meta_mut().name = Some("other".to_owned());
+        assert_eq!((one.meta().name.as_deref(), other.meta().name.as_deref()), (None, Some("other")));
+    }
+}
