@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Cheap to clone; copied where it is changed while another holds it.
 #[derive(Debug)]
@@ -42,6 +42,12 @@ impl<K: Clone> DerefMut for Seen<K> {
 impl<'de, K: Deserialize<'de>> Deserialize<'de> for Seen<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         K::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl<K: Serialize> Serialize for Seen<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        K::serialize(self, serializer)
     }
 }
 

@@ -99,13 +99,11 @@ impl Followers {
     /// Whether there is something new in what all follow.
     fn learn(&mut self, account: &GuardedAccount) -> bool {
         let uid = account.uid().unwrap_or_default();
-        match Followed::of(account) {
-            Some(followed) => self.0.insert(uid, followed) != Some(followed),
-            None => {
-                self.0.remove(&uid);
-                true
-            }
-        }
+        let Some(followed) = Followed::of(account) else {
+            self.0.remove(&uid);
+            return true;
+        };
+        self.0.insert(uid, followed) != Some(followed)
     }
 }
 
