@@ -238,12 +238,14 @@ def main():
     cores = os.cpu_count()
     for name in ("redis", "feed", "gateway", "workers"):
         each = (high[name] - low[name]) / (many - few)
-        at = low[name] + each * (1000 - few)
-        room = 100 if name != "workers" else 100 * cores
-        reach = few + max(0, room - low[name]) / each if each > 0 else float("inf")
+        if each <= 0:
+            print(f"1,000 workers: {name} takes no more than with {few}")
+            continue
+        at, room = low[name] + each * (1000 - few), cores if name == "workers" else 1
+        reach = few + max(0, 100 * room - low[name]) / each
         print(
-            f"1,000 workers: {name} {at / 100:.1f} cores, {each:.2f} % of one for each worker more; {room // 100} "
-            f"{'core is' if room == 100 else 'cores are'} full with {reach:,.0f} workers"
+            f"1,000 workers: {name} {at / 100:.1f} cores, {each:.2f} % of one for each worker more; {room} "
+            f"{'core is' if room == 1 else 'cores are'} full with {reach:,.0f} workers"
         )
     print(f"1,000 workers: {resident * 1000 / 1048576:.1f} GB of memory")
 

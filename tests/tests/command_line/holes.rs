@@ -59,7 +59,9 @@ fn all_bars(folder: &Folder) -> Vec<Bar> {
     folder.write("whole", recording(&(0..0), &[]));
     let summary = Replay::scan(&[folder.path().join("whole")], &"BTC/USDT".parse().unwrap()).unwrap();
     let mut series = BarSeries::new(BARS, LookBack::new(1_000).unwrap());
-    Replay::open(summary).for_each(|tick| drop(series.take(&tick.unwrap())));
+    for tick in Replay::open(summary) {
+        series.take(&tick.unwrap());
+    }
     series.bars().to_vec()
 }
 

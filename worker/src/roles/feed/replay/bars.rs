@@ -183,7 +183,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (data, need) = ([recording(&folder, 7..16)], [need(BTC, Interval::OneMinute, 100)]);
         let mut full = new(&need);
-        Tape::open([recording(&folder, 0..0)]).for_each(|tick| drop(full[0].1.take(&tick.unwrap())));
+        for tick in Tape::open([recording(&folder, 0..0)]) {
+            full[0].1.take(&tick.unwrap());
+        }
         let full = full.remove(0).1;
         let touched = full.bars()[2..=5].to_vec();
         let of = (need[0].symbol.clone(), Interval::OneMinute);
