@@ -84,7 +84,7 @@ fn faulty(script: &str) -> (Simulation, Fault) {
     let mut simulation = simulation(&["python3", "-c", &script], &json!({}), 0);
     simulation.take(&Market::of(5, 50).collect::<Vec<_>>());
     assert_eq!(simulation.problem, None);
-    let fault = simulation.fault.clone().unwrap();
+    let fault = simulation.fault.clone().unwrap().1;
     (simulation, fault)
 }
 
@@ -168,7 +168,7 @@ fn a_process_with_more_open_orders_than_a_line_holds_is_halted_and_they_are_canc
     simulation.take(&ticks);
     assert_eq!(simulation.problem, None);
     let report = simulation.engine.report();
-    let fault = simulation.fault.clone().unwrap_or_else(|| panic!("{:?}", report.orders));
+    let (_, fault) = simulation.fault.clone().unwrap_or_else(|| panic!("{:?}", report.orders));
     assert_eq!(fault.kind, AlertKind::BadAction, "{fault}");
     let (_, open) = fault.message.split_once("a line has at most 1048576; keep fewer orders open than ").unwrap();
     let open: usize = open.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
@@ -200,7 +200,7 @@ fn a_child_that_stalls_halts_within_its_time() {
     let mut simulation = simulation(&["python3", "-c", script], &json!({}), 0);
     simulation.child.as_mut().unwrap().bound_time(std::time::Duration::from_millis(50));
     simulation.take(&Market::of(5, 50).collect::<Vec<_>>());
-    let fault = simulation.fault.unwrap();
+    let (_, fault) = simulation.fault.unwrap();
     assert_eq!(fault.kind, AlertKind::StrategyTimeout);
     assert!(fault.message.contains("within 50 ms"), "{fault}");
 }
