@@ -157,28 +157,28 @@ mod tests {
 
     #[test]
     fn a_status_of_an_account_wakes_who_waits_and_what_all_follow_wakes_all() {
-        let followers = &mut Followers::default();
+        let known = &mut Followers::default();
         let all = ["trading", "waiting"];
-        assert_eq!(woken(followers, &Event::InitApply(account(|_| {}))), all, "it is seen for the first time");
-        let of_status = account(|account| account["status"]["phase"] = json!("new balances"));
-        assert_eq!(woken(followers, &Event::Apply(of_status)), ["waiting"]);
-        let changes: [fn(&mut Value); 4] = [
+        assert_eq!(woken(known, &Event::InitApply(account(|_| {}))), all, "it is seen for the first time");
+        let balances = account(|account| account["status"]["phase"] = json!("new balances"));
+        assert_eq!(woken(known, &Event::Apply(balances)), ["waiting"]);
+        let edits: [fn(&mut Value); 4] = [
             |account| account["metadata"]["generation"] = json!(2),
             |account| account["status"]["epoch"] = json!(2),
             |account| account["status"]["feed"] = json!({"epoch": 1, "source": "s1"}),
             |account| account["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z"),
         ];
-        for change in changes {
+        for change in edits {
             let changed = account(change);
             assert!(changed.0.is_ok(), "{:?}", changed.0.err());
-            assert_eq!(woken(followers, &Event::Apply(changed.clone())), all);
-            assert_eq!(woken(followers, &Event::Apply(changed)), ["waiting"], "it is known now");
+            assert_eq!(woken(known, &Event::Apply(changed.clone())), all);
+            assert_eq!(woken(known, &Event::Apply(changed)), ["waiting"], "it is known now");
         }
         let unreadable = account(|account| account["spec"] = json!({"venue": 7}));
         assert!(matches!(unreadable, DeserializeGuard(Err(_))));
         for _ in 0..2 {
-            assert_eq!(woken(followers, &Event::Apply(unreadable.clone())), all, "nobody can tell what is new");
+            assert_eq!(woken(known, &Event::Apply(unreadable.clone())), all, "nobody can tell what is new");
         }
-        assert_eq!(woken(followers, &Event::Delete(account(|_| {}))), all);
+        assert_eq!(woken(known, &Event::Delete(account(|_| {}))), all);
     }
 }

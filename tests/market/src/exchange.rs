@@ -67,10 +67,10 @@ impl Exchange {
     pub fn limits(&self) -> Limits {
         let by_clock = |time: Duration| time.as_secs_f64() / self.clock.speed();
         let scaled = |time| Duration::try_from_secs_f64(by_clock(time)).unwrap_or(Duration::MAX);
-        let (ping, pong) = self.product.pings();
+        let (ping, within) = self.product.pings();
         Limits {
             ping: scaled(ping).max(Duration::from_secs(1)),
-            pong: scaled(pong).max(Duration::from_secs(3)),
+            pong: scaled(within).max(Duration::from_secs(3)),
             // Some runtimes cannot wait for centuries.
             life: scaled(Duration::from_hours(24)).min(Duration::from_hours(24 * 365)),
         }

@@ -23,6 +23,7 @@ use crate::{command, faults, serve, tls};
 /// Plays an exchange's public prices: REST and streams, from recordings, candles or chance, with faults.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "market-server")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Options {
     /// A recording of the combined stream, `<receive time in ns> <frame>` a line; may be packed (.gz). With
     /// SYMBOL= it is played as that symbol

@@ -225,7 +225,7 @@ impl Session {
         until("what was played has come", WITHIN, || {
             self.listen();
             let played = self.played() + 1 - FIRST_TRADE;
-            let recorded = Replay::scan(&[self.recording.clone()], &"BTC/USDT".parse().unwrap()).ok()?;
+            let recorded = Replay::scan(std::slice::from_ref(&self.recording), &"BTC/USDT".parse().unwrap()).ok()?;
             (self.known() == played && recorded.ticks + recorded.missed == played).then_some(())
         });
     }
@@ -275,7 +275,7 @@ impl Session {
         let end = self.known();
         until("the recording is whole", WITHIN, || {
             // While its last second is written, there may be no tick in it yet.
-            let summary = Replay::scan(&[self.recording.clone()], &"BTC/USDT".parse().unwrap()).ok()?;
+            let summary = Replay::scan(std::slice::from_ref(&self.recording), &"BTC/USDT".parse().unwrap()).ok()?;
             (summary.ticks + summary.missed == end).then_some(())
         });
         self.run.stop();

@@ -53,6 +53,7 @@ pub struct FuturesTrade<'a> {
 }
 
 /// A trade at its event time.
+#[expect(clippy::many_single_char_names, reason = "the exchange's own names")]
 pub fn trade<'a>(
     market: &'a Market,
     trade: &Trade,
@@ -107,6 +108,7 @@ pub struct FuturesAggregate<'a> {
 }
 
 /// An aggregate at its event time.
+#[expect(clippy::many_single_char_names, reason = "the exchange's own names")]
 pub fn aggregate<'a>(
     market: &'a Market,
     aggregate: &Aggregate,

@@ -411,7 +411,7 @@ pub(crate) fn replayed_behind(history: Vec<Event>, of: (&StrategySpec, &str, &Re
     let (spec, ledger, registry) = of;
     let mut simulation = Simulation::of_ledger(spec, ledger, registry).unwrap();
     for event in history {
-        assert_eq!(simulation.engine.step(engine::time::Timestamp::default(), event), []);
+        assert_eq!(simulation.engine.step(Timestamp::default(), event), []);
     }
     simulation.take(ticks);
     assert_eq!(simulation.problem, None);

@@ -110,13 +110,11 @@ impl Bars {
 
 /// Whether ticks of its market are missing between the last one and this one, which is the last from now on.
 pub(super) fn is_behind_hole(last: &mut BTreeMap<Symbol, u64>, tick: &Tick) -> bool {
-    match last.get_mut(&tick.symbol) {
-        Some(last) => std::mem::replace(last, tick.sequence).saturating_add(1) < tick.sequence,
-        None => {
-            last.insert(tick.symbol.clone(), tick.sequence);
-            false
-        }
+    if let Some(last) = last.get_mut(&tick.symbol) {
+        return std::mem::replace(last, tick.sequence).saturating_add(1) < tick.sequence;
     }
+    last.insert(tick.symbol.clone(), tick.sequence);
+    false
 }
 
 /// Takes up the series that a record tells of. One whose list is not what the feed has put there is made anew.

@@ -178,7 +178,7 @@ fn a_process_with_more_open_orders_than_a_line_holds_is_halted_and_they_are_canc
 
 /// A tick of a calm market.
 fn spaced(sequence: u64, after_ms: u64) -> Tick {
-    let time = engine::time::Timestamp::from_millis(1_700_000_000_000 + i64::try_from(after_ms).unwrap());
+    let time = Timestamp::from_millis(1_700_000_000_000 + i64::try_from(after_ms).unwrap());
     Tick { time: Some(time), received: time, ..engine::testkit::Market::USUAL.tick(sequence, "600") }
 }
 

@@ -97,7 +97,9 @@ impl Past {
             if round == 0 && whole.has_any_before(&tick) {
                 for (of, bars) in whole.take(&tick) {
                     let found = series.iter_mut().find(|(symbol, series)| (symbol, series.interval()) == (&of.0, of.1));
-                    found.into_iter().for_each(|(_, series)| put_into(series, &of, &bars));
+                    if let Some((_, series)) = found {
+                        put_into(series, &of, &bars);
+                    }
                 }
             }
             let is_behind_hole = is_behind_hole(&mut last, &tick);

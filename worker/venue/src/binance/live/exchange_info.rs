@@ -166,9 +166,9 @@ fn future(data: &SymbolData) -> Option<String> {
         // One that is not listed yet or no more has no kind.
         "" => None,
         _ => {
-            let day = rfc3339::text(data::checked_millis(data.delivery_date?).ok()?);
-            let (date, _) = day.split_once('T')?;
-            Some(format!("{pair}-{}", date.get(2..)?.replace('-', "")))
+            let moment = rfc3339::text(data::checked_millis(data.delivery_date?).ok()?);
+            let (day, _) = moment.split_once('T')?;
+            Some(format!("{pair}-{}", day.get(2..)?.replace('-', "")))
         }
     }
 }

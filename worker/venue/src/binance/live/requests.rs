@@ -91,9 +91,13 @@ mod tests {
         let mut requests = Requests::default();
         let both = [Kind::BookTicker, Kind::Trade];
         for market in 0..512 {
-            both.into_iter().for_each(|kind| requests.subscribe(&format!("M{market}USDT"), kind));
+            for kind in both {
+                requests.subscribe(&format!("M{market}USDT"), kind);
+            }
         }
-        both.into_iter().for_each(|kind| requests.unsubscribe("OLDUSDT", kind));
+        for kind in both {
+            requests.unsubscribe("OLDUSDT", kind);
+        }
         let (mut sent, mut streams) = (Vec::new(), 0);
         for now in (0..10_000).step_by(50) {
             let Some(message) = requests.due(now) else { continue };

@@ -94,7 +94,9 @@ impl Machine {
         if let Some(lane) = self.lanes.get(connection.lane) {
             for (market, kinds) in &lane.markets {
                 // Quotes before trades, so that the first trade has some.
-                kinds.iter().for_each(|kind| connection.requests.subscribe(market, *kind));
+                for kind in kinds {
+                    connection.requests.subscribe(market, *kind);
+                }
             }
         }
         let Self { streams, hosts, news, .. } = self;
@@ -162,10 +164,10 @@ impl Machine {
     }
 
     /// A market that the venue has: its streams are asked for.
-    pub(super) fn enter(&mut self, symbol: Symbol, name: String, known: Option<LastTrade>) {
-        self.markets.insert(name.clone(), Market::new(symbol, known));
+    pub(super) fn enter(&mut self, symbol: Symbol, name: &str, known: Option<LastTrade>) {
+        self.markets.insert(name.to_owned(), Market::new(symbol, known));
         for kind in [Kind::BookTicker, self.trades_as] {
-            self.join(&name, kind);
+            self.join(name, kind);
         }
     }
 

@@ -93,7 +93,7 @@ impl Machine {
         }
         for (symbol, known) in entering {
             let name = symbols::name(&symbol);
-            self.enter(symbol, name, known);
+            self.enter(symbol, &name, known);
         }
         if !changed.is_empty() {
             self.news.push_back(News::Rules(changed));
