@@ -241,7 +241,10 @@ fn named(events: &[Event]) -> String {
     let name = |event: &Event| match event {
         Event::Tick(tick) => format!("tick {} of {} at {}", tick.index, tick.symbol, rfc3339::text(tick.time)),
         Event::Bar(bar) => format!("the {} bar of {} at {}", bar.interval, bar.symbol, rfc3339::text(bar.open_time)),
-        Event::Order(order) => format!("news {:?} of order {:?}", order.status, order.tag),
+        Event::Order(order) => match order.id {
+            Some(id) => format!("news of order {id}"),
+            None => "news of an order that was not sent".to_owned(),
+        },
         Event::Timer { time, every_seconds } => format!("the timer of {every_seconds} s at {}", rfc3339::text(*time)),
         Event::Gap { symbol } => format!("the gap of {symbol}"),
     };

@@ -114,8 +114,10 @@ impl Untraded {
         if *open > 0 {
             lines.push(format!("{} still open at the end", orders(*open)));
         }
-        if *filled == 0 && lines.is_empty() {
-            let decision = &report.decision;
+        let decision = &report.decision;
+        // An alert is told by itself.
+        let is_alert = report.summary.alert.split(", ").any(|alert| alert == decision.reason);
+        if *filled == 0 && lines.is_empty() && !is_alert {
             lines.push(format!("no trade: {}: {}", decision.reason, decision.message));
         }
         lines
