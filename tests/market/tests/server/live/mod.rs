@@ -4,7 +4,6 @@
 mod answers;
 mod connections;
 mod day;
-mod ends;
 mod follower;
 mod frames;
 mod prices;
