@@ -45,6 +45,16 @@ fn is_eventful(taped: &Taped) {
     }
 }
 
+/// Nothing differs from the replay of its recording.
+fn is_its_backtest(taped: &Taped) {
+    for name in STRATEGIES {
+        let (live, replay) = (taped.live.without_own(name), taped.replay.without_own(name));
+        assert_eq!(live, replay, "{name}, to the byte");
+        let causes = taped.causes_of_trades(name).unwrap();
+        assert_eq!(causes, BTreeMap::new(), "{name}");
+    }
+}
+
 #[test]
 fn a_recorded_session_is_the_backtest_of_its_recording() {
     let mut session = Session::start();
@@ -54,12 +64,7 @@ fn a_recorded_session_is_the_backtest_of_its_recording() {
     assert_eq!(taped.gaps, []);
     let causes = parity::of_ticks(&taped.ticks, &taped.recorded, &taped.gaps).unwrap();
     assert_eq!(causes, BTreeMap::new());
-    for name in STRATEGIES {
-        let (live, replay) = (taped.live.without_own(name), taped.replay.without_own(name));
-        assert_eq!(live, replay, "{name}, to the byte");
-        let causes = taped.causes_of_trades(name).unwrap();
-        assert_eq!(causes, BTreeMap::new(), "{name}");
-    }
+    is_its_backtest(&taped);
 }
 
 #[test]
@@ -77,12 +82,7 @@ fn a_hole_of_a_session_stands_in_its_recording_and_the_backtest_has_it_too() {
     let causes = parity::of_ticks(&taped.ticks, &taped.recorded, &taped.gaps).unwrap();
     println!("{:?}, {causes:?}", taped.gaps);
     assert_eq!(causes, BTreeMap::from([(Cause::HoleOfBoth, 7 + missed)]));
-    for name in STRATEGIES {
-        let (live, replay) = (taped.live.without_own(name), taped.replay.without_own(name));
-        assert_eq!(live, replay, "{name}, to the byte");
-        let causes = taped.causes_of_trades(name).unwrap();
-        assert_eq!(causes, BTreeMap::new(), "{name}");
-    }
+    is_its_backtest(&taped);
 }
 
 #[test]

@@ -1,29 +1,36 @@
-//! The venue's own bars that a recording holds of intervals with a hole: a strategy gets each one when it closes, as one on live
-//! prices gets it from its feed.
+//! The venue's own bars that a recording holds of intervals with a hole: each is put in when it closes, as one on live prices
+//! comes from the venue.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine::market::Bar;
+use engine::market::{Bar, Interval};
 use engine::messages::Tick;
-use engine::strategies::BarsOf;
 use engine::time::Timestamp;
 
-/// Bars of one strategy, in the order in which they close.
-#[derive(Debug, Clone, Default)]
-pub struct WholeBars {
-    all: Arc<[(Timestamp, BarsOf, Bar)]>,
+/// Bars of several series, in the order in which they close. `K` says of which series one is.
+#[derive(Debug, Clone)]
+pub struct WholeBars<K> {
+    all: Arc<[(Timestamp, K, Bar)]>,
     /// How many are put in.
     taken: usize,
 }
 
-impl WholeBars {
+impl<K> Default for WholeBars<K> {
+    fn default() -> Self {
+        Self { all: Arc::new([]), taken: 0 }
+    }
+}
+
+impl<K: Ord + Clone> WholeBars<K> {
     /// These bars, none of them put in.
-    pub fn of<'a>(series: impl IntoIterator<Item = (BarsOf, &'a [Bar])>) -> Self {
-        let closes = |of: BarsOf, bar: &Bar| bar.open_time.plus_millis(of.interval.millis());
-        let bars = series.into_iter().flat_map(|(of, bars)| bars.iter().map(move |bar| (closes(of, bar), of, *bar)));
-        let mut all: Vec<_> = bars.collect();
-        all.sort_by_key(|(closes, of, bar)| (*closes, *of, bar.open_time));
+    pub fn of<'a>(series: impl IntoIterator<Item = (K, Interval, &'a [Bar])>) -> Self {
+        let mut all = Vec::new();
+        for (of, interval, bars) in series {
+            let closes = |bar: &Bar| bar.open_time.plus_millis(interval.millis());
+            all.extend(bars.iter().map(|bar| (closes(bar), of.clone(), *bar)));
+        }
+        all.sort_by(|one, other| (one.0, &one.1, one.2.open_time).cmp(&(other.0, &other.1, other.2.open_time)));
         Self { all: all.into(), taken: 0 }
     }
 
@@ -38,11 +45,11 @@ impl WholeBars {
     }
 
     /// Those that are over by now, by their series.
-    pub fn take(&mut self, now: Timestamp) -> BTreeMap<BarsOf, Vec<Bar>> {
+    pub fn take(&mut self, now: Timestamp) -> BTreeMap<K, Vec<Bar>> {
         let due = self.all.iter().skip(self.taken).take_while(|(closes, ..)| *closes <= now);
-        let mut by_series: BTreeMap<BarsOf, Vec<Bar>> = BTreeMap::new();
+        let mut by_series: BTreeMap<K, Vec<Bar>> = BTreeMap::new();
         for (_, of, bar) in due {
-            by_series.entry(*of).or_default().push(*bar);
+            by_series.entry(of.clone()).or_default().push(*bar);
             self.taken += 1;
         }
         by_series

@@ -1,5 +1,6 @@
 //! A server for a test, and a client of it that waits for nothing longer than its deadline.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -163,6 +164,13 @@ impl Stream {
         self.json()
     }
 
+    /// Its next frames are these.
+    pub fn gives(&mut self, frames: &[String]) {
+        for (number, frame) in frames.iter().enumerate() {
+            assert_eq!(self.text(), *frame, "frame {number}");
+        }
+    }
+
     /// What came until it ended, and how.
     pub fn rest(&mut self) -> (Vec<String>, Came) {
         let mut texts = Vec::new();
@@ -173,6 +181,32 @@ impl Stream {
             }
         }
     }
+}
+
+/// The names of an object's fields.
+pub fn keys(value: &Value) -> BTreeSet<String> {
+    match value {
+        Value::Object(object) => object.keys().cloned().collect(),
+        // Columns without names: how many, and of what kind.
+        Value::Array(row) => row.iter().enumerate().map(|(at, cell)| format!("{at}: {}", cell.is_string())).collect(),
+        other => panic!("{other}"),
+    }
+}
+
+/// An answer, or the first row of one, has the keys of the recorded one.
+pub fn assert_keys(path: &str, ours: &Value, recorded: &Value) {
+    assert_eq!(recorded.is_array(), ours.is_array(), "{path}");
+    let [ours, recorded] = [ours, recorded].map(|answer| if answer.is_array() { &answer[0] } else { answer });
+    assert_eq!(keys(ours), keys(recorded), "{path}");
+    for side in ["bids", "asks"].iter().filter(|side| !recorded[**side].is_null()) {
+        assert_eq!(keys(&ours[side][0]), keys(&recorded[side][0]), "{path}");
+    }
+}
+
+/// Frames of a recording that are wanted.
+pub fn frames(recording: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let frames = lines(recording).into_iter().filter_map(|line| Some(line.split_once(' ')?.1.to_owned()));
+    frames.filter(|frame| is_wanted(frame)).collect()
 }
 
 /// Waits until it is so.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::client::{Came, Stream, get, lines, repository, resume, server};
+use crate::client::{Came, Stream, assert_keys, frames, get, keys, lines, repository, resume, server};
 
 const PUBLIC: &str = "/public/stream?streams=btcusdt@trade/btcusdt@bookTicker";
 
@@ -13,29 +13,16 @@ fn recording() -> String {
     repository().join("worker/venue/testdata/binance-usdm-btcusdt-20240808.gz").display().to_string()
 }
 
-fn keys(value: &Value) -> BTreeSet<String> {
-    match value {
-        Value::Object(object) => object.keys().cloned().collect(),
-        Value::Array(row) => row.iter().enumerate().map(|(at, cell)| format!("{at}: {}", cell.is_string())).collect(),
-        other => panic!("{other}"),
-    }
-}
-
 #[test]
 fn a_recording_of_futures_comes_out_as_it_was_recorded() {
     let server =
         server(&["--product", "usdm", "--recording", &recording(), "--as-recorded", "--paused", "--speed", "5"]);
     let mut stream = Stream::open(&server, PUBLIC);
-    let recorded: Vec<String> = lines(&recording())
-        .iter()
-        .filter_map(|line| line.split_once(' ').map(|(_, frame)| frame.to_owned()))
-        .filter(|frame| frame.contains("@trade\"") || frame.contains("@bookTicker\""))
-        .collect();
+    let is_public = |frame: &str| frame.contains("@trade\"") || frame.contains("@bookTicker\"");
+    let recorded = frames(&recording(), is_public);
     assert_eq!(recorded.len(), 360);
     resume(&server);
-    for (number, frame) in recorded.iter().enumerate() {
-        assert_eq!(stream.text(), *frame, "frame {number}");
-    }
+    stream.gives(&recorded);
 }
 
 #[test]
@@ -128,12 +115,7 @@ fn answers_have_the_keys_of_recorded_ones() {
         let query = if is_of_all { "" } else { "symbol=BTCUSDT&interval=1m" };
         let ours = get(&server, &format!("{path}?{query}"));
         assert_eq!(ours.status, 200, "{path}: {}", ours.body);
-        let mut pair = (answer["response"].clone(), ours.json());
-        assert_eq!(pair.0.is_array(), pair.1.is_array(), "{path}");
-        if pair.0.is_array() {
-            pair = (pair.0[0].clone(), pair.1[0].clone());
-        }
-        assert_eq!(keys(&pair.1), keys(&pair.0), "{path}");
+        assert_keys(path, &ours.json(), &answer["response"]);
         compared.insert(path.to_owned());
     }
     assert_eq!(compared.len(), 9, "{compared:?}");

@@ -4,22 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::client::{Stream, get, lines, recording, resume, server};
+use crate::client::{Stream, frames, get, recording, resume, server};
 
 #[test]
 fn a_recording_comes_out_as_it_was_recorded() {
     let server = server(&["--recording", &recording(), "--as-recorded", "--paused", "--speed", "5"]);
     let mut stream = Stream::open(&server, "/stream?streams=btcusdt@trade/btcusdt@bookTicker/btcusdt@depth@100ms");
-    let recorded: Vec<String> = lines(&recording())
-        .iter()
-        .filter_map(|line| line.split_once(' ').map(|(_, frame)| frame.to_owned()))
-        .filter(|frame| frame.starts_with("{\"stream\""))
-        .collect();
+    let recorded = frames(&recording(), |frame| frame.starts_with("{\"stream\""));
     assert_eq!(recorded.len(), 399);
     resume(&server);
-    for (number, frame) in recorded.iter().enumerate() {
-        assert_eq!(stream.text(), *frame, "frame {number}");
-    }
+    stream.gives(&recorded);
 }
 
 #[test]

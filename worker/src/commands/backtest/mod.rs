@@ -15,8 +15,8 @@ use engine::instrument::Symbol;
 use engine::messages::{AlertKind, CommandKind, OrderCommand, Tick};
 use engine::report::{Trade, TransferState};
 use engine::risk::Approved;
-use engine::strategies::Registry;
 use engine::strategies::process::messages::Mode;
+use engine::strategies::{BarsOf, Registry};
 use engine::time::Timestamp;
 use engine::{Effect, Engine, Event};
 use venue::replay::Summary;
@@ -200,7 +200,7 @@ pub(crate) struct Simulation {
     trades: Vec<Trade>,
     untraded: Untraded,
     /// The venue's bars of intervals of which its data lack ticks.
-    whole: WholeBars,
+    whole: WholeBars<BarsOf>,
 }
 
 impl Simulation {

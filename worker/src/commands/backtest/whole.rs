@@ -35,7 +35,7 @@ pub(super) fn give(simulations: &mut [Simulation], data: &[Data]) -> Result<(), 
             let bars = found.get(symbol).and_then(|bars| bars.get(&of.interval)).cloned().unwrap_or_default();
             all.push((of, bars));
         }
-        simulation.whole = WholeBars::of(all.iter().map(|(of, bars)| (*of, &bars[..])));
+        simulation.whole = WholeBars::of(all.iter().map(|(of, bars)| (*of, of.interval, &bars[..])));
     }
     Ok(())
 }

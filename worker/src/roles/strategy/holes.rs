@@ -87,7 +87,7 @@ impl<B: Bus> Worker<'_, B> {
             };
             self.engine.needed_bars().map(|(of, _)| of).find(is_it)
         };
-        let series = found.iter().filter_map(|recorded| Some((of(recorded)?, &recorded.bars[..])));
+        let series = found.iter().filter_map(|recorded| Some((of(recorded)?, recorded.interval, &recorded.bars[..])));
         self.recorded = Some(WholeBars::of(series));
         Ok(())
     }

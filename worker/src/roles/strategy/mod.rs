@@ -30,7 +30,7 @@ use engine::Engine;
 use engine::client_order_id::{IdError, LedgerId};
 use engine::instrument::Symbol;
 use engine::messages::Tick;
-use engine::strategies::{DesiredState, Registry};
+use engine::strategies::{BarsOf, DesiredState, Registry};
 use tracing::Instrument;
 
 use crate::child::{Child, Opened};
@@ -107,7 +107,7 @@ pub(crate) struct Worker<'a, B> {
     /// Live prices have ages; those of a replay have none.
     prices: Option<Prices>,
     /// Bars that the recording of a replay holds whole; `None` before it was looked.
-    recorded: Option<WholeBars>,
+    recorded: Option<WholeBars<BarsOf>>,
 }
 
 /// Runs until asked to stop. Every line it logs carries strategy, epoch and cursor.

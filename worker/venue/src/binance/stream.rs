@@ -189,10 +189,14 @@ fn read<'a, T: Deserialize<'a>>(message: &'a str) -> Result<T, ParseError> {
 }
 
 fn trade(data: TradeData<'_>) -> Result<StreamEvent<'_>, ParseError> {
-    if data.kind.is_some_and(|kind| kind != MARKET) {
+    if data.kind.as_ref().is_some_and(|kind| kind != MARKET) {
         return Ok(StreamEvent::OffMarketTrade { symbol: data.s, id: data.t });
     }
-    Ok(StreamEvent::Trade(Trade {
+    market_trade(data).map(StreamEvent::Trade)
+}
+
+fn market_trade(data: TradeData<'_>) -> Result<Trade<'_>, ParseError> {
+    Ok(Trade {
         id: data.t,
         price: field("data.p", data::price(data.p))?,
         quantity: field("data.q", data::volume(data.q))?,
@@ -200,20 +204,13 @@ fn trade(data: TradeData<'_>) -> Result<StreamEvent<'_>, ParseError> {
         event_time: data.event_time.map(|time| field("data.E", data::checked_millis(time))).transpose()?,
         buyer_is_maker: data.m,
         symbol: data.s,
-    }))
+    })
 }
 
 fn aggregate(data: AggregateData<'_>) -> Result<StreamEvent<'_>, ParseError> {
-    let trade = Trade {
-        id: data.a,
-        price: field("data.p", data::price(data.p))?,
-        quantity: field("data.q", data::volume(data.q))?,
-        time: field("data.T", data::checked_millis(data.time))?,
-        event_time: data.event_time.map(|time| field("data.E", data::checked_millis(time))).transpose()?,
-        buyer_is_maker: data.m,
-        symbol: data.s,
-    };
-    Ok(StreamEvent::Aggregate(Aggregate { trade, first: data.f, last: data.l }))
+    let AggregateData { s, a, p, q, f: first, l: last, time, event_time, m } = data;
+    let trade = market_trade(TradeData { s, t: a, p, q, time, event_time, m, kind: None })?;
+    Ok(StreamEvent::Aggregate(Aggregate { trade, first, last }))
 }
 
 fn mark_price(data: MarkPriceData<'_>) -> Result<StreamEvent<'_>, ParseError> {

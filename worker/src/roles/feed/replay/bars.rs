@@ -11,8 +11,9 @@ use venue::replay::{DataError, Summary, Tape};
 
 use super::Feed;
 use super::markets::Markets;
-use super::whole::{Whole, put_into};
+use super::whole::put_into;
 use crate::roles::feed::bars::{Of, is_behind_hole, put};
+use crate::roles::whole::WholeBars;
 use crate::roles::{Bus, IDLE, Stop};
 
 impl<B: Bus, D: MarketData> Feed<B, D> {
@@ -57,7 +58,7 @@ struct Past {
     data: Vec<Arc<Summary>>,
     next: u64,
     repeats: bool,
-    whole: Whole,
+    whole: WholeBars<Of>,
 }
 
 impl Past {
@@ -95,7 +96,7 @@ impl Past {
                 break;
             }
             if round == 0 && whole.has_any_before(&tick) {
-                for (of, bars) in whole.take(&tick) {
+                for (of, bars) in whole.take(tick.event_time()) {
                     let found = series.iter_mut().find(|(symbol, series)| (symbol, series.interval()) == (&of.0, of.1));
                     if let Some((_, series)) = found {
                         put_into(series, &of, &bars);
@@ -125,12 +126,13 @@ mod tests {
     use super::*;
     use crate::roles::feed::bars::tests::{BTC, ETH, data, need};
     use crate::roles::feed::bars::{Bars, Kept};
+    use crate::roles::feed::replay::whole;
     use crate::roles::source::{NeededBars, RecordedBars};
 
     fn past(data: &[Arc<Summary>], repeats: bool) -> Past {
         let (keys, source) = (Keys::new("glm").unwrap(), Scope::source("n", "replay-paper").unwrap());
         let markets = Markets::of(&keys, &source, data, &Fields::new()).unwrap();
-        Past { markets, data: data.to_vec(), next: 0, repeats, whole: Whole::default() }
+        Past { markets, data: data.to_vec(), next: 0, repeats, whole: WholeBars::default() }
     }
 
     fn new(needs: &[NeededBars]) -> Vec<(Symbol, BarSeries)> {
@@ -192,7 +194,7 @@ mod tests {
         let touched = full.bars()[2..=5].to_vec();
         let of = (need[0].symbol.clone(), Interval::OneMinute);
         let recorded = [RecordedBars { symbol: of.0.clone(), interval: of.1, bars: touched }];
-        let mut past = Past { whole: Whole::of(&recorded), ..past(&data, false) };
+        let mut past = Past { whole: whole::of(&recorded), ..past(&data, false) };
         // Who makes bars of each tick that goes out.
         let (keys, source) = (Keys::new("glm").unwrap(), Scope::source("n", "replay-paper").unwrap());
         let mut bars = Bars::new(keys, source, BTreeMap::new());
@@ -205,11 +207,11 @@ mod tests {
             let (made, kept) =
                 (past.make(&new(&need)).unwrap().remove(0).1, &mut bars.kept.get_mut(&of).unwrap().series);
             assert_eq!((made.bars(), made.unfinished()), (kept.bars(), kept.unfinished()), "before {}", past.next);
-            whole.take(&tick).iter().for_each(|(of, bars)| put_into(kept, of, bars));
+            whole.take(tick.event_time()).iter().for_each(|(of, bars)| put_into(kept, of, bars));
             bars.take(&[tick]);
         }
         assert_eq!(bars.kept[&of].series.bars(), full.bars());
-        let without = Past { whole: Whole::default(), ..past };
+        let without = Past { whole: WholeBars::default(), ..past };
         assert_ne!(without.make(&new(&need)).unwrap()[0].1.bars(), full.bars());
     }
 }

@@ -24,16 +24,16 @@ use venue::MarketData;
 use venue::replay::{Replay, Summary, Tape};
 
 use crate::roles::document::message;
-use crate::roles::feed::bars::{Bars, take_up};
+use crate::roles::feed::bars::{Bars, Of, take_up};
 use crate::roles::session::{Change, Done, Session, again_after_conflicts, patiently};
 use crate::roles::source::{ENDED, NEXT, RecordedBars, WHOLE, position};
+use crate::roles::whole::WholeBars;
 use crate::roles::{Bus, IDLE, Runtime, Stop};
 use crds::roles::{FeedMarket, ReplaySpec};
 
 use data::{Data, ReadAhead};
 use markets::Markets;
 use readers::{LOOK_AROUND, Readers, Waiting};
-use whole::Whole;
 
 /// Where the image keeps recorded data.
 const IMAGE_FOLDER: &str = "/replay";
@@ -52,7 +52,7 @@ struct Feed<B, D> {
     scanned: Vec<Arc<Summary>>,
     bars: Bars,
     /// What its recordings hold whole.
-    whole: Whole,
+    whole: WholeBars<Of>,
     reports: StreamKey,
     report_cursor: StreamId,
     readers: Readers,
@@ -139,7 +139,7 @@ impl<B: Bus, D: MarketData> Feed<B, D> {
         let mut feed = Self {
             scanned: markets.to_vec(),
             bars,
-            whole: Whole::of(recorded),
+            whole: whole::of(recorded),
             markets: Markets::of(keys, &source, markets, &acquired.fields)?,
             reports: keys.topic(&account, Topic::Report),
             report_cursor: StreamId::ZERO,
