@@ -28,17 +28,32 @@ impl Drop for Running {
     }
 }
 
-/// Starts a program and waits until it listens.
-async fn running(command: &mut Command, port: u16) -> Running {
-    let started = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let running = Running(started.expect("apt-get install tinyproxy microsocks squid dante-server"));
-    let listens = async {
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            tokio::task::yield_now().await;
+/// Starts a program on a free port and waits until it listens. Until it does, the port is free for all, also as the near
+/// end of somebody's connection: a program that found it taken has ended, and another port is tried.
+async fn running(program: impl Fn(u16) -> Command) -> (Running, u16) {
+    let mut ended = Vec::new();
+    while ended.len() < 5 {
+        let port = free_port().await;
+        let started = program(port).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut running = Running(started.expect("apt-get install tinyproxy microsocks squid dante-server"));
+        let listens = async {
+            loop {
+                if let Some(status) = running.0.try_wait().unwrap() {
+                    return Err(status);
+                }
+                if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+                    return Ok(());
+                }
+                // Each try takes a port too, so they are few.
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        match timeout(DEADLINE, listens).await.expect("the proxy listens or ends") {
+            Ok(()) => return (running, port),
+            Err(status) => ended.push((port, status)),
         }
-    };
-    timeout(DEADLINE, listens).await.expect("the proxy listens");
-    running
+    }
+    panic!("it ended each time: {ended:?}");
 }
 
 async fn free_port() -> u16 {
@@ -94,6 +109,9 @@ async fn first_link(mut live: Live) -> Link {
     }
 }
 
+/// What a proxy reads, as long as it is kept.
+type Folders = [tempfile::TempDir; 2];
+
 /// A folder with this file in it, which a proxy that gives up root can read too.
 fn readable(name: &str, text: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -116,10 +134,16 @@ fn assert_refused(link: Link, words: &[&str]) {
 
 #[tokio::test]
 async fn through_tinyproxy_with_its_password() {
-    let (config, port, folder) = (venue().await, free_port().await, tempfile::tempdir().unwrap());
-    let file = folder.path().join("tinyproxy.conf");
-    std::fs::write(&file, format!("Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nBasicAuth user secret\n")).unwrap();
-    let _proxy = running(Command::new("tinyproxy").arg("-d").arg("-c").arg(&file), port).await;
+    let (config, folder) = (venue().await, tempfile::tempdir().unwrap());
+    let (_proxy, port) = running(|port| {
+        let file = folder.path().join("tinyproxy.conf");
+        let text = format!("Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nBasicAuth user secret\n");
+        std::fs::write(&file, text).unwrap();
+        let mut tinyproxy = Command::new("tinyproxy");
+        tinyproxy.args(["-d", "-c"]).arg(&file);
+        tinyproxy
+    })
+    .await;
     assert_eq!(link(&config, &format!("http://user:secret@127.0.0.1:{port}")).await, Link::Up);
     let place = format!("the proxy http://127.0.0.1:{port} answered 40");
     assert_refused(link(&config, &format!("http://127.0.0.1:{port}")).await, &[&place, "write USER:PASSWORD@"]);
@@ -128,52 +152,61 @@ async fn through_tinyproxy_with_its_password() {
 
 #[tokio::test]
 async fn through_microsocks_with_its_password() {
-    let (config, port) = (venue().await, free_port().await);
-    let port_text = port.to_string();
-    let arguments = ["-i", "127.0.0.1", "-p", &port_text, "-u", "user", "-P", "secret"];
-    let _proxy = running(Command::new("microsocks").args(arguments), port).await;
+    let config = venue().await;
+    let (_proxy, port) = running(|port| {
+        let mut microsocks = Command::new("microsocks");
+        microsocks.args(["-i", "127.0.0.1", "-p", &port.to_string(), "-u", "user", "-P", "secret"]);
+        microsocks
+    })
+    .await;
     assert_eq!(link(&config, &format!("socks5h://user:secret@127.0.0.1:{port}")).await, Link::Up);
     let place = format!("the proxy socks5://127.0.0.1:{port} did not lead to");
     assert_refused(link(&config, &format!("socks5://127.0.0.1:{port}")).await, &[&place, "wants no password"]);
     assert_refused(link(&config, &format!("socks5://user:wrong-one@127.0.0.1:{port}")).await, &[&place]);
 }
 
-/// Squid on this port, for who knows the password; it refuses to lead to `refused`.
-async fn squid(port: u16, refused: u16) -> (Running, [tempfile::TempDir; 2]) {
+/// Squid and its port, for who knows the password; it refuses to lead to `refused`.
+async fn squid(refused: u16) -> (Running, u16, Folders) {
     // The password is `secret`.
     let (users, passwords) = readable("users", "user:$apr1$abcdefgh$h9FWgUz3n9YxylKLlR5SQ/\n");
-    let mut text = format!("http_port 127.0.0.1:{port}\nacl refused port {refused}\n");
-    let _ = writeln!(text, "auth_param basic program /usr/lib/squid/basic_ncsa_auth {}", passwords.display());
-    text.push_str(
+    let mut rest = format!("acl refused port {refused}\n");
+    let _ = writeln!(rest, "auth_param basic program /usr/lib/squid/basic_ncsa_auth {}", passwords.display());
+    rest.push_str(
         "auth_param basic children 1\nacl known proxy_auth REQUIRED\nhttp_access deny refused\nhttp_access allow known\n\
          http_access deny all\npid_filename none\naccess_log none\ncache_log /dev/null\ncache_store_log none\n\
          netdb_filename none\nshutdown_lifetime 0 seconds\ncoredump_dir /tmp\n",
     );
-    let (folder, file) = readable("squid.conf", &text);
-    (running(Command::new("squid").arg("-N").arg("-f").arg(&file), port).await, [users, folder])
+    let (folder, file) = readable("squid.conf", &rest);
+    let (running, port) = running(|port| {
+        std::fs::write(&file, format!("http_port 127.0.0.1:{port}\n{rest}")).unwrap();
+        let mut squid = Command::new("squid");
+        squid.args(["-N", "-f"]).arg(&file);
+        squid
+    })
+    .await;
+    (running, port, [users, folder])
 }
 
 #[tokio::test]
 async fn through_squid_with_its_password_and_where_it_refuses() {
-    let (config, port) = (venue().await, free_port().await);
+    let config = venue().await;
     let [_, streams] = ports(&config);
-    let (proxy, _folders) = squid(port, free_port().await).await;
+    let (proxy, port, _folders) = squid(free_port().await).await;
     assert_eq!(link(&config, &format!("http://user:secret@127.0.0.1:{port}")).await, Link::Up);
     let place = format!("the proxy http://127.0.0.1:{port} answered 407");
     assert_refused(link(&config, &format!("http://127.0.0.1:{port}")).await, &[&place, "write USER:PASSWORD@"]);
     assert_refused(link(&config, &format!("http://user:wrong-one@127.0.0.1:{port}")).await, &[&place]);
     // One that lets requests through, and streams not.
     drop(proxy);
-    let port = free_port().await;
-    let (_proxy, _folders) = squid(port, streams).await;
+    let (_proxy, port, _folders) = squid(streams).await;
     let place = format!("the proxy http://127.0.0.1:{port} answered 403");
     assert_refused(link(&config, &format!("http://user:secret@127.0.0.1:{port}")).await, &[&place]);
 }
 
 #[tokio::test]
 async fn a_proxy_that_hangs_is_given_up_and_named() {
-    let (config, port) = (venue().await, free_port().await);
-    let (proxy, _folders) = squid(port, free_port().await).await;
+    let config = venue().await;
+    let (proxy, port, _folders) = squid(free_port().await).await;
     // It is stopped: the machine takes connections for it, and nobody answers.
     let stopped = Command::new("kill").args(["-STOP", &proxy.0.id().to_string()]).status().unwrap();
     assert!(stopped.success());
@@ -181,33 +214,38 @@ async fn a_proxy_that_hangs_is_given_up_and_named() {
     assert_refused(link(&config, &format!("http://user:secret@127.0.0.1:{port}")).await, &[&place]);
 }
 
-/// Dante on this port, with this way of knowing who comes; it refuses to lead to `refused`.
-async fn dante(port: u16, method: &str, refused: u16) -> (Running, tempfile::TempDir) {
-    let text = format!(
-        "logoutput: /dev/null\ninternal: 127.0.0.1 port = {port}\nexternal: 127.0.0.1\nsocksmethod: {method}\n\
-         clientmethod: none\nuser.unprivileged: nobody\nclient pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}\n\
-         socks block {{ from: 127.0.0.0/8 to: 127.0.0.0/8 port = {refused} }}\n\
-         socks pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}\n"
-    );
-    let (folder, file) = readable("danted.conf", &text);
-    (running(Command::new("danted").arg("-f").arg(&file), port).await, folder)
+/// Dante and its port, with this way of knowing who comes; it refuses to lead to `refused`.
+async fn dante(method: &str, refused: u16) -> (Running, u16, tempfile::TempDir) {
+    let (folder, file) = readable("danted.conf", "");
+    let (running, port) = running(|port| {
+        let text = format!(
+            "logoutput: /dev/null\ninternal: 127.0.0.1 port = {port}\nexternal: 127.0.0.1\nsocksmethod: {method}\n\
+             clientmethod: none\nuser.unprivileged: nobody\nclient pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}\n\
+             socks block {{ from: 127.0.0.0/8 to: 127.0.0.0/8 port = {refused} }}\n\
+             socks pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let mut dante = Command::new("danted");
+        dante.arg("-f").arg(&file);
+        dante
+    })
+    .await;
+    (running, port, folder)
 }
 
 #[tokio::test]
 async fn through_dante_and_where_it_refuses_or_wants_a_password() {
-    let (config, port) = (venue().await, free_port().await);
+    let config = venue().await;
     let [_, streams] = ports(&config);
-    let (open, _folder) = dante(port, "none", free_port().await).await;
+    let (open, port, _folder) = dante("none", free_port().await).await;
     assert_eq!(link(&config, &format!("socks5h://127.0.0.1:{port}")).await, Link::Up);
     drop(open);
-    let port = free_port().await;
-    let (blocking, _folder) = dante(port, "none", streams).await;
+    let (blocking, port, _folder) = dante("none", streams).await;
     let place = |port| format!("the proxy socks5://127.0.0.1:{port} did not lead to");
     assert_refused(link(&config, &format!("socks5://127.0.0.1:{port}")).await, &[&place(port)]);
     drop(blocking);
     // Its users are those of the machine, and this is none.
-    let port = free_port().await;
-    let (_closed, _folder) = dante(port, "username", free_port().await).await;
+    let (_closed, port, _folder) = dante("username", free_port().await).await;
     assert_refused(link(&config, &format!("socks5://127.0.0.1:{port}")).await, &[&place(port), "wants no password"]);
     assert_refused(link(&config, &format!("socks5://glm-nobody:wrong-one@127.0.0.1:{port}")).await, &[&place(port)]);
 }
@@ -223,8 +261,7 @@ async fn the_usual_variables_lead_through_a_proxy_and_around_it() {
         println!("link: {:?}", first_link(live).await);
         return;
     }
-    let port = free_port().await;
-    let (_proxy, _folders) = squid(port, free_port().await).await;
+    let (_proxy, port, _folders) = squid(free_port().await).await;
     let told = |user: &str, around: &str| {
         let this = std::env::current_exe().unwrap();
         let name = "the_usual_variables_lead_through_a_proxy_and_around_it";
