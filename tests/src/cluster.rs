@@ -95,6 +95,12 @@ pub fn condition(document: &Value, kind: &str) -> String {
     })
 }
 
+/// Whether what is told of a strategy is told of its pod of this epoch. An epoch is recorded before its pod is made, and
+/// for a moment stands beside what was told of the pod before.
+pub fn is_of_epoch(strategy: &Value, epoch: u64) -> bool {
+    number(strategy, "/status/epoch") == epoch && text(strategy, "/status/worker/pod").ends_with(&format!("-{epoch}"))
+}
+
 /// Sends a signal to the first process of a pod's container, if there is one: a pod's status may be a moment old.
 pub fn try_signal_container(pod: &Value, signal: &str) -> Result<(), String> {
     let id = text(pod, "/status/containerStatuses/0/containerID");

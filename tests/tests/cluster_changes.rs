@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::cluster::manifest::{edit, part, quickstart, watcher};
-use tests::cluster::{Kind, Platform, PodHistory, Scenario, await_that, condition, kubectl, number, run, text};
+use tests::cluster::{
+    Kind, Platform, PodHistory, Scenario, await_that, condition, is_of_epoch, kubectl, number, run, text,
+};
 
 const STRATEGY: &str = "grid-btc-1";
 const RESOURCE: &str = "ts/grid-btc-1";
@@ -192,7 +194,7 @@ fn pods_that_others_edit_are_still_found_and_never_doubled() {
     let pod = format!("pod/strategy-{STRATEGY}-2");
     scenario.kubectl(&["annotate", "--overwrite", &pod, "glm.trading/digest=other"]);
     scenario.await_strategy(STRATEGY, "epoch 3 trades", 180, |strategy| {
-        number(strategy, "/status/epoch") == 3 && ready(strategy, "True Trading")
+        is_of_epoch(strategy, 3) && ready(strategy, "True Trading")
     });
     history.expect_one_at_a_time();
     assert_eq!(history.pods_of(&format!("strategy-{STRATEGY}")), 3);

@@ -10,8 +10,8 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use tests::cluster::manifest::{DATA, at_speed, in_namespace, quickstart};
 use tests::cluster::{
-    Kind, Platform, PodHistory, Scenario, await_that, backtest, condition, number, repository, signal_container, text,
-    try_signal_container,
+    Kind, Platform, PodHistory, Scenario, await_that, backtest, condition, is_of_epoch, number, repository,
+    signal_container, text, try_signal_container,
 };
 
 const STRATEGY: &str = "grid-btc-1";
@@ -45,7 +45,7 @@ fn try_record(platform: &Platform, scenario: &Scenario, field: &str) -> Result<S
 fn goes_on(scenario: &Scenario, before: &Value, epoch: u64) -> Value {
     let after = scenario.await_strategy(STRATEGY, "trades on", 180, |strategy| {
         trades(strategy) > trades(before)
-            && number(strategy, "/status/epoch") == epoch
+            && is_of_epoch(strategy, epoch)
             && condition(strategy, "Ready").starts_with("True Trading")
     });
     assert_eq!(text(&after, "/status/ledger"), text(before, "/status/ledger"));
@@ -59,7 +59,6 @@ fn a_deleted_pod_is_replaced_at_the_next_epoch() {
     let before = trading(&scenario);
     scenario.kubectl(&["delete", "pod", &format!("strategy-{STRATEGY}-1"), "--wait=false"]);
     let after = goes_on(&scenario, &before, 2);
-    assert_eq!(text(&after, "/status/worker/pod"), format!("strategy-{STRATEGY}-2"));
     // The account's pods are placed by the same rules.
     scenario.kubectl(&["delete", "pod", "gateway-paper-1", "feed-paper-1", "--wait=false"]);
     scenario.await_object((Kind::Account, "paper"), "gateway and feed at epoch 2", 180, |account| {

@@ -10,7 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tests::cluster::manifest::{edit, in_namespace};
 use tests::cluster::{
-    Platform, PodHistory, Scenario, await_that, backtest, condition, number, repository, signal_container, text,
+    Platform, PodHistory, Scenario, await_that, backtest, condition, is_of_epoch, number, repository, signal_container,
+    text,
 };
 
 const PAGE: &str = "docs/process-strategies.md";
@@ -180,7 +181,7 @@ fn a_program_that_cannot_start_halts_with_its_words_and_the_mended_one_goes_on_b
     };
     let rests = |epoch: u64| {
         scenario.await_strategy(STRATEGY, "it trades", 120, |strategy| {
-            condition(strategy, "Ready").starts_with("True Trading") && number(strategy, "/status/epoch") == epoch
+            condition(strategy, "Ready").starts_with("True Trading") && is_of_epoch(strategy, epoch)
         });
         orders(1);
     };

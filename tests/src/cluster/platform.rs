@@ -117,8 +117,10 @@ impl Platform {
     /// The same while Redis may be away.
     pub fn try_redis(&self, arguments: &[&str]) -> Result<String, String> {
         let host = self.redis_host();
-        let arguments: Vec<&str> = ["-h", &host].into_iter().chain(arguments.iter().copied()).collect();
-        super::try_run("redis-cli", &arguments, "").map(|answer| answer.trim_end().to_owned())
+        // It knows no bound itself: who asks as the pod ends waits two minutes for the address of the one that is gone.
+        let bounded = ["10", "redis-cli", "-h", &host];
+        let arguments: Vec<&str> = bounded.into_iter().chain(arguments.iter().copied()).collect();
+        super::try_run("timeout", &arguments, "").map(|answer| answer.trim_end().to_owned())
     }
 
     /// A sum that the operator counts, such as `writes`.
