@@ -62,7 +62,8 @@ pub struct Claim<'a, T> {
 }
 
 impl<T: Ord> Claim<'_, T> {
-    fn rank(&self) -> (bool, &T, &str) {
+    /// Its place among those who say which symbol it is: the first one says.
+    pub fn rank(&self) -> (bool, &T, &str) {
         (self.opened.is_none(), self.opened.as_ref().unwrap_or(&self.made), self.name)
     }
 

@@ -10,18 +10,11 @@ use bus::{Backoff, Claim, Keys, RedisBus, StateStore};
 use clap::{Args, Parser, Subcommand};
 use futures::FutureExt;
 use kube::Client;
-use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
-use operator::admission::Admission;
 use operator::build::{Image, endpoints};
-use operator::context::Context;
+use operator::context::{Context, Given};
 use operator::controller::{self, Sources};
-use operator::feed::Feeds;
 use operator::metrics::{self, Metrics};
-use operator::names::OPERATOR;
-use operator::pace::Pace;
-use operator::since::Since;
-use operator::written::Written;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -169,21 +162,15 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     for namespace in &options.namespaces {
         let (strategies, strategy_writer) = reflector::store();
         let (accounts, account_writer) = reflector::store();
-        let context = Arc::new(Context {
+        let context = Arc::new(Context::new(Given {
             client: client.clone(),
             bus: bus.clone(),
             keys: keys.clone(),
             image: image(options)?,
-            recorder: Recorder::new(client.clone(), Reporter { controller: OPERATOR.to_owned(), instance: None }),
-            pace: Pace::default(),
-            admission: Admission::default(),
-            since: Since::default(),
-            written: Written::default(),
             metrics: metrics.clone(),
             strategies,
             accounts: accounts.clone(),
-            feeds: Feeds::default(),
-        });
+        }));
         let sources = Sources {
             client: client.clone(),
             namespace: namespace.clone(),

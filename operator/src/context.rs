@@ -7,23 +7,27 @@ use std::time::{Duration, Instant};
 use bus::{BusError, Desired, Failure, Keys, MessageBus as _, Owner, RedisBus, StateStore};
 use crds::TradingStrategy;
 use crds::record::STARTED_AT;
-use kube::api::ListParams;
-use kube::runtime::events::Recorder;
+use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, Resource as _, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use crate::admission::Admission;
+use crate::admission::{self, Admission};
 use crate::build::Image;
 use crate::feed::Feeds;
+use crate::groups::Groups;
+use crate::looks::Looks;
 use crate::metrics::Metrics;
+use crate::names::OPERATOR;
 use crate::pace::Pace;
+use crate::partners::Recent;
 use crate::placement::{RecordFacts, Stored};
 use crate::seen::Seen;
 use crate::since::Since;
-use crate::strategy::has_ledger;
+use crate::strategy::{self, has_ledger};
 use crate::written::Written;
-use crate::{Error, GuardedAccount, GuardedStrategy, kept};
+use crate::{Error, GuardedAccount, GuardedStrategy, kept, observe};
 
 /// Shared by all reconciles.
 pub struct Context {
@@ -49,8 +53,16 @@ pub struct Context {
     pub metrics: Metrics,
     /// All strategies, as last seen.
     pub strategies: Store<GuardedStrategy>,
+    /// The same by their accounts.
+    pub by_account: Groups<GuardedStrategy, strategy::Place>,
     /// All accounts, as last seen.
     pub accounts: Store<GuardedAccount>,
+    /// All pods, as last seen, by who owns them.
+    pub pods: Groups<Pod, String>,
+    /// What the store last said of gateways and feeds.
+    pub partners: Recent,
+    /// What is remembered of looks at each object.
+    pub looks: Looks,
     /// Which live sources are to be looked at.
     pub feeds: Feeds,
 }
@@ -80,42 +92,87 @@ impl Strategies {
     }
 }
 
-/// Those of one account among a namespace's.
-fn strategies_of<'a>(all: impl Iterator<Item = &'a GuardedStrategy>, account: &str) -> Strategies {
-    let mut found = Strategies::default();
-    for object in all {
-        match &object.0 {
-            Ok(strategy) if strategy.spec.account_ref.name.as_str() == account => found.read.push(strategy.clone()),
-            Ok(_) => {}
-            Err(invalid) => {
-                found.unreadable.insert(object.name_any(), invalid.metadata.deletion_timestamp.is_some());
-            }
-        }
-    }
-    found.read.sort_by_key(ResourceExt::name_any);
-    found
-}
-
 /// How long one look into the store may take before it counts as away.
 const STORE_PATIENCE: Duration = Duration::from_secs(3);
 
+/// What a context is given; all else begins empty.
+#[expect(missing_docs, reason = "the fields of [`Context`] say it")]
+pub struct Given {
+    pub client: Client,
+    pub bus: RedisBus,
+    pub keys: Keys,
+    pub image: Image,
+    pub metrics: Metrics,
+    pub strategies: Store<GuardedStrategy>,
+    pub accounts: Store<GuardedAccount>,
+}
+
 impl Context {
+    /// One that has seen nothing yet.
+    pub fn new(given: Given) -> Self {
+        let Given { client, bus, keys, image, metrics, strategies, accounts } = given;
+        let reporter = Reporter { controller: OPERATOR.to_owned(), instance: None };
+        Self {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            bus,
+            keys,
+            image,
+            metrics,
+            strategies,
+            accounts,
+            pace: Pace::default(),
+            admission: Admission::default(),
+            since: Since::default(),
+            written: Written::default(),
+            by_account: Groups::new(strategy::places),
+            pods: Groups::new(observe::places),
+            partners: Recent::default(),
+            looks: Looks::default(),
+            feeds: Feeds::default(),
+        }
+    }
+
     /// An account's strategies by name, as last seen; each change of one wakes its account. They are looked at once
     /// all have been seen: after a start, one that is not yet there would look like one that is gone, and its
     /// account's feed, books and hold with it.
     pub async fn strategies_of(&self, namespace: &str, account: &str) -> Result<Strategies, Error> {
         let stopping = |_| Error::Changed { subject: "the cache of strategies".to_owned() };
         self.strategies.wait_until_ready().await.map_err(stopping)?;
-        let seen = self.strategies.state();
-        let here = seen.iter().filter(|object| object.namespace().as_deref() == Some(namespace));
-        Ok(strategies_of(here.map(|object| &**object), account))
+        let read = self.by_account.of(&strategy::of_account(namespace, account));
+        let mut read: Vec<_> = read.into_iter().filter_map(|object| object.0.ok()).collect();
+        read.sort_by_key(ResourceExt::name_any);
+        Ok(Strategies { read, unreadable: self.unreadable(namespace) })
     }
 
-    /// The same, asked of the API server now: who decides on a share of the account must not overlook anybody.
-    pub async fn strategies_now(&self, namespace: &str, account: &str) -> Result<Strategies, Error> {
-        let api: Api<GuardedStrategy> = Api::namespaced(self.client.clone(), namespace);
-        let listed = api.list(&ListParams::default()).await.map_err(Error::api("list strategies of", account))?;
-        Ok(strategies_of(listed.items.iter(), account))
+    /// Of a strategy's neighbours, as last seen, those that concern it while it trades: who says which symbol the account
+    /// replays, and of whom only a register may know. `None`: not all have been seen.
+    pub fn neighbours_seen(&self, namespace: &str, account: &str, name: &str) -> Option<Strategies> {
+        if !self.by_account.is_whole() {
+            return None;
+        }
+        let other = |object: &GuardedStrategy| object.0.as_ref().ok().filter(|other| other.name_any() != name).cloned();
+        let has_say =
+            |object: &GuardedStrategy| other(object).filter(|other| strategy::validate::claim(other).is_some());
+        let holder = self.by_account.first(&strategy::of_account(namespace, account), has_say);
+        let unrecorded = self.by_account.of(&strategy::unrecorded_of(namespace, account));
+        let read = holder.into_iter().chain(unrecorded.iter().filter_map(other)).collect();
+        let mut unreadable = self.unreadable(namespace);
+        unreadable.remove(name);
+        Some(Strategies { read, unreadable })
+    }
+
+    fn unreadable(&self, namespace: &str) -> BTreeMap<String, bool> {
+        let all = self.by_account.of(&strategy::unreadable_of(namespace));
+        all.iter().map(|object| (object.name_any(), object.meta().deletion_timestamp.is_some())).collect()
+    }
+
+    /// Whether the caches hold what a turn wrote. Ledgers are opened in turns alone, so who looks then overlooks nobody.
+    pub fn has_seen(&self, namespace: &str, written: &admission::Written) -> bool {
+        let version = |text: &str| text.parse::<u64>().ok();
+        // One that is not there any more has gone.
+        let Some(seen) = self.by_account.version(namespace, &written.name) else { return true };
+        version(&seen) >= version(&written.resource_version)
     }
 
     /// All accounts as last seen, once all have been.
@@ -134,7 +191,7 @@ impl Context {
         };
         match self.within(looked).await {
             Ok((None, _)) => Stored::Missing,
-            Ok((Some(record), now_ms)) => Stored::Found(Box::new(RecordFacts {
+            Ok((Some(record), now_ms)) => Stored::Found(Arc::new(RecordFacts {
                 seen_ms: record.seen_ms(),
                 now_ms,
                 answered_ms: Some(self.since.store_answers_ms(Instant::now())),
@@ -172,7 +229,10 @@ impl Context {
     /// A call to the store, bounded in time.
     pub async fn within<T>(&self, call: impl Future<Output = Result<T, BusError>>) -> Result<T, String> {
         match tokio::time::timeout(STORE_PATIENCE, call).await {
-            Ok(Ok(value)) => Ok(value),
+            Ok(Ok(value)) => {
+                self.since.store_answered();
+                Ok(value)
+            }
             Ok(Err(error)) => {
                 if matches!(error.failure(), Some(Failure::Unavailable | Failure::ReadOnly)) {
                     self.since.store_was_away(Instant::now());

@@ -8,24 +8,28 @@ use crds::{TradingAccount, TradingStrategy};
 use futures::channel::mpsc;
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt, predicates, reflector, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::context::Shared;
-use crate::wake::{Followers, accounts_of, strategy_of};
-use crate::{Error, GuardedAccount, GuardedStrategy, account, feed, observe, strategy};
+use crate::wake::{Followers, accounts_of, owners_of, strategy_of};
+use crate::{Error, GuardedAccount, GuardedStrategy, account, feed, observe, outage, strategy};
 
 /// Reconciles at once, each kind. There is no debounce: each new trigger would put the reconcile off again, so that
 /// a strategy that reports all the time, or an account of many, would never be looked at.
 const CONCURRENCY: u16 = 16;
 /// How long one reconcile may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a failed reconcile waits.
+/// How long a failed reconcile waits, the first time.
 const RETRY: Duration = Duration::from_secs(2);
+/// How long one waits that somebody else's write came in between of, the first time.
+const CHANGED: Duration = Duration::from_millis(100);
 
 /// A resource of which something is told that its status shows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,17 +66,17 @@ pub async fn run<R>(
     let Sources { client, namespace, strategies, accounts, reports } = sources;
     let strategy_store = strategies.as_reader();
     let account_store = accounts.as_reader();
-    let pods = Api::<PartialObjectMeta<Pod>>::namespaced(client.clone(), &namespace);
-
     // From the very watch that fills the store: an account that is woken finds there what woke it.
     let (woken, wake) = mpsc::unbounded();
     let told = {
         let woken = woken.clone();
         move |told| std::future::ready(strategy_of(told, &woken))
     };
+    let pods_woken = woken.clone();
     let wake_accounts = {
-        let accounts = account_store.clone();
+        let (accounts, context) = (account_store.clone(), Arc::clone(&context));
         move |event: &watcher::Event<GuardedStrategy>| {
+            context.by_account.take(event);
             for account in accounts_of(event, &accounts) {
                 // The accounts' controller has stopped: nobody is left to be woken.
                 woken.unbounded_send(account).ok();
@@ -81,10 +85,15 @@ pub async fn run<R>(
     };
     let all = Api::<GuardedStrategy>::namespaced(client.clone(), &namespace);
     let own = reflector(strategies, lean(watcher(all, watcher::Config::default()))).inspect_ok(wake_accounts);
-    let (woken_by_accounts, wake_strategies) = mpsc::unbounded();
+    let (woken_by_others, wake_strategies) = mpsc::unbounded();
+    let woken_by_accounts = woken_by_others.clone();
     let wake_followers = {
         let (strategies, mut followers) = (strategy_store.clone(), Followers::default());
+        let context = Arc::clone(&context);
         move |event: &watcher::Event<GuardedAccount>| {
+            if let watcher::Event::Apply(account) | watcher::Event::Delete(account) = event {
+                context.partners.forget(&account.namespace().unwrap_or_default(), &account.name_any());
+            }
             for strategy in followers.of(event, || strategies.state()) {
                 // The strategies' controller has stopped: nobody is left to be woken.
                 woken_by_accounts.unbounded_send(strategy).ok();
@@ -102,8 +111,8 @@ pub async fn run<R>(
         strategies
     };
     let strategies = strategies
-        .owns_stream(lean(watcher(pods.clone(), managed())).touched_objects())
         .reconcile_on(wake_strategies)
+        .reconcile_on(futures::stream::iter(context.admission.woken()).flatten())
         .reconcile_on(reports.filter_map(told))
         .graceful_shutdown_on(stop.clone())
         .run(|object, context| bounded(strategy::reconcile(object, context)), retry_strategy, Arc::clone(&context))
@@ -113,14 +122,41 @@ pub async fn run<R>(
     let own = reflector(accounts, lean(watcher(all, watcher::Config::default()))).inspect_ok(wake_followers);
     let accounts = Controller::for_stream(news(own, Arc::clone(&context)), account_store)
         .with_config(Config::default().concurrency(CONCURRENCY))
-        .owns_stream(lean(watcher(pods, managed())).touched_objects())
         .reconcile_on(wake)
         .graceful_shutdown_on(stop.clone())
         .run(|object, context| bounded(account::reconcile(object, context)), retry_account, Arc::clone(&context))
         .for_each(|_| std::future::ready(()));
 
-    let feeds = feed::run(context, namespace.clone(), stop);
-    futures::future::join3(pin!(strategies), pin!(accounts), pin!(feeds)).await;
+    let (woken_by_outages, accounts_woken_by_outages) = (woken_by_others.clone(), pods_woken.clone());
+    let pods = Api::<Pod>::namespaced(client.clone(), &namespace);
+    let owners = {
+        let context = Arc::clone(&context);
+        move |event: &watcher::Event<Pod>| {
+            context.pods.take(event);
+            let (strategies, accounts) = owners_of(event);
+            // The controllers have stopped: nobody is left to be woken.
+            strategies.into_iter().for_each(|strategy| drop(woken_by_others.unbounded_send(strategy)));
+            accounts.into_iter().for_each(|account| drop(pods_woken.unbounded_send(account)));
+        }
+    };
+    let pods = watcher(pods, managed()).default_backoff().modify(observe::lean).inspect_ok(owners);
+    let pods = pods.take_until(stop.clone()).for_each(|_| std::future::ready(()));
+    let feeds = feed::run(Arc::clone(&context), namespace.clone(), stop);
+    let outages = outage::watch(Arc::clone(&context), move || {
+        for strategy in context.strategies.state() {
+            woken_by_outages.unbounded_send(ObjectRef::from_obj(&*strategy)).ok();
+        }
+        for account in context.accounts.state() {
+            accounts_woken_by_outages.unbounded_send(ObjectRef::from_obj(&*account)).ok();
+        }
+    });
+    let work = async move {
+        futures::future::join4(pin!(strategies), pin!(accounts), pin!(feeds), pin!(pods)).await;
+    };
+    tokio::select! {
+        () = work => {}
+        () = outages => {}
+    }
 }
 
 /// Objects that somebody else than this operator has changed.
@@ -172,20 +208,22 @@ where
 
 #[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]
 fn retry_strategy(object: Arc<GuardedStrategy>, error: &Error, context: Shared) -> Action {
-    retry::<TradingStrategy>(&object.name_any(), error, &context)
+    retry::<TradingStrategy>(object.meta(), error, &context)
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]
 fn retry_account(object: Arc<GuardedAccount>, error: &Error, context: Shared) -> Action {
-    retry::<TradingAccount>(&object.name_any(), error, &context)
+    retry::<TradingAccount>(object.meta(), error, &context)
 }
 
-fn retry<K: Resource<DynamicType = ()>>(name: &str, error: &Error, context: &Shared) -> Action {
+fn retry<K: Resource<DynamicType = ()>>(meta: &ObjectMeta, error: &Error, context: &Shared) -> Action {
+    let uid = meta.uid.as_deref().unwrap_or_default();
     if matches!(error, Error::Changed { .. }) {
-        // Somebody else wrote first: look again at once.
-        return Action::requeue(Duration::from_millis(100));
+        // Somebody else wrote first, or a cache is behind: look again at once, at first.
+        return Action::requeue(context.looks.failed(uid, CHANGED));
     }
     context.metrics.errors.inc();
-    tracing::warn!(kind = %K::kind(&()), name, reason = error.reason(), %error, "a reconcile failed; it is tried again");
-    Action::requeue(RETRY)
+    let (namespace, name) = (&meta.namespace, &meta.name);
+    tracing::warn!(kind = %K::kind(&()), namespace, name, reason = error.reason(), %error, "a reconcile failed; it is tried again");
+    Action::requeue(context.looks.failed(uid, RETRY))
 }

@@ -15,13 +15,17 @@ pub mod controller;
 mod event;
 pub mod feed;
 mod finalizer;
+pub mod groups;
 mod kept;
 mod life;
+pub mod looks;
 pub mod metrics;
 mod moment;
 pub mod names;
 pub mod observe;
+mod outage;
 pub mod pace;
+pub mod partners;
 pub mod placement;
 pub mod reason;
 mod release;
@@ -45,7 +49,7 @@ use crate::seen::Seen;
 /// A strategy that may not read: one broken object is that object's fault, not a dead watch.
 pub type GuardedStrategy = DeserializeGuard<Seen<TradingStrategy>>;
 /// An account that may not read.
-pub type GuardedAccount = DeserializeGuard<TradingAccount>;
+pub type GuardedAccount = DeserializeGuard<Seen<TradingAccount>>;
 
 /// Why a reconcile failed; it is tried again.
 #[derive(Debug, thiserror::Error)]

@@ -32,6 +32,8 @@ pub const fn is_of(record: &RecordFacts, epoch: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -48,12 +50,12 @@ mod tests {
             (RecordFacts { answered_ms: Some(99_000), ..record(1_000, 31_000) }, false, Some(1)),
             (RecordFacts { closed: true, ..record(1_000, 99_000) }, false, None),
         ] {
-            let stored = Stored::Found(Box::new(record));
+            let stored = Stored::Found(Arc::new(record));
             assert_eq!(silence(&stored, Reason::WorkerSilent, "worker").is_some(), silent, "{stored:?}");
             assert_eq!(silent_in_ms([&stored, &Stored::Missing]), left, "{stored:?}");
         }
         let (_, told) =
-            silence(&Stored::Found(Box::new(record(1_000, 99_000))), Reason::FeedSilent, "account's feed").unwrap();
+            silence(&Stored::Found(Arc::new(record(1_000, 99_000))), Reason::FeedSilent, "account's feed").unwrap();
         assert!(told.contains("account's feed") && told.contains("1970-01-01T00:00:01Z"), "{told}");
     }
 }

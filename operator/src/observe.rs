@@ -3,44 +3,82 @@
 use std::collections::BTreeSet;
 
 use crds::strategy::status::Restarts;
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Namespace, Pod};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Namespace, Pod, PodSpec, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{DynamicObject, ListParams};
-use kube::core::{ApiResource, object::HasSpec};
+use kube::api::ListParams;
+use kube::core::object::HasSpec;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::Error;
 use crate::context::Context;
+use crate::groups::Places;
 use crate::names::{
     COMPONENT_LABEL, DIGEST_ANNOTATION, INSTANCE_LABEL, OPERATOR, OWNER_LABEL, Role, WHOLE_DIGEST_ANNOTATION,
 };
 use crate::placement::{Ends, PodFacts};
-use crate::{Error, unknown};
+use crate::seen::Seen;
 
 /// The longest end of a log that a status shows, in bytes.
 const WORDS_MAX: usize = 1_000;
 
-/// An object as it is stored now, and the paths of fields in its spec that are not known here. `None` if it is
-/// gone. One whose deletion the cache has not seen yet is looked at again once it has: whether its namespace goes
-/// too was asked of what the cache holds.
-pub async fn read<K>(client: &Client, seen: &K) -> Result<Option<(K, Vec<String>)>, Error>
+/// An object as it is stored now. `None` if it is gone. One whose deletion the cache has not seen yet is looked at again
+/// once it has: whether its namespace goes too was asked of what the cache holds.
+pub async fn read<K>(client: &Client, seen: &Seen<K>) -> Result<Option<Seen<K>>, Error>
 where
-    K: Resource<DynamicType = ()> + HasSpec<Spec: Serialize> + DeserializeOwned,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + HasSpec<Spec: Serialize> + DeserializeOwned,
+    K: Clone + std::fmt::Debug,
 {
     let (namespace, name) = (&seen.namespace().unwrap_or_default(), &seen.name_any());
-    let kind = ApiResource::erase::<K>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &kind);
+    let api: Api<Seen<K>> = Api::namespaced(client.clone(), namespace);
     let Some(stored) = api.get_opt(name).await.map_err(Error::api("get", name))? else { return Ok(None) };
-    let json = |source| Error::Json { subject: name.to_owned(), source };
-    let raw = serde_json::to_value(&stored).map_err(json)?;
-    let object = K::deserialize(&raw).map_err(json)?;
-    if object.meta().deletion_timestamp.is_some() && seen.meta().deletion_timestamp.is_none() {
+    if stored.meta().deletion_timestamp.is_some() && seen.meta().deletion_timestamp.is_none() {
         return Err(Error::Changed { subject: name.to_owned() });
     }
-    let unknown_fields = unknown::fields(&raw["spec"], object.spec(), "spec");
-    Ok(Some((object, unknown_fields)))
+    Ok(Some(stored))
+}
+
+/// Where a pod is found: by each of its owners; that of a live source's feed by its source too.
+pub fn places(pod: &Pod) -> Places<String> {
+    let owners = pod.owner_references().iter().map(|owner| owned_by(&owner.uid));
+    let label = |name: &str| pod.labels().get(name).map(String::as_str);
+    let source = label(INSTANCE_LABEL).filter(|_| label(COMPONENT_LABEL) == Some(Role::Feed.name()));
+    let source = source.map(|source| feeds_of(&pod.namespace().unwrap_or_default(), source));
+    owners.chain(source).map(|group| (group, pod.name_any())).collect()
+}
+
+fn owned_by(uid: &str) -> String {
+    format!("owner {uid}")
+}
+
+fn feeds_of(namespace: &str, source: &str) -> String {
+    format!("feed {namespace}/{source}")
+}
+
+/// Takes off a pod what is never looked at: thousands are remembered.
+pub fn lean(pod: &mut Pod) {
+    pod.metadata.managed_fields = None;
+    pod.spec = pod.spec.take().map(|spec| PodSpec { node_name: spec.node_name, ..PodSpec::default() });
+    if let Some(status) = &mut pod.status {
+        *status = PodStatus {
+            phase: status.phase.take(),
+            conditions: status.conditions.take(),
+            container_statuses: status.container_statuses.take(),
+            ..PodStatus::default()
+        };
+    }
+}
+
+/// What a look goes by. One that finds something to do by what is remembered is followed by a fresh one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// What the watches last told.
+    Remembered,
+    /// What the API server says now.
+    Fresh,
 }
 
 /// Whose pods are looked for.
@@ -60,26 +98,35 @@ pub async fn pods(client: &Client, owner: Owner<'_>) -> Result<Vec<Pod>, Error> 
     Ok(api.list(&params).await.map_err(Error::api("list pods of", owner.name))?.items)
 }
 
+/// The same as last seen. Of those whose labels were edited nothing is seen.
+pub fn pods_remembered(context: &Context, uid: &str) -> Vec<Pod> {
+    context.pods.of(&owned_by(uid))
+}
+
+/// Of those pods the ones in a role.
+pub fn in_role(owner: Owner<'_>, pods: &[Pod], role: Role) -> Vec<PodFacts> {
+    let now = Timestamp::now();
+    let is_own = |reference: &OwnerReference| reference.uid == owner.uid && reference.controller == Some(true);
+    let in_it = |pod: &Pod| facts(pod, (role, owner.name), pod.owner_references().iter().any(is_own), now);
+    pods.iter().filter_map(in_it).collect()
+}
+
 /// Of those pods the ones in a role, and, where the next one may be made, others that hold the names of its present and
 /// next epoch.
-pub async fn in_role(
+pub async fn in_role_and_names(
     client: &Client,
     owner: Owner<'_>,
     pods: &[Pod],
     role: Role,
     epoch: u64,
 ) -> Result<Vec<PodFacts>, Error> {
-    let Owner { namespace, name, uid } = owner;
-    let now = Timestamp::now();
-    let is_own = |owner: &OwnerReference| owner.uid == uid && owner.controller == Some(true);
-    let in_it = |pod: &Pod| facts(pod, (role, name), pod.owner_references().iter().any(is_own), now);
-    let mut found: Vec<PodFacts> = pods.iter().filter_map(in_it).collect();
+    let mut found = in_role(owner, pods, role);
     if found.iter().any(|pod| runs_on(pod, epoch)) {
         // No name is needed while this one is there, and it is looked at again once it is not.
         return Ok(found);
     }
-    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    found.extend(others(&api, pods, (role, name), epoch).await?.iter().filter_map(in_it));
+    let api: Api<Pod> = Api::namespaced(client.clone(), owner.namespace);
+    found.extend(in_role(owner, &others(&api, pods, (role, owner.name), epoch).await?, role));
     Ok(found)
 }
 
@@ -98,15 +145,21 @@ pub struct SharedPod {
 /// epoch. Its own are those that an account with one of these uids owns and does not control.
 pub async fn shared_pods(
     context: &Context,
+    look: Look,
     (namespace, source): (&str, &str),
     accounts: &BTreeSet<String>,
     epoch: u64,
 ) -> Result<Vec<SharedPod>, Error> {
     let role = Role::Feed;
     let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
-    let labels = format!("{},{COMPONENT_LABEL}={},{INSTANCE_LABEL}={source}", managed(), role.name());
-    let listed = api.list(&ListParams::default().labels(&labels)).await;
-    let pods = listed.map_err(Error::api("list pods of", source))?.items;
+    let pods = match look {
+        Look::Remembered => context.pods.of(&feeds_of(namespace, source)),
+        Look::Fresh => {
+            let labels = format!("{},{COMPONENT_LABEL}={},{INSTANCE_LABEL}={source}", managed(), role.name());
+            let listed = api.list(&ListParams::default().labels(&labels)).await;
+            listed.map_err(Error::api("list pods of", source))?.items
+        }
+    };
     let now = Timestamp::now();
     let is_own = |owner: &OwnerReference| accounts.contains(&owner.uid) && owner.controller != Some(true);
     let shared = |pod: &Pod| {
@@ -115,7 +168,7 @@ pub async fn shared_pods(
         Some(SharedPod { facts: facts(pod, (role, source), owners.iter().any(is_own), now)?, owners, resource_version })
     };
     let mut found: Vec<SharedPod> = pods.iter().filter_map(shared).collect();
-    if !found.iter().any(|pod| runs_on(&pod.facts, epoch)) {
+    if look == Look::Fresh && !found.iter().any(|pod| runs_on(&pod.facts, epoch)) {
         found.extend(others(&api, &pods, (role, source), epoch).await?.iter().filter_map(shared));
     }
     Ok(found)

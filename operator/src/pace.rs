@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use kube::runtime::controller::Action;
 
+use crate::looks::Looks;
+
 /// Figures that move by less than this share of capital are not worth a write: 0.5 %.
 pub const WORTH_A_WRITE: (i64, u32) = (5, 3);
 /// Figures of one object are written at most this often.
@@ -23,14 +25,30 @@ const SILENT: Duration = Duration::from_secs(2);
 /// How long until a pod that was refused is tried again.
 pub const REFUSED: Duration = Duration::from_secs(5);
 
+/// What a look that has ended still waits for.
+#[derive(Debug, Default)]
+pub struct Waits {
+    /// The API server admits no pod now.
+    pub refused: bool,
+    /// What is under way; absent where nothing is.
+    pub waits_for: Option<String>,
+    /// When the next process is tried, after those that ended.
+    pub attempt: Option<Duration>,
+    /// When one of its processes would be silent.
+    pub silent_in_ms: Option<u64>,
+}
+
 /// When an object is looked at again. A settled one is looked at when one of its processes would be silent, and then
-/// now and then until it is not.
-pub fn next_look(refused: bool, settled: bool, silent_in_ms: Option<u64>) -> Action {
-    Action::requeue(match (refused, settled) {
-        (true, _) => REFUSED,
-        (false, true) => silent_in_ms.map_or(SETTLED, |ms| Duration::from_millis(ms).clamp(SILENT, SETTLED)),
-        (false, false) => UNDER_WAY,
-    })
+/// now and then until it is not; one that waits ever more seldom, as long as it waits for the same.
+pub fn next_look(looks: &Looks, uid: &str, waits: Waits) -> Action {
+    let Some(waits_for) = waits.waits_for.or_else(|| waits.refused.then(String::new)) else {
+        looks.settled(uid);
+        let silent = |ms| Duration::from_millis(ms).clamp(SILENT, SETTLED);
+        return Action::requeue(waits.silent_in_ms.map_or(SETTLED, silent));
+    };
+    let pause = looks.waits(uid, &waits_for);
+    let pause = if waits.refused { pause.max(REFUSED) } else { pause };
+    Action::requeue(waits.attempt.map_or(pause, |attempt| pause.min(attempt.max(UNDER_WAY))))
 }
 
 /// Remembers when figures were written.
@@ -63,6 +81,15 @@ impl Pace {
         true
     }
 
+    /// Whether figures of this object could be written now; counts nothing.
+    pub fn has_room(&self, uid: &str, now: Instant) -> bool {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_soon = |last: &Instant, pause| now.saturating_duration_since(*last) < pause;
+        let is_full = state.in_second >= ALL_PER_SECOND
+            && state.second.as_ref().is_some_and(|second| is_soon(second, Duration::from_secs(1)));
+        !is_full && !state.last.get(uid).is_some_and(|last| is_soon(last, EACH))
+    }
+
     /// An object is gone.
     pub fn forget(&self, uid: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).last.remove(uid);
@@ -76,11 +103,13 @@ mod tests {
     #[test]
     fn one_object_is_written_once_a_minute_and_all_twenty_times_a_second() {
         let (pace, start) = (Pace::default(), Instant::now());
-        assert!(pace.allows("a", start));
-        assert!(!pace.allows("a", start + Duration::from_secs(59)));
+        assert!(pace.has_room("a", start) && pace.allows("a", start));
+        let soon = start + Duration::from_secs(59);
+        assert!(!pace.has_room("a", soon) && !pace.allows("a", soon) && pace.has_room("b", soon));
         assert!(pace.allows("a", start + EACH));
         let later = start + 2 * EACH;
         let written = (0..30).filter(|n| pace.allows(&n.to_string(), later)).count();
         assert_eq!(written, 20);
+        assert!(!pace.has_room("b", later) && pace.has_room("b", later + Duration::from_secs(1)));
     }
 }

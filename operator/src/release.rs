@@ -217,6 +217,8 @@ async fn release<K: Resource<DynamicType = ()>>(context: &Context, meta: &Object
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::placement::RecordFacts;
 
@@ -228,7 +230,7 @@ mod tests {
         };
         let record = |uid: &str, closed| {
             let (uid, ledger) = (uid.to_owned(), "new".to_owned());
-            Stored::Found(Box::new(RecordFacts { uid, ledger, closed, ..RecordFacts::default() }))
+            Stored::Found(Arc::new(RecordFacts { uid, ledger, closed, ..RecordFacts::default() }))
         };
         let away = Stored::Away("no".to_owned());
         for (recorded, stored, ledger) in [

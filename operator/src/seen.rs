@@ -7,11 +7,29 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
+use kube::core::object::HasSpec;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::unknown;
 
 /// Cheap to clone; copied where it is changed while another holds it.
 #[derive(Debug)]
-pub struct Seen<K>(Arc<K>);
+pub struct Seen<K>(Arc<Read<K>>);
+
+#[derive(Debug, Clone)]
+struct Read<K> {
+    object: K,
+    unknown_fields: Vec<String>,
+}
+
+impl<K> Seen<K> {
+    /// The paths of fields in its spec that are not known here.
+    pub fn unknown_fields(&self) -> &[String] {
+        &self.0.unknown_fields
+    }
+}
 
 impl<K> Clone for Seen<K> {
     fn clone(&self) -> Self {
@@ -21,7 +39,7 @@ impl<K> Clone for Seen<K> {
 
 impl<K> From<K> for Seen<K> {
     fn from(object: K) -> Self {
-        Self(Arc::new(object))
+        Self(Arc::new(Read { object, unknown_fields: Vec::new() }))
     }
 }
 
@@ -29,19 +47,22 @@ impl<K> Deref for Seen<K> {
     type Target = K;
 
     fn deref(&self) -> &K {
-        &self.0
+        &self.0.object
     }
 }
 
 impl<K: Clone> DerefMut for Seen<K> {
     fn deref_mut(&mut self) -> &mut K {
-        Arc::make_mut(&mut self.0)
+        &mut Arc::make_mut(&mut self.0).object
     }
 }
 
-impl<'de, K: Deserialize<'de>> Deserialize<'de> for Seen<K> {
+impl<'de, K: DeserializeOwned + HasSpec<Spec: Serialize>> Deserialize<'de> for Seen<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        K::deserialize(deserializer).map(Self::from)
+        let raw = Value::deserialize(deserializer)?;
+        let object = K::deserialize(&raw).map_err(D::Error::custom)?;
+        let unknown_fields = unknown::fields(&raw["spec"], object.spec(), "spec");
+        Ok(Self(Arc::new(Read { object, unknown_fields })))
     }
 }
 
@@ -72,11 +93,11 @@ impl<K: Resource + Clone> Resource for Seen<K> {
     }
 
     fn meta(&self) -> &ObjectMeta {
-        self.0.meta()
+        self.0.object.meta()
     }
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
-        Arc::make_mut(&mut self.0).meta_mut()
+        Arc::make_mut(&mut self.0).object.meta_mut()
     }
 }
 

@@ -4,6 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// An outage of the store that is shorter than this is a blink, of which nothing is told.
+const BLINK: Duration = Duration::from_secs(10);
+
+/// The store gives no answer now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// Whether it is more than a blink.
+    pub lasts: bool,
+}
+
 /// Remembers when the store last gave no answer, and since when stops wait.
 #[derive(Debug)]
 pub struct Since(Mutex<State>);
@@ -12,13 +22,15 @@ pub struct Since(Mutex<State>);
 struct State {
     /// A new operator counts from its start: it may have come up together with the store.
     trouble: Instant,
+    /// Since when it has given no answer.
+    away: Option<Instant>,
     /// By uid: the generation that waits, and since when.
     waits: HashMap<String, (u64, Instant)>,
 }
 
 impl Default for Since {
     fn default() -> Self {
-        Self(Mutex::new(State { trouble: Instant::now(), waits: HashMap::new() }))
+        Self(Mutex::new(State { trouble: Instant::now(), away: None, waits: HashMap::new() }))
     }
 }
 
@@ -30,7 +42,20 @@ impl Since {
 
     /// The store gave no answer.
     pub fn store_was_away(&self, now: Instant) {
-        self.state().trouble = now;
+        let mut state = self.state();
+        state.trouble = now;
+        state.away.get_or_insert(now);
+    }
+
+    /// The store gave an answer.
+    pub fn store_answered(&self) {
+        self.state().away = None;
+    }
+
+    /// The outage of the store, if it gives no answer now.
+    pub fn outage(&self, now: Instant) -> Option<Outage> {
+        let since = self.state().away?;
+        Some(Outage { lasts: now.saturating_duration_since(since) >= BLINK })
     }
 
     /// How long the store has answered without a break, in milliseconds.
@@ -78,7 +103,13 @@ mod tests {
     fn the_store_answers_since_it_last_did_not() {
         let (since, later) = (Since::default(), Instant::now() + Duration::from_mins(1));
         assert!(since.store_answers_ms(later) >= 60_000);
+        assert_eq!(since.outage(later), None);
         since.store_was_away(later);
-        assert_eq!(since.store_answers_ms(later + Duration::from_secs(2)), 2_000);
+        since.store_was_away(later + Duration::from_secs(2));
+        assert_eq!(since.store_answers_ms(later + Duration::from_secs(4)), 2_000);
+        assert_eq!(since.outage(later + Duration::from_secs(9)), Some(Outage { lasts: false }));
+        assert_eq!(since.outage(later + BLINK), Some(Outage { lasts: true }), "from the first call without an answer");
+        since.store_answered();
+        assert_eq!(since.outage(later + BLINK), None);
     }
 }

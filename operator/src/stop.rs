@@ -103,6 +103,8 @@ pub fn at_inbox(record: &RecordFacts, inbox: &InboxFacts, is_live: bool) -> Opti
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use std::collections::BTreeMap;
 
     use super::*;
@@ -110,7 +112,7 @@ mod tests {
     fn gateway(epoch: u64, fields: &[(&str, &str)]) -> Stored {
         let fields: BTreeMap<_, _> =
             fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Stored::Found(Box::new(RecordFacts { epoch, fields, ..RecordFacts::default() }))
+        Stored::Found(Arc::new(RecordFacts { epoch, fields, ..RecordFacts::default() }))
     }
 
     const OPEN: (&str, &str) = ("order:glm-abcdef-1", r#"{"stage":{"at":"accepted"}}"#);
@@ -163,7 +165,7 @@ mod tests {
         for (stored, registered, waits) in [
             (Stored::Missing, Some(Stance::Closed), Some(Wait::NoGateway)),
             (Stored::Away("no".to_owned()), Some(Stance::Closed), Some(Wait::Store("no".to_owned()))),
-            (Stored::Found(Box::new(closed)), None, None),
+            (Stored::Found(Arc::new(closed)), None, None),
             (never(), Some(Stance::Closed), None),
             (never(), Some(Stance::CancelOrders), Some(Wait::Acknowledgement(Stance::Closed))),
             (never(), None, Some(Wait::Acknowledgement(Stance::Closed))),

@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crds::{TradingAccount, TradingStrategy};
 use futures::channel::mpsc;
-use kube::ResourceExt;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
+use kube::{Resource as _, ResourceExt};
 
 use crate::controller::Told;
 use crate::strategy::{self, waits_for_account};
@@ -42,6 +45,24 @@ pub fn accounts_of(
         watcher::Event::InitDone => all(),
         watcher::Event::Init | watcher::Event::InitApply(_) => Vec::new(),
     }
+}
+
+/// The strategies and accounts that own a pod of which something is told.
+pub fn owners_of(event: &watcher::Event<Pod>) -> (Vec<ObjectRef<GuardedStrategy>>, Vec<ObjectRef<GuardedAccount>>) {
+    let (mut strategies, mut accounts) = (Vec::new(), Vec::new());
+    let (watcher::Event::Apply(pod) | watcher::Event::InitApply(pod) | watcher::Event::Delete(pod)) = event else {
+        return (strategies, accounts);
+    };
+    let namespace = pod.namespace().unwrap_or_default();
+    let of_ours = |owner: &&OwnerReference| owner.api_version == crds::API_VERSION;
+    for owner in pod.owner_references().iter().filter(of_ours) {
+        if owner.kind == TradingStrategy::kind(&()) {
+            strategies.push(ObjectRef::new(&owner.name).within(&namespace));
+        } else if owner.kind == TradingAccount::kind(&()) {
+            accounts.push(ObjectRef::new(&owner.name).within(&namespace));
+        }
+    }
+    (strategies, accounts)
 }
 
 /// What all strategies of an account follow: what is asked of it, whether it goes, and the epochs of its gateway and its feed.

@@ -10,6 +10,7 @@ pub mod validate;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bus::{Scope, StreamKey};
 use crds::TradingAccount;
@@ -21,17 +22,23 @@ use kube::runtime::controller::Action;
 use crate::apply::{self, Placed, Process, Target};
 use crate::context::{Context, Shared};
 use crate::names::Role;
-use crate::pace::next_look;
-use crate::placement::Standing;
+use crate::observe::Look;
+use crate::outage::is_blink;
+use crate::pace::{self, UNDER_WAY, Waits};
+use crate::placement::{Ends, Standing};
+use crate::seen::Seen;
 use crate::{Error, GuardedAccount, event, kept, release, unreadable};
 
 use observe::Observed;
 use plan::Move;
 
+/// How long a look waits for the watch of pods, the first time.
+const SOON: Duration = Duration::from_millis(100);
+
 /// One look at one account.
 pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<Action, Error> {
     context.metrics.reconciles.inc();
-    object.0.iter().flat_map(sources).for_each(|source| context.feeds.wake(&source));
+    object.0.iter().flat_map(|account| sources(account)).for_each(|source| context.feeds.wake(&source));
     // client: needed
     if let Some(action) = release::account_with_namespace(&context, &object).await? {
         return Ok(action);
@@ -46,7 +53,13 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
             return Ok(Action::await_change());
         }
     };
-    let Some(observed) = observe::observe(&context, seen).await? else { return Ok(Action::await_change()) };
+    if let Some(action) = glance(&context, seen).await? {
+        return Ok(action);
+    }
+    context.looks.looked_freshly(&seen.uid().unwrap_or_default(), Instant::now());
+    let Some(observed) = observe::observe(&context, Look::Fresh, seen).await? else {
+        return Ok(Action::await_change());
+    };
     // client: not needed
     let accepted = validate::validate(&observed);
     let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image)?;
@@ -62,6 +75,7 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
         done => done.map(|()| false)?,
     };
     if plan.is_release() {
+        context.looks.forget(&observed.uid);
         return Ok(Action::await_change());
     }
     // client: not needed
@@ -69,12 +83,53 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
     let holdings = status::holdings(&observed);
     let status = status::status(&observed, accepted.as_ref().err(), &plan, &holdings, now);
     // client: needed
-    if status::is_due(&observed.status, &status) {
+    let is_away = [&plan.gateway, &plan.feed].iter().any(|standing| matches!(standing, Standing::StoreAway { .. }));
+    if !(is_away && is_blink(&context)) && status::is_due(&observed.status, &status) {
         status::write(&context, target.version(), &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
     }
-    let settled = plan.is_settled() && !status::awaits_books(&observed, &plan, &holdings);
-    Ok(next_look(refused, settled, status::silent_in_ms(&observed, &plan)))
+    Ok(next_look(&context, &observed, (&plan, &holdings), refused))
+}
+
+/// A look by what the watches have told, which asks the API server nothing. `None`: there is something to do, and a fresh look
+/// decides what.
+async fn glance(context: &Context, seen: &Seen<TradingAccount>) -> Result<Option<Action>, Error> {
+    if context.looks.is_fresh_due(&seen.uid().unwrap_or_default(), Instant::now()) {
+        return Ok(None);
+    }
+    let Some(observed) = observe::observe(context, Look::Remembered, seen).await? else { return Ok(None) };
+    if !context.pods.is_whole() {
+        // After a start: its pod may be there.
+        return Ok(Some(Action::requeue(context.looks.failed(&observed.uid, SOON))));
+    }
+    if is_blink(context) {
+        return Ok(Some(Action::requeue(context.looks.failed(&observed.uid, UNDER_WAY))));
+    }
+    let accepted = validate::validate(&observed);
+    let plan = plan::plan(&observed, accepted.as_ref(), &context.image)?;
+    if !plan.is_done(&observed) {
+        return Ok(None);
+    }
+    let holdings = status::holdings(&observed);
+    let now = k8s_openapi::jiff::Timestamp::now();
+    let status = status::status(&observed, accepted.as_ref().err(), &plan, &holdings, now);
+    let is_due = status::is_due(&observed.status, &status);
+    Ok((!is_due).then(|| next_look(context, &observed, (&plan, &holdings), false)))
+}
+
+fn next_look(
+    context: &Context,
+    observed: &Observed,
+    (plan, holdings): (&plan::Plan, &status::Holdings),
+    refused: bool,
+) -> Action {
+    let awaits_books = status::awaits_books(observed, plan, holdings);
+    let waits_for = (!plan.is_settled() || awaits_books)
+        .then(|| format!("{:?} {:?} {awaits_books} {}", plan.gateway, plan.feed, observed.generation));
+    let ends = [&observed.gateway_ends, &observed.feed_ends].into_iter().flatten();
+    let attempt = ends.filter_map(Ends::next_attempt).min();
+    let silent_in_ms = status::silent_in_ms(observed, plan);
+    pace::next_look(&context.looks, &observed.uid, Waits { refused, waits_for, attempt, silent_in_ms })
 }
 
 fn target<'a>(context: &'a Context, observed: &'a Observed) -> Target<'a> {

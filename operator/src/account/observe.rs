@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bus::{Owner, Scope};
+use bus::{Desired, Owner, Scope};
 use crds::record::{LATCHED, latched};
 use crds::roles::{AccountSpec, BookSpec, FeedDesired, GatewayDesired};
 use crds::{TradingAccount, TradingAccountSpec, TradingAccountStatus, TradingStrategy};
@@ -16,6 +16,7 @@ use kube::{Resource, ResourceExt};
 use crate::context::Context;
 use crate::feed::{self, Shared};
 use crate::names::Role;
+use crate::observe::Look;
 use crate::placement::{Ends, PodFacts, Stored};
 use crate::seen::Seen;
 use crate::{Error, kept, observe};
@@ -61,7 +62,11 @@ pub struct Observed {
     /// Strategies of the namespace that do not read now.
     pub unreadable: BTreeMap<String, bool>,
     /// The gateway's register, as it was read before its record.
+    pub gateway_register: Option<Desired>,
+    /// What it holds.
     pub registered: GatewayDesired,
+    /// The register of a feed that is its own, as it was read before its record.
+    pub feed_register: Option<Desired>,
     /// Books of strategies whose ledger no status tells now.
     pub kept_books: Vec<BookSpec>,
     /// Such readers of the feed.
@@ -147,13 +152,15 @@ struct Feed {
     stored: Stored,
     pods: Vec<PodFacts>,
     ends: Option<Ends>,
-    /// The register of one that is its own.
-    register: FeedDesired,
+    /// The register of one that is its own, and what it holds.
+    register: Option<Desired>,
+    registered: FeedDesired,
     shared: Option<Shared>,
 }
 
 async fn feed(
     context: &Context,
+    look: Look,
     pods_of: observe::Owner<'_>,
     pods: &[Pod],
     (account, status): (&AccountSpec, &TradingAccountStatus),
@@ -161,23 +168,42 @@ async fn feed(
     let source = account.source();
     let owner = context.keys.feed(&Scope::source(pods_of.namespace, &source)?);
     if account.is_live() {
-        let shared = feed::look(context, pods_of.namespace, &source).await?;
+        let shared = feed::look(context, look, pods_of.namespace, &source).await?;
         let (stored, pods, ends) = (shared.stored.clone(), shared.pods.clone(), shared.ends.clone());
-        return Ok(Feed { owner, stored, pods, ends, register: FeedDesired::default(), shared: Some(shared) });
+        let registered = FeedDesired::default();
+        return Ok(Feed { owner, stored, pods, ends, register: None, registered, shared: Some(shared) });
     }
-    let (register, stored) = context.register_and_record(&owner).await;
+    let (register, registered, stored) = context.raw_register_and_record(&owner).await;
     let status = status.feed.as_ref();
     let epoch = status.map_or(0, |feed| feed.epoch);
-    let pods = observe::in_role(&context.client, pods_of, pods, Role::Feed, epoch).await?;
+    let pods = in_role(context, look, pods_of, pods, (Role::Feed, epoch)).await?;
     let ends = observe::ends(status.and_then(|feed| feed.restarts.as_ref()), Timestamp::now());
-    Ok(Feed { owner, stored, pods, ends, register, shared: None })
+    Ok(Feed { owner, stored, pods, ends, register, registered, shared: None })
 }
 
-/// Looks, freshly. `None` if it is gone.
-pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<Observed>, Error> {
+async fn in_role(
+    context: &Context,
+    look: Look,
+    pods_of: observe::Owner<'_>,
+    pods: &[Pod],
+    (role, epoch): (Role, u64),
+) -> Result<Vec<PodFacts>, Error> {
+    match look {
+        Look::Remembered => Ok(observe::in_role(pods_of, pods, role)),
+        Look::Fresh => observe::in_role_and_names(&context.client, pods_of, pods, role, epoch).await,
+    }
+}
+
+/// Looks. `None` if it is gone; or, by what is remembered, if only a fresh look can say what there is.
+pub async fn observe(context: &Context, look: Look, seen: &Seen<TradingAccount>) -> Result<Option<Observed>, Error> {
     let (name, namespace) = (seen.name_any(), seen.namespace().unwrap_or_default());
-    let Some((account, unknown_fields)) = observe::read(&context.client, seen).await? else {
-        return Ok(None);
+    let account = match look {
+        Look::Remembered if seen.metadata.deletion_timestamp.is_some() => return Ok(None),
+        Look::Remembered => seen.clone(),
+        Look::Fresh => match observe::read(&context.client, seen).await? {
+            Some(account) => account,
+            None => return Ok(None),
+        },
     };
     let uid = account.uid().unwrap_or_default();
     let spec = AccountSpec { name: name.clone(), spec: account.spec.clone() };
@@ -185,16 +211,19 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
     let status = account.status.clone().unwrap_or_default();
     let gateway_epoch = status.epoch.unwrap_or(0);
     let deleting_since = account.metadata.deletion_timestamp.as_ref().map(|time| time.0);
-    let client = &context.client;
     let strategies = context.strategies_of(&namespace, &name).await?;
     let unrecorded = strategies.unrecorded();
-    let (registered, gateway_stored): (GatewayDesired, _) = context.register_and_record(&gateway).await;
+    let (gateway_register, registered, gateway_stored) =
+        context.raw_register_and_record::<GatewayDesired>(&gateway).await;
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
-    let pods = observe::pods(client, pods_of).await?;
-    let feed = feed(context, pods_of, &pods, (&spec, &status)).await?;
+    let pods = match look {
+        Look::Remembered => observe::pods_remembered(context, &uid),
+        Look::Fresh => observe::pods(&context.client, pods_of).await?,
+    };
+    let feed = feed(context, look, pods_of, &pods, (&spec, &status)).await?;
     let endpoint = spec.spec.market_data.binance.as_ref().and_then(|binance| binance.endpoint.as_ref());
     Ok(Some(Observed {
-        gateway_pods: observe::in_role(client, pods_of, &pods, Role::Gateway, gateway_epoch).await?,
+        gateway_pods: in_role(context, look, pods_of, &pods, (Role::Gateway, gateway_epoch)).await?,
         gateway_ends: observe::ends(status.restarts.as_ref(), Timestamp::now()),
         gateway_stored,
         feed_pods: feed.pods,
@@ -205,18 +234,20 @@ pub async fn observe(context: &Context, seen: &TradingAccount) -> Result<Option<
         strategies: strategies.read,
         unreadable: strategies.unreadable,
         kept_books: kept::books(&registered, &unrecorded),
+        gateway_register,
         registered,
-        kept_readers: kept::readers(&feed.register, &unrecorded),
-        kept_markets: feed.register.markets(),
+        kept_readers: kept::readers(&feed.registered, &unrecorded),
+        kept_markets: feed.registered.markets(),
+        feed_register: feed.register,
         resource_version: account.resource_version().unwrap_or_default(),
         generation: account.metadata.generation.and_then(|generation| u64::try_from(generation).ok()).unwrap_or(0),
         deleting_since,
         finalizers: account.finalizers().to_vec(),
         annotations: account.annotations().clone(),
-        owner_reference: observe::owner_reference(&account),
+        owner_reference: observe::owner_reference(&*account),
         reference: account.object_ref(&()),
-        spec: account.spec,
-        unknown_fields,
+        spec: account.spec.clone(),
+        unknown_fields: account.unknown_fields().to_vec(),
         status,
         source: spec.source(),
         gateway,

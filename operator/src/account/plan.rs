@@ -61,6 +61,19 @@ impl Plan {
         self.moves.iter().any(|next| matches!(next, Move::Finalizers(finalizers) if !finalizer::is_set(finalizers)))
     }
 
+    /// Whether all that was planned is done: what the registers are to hold they hold.
+    pub fn is_done(&self, observed: &Observed) -> bool {
+        self.moves.iter().all(|next| match next {
+            Move::Register(role, value) => holds(observed, *role, value),
+            Move::Place(_, steps) => steps.is_empty(),
+            Move::Finalizers(_)
+            | Move::CloseLedger(_, _)
+            | Move::RecordFeed(_)
+            | Move::ForgetFeedEnds
+            | Move::ClearRelease(_) => false,
+        })
+    }
+
     /// Whether nothing is under way.
     pub fn is_settled(&self) -> bool {
         let quiet = self.moves.iter().all(|next| match next {
@@ -74,6 +87,15 @@ impl Plan {
         });
         quiet && self.gateway.is_resting() && self.feed.is_resting()
     }
+}
+
+/// Whether a register holds what it is to hold.
+fn holds(observed: &Observed, role: Role, value: &Value) -> bool {
+    let present = match role {
+        Role::Gateway | Role::Strategy => &observed.gateway_register,
+        Role::Feed => &observed.feed_register,
+    };
+    present.as_ref().is_some_and(|present| *present.value == *value.to_string())
 }
 
 /// The next moves.

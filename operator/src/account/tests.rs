@@ -69,7 +69,9 @@ fn serving() -> Observed {
         feed_pods: Vec::new(),
         strategies: vec![strategy("grid", "BTC/USDT", 3_000, EARLY, Some(EARLY)).into()],
         unreadable: BTreeMap::new(),
+        gateway_register: None,
         registered: GatewayDesired::default(),
+        feed_register: None,
         kept_books: Vec::new(),
         kept_readers: Vec::new(),
         kept_markets: Vec::new(),
@@ -344,7 +346,7 @@ fn a_latched_limit_is_shown_and_released_once() {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut observed = serving();
         let Stored::Found(record) = &mut observed.gateway_stored else { panic!("it is found") };
-        record.fields.extend(fields);
+        std::sync::Arc::make_mut(record).fields.extend(fields);
         observed.registered.release = asked.map(|asked| asked.parse().unwrap());
         observed.annotations.extend(annotation.map(|text| (RELEASE_ANNOTATION.to_owned(), text.to_owned())));
         observed

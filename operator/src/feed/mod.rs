@@ -20,7 +20,7 @@ use kube::{Resource as _, ResourceExt as _};
 pub use queue::{Feeds, run};
 
 use crate::context::Context;
-use crate::observe::is_terminating;
+use crate::observe::{Look, is_terminating};
 use crate::placement::{Ends, PodFacts, Standing, Stored};
 use crate::{Error, GuardedAccount};
 
@@ -46,8 +46,8 @@ pub struct Shared {
 }
 
 /// How a source's feed stands now. Changes nothing.
-pub async fn look(context: &Context, namespace: &str, source: &str) -> Result<Shared, Error> {
-    let observed = observe::observe(context, namespace, source).await?;
+pub async fn look(context: &Context, look: Look, namespace: &str, source: &str) -> Result<Shared, Error> {
+    let observed = observe::observe(context, look, namespace, source).await?;
     let plan = plan::plan(&observed, &context.image)?;
     let standing = match (context.feeds.refused(source), plan.standing) {
         (Some(why), Standing::Starting { .. }) => Standing::Blocked { why },
@@ -103,7 +103,7 @@ async fn reconcile(context: &Context, namespace: &str, source: &str) -> Result<O
     if let Some(next) = with_namespace(context, namespace, source).await? {
         return Ok(next);
     }
-    let observed = observe::observe(context, namespace, source).await?;
+    let observed = observe::observe(context, Look::Fresh, namespace, source).await?;
     // client: not needed
     let plan = plan::plan(&observed, &context.image)?;
     // client: needed

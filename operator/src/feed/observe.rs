@@ -16,7 +16,7 @@ use kube::{Resource, ResourceExt};
 
 use crate::account::validate::reads;
 use crate::context::{Context, Strategies};
-use crate::observe::{SharedPod, ends, shared_pods};
+use crate::observe::{Look, SharedPod, ends, shared_pods};
 use crate::placement::{Ends, Stored};
 use crate::{Error, GuardedAccount, moment};
 
@@ -85,14 +85,14 @@ pub fn uid(namespace: &str, source: &str) -> String {
     format!("feed/{namespace}/{source}")
 }
 
-/// Looks, freshly but for accounts and strategies, which are as last seen: each change of one leads to another look.
-pub async fn observe(context: &Context, namespace: &str, source: &str) -> Result<Observed, Error> {
+/// Looks. Accounts and strategies are as last seen: each change of one leads to another look.
+pub async fn observe(context: &Context, look: Look, namespace: &str, source: &str) -> Result<Observed, Error> {
     let owner = context.keys.feed(&Scope::source(namespace, source)?);
     let (register, registered, stored) = context.raw_register_and_record::<FeedDesired>(&owner).await;
     let accounts = context.accounts_seen().await?;
     let here: Vec<_> = accounts.iter().filter(|account| account.namespace().as_deref() == Some(namespace)).collect();
     let uids: BTreeSet<String> = here.iter().filter_map(|account| account.uid()).collect();
-    let pods = shared_pods(context, (namespace, source), &uids, registered.epoch).await?;
+    let pods = shared_pods(context, look, (namespace, source), &uids, registered.epoch).await?;
     let mut takers = Vec::new();
     for account in here {
         let strategies = context.strategies_of(namespace, &account.name_any()).await?;

@@ -1,6 +1,7 @@
 //! The plan of a live source's feed, one situation after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bus::{Keys, Scope};
 use crds::account::Binance;
@@ -52,7 +53,7 @@ pub fn record(epoch: u64) -> RecordFacts {
 }
 
 pub fn found(record: RecordFacts) -> Stored {
-    Stored::Found(Box::new(record))
+    Stored::Found(Arc::new(record))
 }
 
 /// Two accounts, and nothing made for them yet.
@@ -87,7 +88,7 @@ fn carry_out(observed: &mut Observed, moves: &[Move], image: &Image) {
             }
             Move::CloseLedger(..) => {
                 if let Stored::Found(record) = &mut observed.stored {
-                    record.closed = true;
+                    Arc::make_mut(record).closed = true;
                 }
             }
             Move::CreatePod(request, epoch) => {
@@ -107,7 +108,7 @@ fn carry_out(observed: &mut Observed, moves: &[Move], image: &Image) {
                     resource_version: "1".to_owned(),
                 });
                 if let Stored::Found(record) = &mut observed.stored {
-                    record.epoch = *epoch;
+                    Arc::make_mut(record).epoch = *epoch;
                 }
             }
             Move::DeletePod(name, _) => observed.pods.retain(|pod| pod.facts.name != *name),

@@ -1,6 +1,8 @@
 //! What a placement is judged by. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bus::{Cursors, RegisterVersion};
 
@@ -81,6 +83,12 @@ impl Ends {
         1_u64.checked_shl(self.count.saturating_sub(1)).map_or(PAUSE_MAX_S, |pause| pause.min(PAUSE_MAX_S))
     }
 
+    /// How long until the next attempt; `None`: it is due, or a human must decide.
+    pub fn next_attempt(&self) -> Option<Duration> {
+        let left = self.pause_s().checked_sub(self.age_s).filter(|left| *left > 0 && !self.is_loop());
+        left.map(Duration::from_secs)
+    }
+
     /// How the last one ended, in words.
     pub(super) fn told(&self) -> String {
         let code = self.last_exit.map_or_else(|| "no exit code".to_owned(), |code| format!("exit code {code}"));
@@ -155,7 +163,7 @@ pub enum Stored {
     /// It has no record.
     Missing,
     /// It has this record.
-    Found(Box<RecordFacts>),
+    Found(Arc<RecordFacts>),
 }
 
 /// A ledger as the status has it.

@@ -1,5 +1,7 @@
 //! Placement, one situation after the other.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::names::Role;
 
@@ -25,7 +27,7 @@ fn record() -> RecordFacts {
 }
 
 fn stored(record: RecordFacts) -> Stored {
-    Stored::Found(Box::new(record))
+    Stored::Found(Arc::new(record))
 }
 
 fn with_ledger() -> Situation {

@@ -13,23 +13,33 @@ pub mod validate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crds::TradingStrategy;
+use crds::{TradingStrategy, TradingStrategyStatus};
 use kube::ResourceExt;
 use kube::core::{ApiResource, DeserializeGuard};
 use kube::runtime::controller::Action;
 
 use crate::apply::{self, Placed, Process, Target};
 use crate::context::{Context, Shared};
+use crate::groups::Places;
 use crate::names::Role;
-use crate::pace::next_look;
-use crate::placement::Standing;
+use crate::outage::is_blink;
+use crate::pace::{self, UNDER_WAY, Waits};
+use crate::placement::{Ends, Standing};
+use crate::seen::Seen;
 use crate::{Error, GuardedStrategy, event, life, release, unreadable};
 
 use judge::Moment;
 use observe::Observed;
 use plan::Move;
+use status::Due;
+use validate::Invalid;
+
+/// How long a look waits for the watch of pods, the first time.
+const SOON: Duration = Duration::from_millis(100);
+/// Whose turn it is not is woken when it comes; and looks by itself after this, should that be lost.
+const NO_TURN: Duration = Duration::from_secs(5);
 
 /// One look at one strategy.
 pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<Action, Error> {
@@ -48,10 +58,17 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
             return Ok(Action::await_change());
         }
     };
-    let turn = match (account_of(&object), waits_for_account(seen)) {
-        (Some((namespace, account)), true) => Some(context.admission.turn(&namespace, &account).await),
-        (Some(_) | None, _) => None,
-    };
+    if let Some(action) = glance(&context, seen).await? {
+        return Ok(action);
+    }
+    let mut turn = None;
+    if let (Some((namespace, account)), true) = (account_of(&object), waits_for_account(seen)) {
+        let Some(now) = context.admission.turn(&namespace, &account, &seen.name_any()) else {
+            return Ok(Action::requeue(NO_TURN));
+        };
+        turn = Some(now);
+    }
+    context.looks.looked_freshly(&seen.uid().unwrap_or_default(), Instant::now());
     let Some(observed) = observe::observe(&context, seen, turn.as_ref()).await? else {
         return Ok(Action::await_change());
     };
@@ -68,20 +85,20 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
         }
         done => done.map(|()| false)?,
     };
-    drop(turn);
+    if let Some(mut turn) = turn {
+        turn.wrote(&observed.name, &target.resource_version);
+    }
     if plan.is_release() {
         context.pace.forget(&observed.uid);
+        context.looks.forget(&observed.uid);
         context.since.waited(&observed.uid, observed.generation, false, Instant::now());
         return Ok(Action::await_change());
     }
     // client: not needed
-    let now = k8s_openapi::jiff::Timestamp::now();
-    let waited = context.since.waited(&observed.uid, observed.generation, plan.waits.is_some(), Instant::now());
-    let moment = Moment { now, waited_s: waited.as_secs() };
-    let refusal = judge::refusal(&observed);
-    let status = status::status(&observed, accepted.as_ref().err().or(refusal.as_ref()), &plan, moment);
+    let status = status(&context, &observed, accepted.as_ref().err(), &plan);
     // client: needed
-    if status::is_due(&observed, &status, &context.pace) {
+    let is_away = matches!(plan.standing, Standing::StoreAway { .. });
+    if !(is_away && is_blink(&context)) && is_due_now(&context, &observed, &status) {
         status::write(&context, target.version(), &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
         let [before, after] = [&observed.status, &status].map(|status| status.report.as_ref());
@@ -90,9 +107,66 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
             event::tell_followed(&context, &observed.reference, generation).await;
         }
     }
+    Ok(next_look(&context, &observed, &plan, refused))
+}
+
+/// A look by what the watches have told, which asks the API server nothing. `None`: there is something to do, and a fresh look
+/// decides what.
+async fn glance(context: &Context, seen: &Seen<TradingStrategy>) -> Result<Option<Action>, Error> {
+    if context.looks.is_fresh_due(&seen.uid().unwrap_or_default(), Instant::now()) {
+        return Ok(None);
+    }
+    let Some(observed) = observe::remembered(context, seen).await? else { return Ok(None) };
+    if !context.pods.is_whole() {
+        // After a start: its pod may be there.
+        return Ok(Some(Action::requeue(context.looks.failed(&observed.uid, SOON))));
+    }
+    if is_blink(context) {
+        return Ok(Some(Action::requeue(context.looks.failed(&observed.uid, UNDER_WAY))));
+    }
+    let accepted = validate::validate(&observed);
+    let plan = plan::plan(&observed, accepted.as_ref(), &context.image)?;
+    if !plan.is_done(&observed) {
+        return Ok(None);
+    }
+    let status = status(context, &observed, accepted.as_ref().err(), &plan);
+    let is_due = match status::due(&observed, &status) {
+        Due::No => false,
+        Due::Figures => context.pace.has_room(&observed.uid, Instant::now()),
+        Due::Now => true,
+    };
+    Ok((!is_due).then(|| next_look(context, &observed, &plan, false)))
+}
+
+fn status(
+    context: &Context,
+    observed: &Observed,
+    invalid: Option<&Invalid>,
+    plan: &plan::Plan,
+) -> TradingStrategyStatus {
+    let now = k8s_openapi::jiff::Timestamp::now();
+    let waited = context.since.waited(&observed.uid, observed.generation, plan.waits.is_some(), Instant::now());
+    let moment = Moment { now, waited_s: waited.as_secs() };
+    let refusal = judge::refusal(observed);
+    status::status(observed, invalid.or(refusal.as_ref()), plan, moment)
+}
+
+/// Whether a status is written now; where figures are, counts it.
+fn is_due_now(context: &Context, observed: &Observed, status: &TradingStrategyStatus) -> bool {
+    match status::due(observed, status) {
+        Due::No => false,
+        Due::Figures => context.pace.allows(&observed.uid, Instant::now()),
+        Due::Now => true,
+    }
+}
+
+fn next_look(context: &Context, observed: &Observed, plan: &plan::Plan, refused: bool) -> Action {
     let silent_in_ms = life::silent_in_ms([&observed.stored, &observed.gateway, &observed.feed])
         .filter(|_| matches!(plan.standing, Standing::Ready { .. }));
-    Ok(next_look(refused, plan.is_settled(), silent_in_ms))
+    let waits_for =
+        (!plan.is_settled()).then(|| format!("{:?} {:?} {}", plan.standing, plan.waits, observed.generation));
+    let attempt = observed.ends.as_ref().and_then(Ends::next_attempt);
+    pace::next_look(&context.looks, &observed.uid, Waits { refused, waits_for, attempt, silent_in_ms })
 }
 
 fn target<'a>(context: &'a Context, observed: &'a Observed) -> Target<'a> {
@@ -138,6 +212,42 @@ async fn carry_out(target: &mut Target<'_>, observed: &Observed, plan: &plan::Pl
 pub fn account_of(object: &GuardedStrategy) -> Option<(String, String)> {
     let strategy = object.0.as_ref().ok()?;
     Some((strategy.namespace()?, strategy.spec.account_ref.name.to_string()))
+}
+
+/// A strategy's place among those of its account: who says which symbol that replays comes first.
+pub type Place = (bool, Option<validate::Age>, String);
+
+/// Where a strategy is found: by its account, there once more while no status tells its ledger; and by its namespace where it
+/// does not read.
+pub fn places(object: &GuardedStrategy) -> Places<Place> {
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let Ok(strategy) = &object.0 else { return vec![(unreadable_of(&namespace), (true, None, name))] };
+    let account = strategy.spec.account_ref.name.as_str();
+    let claim = validate::claim(strategy);
+    let place = claim.as_ref().map_or((true, None, name.clone()), |claim| {
+        let (is_unopened, age, name) = claim.rank();
+        (is_unopened, Some(*age), name.to_owned())
+    });
+    let mut places = vec![(of_account(&namespace, account), place.clone())];
+    if !has_ledger(strategy) {
+        places.push((unrecorded_of(&namespace, account), place));
+    }
+    places
+}
+
+/// The strategies of an account.
+pub fn of_account(namespace: &str, account: &str) -> String {
+    format!("{namespace}/{account}")
+}
+
+/// Those of them whose ledger no status tells.
+pub fn unrecorded_of(namespace: &str, account: &str) -> String {
+    format!("{namespace}/{account} unrecorded")
+}
+
+/// The strategies of a namespace that do not read.
+pub fn unreadable_of(namespace: &str) -> String {
+    format!("{namespace} unreadable")
 }
 
 /// Whether a strategy's status names its ledger.

@@ -72,6 +72,19 @@ impl Plan {
             }
     }
 
+    /// Whether all that was planned is done: what the registers are to hold they hold.
+    pub fn is_done(&self, observed: &Observed) -> bool {
+        self.moves.iter().all(|next| match next {
+            Move::Register(value) => {
+                let present = observed.register.as_ref();
+                present.is_some_and(|present| *present.value == *value.to_string())
+            }
+            Move::Book(book) => observed.book.as_ref() == Some(book),
+            Move::Place(_, steps) => steps.is_empty(),
+            Move::Finalizers(_) | Move::CloseLedger(_) | Move::ClearRelease(_) => false,
+        })
+    }
+
     /// Whether nothing changes but what a register holds.
     pub fn is_quiet(&self) -> bool {
         self.moves.iter().all(|next| match next {

@@ -13,7 +13,7 @@ use super::plan::{Move, Plan};
 use super::validate::Invalid;
 use crate::context::Context;
 use crate::moment::written;
-use crate::pace::{Pace, WORTH_A_WRITE};
+use crate::pace::WORTH_A_WRITE;
 use crate::placement::{Standing, Stored};
 use crate::reason::Reason;
 use crate::report::word;
@@ -129,12 +129,22 @@ pub fn followed_without_a_new_pod(before: &TradingStrategyStatus, after: &Tradin
     after.applied_generation.filter(|_| is_later && pod(after).is_some() && pod(before) == pod(after))
 }
 
-/// Whether a status must be written: at once on a transition or a trade, else when figures have moved enough, or the strategy
-/// acts or waits for another reason, and the pace allows.
-pub fn is_due(observed: &Observed, next: &TradingStrategyStatus, pace: &Pace) -> bool {
+/// When a status is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing of it is worth a write.
+    No,
+    /// Figures have moved enough, or the strategy acts or waits for another reason: as the pace allows.
+    Figures,
+    /// At once: a transition or a trade.
+    Now,
+}
+
+/// When a status is to be written over the one that was observed.
+pub fn due(observed: &Observed, next: &TradingStrategyStatus) -> Due {
     let before = &observed.status;
     if hard(before) != hard(next) {
-        return true;
+        return Due::Now;
     }
     let net_of = |status: &TradingStrategyStatus| status.report.as_ref()?.pnl.as_ref().map(|pnl| pnl.net.get());
     let moved = match (net_of(before), net_of(next)) {
@@ -146,7 +156,7 @@ pub fn is_due(observed: &Observed, next: &TradingStrategyStatus, pace: &Pace) ->
     };
     let reason_of = |status: &TradingStrategyStatus| Some(status.report.as_ref()?.decision.reason.clone());
     let has_another_reason = reason_of(next).is_some() && reason_of(before) != reason_of(next);
-    (moved || has_another_reason) && pace.allows(&observed.uid, std::time::Instant::now())
+    if moved || has_another_reason { Due::Figures } else { Due::No }
 }
 
 /// What the position is worth in all: near enough to capital to judge half a percent.
@@ -290,19 +300,18 @@ mod tests {
     /// A strategy that never trades is told of by its reasons alone.
     #[test]
     fn another_reason_is_told_at_the_pace_of_figures_and_other_words_of_one_are_not() {
-        let (mut observed, pace) = (trading(), Pace::default());
+        let mut observed = trading();
         edit(&mut observed.stored, |record| record.fields.extend([reporting(&json!([]), &Value::Null)]));
         observed.status = told(&observed);
-        assert!(!is_due(&observed, &observed.status, &pace), "nothing is new");
+        assert_eq!(due(&observed, &observed.status), Due::No, "nothing is new");
         let says = |reason: &str, message: &str| {
             let mut status = observed.status.clone();
             let decision = &mut status.report.as_mut().expect("it trades").decision;
             (decision.reason, decision.message) = (reason.to_owned(), message.to_owned());
             status
         };
-        assert!(!is_due(&observed, &says("PriceBetweenBands", "Waits on."), &pace));
-        assert!(is_due(&observed, &says("Reach", "Says."), &pace));
-        assert!(!is_due(&observed, &says("Other", "Says."), &pace), "not twice a minute");
+        assert_eq!(due(&observed, &says("PriceBetweenBands", "Waits on.")), Due::No);
+        assert_eq!(due(&observed, &says("Reach", "Says.")), Due::Figures);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Making an operator look at everything again, and knowing when it has.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use kube::Resource as _;
-use kube::api::ObjectMeta;
-use kube::runtime::reflector::{ObjectRef, Store};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ListParams, ObjectMeta};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource as _, ResourceExt as _};
+use operator::context::Context;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -18,12 +20,6 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// How often what lies in this process is looked at.
 const TICK: Duration = Duration::from_millis(20);
-
-/// What the living operator has seen.
-pub struct Caches {
-    pub strategies: Store<operator::GuardedStrategy>,
-    pub accounts: Store<operator::GuardedAccount>,
-}
 
 /// An object as the API server had it.
 struct Listed {
@@ -59,12 +55,13 @@ impl World {
         };
         let is_seen = || listed.iter().all(|one| !is_behind(&one)) && self.count_cached() == listed.len();
         self.reached("the operator's caches have caught up", is_seen, &listed).await?;
-        // A look lists once. One may be under way, with a cache of before; the next sees all; once a third has listed,
-        // the second has ended.
-        for _ in 0..3 {
-            let before: Vec<usize> = listed.iter().map(|one| self.tap.lists(&one.uid)).collect();
+        await_that("the operator's cache of pods has caught up", || async { self.has_seen_pods().await.then_some(()) })
+            .await;
+        // One may be under way, with a cache of before; the next sees all, and has ended once two have.
+        for _ in 0..2 {
+            let before: Vec<u64> = listed.iter().map(|one| self.looks(&one.uid)).collect();
             self.wake(&listed);
-            let is_looked_at = || listed.iter().zip(&before).all(|(one, before)| self.tap.lists(&one.uid) > *before);
+            let is_looked_at = || listed.iter().zip(&before).all(|(one, before)| self.looks(&one.uid) > *before);
             self.reached("each object is looked at again", is_looked_at, &listed).await?;
         }
         let turns = self.turns.load(Ordering::Relaxed);
@@ -106,19 +103,39 @@ impl World {
         }
     }
 
+    /// The operator that lives now.
+    fn living(&self) -> Option<Arc<Context>> {
+        self.living.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many looks at an object have ended in the living operator.
+    fn looks(&self, uid: &str) -> u64 {
+        self.living().map_or(0, |context| context.looks.count(uid))
+    }
+
     /// How many objects the living operator has seen.
     fn count_cached(&self) -> usize {
-        let caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
-        caches.as_ref().map_or(0, |caches| caches.strategies.state().len() + caches.accounts.state().len())
+        self.living().map_or(0, |context| context.strategies.state().len() + context.accounts.state().len())
+    }
+
+    /// Whether the living operator has seen all of its pods, as they are now.
+    async fn has_seen_pods(&self) -> bool {
+        let managed = ListParams::default().labels(&operator::observe::managed());
+        let pods = self.pods().list(&managed).await.expect("the API server answers").items;
+        let Some(context) = self.living() else { return false };
+        let is_seen = |pod: &Pod| {
+            let seen = context.pods.version(&self.namespace, &pod.name_any());
+            seen.as_deref().and_then(version_of) >= pod.resource_version().as_deref().and_then(version_of)
+        };
+        context.pods.is_whole() && context.pods.count() == pods.len() && pods.iter().all(is_seen)
     }
 
     /// What the living operator has seen of an object.
     fn cached(&self, kind: Kind, name: &str) -> Option<ObjectMeta> {
-        let caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
-        let caches = caches.as_ref()?;
+        let context = self.living()?;
         Some(match kind {
-            Kind::Strategy => caches.strategies.get(&ObjectRef::new(name).within(&self.namespace))?.meta().clone(),
-            Kind::Account => caches.accounts.get(&ObjectRef::new(name).within(&self.namespace))?.meta().clone(),
+            Kind::Strategy => context.strategies.get(&ObjectRef::new(name).within(&self.namespace))?.meta().clone(),
+            Kind::Account => context.accounts.get(&ObjectRef::new(name).within(&self.namespace))?.meta().clone(),
         })
     }
 
@@ -140,11 +157,10 @@ impl World {
 
     /// A kind's objects as the living operator last saw them; one that does not read is null.
     pub fn all_as_seen(&self, kind: Kind) -> Vec<Value> {
-        let caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(caches) = caches.as_ref() else { return Vec::new() };
+        let Some(context) = self.living() else { return Vec::new() };
         match kind {
-            Kind::Strategy => caches.strategies.state().iter().map(|object| json!(object.0.as_ref().ok())).collect(),
-            Kind::Account => caches.accounts.state().iter().map(|object| json!(object.0.as_ref().ok())).collect(),
+            Kind::Strategy => context.strategies.state().iter().map(|object| json!(object.0.as_ref().ok())).collect(),
+            Kind::Account => context.accounts.state().iter().map(|object| json!(object.0.as_ref().ok())).collect(),
         }
     }
 }

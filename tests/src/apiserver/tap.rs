@@ -2,7 +2,6 @@
 //! can end the operator before or after its n-th write. An ended operator hears nothing more; what it has sent
 //! arrives all the same.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -35,8 +34,8 @@ impl Crash {
 struct Shared {
     writes: Vec<String>,
     crash: Option<Crash>,
-    /// How often pods were listed for each owner, by its uid: once in each look at it.
-    lists: BTreeMap<String, usize>,
+    /// What was read, watches apart.
+    reads: Vec<String>,
 }
 
 /// How many writes are sent and not answered, and whether the late one may go.
@@ -72,7 +71,7 @@ impl Tap {
     /// Counts from here; crashes once, if asked to.
     pub fn arm(&self, crash: Option<Crash>) {
         let mut shared = self.lock();
-        (shared.writes, shared.crash) = (Vec::new(), crash);
+        (shared.writes, shared.reads, shared.crash) = (Vec::new(), Vec::new(), crash);
     }
 
     /// The writes since.
@@ -86,9 +85,9 @@ impl Tap {
         sent.unanswered - if sent.is_delivered { 0 } else { sent.late }
     }
 
-    /// How often pods were listed for an owner.
-    pub fn lists(&self, uid: &str) -> usize {
-        self.lock().lists.get(uid).copied().unwrap_or_default()
+    /// What was read since it was armed, watches apart.
+    pub fn reads(&self) -> Vec<String> {
+        self.lock().reads.clone()
     }
 
     /// Whether a crash is still to come.
@@ -118,11 +117,11 @@ impl Tap {
         if *self.dead.borrow() { std::future::pending().await } else { answer }
     }
 
-    /// Counts a list of pods by their owner.
-    fn count_list(&self, uri: &Uri) {
-        if let Some((_, rest)) = uri.query().unwrap_or_default().split_once("owner-uid%3D") {
-            let uid = rest.split('&').next().unwrap_or_default().to_owned();
-            *self.lock().lists.entry(uid).or_default() += 1;
+    /// Counts a read; a watch is opened once and goes on, with the list that it begins with.
+    fn count_read(&self, uri: &Uri) {
+        let query = uri.query().unwrap_or_default();
+        if !query.contains("watch=true") && !query.contains("limit=500") {
+            self.lock().reads.push(format!("GET {}", uri.path()));
         }
     }
 
@@ -195,7 +194,7 @@ where
         }
         let path = request.uri().path().to_owned();
         if *request.method() == Method::GET {
-            tap.count_list(request.uri());
+            tap.count_read(request.uri());
             request.headers_mut().insert("impersonate-user", tap.user.clone());
             let answer = self.inner.call(request);
             return Box::pin(async move { tap.unless_dead(answer.await).await });

@@ -11,19 +11,12 @@ use futures::{FutureExt as _, StreamExt as _, stream};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::client::ClientBuilder;
-use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
 use kube::{Api, Client};
-use operator::admission::Admission;
 use operator::build::Image;
-use operator::context::Context;
+use operator::context::{Context, Given};
 use operator::controller::{self, Sources, Told};
-use operator::feed::Feeds;
 use operator::metrics::Metrics;
-use operator::names::OPERATOR;
-use operator::pace::Pace;
-use operator::since::Since;
-use operator::written::Written;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
@@ -31,7 +24,6 @@ use tokio::task::JoinHandle;
 use super::audit::Audit;
 use super::behaviour::Behaviours;
 use super::kubelet::Kubelet;
-use super::look::Caches;
 use super::tap::{Crash, Tap};
 use super::{Clients, await_that, await_told, create_namespace, namespace};
 use crate::redis_server::RedisServer;
@@ -84,7 +76,7 @@ pub struct World {
     nudges: broadcast::Sender<Told>,
     audit: Arc<Mutex<Audit>>,
     pub(super) turns: Arc<AtomicUsize>,
-    pub(super) caches: Arc<Mutex<Option<Caches>>>,
+    pub(super) living: Arc<Mutex<Option<Arc<Context>>>>,
     tasks: Vec<JoinHandle<()>>,
     pub(super) redis: Arc<RedisServer>,
 }
@@ -114,7 +106,7 @@ impl World {
             nudges,
             audit: Arc::default(),
             turns: Arc::default(),
-            caches: Arc::default(),
+            living: Arc::default(),
             tasks: Vec::new(),
             redis: Arc::clone(redis),
             namespace,
@@ -145,31 +137,23 @@ impl World {
     fn supervise(&self) -> impl Future<Output = ()> + Send + 'static {
         let (namespace, bus, keys) = (self.namespace.clone(), self.bus.clone(), self.keys.clone());
         let (nudges, metrics, mut tap) = (self.nudges.clone(), self.metrics.clone(), self.tap.clone());
-        let (redis, caches, administrator) = (self.redis.url(), Arc::clone(&self.caches), self.client.clone());
+        let (redis, living, administrator) = (self.redis.url(), Arc::clone(&self.living), self.client.clone());
         async move {
             loop {
                 let told = nudges.subscribe();
                 let client = tapped(&tap, &administrator);
                 let (strategies, strategy_writer) = reflector::store();
                 let (accounts, account_writer) = reflector::store();
-                *caches.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some(Caches { strategies: strategies.clone(), accounts: accounts.clone() });
-                let context = Context {
+                let context = Arc::new(Context::new(Given {
                     client: client.clone(),
                     bus: bus.clone(),
                     keys: keys.clone(),
                     image: image(&redis, &keys),
-                    recorder: recorder(&client),
-                    pace: Pace::default(),
-                    admission: Admission::default(),
-                    since: Since::default(),
-                    written: Written::default(),
                     metrics: metrics.clone(),
                     strategies,
                     accounts,
-                    feeds: Feeds::default(),
-                };
-                let context = Arc::new(context);
+                }));
+                *living.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&context));
                 let sources = Sources {
                     client,
                     namespace: namespace.clone(),
@@ -195,21 +179,15 @@ impl World {
         let client = tapped(&self.tap, &self.client);
         let (strategies, _strategy_writer) = reflector::store();
         let (accounts, _account_writer) = reflector::store();
-        let context = Context {
+        let context = Context::new(Given {
             client: client.clone(),
             bus: self.bus.clone(),
             keys: self.keys.clone(),
             image: image(&self.redis.url(), &self.keys),
-            recorder: recorder(&client),
-            pace: Pace::default(),
-            admission: Admission::default(),
-            since: Since::default(),
-            written: Written::default(),
             metrics: Metrics::default(),
             strategies,
             accounts,
-            feeds: Feeds::default(),
-        };
+        });
         let api: Api<operator::GuardedAccount> = Api::namespaced(client, &self.namespace);
         let seen = api.get(account).await.expect("it is there");
         let look = operator::account::reconcile(Arc::new(seen), Arc::new(context));
@@ -445,10 +423,6 @@ fn tapped(tap: &Tap, client: &Client) -> Client {
         async move { shared.send(request).await }
     });
     ClientBuilder::new(send, client.default_namespace()).with_layer(tap).build()
-}
-
-fn recorder(client: &Client) -> Recorder {
-    Recorder::new(client.clone(), Reporter { controller: OPERATOR.to_owned(), instance: None })
 }
 
 fn image(redis: &str, keys: &Keys) -> Image {

@@ -41,6 +41,8 @@ async fn a_settled_fleet_writes_nothing() {
     let done = world.metrics.reconciles.get() - looks;
     println!("12 strategies and 4 accounts, {done} looks: {} writes", world.tap.writes().len());
     assert_eq!(world.tap.writes(), Vec::<String>::new());
+    // Nor does it ask: what it is to decide by, its watches have told it.
+    assert_eq!(world.tap.reads(), Vec::<String>::new());
     assert_eq!(world.audited().0, Vec::<String>::new());
 }
 

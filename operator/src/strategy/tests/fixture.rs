@@ -1,6 +1,7 @@
 //! A strategy as it may be seen, for tests: with a ledger, a pod that trades, and a gateway and a feed that live.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bus::{Cursors, Desired, Keys, RegisterVersion, Scope};
 use crds::record::{PARAMETERS, PHASE, POSITION, Phase, PhaseState, REPORT, RefusedEdit};
@@ -105,7 +106,7 @@ pub fn record(fields: impl IntoIterator<Item = (String, String)>) -> RecordFacts
 }
 
 pub fn found(record: RecordFacts) -> Stored {
-    Stored::Found(Box::new(record))
+    Stored::Found(Arc::new(record))
 }
 
 /// The gateway's record, with what it acknowledged.
@@ -222,7 +223,7 @@ pub fn digests(observed: &Observed) -> (String, String) {
 /// Writes into a record.
 pub fn edit(stored: &mut Stored, change: impl FnOnce(&mut RecordFacts)) {
     let Stored::Found(record) = stored else { panic!("there is a record") };
-    change(record);
+    change(Arc::make_mut(record));
 }
 
 /// Sets a field of the spec, as a user would.

@@ -1,0 +1,162 @@
+//! What is remembered of the looks at each object: when it was last looked at freshly, and for how long nothing has changed
+//! for one that waits. Who waits without news is looked at ever more seldom; an event leads to a look at once.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// However quiet it is, what the watches told is held against the API server so often.
+const FRESH: Duration = Duration::from_mins(30);
+/// How many looks find the same before they become seldom: most of what is waited for takes seconds.
+const AT_FIRST: u32 = 8;
+/// The first pauses.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// No pause is longer.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// Remembers, by uid.
+#[derive(Debug, Default)]
+pub struct Looks(Mutex<HashMap<String, Looked>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Looked {
+    fresh: Instant,
+    /// Looks that have ended.
+    ended: u64,
+    /// What it waited for at the last look, and how many looks have found that.
+    waits: Option<(u64, u32)>,
+    /// Failures in a row.
+    failed: u32,
+}
+
+impl Looks {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Looked>> {
+        // A panic while this short lock is held leaves a whole state behind.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, uid: &str, now: Instant, change: impl FnOnce(&mut Looked) -> T) -> T {
+        let mut all = self.all();
+        if !all.contains_key(uid) {
+            // The watches have just told all: the first fresh looks are spread over the time that they may wait.
+            let spread = FRESH.mul_f64(share(uid));
+            let fresh = now.checked_sub(spread).unwrap_or(now);
+            all.insert(uid.to_owned(), Looked { fresh, ended: 0, waits: None, failed: 0 });
+        }
+        change(all.get_mut(uid).unwrap_or(&mut Looked { fresh: now, ended: 0, waits: None, failed: 0 }))
+    }
+
+    /// Whether only a fresh look will do.
+    pub fn is_fresh_due(&self, uid: &str, now: Instant) -> bool {
+        self.with(uid, now, |looked| now.saturating_duration_since(looked.fresh) >= FRESH)
+    }
+
+    /// It is looked at freshly.
+    pub fn looked_freshly(&self, uid: &str, now: Instant) {
+        self.with(uid, now, |looked| looked.fresh = now);
+    }
+
+    /// A look has ended, and nothing is waited for.
+    pub fn settled(&self, uid: &str) {
+        self.with(uid, Instant::now(), |looked| {
+            (looked.ended, looked.waits, looked.failed) = (looked.ended + 1, None, 0);
+        });
+    }
+
+    /// A look has ended that found something to wait for; how long until the next.
+    pub fn waits(&self, uid: &str, what: &str) -> Duration {
+        let mut hash = DefaultHasher::new();
+        what.hash(&mut hash);
+        let hash = hash.finish();
+        self.with(uid, Instant::now(), |looked| {
+            let times = match looked.waits {
+                Some((before, times)) if before == hash => times.saturating_add(1),
+                Some(_) | None => 0,
+            };
+            (looked.ended, looked.waits, looked.failed) = (looked.ended + 1, Some((hash, times)), 0);
+            spread(uid, doubled(SHORTEST, times.saturating_sub(AT_FIRST)))
+        })
+    }
+
+    /// A look has failed, and the first pause after that would be so long; how long it is now.
+    pub fn failed(&self, uid: &str, first: Duration) -> Duration {
+        self.with(uid, Instant::now(), |looked| {
+            let times = looked.failed;
+            (looked.ended, looked.failed) = (looked.ended + 1, times.saturating_add(1));
+            spread(uid, doubled(first, times))
+        })
+    }
+
+    /// How many looks have ended.
+    pub fn count(&self, uid: &str) -> u64 {
+        self.all().get(uid).map_or(0, |looked| looked.ended)
+    }
+
+    /// How many objects are looked at ever more seldom.
+    pub fn backing_off(&self) -> usize {
+        let is_seldom = |looked: &&Looked| looked.waits.is_some_and(|(_, times)| times > AT_FIRST) || looked.failed > 1;
+        self.all().values().filter(is_seldom).count()
+    }
+
+    /// An object is gone.
+    pub fn forget(&self, uid: &str) {
+        self.all().remove(uid);
+    }
+}
+
+fn doubled(first: Duration, times: u32) -> Duration {
+    first.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX)).min(LONGEST)
+}
+
+/// Up to an eighth more, so that those who began to wait together are not looked at together for ever.
+fn spread(uid: &str, pause: Duration) -> Duration {
+    pause + pause.mul_f64(share(uid) / 8.0)
+}
+
+/// A share of one that is each object's own.
+fn share(uid: &str) -> f64 {
+    let mut hash = DefaultHasher::new();
+    uid.hash(&mut hash);
+    f64::from(u32::try_from(hash.finish() >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_the_same_is_looked_at_ever_more_seldom_and_news_begin_anew() {
+        let looks = Looks::default();
+        let second = |pause: Duration| pause.as_secs_f64().floor();
+        let waits = |what: &str| {
+            second(looks.waits("a", what).mul_f64(1.0 / (1.0 + share("a") / 8.0)) + Duration::from_millis(1))
+        };
+        for expected in [1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!(waits("a pod"), f64::from(expected));
+        }
+        assert_eq!(looks.backing_off(), 1);
+        assert_eq!(waits("another pod"), 1.0);
+        looks.waits("a", "a pod");
+        looks.settled("a");
+        assert_eq!((waits("a pod"), looks.backing_off(), looks.count("a")), (1.0, 0, 20));
+        let failed: Vec<Duration> = (0..12).map(|_| looks.failed("b", Duration::from_millis(100))).collect();
+        assert!(failed.is_sorted() && failed[0] < Duration::from_millis(120) && failed[11] >= LONGEST, "{failed:?}");
+        assert!(failed[11] <= LONGEST.mul_f64(1.125));
+        looks.settled("b");
+        assert!(looks.failed("b", Duration::from_millis(100)) < Duration::from_millis(120));
+    }
+
+    #[test]
+    fn each_is_looked_at_freshly_in_half_an_hour_and_not_all_at_once() {
+        let (looks, start) = (Looks::default(), Instant::now() + FRESH);
+        let uids: Vec<String> = (0..100).map(|n| format!("uid-{n}")).collect();
+        let due = |now: Instant| uids.iter().filter(|uid| looks.is_fresh_due(uid, now)).count();
+        assert_eq!(due(start), 0);
+        let in_half = due(start + FRESH / 2);
+        assert!((25..=75).contains(&in_half), "{in_half}");
+        assert_eq!(due(start + FRESH), 100);
+        looks.looked_freshly("uid-7", start + FRESH);
+        assert_eq!(due(start + FRESH), 99);
+    }
+}
