@@ -170,7 +170,10 @@ where
     let deleted = Arc::clone(&context);
     let forget = move |event: &watcher::Event<K>| {
         if let watcher::Event::Delete(object) = event {
-            deleted.written.forget(object.meta().uid.as_deref().unwrap_or_default());
+            let uid = object.meta().uid.as_deref().unwrap_or_default();
+            deleted.written.forget(uid);
+            deleted.looks.forget(uid);
+            deleted.pace.forget(uid);
         }
     };
     let foreign = move |object: &K| {

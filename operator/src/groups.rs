@@ -30,8 +30,8 @@ struct State<K, R> {
 impl<K: Resource<DynamicType = ()> + Clone, R: Ord + Clone> Groups<K, R> {
     /// None yet.
     pub fn new(places: fn(&K) -> Places<R>) -> Self {
-        let (placed, members) = (HashMap::new(), HashMap::new());
-        Self { state: Mutex::new(State { placed, members, listed: None, is_whole: false }), places }
+        let empty = State { placed: HashMap::new(), members: HashMap::new(), listed: None, is_whole: false };
+        Self { state: Mutex::new(empty), places }
     }
 
     fn state(&self) -> MutexGuard<'_, State<K, R>> {
@@ -49,10 +49,12 @@ impl<K: Resource<DynamicType = ()> + Clone, R: Ord + Clone> Groups<K, R> {
                 let listed = state.listed.take().unwrap_or_default();
                 state.placed.clear();
                 state.members.clear();
-                listed.into_iter().for_each(|object| state.put((self.places)(&object), object));
+                for object in &listed {
+                    state.put((self.places)(object), object);
+                }
                 state.is_whole = true;
             }
-            Event::Apply(object) => state.put((self.places)(object), object.clone()),
+            Event::Apply(object) => state.put((self.places)(object), object),
             Event::Delete(object) => state.remove(&key(object)),
         }
     }
@@ -84,8 +86,8 @@ impl<K: Resource<DynamicType = ()> + Clone, R: Ord + Clone> Groups<K, R> {
 }
 
 impl<K: Resource<DynamicType = ()> + Clone, R: Ord + Clone> State<K, R> {
-    fn put(&mut self, places: Places<R>, object: K) {
-        let key = key(&object);
+    fn put(&mut self, places: Places<R>, object: &K) {
+        let key = key(object);
         self.remove(&key);
         for (group, place) in &places {
             self.members.entry(group.clone()).or_default().insert(place.clone(), object.clone());

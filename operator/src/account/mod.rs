@@ -75,7 +75,6 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
         done => done.map(|()| false)?,
     };
     if plan.is_release() {
-        context.looks.forget(&observed.uid);
         return Ok(Action::await_change());
     }
     // client: not needed

@@ -89,8 +89,6 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
         turn.wrote(&observed.name, &target.resource_version);
     }
     if plan.is_release() {
-        context.pace.forget(&observed.uid);
-        context.looks.forget(&observed.uid);
         context.since.waited(&observed.uid, observed.generation, false, Instant::now());
         return Ok(Action::await_change());
     }

@@ -113,6 +113,11 @@ impl World {
         self.living().map_or(0, |context| context.looks.count(uid))
     }
 
+    /// How many objects the living operator looks at ever more seldom.
+    pub fn backing_off(&self) -> usize {
+        self.living().map_or(0, |context| context.looks.backing_off())
+    }
+
     /// How many objects the living operator has seen.
     fn count_cached(&self) -> usize {
         self.living().map_or(0, |context| context.strategies.state().len() + context.accounts.state().len())

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use operator::names::Role;
 use serde_json::json;
-use tests::apiserver::{Kind, World, pause_after};
+use tests::apiserver::{Behaviour, Kind, World, await_that, pause_after};
 
 use super::scenarios::{ACCOUNT, STRATEGY, account_spec, create, strategy_spec};
 use super::settled::quiet;
@@ -44,6 +45,34 @@ async fn a_settled_fleet_writes_nothing() {
     // Nor does it ask: what it is to decide by, its watches have told it.
     assert_eq!(world.tap.reads(), Vec::<String>::new());
     assert_eq!(world.audited().0, Vec::<String>::new());
+}
+
+/// Pods that no node has room for, for longer than anybody looks: nothing but their events leads to more than a look now and then.
+#[tokio::test]
+async fn pods_that_nobody_places_are_looked_at_ever_more_seldom() {
+    let world = World::alone().await;
+    world.kubelet.behave(Role::Strategy, Behaviour::NeverStarts);
+    world.create(Kind::Account, ACCOUNT, account_spec()).await;
+    let names: Vec<String> = (0..10).map(|n| format!("grid-{n}")).collect();
+    for name in &names {
+        let mut spec = strategy_spec();
+        spec["capital"] = json!({"USDT": "100"});
+        world.create(Kind::Strategy, name, spec).await;
+    }
+    for name in &names {
+        world.until_reason(Kind::Strategy, name, "PodBlocked").await;
+    }
+    // What is under way is looked at each second at first.
+    let seldom = || async { (world.backing_off() >= names.len()).then_some(()) };
+    await_that("all are looked at more seldom", seldom).await;
+    world.tap.arm(None);
+    let (begun, before) = (Instant::now(), world.metrics.reconciles.get());
+    let more = || world.metrics.reconciles.get() - before;
+    // Pauses of 2, 4 and 8 s at least, where each second would be three.
+    await_that("three more looks at each", || async { (more() >= 3 * 10).then_some(()) }).await;
+    println!("10 strategies that wait: {} looks in {:.0} s", more(), begun.elapsed().as_secs_f64());
+    assert!(begun.elapsed() > Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert_eq!((world.tap.reads(), world.tap.writes()), (Vec::new(), Vec::new()));
 }
 
 #[tokio::test]
