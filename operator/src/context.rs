@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::admission::Admission;
 use crate::build::Image;
 use crate::feed::Feeds;
-use crate::metrics::Metrics;
+use crate::metrics::{CountedStore, Metrics};
 use crate::pace::Pace;
 use crate::placement::{RecordFacts, Stored};
 use crate::seen::Seen;
@@ -30,7 +30,7 @@ pub struct Context {
     /// The API server.
     pub client: Client,
     /// The store.
-    pub bus: RedisBus,
+    pub bus: CountedStore<RedisBus>,
     /// Names of keys.
     pub keys: Keys,
     /// What pods are made from.

@@ -4,18 +4,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{TradingAccount, TradingStrategy};
 use futures::channel::mpsc;
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::api::ObjectMeta;
 use kube::core::PartialObjectMeta;
-use kube::runtime::controller::{Action, Config};
+use kube::runtime::controller::{self, Action, Config};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt, predicates, reflector, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::context::Shared;
+use crate::metrics::{self, Kind};
 use crate::wake::{Followers, accounts_of, strategy_of};
 use crate::{Error, GuardedAccount, GuardedStrategy, account, feed, observe, strategy};
 
@@ -80,7 +81,8 @@ pub async fn run<R>(
         }
     };
     let all = Api::<GuardedStrategy>::namespaced(client.clone(), &namespace);
-    let own = reflector(strategies, lean(watcher(all, watcher::Config::default()))).inspect_ok(wake_accounts);
+    let own = reflector(strategies, lean(watcher(all, watcher::Config::default()), &namespace, &context))
+        .inspect_ok(wake_accounts);
     let (woken_by_accounts, wake_strategies) = mpsc::unbounded();
     let wake_followers = {
         let (strategies, mut followers) = (strategy_store.clone(), Followers::default());
@@ -91,33 +93,45 @@ pub async fn run<R>(
             }
         }
     };
-    let strategies = Controller::for_stream(news(own, Arc::clone(&context)), strategy_store.clone())
+    let strategies = Controller::for_stream(news(own, Arc::clone(&context), Kind::Strategy), strategy_store.clone())
         .with_config(Config::default().concurrency(CONCURRENCY));
     // Where processes are switched off, so is the right to look.
     let strategies = if context.image.processes {
         let files = Api::<PartialObjectMeta<ConfigMap>>::namespaced(client.clone(), &namespace);
         let of_files = move |changed| strategy::source::dependents(&strategy_store.state(), &changed);
-        strategies.watches_stream(lean(watcher(files, watcher::Config::default())).touched_objects(), of_files)
+        strategies.watches_stream(
+            lean(watcher(files, watcher::Config::default()), &namespace, &context).touched_objects(),
+            of_files,
+        )
     } else {
         strategies
     };
     let strategies = strategies
-        .owns_stream(lean(watcher(pods.clone(), managed())).touched_objects())
+        .owns_stream(lean(watcher(pods.clone(), managed()), &namespace, &context).touched_objects())
         .reconcile_on(wake_strategies)
         .reconcile_on(reports.filter_map(told))
         .graceful_shutdown_on(stop.clone())
-        .run(|object, context| bounded(strategy::reconcile(object, context)), retry_strategy, Arc::clone(&context))
-        .for_each(|_| std::future::ready(()));
+        .run(
+            |object, context| bounded(Kind::Strategy, object, context, strategy::reconcile),
+            retry_strategy,
+            Arc::clone(&context),
+        )
+        .for_each(async |turn| tell(Kind::Strategy, turn));
 
     let all = Api::<GuardedAccount>::namespaced(client.clone(), &namespace);
-    let own = reflector(accounts, lean(watcher(all, watcher::Config::default()))).inspect_ok(wake_followers);
-    let accounts = Controller::for_stream(news(own, Arc::clone(&context)), account_store)
+    let own = reflector(accounts, lean(watcher(all, watcher::Config::default()), &namespace, &context))
+        .inspect_ok(wake_followers);
+    let accounts = Controller::for_stream(news(own, Arc::clone(&context), Kind::Account), account_store)
         .with_config(Config::default().concurrency(CONCURRENCY))
-        .owns_stream(lean(watcher(pods, managed())).touched_objects())
+        .owns_stream(lean(watcher(pods, managed()), &namespace, &context).touched_objects())
         .reconcile_on(wake)
         .graceful_shutdown_on(stop.clone())
-        .run(|object, context| bounded(account::reconcile(object, context)), retry_account, Arc::clone(&context))
-        .for_each(|_| std::future::ready(()));
+        .run(
+            |object, context| bounded(Kind::Account, object, context, account::reconcile),
+            retry_account,
+            Arc::clone(&context),
+        )
+        .for_each(async |turn| tell(Kind::Account, turn));
 
     let feeds = feed::run(context, namespace.clone(), stop);
     futures::future::join3(pin!(strategies), pin!(accounts), pin!(feeds)).await;
@@ -127,6 +141,7 @@ pub async fn run<R>(
 fn news<K>(
     stream: impl Stream<Item = Result<watcher::Event<K>, watcher::Error>>,
     context: Shared,
+    kind: Kind,
 ) -> impl Stream<Item = Result<K, watcher::Error>>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + 'static,
@@ -134,7 +149,10 @@ where
     let deleted = Arc::clone(&context);
     let forget = move |event: &watcher::Event<K>| {
         if let watcher::Event::Delete(object) = event {
-            deleted.written.forget(object.meta().uid.as_deref().unwrap_or_default());
+            let meta = object.meta();
+            deleted.written.forget(meta.uid.as_deref().unwrap_or_default());
+            let [namespace, name] = [&meta.namespace, &meta.name].map(|text| text.as_deref().unwrap_or_default());
+            deleted.metrics.forget(kind, namespace, name);
         }
     };
     let foreign = move |object: &K| {
@@ -147,11 +165,39 @@ where
     )
 }
 
-/// One reconcile, bounded: an API server that hangs must not hold a place for ever.
-async fn bounded(reconcile: impl Future<Output = Result<Action, Error>>) -> Result<Action, Error> {
-    match tokio::time::timeout(PATIENCE, reconcile).await {
-        Ok(done) => done,
-        Err(_) => Err(Error::TimedOut { seconds: PATIENCE.as_secs() }),
+/// One reconcile, counted and bounded: an API server that hangs must not hold a place for ever.
+async fn bounded<K, F>(
+    kind: Kind,
+    object: Arc<K>,
+    context: Shared,
+    reconcile: impl FnOnce(Arc<K>, Shared) -> F,
+) -> Result<Action, Error>
+where
+    K: Resource<DynamicType = ()>,
+    F: Future<Output = Result<Action, Error>>,
+{
+    let (counts, meta) = (context.metrics.clone(), object.meta().clone());
+    // In a box: what it is made of is too much for one type.
+    let reconcile = Box::pin(reconcile(object, context));
+    let patient = async {
+        match tokio::time::timeout(PATIENCE, reconcile).await {
+            Ok(done) => done,
+            Err(_) => Err(Error::TimedOut { seconds: PATIENCE.as_secs() }),
+        }
+    };
+    metrics::counted(&counts, kind, &meta, patient).await
+}
+
+/// What became of a turn of a controller. A reconcile that failed has been told by its retry, a watch by itself.
+fn tell<K>(kind: Kind, turn: Result<K, controller::Error<Error, watcher::Error>>) {
+    match turn {
+        Ok(_) | Err(controller::Error::ReconcilerFailed(..) | controller::Error::QueueError(_)) => {}
+        Err(error @ controller::Error::ObjectNotFound(_)) => {
+            tracing::debug!(kind = kind.as_str(), %error, "what was woken has gone");
+        }
+        Err(error @ controller::Error::RunnerError(_)) => {
+            tracing::error!(kind = kind.as_str(), %error, "a controller failed");
+        }
     }
 }
 
@@ -160,32 +206,43 @@ fn managed() -> watcher::Config {
     watcher::Config::default().labels(&observe::managed())
 }
 
-/// Without what fills memory and is never read, and with a back-off: a watch without one spins on errors.
-fn lean<K>(
-    stream: impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send,
-) -> impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send
+/// Without what fills memory and is never read, and with a back-off: a watch without one spins on errors. Each error is
+/// told: a definition that is missing or a right that is not granted shows nowhere else.
+fn lean<K, S>(
+    stream: S,
+    namespace: &str,
+    context: &Shared,
+) -> impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send + use<K, S>
 where
-    K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+    S: Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send,
 {
-    stream.default_backoff().modify(|object| object.managed_fields_mut().clear())
+    let (namespace, counts) = (namespace.to_owned(), context.metrics.clone());
+    let failed = move |error: &watcher::Error| {
+        let resource = K::plural(&());
+        counts.watch_failed(&resource, &namespace, error.to_string());
+        tracing::warn!(%resource, namespace, %error, "a watch failed; it is opened again within half a minute");
+    };
+    stream.inspect_err(failed).default_backoff().modify(|object| object.managed_fields_mut().clear())
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]
-fn retry_strategy(object: Arc<GuardedStrategy>, error: &Error, context: Shared) -> Action {
-    retry::<TradingStrategy>(&object.name_any(), error, &context)
+fn retry_strategy(object: Arc<GuardedStrategy>, error: &Error, _: Shared) -> Action {
+    retry(Kind::Strategy, object.meta(), error)
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]
-fn retry_account(object: Arc<GuardedAccount>, error: &Error, context: Shared) -> Action {
-    retry::<TradingAccount>(&object.name_any(), error, &context)
+fn retry_account(object: Arc<GuardedAccount>, error: &Error, _: Shared) -> Action {
+    retry(Kind::Account, object.meta(), error)
 }
 
-fn retry<K: Resource<DynamicType = ()>>(name: &str, error: &Error, context: &Shared) -> Action {
+fn retry(kind: Kind, meta: &ObjectMeta, error: &Error) -> Action {
     if matches!(error, Error::Changed { .. }) {
         // Somebody else wrote first: look again at once.
         return Action::requeue(Duration::from_millis(100));
     }
-    context.metrics.errors.inc();
-    tracing::warn!(kind = %K::kind(&()), name, reason = error.reason(), %error, "a reconcile failed; it is tried again");
+    metrics::span(kind, meta).in_scope(|| {
+        tracing::warn!(reason = error.reason(), %error, "a reconcile failed; it is tried again");
+    });
     Action::requeue(RETRY)
 }

@@ -20,6 +20,7 @@ use kube::runtime::controller::Action;
 
 use crate::apply::{self, Placed, Process, Target};
 use crate::context::{Context, Shared};
+use crate::metrics::{self, Kind};
 use crate::names::Role;
 use crate::pace::next_look;
 use crate::placement::Standing;
@@ -30,7 +31,6 @@ use plan::Move;
 
 /// One look at one account.
 pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<Action, Error> {
-    context.metrics.reconciles.inc();
     object.0.iter().flat_map(sources).for_each(|source| context.feeds.wake(&source));
     // client: needed
     if let Some(action) = release::account_with_namespace(&context, &object).await? {
@@ -47,6 +47,7 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
         }
     };
     let Some(observed) = observe::observe(&context, seen).await? else { return Ok(Action::await_change()) };
+    context.metrics.saw((Kind::Account, &observed.namespace, &observed.name), processes(&observed));
     // client: not needed
     let accepted = validate::validate(&observed);
     let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image)?;
@@ -75,6 +76,13 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
     }
     let settled = plan.is_settled() && !status::awaits_books(&observed, &plan, &holdings);
     Ok(next_look(refused, settled, status::silent_in_ms(&observed, &plan)))
+}
+
+/// Its own processes. A feed that it shares is its source's.
+fn processes(observed: &Observed) -> impl Iterator<Item = metrics::Process<'_>> {
+    let gateway = metrics::Process::new(Role::Gateway, &observed.gateway_pods, &observed.gateway_stored);
+    let feed = || metrics::Process::new(Role::Feed, &observed.feed_pods, &observed.feed_stored);
+    [gateway].into_iter().chain(observed.shared.is_none().then(feed))
 }
 
 fn target<'a>(context: &'a Context, observed: &'a Observed) -> Target<'a> {

@@ -19,7 +19,7 @@ use operator::build::Image;
 use operator::context::Context;
 use operator::controller::{self, Sources, Told};
 use operator::feed::Feeds;
-use operator::metrics::Metrics;
+use operator::metrics::{CountRequests, CountedStore, Metrics};
 use operator::names::OPERATOR;
 use operator::pace::Pace;
 use operator::since::Since;
@@ -149,14 +149,15 @@ impl World {
         async move {
             loop {
                 let told = nudges.subscribe();
-                let client = tapped(&tap, &administrator);
+                let client = tapped(&tap, &administrator, &metrics);
                 let (strategies, strategy_writer) = reflector::store();
                 let (accounts, account_writer) = reflector::store();
                 *caches.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(Caches { strategies: strategies.clone(), accounts: accounts.clone() });
+                metrics.keep(&namespace, strategies.clone(), accounts.clone());
                 let context = Context {
                     client: client.clone(),
-                    bus: bus.clone(),
+                    bus: CountedStore::new(bus.clone(), metrics.clone()),
                     keys: keys.clone(),
                     image: image(&redis, &keys),
                     recorder: recorder(&client),
@@ -192,12 +193,13 @@ impl World {
 
     /// One look of a new operator at an account, before it has seen any strategy; `None`: it waits for them.
     pub async fn look_unprepared(&self, account: &str) -> Option<Result<(), operator::Error>> {
-        let client = tapped(&self.tap, &self.client);
+        let metrics = Metrics::default();
+        let client = tapped(&self.tap, &self.client, &metrics);
         let (strategies, _strategy_writer) = reflector::store();
         let (accounts, _account_writer) = reflector::store();
         let context = Context {
             client: client.clone(),
-            bus: self.bus.clone(),
+            bus: CountedStore::new(self.bus.clone(), metrics.clone()),
             keys: self.keys.clone(),
             image: image(&self.redis.url(), &self.keys),
             recorder: recorder(&client),
@@ -205,7 +207,7 @@ impl World {
             admission: Admission::default(),
             since: Since::default(),
             written: Written::default(),
-            metrics: Metrics::default(),
+            metrics,
             strategies,
             accounts,
             feeds: Feeds::default(),
@@ -215,6 +217,11 @@ impl World {
         let look = operator::account::reconcile(Arc::new(seen), Arc::new(context));
         let looked = tokio::time::timeout(Duration::from_secs(2), look).await.ok()?;
         Some(looked.map(drop))
+    }
+
+    /// What the operator has counted under a name, by the values of these labels.
+    pub fn counted(&self, name: &str, labels: &[&str]) -> BTreeMap<Vec<String>, u64> {
+        crate::figures::counted(&self.metrics.text().expect("figures are text"), name, labels)
     }
 
     /// The kind's objects.
@@ -288,7 +295,7 @@ impl World {
                 Ok(())
             } else {
                 self.newer_than(&object, kind, name).await;
-                let looks = (self.metrics.reconciles.get(), self.metrics.errors.get());
+                let looks = self.counted("reconciles_total", &["outcome"]);
                 Err(format!("{}\n{looks:?} {:?}", object["status"], self.tap.writes()))
             }
         })
@@ -438,13 +445,16 @@ pub fn condition<'a>(object: &'a Value, wanted: &str) -> &'a Value {
 
 /// A client of the operator's service account through a tap, over the connections of the administrator's: those of an
 /// operator that has ended are used on.
-fn tapped(tap: &Tap, client: &Client) -> Client {
+fn tapped(tap: &Tap, client: &Client, metrics: &Metrics) -> Client {
     let shared = client.clone();
     let send = tower::service_fn(move |request| {
         let shared = shared.clone();
         async move { shared.send(request).await }
     });
-    ClientBuilder::new(send, client.default_namespace()).with_layer(tap).build()
+    ClientBuilder::new(send, client.default_namespace())
+        .with_layer(tap)
+        .with_layer(&CountRequests::new(metrics.clone()))
+        .build()
 }
 
 fn recorder(client: &Client) -> Recorder {
