@@ -183,7 +183,6 @@ impl Target<'_> {
         let params = PatchParams::apply(PLACEMENT_MANAGER).force();
         let writing = self.context.written.begin(&self.uid);
         let written = self.api().patch_status(&self.name, &params, &Patch::Apply(&body)).await;
-        self.context.metrics.writes.inc();
         let written = written.map_err(Error::api("write the placement of", self.subject()))?;
         writing.done(written.metadata.resource_version.as_deref());
         self.resource_version = written.resource_version().unwrap_or_default();
@@ -224,7 +223,6 @@ impl Target<'_> {
     }
 
     async fn patch(&mut self, patch: &Value) -> Result<(), Error> {
-        self.context.metrics.writes.inc();
         let params = PatchParams { field_manager: Some(OPERATOR.to_owned()), ..PatchParams::default() };
         match self.api().patch(&self.name, &params, &Patch::Merge(patch)).await {
             Ok(written) => {
@@ -259,7 +257,6 @@ pub async fn create_pod(context: &Context, request: &PodRequest, epoch: u64) -> 
     let (name, role) = (pod.name_any(), request.role);
     let api: Api<Pod> = Api::namespaced(context.client.clone(), &request.namespace);
     let params = PostParams { field_manager: Some(OPERATOR.to_owned()), ..PostParams::default() };
-    context.metrics.writes.inc();
     match api.create(&params, &pod).await {
         Ok(_) => {
             tracing::info!(namespace = request.namespace, pod = name, epoch, "a pod was made");
@@ -279,7 +276,6 @@ pub async fn create_pod(context: &Context, request: &PodRequest, epoch: u64) -> 
 pub async fn delete_pod(context: &Context, namespace: &str, name: &str, uid: &str) -> Result<(), Error> {
     let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
     let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
-    context.metrics.writes.inc();
     match api.delete(name, &DeleteParams { preconditions, ..DeleteParams::default() }).await {
         Ok(_) => {
             tracing::info!(namespace, pod = name, "a pod was deleted");

@@ -9,12 +9,12 @@ use anyhow::Context as _;
 use bus::{Backoff, Claim, Keys, RedisBus, StateStore};
 use clap::{Args, Parser, Subcommand};
 use futures::FutureExt;
-use kube::Client;
-use kube::runtime::reflector;
+use kube::Config;
+use kube::runtime::reflector::{self, Store};
 use operator::build::{Image, endpoints};
 use operator::context::{Context, Given};
 use operator::controller::{self, Sources};
-use operator::metrics::{self, Metrics};
+use operator::metrics::{self, CountedStore, Metrics};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -114,6 +114,8 @@ fn start(options: &Options) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
+        // One span is around each reconcile, and none within it.
+        .with_span_list(false)
         .with_env_filter(filter)
         .with_writer(process::talk)
         .log_internal_errors(false)
@@ -151,17 +153,18 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     let admin = options.admin;
     let listener =
         process::admin::open(admin).await.with_context(|| format!("--admin {admin}: choose a free address"))?;
-    let client = Client::try_default().await.context("find the API server")?;
-    let bus = RedisBus::open(&options.redis).context("open Redis")?;
-    let keys = Keys::new(&options.prefix).context("--prefix")?;
     let metrics = Metrics::default();
-    let served = tokio::spawn(metrics::serve(listener, metrics.clone()));
+    let config = Config::infer().await.context("find the API server")?;
+    let client = metrics::client(config, &metrics).context("make a client of the API server")?;
+    let bus = CountedStore::new(RedisBus::open(&options.redis).context("open Redis")?, metrics.clone());
+    let keys = Keys::new(&options.prefix).context("--prefix")?;
     let claimed = claim(bus.clone(), keys.clone(), options.installation.clone());
     let stop = stop()?.shared();
     let mut running = Vec::new();
     for namespace in &options.namespaces {
         let (strategies, strategy_writer) = reflector::store();
         let (accounts, account_writer) = reflector::store();
+        metrics.keep(namespace, Store::clone(&strategies), Store::clone(&accounts));
         let context = Arc::new(Context::new(Given {
             client: client.clone(),
             bus: bus.clone(),
@@ -181,6 +184,8 @@ async fn run(options: &Options) -> anyhow::Result<()> {
         tracing::info!(namespace, "watching");
         running.push(controller::run(sources, context, stop.clone()));
     }
+    // Not before each namespace is known: who is asked whether it is ready must know what of.
+    let served = tokio::spawn(metrics::serve(listener, metrics));
     let done = tokio::select! {
         _ = futures::future::join_all(running) => Ok(()),
         refused = claimed => refused,
@@ -191,7 +196,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Waits until the prefix is ours; ends with an error if it is another installation's. A store that is away
 /// holds nothing up: strategies say so until it is back.
-async fn claim(bus: RedisBus, keys: Keys, installation: String) -> anyhow::Result<()> {
+async fn claim(bus: CountedStore<RedisBus>, keys: Keys, installation: String) -> anyhow::Result<()> {
     let mut backoff = Backoff::default();
     loop {
         match bus.claim_installation(&keys, &installation).await {

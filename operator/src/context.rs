@@ -18,7 +18,7 @@ use crate::build::Image;
 use crate::feed::Feeds;
 use crate::groups::Groups;
 use crate::looks::Looks;
-use crate::metrics::Metrics;
+use crate::metrics::{CountedStore, Metrics};
 use crate::names::OPERATOR;
 use crate::pace::Pace;
 use crate::partners::Recent;
@@ -34,7 +34,7 @@ pub struct Context {
     /// The API server.
     pub client: Client,
     /// The store.
-    pub bus: RedisBus,
+    pub bus: CountedStore<RedisBus>,
     /// Names of keys.
     pub keys: Keys,
     /// What pods are made from.
@@ -99,7 +99,7 @@ const STORE_PATIENCE: Duration = Duration::from_secs(3);
 #[expect(missing_docs, reason = "the fields of [`Context`] say it")]
 pub struct Given {
     pub client: Client,
-    pub bus: RedisBus,
+    pub bus: CountedStore<RedisBus>,
     pub keys: Keys,
     pub image: Image,
     pub metrics: Metrics,

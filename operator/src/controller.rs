@@ -4,21 +4,21 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{TradingAccount, TradingStrategy};
-use futures::channel::mpsc;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::PartialObjectMeta;
-use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::controller::{self, Action, Config};
 use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt, predicates, reflector, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::context::Shared;
-use crate::wake::{Followers, accounts_of, owners_of, strategy_of};
+use crate::metrics::{self, Kind};
+use crate::wake::{Followers, Wake, accounts_of, owners_of, strategy_of};
 use crate::{Error, GuardedAccount, GuardedStrategy, account, feed, observe, outage, strategy};
 
 /// Reconciles at once, each kind. There is no debounce: each new trigger would put the reconcile off again, so that
@@ -64,98 +64,139 @@ pub async fn run<R>(
     R: Stream<Item = Told> + Send + 'static,
 {
     let Sources { client, namespace, strategies, accounts, reports } = sources;
-    let strategy_store = strategies.as_reader();
-    let account_store = accounts.as_reader();
-    // From the very watch that fills the store: an account that is woken finds there what woke it.
-    let (woken, wake) = mpsc::unbounded();
+    let (wake, woken_strategies, woken_accounts) = Wake::new();
+    let stores = (strategies.as_reader(), accounts.as_reader());
     let told = {
-        let woken = woken.clone();
-        move |told| std::future::ready(strategy_of(told, &woken))
+        let wake = wake.clone();
+        reports.filter_map(move |told| std::future::ready(strategy_of(told, &wake)))
     };
-    let pods_woken = woken.clone();
-    let wake_accounts = {
-        let (accounts, context) = (account_store.clone(), Arc::clone(&context));
-        move |event: &watcher::Event<GuardedStrategy>| {
-            context.by_account.take(event);
-            for account in accounts_of(event, &accounts) {
-                // The accounts' controller has stopped: nobody is left to be woken.
-                woken.unbounded_send(account).ok();
-            }
-        }
-    };
-    let all = Api::<GuardedStrategy>::namespaced(client.clone(), &namespace);
-    let own = reflector(strategies, lean(watcher(all, watcher::Config::default()))).inspect_ok(wake_accounts);
-    let (woken_by_others, wake_strategies) = mpsc::unbounded();
-    let woken_by_accounts = woken_by_others.clone();
-    let wake_followers = {
-        let (strategies, mut followers) = (strategy_store.clone(), Followers::default());
-        let context = Arc::clone(&context);
-        move |event: &watcher::Event<GuardedAccount>| {
-            if let watcher::Event::Apply(account) | watcher::Event::Delete(account) = event {
-                context.partners.forget(&account.namespace().unwrap_or_default(), &account.name_any());
-            }
-            for strategy in followers.of(event, || strategies.state()) {
-                // The strategies' controller has stopped: nobody is left to be woken.
-                woken_by_accounts.unbounded_send(strategy).ok();
-            }
-        }
-    };
-    let strategies = Controller::for_stream(news(own, Arc::clone(&context)), strategy_store.clone())
-        .with_config(Config::default().concurrency(CONCURRENCY));
-    // Where processes are switched off, so is the right to look.
-    let strategies = if context.image.processes {
-        let files = Api::<PartialObjectMeta<ConfigMap>>::namespaced(client.clone(), &namespace);
-        let of_files = move |changed| strategy::source::dependents(&strategy_store.state(), &changed);
-        strategies.watches_stream(lean(watcher(files, watcher::Config::default())).touched_objects(), of_files)
-    } else {
-        strategies
-    };
-    let strategies = strategies
-        .reconcile_on(wake_strategies)
-        .reconcile_on(futures::stream::iter(context.admission.woken()).flatten())
-        .reconcile_on(reports.filter_map(told))
-        .graceful_shutdown_on(stop.clone())
-        .run(|object, context| bounded(strategy::reconcile(object, context)), retry_strategy, Arc::clone(&context))
-        .for_each(|_| std::future::ready(()));
-
-    let all = Api::<GuardedAccount>::namespaced(client.clone(), &namespace);
-    let own = reflector(accounts, lean(watcher(all, watcher::Config::default()))).inspect_ok(wake_followers);
-    let accounts = Controller::for_stream(news(own, Arc::clone(&context)), account_store)
-        .with_config(Config::default().concurrency(CONCURRENCY))
-        .reconcile_on(wake)
-        .graceful_shutdown_on(stop.clone())
-        .run(|object, context| bounded(account::reconcile(object, context)), retry_account, Arc::clone(&context))
-        .for_each(|_| std::future::ready(()));
-
-    let (woken_by_outages, accounts_woken_by_outages) = (woken_by_others.clone(), pods_woken.clone());
-    let pods = Api::<Pod>::namespaced(client.clone(), &namespace);
-    let owners = {
-        let context = Arc::clone(&context);
-        move |event: &watcher::Event<Pod>| {
-            context.pods.take(event);
-            let (strategies, accounts) = owners_of(event);
-            // The controllers have stopped: nobody is left to be woken.
-            strategies.into_iter().for_each(|strategy| drop(woken_by_others.unbounded_send(strategy)));
-            accounts.into_iter().for_each(|account| drop(pods_woken.unbounded_send(account)));
-        }
-    };
-    let pods = watcher(pods, managed()).default_backoff().modify(observe::lean).inspect_ok(owners);
-    let pods = pods.take_until(stop.clone()).for_each(|_| std::future::ready(()));
-    let feeds = feed::run(Arc::clone(&context), namespace.clone(), stop);
-    let outages = outage::watch(Arc::clone(&context), move || {
-        for strategy in context.strategies.state() {
-            woken_by_outages.unbounded_send(ObjectRef::from_obj(&*strategy)).ok();
-        }
-        for account in context.accounts.state() {
-            accounts_woken_by_outages.unbounded_send(ObjectRef::from_obj(&*account)).ok();
-        }
-    });
-    let work = async move {
+    let woken = stream::select_all([
+        woken_strategies.boxed(),
+        stream::iter(context.admission.woken()).flatten().boxed(),
+        told.boxed(),
+    ]);
+    let namespaced =
+        Namespaced { client, namespace: namespace.clone(), context: Arc::clone(&context), wake: wake.clone() };
+    let work = async {
+        let strategies = namespaced.strategies(strategies, stores.1.clone(), woken, stop.clone());
+        let accounts = namespaced.accounts(accounts, stores.0.clone(), woken_accounts, stop.clone());
+        let pods = namespaced.pods(stop.clone());
+        let feeds = feed::run(Arc::clone(&context), namespace, stop);
         futures::future::join4(pin!(strategies), pin!(accounts), pin!(feeds), pin!(pods)).await;
     };
+    let outages = outage::watch(Arc::clone(&context), || {
+        stores.0.state().iter().for_each(|strategy| wake.strategy(ObjectRef::from_obj(&**strategy)));
+        stores.1.state().iter().for_each(|account| wake.account(ObjectRef::from_obj(&**account)));
+    });
     tokio::select! {
         () = work => {}
         () = outages => {}
+    }
+}
+
+/// What the watches and controllers of one namespace have in common.
+struct Namespaced {
+    client: Client,
+    namespace: String,
+    context: Shared,
+    wake: Wake,
+}
+
+impl Namespaced {
+    fn api<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(&self) -> Api<K> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// What a watch of all of a kind tells, without what is never read.
+    fn all<K>(&self) -> impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send + use<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned,
+        K: std::fmt::Debug + Send + 'static,
+    {
+        lean(watcher(self.api::<K>(), watcher::Config::default()), &self.namespace, &self.context)
+    }
+
+    async fn strategies(
+        &self,
+        writer: Writer<GuardedStrategy>,
+        accounts: Store<GuardedAccount>,
+        woken: impl Stream<Item = ObjectRef<GuardedStrategy>> + Send + 'static,
+        stop: impl Future<Output = ()> + Send + Sync + 'static,
+    ) {
+        let (context, store) = (&self.context, writer.as_reader());
+        // From the very watch that fills the store: an account that is woken finds there what woke it.
+        let wake_accounts = {
+            let (wake, context) = (self.wake.clone(), Arc::clone(context));
+            move |event: &watcher::Event<GuardedStrategy>| {
+                context.by_account.take(event);
+                for account in accounts_of(event, &accounts) {
+                    wake.account(account);
+                }
+            }
+        };
+        let own = reflector(writer, self.all()).inspect_ok(wake_accounts);
+        let controller = Controller::for_stream(news(own, Arc::clone(context), Kind::Strategy), store.clone())
+            .with_config(Config::default().concurrency(CONCURRENCY));
+        // Where processes are switched off, so is the right to look.
+        let controller = if context.image.processes {
+            let of_files = move |changed| strategy::source::dependents(&store.state(), &changed);
+            controller.watches_stream(self.all::<PartialObjectMeta<ConfigMap>>().touched_objects(), of_files)
+        } else {
+            controller
+        };
+        let reconcile = |object, context| bounded(Kind::Strategy, object, context, strategy::reconcile);
+        let controller = controller.reconcile_on(woken).graceful_shutdown_on(stop);
+        let turns = controller.run(reconcile, retry_strategy, Arc::clone(context));
+        turns.for_each(async |turn| tell(Kind::Strategy, turn)).await;
+    }
+
+    async fn accounts(
+        &self,
+        writer: Writer<GuardedAccount>,
+        strategies: Store<GuardedStrategy>,
+        woken: impl Stream<Item = ObjectRef<GuardedAccount>> + Send + 'static,
+        stop: impl Future<Output = ()> + Send + Sync + 'static,
+    ) {
+        let (context, store) = (&self.context, writer.as_reader());
+        let wake_followers = {
+            let (wake, context, mut followers) = (self.wake.clone(), Arc::clone(context), Followers::default());
+            move |event: &watcher::Event<GuardedAccount>| {
+                if let watcher::Event::Apply(account) | watcher::Event::Delete(account) = event {
+                    context.partners.forget(&account.namespace().unwrap_or_default(), &account.name_any());
+                }
+                for strategy in followers.of(event, || strategies.state()) {
+                    wake.strategy(strategy);
+                }
+            }
+        };
+        let own = reflector(writer, self.all()).inspect_ok(wake_followers);
+        let controller = Controller::for_stream(news(own, Arc::clone(context), Kind::Account), store)
+            .with_config(Config::default().concurrency(CONCURRENCY))
+            .reconcile_on(woken)
+            .graceful_shutdown_on(stop);
+        let reconcile = |object, context| bounded(Kind::Account, object, context, account::reconcile);
+        let turns = controller.run(reconcile, retry_account, Arc::clone(context));
+        turns.for_each(async |turn| tell(Kind::Account, turn)).await;
+    }
+
+    /// Remembers the pods of this operator and wakes who owns them, until asked to stop.
+    async fn pods(&self, stop: impl Future<Output = ()>) {
+        let pods = lean(watcher(self.api::<Pod>(), managed()), &self.namespace, &self.context);
+        let told = pods.modify(observe::lean).try_for_each(async |event| {
+            self.context.pods.take(&event);
+            let (strategies, accounts) = owners_of(&event);
+            for strategy in strategies {
+                self.wake.strategy(strategy);
+            }
+            for account in accounts {
+                self.wake.account(account);
+            }
+            Ok(())
+        });
+        tokio::select! {
+            _ = told => {}
+            () = stop => {}
+        }
     }
 }
 
@@ -163,6 +204,7 @@ pub async fn run<R>(
 fn news<K>(
     stream: impl Stream<Item = Result<watcher::Event<K>, watcher::Error>>,
     context: Shared,
+    kind: Kind,
 ) -> impl Stream<Item = Result<K, watcher::Error>>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + 'static,
@@ -170,10 +212,13 @@ where
     let deleted = Arc::clone(&context);
     let forget = move |event: &watcher::Event<K>| {
         if let watcher::Event::Delete(object) = event {
-            let uid = object.meta().uid.as_deref().unwrap_or_default();
+            let meta = object.meta();
+            let uid = meta.uid.as_deref().unwrap_or_default();
             deleted.written.forget(uid);
             deleted.looks.forget(uid);
             deleted.pace.forget(uid);
+            let [namespace, name] = [&meta.namespace, &meta.name].map(|text| text.as_deref().unwrap_or_default());
+            deleted.metrics.forget(kind, namespace, name);
         }
     };
     let foreign = move |object: &K| {
@@ -186,11 +231,39 @@ where
     )
 }
 
-/// One reconcile, bounded: an API server that hangs must not hold a place for ever.
-async fn bounded(reconcile: impl Future<Output = Result<Action, Error>>) -> Result<Action, Error> {
-    match tokio::time::timeout(PATIENCE, reconcile).await {
-        Ok(done) => done,
-        Err(_) => Err(Error::TimedOut { seconds: PATIENCE.as_secs() }),
+/// One reconcile, counted and bounded: an API server that hangs must not hold a place for ever.
+async fn bounded<K, F>(
+    kind: Kind,
+    object: Arc<K>,
+    context: Shared,
+    reconcile: impl FnOnce(Arc<K>, Shared) -> F,
+) -> Result<Action, Error>
+where
+    K: Resource<DynamicType = ()>,
+    F: Future<Output = Result<Action, Error>>,
+{
+    let (counts, meta) = (context.metrics.clone(), object.meta().clone());
+    // In a box: what it is made of is too much for one type.
+    let reconcile = Box::pin(reconcile(object, context));
+    let patient = async {
+        match tokio::time::timeout(PATIENCE, reconcile).await {
+            Ok(done) => done,
+            Err(_) => Err(Error::TimedOut { seconds: PATIENCE.as_secs() }),
+        }
+    };
+    metrics::counted(&counts, kind, &meta, patient).await
+}
+
+/// What became of a turn of a controller. A reconcile that failed has been told by its retry, a watch by itself.
+fn tell<K>(kind: Kind, turn: Result<K, controller::Error<Error, watcher::Error>>) {
+    match turn {
+        Ok(_) | Err(controller::Error::ReconcilerFailed(..) | controller::Error::QueueError(_)) => {}
+        Err(error @ controller::Error::ObjectNotFound(_)) => {
+            tracing::debug!(kind = kind.as_str(), %error, "what was woken has gone");
+        }
+        Err(error @ controller::Error::RunnerError(_)) => {
+            tracing::error!(kind = kind.as_str(), %error, "a controller failed");
+        }
     }
 }
 
@@ -199,34 +272,44 @@ fn managed() -> watcher::Config {
     watcher::Config::default().labels(&observe::managed())
 }
 
-/// Without what fills memory and is never read, and with a back-off: a watch without one spins on errors.
-fn lean<K>(
-    stream: impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send,
-) -> impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send
+/// Without what fills memory and is never read, and with a back-off: a watch without one spins on errors. Each error is
+/// told: a definition that is missing or a right that is not granted shows nowhere else.
+fn lean<K, S>(
+    stream: S,
+    namespace: &str,
+    context: &Shared,
+) -> impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send + use<K, S>
 where
-    K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+    S: Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send,
 {
-    stream.default_backoff().modify(|object| object.managed_fields_mut().clear())
+    let (namespace, counts) = (namespace.to_owned(), context.metrics.clone());
+    let failed = move |error: &watcher::Error| {
+        let resource = K::plural(&());
+        counts.watch_failed(&resource, &namespace, error.to_string());
+        tracing::warn!(%resource, namespace, %error, "a watch failed; it is opened again within half a minute");
+    };
+    stream.inspect_err(failed).default_backoff().modify(|object| object.managed_fields_mut().clear())
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]
 fn retry_strategy(object: Arc<GuardedStrategy>, error: &Error, context: Shared) -> Action {
-    retry::<TradingStrategy>(object.meta(), error, &context)
+    retry(Kind::Strategy, object.meta(), error, &context)
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]
 fn retry_account(object: Arc<GuardedAccount>, error: &Error, context: Shared) -> Action {
-    retry::<TradingAccount>(object.meta(), error, &context)
+    retry(Kind::Account, object.meta(), error, &context)
 }
 
-fn retry<K: Resource<DynamicType = ()>>(meta: &ObjectMeta, error: &Error, context: &Shared) -> Action {
+fn retry(kind: Kind, meta: &ObjectMeta, error: &Error, context: &Shared) -> Action {
     let uid = meta.uid.as_deref().unwrap_or_default();
     if matches!(error, Error::Changed { .. }) {
         // Somebody else wrote first, or a cache is behind: look again at once, at first.
         return Action::requeue(context.looks.failed(uid, CHANGED));
     }
-    context.metrics.errors.inc();
-    let (namespace, name) = (&meta.namespace, &meta.name);
-    tracing::warn!(kind = %K::kind(&()), namespace, name, reason = error.reason(), %error, "a reconcile failed; it is tried again");
+    metrics::span(kind, meta).in_scope(|| {
+        tracing::warn!(reason = error.reason(), %error, "a reconcile failed; it is tried again");
+    });
     Action::requeue(context.looks.failed(uid, RETRY))
 }

@@ -58,8 +58,8 @@ pub async fn tell_followed(context: &Context, object: &ObjectReference, generati
 }
 
 async fn publish(context: &Context, object: &ObjectReference, event: Event) {
-    context.metrics.writes.inc();
     if let Err(error) = context.recorder.publish(&event, object).await {
+        context.metrics.event_lost();
         tracing::warn!(%error, reason = event.reason, note = event.note, "an Event was lost");
     }
 }

@@ -207,7 +207,6 @@ async fn release<K: Resource<DynamicType = ()>>(context: &Context, meta: &Object
     let patch = json!({ "metadata": { "finalizers": rest, "resourceVersion": meta.resource_version } });
     let kind = ApiResource::erase::<K>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &kind);
-    context.metrics.writes.inc();
     match api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
         Ok(_) => Ok(true),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),

@@ -12,6 +12,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store;
 use operator::GuardedAccount;
 use operator::controller::Told;
+use operator::metrics::CountedStore;
 
 /// Nudges at most in one read.
 const ENTRIES_MAX: usize = 1_000;
@@ -26,7 +27,7 @@ const AWAY: Duration = Duration::from_secs(2);
 
 /// Reads the nudges of every known account.
 pub struct Reports {
-    bus: RedisBus,
+    bus: CountedStore<RedisBus>,
     keys: Keys,
     accounts: Store<GuardedAccount>,
     cursors: BTreeMap<StreamKey, StreamId>,
@@ -34,7 +35,7 @@ pub struct Reports {
 }
 
 impl Reports {
-    pub fn new(bus: RedisBus, keys: Keys, accounts: Store<GuardedAccount>) -> Self {
+    pub fn new(bus: CountedStore<RedisBus>, keys: Keys, accounts: Store<GuardedAccount>) -> Self {
         Self { bus, keys, accounts, cursors: BTreeMap::new(), pending: BTreeSet::new() }
     }
 

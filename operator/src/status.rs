@@ -52,7 +52,6 @@ where
     });
     let api: Api<K> = Api::namespaced(context.client.clone(), namespace);
     let params = PatchParams::apply(STATUS_MANAGER).force();
-    context.metrics.writes.inc();
     let writing = context.written.begin(uid);
     match api.patch_status(name, &params, &Patch::Apply(&body)).await {
         Ok(written) => {

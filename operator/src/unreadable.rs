@@ -15,7 +15,6 @@ use crate::{Error, moment};
 
 /// Writes into an object's status why it does not read.
 pub async fn tell<K: Resource<DynamicType = ()>>(context: &Context, meta: &ObjectMeta, why: &str) -> Result<(), Error> {
-    context.metrics.unreadable.inc();
     let kind = ApiResource::erase::<K>(&());
     let (name, namespace) = (meta.name.clone().unwrap_or_default(), meta.namespace.clone().unwrap_or_default());
     tracing::error!(kind = kind.kind, namespace, name, why, "the object does not read");
@@ -41,7 +40,6 @@ pub async fn tell<K: Resource<DynamicType = ()>>(context: &Context, meta: &Objec
         "metadata": { "name": name, "resourceVersion": object.metadata.resource_version },
         "status": { "conditions": conditions },
     });
-    context.metrics.writes.inc();
     // Its own manager: the figures of the readable past stay.
     let params = PatchParams::apply(&format!("{STATUS_MANAGER}-unreadable")).force();
     match api.patch_status(&name, &params, &Patch::Apply(&body)).await {

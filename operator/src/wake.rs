@@ -15,16 +15,41 @@ use crate::controller::Told;
 use crate::strategy::{self, waits_for_account};
 use crate::{GuardedAccount, GuardedStrategy};
 
+/// Wakes the reconcile of one object. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Wake {
+    strategies: mpsc::UnboundedSender<ObjectRef<GuardedStrategy>>,
+    accounts: mpsc::UnboundedSender<ObjectRef<GuardedAccount>>,
+}
+
+/// Who is woken.
+type Woken<K> = mpsc::UnboundedReceiver<ObjectRef<K>>;
+
+impl Wake {
+    /// With what the controllers listen to.
+    pub fn new() -> (Self, Woken<GuardedStrategy>, Woken<GuardedAccount>) {
+        let ((strategies, woken_strategies), (accounts, woken_accounts)) = (mpsc::unbounded(), mpsc::unbounded());
+        (Self { strategies, accounts }, woken_strategies, woken_accounts)
+    }
+
+    /// One strategy's.
+    pub fn strategy(&self, strategy: ObjectRef<GuardedStrategy>) {
+        // Its controller has stopped: nobody is left to be woken.
+        self.strategies.unbounded_send(strategy).ok();
+    }
+
+    /// One account's.
+    pub fn account(&self, account: ObjectRef<GuardedAccount>) {
+        self.accounts.unbounded_send(account).ok();
+    }
+}
+
 /// The strategy of which something was told. An account of which something was told is woken instead.
-pub fn strategy_of(
-    told: Told,
-    accounts: &mpsc::UnboundedSender<ObjectRef<GuardedAccount>>,
-) -> Option<ObjectRef<GuardedStrategy>> {
+pub fn strategy_of(told: Told, wake: &Wake) -> Option<ObjectRef<GuardedStrategy>> {
     match told {
         Told::Strategy { namespace, name } => Some(ObjectRef::new(&name).within(&namespace)),
         Told::Account { namespace, name } => {
-            // The accounts' controller has stopped: nobody is left to be woken.
-            accounts.unbounded_send(ObjectRef::new(&name).within(&namespace)).ok();
+            wake.account(ObjectRef::new(&name).within(&namespace));
             None
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod apiserver;
 pub mod cluster;
+pub mod figures;
 pub mod proxy;
 pub mod redis_server;
 pub mod result;

@@ -91,7 +91,7 @@ fn a_namespace_that_is_deleted_is_released_and_its_ledgers_are_closed() {
     let scenario = Scenario::of(&PLATFORM, "namespace");
     scenario.apply(&quickstart());
     scenario.await_trading(STRATEGY);
-    let released = PLATFORM.counted("released_namespaces");
+    let released = PLATFORM.counted("released_namespaces_total");
     kubectl(&["delete", "namespace", &scenario.namespace, "--wait=false"]);
     // Kubernetes takes the pods first, and looks again when part of their grace has passed.
     scenario.await_gone(Kind::Strategy, STRATEGY, 120);
@@ -102,5 +102,8 @@ fn a_namespace_that_is_deleted_is_released_and_its_ledgers_are_closed() {
             answer => Err(format!("{answer:?}")),
         }
     });
-    assert!(PLATFORM.counted("released_namespaces") >= released + 2, "a release without an orderly end is counted");
+    assert!(
+        PLATFORM.counted("released_namespaces_total") >= released + 2,
+        "a release without an orderly end is counted"
+    );
 }

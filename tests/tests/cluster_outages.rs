@@ -88,16 +88,16 @@ fn a_fleet_without_trades_writes_nothing() {
         condition(account, "Ready").starts_with("True") && text(account, "/status/unassigned/USDT") == unassigned
     });
     // The first figures may still be on their way.
-    let mut before = (versions(&scenario), platform.counted("writes"));
+    let mut before = (versions(&scenario), platform.writes());
     let mut since = Instant::now();
     await_that("it has settled", 90, || {
-        let now = (versions(&scenario), platform.counted("writes"));
+        let now = (versions(&scenario), platform.writes());
         if now != before {
             (before, since) = (now, Instant::now());
         }
         if since.elapsed() > SETTLED { Ok(()) } else { Err("it still writes".to_owned()) }
     });
     thread::sleep(Duration::from_mins(1));
-    assert_eq!(platform.counted("writes"), before.1, "the operator wrote");
+    assert_eq!(platform.writes(), before.1, "the operator wrote");
     assert_eq!(versions(&scenario), before.0, "objects changed");
 }

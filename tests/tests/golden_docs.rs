@@ -3,6 +3,8 @@
 
 #[path = "golden_docs/commands.rs"]
 mod commands;
+#[path = "golden_docs/metrics.rs"]
+mod metrics;
 #[path = "golden_docs/names.rs"]
 mod names;
 #[path = "golden_docs/page.rs"]

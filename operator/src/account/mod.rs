@@ -21,6 +21,7 @@ use kube::runtime::controller::Action;
 
 use crate::apply::{self, Placed, Process, Target};
 use crate::context::{Context, Shared};
+use crate::metrics::{self, Kind};
 use crate::names::Role;
 use crate::observe::Look;
 use crate::outage::is_blink;
@@ -37,7 +38,6 @@ const SOON: Duration = Duration::from_millis(100);
 
 /// One look at one account.
 pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<Action, Error> {
-    context.metrics.reconciles.inc();
     object.0.iter().flat_map(|account| sources(account)).for_each(|source| context.feeds.wake(&source));
     // client: needed
     if let Some(action) = release::account_with_namespace(&context, &object).await? {
@@ -60,6 +60,7 @@ pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<A
     let Some(observed) = observe::observe(&context, Look::Fresh, seen).await? else {
         return Ok(Action::await_change());
     };
+    context.metrics.saw((Kind::Account, &observed.namespace, &observed.name), processes(&observed));
     // client: not needed
     let accepted = validate::validate(&observed);
     let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image)?;
@@ -101,6 +102,7 @@ async fn glance(context: &Context, seen: &Seen<TradingAccount>) -> Result<Option
         // After a start: its pod may be there.
         return Ok(Some(Action::requeue(context.looks.failed(&observed.uid, SOON))));
     }
+    context.metrics.saw((Kind::Account, &observed.namespace, &observed.name), processes(&observed));
     if is_blink(context) {
         return Ok(Some(Action::requeue(context.looks.failed(&observed.uid, UNDER_WAY))));
     }
@@ -129,6 +131,13 @@ fn next_look(
     let attempt = ends.filter_map(Ends::next_attempt).min();
     let silent_in_ms = status::silent_in_ms(observed, plan);
     pace::next_look(&context.looks, &observed.uid, Waits { refused, waits_for, attempt, silent_in_ms })
+}
+
+/// Its own processes. A feed that it shares is its source's.
+fn processes(observed: &Observed) -> impl Iterator<Item = metrics::Process<'_>> {
+    let gateway = metrics::Process::new(Role::Gateway, &observed.gateway_pods, &observed.gateway_stored);
+    let feed = || metrics::Process::new(Role::Feed, &observed.feed_pods, &observed.feed_stored);
+    [gateway].into_iter().chain(observed.shared.is_none().then(feed))
 }
 
 fn target<'a>(context: &'a Context, observed: &'a Observed) -> Target<'a> {

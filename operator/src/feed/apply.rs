@@ -74,7 +74,6 @@ async fn own(
     let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
     let patch = json!({ "metadata": { "resourceVersion": resource_version, "ownerReferences": owners } });
     let params = PatchParams { field_manager: Some(OPERATOR.to_owned()), ..PatchParams::default() };
-    context.metrics.writes.inc();
     match api.patch(name, &params, &Patch::Merge(&patch)).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),

@@ -20,6 +20,8 @@ use kube::{Resource as _, ResourceExt as _};
 pub use queue::{Feeds, run};
 
 use crate::context::Context;
+use crate::metrics::{Kind, Process};
+use crate::names::Role;
 use crate::observe::{Look, is_terminating};
 use crate::placement::{Ends, PodFacts, Standing, Stored};
 use crate::{Error, GuardedAccount};
@@ -98,12 +100,13 @@ const AFTER_AN_ACCOUNT: Duration = Duration::from_millis(500);
 
 /// One look at a source, and what follows from it. Gives when it is looked at again; `None`: it is over.
 async fn reconcile(context: &Context, namespace: &str, source: &str) -> Result<Option<Duration>, Error> {
-    context.metrics.reconciles.inc();
     // client: needed
     if let Some(next) = with_namespace(context, namespace, source).await? {
         return Ok(next);
     }
     let observed = observe::observe(context, Look::Fresh, namespace, source).await?;
+    let feed = Process::new(Role::Feed, observed.pods.iter().map(|pod| &pod.facts), &observed.stored);
+    context.metrics.saw((Kind::Feed, namespace, source), [feed]);
     // client: not needed
     let plan = plan::plan(&observed, &context.image)?;
     // client: needed

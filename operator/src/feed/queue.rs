@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use kube::api::ObjectMeta;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -13,6 +14,7 @@ use super::plan::Plan;
 use super::reconcile;
 use crate::Error;
 use crate::context::Shared;
+use crate::metrics::{Kind, counted, span};
 use crate::pace::{REFUSED, SETTLED, UNDER_WAY};
 
 /// How long one look may take.
@@ -101,10 +103,20 @@ pub async fn run(context: Shared, namespace: String, stop: impl Future<Output = 
 
 /// One look, bounded: an API server that hangs must not hold up the other sources for ever.
 async fn look(context: &Shared, namespace: &str, source: &str) -> Option<Duration> {
-    let looked = tokio::time::timeout(PATIENCE, reconcile(context, namespace, source)).await;
-    let error = match looked.unwrap_or(Err(Error::TimedOut { seconds: PATIENCE.as_secs() })) {
+    let (namespaced, name) = (Some(namespace.to_owned()), Some(source.to_owned()));
+    let meta = ObjectMeta { namespace: namespaced, name, ..ObjectMeta::default() };
+    // In a box: what it is made of is too much for one type.
+    let looks = Box::pin(reconcile(context, namespace, source));
+    let patient = async {
+        let looked = tokio::time::timeout(PATIENCE, looks).await;
+        looked.unwrap_or(Err(Error::TimedOut { seconds: PATIENCE.as_secs() }))
+    };
+    let error = match counted(&context.metrics, Kind::Feed, &meta, patient).await {
         Ok(next) => {
             context.feeds.tell_refused(source, None);
+            if next.is_none() {
+                context.metrics.forget(Kind::Feed, namespace, source);
+            }
             return next;
         }
         Err(Error::Changed { .. }) => return Some(SOON),
@@ -114,8 +126,9 @@ async fn look(context: &Shared, namespace: &str, source: &str) -> Option<Duratio
         }
         Err(error) => error,
     };
-    context.metrics.errors.inc();
-    tracing::warn!(source, reason = error.reason(), %error, "a look at a live source failed; it is tried again");
+    span(Kind::Feed, &meta).in_scope(|| {
+        tracing::warn!(reason = error.reason(), %error, "a look at a live source failed; it is tried again");
+    });
     Some(RETRY)
 }
 

@@ -23,6 +23,7 @@ use kube::runtime::controller::Action;
 use crate::apply::{self, Placed, Process, Target};
 use crate::context::{Context, Shared};
 use crate::groups::Places;
+use crate::metrics::{self, Kind};
 use crate::names::Role;
 use crate::outage::is_blink;
 use crate::pace::{self, UNDER_WAY, Waits};
@@ -43,7 +44,6 @@ const NO_TURN: Duration = Duration::from_secs(5);
 
 /// One look at one strategy.
 pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<Action, Error> {
-    context.metrics.reconciles.inc();
     // client: needed
     if let Some(action) = release::strategy_with_namespace(&context, &object).await? {
         return Ok(action);
@@ -72,6 +72,8 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     let Some(observed) = observe::observe(&context, seen, turn.as_ref()).await? else {
         return Ok(Action::await_change());
     };
+    let worker = metrics::Process::new(Role::Strategy, &observed.pods, &observed.stored);
+    context.metrics.saw((Kind::Strategy, &observed.namespace, &observed.name), [worker]);
     // client: not needed
     let accepted = validate::validate(&observed);
     let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image)?;

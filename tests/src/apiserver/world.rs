@@ -16,7 +16,7 @@ use kube::{Api, Client};
 use operator::build::Image;
 use operator::context::{Context, Given};
 use operator::controller::{self, Sources, Told};
-use operator::metrics::Metrics;
+use operator::metrics::{CountRequests, CountedStore, Metrics};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
@@ -141,12 +141,13 @@ impl World {
         async move {
             loop {
                 let told = nudges.subscribe();
-                let client = tapped(&tap, &administrator);
+                let client = tapped(&tap, &administrator, &metrics);
                 let (strategies, strategy_writer) = reflector::store();
                 let (accounts, account_writer) = reflector::store();
+                metrics.keep(&namespace, strategies.clone(), accounts.clone());
                 let context = Arc::new(Context::new(Given {
                     client: client.clone(),
-                    bus: bus.clone(),
+                    bus: CountedStore::new(bus.clone(), metrics.clone()),
                     keys: keys.clone(),
                     image: image(&redis, &keys),
                     metrics: metrics.clone(),
@@ -176,15 +177,16 @@ impl World {
 
     /// One look of a new operator at an account, before it has seen any strategy; `None`: it waits for them.
     pub async fn look_unprepared(&self, account: &str) -> Option<Result<(), operator::Error>> {
-        let client = tapped(&self.tap, &self.client);
+        let metrics = Metrics::default();
+        let client = tapped(&self.tap, &self.client, &metrics);
         let (strategies, _strategy_writer) = reflector::store();
         let (accounts, _account_writer) = reflector::store();
         let context = Context::new(Given {
             client: client.clone(),
-            bus: self.bus.clone(),
+            bus: CountedStore::new(self.bus.clone(), metrics.clone()),
             keys: self.keys.clone(),
             image: image(&self.redis.url(), &self.keys),
-            metrics: Metrics::default(),
+            metrics,
             strategies,
             accounts,
         });
@@ -193,6 +195,11 @@ impl World {
         let look = operator::account::reconcile(Arc::new(seen), Arc::new(context));
         let looked = tokio::time::timeout(Duration::from_secs(2), look).await.ok()?;
         Some(looked.map(drop))
+    }
+
+    /// What the operator has counted under a name, by the values of these labels.
+    pub fn counted(&self, name: &str, labels: &[&str]) -> BTreeMap<Vec<String>, u64> {
+        crate::figures::counted(&self.metrics.text().expect("figures are text"), name, labels)
     }
 
     /// The kind's objects.
@@ -266,7 +273,7 @@ impl World {
                 Ok(())
             } else {
                 self.newer_than(&object, kind, name).await;
-                let looks = (self.metrics.reconciles.get(), self.metrics.errors.get());
+                let looks = self.counted("reconciles_total", &["outcome"]);
                 Err(format!("{}\n{looks:?} {:?}", object["status"], self.tap.writes()))
             }
         })
@@ -416,13 +423,16 @@ pub fn condition<'a>(object: &'a Value, wanted: &str) -> &'a Value {
 
 /// A client of the operator's service account through a tap, over the connections of the administrator's: those of an
 /// operator that has ended are used on.
-fn tapped(tap: &Tap, client: &Client) -> Client {
+fn tapped(tap: &Tap, client: &Client, metrics: &Metrics) -> Client {
     let shared = client.clone();
     let send = tower::service_fn(move |request| {
         let shared = shared.clone();
         async move { shared.send(request).await }
     });
-    ClientBuilder::new(send, client.default_namespace()).with_layer(tap).build()
+    ClientBuilder::new(send, client.default_namespace())
+        .with_layer(tap)
+        .with_layer(&CountRequests::new(metrics.clone()))
+        .build()
 }
 
 fn image(redis: &str, keys: &Keys) -> Image {

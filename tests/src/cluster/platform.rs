@@ -6,6 +6,7 @@ use std::{fs, process};
 use serde_json::Value;
 
 use super::{await_that, kubectl, run, text};
+use crate::figures;
 use crate::result::comparable;
 
 /// The name of every release here; each is in a namespace of its own.
@@ -123,15 +124,22 @@ impl Platform {
         super::try_run("timeout", &arguments, "").map(|answer| answer.trim_end().to_owned())
     }
 
-    /// A sum that the operator counts, such as `writes`.
+    /// A sum that the operator counts, such as `released_namespaces_total`.
     pub fn counted(&self, name: &str) -> u64 {
+        figures::counted(&self.figures(), name, &[]).into_values().sum()
+    }
+
+    /// How many writes the operator has sent to the API server, by what it counts itself.
+    pub fn writes(&self) -> u64 {
+        figures::writes(&self.figures())
+    }
+
+    /// All that the operator counts.
+    fn figures(&self) -> String {
         let pod = self.pods("operator").into_iter().next().expect("there is an operator");
         let address =
             format!("/api/v1/namespaces/{}/pods/{}:9090/proxy/metrics", self.namespace, text(&pod, "/metadata/name"));
-        let metrics = kubectl(&["get", "--raw", &address]);
-        let line = format!("glm_operator_{name}_total ");
-        let value = metrics.lines().find_map(|found| found.strip_prefix(&line));
-        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {line}in {metrics}"))
+        kubectl(&["get", "--raw", &address])
     }
 
     /// What `worker ledger show` prints for a manifest in a namespace.

@@ -6,14 +6,16 @@ use std::path::Path;
 use crate::page::{READMES, files, prose, quoted, read, repository};
 
 /// Pages whose links and names are looked at.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 11] = [
     "ARCHITECTURE.md",
     "README.md",
     "README.zh.md",
     "charts/glm/README.md",
+    "docs/metrics.md",
     "docs/process-strategies.md",
     "docs/reasons.md",
     "docs/upgrading.md",
+    "docs/zh/metrics.md",
     "docs/zh/process-strategies.md",
     "docs/zh/reasons.md",
 ];

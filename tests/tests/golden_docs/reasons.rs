@@ -24,7 +24,7 @@ const PRODUCT: [&str; 7] = [
 
 /// Words in the sources that are something else: names of kinds and conditions, sides, states of Kubernetes and
 /// of orders, schemas, why a connection was lost.
-const NO_REASONS: [&str; 60] = [
+const NO_REASONS: [&str; 64] = [
     "Accepted",
     "AlreadyExists",
     "Always",
@@ -36,11 +36,14 @@ const NO_REASONS: [&str; 60] = [
     "ContainerCreating",
     "Control",
     "Disconnect",
+    "Done",
     "Edit",
+    "Ended",
     "Equal",
     "Exists",
     "Failed",
     "FallbackToLogsOnError",
+    "Feed",
     "Figure",
     "Figures",
     "Filled",
@@ -85,6 +88,7 @@ const NO_REASONS: [&str; 60] = [
     "Unknown",
     "Unreachable",
     "Volume",
+    "Waiting",
 ];
 
 /// Where a role says that it is not ready, by a word that stands among others; and where a strategy refuses an order.
