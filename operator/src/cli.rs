@@ -17,6 +17,7 @@ use operator::build::{Image, endpoints};
 use operator::context::Context;
 use operator::controller::{self, Sources};
 use operator::feed::Feeds;
+use operator::known::Caches;
 use operator::metrics::{self, CountedStore, Metrics};
 use operator::names::OPERATOR;
 use operator::pace::Pace;
@@ -171,7 +172,8 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     for namespace in &options.namespaces {
         let (strategies, strategy_writer) = reflector::store();
         let (accounts, account_writer) = reflector::store();
-        metrics.keep(namespace, Store::clone(&strategies), Store::clone(&accounts));
+        let known = Caches::default();
+        metrics.keep(namespace, (Store::clone(&strategies), Store::clone(&accounts)), known.clone());
         let context = Arc::new(Context {
             client: client.clone(),
             bus: bus.clone(),
@@ -185,6 +187,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             metrics: metrics.clone(),
             strategies,
             accounts: accounts.clone(),
+            known,
             feeds: Feeds::default(),
         });
         let sources = Sources {

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::admission::Admission;
 use crate::build::Image;
 use crate::feed::Feeds;
+use crate::known::Caches;
 use crate::metrics::{CountedStore, Metrics};
 use crate::pace::Pace;
 use crate::placement::{RecordFacts, Stored};
@@ -51,6 +52,8 @@ pub struct Context {
     pub strategies: Store<GuardedStrategy>,
     /// All accounts, as last seen.
     pub accounts: Store<GuardedAccount>,
+    /// Whether these are all.
+    pub known: Caches,
     /// Which live sources are to be looked at.
     pub feeds: Feeds,
 }
@@ -104,8 +107,7 @@ impl Context {
     /// all have been seen: after a start, one that is not yet there would look like one that is gone, and its
     /// account's feed, books and hold with it.
     pub async fn strategies_of(&self, namespace: &str, account: &str) -> Result<Strategies, Error> {
-        let stopping = |_| Error::Changed { subject: "the cache of strategies".to_owned() };
-        self.strategies.wait_until_ready().await.map_err(stopping)?;
+        self.known.strategies.wait().await;
         let seen = self.strategies.state();
         let here = seen.iter().filter(|object| object.namespace().as_deref() == Some(namespace));
         Ok(strategies_of(here.map(|object| &**object), account))
@@ -120,8 +122,7 @@ impl Context {
 
     /// All accounts as last seen, once all have been.
     pub async fn accounts_seen(&self) -> Result<Vec<Arc<GuardedAccount>>, Error> {
-        let stopping = |_| Error::Changed { subject: "the cache of accounts".to_owned() };
-        self.accounts.wait_until_ready().await.map_err(stopping)?;
+        self.known.accounts.wait().await;
         Ok(self.accounts.state())
     }
 

@@ -16,6 +16,7 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::context::Shared;
+use crate::known::Known;
 use crate::metrics::{self, Kind};
 use crate::wake::{Followers, accounts_of, strategy_of};
 use crate::{Error, GuardedAccount, GuardedStrategy, account, feed, observe, strategy};
@@ -81,8 +82,8 @@ pub async fn run<R>(
         }
     };
     let all = Api::<GuardedStrategy>::namespaced(client.clone(), &namespace);
-    let own = reflector(strategies, lean(watcher(all, watcher::Config::default()), &namespace, &context))
-        .inspect_ok(wake_accounts);
+    let at = (namespace.as_str(), &context);
+    let own = reflector(strategies, lean(all, watcher::Config::default(), at)).inspect_ok(wake_accounts);
     let (woken_by_accounts, wake_strategies) = mpsc::unbounded();
     let wake_followers = {
         let (strategies, mut followers) = (strategy_store.clone(), Followers::default());
@@ -93,55 +94,51 @@ pub async fn run<R>(
             }
         }
     };
-    let strategies = Controller::for_stream(news(own, Arc::clone(&context), Kind::Strategy), strategy_store.clone())
-        .with_config(Config::default().concurrency(CONCURRENCY));
+    let strategies = Controller::for_stream(
+        news(own, Arc::clone(&context), (Kind::Strategy, context.known.strategies.clone())),
+        strategy_store.clone(),
+    )
+    .with_config(Config::default().concurrency(CONCURRENCY));
     // Where processes are switched off, so is the right to look.
     let strategies = if context.image.processes {
         let files = Api::<PartialObjectMeta<ConfigMap>>::namespaced(client.clone(), &namespace);
         let of_files = move |changed| strategy::source::dependents(&strategy_store.state(), &changed);
-        strategies.watches_stream(
-            lean(watcher(files, watcher::Config::default()), &namespace, &context).touched_objects(),
-            of_files,
-        )
+        strategies.watches_stream(lean(files, watcher::Config::default(), at).touched_objects(), of_files)
     } else {
         strategies
     };
+    let look = |object, context| bounded(Kind::Strategy, object, context, strategy::reconcile);
     let strategies = strategies
-        .owns_stream(lean(watcher(pods.clone(), managed()), &namespace, &context).touched_objects())
+        .owns_stream(lean(pods.clone(), managed(), at).touched_objects())
         .reconcile_on(wake_strategies)
         .reconcile_on(reports.filter_map(told))
         .graceful_shutdown_on(stop.clone())
-        .run(
-            |object, context| bounded(Kind::Strategy, object, context, strategy::reconcile),
-            retry_strategy,
-            Arc::clone(&context),
-        )
+        .run(look, retry_strategy, Arc::clone(&context))
         .for_each(async |turn| tell(Kind::Strategy, turn));
 
     let all = Api::<GuardedAccount>::namespaced(client.clone(), &namespace);
-    let own = reflector(accounts, lean(watcher(all, watcher::Config::default()), &namespace, &context))
-        .inspect_ok(wake_followers);
-    let accounts = Controller::for_stream(news(own, Arc::clone(&context), Kind::Account), account_store)
-        .with_config(Config::default().concurrency(CONCURRENCY))
-        .owns_stream(lean(watcher(pods, managed()), &namespace, &context).touched_objects())
-        .reconcile_on(wake)
-        .graceful_shutdown_on(stop.clone())
-        .run(
-            |object, context| bounded(Kind::Account, object, context, account::reconcile),
-            retry_account,
-            Arc::clone(&context),
-        )
-        .for_each(async |turn| tell(Kind::Account, turn));
+    let own = reflector(accounts, lean(all, watcher::Config::default(), at)).inspect_ok(wake_followers);
+    let look = |object, context| bounded(Kind::Account, object, context, account::reconcile);
+    let accounts = Controller::for_stream(
+        news(own, Arc::clone(&context), (Kind::Account, context.known.accounts.clone())),
+        account_store,
+    )
+    .with_config(Config::default().concurrency(CONCURRENCY))
+    .owns_stream(lean(pods, managed(), at).touched_objects())
+    .reconcile_on(wake)
+    .graceful_shutdown_on(stop.clone())
+    .run(look, retry_account, Arc::clone(&context))
+    .for_each(async |turn| tell(Kind::Account, turn));
 
     let feeds = feed::run(context, namespace.clone(), stop);
     futures::future::join3(pin!(strategies), pin!(accounts), pin!(feeds)).await;
 }
 
-/// Objects that somebody else than this operator has changed.
+/// Objects that somebody else than this operator has changed. What fills the cache tells here when all of it is there.
 fn news<K>(
     stream: impl Stream<Item = Result<watcher::Event<K>, watcher::Error>>,
     context: Shared,
-    kind: Kind,
+    (kind, known): (Kind, Known),
 ) -> impl Stream<Item = Result<K, watcher::Error>>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + 'static,
@@ -153,6 +150,9 @@ where
             deleted.written.forget(meta.uid.as_deref().unwrap_or_default());
             let [namespace, name] = [&meta.namespace, &meta.name].map(|text| text.as_deref().unwrap_or_default());
             deleted.metrics.forget(kind, namespace, name);
+        }
+        if let watcher::Event::InitDone = event {
+            known.tell();
         }
     };
     let foreign = move |object: &K| {
@@ -206,16 +206,15 @@ fn managed() -> watcher::Config {
     watcher::Config::default().labels(&observe::managed())
 }
 
-/// Without what fills memory and is never read, and with a back-off: a watch without one spins on errors. Each error is
+/// A watch without what fills memory and is never read, and with a back-off: a watch without one spins on errors. Each error is
 /// told: a definition that is missing or a right that is not granted shows nowhere else.
-fn lean<K, S>(
-    stream: S,
-    namespace: &str,
-    context: &Shared,
-) -> impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send + use<K, S>
+fn lean<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    (namespace, context): (&str, &Shared),
+) -> impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send + use<K>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
-    S: Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send,
 {
     let (namespace, counts) = (namespace.to_owned(), context.metrics.clone());
     let failed = move |error: &watcher::Error| {
@@ -223,7 +222,7 @@ where
         counts.watch_failed(&resource, &namespace, error.to_string());
         tracing::warn!(%resource, namespace, %error, "a watch failed; it is opened again within half a minute");
     };
-    stream.inspect_err(failed).default_backoff().modify(|object| object.managed_fields_mut().clear())
+    watcher(api, config).inspect_err(failed).default_backoff().modify(|object| object.managed_fields_mut().clear())
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]

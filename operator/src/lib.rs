@@ -16,6 +16,7 @@ mod event;
 pub mod feed;
 mod finalizer;
 mod kept;
+pub mod known;
 mod life;
 pub mod metrics;
 mod moment;

@@ -154,7 +154,8 @@ impl World {
                 let (accounts, account_writer) = reflector::store();
                 *caches.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(Caches { strategies: strategies.clone(), accounts: accounts.clone() });
-                metrics.keep(&namespace, strategies.clone(), accounts.clone());
+                let known = operator::known::Caches::default();
+                metrics.keep(&namespace, (strategies.clone(), accounts.clone()), known.clone());
                 let context = Context {
                     client: client.clone(),
                     bus: CountedStore::new(bus.clone(), metrics.clone()),
@@ -168,6 +169,7 @@ impl World {
                     metrics: metrics.clone(),
                     strategies,
                     accounts,
+                    known,
                     feeds: Feeds::default(),
                 };
                 let context = Arc::new(context);
@@ -210,6 +212,7 @@ impl World {
             metrics,
             strategies,
             accounts,
+            known: operator::known::Caches::default(),
             feeds: Feeds::default(),
         };
         let api: Api<operator::GuardedAccount> = Api::namespaced(client, &self.namespace);

@@ -124,6 +124,7 @@ fn context(client: &Client, metrics: &Metrics) -> Context {
         metrics: metrics.clone(),
         strategies: reflector::store().0,
         accounts: reflector::store().0,
+        known: crate::known::Caches::default(),
         feeds: crate::feed::Feeds::default(),
     }
 }
