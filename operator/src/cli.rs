@@ -164,7 +164,6 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     for namespace in &options.namespaces {
         let (strategies, strategy_writer) = reflector::store();
         let (accounts, account_writer) = reflector::store();
-        metrics.keep(namespace, Store::clone(&strategies), Store::clone(&accounts));
         let context = Arc::new(Context::new(Given {
             client: client.clone(),
             bus: bus.clone(),
@@ -174,6 +173,8 @@ async fn run(options: &Options) -> anyhow::Result<()> {
             strategies,
             accounts: accounts.clone(),
         }));
+        let caches = (Store::clone(&context.strategies), Store::clone(&context.accounts));
+        metrics.keep(namespace, caches, context.known.clone());
         let sources = Sources {
             client: client.clone(),
             namespace: namespace.clone(),

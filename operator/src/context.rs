@@ -17,6 +17,7 @@ use crate::admission::{self, Admission};
 use crate::build::Image;
 use crate::feed::Feeds;
 use crate::groups::Groups;
+use crate::known::Caches;
 use crate::looks::Looks;
 use crate::metrics::{CountedStore, Metrics};
 use crate::names::OPERATOR;
@@ -57,6 +58,8 @@ pub struct Context {
     pub by_account: Groups<GuardedStrategy, strategy::Place>,
     /// All accounts, as last seen.
     pub accounts: Store<GuardedAccount>,
+    /// Whether these are all.
+    pub known: Caches,
     /// All pods, as last seen, by who owns them.
     pub pods: Groups<Pod, String>,
     /// What the store last said of gateways and feeds.
@@ -129,6 +132,7 @@ impl Context {
             pods: Groups::new(observe::places),
             partners: Recent::default(),
             looks: Looks::default(),
+            known: Caches::default(),
             feeds: Feeds::default(),
         }
     }
@@ -137,8 +141,7 @@ impl Context {
     /// all have been seen: after a start, one that is not yet there would look like one that is gone, and its
     /// account's feed, books and hold with it.
     pub async fn strategies_of(&self, namespace: &str, account: &str) -> Result<Strategies, Error> {
-        let stopping = |_| Error::Changed { subject: "the cache of strategies".to_owned() };
-        self.strategies.wait_until_ready().await.map_err(stopping)?;
+        self.known.strategies.wait().await;
         let read = self.by_account.of(&strategy::of_account(namespace, account));
         let mut read: Vec<_> = read.into_iter().filter_map(|object| object.0.ok()).collect();
         read.sort_by_key(ResourceExt::name_any);
@@ -177,8 +180,7 @@ impl Context {
 
     /// All accounts as last seen, once all have been.
     pub async fn accounts_seen(&self) -> Result<Vec<Arc<GuardedAccount>>, Error> {
-        let stopping = |_| Error::Changed { subject: "the cache of accounts".to_owned() };
-        self.accounts.wait_until_ready().await.map_err(stopping)?;
+        self.known.accounts.wait().await;
         Ok(self.accounts.state())
     }
 

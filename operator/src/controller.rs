@@ -17,6 +17,7 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::context::Shared;
+use crate::known::Known;
 use crate::metrics::{self, Kind};
 use crate::wake::{Followers, Wake, accounts_of, owners_of, strategy_of};
 use crate::{Error, GuardedAccount, GuardedStrategy, account, feed, observe, outage, strategy};
@@ -113,7 +114,7 @@ impl Namespaced {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned,
         K: std::fmt::Debug + Send + 'static,
     {
-        lean(watcher(self.api::<K>(), watcher::Config::default()), &self.namespace, &self.context)
+        lean(self.api::<K>(), watcher::Config::default(), (&self.namespace, &self.context))
     }
 
     async fn strategies(
@@ -135,8 +136,11 @@ impl Namespaced {
             }
         };
         let own = reflector(writer, self.all()).inspect_ok(wake_accounts);
-        let controller = Controller::for_stream(news(own, Arc::clone(context), Kind::Strategy), store.clone())
-            .with_config(Config::default().concurrency(CONCURRENCY));
+        let controller = Controller::for_stream(
+            news(own, Arc::clone(context), (Kind::Strategy, context.known.strategies.clone())),
+            store.clone(),
+        )
+        .with_config(Config::default().concurrency(CONCURRENCY));
         // Where processes are switched off, so is the right to look.
         let controller = if context.image.processes {
             let of_files = move |changed| strategy::source::dependents(&store.state(), &changed);
@@ -170,10 +174,13 @@ impl Namespaced {
             }
         };
         let own = reflector(writer, self.all()).inspect_ok(wake_followers);
-        let controller = Controller::for_stream(news(own, Arc::clone(context), Kind::Account), store)
-            .with_config(Config::default().concurrency(CONCURRENCY))
-            .reconcile_on(woken)
-            .graceful_shutdown_on(stop);
+        let controller = Controller::for_stream(
+            news(own, Arc::clone(context), (Kind::Account, context.known.accounts.clone())),
+            store,
+        )
+        .with_config(Config::default().concurrency(CONCURRENCY))
+        .reconcile_on(woken)
+        .graceful_shutdown_on(stop);
         let reconcile = |object, context| bounded(Kind::Account, object, context, account::reconcile);
         let turns = controller.run(reconcile, retry_account, Arc::clone(context));
         turns.for_each(async |turn| tell(Kind::Account, turn)).await;
@@ -181,8 +188,10 @@ impl Namespaced {
 
     /// Remembers the pods of this operator and wakes who owns them, until asked to stop.
     async fn pods(&self, stop: impl Future<Output = ()>) {
-        let pods = lean(watcher(self.api::<Pod>(), managed()), &self.namespace, &self.context);
-        let told = pods.modify(observe::lean).try_for_each(async |event| {
+        let pods = lean(self.api::<Pod>(), managed(), (&self.namespace, &self.context));
+        let told = pods.modify(observe::lean).for_each(async |event| {
+            // What fails is told, and opened again.
+            let Ok(event) = event else { return };
             self.context.pods.take(&event);
             let (strategies, accounts) = owners_of(&event);
             for strategy in strategies {
@@ -191,20 +200,19 @@ impl Namespaced {
             for account in accounts {
                 self.wake.account(account);
             }
-            Ok(())
         });
         tokio::select! {
-            _ = told => {}
+            () = told => {}
             () = stop => {}
         }
     }
 }
 
-/// Objects that somebody else than this operator has changed.
+/// Objects that somebody else than this operator has changed. What fills the cache tells here when all of it is there.
 fn news<K>(
     stream: impl Stream<Item = Result<watcher::Event<K>, watcher::Error>>,
     context: Shared,
-    kind: Kind,
+    (kind, known): (Kind, Known),
 ) -> impl Stream<Item = Result<K, watcher::Error>>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + 'static,
@@ -219,6 +227,9 @@ where
             deleted.pace.forget(uid);
             let [namespace, name] = [&meta.namespace, &meta.name].map(|text| text.as_deref().unwrap_or_default());
             deleted.metrics.forget(kind, namespace, name);
+        }
+        if let watcher::Event::InitDone = event {
+            known.tell();
         }
     };
     let foreign = move |object: &K| {
@@ -272,16 +283,15 @@ fn managed() -> watcher::Config {
     watcher::Config::default().labels(&observe::managed())
 }
 
-/// Without what fills memory and is never read, and with a back-off: a watch without one spins on errors. Each error is
+/// A watch without what fills memory and is never read, and with a back-off: a watch without one spins on errors. Each error is
 /// told: a definition that is missing or a right that is not granted shows nowhere else.
-fn lean<K, S>(
-    stream: S,
-    namespace: &str,
-    context: &Shared,
-) -> impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send + use<K, S>
+fn lean<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    (namespace, context): (&str, &Shared),
+) -> impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send + use<K>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
-    S: Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send,
 {
     let (namespace, counts) = (namespace.to_owned(), context.metrics.clone());
     let failed = move |error: &watcher::Error| {
@@ -289,7 +299,7 @@ where
         counts.watch_failed(&resource, &namespace, error.to_string());
         tracing::warn!(%resource, namespace, %error, "a watch failed; it is opened again within half a minute");
     };
-    stream.inspect_err(failed).default_backoff().modify(|object| object.managed_fields_mut().clear())
+    watcher(api, config).inspect_err(failed).default_backoff().modify(|object| object.managed_fields_mut().clear())
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the controller's signature")]

@@ -17,6 +17,7 @@ pub mod feed;
 mod finalizer;
 pub mod groups;
 mod kept;
+pub mod known;
 mod life;
 pub mod looks;
 pub mod metrics;

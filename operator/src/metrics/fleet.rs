@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures::FutureExt as _;
 use kube::runtime::reflector::{ObjectRef, Store};
 use prometheus_client::encoding::EncodeLabelSet;
 
@@ -12,7 +11,7 @@ use crate::life::is_of;
 use crate::names::Role;
 use crate::placement::{PodFacts, Stored};
 use crate::reason::Reason;
-use crate::{GuardedAccount, GuardedStrategy};
+use crate::{GuardedAccount, GuardedStrategy, known};
 use crds::strategy::status::StrategyState;
 
 /// The labels of objects.
@@ -85,6 +84,7 @@ type Whose = (Kind, String, String);
 struct Caches {
     strategies: Store<GuardedStrategy>,
     accounts: Store<GuardedAccount>,
+    known: known::Caches,
 }
 
 #[derive(Debug, Default)]
@@ -117,8 +117,13 @@ impl Fleet {
 
 impl Metrics {
     /// The caches of a namespace.
-    pub fn keep(&self, namespace: &str, strategies: Store<GuardedStrategy>, accounts: Store<GuardedAccount>) {
-        self.fleet.state().caches.insert(namespace.to_owned(), Caches { strategies, accounts });
+    pub fn keep(
+        &self,
+        namespace: &str,
+        (strategies, accounts): (Store<GuardedStrategy>, Store<GuardedAccount>),
+        known: known::Caches,
+    ) {
+        self.fleet.state().caches.insert(namespace.to_owned(), Caches { strategies, accounts, known });
     }
 
     /// A reconcile has seen these processes, each with its pods.
@@ -152,8 +157,8 @@ impl Metrics {
         let mut unread = Vec::new();
         for (namespace, caches) in &fleet.caches {
             for (resource, is_read) in [
-                ("tradingstrategies", caches.strategies.wait_until_ready().now_or_never().is_some()),
-                ("tradingaccounts", caches.accounts.wait_until_ready().now_or_never().is_some()),
+                ("tradingstrategies", caches.known.strategies.is_told()),
+                ("tradingaccounts", caches.known.accounts.is_told()),
             ] {
                 let failure = fleet.failures.get(&(namespace.clone(), resource.to_owned()));
                 let why = failure.map(|why| format!(": {why}")).unwrap_or_default();

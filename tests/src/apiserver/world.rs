@@ -144,7 +144,6 @@ impl World {
                 let client = tapped(&tap, &administrator, &metrics);
                 let (strategies, strategy_writer) = reflector::store();
                 let (accounts, account_writer) = reflector::store();
-                metrics.keep(&namespace, strategies.clone(), accounts.clone());
                 let context = Arc::new(Context::new(Given {
                     client: client.clone(),
                     bus: CountedStore::new(bus.clone(), metrics.clone()),
@@ -155,6 +154,8 @@ impl World {
                     accounts,
                 }));
                 *living.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&context));
+                let caches = (context.strategies.clone(), context.accounts.clone());
+                metrics.keep(&namespace, caches, context.known.clone());
                 let sources = Sources {
                     client,
                     namespace: namespace.clone(),

@@ -8,6 +8,7 @@ use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::{Moves, ask, assert_labelled, assert_moved, figures};
+use crate::known::Caches;
 use crate::metrics::{Kind, Metrics, Process};
 use crate::names::Role;
 use crate::placement::{PodFacts, RecordFacts, Stored};
@@ -50,7 +51,7 @@ where
 
 fn known(metrics: &Metrics) -> (Writer<GuardedStrategy>, Writer<GuardedAccount>) {
     let ((strategies, strategy_writer), (accounts, account_writer)) = (reflector::store(), reflector::store());
-    metrics.keep("desk", strategies, accounts);
+    metrics.keep("desk", (strategies, accounts), Caches::default());
     (strategy_writer, account_writer)
 }
 
@@ -72,18 +73,18 @@ async fn it_is_ready_once_it_knows_all_of_every_namespace_and_says_what_it_waits
         text
     };
     assert_eq!(unready().await, "not ready: no namespace is watched yet\n");
-    let (mut strategies, mut accounts) = known(&metrics);
-    fill(&mut strategies, []);
+    let known = Caches::default();
+    metrics.keep("desk", (reflector::store().0, reflector::store().0), known.clone());
+    known.strategies.tell();
     assert_eq!(unready().await, "not ready: tradingaccounts of desk are not read yet\n");
     let mut moves = Moves::from_now(&metrics).await;
     metrics.watch_failed("tradingaccounts", "desk", "forbidden".to_owned());
     assert_moved!(moves, (r#"watch_errors_total{resource="tradingaccounts"}"#, 1.0));
     assert_eq!(unready().await, "not ready: tradingaccounts of desk are not read yet: forbidden\n");
-    fill(&mut accounts, [account()]);
+    known.accounts.tell();
     assert_eq!(ask(&metrics, "/readyz").await, (StatusCode::OK, "ready\n".to_owned()));
     // A watch that breaks later takes nothing of what is known.
     metrics.watch_failed("tradingaccounts", "desk", "gone".to_owned());
-    strategies.apply_watcher_event(&Event::Init);
     assert_eq!(ask(&metrics, "/readyz").await.0, StatusCode::OK);
     assert_labelled(&figures(&metrics).await);
 }
