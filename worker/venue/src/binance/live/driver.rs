@@ -189,7 +189,8 @@ impl Driver {
             Wish::Follow(markets) => self.machine.follow(markets),
             Wish::Finish => {
                 self.ends = true;
-                for outlet in self.connections.values().cloned() {
+                for outlet in self.connections.values() {
+                    let outlet = outlet.clone();
                     // Behind what waits to go out: while nobody read, that piled up. One that is gone needs no end.
                     self.tasks.spawn(async move { drop(outlet.send(Outgoing::End).await) });
                 }
