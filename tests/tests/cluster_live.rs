@@ -138,14 +138,18 @@ fn accounts_of_a_source_share_a_feed_that_is_killed_and_goes_with_the_last_of_th
     let [btc, eth] = ACCOUNTS.map(|(_, coin)| coin);
 
     scene.scenario.apply(&ACCOUNTS.map(manifest).join("---\n"));
-    [one, two].iter().for_each(|account| scene.trades(account));
+    for account in [one, two] {
+        scene.trades(account);
+    }
     let first = scene.is_fed(1, &[one, two]);
     scene.is_heard(&[btc, eth]);
 
     scene.scenario.kubectl(&["delete", "pod", &text(&first, "/metadata/name"), "--wait=false"]);
     let second = scene.is_fed(2, &[one, two]);
     scene.is_heard(&[btc, eth]);
-    [one, two].iter().for_each(|account| scene.trades(account));
+    for account in [one, two] {
+        scene.trades(account);
+    }
 
     scene.delete(one);
     let kept = scene.is_fed(2, &[two]);
