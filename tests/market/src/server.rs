@@ -1,6 +1,6 @@
 //! A server: its options, and how it starts.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -74,7 +74,10 @@ pub struct Options {
     /// Serve https and wss with a certificate of an authority whose ca.pem is written there
     #[arg(long, value_name = "DIR")]
     pub tls: Option<PathBuf>,
-    /// The port of requests; one that is free, if 0. All ports are of 127.0.0.1 only
+    /// The address of this machine on which it listens, for clients in other network namespaces
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub address: IpAddr,
+    /// The port of requests; one that is free, if 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub rest_port: u16,
     /// The port of streams
@@ -106,8 +109,8 @@ pub enum StartError {
     #[error("{0}")]
     Option(String),
     /// A port.
-    #[error("port {0}: {1}")]
-    Port(u16, std::io::Error),
+    #[error("{0}: {1}; choose an address of this machine and a port that is free, or 0")]
+    Port(SocketAddr, std::io::Error),
 }
 
 /// A running server; it ends when this is dropped.
@@ -140,9 +143,9 @@ pub async fn start(options: &Options) -> Result<Running, StartError> {
     let (ca, tls) = tls.unzip();
     let secure = if tls.is_some() { "s" } else { "" };
     let mut tasks = JoinSet::new();
-    let (rest, rest_at) = listen(options.rest_port).await?;
-    let (stream, stream_at) = listen(options.stream_port).await?;
-    let (control, control_at) = listen(options.control_port).await?;
+    let (rest, rest_at) = listen((options.address, options.rest_port)).await?;
+    let (stream, stream_at) = listen((options.address, options.stream_port)).await?;
+    let (control, control_at) = listen((options.address, options.control_port)).await?;
     for listener in [rest, stream] {
         tasks.spawn(serve::accept(Arc::clone(&exchange), listener, tls.clone()));
     }
@@ -160,9 +163,9 @@ pub async fn start(options: &Options) -> Result<Running, StartError> {
     Ok(Running { endpoints, exchange, tasks })
 }
 
-async fn listen(port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |error| StartError::Port(port, error);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
+async fn listen(at: (IpAddr, u16)) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::Port(at.into(), error);
+    let listener = TcpListener::bind(at).await.map_err(failed)?;
     let at = listener.local_addr().map_err(failed)?;
     Ok((listener, at))
 }

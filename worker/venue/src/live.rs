@@ -256,8 +256,8 @@ impl Live {
         let _ = self.wishes.send(Wish::Follow(markets));
     }
 
-    /// Ends the source without losing what has come already and was not read yet: news go on until all of it is told, then their
-    /// channel ends. Who does not want it drops this.
+    /// Ends the source without losing what its venue has sent until it hears of this: news go on until all of it is told, then
+    /// their channel ends. Who does not want it drops this.
     pub fn finish(&self) {
         let _ = self.wishes.send(Wish::Finish);
     }

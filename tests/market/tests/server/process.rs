@@ -47,6 +47,17 @@ fn it_ends_with_its_parent() {
 }
 
 #[test]
+fn it_listens_where_it_is_told() {
+    let server = crate::client::server(&["--random", "1", "--address", "127.0.0.2"]);
+    let endpoints = &server.endpoints;
+    for (address, scheme) in [(&endpoints.rest, "http"), (&endpoints.stream, "ws"), (&endpoints.control, "http")] {
+        assert!(address.starts_with(&format!("{scheme}://127.0.0.2:")), "{address}");
+    }
+    assert_eq!(crate::client::get(&server, "/api/v3/ping").status, 200);
+    Stream::open(&server, "/ws/btcusdt@trade").trade();
+}
+
+#[test]
 fn bad_options_are_named() {
     let recording = recording();
     let twice = format!("BTCUSDT={recording}");
@@ -57,6 +68,7 @@ fn bad_options_are_named() {
         (vec!["--candles", "x.csv"], "SYMBOL=FILE is expected"),
         (vec!["--random", "x"], "--random x: invalid digit"),
         (vec!["--random", "1", "--recording", &twice], "BTCUSDT has two sources"),
+        (vec!["--random", "1", "--address", "192.0.2.1"], "192.0.2.1:0: Cannot assign"),
         (vec!["--random", "1", "--speed", "0"], "a number above 0"),
         (vec!["--random", "1", "--scenario", env!("CARGO_MANIFEST_PATH")], "--scenario: "),
         (vec!["--random", "1", "--rules", env!("CARGO_MANIFEST_PATH")], "no answer of exchangeInfo"),

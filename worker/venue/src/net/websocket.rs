@@ -1,5 +1,6 @@
 //! WebSockets, on any stream.
 
+use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use http::{HeaderValue, Uri, header};
 use tokio::time::timeout;
@@ -24,8 +25,10 @@ pub(crate) enum Received {
     Text(String),
     /// A message that is no text.
     Binary(usize),
-    /// A ping or a pong.
-    Life,
+    /// The other side asks whether this one is there.
+    Ping,
+    /// The answer to a ping with these words.
+    Pong(Bytes),
 }
 
 impl Network {
@@ -64,7 +67,8 @@ impl WebSocket {
             return match self.0.next().await {
                 Some(Ok(Message::Text(text))) => Ok(Received::Text(text.as_str().to_owned())),
                 Some(Ok(Message::Binary(bytes))) => Ok(Received::Binary(bytes.len())),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Received::Life),
+                Some(Ok(Message::Ping(_))) => Ok(Received::Ping),
+                Some(Ok(Message::Pong(words))) => Ok(Received::Pong(words)),
                 Some(Ok(Message::Close(Some(frame)))) => {
                     Err(format!("the connection was closed with {} {}", u16::from(frame.code), frame.reason.as_str()))
                 }
@@ -80,9 +84,9 @@ impl WebSocket {
         self.write(Message::text(text)).await
     }
 
-    /// Asks the other side whether it is there.
-    pub(crate) async fn ping(&mut self) -> Result<(), String> {
-        self.write(Message::Ping(bytes::Bytes::new())).await
+    /// Asks the other side whether it is there, with words that its answer repeats.
+    pub(crate) async fn ping(&mut self, words: &'static [u8]) -> Result<(), String> {
+        self.write(Message::Ping(Bytes::from_static(words))).await
     }
 
     /// Says that this side goes.

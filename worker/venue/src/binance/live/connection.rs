@@ -24,8 +24,8 @@ pub(super) enum Happened {
     Life,
     /// It is gone, or never came to be.
     Lost(Failure),
-    /// It was closed because that was wished, and all that had come was told.
-    Ended,
+    /// It was closed because that was wished, and all that had been sent was told, unless these words say otherwise.
+    Ended(Option<String>),
 }
 
 /// What is to go out.
@@ -33,14 +33,22 @@ pub(super) enum Happened {
 pub(super) enum Outgoing {
     Text(String),
     Ping,
-    /// Nothing more: what has come is told, then it is closed.
+    /// Nothing more: what was sent until now is told, then it is closed.
     End,
 }
 
-/// Nothing has come for so long: what the network held was read.
-const DRAINED: Duration = Duration::from_millis(5);
-/// A market that never rests is read no longer.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// A ping's words: all that was sent before it was read comes before its answer.
+const LAST: &[u8] = b"last";
+/// So long the network is waited for in all until that answer; the time that the driver takes is not counted. What met a full
+/// buffer while nobody read is sent again ever more seldom, so a silence may be as long as nobody read.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+
+/// A connection ended as it was wished.
+#[derive(Debug, Default)]
+struct End {
+    /// Why something that was sent may not have been told.
+    missing: Option<String>,
+}
 
 /// The end of a connection that the driver holds. Dropped, it closes the connection.
 pub(super) type Outlet = mpsc::Sender<Outgoing>;
@@ -58,7 +66,7 @@ pub(super) async fn serve(
         // Nobody wants it any more.
         () = until_unwanted(&mut outgoing) => {
             // If the driver is gone, nobody needs to know.
-            let _ = happened.send((id, Happened::Ended)).await;
+            let _ = happened.send((id, Happened::Ended(None))).await;
             return;
         }
     };
@@ -67,10 +75,14 @@ pub(super) async fn serve(
             if happened.send((id, Happened::Opened)).await.is_err() {
                 return;
             }
-            let Some(problem) = exchange(&mut socket, id, &mut outgoing, &happened).await else {
-                let _ = happened.send((id, Happened::Ended)).await;
-                socket.close().await;
-                return;
+            let problem = match exchange(&mut socket, id, &mut outgoing, &happened).await {
+                Err(problem) => problem,
+                Ok(End { missing }) => {
+                    let missing = missing.map(|why| format!("{host}: {why}; what it sent last may be missing"));
+                    let _ = happened.send((id, Happened::Ended(missing))).await;
+                    socket.close().await;
+                    return;
+                }
             };
             Failure::unreachable(format!("{host}: {problem}; it connects anew"))
         }
@@ -89,33 +101,48 @@ fn told(received: Received) -> Happened {
     match received {
         Received::Text(text) => Happened::Text(clock::wall_nanos(), text),
         Received::Binary(length) => Happened::Binary(length),
-        Received::Life => Happened::Life,
+        Received::Ping | Received::Pong(_) => Happened::Life,
     }
 }
 
-/// Passes on what has come and was not read.
-async fn drain(socket: &mut WebSocket, id: ConnectionId, happened: &mpsc::Sender<(ConnectionId, Happened)>) {
-    let until = Instant::now() + DRAIN_MAX;
-    while Instant::now() < until
-        && let Ok(Ok(received)) = timeout(DRAINED, socket.next()).await
-        && happened.send((id, told(received))).await.is_ok()
-    {}
+/// Passes on what was sent and not read yet. That nothing comes for a while would not tell that it is all: while nobody read, it
+/// stayed with its sender.
+async fn drain(socket: &mut WebSocket, id: ConnectionId, happened: &mpsc::Sender<(ConnectionId, Happened)>) -> End {
+    // Where it cannot be asked, there may be something to read all the same.
+    let _ = socket.ping(LAST).await;
+    let mut patience = ANSWERED_WITHIN;
+    while !patience.is_zero() {
+        let begun = Instant::now();
+        let received = match timeout(patience, socket.next()).await {
+            Ok(Ok(received)) => received,
+            Ok(Err(problem)) => return End { missing: Some(problem) },
+            Err(_) => break,
+        };
+        patience = patience.saturating_sub(begun.elapsed());
+        if matches!(&received, Received::Pong(words) if words == LAST) {
+            return End::default();
+        }
+        if happened.send((id, told(received))).await.is_err() {
+            return End::default();
+        }
+    }
+    End { missing: Some(format!("no answer came within {} s", ANSWERED_WITHIN.as_secs())) }
 }
 
-/// Passes on what comes and goes; why it ended, if not because it was wished.
+/// Passes on what comes and goes, until an end is wished. `Err`: why it ended before.
 async fn exchange(
     socket: &mut WebSocket,
     id: ConnectionId,
     outgoing: &mut mpsc::Receiver<Outgoing>,
     happened: &mpsc::Sender<(ConnectionId, Happened)>,
-) -> Option<String> {
+) -> Result<End, String> {
     loop {
         let done = tokio::select! {
             received = socket.next() => match received {
                 Ok(received) => {
                     // Waits while the driver does not read: so much as the network holds is left there.
                     if happened.send((id, told(received))).await.is_err() {
-                        return None;
+                        return Ok(End::default());
                     }
                     Ok(())
                 }
@@ -123,16 +150,11 @@ async fn exchange(
             },
             wish = outgoing.recv() => match wish {
                 Some(Outgoing::Text(text)) => socket.send(text).await,
-                Some(Outgoing::Ping) => socket.ping().await,
-                Some(Outgoing::End) => {
-                    drain(socket, id, happened).await;
-                    return None;
-                }
-                None => return None,
+                Some(Outgoing::Ping) => socket.ping(b"").await,
+                Some(Outgoing::End) => return Ok(drain(socket, id, happened).await),
+                None => return Ok(End::default()),
             },
         };
-        if let Err(problem) = done {
-            return Some(problem);
-        }
+        done?;
     }
 }

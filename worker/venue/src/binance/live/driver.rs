@@ -160,7 +160,10 @@ impl Driver {
             }
             Happened::Binary(length) => self.machine.binary(id, length, now),
             Happened::Life => self.machine.heard_from(id, now),
-            Happened::Ended => drop(self.connections.remove(&id)),
+            Happened::Ended(missing) => {
+                self.connections.remove(&id);
+                self.out.extend(missing.map(|words| Out::News(News::Notice(words))));
+            }
             Happened::Lost(failure) => {
                 self.connections.remove(&id);
                 self.machine.lost(id, &failure, now.millis);
@@ -186,8 +189,11 @@ impl Driver {
             Wish::Follow(markets) => self.machine.follow(markets),
             Wish::Finish => {
                 self.ends = true;
-                // One that takes nothing is closed with what it holds.
-                self.connections.retain(|_, outlet| outlet.try_send(Outgoing::End).is_ok());
+                for outlet in self.connections.values() {
+                    let outlet = outlet.clone();
+                    // Behind what waits to go out: while nobody read, that piled up. One that is gone needs no end.
+                    self.tasks.spawn(async move { drop(outlet.send(Outgoing::End).await) });
+                }
             }
             Wish::Candles(wanted, answer) => self.questions.push_back(Question::Candles(wanted, answer)),
         }

@@ -283,3 +283,38 @@ async fn what_is_no_answer_of_the_exchange_is_told_with_its_beginning() {
         "{words}"
     );
 }
+
+#[tokio::test]
+async fn all_that_the_venue_sent_before_it_heard_of_the_end_is_told_however_late_it_comes() {
+    let mut venue = venue().await;
+    let mut live = start(venue.config.clone()).unwrap();
+    follow(&live);
+    let mut socket = quoted(&mut venue).await;
+    socket.send(&trade(1)).await;
+    assert_eq!(find(&mut live, trade_id).await, 1);
+    live.finish();
+    // It asks, and is answered when the venue reads that: what is sent before is on its way until then.
+    while !matches!(socket.received().await, Message::Ping(words) if !words.is_empty()) {}
+    socket.send(&trade(2)).await;
+    assert_eq!(find(&mut live, trade_id).await, 2);
+    socket.ended().await;
+    while let Some(news) = timeout(DEADLINE, live.news.recv()).await.expect("an end in time") {
+        assert_eq!(trade_id(&news), None);
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_the_venue_does_not_answer_says_what_may_be_missing() {
+    let mut venue = venue().await;
+    let mut live = start(venue.config.clone()).unwrap();
+    follow(&live);
+    let mut socket = quoted(&mut venue).await;
+    socket.send(&trade(1)).await;
+    assert_eq!(find(&mut live, trade_id).await, 1);
+    live.finish();
+    while !matches!(socket.received().await, Message::Ping(words) if !words.is_empty()) {}
+    drop(socket);
+    let notice = find(&mut live, |news| if let News::Notice(words) = news { Some(words.clone()) } else { None }).await;
+    assert!(notice.starts_with("127.0.0.1:") && notice.ends_with("; what it sent last may be missing"), "{notice}");
+    assert_eq!(timeout(DEADLINE, live.news.recv()).await.expect("an end in time"), None);
+}
