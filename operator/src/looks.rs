@@ -130,7 +130,8 @@ mod tests {
         let looks = Looks::default();
         // Without what is added so that not all are looked at together.
         let waits = |looks: &Looks, what: &str| {
-            (looks.waits("a", what).as_secs_f64() / (1.0 + share("a") / 8.0)).round() as u64
+            let pause = looks.waits("a", what).as_secs_f64() / (1.0 + share("a") / 8.0);
+            Duration::from_secs_f64(pause.round()).as_secs()
         };
         let pauses: Vec<u64> = (0..16).map(|_| waits(&looks, "a pod")).collect();
         assert_eq!(pauses, [1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 8, 16, 32, 60, 60]);
