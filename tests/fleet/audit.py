@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from datetime import datetime
 
+OBJECTS = {"tradingstrategies", "tradingaccounts"}
 READS = {"get", "list", "watch"}
 
 
@@ -39,7 +40,22 @@ class Requests:
         return self
 
     def operators(self, since, until):
-        return [one for one in self.read().all if one.is_operators and since <= one.at < until]
+        found = []
+        for one in reversed(self.read().all):
+            # Lines stand in the order of their ends, or nearly so.
+            if one.at < since - 5:
+                break
+            if one.is_operators and since <= one.at < until:
+                found.append(one)
+        return found[::-1]
+
+    def asked_for(self, since):
+        """The strategies and accounts that the operator has asked for by name, and when first."""
+        found = {}
+        for one in self.operators(since, float("inf")):
+            if one.verb == "get" and one.resource in OBJECTS:
+                found.setdefault((one.resource, one.name), one.at)
+        return found
 
     def first(self, verb, resource, name):
         """When such a request was answered well first."""

@@ -22,6 +22,10 @@ def say(text):
     print(f"fleet: {text}", file=sys.stderr, flush=True)
 
 
+class TooLate(Exception):
+    """What was waited for did not come in time."""
+
+
 def until(what, probe, seconds=START_WITHIN_SECONDS, pause=0.1):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -29,7 +33,7 @@ def until(what, probe, seconds=START_WITHIN_SECONDS, pause=0.1):
         if found:
             return found
         time.sleep(pause)
-    raise SystemExit(f"fleet: timed out after {seconds} s: {what}")
+    raise TooLate(f"not within {seconds} s: {what}")
 
 
 def kubectl(*words, given=None):
