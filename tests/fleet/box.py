@@ -14,6 +14,7 @@ REDIS = f"redis://127.0.0.1:{REDIS_PORT}"
 # An open file each, and the server keeps 32 for itself: of 20,000 that a process may have open.
 MAX_CLIENTS = 19_968
 NODES = 100
+STAGES = os.path.join(os.path.dirname(__file__), "stages.yaml")
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 START_WITHIN_SECONDS = 60
 
@@ -156,7 +157,7 @@ def start_nodes(fleet, kwok, work):
     if not kwok:
         return [Process("nodes", [fleet, "nodes", NAMESPACE, str(NODES)], work)]
     kubeconfig = os.environ["KUBECONFIG"]
-    words = [kwok, "--kubeconfig", kubeconfig, "--manage-all-nodes=true", "--node-lease-duration-seconds=0"]
+    words = [kwok, "--kubeconfig", kubeconfig, "--config", STAGES, "--manage-all-nodes", "--node-lease-duration-seconds=0"]
     started = [Process("kwok", words, work)]
     nodes = [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"fake-{number}"}} for number in range(NODES)]
     kubectl("apply", "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": nodes}))

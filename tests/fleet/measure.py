@@ -147,7 +147,8 @@ class Fleet:
         taken = self.latencies(CHANGES, 1)
         time.sleep(5)
         seconds = time.time() - since
-        count = len(self.requests.operators(since, time.time())) - before["requests"] * seconds
+        requests = self.requests.operators(since, time.time())
+        count = len(requests) - before["requests"] * seconds
         spent = self.operator.processor_seconds() - processor - before["processor"] * seconds
         self.row(
             f"a new strategy among {size}",
@@ -155,6 +156,7 @@ class Fleet:
             f"{spent / CHANGES * 1000:.0f} ms of processor",
             "flat from 100 to 10,000",
         )
+        say("by kind:\n" + "\n".join(by_kind(requests, seconds)))
 
     def usage(self, seconds):
         """What is spent a second in the next seconds."""
@@ -211,7 +213,7 @@ class Fleet:
 
     def at_rest(self, word):
         self.tell(word)
-        time.sleep(RESYNC_SECONDS if self.at_rest_seconds >= 60 else 10)
+        time.sleep(RESYNC_SECONDS if word == "beat" and self.at_rest_seconds >= 60 else 10)
         used = self.usage(self.at_rest_seconds)
         what = {"beat": "at rest, all beat", "report": "at rest, all report"}[word]
         goals = {"writes": "0", "reads": "< 50"}
