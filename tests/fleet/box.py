@@ -165,4 +165,6 @@ def start_nodes(fleet, kwok, work):
     started.append(Process("scheduler", [*words, "--kube-api-qps=1000", "--kube-api-burst=1000"], work))
     ready = 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}'
     until("fake nodes are ready", lambda: kubectl("get", "nodes", "-o", ready).count("True") == NODES, pause=1)
+    # The API server puts it on each new node, and the controllers, which do not run here, would take it off.
+    kubectl("taint", "nodes", "--all", "node.kubernetes.io/not-ready:NoSchedule-")
     return started
