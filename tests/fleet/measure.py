@@ -52,7 +52,8 @@ class Fleet:
     def __init__(self, words, work):
         self.program, self.player, kwok, rights, audit, *numbers = words
         self.wanted, self.accounts = int(numbers[0]), int(numbers[1])
-        self.at_rest_seconds = max(10, int(float(numbers[2]) * 60))
+        self.at_rest_seconds = max(2, int(float(numbers[2]) * 60))
+        self.short_seconds = min(10, self.at_rest_seconds)
         self.work, self.made, self.table = work, 0, []
         self.redis = box.Redis(work)
         box.install(self.program, rights)
@@ -142,7 +143,7 @@ class Fleet:
 
     def change(self, size):
         """What one new strategy costs among so many at rest."""
-        before = self.usage(10)
+        before = self.usage(self.short_seconds)
         since, processor = time.time(), self.operator.processor_seconds()
         taken = self.latencies(CHANGES, 1)
         time.sleep(5)
@@ -206,14 +207,14 @@ class Fleet:
         self.operator.end()
         self.operator = self.start_operator()
         until("the operator looks", lambda: self.operator.counters().get("reconciles", 0) >= 10)
-        taken = self.latencies(CHANGES_IN_RESYNC, 0.1)
+        taken = self.latencies(min(CHANGES_IN_RESYNC, self.wanted), 0.1)
         told = f"p50 {percentile(taken, 0.5):.3f} s, p99 {percentile(taken, 0.99):.3f} s"
         self.row("a new strategy's pod while all are looked at", told, "p99 < 1 s")
         self.row("failed looks of the operator meanwhile", f"{self.operator.counters().get('reconcile_errors', 0):.0f}", "0")
 
     def at_rest(self, word):
         self.tell(word)
-        time.sleep(RESYNC_SECONDS if word == "beat" and self.at_rest_seconds >= 60 else 10)
+        time.sleep(RESYNC_SECONDS if word == "beat" and self.at_rest_seconds >= 60 else self.short_seconds)
         used = self.usage(self.at_rest_seconds)
         what = {"beat": "at rest, all beat", "report": "at rest, all report"}[word]
         goals = {"writes": "0", "reads": "< 50"}
