@@ -22,6 +22,8 @@ pub const SETTLED: Duration = Duration::from_mins(2);
 pub const UNDER_WAY: Duration = Duration::from_secs(1);
 /// How long until one is looked at again that has a silent process.
 const SILENT: Duration = Duration::from_secs(2);
+/// How long until what follows on a step is looked at, the first time.
+const MOVED: Duration = Duration::from_millis(50);
 /// How long until a pod that was refused is tried again.
 pub const REFUSED: Duration = Duration::from_secs(5);
 
@@ -30,6 +32,8 @@ pub const REFUSED: Duration = Duration::from_secs(5);
 pub struct Waits {
     /// The API server admits no pod now.
     pub refused: bool,
+    /// Something was done: what comes after it is looked at at once, for a write of its own is no news to the operator.
+    pub moved: bool,
     /// What is under way; absent where nothing is.
     pub waits_for: Option<String>,
     /// When the next process is tried, after those that ended.
@@ -46,6 +50,9 @@ pub fn next_look(looks: &Looks, uid: &str, waits: Waits) -> Action {
         let silent = |ms| Duration::from_millis(ms).clamp(SILENT, SETTLED);
         return Action::requeue(waits.silent_in_ms.map_or(SETTLED, silent));
     };
+    if waits.moved && !waits.refused {
+        return Action::requeue(looks.failed(uid, MOVED));
+    }
     let pause = looks.waits(uid, &waits_for);
     let pause = if waits.refused { pause.max(REFUSED) } else { pause };
     Action::requeue(waits.attempt.map_or(pause, |attempt| pause.min(attempt.max(UNDER_WAY))))

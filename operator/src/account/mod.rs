@@ -130,7 +130,11 @@ fn next_look(
     let ends = [&observed.gateway_ends, &observed.feed_ends].into_iter().flatten();
     let attempt = ends.filter_map(Ends::next_attempt).min();
     let silent_in_ms = status::silent_in_ms(observed, plan);
-    pace::next_look(&context.looks, &observed.uid, Waits { refused, waits_for, attempt, silent_in_ms })
+    pace::next_look(
+        &context.looks,
+        &observed.uid,
+        Waits { refused, moved: !plan.is_quiet(), waits_for, attempt, silent_in_ms },
+    )
 }
 
 /// Its own processes. A feed that it shares is its source's.

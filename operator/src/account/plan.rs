@@ -76,7 +76,12 @@ impl Plan {
 
     /// Whether nothing is under way.
     pub fn is_settled(&self) -> bool {
-        let quiet = self.moves.iter().all(|next| match next {
+        self.is_quiet() && self.gateway.is_resting() && self.feed.is_resting()
+    }
+
+    /// Whether nothing changes but what a register holds.
+    pub fn is_quiet(&self) -> bool {
+        self.moves.iter().all(|next| match next {
             Move::Register(_, _) => true,
             Move::Place(_, steps) => steps.is_empty(),
             Move::Finalizers(_)
@@ -84,8 +89,7 @@ impl Plan {
             | Move::RecordFeed(_)
             | Move::ForgetFeedEnds
             | Move::ClearRelease(_) => false,
-        });
-        quiet && self.gateway.is_resting() && self.feed.is_resting()
+        })
     }
 }
 

@@ -166,7 +166,11 @@ fn next_look(context: &Context, observed: &Observed, plan: &plan::Plan, refused:
     let waits_for =
         (!plan.is_settled()).then(|| format!("{:?} {:?} {}", plan.standing, plan.waits, observed.generation));
     let attempt = observed.ends.as_ref().and_then(Ends::next_attempt);
-    pace::next_look(&context.looks, &observed.uid, Waits { refused, waits_for, attempt, silent_in_ms })
+    pace::next_look(
+        &context.looks,
+        &observed.uid,
+        Waits { refused, moved: !plan.is_quiet(), waits_for, attempt, silent_in_ms },
+    )
 }
 
 fn target<'a>(context: &'a Context, observed: &'a Observed) -> Target<'a> {
