@@ -121,6 +121,15 @@ class Operator(Process):
         words = [program, "run", "--redis", REDIS, "--namespaces", NAMESPACE, "--image", "glm", "--admin", ADMIN]
         super().__init__("operator", words, work, {"KUBECONFIG": kubeconfig})
 
+    def reconciles(self, but=()):
+        """How many reconciles have ended, other than so."""
+        ended = ((name, value) for name, value in self.counters().items() if name.startswith("reconciles_total{"))
+        return sum(value for name, value in ended if not any(f'outcome="{outcome}"' in name for outcome in but))
+
+    def failed(self):
+        """How many have failed, where nobody else wrote first."""
+        return self.reconciles(but=("Done", "Changed"))
+
     def counters(self):
         self.expect_alive()
         try:
@@ -129,7 +138,7 @@ class Operator(Process):
         except OSError:
             return {}
         pairs = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
-        return {name.removeprefix("glm_operator_").removesuffix("_total"): float(value) for name, value in pairs}
+        return {name.removeprefix("glm_operator_"): float(value) for name, value in pairs}
 
 
 def operators_kubeconfig(work):

@@ -42,7 +42,7 @@ class LookedAt:
         first = self.fleet.requests.asked_for(self.fleet.operator.started)
         if len(first) >= self.objects:
             return max(first.values())
-        looks = self.fleet.operator.counters().get("reconciles", 0)
+        looks = self.fleet.operator.reconciles()
         if looks != self.looks:
             self.looks, self.since = looks, time.time()
         return self.since if looks and time.time() - self.since > self.QUIET_SECONDS else None
@@ -120,7 +120,7 @@ class Fleet:
             f"{seconds:.1f} s ({made_after:.1f} s of it to make them); {len(requests) / (size - before):.1f} requests and "
             f"{(self.operator.processor_seconds() - processor) / (size - before) * 1000:.0f} ms of processor each",
         )
-        self.row("failed looks of the operator so far", f"{self.operator.counters().get('reconcile_errors', 0):.0f}", "0")
+        self.row("failed looks of the operator so far", f"{self.operator.failed():.0f}", "0")
         say("by kind:\n" + "\n".join(by_kind(requests, seconds)))
         self.tell("beat")
 
@@ -166,7 +166,7 @@ class Fleet:
             played = self.played()
             redis = float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
             log = int(info["aof_current_size"])
-            looks = self.operator.counters().get("reconciles", 0)
+            looks = self.operator.reconciles()
             return [time.time(), self.operator.processor_seconds(), redis, log, played["beats"], played["reports"], looks]
 
         before = now()
@@ -206,11 +206,11 @@ class Fleet:
     def change_in_resync(self):
         self.operator.end()
         self.operator = self.start_operator()
-        until("the operator looks", lambda: self.operator.counters().get("reconciles", 0) >= 10)
+        until("the operator looks", lambda: self.operator.reconciles() >= 10)
         taken = self.latencies(min(CHANGES_IN_RESYNC, self.wanted), 0.1)
         told = f"p50 {percentile(taken, 0.5):.3f} s, p99 {percentile(taken, 0.99):.3f} s"
         self.row("a new strategy's pod while all are looked at", told, "p99 < 1 s")
-        self.row("failed looks of the operator meanwhile", f"{self.operator.counters().get('reconcile_errors', 0):.0f}", "0")
+        self.row("failed looks of the operator meanwhile", f"{self.operator.failed():.0f}", "0")
 
     def at_rest(self, word):
         self.tell(word)
