@@ -2,7 +2,7 @@
 //! for one that waits. Who waits without news is looked at ever more seldom; an event leads to a look at once.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,19 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// No pause is longer.
 const LONGEST: Duration = Duration::from_mins(1);
 
+/// What an object waits for, told from all else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct What(u64);
+
+impl What {
+    /// Of all that it is told by.
+    pub fn of(told_by: &impl Hash) -> Self {
+        let mut hash = DefaultHasher::new();
+        told_by.hash(&mut hash);
+        Self(hash.finish())
+    }
+}
+
 /// Remembers, by uid.
 #[derive(Debug, Default)]
 pub struct Looks(Mutex<HashMap<String, Looked>>);
@@ -25,7 +38,7 @@ struct Looked {
     /// Looks that have ended.
     ended: u64,
     /// What it waited for at the last look, and how many looks have found that.
-    waits: Option<(u64, u32)>,
+    waits: Option<(What, u32)>,
     /// Failures in a row.
     failed: u32,
 }
@@ -65,16 +78,13 @@ impl Looks {
     }
 
     /// A look has ended that found something to wait for; how long until the next.
-    pub fn waits(&self, uid: &str, what: &str) -> Duration {
-        let mut hash = DefaultHasher::new();
-        what.hash(&mut hash);
-        let hash = hash.finish();
+    pub fn waits(&self, uid: &str, what: What) -> Duration {
         self.with(uid, Instant::now(), |looked| {
             let times = match looked.waits {
-                Some((before, times)) if before == hash => times.saturating_add(1),
+                Some((before, times)) if before == what => times.saturating_add(1),
                 Some(_) | None => 0,
             };
-            (looked.ended, looked.waits, looked.failed) = (looked.ended + 1, Some((hash, times)), 0);
+            (looked.ended, looked.waits, looked.failed) = (looked.ended + 1, Some((what, times)), 0);
             spread(uid, doubled(SHORTEST, times.saturating_sub(AT_FIRST)))
         })
     }
@@ -130,14 +140,14 @@ mod tests {
         let looks = Looks::default();
         // Without what is added so that not all are looked at together.
         let waits = |looks: &Looks, what: &str| {
-            let pause = looks.waits("a", what).as_secs_f64() / (1.0 + share("a") / 8.0);
+            let pause = looks.waits("a", What::of(&what)).as_secs_f64() / (1.0 + share("a") / 8.0);
             Duration::from_secs_f64(pause.round()).as_secs()
         };
         let pauses: Vec<u64> = (0..16).map(|_| waits(&looks, "a pod")).collect();
         assert_eq!(pauses, [1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(looks.backing_off(), 1);
         assert_eq!(waits(&looks, "another pod"), 1);
-        looks.waits("a", "a pod");
+        looks.waits("a", What::of(&"a pod"));
         looks.settled("a");
         assert_eq!((waits(&looks, "a pod"), looks.backing_off(), looks.count("a")), (1, 0, 20));
         let failed: Vec<Duration> = (0..12).map(|_| looks.failed("b", Duration::from_millis(100))).collect();

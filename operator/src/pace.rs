@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use kube::runtime::controller::Action;
 
-use crate::looks::Looks;
+use crate::looks::{Looks, What};
 
 /// Figures that move by less than this share of capital are not worth a write: 0.5 %.
 pub const WORTH_A_WRITE: (i64, u32) = (5, 3);
@@ -35,7 +35,7 @@ pub struct Waits {
     /// Something was done: what comes after it is looked at at once, for a write of its own is no news to the operator.
     pub moved: bool,
     /// What is under way; absent where nothing is.
-    pub waits_for: Option<String>,
+    pub waits_for: Option<What>,
     /// When the next process is tried, after those that ended.
     pub attempt: Option<Duration>,
     /// When one of its processes would be silent.
@@ -44,8 +44,8 @@ pub struct Waits {
 
 /// When an object is looked at again. A settled one is looked at when one of its processes would be silent, and then
 /// now and then until it is not; one that waits ever more seldom, as long as it waits for the same.
-pub fn next_look(looks: &Looks, uid: &str, waits: Waits) -> Action {
-    let Some(waits_for) = waits.waits_for.or_else(|| waits.refused.then(String::new)) else {
+pub fn next_look(looks: &Looks, uid: &str, waits: &Waits) -> Action {
+    let Some(waits_for) = waits.waits_for.or_else(|| waits.refused.then(|| What::of(&"a pod that is admitted"))) else {
         looks.settled(uid);
         let silent = |ms| Duration::from_millis(ms).clamp(SILENT, SETTLED);
         return Action::requeue(waits.silent_in_ms.map_or(SETTLED, silent));
@@ -53,7 +53,7 @@ pub fn next_look(looks: &Looks, uid: &str, waits: Waits) -> Action {
     if waits.moved && !waits.refused {
         return Action::requeue(looks.failed(uid, MOVED));
     }
-    let pause = looks.waits(uid, &waits_for);
+    let pause = looks.waits(uid, waits_for);
     let pause = if waits.refused { pause.max(REFUSED) } else { pause };
     Action::requeue(waits.attempt.map_or(pause, |attempt| pause.min(attempt.max(UNDER_WAY))))
 }

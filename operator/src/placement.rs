@@ -46,7 +46,7 @@ pub enum Step {
 }
 
 /// Where the process stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// Its pod runs and is ready.
     Ready {

@@ -16,7 +16,7 @@ use crate::placement::{RecordFacts, Stored};
 const INBOX_MS: u64 = 10_000;
 
 /// What is waited for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Wait {
     /// The store does not answer.
     Store(String),

@@ -78,7 +78,7 @@ pub async fn run(namespace: &str, redis: &str, connections: &str, part: &str) ->
 fn hear(mode: &watch::Sender<Mode>) -> Result<(), String> {
     for line in std::io::stdin().lines() {
         let line = line.map_err(|error| error.to_string())?;
-        mode.send_replace(Mode::of(&line).ok_or_else(|| format!("{line:?}: write start, beat or report"))?);
+        mode.send_replace(Mode::of(&line).ok_or_else(|| format!("\"{line}\": write start, beat or report"))?);
     }
     Ok(())
 }

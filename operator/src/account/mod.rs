@@ -21,6 +21,7 @@ use kube::runtime::controller::Action;
 
 use crate::apply::{self, Placed, Process, Target};
 use crate::context::{Context, Shared};
+use crate::looks::What;
 use crate::metrics::{self, Kind};
 use crate::names::Role;
 use crate::observe::Look;
@@ -126,14 +127,14 @@ fn next_look(
 ) -> Action {
     let awaits_books = status::awaits_books(observed, plan, holdings);
     let waits_for = (!plan.is_settled() || awaits_books)
-        .then(|| format!("{:?} {:?} {awaits_books} {}", plan.gateway, plan.feed, observed.generation));
+        .then(|| What::of(&(&plan.gateway, &plan.feed, awaits_books, observed.generation)));
     let ends = [&observed.gateway_ends, &observed.feed_ends].into_iter().flatten();
     let attempt = ends.filter_map(Ends::next_attempt).min();
     let silent_in_ms = status::silent_in_ms(observed, plan);
     pace::next_look(
         &context.looks,
         &observed.uid,
-        Waits { refused, moved: !plan.is_quiet(), waits_for, attempt, silent_in_ms },
+        &Waits { refused, moved: !plan.is_quiet(), waits_for, attempt, silent_in_ms },
     )
 }
 

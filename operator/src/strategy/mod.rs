@@ -23,6 +23,7 @@ use kube::runtime::controller::Action;
 use crate::apply::{self, Placed, Process, Target};
 use crate::context::{Context, Shared};
 use crate::groups::Places;
+use crate::looks::What;
 use crate::metrics::{self, Kind};
 use crate::names::Role;
 use crate::outage::is_blink;
@@ -163,13 +164,12 @@ fn is_due_now(context: &Context, observed: &Observed, status: &TradingStrategySt
 fn next_look(context: &Context, observed: &Observed, plan: &plan::Plan, refused: bool) -> Action {
     let silent_in_ms = life::silent_in_ms([&observed.stored, &observed.gateway, &observed.feed])
         .filter(|_| matches!(plan.standing, Standing::Ready { .. }));
-    let waits_for =
-        (!plan.is_settled()).then(|| format!("{:?} {:?} {}", plan.standing, plan.waits, observed.generation));
+    let waits_for = (!plan.is_settled()).then(|| What::of(&(&plan.standing, &plan.waits, observed.generation)));
     let attempt = observed.ends.as_ref().and_then(Ends::next_attempt);
     pace::next_look(
         &context.looks,
         &observed.uid,
-        Waits { refused, moved: !plan.is_quiet(), waits_for, attempt, silent_in_ms },
+        &Waits { refused, moved: !plan.is_quiet(), waits_for, attempt, silent_in_ms },
     )
 }
 
