@@ -80,7 +80,12 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image)?;
     let mut target = target(&context, &observed);
     // client: needed
-    let refused = match carry_out(&mut target, &observed, &plan).await {
+    let done = carry_out(&mut target, &observed, &plan).await;
+    if let Some(mut turn) = turn {
+        // Also of one that failed half-way.
+        turn.wrote(&observed.name, &target.resource_version);
+    }
+    let refused = match done {
         // Nothing tells when a quota has room again: it is tried now and then, and the status says why it waits.
         Err(Error::PodRefused { why, .. }) => {
             plan.standing = Standing::Blocked { why };
@@ -88,9 +93,6 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
         }
         done => done.map(|()| false)?,
     };
-    if let Some(mut turn) = turn {
-        turn.wrote(&observed.name, &target.resource_version);
-    }
     if plan.is_release() {
         context.since.waited(&observed.uid, observed.generation, false, Instant::now());
         return Ok(Action::await_change());
