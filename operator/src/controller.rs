@@ -25,6 +25,8 @@ use crate::{Error, GuardedAccount, GuardedStrategy, account, feed, observe, outa
 /// Reconciles at once, each kind. There is no debounce: each new trigger would put the reconcile off again, so that
 /// a strategy that reports all the time, or an account of many, would never be looked at.
 const CONCURRENCY: u16 = 16;
+/// How long a watch is open, in seconds, before it goes on by another request: one that hangs hides what people ask for no longer.
+const WATCHED: u32 = 60;
 /// How long one reconcile may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a failed reconcile waits, the first time.
@@ -86,8 +88,7 @@ pub async fn run<R>(
         futures::future::join4(pin!(strategies), pin!(accounts), pin!(feeds), pin!(pods)).await;
     };
     let outages = outage::watch(Arc::clone(&context), || {
-        stores.0.state().iter().for_each(|strategy| wake.strategy(ObjectRef::from_obj(&**strategy)));
-        stores.1.state().iter().for_each(|account| wake.account(ObjectRef::from_obj(&**account)));
+        wake.all(&stores.0, &stores.1);
     });
     tokio::select! {
         () = work => {}
@@ -114,7 +115,7 @@ impl Namespaced {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned,
         K: std::fmt::Debug + Send + 'static,
     {
-        lean(self.api::<K>(), watcher::Config::default(), (&self.namespace, &self.context))
+        lean(self.api::<K>(), watcher::Config::default().timeout(WATCHED), (&self.namespace, &self.context))
     }
 
     async fn strategies(
@@ -130,6 +131,9 @@ impl Namespaced {
             let (wake, context) = (self.wake.clone(), Arc::clone(context));
             move |event: &watcher::Event<GuardedStrategy>| {
                 context.by_account.take(event);
+                if matches!(event, watcher::Event::InitDone) {
+                    wake.all(&context.strategies, &context.accounts);
+                }
                 for account in accounts_of(event, &accounts) {
                     wake.account(account);
                 }
@@ -165,6 +169,9 @@ impl Namespaced {
         let wake_followers = {
             let (wake, context, mut followers) = (self.wake.clone(), Arc::clone(context), Followers::default());
             move |event: &watcher::Event<GuardedAccount>| {
+                if matches!(event, watcher::Event::InitDone) {
+                    wake.all(&context.strategies, &context.accounts);
+                }
                 if let watcher::Event::Apply(account) | watcher::Event::Delete(account) = event {
                     context.partners.forget(&account.namespace().unwrap_or_default(), &account.name_any());
                 }
@@ -193,6 +200,9 @@ impl Namespaced {
             // What fails is told, and opened again.
             let Ok(event) = event else { return };
             self.context.pods.take(&event);
+            if matches!(event, watcher::Event::InitDone) {
+                self.wake.all(&self.context.strategies, &self.context.accounts);
+            }
             let (strategies, accounts) = owners_of(&event);
             for strategy in strategies {
                 self.wake.strategy(strategy);
@@ -280,7 +290,7 @@ fn tell<K>(kind: Kind, turn: Result<K, controller::Error<Error, watcher::Error>>
 
 /// Pods of this operator.
 fn managed() -> watcher::Config {
-    watcher::Config::default().labels(&observe::managed())
+    watcher::Config::default().timeout(WATCHED).labels(&observe::managed())
 }
 
 /// A watch without what fills memory and is never read, and with a back-off: a watch without one spins on errors. Each error is

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 /// However quiet it is, what the watches told is held against the API server so often.
 const FRESH: Duration = Duration::from_mins(30);
-/// How many looks find the same before they become seldom: most of what is waited for takes seconds.
-const AT_FIRST: u32 = 8;
+/// Who has waited for so long is looked at again after this share of it: what is waited for is seen an eighth later at most.
+const SHARE: u32 = 8;
 /// The first pauses.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// No pause is longer.
@@ -37,8 +37,8 @@ struct Looked {
     fresh: Instant,
     /// Looks that have ended.
     ended: u64,
-    /// What it waited for at the last look, and how many looks have found that.
-    waits: Option<(What, u32)>,
+    /// What it waited for at the last look, and since when.
+    waits: Option<(What, Instant)>,
     /// Failures in a row.
     failed: u32,
 }
@@ -77,15 +77,16 @@ impl Looks {
         });
     }
 
-    /// A look has ended that found something to wait for; how long until the next.
-    pub fn waits(&self, uid: &str, what: What) -> Duration {
-        self.with(uid, Instant::now(), |looked| {
-            let times = match looked.waits {
-                Some((before, times)) if before == what => times.saturating_add(1),
-                Some(_) | None => 0,
+    /// A look has ended that found something to wait for; how long until the next. By the time that has passed, not by the
+    /// looks: events of others lead to looks too.
+    pub fn waits(&self, uid: &str, what: What, now: Instant) -> Duration {
+        self.with(uid, now, |looked| {
+            let since = match looked.waits {
+                Some((before, since)) if before == what => since,
+                Some(_) | None => now,
             };
-            (looked.ended, looked.waits, looked.failed) = (looked.ended + 1, Some((what, times)), 0);
-            spread(uid, doubled(SHORTEST, times.saturating_sub(AT_FIRST)))
+            (looked.ended, looked.waits, looked.failed) = (looked.ended + 1, Some((what, since)), 0);
+            spread(uid, pause(now.saturating_duration_since(since)))
         })
     }
 
@@ -103,16 +104,20 @@ impl Looks {
         self.all().get(uid).map_or(0, |looked| looked.ended)
     }
 
-    /// How many objects are looked at ever more seldom.
-    pub fn backing_off(&self) -> usize {
-        let is_seldom = |looked: &&Looked| looked.waits.is_some_and(|(_, times)| times > AT_FIRST) || looked.failed > 1;
-        self.all().values().filter(is_seldom).count()
+    /// How many objects are looked at half as often as at first, or more seldom.
+    pub fn backing_off(&self, now: Instant) -> usize {
+        let is_seldom = |(_, since): (What, Instant)| pause(now.saturating_duration_since(since)) >= 2 * SHORTEST;
+        self.all().values().filter(|looked| looked.waits.is_some_and(is_seldom)).count()
     }
 
     /// An object is gone.
     pub fn forget(&self, uid: &str) {
         self.all().remove(uid);
     }
+}
+
+fn pause(waited: Duration) -> Duration {
+    (waited / SHARE).clamp(SHORTEST, LONGEST)
 }
 
 fn doubled(first: Duration, times: u32) -> Duration {
@@ -137,19 +142,21 @@ mod tests {
 
     #[test]
     fn who_waits_for_the_same_is_looked_at_ever_more_seldom_and_news_begin_anew() {
-        let looks = Looks::default();
+        let (looks, start) = (Looks::default(), Instant::now());
         // Without what is added so that not all are looked at together.
-        let waits = |looks: &Looks, what: &str| {
-            let pause = looks.waits("a", What::of(&what)).as_secs_f64() / (1.0 + share("a") / 8.0);
-            Duration::from_secs_f64(pause.round()).as_secs()
+        let waits = |seconds: u64, what: &str| {
+            let pause = looks.waits("a", What::of(&what), start + Duration::from_secs(seconds));
+            (pause.as_secs_f64() / (1.0 + share("a") / 8.0) * 1000.0).round() / 1000.0
         };
-        let pauses: Vec<u64> = (0..16).map(|_| waits(&looks, "a pod")).collect();
-        assert_eq!(pauses, [1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(looks.backing_off(), 1);
-        assert_eq!(waits(&looks, "another pod"), 1);
-        looks.waits("a", What::of(&"a pod"));
+        let told = [0, 1, 1, 8, 16, 80, 480, 4_800].map(|seconds| format!("{:.1}", waits(seconds, "a pod")));
+        assert_eq!(told, ["1.0", "1.0", "1.0", "1.0", "2.0", "10.0", "60.0", "60.0"]);
+        let later = start + Duration::from_mins(80);
+        assert_eq!(looks.backing_off(later), 1);
+        assert_eq!(format!("{:.1}", waits(4_800, "another pod")), "1.0");
+        assert_eq!((looks.backing_off(later), looks.count("a")), (0, 9));
+        waits(4_900, "another pod");
         looks.settled("a");
-        assert_eq!((waits(&looks, "a pod"), looks.backing_off(), looks.count("a")), (1, 0, 20));
+        assert_eq!(format!("{:.1}", waits(5_000, "another pod")), "1.0");
         let failed: Vec<Duration> = (0..12).map(|_| looks.failed("b", Duration::from_millis(100))).collect();
         assert!(failed.is_sorted() && failed[0] < Duration::from_millis(120) && failed[11] >= LONGEST, "{failed:?}");
         assert!(failed[11] <= LONGEST.mul_f64(1.125));

@@ -53,7 +53,7 @@ pub fn next_look(looks: &Looks, uid: &str, waits: &Waits) -> Action {
     if waits.moved && !waits.refused {
         return Action::requeue(looks.failed(uid, MOVED));
     }
-    let pause = looks.waits(uid, waits_for);
+    let pause = looks.waits(uid, waits_for, Instant::now());
     let pause = if waits.refused { pause.max(REFUSED) } else { pause };
     Action::requeue(waits.attempt.map_or(pause, |attempt| pause.min(attempt.max(UNDER_WAY))))
 }

@@ -38,6 +38,16 @@ impl Wake {
         self.strategies.unbounded_send(strategy).ok();
     }
 
+    /// Everybody's: a watch has told all anew, in pages, and only now the caches hold it.
+    pub fn all(&self, strategies: &Store<GuardedStrategy>, accounts: &Store<GuardedAccount>) {
+        for strategy in strategies.state() {
+            self.strategy(ObjectRef::from_obj(&*strategy));
+        }
+        for account in accounts.state() {
+            self.account(ObjectRef::from_obj(&*account));
+        }
+    }
+
     /// One account's.
     pub fn account(&self, account: ObjectRef<GuardedAccount>) {
         self.accounts.unbounded_send(account).ok();

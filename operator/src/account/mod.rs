@@ -100,7 +100,10 @@ async fn glance(context: &Context, seen: &Seen<TradingAccount>) -> Result<Option
     }
     let Some(observed) = observe::observe(context, Look::Remembered, seen).await? else { return Ok(None) };
     if !context.pods.is_whole() {
-        // After a start: its pod may be there.
+        // After a start: its pod may be there. What somebody asks for does not wait for that.
+        if observed.status.observed_generation != seen.metadata.generation {
+            return Ok(None);
+        }
         return Ok(Some(Action::requeue(context.looks.failed(&observed.uid, SOON))));
     }
     context.metrics.saw((Kind::Account, &observed.namespace, &observed.name), processes(&observed));

@@ -67,6 +67,9 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
         let Some(now) = context.admission.turn(&namespace, &account, &seen.name_any()) else {
             return Ok(Action::requeue(NO_TURN));
         };
+        if now.before().is_some_and(|written| !context.has_seen(&namespace, written)) {
+            return Ok(Action::requeue(SOON));
+        }
         turn = Some(now);
     }
     context.looks.looked_freshly(&seen.uid().unwrap_or_default(), Instant::now());
@@ -121,9 +124,14 @@ async fn glance(context: &Context, seen: &Seen<TradingStrategy>) -> Result<Optio
     }
     let Some(observed) = observe::remembered(context, seen).await? else { return Ok(None) };
     if !context.pods.is_whole() {
-        // After a start: its pod may be there.
+        // After a start: its pod may be there. What somebody asks for does not wait for that.
+        if observed.status.observed_generation != seen.metadata.generation {
+            return Ok(None);
+        }
         return Ok(Some(Action::requeue(context.looks.failed(&observed.uid, SOON))));
     }
+    let worker = metrics::Process::new(Role::Strategy, &observed.pods, &observed.stored);
+    context.metrics.saw((Kind::Strategy, &observed.namespace, &observed.name), [worker]);
     if is_blink(context) {
         return Ok(Some(Action::requeue(context.looks.failed(&observed.uid, UNDER_WAY))));
     }

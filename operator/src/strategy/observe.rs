@@ -126,11 +126,6 @@ pub async fn observe(
     let account = account(context, &namespace, &account_name).await?;
     let scope = Scope::account(&namespace, &account_name)?;
     let owner = context.keys.strategy(&scope, &name);
-    if let Some(written) = turn.and_then(Turn::before)
-        && !context.has_seen(&namespace, written)
-    {
-        return Err(Error::Changed { subject: name });
-    }
     let mut neighbours = context.strategies_of(&namespace, &account_name).await?;
     neighbours.read.retain(|other| other.name_any() != name);
     neighbours.unreadable.remove(&name);

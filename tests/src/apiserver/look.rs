@@ -115,7 +115,7 @@ impl World {
 
     /// How many objects the living operator looks at ever more seldom.
     pub fn backing_off(&self) -> usize {
-        self.living().map_or(0, |context| context.looks.backing_off())
+        self.living().map_or(0, |context| context.looks.backing_off(Instant::now()))
     }
 
     /// How many objects the living operator has seen.

@@ -72,10 +72,10 @@ async fn pods_that_nobody_places_are_looked_at_ever_more_seldom() {
     let looks = || world.counted("reconciles_total", &[])[&vec![]];
     let (begun, before) = (Instant::now(), looks());
     let more = || looks() - before;
-    // Pauses of 2, 4 and 8 s at least, where each second would be three.
+    // Pauses of 2 s and more, where each second would be three.
     await_that("three more looks at each", || async { (more() >= 3 * 10).then_some(()) }).await;
     println!("10 strategies that wait: {} looks in {:.0} s", more(), begun.elapsed().as_secs_f64());
-    assert!(begun.elapsed() > Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() > Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_eq!((world.tap.reads(), world.tap.writes()), (Vec::new(), Vec::new()));
 }
 
