@@ -10,8 +10,8 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{self, Action, Config};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt, predicates, reflector, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::context::Shared;
 use crate::known::Known;
 use crate::metrics::{self, Kind};
+use crate::pace::SOON;
 use crate::wake::{Followers, Wake, accounts_of, owners_of, strategy_of};
 use crate::{Error, GuardedAccount, GuardedStrategy, account, feed, observe, outage, strategy};
 
@@ -31,8 +32,6 @@ const WATCHED: u32 = 60;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a failed reconcile waits, the first time.
 const RETRY: Duration = Duration::from_secs(2);
-/// How long one waits that somebody else's write came in between of, the first time.
-const CHANGED: Duration = Duration::from_millis(100);
 
 /// A resource of which something is told that its status shows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +67,6 @@ pub async fn run<R>(
 {
     let Sources { client, namespace, strategies, accounts, reports } = sources;
     let (wake, woken_strategies, woken_accounts) = Wake::new();
-    let stores = (strategies.as_reader(), accounts.as_reader());
     let told = {
         let wake = wake.clone();
         reports.filter_map(move |told| std::future::ready(strategy_of(told, &wake)))
@@ -81,15 +79,13 @@ pub async fn run<R>(
     let namespaced =
         Namespaced { client, namespace: namespace.clone(), context: Arc::clone(&context), wake: wake.clone() };
     let work = async {
-        let strategies = namespaced.strategies(strategies, stores.1.clone(), woken, stop.clone());
-        let accounts = namespaced.accounts(accounts, stores.0.clone(), woken_accounts, stop.clone());
+        let strategies = namespaced.strategies(strategies, woken, stop.clone());
+        let accounts = namespaced.accounts(accounts, woken_accounts, stop.clone());
         let pods = namespaced.pods(stop.clone());
         let feeds = feed::run(Arc::clone(&context), namespace, stop);
         futures::future::join4(pin!(strategies), pin!(accounts), pin!(feeds), pin!(pods)).await;
     };
-    let outages = outage::watch(Arc::clone(&context), || {
-        wake.all(&stores.0, &stores.1);
-    });
+    let outages = outage::watch(Arc::clone(&context), || wake.all(&context.strategies, &context.accounts));
     tokio::select! {
         () = work => {}
         () = outages => {}
@@ -121,7 +117,6 @@ impl Namespaced {
     async fn strategies(
         &self,
         writer: Writer<GuardedStrategy>,
-        accounts: Store<GuardedAccount>,
         woken: impl Stream<Item = ObjectRef<GuardedStrategy>> + Send + 'static,
         stop: impl Future<Output = ()> + Send + Sync + 'static,
     ) {
@@ -132,9 +127,9 @@ impl Namespaced {
             move |event: &watcher::Event<GuardedStrategy>| {
                 context.by_account.take(event);
                 if matches!(event, watcher::Event::InitDone) {
-                    wake.all(&context.strategies, &context.accounts);
+                    wake.strategies(&context.strategies);
                 }
-                for account in accounts_of(event, &accounts) {
+                for account in accounts_of(event, &context.accounts) {
                     wake.account(account);
                 }
             }
@@ -161,7 +156,6 @@ impl Namespaced {
     async fn accounts(
         &self,
         writer: Writer<GuardedAccount>,
-        strategies: Store<GuardedStrategy>,
         woken: impl Stream<Item = ObjectRef<GuardedAccount>> + Send + 'static,
         stop: impl Future<Output = ()> + Send + Sync + 'static,
     ) {
@@ -175,7 +169,7 @@ impl Namespaced {
                 if let watcher::Event::Apply(account) | watcher::Event::Delete(account) = event {
                     context.partners.forget(&account.namespace().unwrap_or_default(), &account.name_any());
                 }
-                for strategy in followers.of(event, || strategies.state()) {
+                for strategy in followers.of(event, || context.strategies.state()) {
                     wake.strategy(strategy);
                 }
             }
@@ -326,7 +320,7 @@ fn retry(kind: Kind, meta: &ObjectMeta, error: &Error, context: &Shared) -> Acti
     let uid = meta.uid.as_deref().unwrap_or_default();
     if matches!(error, Error::Changed { .. }) {
         // Somebody else wrote first, or a cache is behind: look again at once, at first.
-        return Action::requeue(context.looks.failed(uid, CHANGED));
+        return Action::requeue(context.looks.failed(uid, SOON));
     }
     metrics::span(kind, meta).in_scope(|| {
         tracing::warn!(reason = error.reason(), %error, "a reconcile failed; it is tried again");

@@ -51,13 +51,11 @@ impl Looks {
 
     fn with<T>(&self, uid: &str, now: Instant, change: impl FnOnce(&mut Looked) -> T) -> T {
         let mut all = self.all();
-        if !all.contains_key(uid) {
+        change(all.entry(uid.to_owned()).or_insert_with(|| {
             // The watches have just told all: the first fresh looks are spread over the time that they may wait.
-            let spread = FRESH.mul_f64(share(uid));
-            let fresh = now.checked_sub(spread).unwrap_or(now);
-            all.insert(uid.to_owned(), Looked { fresh, ended: 0, waits: None, failed: 0 });
-        }
-        change(all.get_mut(uid).unwrap_or(&mut Looked { fresh: now, ended: 0, waits: None, failed: 0 }))
+            let fresh = now.checked_sub(FRESH.mul_f64(share(uid))).unwrap_or(now);
+            Looked { fresh, ended: 0, waits: None, failed: 0 }
+        }))
     }
 
     /// Whether only a fresh look will do.
@@ -131,9 +129,8 @@ fn spread(uid: &str, pause: Duration) -> Duration {
 
 /// A share of one that is each object's own.
 fn share(uid: &str) -> f64 {
-    let mut hash = DefaultHasher::new();
-    uid.hash(&mut hash);
-    f64::from(u32::try_from(hash.finish() >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+    let What(hash) = What::of(&uid);
+    f64::from(u32::try_from(hash >> 32).unwrap_or_default()) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

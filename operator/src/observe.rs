@@ -91,42 +91,36 @@ pub struct Owner<'a> {
     pub uid: &'a str,
 }
 
-/// All pods of a resource, whatever their role.
-pub async fn pods(client: &Client, owner: Owner<'_>) -> Result<Vec<Pod>, Error> {
-    let api: Api<Pod> = Api::namespaced(client.clone(), owner.namespace);
-    let params = ListParams::default().labels(&format!("{OWNER_LABEL}={}", owner.uid));
-    Ok(api.list(&params).await.map_err(Error::api("list pods of", owner.name))?.items)
+/// All pods of a resource, whatever their role. Of remembered ones whose labels were edited nothing is seen.
+pub async fn pods(context: &Context, look: Look, owner: Owner<'_>) -> Result<Vec<Pod>, Error> {
+    match look {
+        Look::Remembered => Ok(context.pods.of(&owned_by(owner.uid))),
+        Look::Fresh => {
+            let api: Api<Pod> = Api::namespaced(context.client.clone(), owner.namespace);
+            let params = ListParams::default().labels(&format!("{OWNER_LABEL}={}", owner.uid));
+            Ok(api.list(&params).await.map_err(Error::api("list pods of", owner.name))?.items)
+        }
+    }
 }
 
-/// The same as last seen. Of those whose labels were edited nothing is seen.
-pub fn pods_remembered(context: &Context, uid: &str) -> Vec<Pod> {
-    context.pods.of(&owned_by(uid))
-}
-
-/// Of those pods the ones in a role.
-pub fn in_role(owner: Owner<'_>, pods: &[Pod], role: Role) -> Vec<PodFacts> {
+/// Of those pods the ones in a role, and, where the next one may be made after a fresh look, others that hold the names of its
+/// present and next epoch.
+pub async fn in_role(
+    context: &Context,
+    look: Look,
+    owner: Owner<'_>,
+    pods: &[Pod],
+    (role, epoch): (Role, u64),
+) -> Result<Vec<PodFacts>, Error> {
     let now = Timestamp::now();
     let is_own = |reference: &OwnerReference| reference.uid == owner.uid && reference.controller == Some(true);
     let in_it = |pod: &Pod| facts(pod, (role, owner.name), pod.owner_references().iter().any(is_own), now);
-    pods.iter().filter_map(in_it).collect()
-}
-
-/// Of those pods the ones in a role, and, where the next one may be made, others that hold the names of its present and
-/// next epoch.
-pub async fn in_role_and_names(
-    client: &Client,
-    owner: Owner<'_>,
-    pods: &[Pod],
-    role: Role,
-    epoch: u64,
-) -> Result<Vec<PodFacts>, Error> {
-    let mut found = in_role(owner, pods, role);
-    if found.iter().any(|pod| runs_on(pod, epoch)) {
-        // No name is needed while this one is there, and it is looked at again once it is not.
-        return Ok(found);
+    let mut found: Vec<PodFacts> = pods.iter().filter_map(in_it).collect();
+    // No name is needed while the present one is there, and it is looked at again once it is not.
+    if look == Look::Fresh && !found.iter().any(|pod| runs_on(pod, epoch)) {
+        let api: Api<Pod> = Api::namespaced(context.client.clone(), owner.namespace);
+        found.extend(others(&api, pods, (role, owner.name), epoch).await?.iter().filter_map(in_it));
     }
-    let api: Api<Pod> = Api::namespaced(client.clone(), owner.namespace);
-    found.extend(in_role(owner, &others(&api, pods, (role, owner.name), epoch).await?, role));
     Ok(found)
 }
 

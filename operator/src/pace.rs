@@ -18,6 +18,8 @@ const ALL_PER_SECOND: u32 = 20;
 
 /// How long until a settled object is looked at again, without any news.
 pub const SETTLED: Duration = Duration::from_mins(2);
+/// How long until one is looked at again that somebody else's write came in between of, or for which a cache is behind.
+pub const SOON: Duration = Duration::from_millis(100);
 /// How long until one on its way is looked at again.
 pub const UNDER_WAY: Duration = Duration::from_secs(1);
 /// How long until one is looked at again that has a silent process.
@@ -56,6 +58,12 @@ pub fn next_look(looks: &Looks, uid: &str, waits: &Waits) -> Action {
     let pause = looks.waits(uid, waits_for, Instant::now());
     let pause = if waits.refused { pause.max(REFUSED) } else { pause };
     Action::requeue(waits.attempt.map_or(pause, |attempt| pause.min(attempt.max(UNDER_WAY))))
+}
+
+/// When an object is looked at again whose pods no watch has told yet, as after a start: its pod may be there. `None`: freshly
+/// and now, for what somebody asks for does not wait for that.
+pub fn until_pods_are_known(looks: &Looks, uid: &str, is_asked: bool) -> Option<Action> {
+    (!is_asked).then(|| Action::requeue(looks.failed(uid, SOON)))
 }
 
 /// Remembers when figures were written.

@@ -40,11 +40,16 @@ impl Wake {
 
     /// Everybody's: a watch has told all anew, in pages, and only now the caches hold it.
     pub fn all(&self, strategies: &Store<GuardedStrategy>, accounts: &Store<GuardedAccount>) {
-        for strategy in strategies.state() {
-            self.strategy(ObjectRef::from_obj(&*strategy));
-        }
+        self.strategies(strategies);
         for account in accounts.state() {
             self.account(ObjectRef::from_obj(&*account));
+        }
+    }
+
+    /// All strategies'.
+    pub fn strategies(&self, strategies: &Store<GuardedStrategy>) {
+        for strategy in strategies.state() {
+            self.strategy(ObjectRef::from_obj(&*strategy));
         }
     }
 

@@ -10,7 +10,7 @@ pub mod validate;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bus::{Scope, StreamKey};
 use crds::TradingAccount;
@@ -33,9 +33,6 @@ use crate::{Error, GuardedAccount, event, kept, release, unreadable};
 
 use observe::Observed;
 use plan::Move;
-
-/// How long a look waits for the watch of pods, the first time.
-const SOON: Duration = Duration::from_millis(100);
 
 /// One look at one account.
 pub async fn reconcile(object: Arc<GuardedAccount>, context: Shared) -> Result<Action, Error> {
@@ -100,11 +97,8 @@ async fn glance(context: &Context, seen: &Seen<TradingAccount>) -> Result<Option
     }
     let Some(observed) = observe::observe(context, Look::Remembered, seen).await? else { return Ok(None) };
     if !context.pods.is_whole() {
-        // After a start: its pod may be there. What somebody asks for does not wait for that.
-        if observed.status.observed_generation != seen.metadata.generation {
-            return Ok(None);
-        }
-        return Ok(Some(Action::requeue(context.looks.failed(&observed.uid, SOON))));
+        let is_asked = observed.status.observed_generation != seen.metadata.generation;
+        return Ok(pace::until_pods_are_known(&context.looks, &observed.uid, is_asked));
     }
     context.metrics.saw((Kind::Account, &observed.namespace, &observed.name), processes(&observed));
     if is_blink(context) {

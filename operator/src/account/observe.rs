@@ -176,22 +176,9 @@ async fn feed(
     let (register, registered, stored) = context.raw_register_and_record(&owner).await;
     let status = status.feed.as_ref();
     let epoch = status.map_or(0, |feed| feed.epoch);
-    let pods = in_role(context, look, pods_of, pods, (Role::Feed, epoch)).await?;
+    let pods = observe::in_role(context, look, pods_of, pods, (Role::Feed, epoch)).await?;
     let ends = observe::ends(status.and_then(|feed| feed.restarts.as_ref()), Timestamp::now());
     Ok(Feed { owner, stored, pods, ends, register, registered, shared: None })
-}
-
-async fn in_role(
-    context: &Context,
-    look: Look,
-    pods_of: observe::Owner<'_>,
-    pods: &[Pod],
-    (role, epoch): (Role, u64),
-) -> Result<Vec<PodFacts>, Error> {
-    match look {
-        Look::Remembered => Ok(observe::in_role(pods_of, pods, role)),
-        Look::Fresh => observe::in_role_and_names(&context.client, pods_of, pods, role, epoch).await,
-    }
 }
 
 /// Looks. `None` if it is gone; or, by what is remembered, if only a fresh look can say what there is.
@@ -216,14 +203,11 @@ pub async fn observe(context: &Context, look: Look, seen: &Seen<TradingAccount>)
     let (gateway_register, registered, gateway_stored) =
         context.raw_register_and_record::<GatewayDesired>(&gateway).await;
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
-    let pods = match look {
-        Look::Remembered => observe::pods_remembered(context, &uid),
-        Look::Fresh => observe::pods(&context.client, pods_of).await?,
-    };
+    let pods = observe::pods(context, look, pods_of).await?;
     let feed = feed(context, look, pods_of, &pods, (&spec, &status)).await?;
     let endpoint = spec.spec.market_data.binance.as_ref().and_then(|binance| binance.endpoint.as_ref());
     Ok(Some(Observed {
-        gateway_pods: in_role(context, look, pods_of, &pods, (Role::Gateway, gateway_epoch)).await?,
+        gateway_pods: observe::in_role(context, look, pods_of, &pods, (Role::Gateway, gateway_epoch)).await?,
         gateway_ends: observe::ends(status.restarts.as_ref(), Timestamp::now()),
         gateway_stored,
         feed_pods: feed.pods,

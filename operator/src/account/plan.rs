@@ -63,15 +63,8 @@ impl Plan {
 
     /// Whether all that was planned is done: what the registers are to hold they hold.
     pub fn is_done(&self, observed: &Observed) -> bool {
-        self.moves.iter().all(|next| match next {
-            Move::Register(role, value) => holds(observed, *role, value),
-            Move::Place(_, steps) => steps.is_empty(),
-            Move::Finalizers(_)
-            | Move::CloseLedger(_, _)
-            | Move::RecordFeed(_)
-            | Move::ForgetFeedEnds
-            | Move::ClearRelease(_) => false,
-        })
+        let is_open = |next: &Move| matches!(next, Move::Register(role, value) if !holds(observed, *role, value));
+        self.is_quiet() && !self.moves.iter().any(is_open)
     }
 
     /// Whether nothing is under way.

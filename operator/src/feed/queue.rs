@@ -15,14 +15,12 @@ use super::reconcile;
 use crate::Error;
 use crate::context::Shared;
 use crate::metrics::{Kind, counted, span};
-use crate::pace::{REFUSED, SETTLED, UNDER_WAY};
+use crate::pace::{REFUSED, SETTLED, SOON, UNDER_WAY};
 
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a failed look waits.
 const RETRY: Duration = Duration::from_secs(2);
-/// How long one waits that somebody else's write came in between of, or that has moves behind it.
-const SOON: Duration = Duration::from_millis(100);
 
 /// What one operator knows of a namespace's live sources beside what stands in the store.
 #[derive(Debug, Default)]

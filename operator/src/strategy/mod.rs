@@ -27,7 +27,7 @@ use crate::looks::What;
 use crate::metrics::{self, Kind};
 use crate::names::Role;
 use crate::outage::is_blink;
-use crate::pace::{self, UNDER_WAY, Waits};
+use crate::pace::{self, SOON, UNDER_WAY, Waits};
 use crate::placement::{Ends, Standing};
 use crate::seen::Seen;
 use crate::{Error, GuardedStrategy, event, life, release, unreadable};
@@ -38,8 +38,6 @@ use plan::Move;
 use status::Due;
 use validate::Invalid;
 
-/// How long a look waits for the watch of pods, the first time.
-const SOON: Duration = Duration::from_millis(100);
 /// Whose turn it is not is woken when it comes; and looks by itself after this, should that be lost.
 const NO_TURN: Duration = Duration::from_secs(5);
 
@@ -76,8 +74,7 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     let Some(observed) = observe::observe(&context, seen, turn.as_ref()).await? else {
         return Ok(Action::await_change());
     };
-    let worker = metrics::Process::new(Role::Strategy, &observed.pods, &observed.stored);
-    context.metrics.saw((Kind::Strategy, &observed.namespace, &observed.name), [worker]);
+    tell_metrics(&context, &observed);
     // client: not needed
     let accepted = validate::validate(&observed);
     let mut plan = plan::plan(&observed, accepted.as_ref(), &context.image)?;
@@ -104,7 +101,8 @@ pub async fn reconcile(object: Arc<GuardedStrategy>, context: Shared) -> Result<
     let status = status(&context, &observed, accepted.as_ref().err(), &plan);
     // client: needed
     let is_away = matches!(plan.standing, Standing::StoreAway { .. });
-    if !(is_away && is_blink(&context)) && is_due_now(&context, &observed, &status) {
+    let may_write = |uid: &str, now| context.pace.allows(uid, now);
+    if !(is_away && is_blink(&context)) && is_due(&observed, &status, may_write) {
         status::write(&context, target.version(), &status).await?;
         event::tell(&context, &observed.reference, &observed.status.conditions, &status.conditions).await;
         let [before, after] = [&observed.status, &status].map(|status| status.report.as_ref());
@@ -124,14 +122,10 @@ async fn glance(context: &Context, seen: &Seen<TradingStrategy>) -> Result<Optio
     }
     let Some(observed) = observe::remembered(context, seen).await? else { return Ok(None) };
     if !context.pods.is_whole() {
-        // After a start: its pod may be there. What somebody asks for does not wait for that.
-        if observed.status.observed_generation != seen.metadata.generation {
-            return Ok(None);
-        }
-        return Ok(Some(Action::requeue(context.looks.failed(&observed.uid, SOON))));
+        let is_asked = observed.status.observed_generation != seen.metadata.generation;
+        return Ok(pace::until_pods_are_known(&context.looks, &observed.uid, is_asked));
     }
-    let worker = metrics::Process::new(Role::Strategy, &observed.pods, &observed.stored);
-    context.metrics.saw((Kind::Strategy, &observed.namespace, &observed.name), [worker]);
+    tell_metrics(context, &observed);
     if is_blink(context) {
         return Ok(Some(Action::requeue(context.looks.failed(&observed.uid, UNDER_WAY))));
     }
@@ -141,11 +135,7 @@ async fn glance(context: &Context, seen: &Seen<TradingStrategy>) -> Result<Optio
         return Ok(None);
     }
     let status = status(context, &observed, accepted.as_ref().err(), &plan);
-    let is_due = match status::due(&observed, &status) {
-        Due::No => false,
-        Due::Figures => context.pace.has_room(&observed.uid, Instant::now()),
-        Due::Now => true,
-    };
+    let is_due = is_due(&observed, &status, |uid, now| context.pace.has_room(uid, now));
     Ok((!is_due).then(|| next_look(context, &observed, &plan, false)))
 }
 
@@ -162,13 +152,19 @@ fn status(
     status::status(observed, invalid.or(refusal.as_ref()), plan, moment)
 }
 
-/// Whether a status is written now; where figures are, counts it.
-fn is_due_now(context: &Context, observed: &Observed, status: &TradingStrategyStatus) -> bool {
+/// Whether a status is written now; `pace` says it of figures.
+fn is_due(observed: &Observed, status: &TradingStrategyStatus, pace: impl FnOnce(&str, Instant) -> bool) -> bool {
     match status::due(observed, status) {
         Due::No => false,
-        Due::Figures => context.pace.allows(&observed.uid, Instant::now()),
+        Due::Figures => pace(&observed.uid, Instant::now()),
         Due::Now => true,
     }
+}
+
+/// Tells the metrics of its pods, and whether its worker is silent.
+fn tell_metrics(context: &Context, observed: &Observed) {
+    let worker = metrics::Process::new(Role::Strategy, &observed.pods, &observed.stored);
+    context.metrics.saw((Kind::Strategy, &observed.namespace, &observed.name), [worker]);
 }
 
 fn next_look(context: &Context, observed: &Observed, plan: &plan::Plan, refused: bool) -> Action {

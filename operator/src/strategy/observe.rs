@@ -18,6 +18,7 @@ use super::{source, waits_for_account};
 use crate::admission::Turn;
 use crate::context::{Context, Strategies};
 use crate::names::Role;
+use crate::observe::Look;
 use crate::partners::{Of, Partners};
 use crate::placement::{Ends, PodFacts, Stored};
 use crate::seen::Seen;
@@ -54,7 +55,7 @@ pub struct Observed {
     /// Whose record its gateway's is.
     pub gateway_owner: Owner,
     /// Its account, if it exists; or why it does not read.
-    pub account: Result<Option<TradingAccount>, String>,
+    pub account: Result<Option<Seen<TradingAccount>>, String>,
     /// Other strategies of the account.
     pub neighbours: Vec<Seen<TradingStrategy>>,
     /// Another of the account's strategies that is not known now, and the symbol that the feed was last made for: it needs
@@ -97,7 +98,7 @@ struct Own {
 /// What is put together from the API server, or from what its watches told, and from the store.
 struct Parts {
     strategy: Seen<TradingStrategy>,
-    account: Result<Option<TradingAccount>, String>,
+    account: Result<Option<Seen<TradingAccount>>, String>,
     neighbours: Strategies,
     granted: BTreeMap<String, Granted>,
     pods: Vec<PodFacts>,
@@ -129,7 +130,8 @@ pub async fn observe(
     let mut neighbours = context.strategies_of(&namespace, &account_name).await?;
     neighbours.read.retain(|other| other.name_any() != name);
     neighbours.unreadable.remove(&name);
-    let of = Of { namespace: &namespace, name: &account_name, account: account.as_ref().ok().and_then(Option::as_ref) };
+    let of =
+        Of { namespace: &namespace, name: &account_name, account: account.as_ref().ok().and_then(Option::as_deref) };
     let partners = partners::read(context, of).await?;
     let mut own = own(context, &strategy, &owner, partners.source.as_ref()).await;
     let granted = match turn {
@@ -138,12 +140,10 @@ pub async fn observe(
     };
     let uid = strategy.uid().unwrap_or_default();
     let pods_of = observe::Owner { namespace: &namespace, name: &name, uid: &uid };
-    let epoch = strategy.status.as_ref().and_then(|status| status.epoch).unwrap_or(0);
-    let pods = observe::pods(&context.client, pods_of).await?;
     Ok(Some(together(
         context,
         Parts {
-            pods: observe::in_role_and_names(&context.client, pods_of, &pods, Role::Strategy, epoch).await?,
+            pods: pods(context, Look::Fresh, pods_of, &strategy).await?,
             files: files(context, &namespace, &strategy).await?,
             gateway_owner: context.keys.gateway(&scope),
             strategy,
@@ -180,10 +180,10 @@ pub async fn remembered(context: &Context, seen: &Seen<TradingStrategy>) -> Resu
         context,
         Parts {
             strategy: seen.clone(),
-            account: Ok(Some((*account).clone())),
+            account: Ok(Some(account)),
             neighbours,
             granted: BTreeMap::new(),
-            pods: observe::in_role(pods_of, &observe::pods_remembered(context, &uid), Role::Strategy),
+            pods: pods(context, Look::Remembered, pods_of, seen).await?,
             files: Ok(None),
             gateway_owner: context.keys.gateway(&scope),
             owner,
@@ -191,6 +191,17 @@ pub async fn remembered(context: &Context, seen: &Seen<TradingStrategy>) -> Resu
             partners,
         },
     )))
+}
+
+async fn pods(
+    context: &Context,
+    look: Look,
+    owner: observe::Owner<'_>,
+    strategy: &TradingStrategy,
+) -> Result<Vec<PodFacts>, Error> {
+    let epoch = strategy.status.as_ref().and_then(|status| status.epoch).unwrap_or(0);
+    let pods = observe::pods(context, look, owner).await?;
+    observe::in_role(context, look, owner, &pods, (Role::Strategy, epoch)).await
 }
 
 fn together(context: &Context, parts: Parts) -> Observed {
@@ -245,10 +256,10 @@ async fn account(
     context: &Context,
     namespace: &str,
     name: &str,
-) -> Result<Result<Option<TradingAccount>, String>, Error> {
+) -> Result<Result<Option<Seen<TradingAccount>>, String>, Error> {
     let accounts: Api<GuardedAccount> = Api::namespaced(context.client.clone(), namespace);
     Ok(match accounts.get_opt(name).await.map_err(Error::api("get account", name))? {
-        Some(GuardedAccount { 0: Ok(account) }) => Ok(Some((*account).clone())),
+        Some(GuardedAccount { 0: Ok(account) }) => Ok(Some(account)),
         Some(GuardedAccount { 0: Err(invalid) }) => Err(invalid.error),
         None => Ok(None),
     })

@@ -74,15 +74,13 @@ impl Plan {
 
     /// Whether all that was planned is done: what the registers are to hold they hold.
     pub fn is_done(&self, observed: &Observed) -> bool {
-        self.moves.iter().all(|next| match next {
-            Move::Register(value) => {
-                let present = observed.register.as_ref();
-                present.is_some_and(|present| *present.value == *value.to_string())
-            }
-            Move::Book(book) => observed.book.as_ref() == Some(book),
-            Move::Place(_, steps) => steps.is_empty(),
-            Move::Finalizers(_) | Move::CloseLedger(_) | Move::ClearRelease(_) => false,
-        })
+        let holds =
+            |value: &Value| observed.register.as_ref().is_some_and(|present| *present.value == *value.to_string());
+        let is_open = |next: &Move| {
+            matches!(next, Move::Register(value) if !holds(value))
+                || matches!(next, Move::Book(book) if observed.book.as_ref() != Some(book))
+        };
+        self.is_quiet() && !self.moves.iter().any(is_open)
     }
 
     /// Whether nothing changes but what a register holds.

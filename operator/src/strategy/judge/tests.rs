@@ -167,7 +167,7 @@ fn a_word_of_an_older_epoch_says_nothing_of_this_gateway_or_feed() {
             let mut account = account();
             let status = json!({"epoch": epoch, "feed": {"source": "s", "epoch": epoch, "pod": "p"}});
             account.status = Some(serde_json::from_value(status).unwrap());
-            observed.account = Ok(Some(account));
+            observed.account = Ok(Some(account.into()));
             observed
         };
         let silent = |mut observed: Observed| {

@@ -187,7 +187,7 @@ pub fn trading() -> Observed {
         owner_reference: OwnerReference::default(),
         reference: ObjectReference::default(),
         gateway_owner: keys.gateway(&scope),
-        account: Ok(Some(account())),
+        account: Ok(Some(account().into())),
         neighbours: Vec::new(),
         kept: None,
         granted: BTreeMap::new(),

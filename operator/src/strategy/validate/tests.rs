@@ -54,7 +54,7 @@ fn each_symbol_needs_a_file_and_a_lone_file_has_one_symbol() {
         let mut observed = trading();
         let mut account = account();
         account.spec.market_data = serde_json::from_value(json!({"replay": replay})).unwrap();
-        observed.account = Ok(Some(account));
+        observed.account = Ok(Some(account.into()));
         observed.spec.instruments = serde_json::from_value(instruments).unwrap();
         observed.spec.strategy = serde_json::from_value(json!({"custom": {"name": "pair"}})).unwrap();
         validate(&observed).err().map(|invalid| (invalid.reason, invalid.message))
@@ -108,7 +108,7 @@ fn capital_is_judged_before_the_ledger_and_never_again() {
         "venue": {"paper": {"balances": {"USDT": 2000}}}, "marketData": {"replay": {"file": "prices.csv"}},
     }))
     .unwrap();
-    observed.account = Ok(Some(account));
+    observed.account = Ok(Some(account.into()));
     assert_eq!(reason(&observed), None);
 }
 

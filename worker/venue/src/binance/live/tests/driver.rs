@@ -91,14 +91,20 @@ async fn a_ping_is_answered_though_nothing_is_sent() {
     }
 }
 
+/// A source that has told one trade, and its connection.
+async fn told_one(venue: &mut Venue) -> (Live, Socket) {
+    let mut live = start(venue.config.clone()).unwrap();
+    follow(&live);
+    let mut socket = quoted(venue).await;
+    socket.send(&trade(1)).await;
+    assert_eq!(find(&mut live, trade_id).await, 1);
+    (live, socket)
+}
+
 #[tokio::test]
 async fn a_lost_connection_is_opened_again() {
     let mut venue = venue().await;
-    let mut live = start(venue.config.clone()).unwrap();
-    follow(&live);
-    let mut socket = quoted(&mut venue).await;
-    socket.send(&trade(1)).await;
-    assert_eq!(find(&mut live, trade_id).await, 1);
+    let (mut live, socket) = told_one(&mut venue).await;
     drop(socket);
     let down = |news: &News| if let News::Link(Link::Down(fault)) = news { Some(fault.clone()) } else { None };
     assert!(
@@ -284,17 +290,18 @@ async fn what_is_no_answer_of_the_exchange_is_told_with_its_beginning() {
     );
 }
 
+/// A source that has told one trade and is to end, and its connection, which the venue has not answered yet: it asks, and what
+/// is sent before the venue reads that is on its way until then.
+async fn ending() -> (Live, Socket) {
+    let (live, mut socket) = told_one(&mut venue().await).await;
+    live.finish();
+    while !matches!(socket.received().await, Message::Ping(words) if !words.is_empty()) {}
+    (live, socket)
+}
+
 #[tokio::test]
 async fn all_that_the_venue_sent_before_it_heard_of_the_end_is_told_however_late_it_comes() {
-    let mut venue = venue().await;
-    let mut live = start(venue.config.clone()).unwrap();
-    follow(&live);
-    let mut socket = quoted(&mut venue).await;
-    socket.send(&trade(1)).await;
-    assert_eq!(find(&mut live, trade_id).await, 1);
-    live.finish();
-    // It asks, and is answered when the venue reads that: what is sent before is on its way until then.
-    while !matches!(socket.received().await, Message::Ping(words) if !words.is_empty()) {}
+    let (mut live, mut socket) = ending().await;
     socket.send(&trade(2)).await;
     assert_eq!(find(&mut live, trade_id).await, 2);
     socket.ended().await;
@@ -305,14 +312,7 @@ async fn all_that_the_venue_sent_before_it_heard_of_the_end_is_told_however_late
 
 #[tokio::test]
 async fn an_end_that_the_venue_does_not_answer_says_what_may_be_missing() {
-    let mut venue = venue().await;
-    let mut live = start(venue.config.clone()).unwrap();
-    follow(&live);
-    let mut socket = quoted(&mut venue).await;
-    socket.send(&trade(1)).await;
-    assert_eq!(find(&mut live, trade_id).await, 1);
-    live.finish();
-    while !matches!(socket.received().await, Message::Ping(words) if !words.is_empty()) {}
+    let (mut live, socket) = ending().await;
     drop(socket);
     let notice = find(&mut live, |news| if let News::Notice(words) = news { Some(words.clone()) } else { None }).await;
     assert!(notice.starts_with("127.0.0.1:") && notice.ends_with("; what it sent last may be missing"), "{notice}");
